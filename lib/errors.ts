@@ -1,0 +1,111 @@
+import { fileURLToPath } from 'node:url'
+
+/** What went wrong, as a stable string to branch on. */
+export type ErrorCode =
+  | 'ERR_TORCH_ABORTED'
+  | 'ERR_TORCH_AUTOGRAD'
+  | 'ERR_TORCH_DEVICE'
+  | 'ERR_TORCH_DISPOSED'
+  | 'ERR_TORCH_DTYPE'
+  | 'ERR_TORCH_INDEX'
+  | 'ERR_TORCH_LIBTORCH'
+  | 'ERR_TORCH_NOT_IMPLEMENTED'
+  | 'ERR_TORCH_OPTION'
+  | 'ERR_TORCH_OUT_OF_MEMORY'
+  | 'ERR_TORCH_PENDING'
+  | 'ERR_TORCH_RUNTIME'
+  | 'ERR_TORCH_SHAPE'
+  | 'ERR_TORCH_TYPE'
+  | 'ERR_TORCH_VALUE'
+
+export interface TorchErrorOptions extends ErrorOptions {
+  /** @internal An error made where the caller was, for a failure that shows later. */
+  site?: Error | undefined
+  /** The operation that failed: `matmul`, `LSTM`. */
+  op?: string | undefined
+  /** The shapes of its tensor arguments. */
+  shapes?: readonly (readonly number[])[] | undefined
+}
+
+const LIBRARY = fileURLToPath(new URL('.', import.meta.url))
+
+/** Drops the frames of this library above the caller's: the first line of the trace is the one to look at. */
+function fromCaller(stack: string | undefined): string | undefined {
+  if (stack === undefined) return stack
+  const lines = stack.split('\n')
+  const first = lines.findIndex((line) => /^\s+at /.test(line))
+  const caller = lines.findIndex((line, index) => index >= first && !line.includes(LIBRARY))
+  return first < 0 || caller < 0 ? stack : [...lines.slice(0, first), ...lines.slice(caller)].join('\n')
+}
+
+/** Every error that this library throws on purpose; `code` tells the kind, the first line is enough to act on. */
+export class TorchError extends Error {
+  override readonly name: string = 'TorchError'
+  readonly code: ErrorCode
+  readonly op?: string
+  readonly shapes?: readonly (readonly number[])[]
+
+  constructor(code: ErrorCode, message: string, options: TorchErrorOptions = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = code
+    if (options.op !== undefined) this.op = options.op
+    if (options.shapes !== undefined) this.shapes = options.shapes
+    const site = options.site?.stack
+    const stack = site === undefined ? fromCaller(this.stack) : `${this}${site.slice(site.indexOf('\n'))}`
+    if (stack !== undefined) this.stack = stack
+  }
+}
+
+/** A wrong kind of argument, or an unknown option (Python's TypeError). */
+export class TorchTypeError extends TorchError {
+  override readonly name = 'TorchTypeError'
+}
+
+/** An argument of the right kind with a value that cannot be used (Python's ValueError). */
+export class TorchValueError extends TorchError {
+  override readonly name = 'TorchValueError'
+}
+
+/** Shapes that do not fit together. */
+export class TorchShapeError extends TorchError {
+  override readonly name = 'TorchShapeError'
+}
+
+/** An index or a dimension out of range (Python's IndexError). */
+export class TorchIndexError extends TorchError {
+  override readonly name = 'TorchIndexError'
+}
+
+/** The memory of the machine or of the device does not suffice. */
+export class TorchOutOfMemoryError extends TorchError {
+  override readonly name = 'TorchOutOfMemoryError'
+}
+
+/** A tensor was used after `dispose()`, or after the `tidy` that created it. */
+export class TorchDisposedError extends TorchError {
+  override readonly name = 'TorchDisposedError'
+}
+
+/** LibTorch is missing, cannot be opened, or has another version than this build needs. */
+export class LibTorchError extends TorchError {
+  override readonly name = 'LibTorchError'
+
+  constructor(message: string, options: TorchErrorOptions = {}) {
+    super('ERR_TORCH_LIBTORCH', message, options)
+  }
+}
+
+const CLASSES: Partial<Record<ErrorCode, typeof TorchError>> = {
+  ERR_TORCH_DISPOSED: TorchDisposedError,
+  ERR_TORCH_INDEX: TorchIndexError,
+  ERR_TORCH_OPTION: TorchTypeError,
+  ERR_TORCH_OUT_OF_MEMORY: TorchOutOfMemoryError,
+  ERR_TORCH_SHAPE: TorchShapeError,
+  ERR_TORCH_TYPE: TorchTypeError,
+  ERR_TORCH_VALUE: TorchValueError,
+}
+
+/** Makes the subclass of {@link TorchError} that belongs to `code`. */
+export function torchError(code: ErrorCode, message: string, options?: TorchErrorOptions): TorchError {
+  return new (CLASSES[code] ?? TorchError)(code, message, options)
+}

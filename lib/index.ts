@@ -1,0 +1,5 @@
+export * from './errors.ts'
+export type { DType } from './tensor/dtype.ts'
+export type { BackwardOptions, Device, Scalar, ToOptions } from './tensor/tensor.ts'
+export { Tensor } from './tensor/tensor.ts'
+export { torch } from './torch.ts'

@@ -1,0 +1,110 @@
+import { loadAddon } from './load.ts'
+
+/** A tensor of the native side: a small integer, owned by one {@link Tensor}. */
+export type Id = number
+
+/** An index as `indexing.cpp` reads it: select, new axis, `...`, mask, slice `[start, stop, step]`, or a tensor. */
+export type NativeIndex =
+  | number
+  | null
+  | boolean
+  | '...'
+  | readonly [number | null, number | null, number | null]
+  | { tensor: Id }
+
+export interface BuildInfo {
+  /** The LibTorch whose headers the addon was compiled with. */
+  torchVersion: string
+  napiVersion: number
+  compiler?: string
+}
+
+export interface RuntimeInfo {
+  cpuCapability: string
+  threads: number
+  interopThreads: number
+  /** A CUDA device can be used. */
+  cuda: boolean
+  /** LibTorch's CUDA library is loaded. */
+  cudaBuilt: boolean
+  cudaDevices: number
+  /** `torch.__config__.show()` */
+  config: string
+}
+
+/** The functions of `native/binding`. Ids are checked there; all else is checked by the caller. */
+export interface Native {
+  // call.cpp
+  operator(name: string, overload: string): number | null
+  schema(name: string, overload: string): string | null
+  overloads(name: string): string[]
+  call(operator: number, ...args: unknown[]): unknown
+  // tensor.cpp
+  shape(id: Id): number[]
+  stride(id: Id): number[]
+  storageOffset(id: Id): number
+  scalarType(id: Id): number
+  device(id: Id): string
+  isContiguous(id: Id): boolean
+  isLeaf(id: Id): boolean
+  requiresGrad(id: Id): boolean
+  isInference(id: Id): boolean
+  gradFn(id: Id): string | null
+  sharesStorage(id: Id, other: Id): boolean
+  pending(id: Id): boolean
+  release(ids: Id | Uint32Array): void
+  guard(id: Id): object
+  memory(): { tensors: number; bytes: number }
+  // data.cpp
+  fromBytes(data: NodeJS.TypedArray, scalarType: number, shape: readonly number[]): Id
+  toBytes(id: Id): ArrayBuffer
+  viewBytes(id: Id): ArrayBuffer | null
+  item(id: Id): number | bigint | boolean | [number, number]
+  // indexing.cpp
+  index(id: Id, items: readonly NativeIndex[]): Id
+  indexPut(id: Id, items: readonly NativeIndex[], value: { tensor: Id } | number | bigint | boolean): void
+  // autograd.cpp
+  setMode(grad: boolean, inference: boolean): void
+  setRequiresGrad(id: Id, requiresGrad: boolean): void
+  grad(id: Id): Id | null
+  setGrad(id: Id, gradient: Id | null): void
+  setData(id: Id, data: Id): void
+  backward(
+    tensors: Uint32Array,
+    gradients: Uint32Array,
+    retainGraph: boolean,
+    createGraph: boolean,
+    inputs: Uint32Array,
+  ): void
+  gradients(
+    outputs: Uint32Array,
+    inputs: Uint32Array,
+    seeds: Uint32Array,
+    retainGraph: boolean,
+    createGraph: boolean,
+    allowUnused: boolean,
+  ): (Id | null)[]
+  // optimizer.cpp
+  fusedStep(
+    algorithm: string,
+    params: Uint32Array,
+    states: readonly Uint32Array[],
+    steps: Uint32Array,
+    hyper: object,
+  ): void
+  clipGradNorm(params: Uint32Array, maxNorm: number, normType: number, errorIfNonfinite: boolean): Id
+  clipGradValue(params: Uint32Array, value: number): void
+  zeroGrad(params: Uint32Array, setToNone: boolean): void
+  // offload.cpp
+  record(start: true): void
+  record(start: false): Promise<void>
+  // system.cpp
+  buildInfo(): BuildInfo
+  runtimeInfo(): RuntimeInfo
+  manualSeed(seed: number | bigint): void
+  numThreads(): number
+  setNumThreads(threads: number): void
+}
+
+/** The addon. Importing this module loads LibTorch; without one it throws a `LibTorchError`. */
+export const native = loadAddon() as Native

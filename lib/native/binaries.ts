@@ -1,0 +1,42 @@
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { LibTorchError } from '../errors.ts'
+import { PACKAGE } from './package.ts'
+
+/** The files of the two addons. */
+export interface Binaries {
+  addon: string
+  loader: string
+}
+
+const require = createRequire(import.meta.url)
+
+/** Whether Node runs on musl, for which LibTorch is not made. */
+function isMusl(): boolean {
+  if (process.platform !== 'linux') return false
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } }
+  return header.glibcVersionRuntime === undefined
+}
+
+/** The addons of this package: built in `build/`, else prebuilt in `prebuilds/`. */
+export function findBinaries(): Binaries {
+  const nodeGypBuild = require('node-gyp-build') as { resolve(root: string): string }
+  try {
+    const addon = nodeGypBuild.resolve(PACKAGE)
+    // In a folder of its own: node-gyp-build and prebuildify take the first .node file that they see.
+    return { addon, loader: join(dirname(addon), 'loader', 'loader.node') }
+  } catch (cause) {
+    throw new LibTorchError(missing(), { cause })
+  }
+}
+
+function missing(): string {
+  if (isMusl()) {
+    return 'LibTorch has no build for musl (Alpine Linux), so libtorch-rnn cannot run here.\nUse a Linux with glibc 2.28 or later, such as the container image node:22-slim.'
+  }
+  return [
+    `libtorch-rnn has no compiled addon for ${process.platform}-${process.arch}.`,
+    `Tried: ${join(PACKAGE, 'build', 'Release')}, ${join(PACKAGE, 'prebuilds')}`,
+    'In a source checkout, build it with: npm run build',
+  ].join('\n')
+}

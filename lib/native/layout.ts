@@ -1,0 +1,69 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { inRange, showRange, type VersionRange } from './version.ts'
+
+/** A LibTorch on disk: the `torch` folder of a PyTorch wheel, or the root of a libtorch archive. */
+export interface LibTorch {
+  root: string
+  /** The folder of the libraries. */
+  lib: string
+  /** As written in the folder (`2.13.0+cpu`), `unknown` where it is not. */
+  version: string
+  /** It comes with LibTorch's CUDA library. */
+  cuda: boolean
+}
+
+/** The file name of a shared library on this platform: `libtorch_cpu.so`, `torch_cpu.dll`. */
+export function libraryName(name: string): string {
+  if (process.platform === 'win32') return `${name}.dll`
+  return process.platform === 'darwin' ? `lib${name}.dylib` : `lib${name}.so`
+}
+
+const TORCH_CPU = libraryName('torch_cpu')
+
+function matchIn(file: string, pattern: RegExp): string | undefined {
+  return existsSync(file) ? readFileSync(file, 'utf8').match(pattern)?.[1] : undefined
+}
+
+function headerVersion(file: string): string | undefined {
+  const numbers = ['MAJOR', 'MINOR', 'PATCH'].map((part) =>
+    matchIn(file, new RegExp(`#define TORCH_VERSION_${part} (\\d+)`)),
+  )
+  return numbers.includes(undefined) ? undefined : numbers.join('.')
+}
+
+function versionOf(root: string): string {
+  return (
+    matchIn(join(root, 'version.py'), /^__version__ = '([^']+)'/m) ??
+    matchIn(join(root, 'build-version'), /^(\S+)/) ??
+    headerVersion(join(root, 'include/torch/headeronly/version.h')) ??
+    headerVersion(join(root, 'include/torch/csrc/api/include/torch/version.h')) ??
+    'unknown'
+  )
+}
+
+function rootOf(directory: string): string | undefined {
+  if (existsSync(join(directory, 'lib', TORCH_CPU))) return directory
+  if (existsSync(join(directory, TORCH_CPU))) return dirname(directory)
+  // A site-packages folder, or an entry of the cache.
+  const nested = ['torch', 'libtorch'].map((name) => join(directory, name))
+  return nested.find((root) => existsSync(join(root, 'lib', TORCH_CPU)))
+}
+
+/**
+ * Reads what LibTorch `directory` holds: its root, its `lib` folder, or the folder that contains the root.
+ * Returns the reason, to follow a colon, where it cannot be used.
+ */
+export function inspectLibTorch(directory: string, range: VersionRange): LibTorch | string {
+  const path = resolve(directory)
+  if (!existsSync(path)) return 'no such folder'
+  if (!statSync(path).isDirectory()) return 'not a folder'
+  const root = rootOf(path)
+  if (root === undefined) return `no ${basename(path) === 'lib' ? '' : 'lib/'}${TORCH_CPU} in it`
+  const lib = root === dirname(path) ? path : join(root, 'lib')
+  const version = versionOf(root)
+  if (version !== 'unknown' && !inRange(version, range)) {
+    return `it is LibTorch ${version}, and ${showRange(range)} is needed`
+  }
+  return { root, lib, version, cuda: existsSync(join(lib, libraryName('torch_cuda'))) }
+}

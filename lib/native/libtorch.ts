@@ -1,0 +1,99 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { LibTorchError } from '../errors.ts'
+import { cachedLibTorches, cacheFolder } from './cache.ts'
+import { inspectLibTorch, type LibTorch } from './layout.ts'
+import { PACKAGE } from './package.ts'
+import { findPython, locatePyTorch } from './python.ts'
+import { inRange, PINNED, showRange, type VersionRange } from './version.ts'
+
+/** A place that was looked at, and what was found there. */
+export interface Attempt {
+  place: string
+  outcome: string
+}
+
+export interface Search {
+  found: LibTorch | undefined
+  tried: Attempt[]
+  /** The user named the place, so no other was looked at. */
+  named: boolean
+}
+
+interface Place {
+  place: string
+  /** The folder to look into, or why there is none. */
+  directory: string | { none: string }
+}
+
+function installedPyTorch(place: string): Place {
+  const python = findPython()
+  const directory = python && locatePyTorch(python)
+  if (directory) return { place: `${place}, ${directory}`, directory }
+  return { place, directory: { none: python ? `${python} has no PyTorch` : 'no Python was found' } }
+}
+
+/** Set-up leaves a note of the LibTorch that it built against. */
+export const BUILD_NOTE = join(PACKAGE, 'build', 'libtorch.json')
+
+function builtAgainst(): Place[] {
+  if (!existsSync(BUILD_NOTE)) return []
+  const { root } = JSON.parse(readFileSync(BUILD_NOTE, 'utf8')) as { root: string }
+  return [{ place: `the LibTorch that the addon was built with, ${root}`, directory: root }]
+}
+
+function* places(build: boolean): Generator<Place> {
+  yield { place: 'LIBTORCH', directory: { none: 'not set' } }
+  yield { place: 'LIBTORCH_USE_PYTORCH', directory: { none: 'not set' } }
+  const cached = cachedLibTorches()
+  for (const directory of cached) yield { place: directory, directory }
+  if (cached.length === 0) yield { place: cacheFolder(), directory: { none: 'nothing is installed there' } }
+  yield* builtAgainst()
+  if (build) yield installedPyTorch('the installed PyTorch')
+}
+
+function namedPlace(): Place | undefined {
+  const { LIBTORCH, LIBTORCH_USE_PYTORCH } = process.env
+  if (LIBTORCH) return { place: `LIBTORCH=${LIBTORCH}`, directory: LIBTORCH }
+  const wanted = LIBTORCH_USE_PYTORCH !== undefined && !['', '0'].includes(LIBTORCH_USE_PYTORCH)
+  return wanted ? installedPyTorch(`LIBTORCH_USE_PYTORCH=${LIBTORCH_USE_PYTORCH}`) : undefined
+}
+
+/**
+ * Looks for a LibTorch of a version in `range`: `LIBTORCH`, the installed PyTorch where `LIBTORCH_USE_PYTORCH=1`, the
+ * per-user cache, in a source checkout the one that the addon was built with, and to `build` the installed PyTorch.
+ * A place that the user names is not passed over: where it does not fit, the search ends. The system's default library
+ * path is never looked at.
+ */
+export function searchLibTorch(range: VersionRange, { build = false } = {}): Search {
+  const tried: Attempt[] = []
+  const named = namedPlace()
+  for (const { place, directory } of named ? [named] : places(build)) {
+    const result = typeof directory === 'string' ? inspectLibTorch(directory, range) : directory.none
+    const found = typeof result === 'string' ? undefined : result
+    tried.push({ place, outcome: typeof result === 'string' ? result : `LibTorch ${result.version}` })
+    if (found) return { found, tried, named: named !== undefined }
+  }
+  return { found: undefined, tried, named: named !== undefined }
+}
+
+/** The commands that lead to a LibTorch of a version in `range`. */
+export function remedies(range: VersionRange): string {
+  const choices = [
+    `set LIBTORCH to the folder of a LibTorch ${showRange(range)}`,
+    'LIBTORCH_USE_PYTORCH=1 to use the PyTorch of python3',
+  ]
+  if (!inRange(PINNED, range)) return `To go on, ${choices.join(', or ')}.`
+  return `To fetch it, run: npx libtorch-rnn install   (with --cuda for an NVIDIA GPU)\nOr ${choices.join(', or ')}.`
+}
+
+/** What to throw where {@link searchLibTorch} found none. */
+export function notFound(search: Search, range: VersionRange): LibTorchError {
+  const [first] = search.tried
+  const what =
+    search.named && first
+      ? `${first.place} cannot be used: ${first.outcome}.`
+      : `LibTorch ${showRange(range)} was not found.`
+  const tried = search.tried.map(({ place, outcome }) => `  ${place}: ${outcome}`)
+  return new LibTorchError([what, ...(search.named ? [] : ['Tried:', ...tried]), remedies(range)].join('\n'))
+}

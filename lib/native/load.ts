@@ -1,0 +1,91 @@
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { LibTorchError } from '../errors.ts'
+import { type Binaries, findBinaries } from './binaries.ts'
+import { type LibTorch, libraryName } from './layout.ts'
+import { notFound, remedies, searchLibTorch } from './libtorch.ts'
+import { inRange, minorOf, sameMinor, type VersionRange } from './version.ts'
+
+/** `native/loader/loader.c` */
+interface Loader {
+  /** The LibTorch version whose headers the addons were compiled with. */
+  builtFor: string
+  loaded(): string | null
+  open(path: string): void
+}
+
+const require = createRequire(import.meta.url)
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function load(file: string): unknown {
+  try {
+    return require(file)
+  } catch (cause) {
+    const next = 'To see more: npx libtorch-rnn doctor\nIn a source checkout, build it anew with: npm run build'
+    throw new LibTorchError(`The addon of libtorch-rnn cannot be loaded: ${messageOf(cause)}\n${next}`, { cause })
+  }
+}
+
+/** The loader addon, which needs no LibTorch. */
+export function loadLoader(binaries: Binaries = findBinaries()): Loader {
+  return load(binaries.loader) as Loader
+}
+
+function openLibrary(loader: Loader, libtorch: LibTorch, name: string): void {
+  try {
+    loader.open(join(libtorch.lib, libraryName(name)))
+  } catch (cause) {
+    throw new LibTorchError(
+      [
+        `LibTorch ${libtorch.version} in ${libtorch.root} cannot be opened: ${messageOf(cause)}.`,
+        libtorch.cuda ? 'A CUDA build needs the nvidia packages beside it: npx libtorch-rnn install --cuda' : '',
+        'To see more: npx libtorch-rnn doctor',
+        remedies(sameMinor(loader.builtFor)),
+      ]
+        .filter(Boolean)
+        .join('\n'),
+      { cause },
+    )
+  }
+}
+
+function open(loader: Loader, range: VersionRange): void {
+  const search = searchLibTorch(range)
+  if (!search.found) throw notFound(search, range)
+  // c10 first, or a library path in the environment could bring in another one.
+  openLibrary(loader, search.found, 'c10')
+  openLibrary(loader, search.found, 'torch_cpu')
+  // Before the first question about CUDA: LibTorch keeps the answer.
+  if (search.found.cuda) openLibrary(loader, search.found, 'torch_cuda')
+}
+
+/**
+ * Opens LibTorch, checks its version, then loads the main addon.
+ *
+ * @throws {LibTorchError} where LibTorch is missing or does not fit: what was tried, and the command to run next.
+ */
+export function loadAddon(): unknown {
+  const binaries = findBinaries()
+  const loader = loadLoader(binaries)
+  const range = sameMinor(loader.builtFor)
+  const before = loader.loaded()
+  if (before === null) open(loader, range)
+  const version = loader.loaded()
+  if (version === null || !inRange(version, range)) {
+    const is = version === '0.0.0' ? 'too old to tell its version' : version
+    const whose =
+      before === null ? 'the LibTorch that was found is' : 'another addon has loaded one into this process that is'
+    throw new LibTorchError(
+      `libtorch-rnn was built for LibTorch ${minorOf(loader.builtFor)}, but ${whose} ${is}.\n${remedies(range)}`,
+    )
+  }
+  return load(binaries.addon)
+}
+
+/** The version of the LibTorch in this process: `2.13.0`. Only after {@link loadAddon}. */
+export function libTorchVersion(): string {
+  return loadLoader().loaded() ?? ''
+}

@@ -1,0 +1,40 @@
+/** The LibTorch that `libtorch-rnn install` fetches. */
+export const PINNED = '2.13.0'
+
+/** A range of minor versions, both ends included: `{ from: '2.11', to: '2.14' }`. */
+export interface VersionRange {
+  from: string
+  to: string
+}
+
+/** What the native sources compile with. A compiled addon runs on the minor version that it was compiled with. */
+export const BUILDABLE: VersionRange = { from: '2.11', to: '2.14' }
+
+function parts(version: string): [major: number, minor: number] {
+  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10))
+  return [major, minor]
+}
+
+/** `2.13` of `2.13.0+cpu` */
+export function minorOf(version: string): string {
+  return parts(version).join('.')
+}
+
+/** The range that holds only the minor version of `version`. */
+export function sameMinor(version: string): VersionRange {
+  return { from: minorOf(version), to: minorOf(version) }
+}
+
+/** Compares minor versions; a patch release does not change what LibTorch exports. */
+export function inRange(version: string, range: VersionRange): boolean {
+  const order = (a: string, b: string): number => {
+    const [first, second] = [parts(a), parts(b)]
+    return first[0] - second[0] || first[1] - second[1]
+  }
+  return order(version, range.from) >= 0 && order(version, range.to) <= 0
+}
+
+/** `2.13`, or `2.11 to 2.14` */
+export function showRange(range: VersionRange): string {
+  return range.from === range.to ? range.from : `${range.from} to ${range.to}`
+}

@@ -1,0 +1,444 @@
+/** One operation of the typed API. */
+export interface Row {
+  /** JavaScript's name, with its namespace where it has one: `logSoftmax`, `linalg.inv`. */
+  readonly name: string
+  /** ATen's overloads, tried in order: `['add.Tensor', 'add.Scalar']`. */
+  readonly overloads: readonly string[]
+  /** Where users find it: on tensors, in `torch`, or both. */
+  readonly on: 'method' | 'function' | 'both'
+  readonly doc: string
+}
+
+function rows(on: Row['on'], lines: string): Row[] {
+  return lines
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [, name = '', overloads = '', doc = ''] = line.match(/^\s*(\S+) \| ([^|]+) \| (.*)$/) ?? []
+      return { name, overloads: overloads.split(' '), on, doc }
+    })
+}
+
+/**
+ * Every operation of the typed API: name | ATen overloads | doc. From it `npm run generate` writes `generated.ts`, and
+ * `test/ops/table.test.ts` checks each row against PyTorch. An operation that is missing here can be called through
+ * `torch.ops.aten`; to add it, add its row and run `npm run generate` and `scripts/fixtures/ops.py`.
+ */
+export const TABLE: readonly Row[] = [
+  // Tensors to tensors, element by element.
+  ...rows(
+    'both',
+    `
+    abs | abs | |x|
+    acos | acos | Inverse cosine, in radians.
+    acosh | acosh | Inverse hyperbolic cosine.
+    add | add.Tensor add.Scalar | self + alpha * other
+    addcdiv | addcdiv | self + value * tensor1 / tensor2
+    addcmul | addcmul | self + value * tensor1 * tensor2
+    angle | angle | The argument of a complex number, in radians; 0 or π for a real one.
+    asin | asin | Inverse sine, in radians.
+    asinh | asinh | Inverse hyperbolic sine.
+    atan | atan | Inverse tangent, in radians.
+    atan2 | atan2 | The angle of the point (other, self), in radians.
+    atanh | atanh | Inverse hyperbolic tangent.
+    bitwiseAnd | bitwise_and.Tensor bitwise_and.Scalar | Bitwise self & other, of integers or booleans.
+    bitwiseNot | bitwise_not | Bitwise ~self, of integers or booleans.
+    bitwiseOr | bitwise_or.Tensor bitwise_or.Scalar | Bitwise self | other, of integers or booleans.
+    bitwiseXor | bitwise_xor.Tensor bitwise_xor.Scalar | Bitwise self ^ other, of integers or booleans.
+    ceil | ceil | The smallest integer not below.
+    clamp | clamp clamp.Tensor | Between min and max.
+    clampMax | clamp_max clamp_max.Tensor | At most max.
+    clampMin | clamp_min clamp_min.Tensor | At least min.
+    conj | conj | Complex conjugate.
+    copysign | copysign.Tensor copysign.Scalar | The magnitude of self with the sign of other.
+    cos | cos | Cosine of radians.
+    cosh | cosh | Hyperbolic cosine.
+    deg2rad | deg2rad | Degrees to radians.
+    digamma | digamma | The logarithmic derivative of the gamma function.
+    div | div.Tensor div.Scalar div.Tensor_mode div.Scalar_mode | self / other; roundingMode 'trunc' or 'floor' rounds the quotient.
+    eq | eq.Tensor eq.Scalar | self = other, as booleans.
+    erf | erf | The error function 2/√π ∫₀ˣ exp(-t²) dt.
+    erfc | erfc | 1 - erf(x)
+    erfinv | erfinv | The inverse of erf.
+    exp | exp | eˣ
+    exp2 | exp2 | 2ˣ
+    expm1 | expm1 | eˣ - 1, exact near 0.
+    floatPower | float_power.Tensor_Tensor float_power.Tensor_Scalar | self to the power exponent, in float64.
+    floor | floor | The largest integer not above.
+    floorDivide | floor_divide floor_divide.Scalar | floor(self / other)
+    fmod | fmod.Tensor fmod.Scalar | The remainder with the sign of self, as C's fmod.
+    frac | frac | The fractional part, with the sign of self.
+    ge | ge.Tensor ge.Scalar | self ≥ other, as booleans.
+    gt | gt.Tensor gt.Scalar | self > other, as booleans.
+    heaviside | heaviside | 0 below zero, 1 above, values at zero.
+    hypot | hypot | √(self² + other²)
+    i0 | i0 | The modified Bessel function of the first kind and order 0.
+    isfinite | isfinite | Neither infinite nor NaN.
+    isinf | isinf | Whether infinite.
+    isnan | isnan | Whether NaN.
+    isneginf | isneginf | Whether -∞.
+    isposinf | isposinf | Whether +∞.
+    ldexp | ldexp.Tensor | self * 2^other
+    le | le.Tensor le.Scalar | self ≤ other, as booleans.
+    lerp | lerp.Scalar lerp.Tensor | self + weight * (end - self)
+    lgamma | lgamma | ln |Γ(x)|
+    log | log | Natural logarithm.
+    log10 | log10 | Logarithm to base 10.
+    log1p | log1p | ln(1 + x), exact near 0.
+    log2 | log2 | Logarithm to base 2.
+    logaddexp | logaddexp | ln(exp(self) + exp(other))
+    logaddexp2 | logaddexp2 | log2(2^self + 2^other)
+    logicalAnd | logical_and | Both nonzero.
+    logicalNot | logical_not | Zero.
+    logicalOr | logical_or | Either nonzero.
+    logicalXor | logical_xor | Exactly one nonzero.
+    logit | logit | ln(x / (1 - x)), with x first clamped to [eps, 1 - eps].
+    lt | lt.Tensor lt.Scalar | self < other, as booleans.
+    maximum | maximum | The greater of each pair; NaN where either is.
+    minimum | minimum | The lesser of each pair; NaN where either is.
+    fmax | fmax | The greater of each pair, or the one that is not NaN.
+    fmin | fmin | The lesser of each pair, or the one that is not NaN.
+    mul | mul.Tensor mul.Scalar | self * other
+    nanToNum | nan_to_num | NaN and infinities replaced by finite numbers.
+    ne | ne.Tensor ne.Scalar | self ≠ other, as booleans.
+    neg | neg | -x
+    nextafter | nextafter | The next floating-point number after self towards other.
+    pow | pow.Tensor_Tensor pow.Tensor_Scalar | self to the power exponent.
+    rad2deg | rad2deg | Radians to degrees.
+    reciprocal | reciprocal | 1 / x
+    relu | relu | max(0, x)
+    remainder | remainder.Tensor remainder.Scalar | The remainder with the sign of other, as Python's %.
+    round | round round.decimals | To the nearest integer, halves to even; or to so many decimals.
+    rsqrt | rsqrt | 1 / √x
+    sigmoid | sigmoid | 1 / (1 + exp(-x))
+    sgn | sgn | x / |x|, also of complex numbers; 0 at 0.
+    sign | sign | -1, 0 or 1.
+    signbit | signbit | Whether the sign bit is set.
+    sin | sin | Sine of radians.
+    sinc | sinc | sin(πx) / (πx), 1 at 0.
+    sinh | sinh | Hyperbolic sine.
+    sqrt | sqrt | √x
+    square | square | x²
+    sub | sub.Tensor sub.Scalar | self - alpha * other
+    tan | tan | Tangent of radians.
+    tanh | tanh | Hyperbolic tangent.
+    trunc | trunc | Towards zero to an integer.
+    xlogy | xlogy.Tensor xlogy.Scalar_Other | self * ln(other), 0 where self is 0.
+    `,
+  ),
+  // Activations.
+  ...rows(
+    'function',
+    `
+    celu | celu | max(0, x) + min(0, α (exp(x / α) - 1))
+    elu | elu | x above zero, α (exp(x) - 1) below.
+    gelu | gelu | x Φ(x); approximate 'tanh' for the cheaper form.
+    glu | glu | The first half along dim times the sigmoid of the second.
+    hardsigmoid | hardsigmoid | min(max(x / 6 + 1/2, 0), 1)
+    hardswish | hardswish | x min(max(x + 3, 0), 6) / 6
+    hardtanh | hardtanh | Between minVal and maxVal.
+    leakyRelu | leaky_relu | x above zero, negativeSlope * x below.
+    logSigmoid | log_sigmoid | ln(1 / (1 + exp(-x)))
+    mish | mish | x tanh(softplus(x))
+    relu6 | relu6 | min(max(0, x), 6)
+    selu | selu | The self-normalizing ELU.
+    silu | silu | x sigmoid(x)
+    softplus | softplus | ln(1 + exp(βx)) / β
+    threshold | threshold | x above the threshold, value elsewhere.
+    `,
+  ),
+  ...rows(
+    'both',
+    `
+    hardshrink | hardshrink | 0 where |x| ≤ lambd, x elsewhere.
+    logSoftmax | log_softmax.int | ln(softmax(x)) along dim.
+    prelu | prelu | x above zero, weight * x below.
+    softmax | softmax.int | exp(x) / Σ exp(x) along dim.
+    `,
+  ),
+  // Reductions.
+  ...rows(
+    'both',
+    `
+    all | all all.dim all.dims | Whether all elements are nonzero.
+    amax | amax | The greatest element along dim; its gradient is shared among ties.
+    amin | amin | The least element along dim; its gradient is shared among ties.
+    aminmax | aminmax | Least and greatest element.
+    any | any any.dim any.dims | Whether any element is nonzero.
+    argmax | argmax | The position of the greatest element, in the flat tensor or along dim.
+    argmin | argmin | The position of the least element, in the flat tensor or along dim.
+    countNonzero | count_nonzero.dim_IntList count_nonzero | The number of nonzero elements.
+    cummax | cummax | The greatest element so far along dim, and its position.
+    cummin | cummin | The least element so far along dim, and its position.
+    cumprod | cumprod | The product so far along dim.
+    cumsum | cumsum | The sum so far along dim.
+    diff | diff | Differences of neighbors along dim, n times.
+    dist | dist | The p-norm of self - other.
+    kthvalue | kthvalue | The k-th least element along dim (k from 1), and its position.
+    logcumsumexp | logcumsumexp | ln of the sum of exponentials so far along dim.
+    logsumexp | logsumexp | ln Σ exp(x) along dim, without overflow.
+    max | max max.dim max.other | The greatest element; with dim also its position; with a tensor, element by element.
+    mean | mean mean.dim | The mean.
+    median | median median.dim | The lower median; with dim also its position.
+    min | min min.dim min.other | The least element; with dim also its position; with a tensor, element by element.
+    mode | mode | The most frequent value along dim, and its position.
+    nanmean | nanmean | The mean of what is not NaN.
+    nanmedian | nanmedian nanmedian.dim | The lower median of what is not NaN.
+    nansum | nansum | The sum of what is not NaN.
+    norm | norm.ScalarOpt_dim norm.Scalar | The p-norm (2).
+    prod | prod prod.dim_int | The product.
+    quantile | quantile quantile.scalar | The q-quantile, by linear interpolation.
+    std | std std.dim std.correction | The standard deviation, with Bessel's correction.
+    stdMean | std_mean std_mean.dim std_mean.correction | Standard deviation and mean.
+    sum | sum sum.dim_IntList | The sum.
+    trace | trace | The sum of a matrix's diagonal.
+    var | var var.dim var.correction | The variance, with Bessel's correction.
+    varMean | var_mean var_mean.dim var_mean.correction | Variance and mean.
+    `,
+  ),
+  ...rows('both', 'equal | equal | Whether shapes and all elements are equal.'),
+  ...rows('both', 'allclose | allclose | Whether all |self - other| ≤ atol + rtol |other|.'),
+  ...rows('both', 'isclose | isclose | Where |self - other| ≤ atol + rtol |other|.'),
+  // Linear algebra.
+  ...rows(
+    'both',
+    `
+    addbmm | addbmm | beta self + alpha Σ batch1 @ batch2
+    addmm | addmm | beta self + alpha mat1 @ mat2
+    addmv | addmv | beta self + alpha mat @ vec
+    addr | addr | beta self + alpha vec1 ⊗ vec2
+    baddbmm | baddbmm | beta self + alpha batch1 @ batch2, batch by batch.
+    bmm | bmm | Matrix products batch by batch: (B, n, m) @ (B, m, p).
+    cross | cross | The cross product of 3-vectors along dim.
+    dot | dot | The inner product of two vectors.
+    inner | inner | Inner products of the last dimensions.
+    inverse | inverse | The inverse of square matrices.
+    kron | kron | The Kronecker product.
+    matmul | matmul | The matrix product, batched and broadcast over all but the last two dimensions.
+    matrixExp | matrix_exp | The matrix exponential.
+    mm | mm | The matrix product (n, m) @ (m, p).
+    mv | mv | Matrix (n, m) times vector (m).
+    outer | outer | The outer product of two vectors.
+    vdot | vdot | The inner product, with the first vector conjugated.
+    `,
+  ),
+  ...rows(
+    'function',
+    `
+    bilinear | bilinear | x1ᵀ W x2 + b
+    cdist | cdist | The p-norm distance of each pair of rows.
+    chainMatmul | chain_matmul | The product of matrices in the cheapest order.
+    einsum | einsum | Sums of products by Einstein's notation: einsum('bij,bjk->bik', [a, b]).
+    linear | linear | x Wᵀ + b: (…, in) -> (…, out).
+    tensordot | tensordot | Sums of products over the dimensions named.
+    linalg.cholesky | linalg_cholesky | The lower triangular L with L Lᴴ = A.
+    linalg.cond | linalg_cond | The condition number.
+    linalg.det | linalg_det | The determinant.
+    linalg.eigh | linalg_eigh | Eigenvalues, ascending, and eigenvectors of a Hermitian matrix.
+    linalg.eigvalsh | linalg_eigvalsh | Eigenvalues of a Hermitian matrix, ascending.
+    linalg.inv | linalg_inv | The inverse of square matrices.
+    linalg.lstsq | linalg_lstsq | The least-squares solution of A X = B, residuals, rank, singular values.
+    linalg.matrixNorm | linalg_matrix_norm | A matrix norm.
+    linalg.matrixPower | linalg_matrix_power | A to the power n.
+    linalg.matrixRank | linalg_matrix_rank | The rank.
+    linalg.multiDot | linalg_multi_dot | The product of matrices in the cheapest order.
+    linalg.norm | linalg_norm linalg_norm.ord_str | A vector or matrix norm.
+    linalg.pinv | linalg_pinv | The pseudo-inverse.
+    linalg.qr | linalg_qr | A = Q R with orthonormal Q and upper triangular R.
+    linalg.slogdet | linalg_slogdet | Sign and ln |det A|.
+    linalg.solve | linalg_solve | X with A X = B.
+    linalg.solveTriangular | linalg_solve_triangular | X with A X = B for triangular A.
+    linalg.svd | linalg_svd | A = U diag(S) Vᴴ
+    linalg.svdvals | linalg_svdvals | Singular values, descending.
+    linalg.vectorNorm | linalg_vector_norm | A norm of the flat tensor, or along dim.
+    fft.fft | fft_fft | The discrete Fourier transform along dim.
+    fft.ifft | fft_ifft | The inverse of fft.
+    fft.irfft | fft_irfft | The inverse of rfft.
+    fft.rfft | fft_rfft | The non-negative frequencies of the Fourier transform of a real signal.
+    special.entr | special_entr | -x ln x
+    special.expit | special_expit | 1 / (1 + exp(-x))
+    special.log1p | special_log1p | ln(1 + x)
+    special.ndtr | special_ndtr | The area under the normal density up to x.
+    `,
+  ),
+  // Shape.
+  ...rows(
+    'both',
+    `
+    broadcastTo | broadcast_to | A view repeated to the size.
+    clone | clone | A copy, through which gradients flow.
+    detach | detach | The same memory, out of the graph.
+    diag | diag | The diagonal of a matrix, or the matrix of a diagonal.
+    diagEmbed | diag_embed | Matrices with the last dimension on their diagonal.
+    diagonal | diagonal | A view of the diagonal in two dimensions.
+    flatten | flatten.using_ints | Dimensions startDim to endDim as one.
+    flip | flip | The order reversed along dims.
+    fliplr | fliplr | Columns in reverse order.
+    flipud | flipud | Rows in reverse order.
+    movedim | movedim.intlist movedim.int | Dimensions moved to other places.
+    narrow | narrow | The elements start to start + length along dim.
+    permute | permute | The dimensions in another order.
+    ravel | ravel | All elements in one dimension.
+    repeatInterleave | repeat_interleave.self_int repeat_interleave.self_Tensor | Each element repeated.
+    reshape | reshape | The elements in row-major order in another shape; -1 is inferred.
+    roll | roll | Elements shifted along dims, the last to the front.
+    rot90 | rot90 | A rotation by 90 degrees, k times.
+    select | select.int | One position along dim, which goes away.
+    squeeze | squeeze squeeze.dim squeeze.dims | Without dimensions of size 1.
+    swapaxes | swapaxes | Two dimensions exchanged.
+    t | t | The transpose of a matrix.
+    tile | tile | Copies along each dimension.
+    transpose | transpose.int | Two dimensions exchanged.
+    tril | tril | The lower triangle, zeros elsewhere.
+    triu | triu | The upper triangle, zeros elsewhere.
+    unflatten | unflatten.int | One dimension as several.
+    unsqueeze | unsqueeze | With a dimension of size 1 inserted.
+    viewAsReal | view_as_real | Complex numbers as pairs: (…) -> (…, 2).
+    viewAsComplex | view_as_complex | Pairs as complex numbers: (…, 2) -> (…).
+    `,
+  ),
+  ...rows(
+    'method',
+    `
+    contiguous | contiguous | In row-major memory; itself where it is already.
+    expand | expand | A view with dimensions of size 1 repeated; -1 keeps.
+    expandAs | expand_as | expand to the shape of other.
+    repeat | repeat | Copies along each dimension.
+    reshapeAs | reshape_as | reshape to the shape of other.
+    sumToSize | sum_to_size | The sum over what broadcasting from the size would repeat.
+    typeAs | type_as | With the dtype and device of other.
+    unfold | unfold | Windows of a size and step along dimension, in a new last dimension.
+    view | view view.dtype | The same memory in another shape.
+    viewAs | view_as | view in the shape of other.
+    `,
+  ),
+  // Joining, splitting, picking.
+  ...rows(
+    'function',
+    `
+    blockDiag | block_diag | Matrices along the diagonal of a greater one.
+    broadcastTensors | broadcast_tensors | All tensors repeated to their common shape.
+    bucketize | bucketize.Tensor | The interval of sorted boundaries that each element falls in.
+    cartesianProd | cartesian_prod | All combinations of the elements of vectors.
+    cat | cat | Tensors joined along dim (0).
+    combinations | combinations | The r-combinations of a vector's elements.
+    complex | complex | real + i imag
+    dstack | dstack | Tensors joined along the third dimension.
+    embedding | embedding | Rows of weight picked by integer indices.
+    hstack | hstack | Tensors joined along the second dimension.
+    meshgrid | meshgrid.indexing | Coordinate grids of vectors; indexing 'ij' or 'xy'.
+    oneHot | one_hot | Class numbers as vectors with a single 1.
+    polar | polar | abs * exp(i angle)
+    searchsorted | searchsorted.Tensor | Where each value would be inserted into a sorted sequence.
+    stack | stack | Tensors joined along a new dimension.
+    tensorSplit | tensor_split.sections tensor_split.indices | Parts as equal as can be, or cut at positions.
+    trilIndices | tril_indices | Row and column numbers of the lower triangle.
+    triuIndices | triu_indices | Row and column numbers of the upper triangle.
+    vander | vander | Powers of a vector's elements as columns.
+    vstack | vstack | Tensors joined along the first dimension.
+    where | where.self where.ScalarOther where.ScalarSelf where.Scalar where | self where the condition holds, other elsewhere.
+    `,
+  ),
+  ...rows(
+    'both',
+    `
+    argsort | argsort argsort.stable | The positions that would sort along dim.
+    bincount | bincount | How often each non-negative integer occurs.
+    chunk | chunk | Views of so many parts along dim, the last perhaps smaller.
+    gather | gather | Elements picked along dim by index.
+    histc | histc | Counts in equal bins from min to max.
+    indexAdd | index_add | With alpha * source added at the positions index along dim.
+    indexCopy | index_copy | With source at the positions index along dim.
+    indexFill | index_fill.int_Scalar index_fill.int_Tensor | With value at the positions index along dim.
+    indexSelect | index_select | The positions index along dim.
+    isin | isin.Tensor_Tensor | Which elements are among testElements.
+    maskedFill | masked_fill.Scalar masked_fill.Tensor | With value where the mask holds.
+    maskedScatter | masked_scatter | With elements of source, in order, where the mask holds.
+    maskedSelect | masked_select | The elements where the mask holds, in one dimension.
+    msort | msort | Sorted along the first dimension.
+    multinomial | multinomial | Positions drawn with probabilities in proportion to the rows.
+    nonzero | nonzero | The positions of nonzero elements: (n, dimensions).
+    bernoulli | bernoulli bernoulli.p | 1 with the probability that the element says, else 0.
+    put | put | With source at positions in the flat tensor.
+    scatter | scatter.src scatter.value | With the elements of src at positions index along dim.
+    scatterAdd | scatter_add | With the elements of src added at positions index along dim.
+    sort | sort sort.stable | Sorted along dim, and the positions.
+    split | split.Tensor split.sizes | Views of parts of a size, or of the sizes, along dim.
+    take | take | Elements at positions in the flat tensor.
+    takeAlongDim | take_along_dim | Elements picked along dim by index, broadcast.
+    topk | topk | The k greatest along dim, and their positions.
+    unbind | unbind.int | Views of all positions along dim.
+    uniqueConsecutive | unique_consecutive | Without repetitions of neighbors, with positions and counts if wanted.
+    `,
+  ),
+  // Neural networks.
+  ...rows(
+    'function',
+    `
+    alphaDropout | alpha_dropout | Dropout that keeps mean and variance of SELU activations.
+    avgPool1d | avg_pool1d | Means of windows: (N, C, L) -> (N, C, L').
+    batchNorm | batch_norm | Normalization over the batch, by channel.
+    conv1d | conv1d | Cross-correlation: (N, C, L) -> (N, C', L').
+    cosineSimilarity | cosine_similarity | x1 · x2 / (|x1| |x2|) along dim.
+    dropout | dropout | Elements zeroed with probability p, the others scaled by 1 / (1 - p), when train is true.
+    groupNorm | group_norm | Normalization by groups of channels.
+    layerNorm | layer_norm | Normalization over the last dimensions, those of normalizedShape.
+    maxPool1d | max_pool1d | Maxima of windows: (N, C, L) -> (N, C, L').
+    pad | pad | With a border around the last dimensions: [left, right, top, bottom, …].
+    pairwiseDistance | pairwise_distance | The p-norm of x1 - x2 over the last dimension.
+    `,
+  ),
+  // In place.
+  ...rows(
+    'method',
+    `
+    abs_ | abs_ | |x|
+    add_ | add_.Tensor add_.Scalar | self + alpha * other
+    addcdiv_ | addcdiv_ | self + value * tensor1 / tensor2
+    addcmul_ | addcmul_ | self + value * tensor1 * tensor2
+    addmm_ | addmm_ | beta self + alpha mat1 @ mat2
+    bernoulli_ | bernoulli_.float bernoulli_.Tensor | 1 with probability p, else 0.
+    clamp_ | clamp_ clamp_.Tensor | Between min and max.
+    clampMax_ | clamp_max_ | At most max.
+    clampMin_ | clamp_min_ | At least min.
+    copy_ | copy_ | The elements of src, broadcast and converted.
+    cumsum_ | cumsum_ | The sum so far along dim.
+    detach_ | detach_ | Takes this tensor out of the graph.
+    div_ | div_.Tensor div_.Scalar | self / other
+    exp_ | exp_ | eˣ
+    exponential_ | exponential_ | Random numbers with density lambd exp(-lambd x).
+    fill_ | fill_.Scalar fill_.Tensor | value everywhere.
+    fillDiagonal_ | fill_diagonal_ | fillValue on the diagonal.
+    floor_ | floor_ | The largest integer not above.
+    indexAdd_ | index_add_ | alpha * source added at the positions index along dim.
+    indexCopy_ | index_copy_ | source at the positions index along dim.
+    indexFill_ | index_fill_.int_Scalar | value at the positions index along dim.
+    lerp_ | lerp_.Scalar lerp_.Tensor | self + weight * (end - self)
+    log_ | log_ | Natural logarithm.
+    maskedFill_ | masked_fill_.Scalar masked_fill_.Tensor | value where the mask holds.
+    mul_ | mul_.Tensor mul_.Scalar | self * other
+    neg_ | neg_ | -x
+    normal_ | normal_ | Random numbers from the normal distribution of mean and std.
+    pow_ | pow_.Scalar pow_.Tensor | self to the power exponent.
+    random_ | random_.from random_.to random_ | Random integers from a range.
+    reciprocal_ | reciprocal_ | 1 / x
+    relu_ | relu_ | max(0, x)
+    round_ | round_ | To the nearest integer, halves to even.
+    rsqrt_ | rsqrt_ | 1 / √x
+    scatter_ | scatter_.src scatter_.value | The elements of src at positions index along dim.
+    scatterAdd_ | scatter_add_ | The elements of src added at positions index along dim.
+    sigmoid_ | sigmoid_ | 1 / (1 + exp(-x))
+    sqrt_ | sqrt_ | √x
+    square_ | square_ | x²
+    squeeze_ | squeeze_ squeeze_.dim | Without dimensions of size 1.
+    sub_ | sub_.Tensor sub_.Scalar | self - alpha * other
+    tanh_ | tanh_ | Hyperbolic tangent.
+    transpose_ | transpose_ | Two dimensions exchanged.
+    tril_ | tril_ | The lower triangle, zeros elsewhere.
+    triu_ | triu_ | The upper triangle, zeros elsewhere.
+    uniform_ | uniform_ | Random numbers from the interval [from, to).
+    unsqueeze_ | unsqueeze_ | With a dimension of size 1 inserted.
+    zero_ | zero_ | 0 everywhere.
+    `,
+  ),
+]

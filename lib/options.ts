@@ -1,0 +1,35 @@
+import { describe } from './describe.ts'
+import { torchError } from './errors.ts'
+
+/** How many letters to insert, delete or change to get from one word to the other. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, change))
+    }
+    row = next
+  }
+  return row[b.length] as number
+}
+
+/**
+ * Refuses options that `name` does not have: a misspelled one would be ignored without a word.
+ *
+ * @throws {TorchError} `ERR_TORCH_OPTION` with the name that was probably meant.
+ */
+export function checkOptions(name: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw torchError('ERR_TORCH_TYPE', `${name}: options must be an object, got ${describe(options)}`, { op: name })
+  }
+  for (const key of Object.keys(options)) {
+    if (known.includes(key)) continue
+    const nearest = [...known].sort((a, b) => distance(a, key) - distance(b, key))[0]
+    const meant = nearest !== undefined && distance(nearest, key) <= 3 ? `; did you mean '${nearest}'?` : ''
+    const list =
+      known.length > 0 ? `${meant === '' ? ';' : ''} Options are ${known.join(', ')}` : '; there are no options'
+    throw torchError('ERR_TORCH_OPTION', `${name}: unknown option '${key}'${meant}${list}`, { op: name })
+  }
+}

@@ -1,0 +1,19 @@
+import { native as addon, type Native } from '../native/addon.ts'
+import { failure } from './failure.ts'
+
+type AnyFunction = (...args: readonly unknown[]) => unknown
+
+function translated(call: AnyFunction): AnyFunction {
+  return (...args) => {
+    try {
+      return call(...args)
+    } catch (thrown) {
+      throw failure(thrown)
+    }
+  }
+}
+
+/** The addon with typed errors. `packet.ts` calls operators on the addon itself, to name them in the error. */
+export const native = Object.fromEntries(
+  Object.entries(addon).map(([name, call]) => [name, translated(call as AnyFunction)]),
+) as unknown as Native

@@ -1,0 +1,155 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { TorchError, torchError } from '../errors.ts'
+import { native } from './binding.ts'
+import { failure } from './failure.ts'
+import { Scope } from './scope.ts'
+
+/** What holds for the code that runs now: it follows the flow of control through every `await`. */
+interface Context {
+  readonly scope: Scope | undefined
+  readonly grad: boolean
+  readonly inference: boolean
+}
+
+const OUTERMOST: Context = { scope: undefined, grad: true, inference: false }
+const contexts = new AsyncLocalStorage<Context>()
+
+let applied: Context = OUTERMOST
+let offloading = false
+
+function current(): Context {
+  return contexts.getStore() ?? OUTERMOST
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
+/** @internal Brings LibTorch's modes in line with the context; every native call that they bear on starts with it. */
+export function enter(): Scope | undefined {
+  const context = current()
+  if (context !== applied) {
+    if (context.grad !== applied.grad || context.inference !== applied.inference) {
+      native.setMode(context.grad, context.inference)
+    }
+    applied = context
+  }
+  return context.scope
+}
+
+/**
+ * Runs `fn` and disposes every tensor that was created in it, except those that it returns (alone, or in arrays, plain
+ * objects, maps and sets). With an async function the scope lasts until its promise settles; tensors of other tasks
+ * that run meanwhile are not touched.
+ *
+ * Parameters, buffers and optimizer state are never disposed by it, nor is what {@link keep} names.
+ */
+export function tidy<T>(fn: () => T): T {
+  requireFunction('tidy', fn)
+  const context = current()
+  const scope = new Scope(context.scope)
+  let result: T
+  try {
+    result = contexts.run({ ...context, scope }, fn)
+  } catch (error) {
+    scope.close(undefined)
+    throw error
+  }
+  if (isPromise(result)) {
+    const settled = result.then(
+      (value) => {
+        scope.close(value)
+        return value
+      },
+      (error: unknown) => {
+        scope.close(undefined)
+        throw error
+      },
+    )
+    return settled as T
+  }
+  scope.close(result)
+  return result
+}
+
+function inMode<T>(name: string, mode: Partial<Context>, fn: () => T): T {
+  requireFunction(name, fn)
+  return contexts.run({ ...current(), ...mode }, fn)
+}
+
+/** Runs `fn`, which may be async, without recording operations for gradients: PyTorch's `torch.no_grad()`. */
+export function noGrad<T>(fn: () => T): T {
+  return inMode('noGrad', { grad: false }, fn)
+}
+
+/** Records operations for gradients within `fn`, also inside {@link noGrad}: PyTorch's `torch.enable_grad()`. */
+export function enableGrad<T>(fn: () => T): T {
+  return inMode('enableGrad', { grad: true }, fn)
+}
+
+/**
+ * {@link noGrad} with less overhead: what `fn` creates can never take part in autograd.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html
+ */
+export function inferenceMode<T>(fn: () => T): T {
+  return inMode('inferenceMode', { grad: false, inference: true }, fn)
+}
+
+export function isGradEnabled(): boolean {
+  return current().grad
+}
+
+export function isInferenceModeEnabled(): boolean {
+  return current().inference
+}
+
+/**
+ * Calls the synchronous function `fn`, with every tensor operation in it queued for a thread of its own instead of
+ * run at once, and resolves with its result when they have all run: the event loop stays free meanwhile. Operations
+ * keep their order, also from one `offload` to the next.
+ *
+ * As with CUDA, tensors within `fn` are promises of a value: passing them on costs nothing, asking for `shape` or
+ * `dtype` waits, and asking for values (`item()`, `toArray()`, printing) throws. Read values from the result.
+ *
+ * @example
+ * const loss = await offload(() => tidy(() => {
+ *   const loss = criterion.forward(model.forward(x), y)
+ *   loss.backward()
+ *   return loss.detach()
+ * }))
+ * console.log(loss.item())
+ *
+ * @throws {TorchError} (rejects) the error of the first operation that failed; those after it are skipped.
+ */
+export async function offload<T>(fn: () => T): Promise<T> {
+  requireFunction('offload', fn)
+  if (offloading) throw torchError('ERR_TORCH_RUNTIME', 'offload() cannot be called within offload()')
+  // The trace of a rejection shall show this call, not the thread.
+  const site = new TorchError('ERR_TORCH_RUNTIME', '')
+  native.record(true)
+  offloading = true
+  let result: T
+  let finished: Promise<void>
+  try {
+    result = fn()
+  } finally {
+    offloading = false
+    finished = native.record(false)
+    // Handled below, unless `fn` threw.
+    finished.catch(() => {})
+  }
+  if (isPromise(result)) {
+    result.then(undefined, () => {})
+    throw torchError('ERR_TORCH_TYPE', 'offload() takes a synchronous function, but it returned a Promise')
+  }
+  try {
+    await finished
+  } catch (thrown) {
+    throw failure(thrown, { site })
+  }
+  return result
+}
+
+function requireFunction(name: string, fn: unknown): void {
+  if (typeof fn !== 'function') throw torchError('ERR_TORCH_TYPE', `${name}() takes a function, got ${typeof fn}`)
+}

@@ -1,0 +1,227 @@
+import { torchError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import { native } from './binding.ts'
+import { enter } from './context.ts'
+import { dtypeOfArray, flatten, isTypedArray, type NestedData, pack, type TypedArray } from './data.ts'
+import { type DType, isComplex, scalarTypeOf } from './dtype.ts'
+import { packet, tensorOp } from './packet.ts'
+import { type Device, isTensor, type Scalar, type Tensor, wrap } from './tensor.ts'
+
+export interface CreationOptions {
+  /** Default: float32, or what is said at the function. */
+  dtype?: DType
+  /** Default `'cpu'`. */
+  device?: Device
+  /** Record operations on the tensor for gradients. Default `false`. */
+  requiresGrad?: boolean
+}
+
+export interface TensorOptions extends CreationOptions {
+  /** For a flat typed array, the shape of the tensor. Default: one dimension. */
+  shape?: readonly number[]
+}
+
+const OPTIONS = ['dtype', 'device', 'requiresGrad'] as const
+
+/**
+ * A tensor with a copy of `data`: a number, nested arrays of numbers, or a typed array.
+ *
+ * JavaScript numbers become float32, BigInts int64, booleans bool. A typed array keeps its own type; a Uint16Array
+ * holds the bits of float16 or bfloat16 and needs `dtype` to say which.
+ *
+ * @example
+ * torch.tensor([[1, 2], [3, 4]])
+ * torch.tensor(new Float64Array(6), { shape: [2, 3] })
+ * torch.tensor([0, 1, 2], { dtype: 'int64' })
+ * @throws {TorchError} where arrays are ragged or hold something else than numbers.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
+ */
+export function tensor(data: NestedData | TypedArray, options: TensorOptions = {}): Tensor {
+  checkOptions('tensor', options, [...OPTIONS, 'shape'])
+  enter()
+  if (isTensor(data)) {
+    throw torchError('ERR_TORCH_TYPE', 'tensor(): the data is a Tensor already; copy it with clone().detach()', {
+      op: 'tensor',
+    })
+  }
+  const source = isTypedArray(data) ? fromTypedArray(data, options) : fromNested(data, options)
+  return finish(source, options)
+}
+
+function fromTypedArray(
+  array: TypedArray,
+  { dtype, shape = [array.length] }: TensorOptions,
+): { made: Tensor; dtype: DType } {
+  const own = dtypeOfArray(array, dtype)
+  return { made: fromBytes(array, own, shape), dtype: dtype ?? own }
+}
+
+function fromNested(data: NestedData, { dtype, shape }: TensorOptions): { made: Tensor; dtype: DType } {
+  const flat = flatten(data)
+  const wanted = dtype ?? flat.dtype
+  if (isComplex(wanted)) {
+    throw torchError('ERR_TORCH_DTYPE', 'tensor(): make complex tensors with torch.complex(real, imag)', {
+      op: 'tensor',
+    })
+  }
+  scalarTypeOf(wanted)
+  const packed = pack(flat.values, wanted)
+  return { made: fromBytes(packed.array, packed.dtype, shape ?? flat.shape), dtype: wanted }
+}
+
+function fromBytes(array: TypedArray, dtype: DType, shape: readonly number[]): Tensor {
+  return wrap(native.fromBytes(array, scalarTypeOf(dtype), shape))
+}
+
+function finish({ made, dtype }: { made: Tensor; dtype: DType }, options: TensorOptions): Tensor {
+  const { device, requiresGrad = false } = options
+  let result = made
+  if (dtype !== made.dtype || (device !== undefined && device !== 'cpu')) {
+    result = made.to({ dtype, ...(device === undefined ? {} : { device }) })
+    made.dispose()
+  }
+  return requiresGrad ? result.requiresGrad_() : result
+}
+
+type Positional = readonly unknown[]
+
+/** Adds what LibTorch leaves to Python: the `requiresGrad` option, and a default dtype. */
+function factory(
+  create: (...args: readonly unknown[]) => unknown,
+  args: Positional,
+  options: CreationOptions = {},
+): Tensor {
+  const { requiresGrad = false, ...rest } = options
+  const made = create(...args, rest) as Tensor
+  return requiresGrad ? made.requiresGrad_() : made
+}
+
+const ops = {
+  zeros: tensorOp('aten::zeros'),
+  ones: tensorOp('aten::ones'),
+  empty: tensorOp('aten::empty.memory_format'),
+  full: tensorOp('aten::full'),
+  rand: tensorOp('aten::rand'),
+  randn: tensorOp('aten::randn'),
+  randint: tensorOp('aten::randint.low'),
+  randperm: tensorOp('aten::randperm'),
+  arange: tensorOp('aten::arange.start_step'),
+  linspace: tensorOp('aten::linspace'),
+  logspace: tensorOp('aten::logspace'),
+  eye: packet('eye', [['aten::eye', 'm']]),
+  zerosLike: tensorOp('aten::zeros_like'),
+  onesLike: tensorOp('aten::ones_like'),
+  emptyLike: tensorOp('aten::empty_like'),
+  fullLike: tensorOp('aten::full_like'),
+  randLike: tensorOp('aten::rand_like'),
+  randnLike: tensorOp('aten::randn_like'),
+}
+
+/** A tensor of this shape filled with 0. */
+export function zeros(size: readonly number[], options?: CreationOptions): Tensor {
+  return factory(ops.zeros, [size], options)
+}
+
+/** A tensor of this shape filled with 1. */
+export function ones(size: readonly number[], options?: CreationOptions): Tensor {
+  return factory(ops.ones, [size], options)
+}
+
+/** A tensor of this shape with whatever its memory held before. */
+export function empty(size: readonly number[], options?: CreationOptions): Tensor {
+  return factory(ops.empty, [size], options)
+}
+
+/** A tensor of this shape filled with `value`: float32 for a number, int64 for a BigInt, bool for a boolean. */
+export function full(size: readonly number[], value: Scalar, options: CreationOptions = {}): Tensor {
+  const dtype = typeof value === 'bigint' ? 'int64' : typeof value === 'boolean' ? 'bool' : 'float32'
+  return factory(ops.full, [size, value], { dtype, ...options })
+}
+
+/** Uniform random numbers from [0, 1). */
+export function rand(size: readonly number[], options?: CreationOptions): Tensor {
+  return factory(ops.rand, [size], options)
+}
+
+/** Random numbers from the standard normal distribution. */
+export function randn(size: readonly number[], options?: CreationOptions): Tensor {
+  return factory(ops.randn, [size], options)
+}
+
+/** Random integers (int64) from `low` (default 0) up to, not including, `high`. */
+export function randint(high: number, size: readonly number[], options?: CreationOptions): Tensor
+export function randint(low: number, high: number, size: readonly number[], options?: CreationOptions): Tensor
+export function randint(...args: unknown[]): Tensor {
+  if (Array.isArray(args[1])) args.unshift(0)
+  const [low, high, size, options] = args
+  return factory(ops.randint, [low, high, size], { dtype: 'int64', ...(options as CreationOptions | undefined) })
+}
+
+/** The integers (int64) from 0 up to, not including, `n`, in random order. */
+export function randperm(n: number, options: CreationOptions = {}): Tensor {
+  return factory(ops.randperm, [n], { dtype: 'int64', ...options })
+}
+
+/** The numbers from `start` (default 0) up to, not including, `end`, by `step` (1): int64 when all three are whole. */
+export function arange(end: number, options?: CreationOptions): Tensor
+export function arange(start: number, end: number, options?: CreationOptions): Tensor
+export function arange(start: number, end: number, step: number, options?: CreationOptions): Tensor
+export function arange(...args: unknown[]): Tensor {
+  const options = typeof args.at(-1) === 'object' ? (args.pop() as CreationOptions) : {}
+  const [start, end, step] = args.length < 2 ? [0, args[0], 1] : [args[0], args[1], args[2] ?? 1]
+  const dtype = [start, end, step].every(Number.isInteger) ? 'int64' : 'float32'
+  return factory(ops.arange, [start, end, step], { dtype, ...options })
+}
+
+/** `steps` numbers at equal distances from `start` to `end`, both included. */
+export function linspace(start: number, end: number, steps: number, options?: CreationOptions): Tensor {
+  return factory(ops.linspace, [start, end, steps], options)
+}
+
+/** `steps` numbers from base^start to base^end (`base` = 10), their exponents at equal distances. */
+export function logspace(
+  start: number,
+  end: number,
+  steps: number,
+  { base = 10, ...options }: CreationOptions & { base?: number } = {},
+): Tensor {
+  return factory(ops.logspace, [start, end, steps, base], options)
+}
+
+/** The `n` x `m` (default `n`) matrix with 1 on the diagonal and 0 elsewhere. */
+export function eye(n: number, options?: CreationOptions): Tensor
+export function eye(n: number, m: number, options?: CreationOptions): Tensor
+export function eye(n: number, ...rest: unknown[]): Tensor {
+  const m = typeof rest[0] === 'object' || rest[0] === undefined ? n : rest.shift()
+  return factory(ops.eye, [n, m], rest[0] as CreationOptions | undefined)
+}
+
+/** Zeros in the shape, dtype and device of `input`. */
+export function zerosLike(input: Tensor, options?: CreationOptions): Tensor {
+  return factory(ops.zerosLike, [input], options)
+}
+
+/** Ones in the shape, dtype and device of `input`. */
+export function onesLike(input: Tensor, options?: CreationOptions): Tensor {
+  return factory(ops.onesLike, [input], options)
+}
+
+/** Memory as it comes, in the shape, dtype and device of `input`. */
+export function emptyLike(input: Tensor, options?: CreationOptions): Tensor {
+  return factory(ops.emptyLike, [input], options)
+}
+
+/** `value` everywhere, in the shape, dtype and device of `input`. */
+export function fullLike(input: Tensor, value: Scalar, options?: CreationOptions): Tensor {
+  return factory(ops.fullLike, [input, value], options)
+}
+
+/** Uniform random numbers from [0, 1), in the shape, dtype and device of `input`. */
+export function randLike(input: Tensor, options?: CreationOptions): Tensor {
+  return factory(ops.randLike, [input], options)
+}
+
+/** Standard normal random numbers, in the shape, dtype and device of `input`. */
+export function randnLike(input: Tensor, options?: CreationOptions): Tensor {
+  return factory(ops.randnLike, [input], options)
+}

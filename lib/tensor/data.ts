@@ -1,0 +1,164 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { type DType, isComplex } from './dtype.ts'
+
+export type TypedArray =
+  | Float32Array
+  | Float64Array
+  | BigInt64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | Uint8Array
+  | Uint16Array
+
+/** A number or boolean, or arrays of arrays … of them. */
+export type NestedArray = number | boolean | NestedArray[]
+
+/** What `torch.tensor` takes: all arrays at one depth must have one length. */
+export type NestedData = number | bigint | boolean | readonly NestedData[]
+
+const ARRAYS = {
+  uint8: Uint8Array,
+  int8: Int8Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  float16: Uint16Array,
+  float32: Float32Array,
+  float64: Float64Array,
+  complex64: Float32Array,
+  complex128: Float64Array,
+  bool: Uint8Array,
+  bfloat16: Uint16Array,
+} as const satisfies Record<DType, unknown>
+
+/** By the name that a typed array has in every realm. */
+const DTYPES_OF_ARRAYS: Partial<Record<string, DType>> = {
+  Float32Array: 'float32',
+  Float64Array: 'float64',
+  BigInt64Array: 'int64',
+  Int8Array: 'int8',
+  Int16Array: 'int16',
+  Int32Array: 'int32',
+  Uint8Array: 'uint8',
+  Uint8ClampedArray: 'uint8',
+  Uint16Array: 'float16',
+}
+
+export function typedArrayOf(dtype: DType, buffer: ArrayBuffer): TypedArray {
+  return new ARRAYS[dtype](buffer)
+}
+
+export function isTypedArray(value: unknown): value is TypedArray {
+  return ArrayBuffer.isView(value) && !(Object.prototype.toString.call(value) === '[object DataView]')
+}
+
+/** The dtype whose memory a typed array has; a Uint16Array holds the bits of float16 or bfloat16. */
+export function dtypeOfArray(array: TypedArray, wanted: DType | undefined): DType {
+  const name = Object.prototype.toString.call(array).slice(8, -1)
+  const dtype = DTYPES_OF_ARRAYS[name]
+  if (dtype === undefined)
+    throw torchError('ERR_TORCH_TYPE', `a ${name} has no counterpart among the dtypes of tensors`)
+  if (name === 'Uint16Array') {
+    if (wanted === 'float16' || wanted === 'bfloat16') return wanted
+    throw torchError(
+      'ERR_TORCH_DTYPE',
+      "a Uint16Array holds the bits of float16 or bfloat16: say which with { dtype: 'bfloat16' }",
+    )
+  }
+  return name === 'Uint8Array' && wanted === 'bool' ? 'bool' : dtype
+}
+
+export function toNested(values: TypedArray, shape: readonly number[], dtype: DType): NestedArray {
+  const complex = isComplex(dtype)
+  let position = 0
+  const element = (): NestedArray => {
+    const value = values[position++] as number | bigint
+    if (complex) return [value as number, values[position++] as number]
+    if (dtype === 'bool') return value !== 0
+    return typeof value === 'bigint' ? safe(value) : value
+  }
+  const level = (dim: number): NestedArray =>
+    dim === shape.length ? element() : Array.from({ length: shape[dim] as number }, () => level(dim + 1))
+  return level(0)
+}
+
+function safe(value: bigint): number {
+  const number = Number(value)
+  if (Number.isSafeInteger(number)) return number
+  throw torchError(
+    'ERR_TORCH_VALUE',
+    `${value} is beyond the safe integers of JavaScript: read it with toTypedArray(), which gives a BigInt64Array`,
+    { op: 'toArray' },
+  )
+}
+
+/** Nested arrays as one flat array, with their shape and the dtype that their elements ask for. */
+export function flatten(data: NestedData): { values: (number | bigint | boolean)[]; shape: number[]; dtype: DType } {
+  const shape: number[] = []
+  for (let level: unknown = data; Array.isArray(level); level = level[0]) {
+    shape.push(level.length)
+    if (shape.length > 64) throw torchError('ERR_TORCH_VALUE', 'tensor(): the data is nested more than 64 deep')
+  }
+  const values: (number | bigint | boolean)[] = []
+  const visit = (node: unknown, dim: number): void => {
+    if (dim === shape.length) {
+      if (typeof node !== 'number' && typeof node !== 'bigint' && typeof node !== 'boolean') {
+        const ragged = Array.isArray(node)
+          ? 'ragged: an element at one place is an array at another'
+          : `not numeric: ${describe(node)}`
+        throw torchError(Array.isArray(node) ? 'ERR_TORCH_SHAPE' : 'ERR_TORCH_TYPE', `tensor(): the data is ${ragged}`)
+      }
+      values.push(node)
+      return
+    }
+    if (!Array.isArray(node) || node.length !== shape[dim]) {
+      const found = Array.isArray(node) ? node.length : describe(node)
+      throw torchError('ERR_TORCH_SHAPE', `expected sequence of length ${shape[dim]} at dim ${dim} (got ${found})`, {
+        op: 'tensor',
+      })
+    }
+    for (let i = 0; i < node.length; i++) visit(node[i], dim + 1)
+  }
+  visit(data, 0)
+  return { values, shape, dtype: dtypeOfValues(values) }
+}
+
+/** JavaScript numbers are floats: float32, the default of PyTorch; BigInts are int64; booleans bool. */
+function dtypeOfValues(values: readonly (number | bigint | boolean)[]): DType {
+  if (values.length > 0 && values.every((value) => typeof value === 'boolean')) return 'bool'
+  if (values.length > 0 && values.every((value) => typeof value === 'bigint')) return 'int64'
+  return 'float32'
+}
+
+/** Elements in memory as `dtype` has them. Half precision goes through float32, which LibTorch then rounds. */
+export function pack(
+  values: readonly (number | bigint | boolean)[],
+  dtype: DType,
+): { array: TypedArray; dtype: DType } {
+  switch (dtype) {
+    case 'int64':
+      return { array: BigInt64Array.from(values, toBigInt), dtype }
+    case 'bool':
+      return { array: Uint8Array.from(values, (value) => (value ? 1 : 0)), dtype }
+    case 'float64':
+      return { array: Float64Array.from(values, Number), dtype }
+    case 'int8':
+    case 'int16':
+    case 'int32':
+    case 'uint8':
+      return { array: new ARRAYS[dtype](values.map(Number)), dtype }
+    case 'complex128':
+      return { array: Float64Array.from(values, Number), dtype: 'float64' }
+    default:
+      return { array: Float32Array.from(values, Number), dtype: 'float32' }
+  }
+}
+
+function toBigInt(value: number | bigint | boolean): bigint {
+  if (typeof value !== 'number') return BigInt(value)
+  if (!Number.isFinite(value))
+    throw torchError('ERR_TORCH_VALUE', `cannot convert float ${value} to an integer`, { op: 'tensor' })
+  return BigInt(Math.trunc(value))
+}

@@ -1,0 +1,60 @@
+import { type ErrorCode, TorchError, type TorchErrorOptions, torchError } from '../errors.ts'
+
+/** What `error.cpp` knows of an exception: its C++ class. */
+type Kind = 'disposed' | 'index' | 'notImplemented' | 'outOfMemory' | 'pending' | 'runtime' | 'type' | 'value'
+
+const CODES: Record<Exclude<Kind, 'runtime'>, ErrorCode> = {
+  disposed: 'ERR_TORCH_DISPOSED',
+  index: 'ERR_TORCH_INDEX',
+  notImplemented: 'ERR_TORCH_NOT_IMPLEMENTED',
+  outOfMemory: 'ERR_TORCH_OUT_OF_MEMORY',
+  pending: 'ERR_TORCH_PENDING',
+  type: 'ERR_TORCH_TYPE',
+  value: 'ERR_TORCH_VALUE',
+}
+
+/** LibTorch throws one class for most failures: its wording tells them apart. The first match counts. */
+const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
+  [/allocate memory|out of memory|not enough memory|Storage size calculation overflowed/i, 'ERR_TORCH_OUT_OF_MEMORY'],
+  [/Dimension out of range|index out of range|out of bounds|index .* is out of/i, 'ERR_TORCH_INDEX'],
+  [/same device|CUDA|cuda|cuDNN|backend/, 'ERR_TORCH_DEVICE'],
+  [
+    /does not require grad|backward through the graph|leaf Variable|requires_grad|[Ii]nference tensor|inplace operation|not have been used in the graph|grad can be implicitly/,
+    'ERR_TORCH_AUTOGRAD',
+  ],
+  [
+    /dtype|scalar type|not implemented for '|must have the same type|data ?type|cast to the desired/i,
+    'ERR_TORCH_DTYPE',
+  ],
+  [/shape|size|dimension|\d-?D\b|broadcast|stack expects|elements/i, 'ERR_TORCH_SHAPE'],
+]
+
+function codeOf(kind: Kind, message: string): ErrorCode {
+  if (kind !== 'runtime' && kind !== 'notImplemented') return CODES[kind]
+  const found = WORDING.find(([wording]) => wording.test(message))?.[1]
+  return found ?? (kind === 'notImplemented' ? 'ERR_TORCH_NOT_IMPLEMENTED' : 'ERR_TORCH_RUNTIME')
+}
+
+/** The message without what only LibTorch's developers can use, and with the operation that failed. */
+function sentence(message: string, op: string | undefined): string {
+  const text = message.replace(/\nException raised from [\s\S]*$/, '').trimEnd()
+  if (/Could not run .* from the 'CUDA' backend|with CUDA_HOME|Cannot initialize CUDA/.test(text)) {
+    return `${op ? `${op}: ` : ''}Torch not compiled with CUDA enabled: this LibTorch runs on the CPU only. \`npx libtorch-rnn install --cuda\` fetches the CUDA one.`
+  }
+  if (
+    op === undefined ||
+    text
+      .toLowerCase()
+      .replace(/^linalg[._]/, '')
+      .startsWith(op.toLowerCase())
+  )
+    return text
+  return `${op}: ${text}`
+}
+
+/** The typed error for what a native call threw. */
+export function failure(thrown: unknown, options: TorchErrorOptions = {}): unknown {
+  if (thrown instanceof TorchError || !(thrown instanceof Error) || !('kind' in thrown)) return thrown
+  const message = sentence(thrown.message, options.op)
+  return torchError(codeOf(thrown.kind as Kind, message), message, options)
+}

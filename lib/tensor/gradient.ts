@@ -1,0 +1,113 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { native } from './binding.ts'
+import { enter } from './context.ts'
+import { backward, idOf, idsOf, isTensor, type Tensor, wrap } from './tensor.ts'
+
+export { backward }
+
+export interface GradOptions {
+  /** Gradients with respect to each output. May be left out for outputs of one element. */
+  gradOutputs?: readonly Tensor[]
+  retainGraph?: boolean
+  createGraph?: boolean
+  /** Give `null` for an input that the outputs do not depend on, instead of throwing. Default `false`. */
+  allowUnused?: boolean
+}
+
+/**
+ * The sum of the gradients of `outputs` with respect to each of `inputs`, without touching their `grad`.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad.html
+ */
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  options: GradOptions & { allowUnused: true },
+): (Tensor | null)[]
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  options?: GradOptions,
+): Tensor[]
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  { gradOutputs = [], createGraph = false, retainGraph = createGraph, allowUnused = false }: GradOptions = {},
+): (Tensor | null)[] {
+  enter()
+  const ids = native.gradients(list(outputs), list(inputs), idsOf(gradOutputs), retainGraph, createGraph, allowUnused)
+  return ids.map((id) => (id === null ? null : wrap(id)))
+}
+
+function list(tensors: Tensor | readonly Tensor[]): Uint32Array {
+  if (isTensor(tensors)) return idsOf([tensors])
+  if (!Array.isArray(tensors))
+    throw torchError('ERR_TORCH_TYPE', `expected a Tensor or an array of them, got ${describe(tensors)}`)
+  return idsOf(tensors)
+}
+
+/** @internal Gives a parameter the storage, dtype and device of another tensor, and keeps its identity. */
+export function setData(target: Tensor, data: Tensor): void {
+  native.setData(idOf(target), idOf(data))
+}
+
+/** @internal */
+export function clipGradNorm(
+  parameters: Iterable<Tensor>,
+  maxNorm: number,
+  normType: number,
+  errorIfNonfinite: boolean,
+): Tensor {
+  enter()
+  return wrap(native.clipGradNorm(idsOf(parameters), maxNorm, normType, errorIfNonfinite))
+}
+
+/** @internal */
+export function clipGradValue(parameters: Iterable<Tensor>, clipValue: number): void {
+  native.clipGradValue(idsOf(parameters), clipValue)
+}
+
+/** @internal */
+export function zeroGrad(parameters: Iterable<Tensor>, setToNone: boolean): void {
+  native.zeroGrad(idsOf(parameters), setToNone)
+}
+
+/** @internal The tensors of one fused step; state lists are as long as `params`, or left out. */
+export interface FusedLists {
+  params: readonly Tensor[]
+  momentumBuffers?: readonly Tensor[]
+  expAvgs?: readonly Tensor[]
+  expAvgSqs?: readonly Tensor[]
+  maxExpAvgSqs?: readonly Tensor[]
+  /** How many steps each parameter has had: one float32 number each, counted up by the call. */
+  steps?: readonly Tensor[]
+}
+
+/** @internal */
+export interface FusedHyper {
+  lr: number
+  weightDecay: number
+  maximize: boolean
+  momentum?: number
+  dampening?: number
+  nesterov?: boolean
+  beta1?: number
+  beta2?: number
+  eps?: number
+  amsgrad?: boolean
+}
+
+/**
+ * @internal One optimizer step over `params` in one native call. Parameters without a gradient are left alone.
+ * SGD with momentum needs `steps`, on the CPU.
+ */
+export function fusedStep(algorithm: 'sgd' | 'adam' | 'adamw', lists: FusedLists, hyper: FusedHyper): void {
+  const states = algorithm === 'sgd' ? [lists.momentumBuffers] : [lists.expAvgs, lists.expAvgSqs, lists.maxExpAvgSqs]
+  native.fusedStep(
+    algorithm,
+    idsOf(lists.params),
+    states.map((state) => idsOf(state ?? [])),
+    idsOf(lists.steps ?? []),
+    hyper,
+  )
+}

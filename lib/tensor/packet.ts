@@ -1,0 +1,269 @@
+import { describe } from '../describe.ts'
+import { type ErrorCode, torchError } from '../errors.ts'
+import { native as addon } from '../native/addon.ts'
+import { type Argument, parseSchema, type Schema } from '../ops/schema.ts'
+import { enter } from './context.ts'
+import { scalarTypeOf } from './dtype.ts'
+import { failure } from './failure.ts'
+import { idOf, isTensor, type Tensor, wrap } from './tensor.ts'
+
+/** A callable operator of LibTorch: all overloads of one name, or one of them. */
+export type Packet = (...args: readonly unknown[]) => unknown
+
+/** Turns an argument into what native code reads; {@link WRONG} where it is of another type. */
+type Reader = (value: unknown) => unknown
+const WRONG = Symbol('wrong')
+
+/** Why the arguments do not fit an overload. */
+class Mismatch {
+  readonly message: string
+  readonly code: ErrorCode
+  constructor(message: string, code: ErrorCode = 'ERR_TORCH_TYPE') {
+    this.message = message
+    this.code = code
+  }
+}
+
+const MEMORY_FORMATS: Record<string, number> = { contiguous: 0, preserve: 1, channelsLast: 2 }
+
+const isInt = (value: unknown): boolean => Number.isSafeInteger(value) || typeof value === 'bigint'
+const isScalar = (value: unknown): boolean =>
+  typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint'
+
+const READERS: Record<string, Reader> = {
+  Tensor: (value) => (isTensor(value) ? idOf(value) : WRONG),
+  Scalar: (value) => (isScalar(value) ? value : WRONG),
+  int: (value) => (isInt(value) ? value : WRONG),
+  float: (value) => (typeof value === 'number' ? value : typeof value === 'bigint' ? Number(value) : WRONG),
+  bool: (value) => (typeof value === 'boolean' ? value : WRONG),
+  str: (value) => (typeof value === 'string' ? value : WRONG),
+  Device: (value) => (typeof value === 'string' ? value : WRONG),
+  ScalarType: scalarTypeOf,
+  MemoryFormat: (value) => (typeof value === 'string' ? (MEMORY_FORMATS[value] ?? WRONG) : WRONG),
+  Layout: (value) => (value === 'strided' ? 0 : WRONG),
+}
+READERS.SymInt = READERS.int as Reader
+
+/** PyTorch's words for the types of its arguments, in error messages. */
+const TYPE_NAMES: Record<string, string> = {
+  Scalar: 'Number',
+  SymInt: 'int',
+  ScalarType: 'torch.dtype',
+  Device: 'torch.device',
+}
+
+function nameOf(type: string): string {
+  const element = type.replace(/\?$/, '').match(/^(\w+)\??\[\d*\]$/)?.[1]
+  if (element !== undefined) return `tuple of ${TYPE_NAMES[element] ?? element}s`
+  const plain = type.replace(/\?$/, '')
+  return TYPE_NAMES[plain] ?? plain
+}
+
+function readerOf(type: string): Reader {
+  if (type.endsWith('?')) {
+    const inner = readerOf(type.slice(0, -1))
+    return (value) => (value === null ? null : inner(value))
+  }
+  const list = type.match(/^(.*)\[(\d*)\]$/)
+  if (list === null) return READERS[type] ?? (() => WRONG)
+  const element = readerOf(list[1] as string)
+  const expands = list[2] !== ''
+  return (value) => {
+    if (!Array.isArray(value)) return expands ? element(value) : WRONG
+    const values = value.map(element)
+    return values.includes(WRONG) ? WRONG : values
+  }
+}
+
+interface Parameter extends Argument {
+  readonly read: Reader
+  readonly required: boolean
+}
+
+class Overload {
+  readonly schema: Schema
+  readonly id: number
+  readonly #parameters: readonly Parameter[]
+  readonly #positional: number
+  readonly #aliases: readonly number[]
+
+  constructor(name: string, overload: string) {
+    const text = addon.schema(name, overload)
+    const id = addon.operator(name, overload)
+    if (text === null || id === null) {
+      throw torchError(
+        'ERR_TORCH_NOT_IMPLEMENTED',
+        `this LibTorch has no operator ${name}${overload && `.${overload}`}`,
+      )
+    }
+    this.id = id
+    this.schema = parseSchema(text)
+    this.#parameters = this.schema.args.map((arg) => ({
+      ...arg,
+      read: readerOf(arg.type),
+      required: !arg.hasDefault && !(arg.type.endsWith('?') && arg.keywordOnly),
+    }))
+    this.#positional = this.#parameters.filter((parameter) => !parameter.keywordOnly).length
+    // A result that is an argument: `add_` returns its first, `out` variants the one that is written to.
+    const written = this.schema.args.flatMap((arg, index) => (arg.mutated ? [index] : []))
+    let next = 0
+    this.#aliases = this.schema.returns.map((result) => (result.alias?.includes('!') ? (written[next++] ?? -1) : -1))
+  }
+
+  /** The arguments as native code reads them, in the order of the schema. */
+  bind(args: readonly unknown[]): unknown[] | Mismatch {
+    let given = args.length
+    let options: Record<string, unknown> | undefined
+    if (given > 0 && isOptions(args[given - 1])) options = args[--given] as Record<string, unknown>
+    if (given > this.#positional) {
+      return new Mismatch(`takes ${this.#positional} positional arguments but ${given} were given`)
+    }
+    const values: unknown[] = new Array(this.#parameters.length)
+    for (let i = 0; i < values.length; i++) {
+      const parameter = this.#parameters[i] as Parameter
+      const value = i < given ? args[i] : options?.[parameter.name]
+      if (value === undefined) {
+        if (parameter.required) return new Mismatch(`missing required argument '${parameter.name}' (position ${i + 1})`)
+        continue
+      }
+      const read = parameter.read(value)
+      if (read === WRONG) {
+        const place = i < given ? ` (position ${i + 1})` : ''
+        return new Mismatch(
+          `argument '${parameter.name}'${place} must be ${nameOf(parameter.type)}, not ${describe(value)}`,
+        )
+      }
+      values[i] = read
+    }
+    return options === undefined ? values : (this.#unknown(options, given) ?? values)
+  }
+
+  #unknown(options: Record<string, unknown>, given: number): Mismatch | undefined {
+    for (const name of Object.keys(options)) {
+      const index = this.#parameters.findIndex((parameter) => parameter.name === name)
+      if (index < 0) {
+        const known = this.#parameters.filter((parameter) => !parameter.required).map((parameter) => parameter.name)
+        return new Mismatch(
+          `unknown option '${name}'; ${known.length > 0 ? `options are ${known.join(', ')}` : 'there are no options'}`,
+          'ERR_TORCH_OPTION',
+        )
+      }
+      if (index < given) return new Mismatch(`got multiple values for argument '${name}'`)
+    }
+    return undefined
+  }
+
+  run(values: readonly unknown[], args: readonly unknown[]): unknown {
+    const result = addon.call(this.id, ...values)
+    const { returns } = this.schema
+    if (returns.length === 0) return undefined
+    if (returns.length === 1) return this.#javascript(0, result, args)
+    return (result as unknown[]).map((element, index) => this.#javascript(index, element, args))
+  }
+
+  #javascript(index: number, result: unknown, args: readonly unknown[]): unknown {
+    const alias = this.#aliases[index] as number
+    if (alias >= 0)
+      return args[alias] ?? (args.at(-1) as Record<string, unknown>)[(this.#parameters[alias] as Parameter).name]
+    switch (this.schema.returns[index]?.type) {
+      case 'Tensor':
+      case 'Tensor?':
+        return result === null ? null : wrap(result as number)
+      case 'Tensor[]':
+        return (result as number[]).map(wrap)
+      default:
+        return result
+    }
+  }
+
+  toString(): string {
+    const args = this.schema.args.map((arg) => `${nameOf(arg.type)} ${arg.name}`)
+    const firstOption = this.schema.args.findIndex((arg) => arg.keywordOnly)
+    if (firstOption >= 0) args.splice(firstOption, 0, '*')
+    return `(${args.join(', ')})`
+  }
+}
+
+function isOptions(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || isTensor(value)) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+/** What PyTorch says when no overload takes the arguments. */
+function mismatch(
+  name: string,
+  overloads: readonly Overload[],
+  reasons: readonly Mismatch[],
+  args: readonly unknown[],
+): never {
+  const options = args.at(-1)
+  const known = new Set(overloads.flatMap((overload) => overload.schema.args.map((arg) => arg.name)))
+  const unknown = isOptions(options) ? Object.keys(options as object).find((key) => !known.has(key)) : undefined
+  const reason = unknown === undefined ? undefined : reasons.find(({ code }) => code === 'ERR_TORCH_OPTION')
+  const only = reason ?? (reasons.length === 1 ? reasons[0] : undefined)
+  if (only !== undefined) throw torchError(only.code, `${name}(): ${only.message}`, { op: name })
+  const got = args.map(describe).join(', ')
+  const expected = overloads.map(
+    (overload, index) => ` * ${overload}\n      didn't match because ${reasons[index]?.message}`,
+  )
+  throw torchError(
+    'ERR_TORCH_TYPE',
+    `${name}() received an invalid combination of arguments - got (${got}), but expected one of:\n${expected.join('\n')}`,
+    { op: name },
+  )
+}
+
+function shapesOf(args: readonly unknown[]): number[][] {
+  return args.flatMap((arg) => (isTensor(arg) && !arg.disposed && !arg.pending ? [arg.shape] : []))
+}
+
+/**
+ * The operator called `name`, tried with each of the `overloads` in order, the first whose types fit counts. The schema
+ * is looked up at the first call.
+ *
+ * @internal
+ */
+export function packet(name: string, overloads: readonly (readonly [name: string, overload: string])[]): Packet {
+  let resolved: Overload[] | undefined
+  return (...args) => {
+    resolved ??= overloads.map(([name, overload]) => new Overload(name, overload))
+    enter()
+    const reasons: Mismatch[] = []
+    for (const overload of resolved) {
+      const values = overload.bind(args)
+      if (values instanceof Mismatch) {
+        reasons.push(values)
+        continue
+      }
+      try {
+        return overload.run(values, args)
+      } catch (thrown) {
+        throw failure(thrown, { op: name, shapes: shapesOf(args) })
+      }
+    }
+    return mismatch(name, resolved, reasons, args)
+  }
+}
+
+const packets = new Map<string, Packet>()
+
+/**
+ * The operator of a qualified name: `aten::relu`, `aten::add.Tensor`.
+ *
+ * @internal
+ */
+export function op(qualified: string): Packet {
+  let found = packets.get(qualified)
+  if (found === undefined) {
+    const [name = '', overload = ''] = qualified.split('.')
+    found = packet(name.replace(/^aten::/, ''), [[name, overload]])
+    packets.set(qualified, found)
+  }
+  return found
+}
+
+/** A tensor from an operator of which it is known that it returns one. */
+export function tensorOp(qualified: string): (...args: readonly unknown[]) => Tensor {
+  return op(qualified) as (...args: readonly unknown[]) => Tensor
+}

@@ -1,0 +1,73 @@
+import { torchError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import { noGrad, tidy } from './context.ts'
+import { formatTensor, type PrintOptions } from './format.ts'
+import { op } from './packet.ts'
+import type { Tensor } from './tensor.ts'
+
+const PROFILES = {
+  default: { precision: 4, threshold: 1000, edgeItems: 3, lineWidth: 80, sciMode: null },
+  short: { precision: 2, threshold: 1000, edgeItems: 2, lineWidth: 80, sciMode: null },
+  full: { precision: 4, threshold: Number.POSITIVE_INFINITY, edgeItems: 3, lineWidth: 80, sciMode: null },
+} as const satisfies Record<string, PrintOptions>
+
+let current: PrintOptions = PROFILES.default
+
+/**
+ * Sets how tensors are printed in this environment. `profile` resets all options first.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.set_printoptions.html
+ */
+export function setPrintOptions(options: Partial<PrintOptions> & { profile?: keyof typeof PROFILES }): void {
+  checkOptions('setPrintOptions', options, ['precision', 'threshold', 'edgeItems', 'lineWidth', 'sciMode', 'profile'])
+  const { profile, ...changes } = options
+  if (profile !== undefined && !Object.hasOwn(PROFILES, profile)) {
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `setPrintOptions: profile must be ${Object.keys(PROFILES).join(', ')}, got '${profile}'`,
+    )
+  }
+  for (const [name, least] of [
+    ['precision', 0],
+    ['threshold', 0],
+    ['edgeItems', 1],
+    ['lineWidth', 1],
+  ] as const) {
+    const value = changes[name]
+    if (value === undefined || (name === 'threshold' && value === Number.POSITIVE_INFINITY)) continue
+    if (!Number.isInteger(value) || value < least || (name === 'precision' && value > 50)) {
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `setPrintOptions: ${name} must be an integer of at least ${least}, got ${value}`,
+      )
+    }
+  }
+  current = { ...(profile === undefined ? current : PROFILES[profile]), ...changes }
+}
+
+export function getPrintOptions(): PrintOptions {
+  return { ...current }
+}
+
+/** The edges of a tensor that is too large to print, as one smaller tensor. */
+function edges(tensor: Tensor, shape: readonly number[]): Tensor {
+  const { edgeItems } = current
+  return shape.reduce((rest, size, dim) => {
+    if (size <= 2 * edgeItems) return rest
+    const narrow = (start: number): unknown => op('aten::narrow')(rest, dim, start, edgeItems)
+    return op('aten::cat')([narrow(0), narrow(size - edgeItems)], dim) as Tensor
+  }, tensor)
+}
+
+/** The tensor in PyTorch's notation, with the current options. */
+export function printTensor(tensor: Tensor): string {
+  const { shape, dtype, device, requiresGrad, gradFn } = tensor
+  const large = shape.reduce((product, size) => product * size, 1) > current.threshold
+  const { shown, values } = tidy(() =>
+    noGrad(() => {
+      const part = large ? edges(tensor, shape) : tensor
+      const readable = dtype === 'float16' || dtype === 'bfloat16' ? part.to('float32') : part
+      return { shown: part.shape, values: readable.toTypedArray() }
+    }),
+  )
+  return formatTensor({ shape, shown, values, dtype, device, requiresGrad, gradFn }, current)
+}

@@ -1,0 +1,72 @@
+import { native } from './binding.ts'
+import type { Tensor } from './tensor.ts'
+
+/** How a scope reaches into tensors, whose fields are private: `tensor.ts` provides it. */
+export interface ScopeAccess {
+  isTensor(value: unknown): value is Tensor
+  /** The scope that will dispose the tensor. */
+  scopeOf(tensor: Tensor): Scope | undefined
+  /** Hands the tensor over to another scope, or to the garbage collector. */
+  move(tensor: Tensor, scope: Scope | undefined): void
+  /** Marks the tensor as disposed; gives its id, or -1 when it was disposed before. */
+  forget(tensor: Tensor): number
+}
+
+let access: ScopeAccess
+
+export function grantAccess(granted: ScopeAccess): void {
+  access = granted
+}
+
+/** The tensors that were created during one `tidy`. */
+export class Scope {
+  readonly #parent: Scope | undefined
+  #tensors: Tensor[] = []
+  #closed = false
+
+  constructor(parent: Scope | undefined) {
+    this.#parent = parent
+  }
+
+  /** Where a tensor belongs that is created in this scope: work that outlives an async `tidy` falls to its parent. */
+  get open(): Scope | undefined {
+    return this.#closed ? this.#parent?.open : this
+  }
+
+  add(tensor: Tensor): void {
+    this.#tensors.push(tensor)
+  }
+
+  /** Disposes all tensors but those found in `result`, which move to the parent. */
+  close(result: unknown): void {
+    this.#closed = true
+    const parent = this.#parent?.open
+    for (const tensor of tensorsIn(result)) {
+      if (access.scopeOf(tensor) === this) access.move(tensor, parent)
+    }
+    const ids: number[] = []
+    for (const tensor of this.#tensors) {
+      if (access.scopeOf(tensor) !== this) continue
+      const id = access.forget(tensor)
+      if (id >= 0) ids.push(id)
+    }
+    this.#tensors = []
+    if (ids.length > 0) native.release(Uint32Array.from(ids))
+  }
+}
+
+function* tensorsIn(value: unknown, seen = new Set<unknown>()): Generator<Tensor> {
+  if (typeof value !== 'object' || value === null || seen.has(value)) return
+  if (access.isTensor(value)) {
+    yield value
+    return
+  }
+  seen.add(value)
+  if (Array.isArray(value) || value instanceof Set) {
+    for (const element of value) yield* tensorsIn(element, seen)
+  } else if (value instanceof Map) {
+    for (const element of value.values()) yield* tensorsIn(element, seen)
+  } else if (!ArrayBuffer.isView(value)) {
+    for (const element of Object.values(value)) yield* tensorsIn(element, seen)
+  }
+}

@@ -1,0 +1,394 @@
+import { inspect } from 'node:util'
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import type { TensorMethods } from '../ops/generated.ts'
+import { native } from './binding.ts'
+import { enter } from './context.ts'
+import { type NestedArray, type TypedArray, toNested, typedArrayOf } from './data.ts'
+import { type DType, dtypeOf } from './dtype.ts'
+import { type Index, indexItems } from './indexing.ts'
+import { op } from './packet.ts'
+import { printTensor } from './print.ts'
+import { grantAccess, type Scope } from './scope.ts'
+
+/** Where a tensor's memory is: `'cpu'`, `'cuda'` (the current CUDA device) or `'cuda:1'`. */
+export type Device = 'cpu' | 'cuda' | `cuda:${number}`
+
+/** A number as an argument of an operation: a whole number acts as Python's `int`, another one as `float`. */
+export type Scalar = number | bigint | boolean
+
+export interface ToOptions {
+  dtype?: DType
+  device?: Device
+  /** Copy to a CUDA device without waiting for it; the source must be in pinned memory. */
+  nonBlocking?: boolean
+  /** Copy even where dtype and device are right already. */
+  copy?: boolean
+}
+
+export interface BackwardOptions {
+  /** Keep what the graph saved, for another backward through it. Default: `createGraph`. */
+  retainGraph?: boolean
+  /** Record the gradients' own computation, for derivatives of higher order. Default `false`. */
+  createGraph?: boolean
+  /** Accumulate gradients into these tensors only. Default: all leaves. */
+  inputs?: readonly Tensor[]
+}
+
+const CONSTRUCT = Symbol('construct')
+
+/** @internal The number by which native code knows the tensor. Throws where `tensor` is none, or disposed. */
+export let idOf: (tensor: Tensor) => number
+/** @internal */
+export let wrap: (id: number) => Tensor
+/** Whether `value` is a tensor of this copy of the library. */
+export let isTensor: (value: unknown) => value is Tensor
+/** Takes a tensor out of every `tidy`: it then lives until `dispose()` or until nothing refers to it. */
+export let keep: <T extends Tensor>(tensor: T) => T
+
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: methods.ts defines each method of TensorMethods
+export interface Tensor extends TensorMethods {}
+
+/**
+ * A multi-dimensional array of numbers of one {@link DType} on one {@link Device}: PyTorch's `torch.Tensor`.
+ *
+ * Its memory is freed by {@link dispose} (or `using`), at the end of the `tidy` that it was created in, or else by the
+ * garbage collector, which knows its size but runs only when the event loop turns.
+ *
+ * Made by `torch.tensor`, `torch.zeros` and their kin, not by `new`.
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above
+export class Tensor implements Disposable {
+  #id: number
+  #scope: Scope | undefined
+  // Releases the tensor when this object is collected. Tensors in a scope go with the scope.
+  #guard: object | undefined
+
+  /** @internal */
+  constructor(key: symbol, id: number) {
+    if (key !== CONSTRUCT) {
+      throw torchError(
+        'ERR_TORCH_TYPE',
+        'new Tensor() makes no tensor: use torch.tensor(data), torch.zeros(size) or the like',
+      )
+    }
+    this.#id = id
+    this.#belong(enter())
+  }
+
+  static {
+    isTensor = (value): value is Tensor => typeof value === 'object' && value !== null && #id in value
+    idOf = (tensor) => {
+      if (!isTensor(tensor)) throw torchError('ERR_TORCH_TYPE', `expected a Tensor, got ${describe(tensor)}`)
+      if (tensor.#id < 0) throw torchError('ERR_TORCH_DISPOSED', 'the tensor has been disposed')
+      return tensor.#id
+    }
+    wrap = (id) => new Tensor(CONSTRUCT, id)
+    keep = (tensor) => {
+      idOf(tensor)
+      if (tensor.#scope !== undefined) tensor.#belong(undefined)
+      return tensor
+    }
+    grantAccess({
+      isTensor,
+      scopeOf: (tensor) => tensor.#scope,
+      move: (tensor, scope) => {
+        if (tensor.#id >= 0) tensor.#belong(scope)
+      },
+      forget: (tensor) => tensor.#forget(),
+    })
+  }
+
+  /** @internal For subclasses, which take the tensor of another object over. */
+  protected static take(tensor: Tensor): [symbol, number] {
+    const id = idOf(tensor)
+    tensor.#forget()
+    return [CONSTRUCT, id]
+  }
+
+  #belong(scope: Scope | undefined): void {
+    this.#scope = scope?.open
+    if (this.#scope === undefined) {
+      this.#guard ??= native.guard(this.#id)
+    } else {
+      this.#scope.add(this)
+    }
+  }
+
+  #forget(): number {
+    const id = this.#id
+    this.#id = -1
+    this.#scope = undefined
+    this.#guard = undefined
+    return id
+  }
+
+  /** Sizes of the dimensions, such as `[2, 3]`; `[]` for a single number. */
+  get shape(): number[] {
+    return native.shape(idOf(this))
+  }
+
+  /** The number of dimensions. */
+  get ndim(): number {
+    return this.shape.length
+  }
+
+  /** The number of elements. */
+  get numel(): number {
+    return this.shape.reduce((product, size) => product * size, 1)
+  }
+
+  /** The size of one dimension, counted from the end where `dim` is negative. */
+  size(dim: number): number {
+    const shape = this.shape
+    const size = Number.isInteger(dim) ? shape.at(dim) : undefined
+    if (size === undefined || dim >= shape.length) {
+      const bound = Math.max(shape.length, 1)
+      throw torchError(
+        'ERR_TORCH_INDEX',
+        `Dimension out of range (expected to be in range of [${-bound}, ${bound - 1}], but got ${describe(dim)})`,
+        { op: 'size' },
+      )
+    }
+    return size
+  }
+
+  /** Steps in elements from one element to the next along each dimension. */
+  get stride(): number[] {
+    return native.stride(idOf(this))
+  }
+
+  get storageOffset(): number {
+    return native.storageOffset(idOf(this))
+  }
+
+  get dtype(): DType {
+    return dtypeOf(native.scalarType(idOf(this)))
+  }
+
+  get device(): Device {
+    return native.device(idOf(this)) as Device
+  }
+
+  get isContiguous(): boolean {
+    return native.isContiguous(idOf(this))
+  }
+
+  /** Made by the user, or outside of autograd: {@link backward} accumulates gradients into leaves only. */
+  get isLeaf(): boolean {
+    return native.isLeaf(idOf(this))
+  }
+
+  /** Created under `inferenceMode`: can never take part in autograd. */
+  get isInference(): boolean {
+    return native.isInference(idOf(this))
+  }
+
+  /** Whether operations on this tensor are recorded for gradients. Can be set on leaves of a floating dtype. */
+  get requiresGrad(): boolean {
+    return native.requiresGrad(idOf(this))
+  }
+
+  set requiresGrad(requiresGrad: boolean) {
+    this.requiresGrad_(requiresGrad)
+  }
+
+  /** Sets {@link requiresGrad}, and returns the tensor. */
+  requiresGrad_(requiresGrad = true): this {
+    native.setRequiresGrad(idOf(this), requiresGrad)
+    return this
+  }
+
+  /** The name of the function that computed this tensor (`'AddBackward0'`), or `null` for a leaf. */
+  get gradFn(): string | null {
+    return native.gradFn(idOf(this))
+  }
+
+  /** What {@link backward} has accumulated here, or `null`. Each access gives a new object for the same memory. */
+  get grad(): Tensor | null {
+    const id = native.grad(idOf(this))
+    return id === null ? null : wrap(id)
+  }
+
+  set grad(gradient: Tensor | null) {
+    native.setGrad(idOf(this), gradient === null ? null : idOf(gradient))
+  }
+
+  /** Whether the tensor waits in the queue of an `offload`. */
+  get pending(): boolean {
+    return native.pending(idOf(this))
+  }
+
+  get disposed(): boolean {
+    return this.#id < 0
+  }
+
+  /** Frees the tensor now. Tensors that share its memory keep it. A second call does nothing. */
+  dispose(): void {
+    if (!isTensor(this)) throw torchError('ERR_TORCH_TYPE', `expected a Tensor, got ${describe(this)}`)
+    const id = this.#forget()
+    if (id >= 0) native.release(id)
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  /**
+   * Computes the gradient of this tensor with respect to the graph's leaves, and adds it to their {@link grad}.
+   *
+   * @param gradient The gradient of something with respect to this tensor, of its shape. May be left out when the
+   *   tensor has one element.
+   * @throws {TorchError} `ERR_TORCH_AUTOGRAD` when nothing here requires a gradient, or the graph is used up.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
+   */
+  backward(gradient?: Tensor | null, options: BackwardOptions = {}): void {
+    backward([this], gradient === undefined || gradient === null ? [] : [gradient], options)
+  }
+
+  /**
+   * The tensor with another dtype, on another device, or both; itself (as a new object) where nothing changes.
+   *
+   * @example x.to('float64'); x.to('cuda'); x.to({ device: 'cuda', dtype: 'bfloat16', nonBlocking: true })
+   */
+  to(target: DType | Device | ToOptions | Tensor): Tensor {
+    return convert(this, target)
+  }
+
+  cpu(): Tensor {
+    return this.to('cpu')
+  }
+
+  cuda(device: Device = 'cuda'): Tensor {
+    return this.to({ device })
+  }
+
+  /** As float32. */
+  float(): Tensor {
+    return this.to('float32')
+  }
+
+  /** As float64. */
+  double(): Tensor {
+    return this.to('float64')
+  }
+
+  /** As int64. */
+  long(): Tensor {
+    return this.to('int64')
+  }
+
+  /** As bool. */
+  bool(): Tensor {
+    return this.to('bool')
+  }
+
+  /**
+   * Part of the tensor, one item per dimension: a number selects, `slice(start, stop, step)` cuts, `null` adds a
+   * dimension, `'...'` stands for all dimensions between, an integer tensor or array gathers, a boolean one masks.
+   * Numbers and slices give views of the same memory.
+   *
+   * @example x.index(0); x.index('...', slice(1, -1)); x.index([0, 2], null); x.index(x.gt(0))
+   */
+  index(...items: Index[]): Tensor {
+    enter()
+    return indexItems(items, (native_) => wrap(native.index(idOf(this), native_)))
+  }
+
+  /** Assigns `value`, broadcast, to the part that {@link index} with the same items names. */
+  indexPut_(items: readonly Index[], value: Tensor | Scalar): this {
+    enter()
+    if (!isTensor(value) && !['number', 'bigint', 'boolean'].includes(typeof value)) {
+      throw torchError(
+        'ERR_TORCH_TYPE',
+        `indexPut_(): argument 'value' must be Tensor or Number, not ${describe(value)}`,
+      )
+    }
+    indexItems(items, (native_) =>
+      native.indexPut(idOf(this), native_, isTensor(value) ? { tensor: idOf(value) } : value),
+    )
+    return this
+  }
+
+  /**
+   * The only element, as a JavaScript value; a complex one as `[real, imaginary]`.
+   * @throws {TorchError} when there are more elements, or an int64 that JavaScript numbers cannot hold.
+   */
+  item(): number | boolean
+  item<T extends number | boolean | [number, number]>(): T
+  item(): number | boolean | [number, number] {
+    const value = native.item(idOf(this))
+    if (typeof value === 'bigint') {
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `${value} is beyond the safe integers of JavaScript: read it with toTypedArray(), which gives a BigInt64Array`,
+        { op: 'item' },
+      )
+    }
+    return value
+  }
+
+  /**
+   * The elements as nested arrays of numbers or booleans; complex ones as `[real, imaginary]`.
+   * @throws {TorchError} where an int64 is beyond the safe integers of JavaScript.
+   */
+  toArray(): NestedArray {
+    const dtype = this.dtype
+    const readable = dtype === 'float16' || dtype === 'bfloat16' ? this.#temporary('float32') : undefined
+    try {
+      return toNested((readable ?? this).toTypedArray(), this.shape, dtype)
+    } finally {
+      readable?.dispose()
+    }
+  }
+
+  #temporary(dtype: DType): Tensor {
+    return op('aten::_to_copy')(this, { dtype: dtype }) as Tensor
+  }
+
+  /**
+   * The elements in row-major order: Float32Array, Float64Array, BigInt64Array for int64, Uint8Array for bool, the raw
+   * bits in a Uint16Array for float16 and bfloat16, pairs for complex.
+   *
+   * @param options.copy `false` gives a view of the tensor's own memory, which must be contiguous on the CPU: writes
+   *   to one are seen in the other, and the view keeps the memory alive. Default `true`.
+   */
+  toTypedArray(options: { copy?: boolean } = {}): TypedArray {
+    const id = idOf(this)
+    const buffer = (options.copy === false ? native.viewBytes(id) : null) ?? native.toBytes(id)
+    return typedArrayOf(this.dtype, buffer)
+  }
+
+  /** As PyTorch prints it. */
+  toString(): string {
+    return printTensor(this)
+  }
+
+  [inspect.custom](): string {
+    return this.disposed ? 'tensor(<disposed>)' : this.toString()
+  }
+}
+
+/** @internal */
+export function idsOf(tensors: Iterable<Tensor>): Uint32Array {
+  return Uint32Array.from(tensors, idOf)
+}
+
+/** `torch.autograd.backward`: {@link Tensor.backward} from several tensors at once. */
+export function backward(
+  tensors: readonly Tensor[],
+  gradients: readonly Tensor[] = [],
+  { createGraph = false, retainGraph = createGraph, inputs = [] }: BackwardOptions = {},
+): void {
+  enter()
+  native.backward(idsOf(tensors), idsOf(gradients), retainGraph, createGraph, idsOf(inputs))
+}
+
+function convert(tensor: Tensor, target: DType | Device | ToOptions | Tensor): Tensor {
+  if (isTensor(target)) return convert(tensor, { dtype: target.dtype, device: target.device })
+  if (typeof target === 'string') {
+    const isDevice = target === 'cpu' || target.startsWith('cuda')
+    return convert(tensor, isDevice ? { device: target as Device } : { dtype: target as DType })
+  }
+  return op('aten::to.dtype_layout')(tensor, { ...target }) as Tensor
+}

@@ -1,0 +1,68 @@
+import { libTorchVersion } from './native/load.ts'
+import { native } from './tensor/binding.ts'
+import * as context from './tensor/context.ts'
+import * as creation from './tensor/creation.ts'
+import { backward, grad } from './tensor/gradient.ts'
+import { slice } from './tensor/indexing.ts'
+import { functions } from './tensor/methods.ts'
+import { operators } from './tensor/operators.ts'
+import { getPrintOptions, setPrintOptions } from './tensor/print.ts'
+import { isTensor, keep, Tensor } from './tensor/tensor.ts'
+
+/**
+ * Seeds the random numbers of all devices, so that they repeat and equal those of PyTorch after
+ * `torch.manual_seed(seed)`.
+ */
+function manualSeed(seed: number | bigint): void {
+  native.manualSeed(seed)
+}
+
+/** The threads that one operation on the CPU may use. */
+function getNumThreads(): number {
+  return native.numThreads()
+}
+
+/** Sets {@link getNumThreads}, also for the thread of `offload`. */
+function setNumThreads(threads: number): void {
+  native.setNumThreads(threads)
+}
+
+export interface MemoryUsage {
+  /** Tensor objects that have not been disposed or collected. */
+  tensors: number
+  /** Bytes of memory that they refer to; what several share counts once. */
+  bytes: number
+}
+
+/** What this environment (the main thread, or a worker) holds. */
+function memory(): MemoryUsage {
+  return native.memory()
+}
+
+/**
+ * LibTorch as PyTorch's users know it: creation, operations, autograd.
+ *
+ * @example
+ * const x = torch.randn([2, 3], { requiresGrad: true })
+ * x.mul(x).sum().backward()
+ * console.log(x.grad)
+ */
+export const torch = {
+  ...functions,
+  ...creation,
+  ...context,
+  Tensor,
+  isTensor,
+  keep,
+  slice,
+  ops: operators,
+  autograd: { backward, grad },
+  manualSeed,
+  getNumThreads,
+  setNumThreads,
+  memory,
+  setPrintOptions,
+  getPrintOptions,
+  /** The version of LibTorch in use. */
+  version: libTorchVersion(),
+}

@@ -1,0 +1,88 @@
+#include "binding/addon.h"
+
+#include "binding/offload.h"
+#include "binding/operator.h"
+
+namespace rnn {
+
+Addon::Addon(Napi::Env) : handles(std::make_shared<Handles>()) {}
+
+Addon::~Addon() = default;
+
+const CellPtr& Addon::cell(Napi::Value id) const {
+  if (!id.IsNumber()) throw c10::TypeError({__func__, __FILE__, __LINE__}, "expected a Tensor");
+  return handles->cell(id.As<Napi::Number>().Uint32Value());
+}
+
+Napi::Value Addon::wrap(Napi::Env env, at::Tensor tensor) {
+  if (!tensor.defined()) return env.Null();
+  const Handles::Id id = handles->add(std::make_shared<Cell>(std::move(tensor)));
+  account(env);
+  return Napi::Number::New(env, id);
+}
+
+std::optional<Lane::Pause> Addon::pause_lane() {
+  if (!offload) return std::nullopt;
+  return std::optional<Lane::Pause>(std::in_place, offload->lane());
+}
+
+std::vector<at::Tensor> Addon::run_in_order(std::function<std::vector<at::Tensor>()> work) {
+  if (!recording) return run(work);
+  const auto finished = std::make_shared<Cell>();
+  std::vector<at::Tensor> tensors;
+  offload->lane().post({
+      .work =
+          [&] {
+            tensors = work();
+            return std::vector<at::Tensor>{};
+          },
+      .results = {},
+      .mode = mode,
+      .batch = recording,
+      .done = [finished, batch = recording] { batch->error ? finished->fail(batch->error) : finished->fulfil({}); },
+  });
+  finished->get();
+  return tensors;
+}
+
+std::vector<Handles::Id> Addon::dispatch(size_t results, std::function<std::vector<at::Tensor>()> work) {
+  std::vector<Handles::Id> ids;
+  ids.reserve(results);
+  if (!recording) {
+    for (at::Tensor& tensor : run(work)) ids.push_back(handles->add(std::make_shared<Cell>(std::move(tensor))));
+    return ids;
+  }
+  Job job{.work = std::move(work), .results = {}, .mode = mode, .batch = recording, .done = nullptr};
+  for (size_t i = 0; i < results; i++) {
+    job.results.push_back(std::make_shared<Cell>());
+    ids.push_back(handles->add(job.results.back()));
+    recorded.emplace_back(ids.back(), handles->serial(ids.back()));
+  }
+  offload->lane().post(std::move(job));
+  return ids;
+}
+
+void Addon::account(Napi::Env env) {
+  constexpr int64_t kGrain = 1 << 16;
+  const int64_t change = handles->bytes() - accounted_;
+  if (change < kGrain && change > -kGrain) return;
+  Napi::MemoryManagement::AdjustExternalMemory(env, change);
+  accounted_ += change;
+}
+
+}  // namespace rnn
+
+static Napi::Object init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new rnn::Addon(env));
+  rnn::init_autograd(exports);
+  rnn::init_call(exports);
+  rnn::init_data(exports);
+  rnn::init_indexing(exports);
+  rnn::init_offload(exports);
+  rnn::init_optimizer(exports);
+  rnn::init_system(exports);
+  rnn::init_tensor(exports);
+  return exports;
+}
+
+NODE_API_MODULE(libtorch_rnn, init)

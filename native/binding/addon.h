@@ -1,0 +1,85 @@
+#pragma once
+#include <napi.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/handles.h"
+#include "runtime/lane.h"
+#include "runtime/mode.h"
+
+namespace rnn {
+
+class Operator;
+class Offload;
+
+// All state of one JavaScript environment: the main thread, a worker_thread or a test realm has its own.
+class Addon {
+ public:
+  explicit Addon(Napi::Env env);
+  ~Addon();
+  static Addon& of(Napi::Env env) { return *env.GetInstanceData<Addon>(); }
+
+  // Handles outlive the addon where a finalizer still refers to them.
+  std::shared_ptr<Handles> handles;
+  std::vector<std::unique_ptr<Operator>> operators;
+  Mode mode;
+  // Set while JavaScript queues operations instead of running them.
+  BatchPtr recording;
+  // The tensors of the batch being recorded, whose bytes are not known yet.
+  std::vector<std::pair<Handles::Id, uint64_t>> recorded;
+  std::unique_ptr<Offload> offload;
+
+  // A computed tensor becomes a number that JavaScript holds; an undefined one becomes null.
+  Napi::Value wrap(Napi::Env env, at::Tensor tensor);
+  const CellPtr& cell(Napi::Value id) const;
+  // Blocks while the tensor is pending.
+  const at::Tensor& tensor(Napi::Value id) const { return cell(id)->get(); }
+
+  // Runs `work` now with the current modes, between two jobs of the lane.
+  template <typename Work>
+  auto run(Work&& work) {
+    const std::optional<Lane::Pause> pause = pause_lane();
+    const ModeGuard guard(mode);
+    return work();
+  }
+
+  // The same, after all jobs that have been queued.
+  std::vector<at::Tensor> run_in_order(std::function<std::vector<at::Tensor>()> work);
+
+  // Runs `work` now, or queues it while JavaScript records; its results become numbers.
+  std::vector<Handles::Id> dispatch(size_t results, std::function<std::vector<at::Tensor>()> work);
+
+  // Tells V8 about the bytes that its objects keep alive, which otherwise look like numbers to it.
+  void account(Napi::Env env);
+
+ private:
+  std::optional<Lane::Pause> pause_lane();
+  int64_t accounted_ = 0;
+};
+
+// Wraps a native function for JavaScript: C++ exceptions become JavaScript ones that say what kind they are.
+Napi::Value guarded(const Napi::CallbackInfo& info, Napi::Value (*body)(const Napi::CallbackInfo&));
+
+template <Napi::Value (*body)(const Napi::CallbackInfo&)>
+Napi::Value entry(const Napi::CallbackInfo& info) {
+  return guarded(info, body);
+}
+
+template <Napi::Value (*body)(const Napi::CallbackInfo&)>
+void define(Napi::Object exports, const char* name) {
+  exports.Set(name, Napi::Function::New<entry<body>>(exports.Env(), name));
+}
+
+void init_autograd(Napi::Object exports);
+void init_call(Napi::Object exports);
+void init_data(Napi::Object exports);
+void init_indexing(Napi::Object exports);
+void init_offload(Napi::Object exports);
+void init_optimizer(Napi::Object exports);
+void init_system(Napi::Object exports);
+void init_tensor(Napi::Object exports);
+
+}  // namespace rnn

@@ -1,0 +1,118 @@
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include "binding/addon.h"
+#include "binding/cells.h"
+
+namespace rnn {
+namespace {
+
+// setMode(grad, inference): holds for the native calls of this environment from now on
+Napi::Value set_mode(const Napi::CallbackInfo& info) {
+  Addon::of(info.Env()).mode = {.grad = info[0].ToBoolean(), .inference = info[1].ToBoolean()};
+  return info.Env().Undefined();
+}
+
+// setRequiresGrad(tensor, boolean)
+Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const CellPtr cell = addon.cell(info[0]);
+  const bool requires_grad = info[1].ToBoolean();
+  if (!addon.recording) cell->get();
+  addon.dispatch(0, [cell, requires_grad] {
+    cell->get().set_requires_grad(requires_grad);
+    return std::vector<at::Tensor>{};
+  });
+  return info.Env().Undefined();
+}
+
+// grad(tensor) -> a tensor or null
+Napi::Value grad(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const CellPtr cell = addon.cell(info[0]);
+  if (!addon.recording) cell->get();
+  const auto found = addon.run_in_order([cell] { return std::vector<at::Tensor>{cell->get().grad()}; });
+  return addon.wrap(info.Env(), found.at(0));
+}
+
+// setGrad(tensor, tensor or null)
+Napi::Value set_grad(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const CellPtr cell = addon.cell(info[0]);
+  const CellPtr gradient = info[1].IsNull() ? nullptr : addon.cell(info[1]);
+  if (!addon.recording) {
+    cell->get();
+    if (gradient) gradient->get();
+  }
+  addon.dispatch(0, [cell, gradient] {
+    const at::Tensor& tensor = cell->get();
+    if (gradient) {
+      const at::Tensor& value = gradient->get();
+      TORCH_CHECK_TYPE(value.sizes() == tensor.sizes(), "assigned grad has data of a different size");
+      TORCH_CHECK_TYPE(value.scalar_type() == tensor.scalar_type(), "assigned grad has data of a different type");
+      TORCH_CHECK_TYPE(value.device() == tensor.device(), "assigned grad has data located on a different device");
+    }
+    tensor.mutable_grad() = gradient ? gradient->get() : at::Tensor();
+    return std::vector<at::Tensor>{};
+  });
+  return info.Env().Undefined();
+}
+
+// setData(tensor, tensor): the storage and metadata of the second, the identity and gradient history of the first
+Napi::Value set_data(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const CellPtr cell = addon.cell(info[0]);
+  const CellPtr data = addon.cell(info[1]);
+  cell->get();
+  data->get();
+  addon.run([&] { cell->get().set_data(data->get()); });
+  addon.handles->recount(info[0].As<Napi::Number>().Uint32Value());
+  addon.account(info.Env());
+  return info.Env().Undefined();
+}
+
+// backward(tensors, gradients or [], retainGraph, createGraph, inputs or [])
+Napi::Value backward(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const Cells tensors(addon, info[0]);
+  const Cells gradients(addon, info[1]);
+  const bool retain_graph = info[2].ToBoolean();
+  const bool create_graph = info[3].ToBoolean();
+  const Cells inputs(addon, info[4]);
+  addon.dispatch(0, [=] {
+    torch::autograd::backward(tensors.get(), gradients.get(), retain_graph, create_graph, inputs.get());
+    return std::vector<at::Tensor>{};
+  });
+  return info.Env().Undefined();
+}
+
+// gradients(outputs, inputs, gradients or [], retainGraph, createGraph, allowUnused) -> a tensor or null per input
+Napi::Value gradients(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const Cells outputs(addon, info[0]);
+  const Cells inputs(addon, info[1]);
+  const Cells seeds(addon, info[2]);
+  const bool retain_graph = info[3].ToBoolean();
+  const bool create_graph = info[4].ToBoolean();
+  const bool allow_unused = info[5].ToBoolean();
+  const auto found = addon.run_in_order([=] {
+    return torch::autograd::grad(outputs.get(), inputs.get(), seeds.get(), retain_graph, create_graph, allow_unused);
+  });
+  Napi::Array array = Napi::Array::New(info.Env(), found.size());
+  for (uint32_t i = 0; i < found.size(); i++) array.Set(i, addon.wrap(info.Env(), found[i]));
+  return array;
+}
+
+}  // namespace
+
+void init_autograd(Napi::Object exports) {
+  define<set_mode>(exports, "setMode");
+  define<set_requires_grad>(exports, "setRequiresGrad");
+  define<grad>(exports, "grad");
+  define<set_grad>(exports, "setGrad");
+  define<set_data>(exports, "setData");
+  define<backward>(exports, "backward");
+  define<gradients>(exports, "gradients");
+}
+
+}  // namespace rnn

@@ -1,0 +1,112 @@
+#include <sstream>
+
+#include "binding/convert.h"
+#include "binding/error.h"
+#include "binding/operator.h"
+
+namespace rnn {
+namespace {
+
+std::optional<c10::OperatorHandle> find(const std::string& name, const std::string& overload) {
+  return c10::Dispatcher::singleton().findSchema({name, overload});
+}
+
+// operator(name, overload) -> a number to call it by, or null
+Napi::Value operator_id(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const auto handle = find(info[0].ToString(), info[1].ToString());
+  if (!handle) return info.Env().Null();
+  addon.operators.push_back(std::make_unique<Operator>(*handle));
+  return Napi::Number::New(info.Env(), static_cast<double>(addon.operators.size() - 1));
+}
+
+// schema(name, overload) -> its text, or null
+Napi::Value schema(const Napi::CallbackInfo& info) {
+  const auto handle = find(info[0].ToString(), info[1].ToString());
+  if (!handle) return info.Env().Null();
+  std::ostringstream text;
+  text << handle->schema();
+  return Napi::String::New(info.Env(), text.str());
+}
+
+// overloads(name) -> the names of its overloads
+Napi::Value overloads(const Napi::CallbackInfo& info) {
+  const std::string name = info[0].ToString();
+  Napi::Array found = Napi::Array::New(info.Env());
+  for (const auto& candidate : c10::Dispatcher::singleton().getAllOpNames()) {
+    if (candidate.name == name && find(candidate.name, candidate.overload_name)) {
+      found.Set(found.Length(), candidate.overload_name);
+    }
+  }
+  return found;
+}
+
+Napi::Value results_to_javascript(Napi::Env env, Addon& addon, const Operator& op, std::vector<c10::IValue> stack) {
+  // Node-API charges for each array: one result comes bare.
+  if (stack.size() == 1) {
+    return op.aliased(0) ? env.Undefined() : from_ivalue(env, addon, std::move(stack[0]));
+  }
+  if (stack.empty()) return env.Undefined();
+  Napi::Array results = Napi::Array::New(env, stack.size());
+  for (uint32_t i = 0; i < stack.size(); i++) {
+    results.Set(i, op.aliased(i) ? env.Undefined() : from_ivalue(env, addon, std::move(stack[i])));
+  }
+  return results;
+}
+
+Napi::Value queue(Napi::Env env, Addon& addon, const Operator& op, Arguments arguments) {
+  auto shared = std::make_shared<Arguments>(std::move(arguments));
+  const auto ids = addon.dispatch(op.fresh(), [&op, shared] {
+    std::vector<c10::IValue> stack = shared->resolve();
+    op.handle().callBoxed(stack);
+    std::vector<at::Tensor> fresh;
+    for (size_t i = 0; i < stack.size(); i++) {
+      if (!op.aliased(i)) fresh.push_back(std::move(stack[i]).toTensor());
+    }
+    return fresh;
+  });
+  const size_t results = op.handle().schema().returns().size();
+  if (results == 1) return op.aliased(0) ? env.Undefined() : Napi::Number::New(env, ids[0]);
+  if (results == 0) return env.Undefined();
+  Napi::Array array = Napi::Array::New(env, results);
+  for (uint32_t i = 0, next = 0; i < results; i++) {
+    array.Set(i, op.aliased(i) ? env.Undefined() : Napi::Number::New(env, ids[next++]));
+  }
+  return array;
+}
+
+// call(operator, ...arguments): numbers stand for tensors where the schema says Tensor. An argument that is left out
+// or undefined has its default. Results that are arguments of the call come back undefined.
+Napi::Value call(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Addon& addon = Addon::of(env);
+  const Operator& op = *addon.operators.at(info[0].As<Napi::Number>().Uint32Value());
+  Arguments arguments(addon, op.parameters().size());
+  for (size_t i = 0; i < op.parameters().size(); i++) arguments.push(op.parameters()[i], info[i + 1]);
+  if (addon.recording && op.queueable()) return queue(env, addon, op, std::move(arguments));
+  if (addon.recording && op.reads()) throw PendingError("offload() cannot read a value before it is computed");
+
+  std::vector<c10::IValue> stack;
+  if (addon.recording) {
+    addon.run_in_order([&] {
+      stack = arguments.resolve();
+      op.handle().callBoxed(stack);
+      return std::vector<at::Tensor>{};
+    });
+  } else {
+    stack = arguments.resolve();
+    addon.run([&] { op.handle().callBoxed(stack); });
+  }
+  return results_to_javascript(env, addon, op, std::move(stack));
+}
+
+}  // namespace
+
+void init_call(Napi::Object exports) {
+  define<call>(exports, "call");
+  define<operator_id>(exports, "operator");
+  define<schema>(exports, "schema");
+  define<overloads>(exports, "overloads");
+}
+
+}  // namespace rnn

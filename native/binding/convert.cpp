@@ -1,0 +1,217 @@
+#include "binding/convert.h"
+
+#include <ATen/core/List.h>
+
+#include <cmath>
+
+namespace rnn {
+namespace {
+
+constexpr double kMaxSafeInteger = 9007199254740991.0;
+
+[[noreturn]] void reject(const std::string& name, const char* expected) {
+  throw c10::TypeError({__func__, __FILE__, static_cast<uint32_t>(__LINE__)},
+                       "argument '" + name + "' must be " + expected);
+}
+
+int64_t int_from(Napi::Value value, const std::string& name) {
+  if (value.IsNumber()) {
+    const double number = value.As<Napi::Number>().DoubleValue();
+    if (std::trunc(number) == number && std::abs(number) <= kMaxSafeInteger) return static_cast<int64_t>(number);
+  } else if (value.IsBigInt()) {
+    bool lossless = false;
+    const int64_t number = value.As<Napi::BigInt>().Int64Value(&lossless);
+    if (lossless) return number;
+  }
+  reject(name, "int");
+}
+
+double float_from(Napi::Value value, const std::string& name) {
+  if (!value.IsNumber()) reject(name, "float");
+  return value.As<Napi::Number>().DoubleValue();
+}
+
+bool bool_from(Napi::Value value, const std::string& name) {
+  if (!value.IsBoolean()) reject(name, "bool");
+  return value.As<Napi::Boolean>().Value();
+}
+
+template <typename T, typename Read>
+c10::List<T> list_from(Napi::Value value, const Parameter& parameter, const char* expected, Read read) {
+  c10::List<T> list;
+  if (value.IsArray()) {
+    const Napi::Array array = value.As<Napi::Array>();
+    list.reserve(array.Length());
+    for (uint32_t i = 0; i < array.Length(); i++) list.push_back(read(array.Get(i), parameter.name));
+  } else if (parameter.size > 0) {
+    const T element = read(value, parameter.name);
+    for (int32_t i = 0; i < parameter.size; i++) list.push_back(element);
+  } else {
+    reject(parameter.name, expected);
+  }
+  return list;
+}
+
+Napi::Value from_int(Napi::Env env, int64_t value) {
+  const double number = static_cast<double>(value);
+  if (std::abs(number) > kMaxSafeInteger) return Napi::BigInt::New(env, value);
+  return Napi::Number::New(env, number);
+}
+
+}  // namespace
+
+c10::Scalar to_scalar(Napi::Value value) {
+  if (value.IsBoolean()) return {value.As<Napi::Boolean>().Value()};
+  if (value.IsBigInt()) return {int_from(value, "value")};
+  if (!value.IsNumber()) reject("value", "Number");
+  const double number = value.As<Napi::Number>().DoubleValue();
+  // JavaScript writes 2 and 2.0 alike: a whole number is an int, as the literal would be in Python.
+  const bool whole = std::trunc(number) == number && std::abs(number) <= kMaxSafeInteger;
+  if (whole && !(number == 0 && std::signbit(number))) return {static_cast<int64_t>(number)};
+  return {number};
+}
+
+int64_t to_int(Napi::Value value, const char* what) { return int_from(value, what); }
+
+std::vector<int64_t> to_ints(Napi::Value value, const char* what) {
+  if (!value.IsArray()) reject(what, "tuple of ints");
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<int64_t> ints;
+  ints.reserve(array.Length());
+  for (uint32_t i = 0; i < array.Length(); i++) ints.push_back(int_from(array.Get(i), what));
+  return ints;
+}
+
+void Arguments::push(const Parameter& parameter, Napi::Value value) {
+  // Each question to Node-API costs as much as the answer is worth: ask once.
+  const napi_valuetype type = value.Type();
+  if (type == napi_undefined) {
+    if (parameter.standard) {
+      stack_.push_back(*parameter.standard);
+    } else if (parameter.optional) {
+      stack_.emplace_back();
+    } else {
+      throw c10::TypeError({__func__, __FILE__, static_cast<uint32_t>(__LINE__)},
+                           "missing 1 required positional argument: '" + parameter.name + "'");
+    }
+  } else if (type == napi_null && parameter.optional) {
+    stack_.emplace_back();
+  } else {
+    stack_.push_back(convert(parameter, value, type));
+  }
+}
+
+c10::IValue Arguments::convert(const Parameter& parameter, Napi::Value value, napi_valuetype type) {
+  switch (parameter.kind) {
+    case Kind::kTensor:
+      if (type != napi_number) reject(parameter.name, "Tensor");
+      return tensor(value, -1);
+    case Kind::kTensorList:
+      return tensors(parameter, value);
+    case Kind::kOptionalTensorList:
+      return optional_tensors(parameter, value);
+    case Kind::kScalar:
+      return to_scalar(value);
+    case Kind::kScalarList: {
+      c10::List<c10::Scalar> list;
+      if (!value.IsArray()) reject(parameter.name, "a list of numbers");
+      const Napi::Array array = value.As<Napi::Array>();
+      for (uint32_t i = 0; i < array.Length(); i++) list.push_back(to_scalar(array.Get(i)));
+      return list;
+    }
+    case Kind::kInt:
+      return int_from(value, parameter.name);
+    case Kind::kIntList:
+      return list_from<int64_t>(value, parameter, "tuple of ints", int_from);
+    case Kind::kFloat:
+      return float_from(value, parameter.name);
+    case Kind::kFloatList:
+      return list_from<double>(value, parameter, "tuple of floats", float_from);
+    case Kind::kBool:
+      return bool_from(value, parameter.name);
+    case Kind::kBoolList:
+      return list_from<bool>(value, parameter, "tuple of bools", bool_from);
+    case Kind::kString:
+      if (!value.IsString()) reject(parameter.name, "str");
+      return value.As<Napi::String>().Utf8Value();
+    case Kind::kDevice:
+      if (!value.IsString()) reject(parameter.name, "torch.device");
+      return c10::Device(value.As<Napi::String>().Utf8Value());
+    case Kind::kUnsupported:
+      break;
+  }
+  throw c10::NotImplementedError({__func__, __FILE__, static_cast<uint32_t>(__LINE__)},
+                                 "argument '" + parameter.name + "' has a type that JavaScript cannot give");
+}
+
+at::Tensor Arguments::tensor(Napi::Value id, int64_t element) {
+  const CellPtr& cell = addon_.handles->cell(id.As<Napi::Number>().Uint32Value());
+  if (const at::Tensor* ready = cell->peek()) return *ready;
+  pending_.push_back({cell, stack_.size(), element});
+  return {};
+}
+
+c10::IValue Arguments::tensors(const Parameter& parameter, Napi::Value value) {
+  if (!value.IsArray()) reject(parameter.name, "tuple of Tensors");
+  const Napi::Array array = value.As<Napi::Array>();
+  c10::List<at::Tensor> list;
+  list.reserve(array.Length());
+  for (uint32_t i = 0; i < array.Length(); i++) list.push_back(tensor(array.Get(i), i));
+  return list;
+}
+
+c10::IValue Arguments::optional_tensors(const Parameter& parameter, Napi::Value value) {
+  if (!value.IsArray()) reject(parameter.name, "tuple of Tensors");
+  const Napi::Array array = value.As<Napi::Array>();
+  c10::List<std::optional<at::Tensor>> list;
+  list.reserve(array.Length());
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const Napi::Value element = array.Get(i);
+    if (element.IsNull() || element.IsUndefined()) {
+      list.push_back(std::nullopt);
+    } else {
+      list.push_back(tensor(element, i));
+    }
+  }
+  return list;
+}
+
+std::vector<c10::IValue> Arguments::resolve() {
+  for (const Pending& pending : pending_) {
+    const at::Tensor& tensor = pending.cell->get();
+    c10::IValue& argument = stack_[pending.argument];
+    if (pending.element < 0) {
+      argument = tensor;
+    } else if (argument.isTensorList()) {
+      argument.toTensorList().set(static_cast<size_t>(pending.element), tensor);
+    } else {
+      argument.toOptionalTensorList().set(static_cast<size_t>(pending.element), tensor);
+    }
+  }
+  return std::move(stack_);
+}
+
+Napi::Value from_ivalue(Napi::Env env, Addon& addon, c10::IValue&& value) {
+  if (value.isTensor()) return addon.wrap(env, std::move(value).toTensor());
+  if (value.isInt()) return from_int(env, value.toInt());
+  if (value.isDouble()) return Napi::Number::New(env, value.toDouble());
+  if (value.isBool()) return Napi::Boolean::New(env, value.toBool());
+  if (value.isNone()) return env.Null();
+  if (value.isString()) return Napi::String::New(env, value.toStringRef());
+  if (value.isTensorList()) {
+    const auto tensors = value.toTensorVector();
+    Napi::Array array = Napi::Array::New(env, tensors.size());
+    for (uint32_t i = 0; i < tensors.size(); i++) array.Set(i, addon.wrap(env, tensors[i]));
+    return array;
+  }
+  if (value.isList()) {
+    const auto list = value.toListRef();
+    Napi::Array array = Napi::Array::New(env, list.size());
+    for (uint32_t i = 0; i < list.size(); i++) array.Set(i, from_ivalue(env, addon, c10::IValue(list[i])));
+    return array;
+  }
+  throw c10::NotImplementedError({__func__, __FILE__, static_cast<uint32_t>(__LINE__)},
+                                 "a result of type " + value.tagKind() + " has no JavaScript form");
+}
+
+}  // namespace rnn

@@ -1,0 +1,46 @@
+#pragma once
+#include <ATen/core/ivalue.h>
+#include <napi.h>
+
+#include <vector>
+
+#include "binding/operator.h"
+
+namespace rnn {
+
+// The arguments of one call, and where tensors are still to come from the lane.
+class Arguments {
+ public:
+  Arguments(Addon& addon, size_t count) : addon_(addon) { stack_.reserve(count); }
+
+  void push(const Parameter& parameter, Napi::Value value);
+
+  // Puts in the tensors that were pending: waits for them on the JavaScript thread, finds them ready on the lane.
+  std::vector<c10::IValue> resolve();
+
+ private:
+  struct Pending {
+    CellPtr cell;
+    size_t argument;
+    // The place in a list, or -1.
+    int64_t element;
+  };
+
+  c10::IValue convert(const Parameter& parameter, Napi::Value value, napi_valuetype type);
+  at::Tensor tensor(Napi::Value id, int64_t element);
+  c10::IValue tensors(const Parameter& parameter, Napi::Value value);
+  c10::IValue optional_tensors(const Parameter& parameter, Napi::Value value);
+
+  Addon& addon_;
+  std::vector<c10::IValue> stack_;
+  std::vector<Pending> pending_;
+};
+
+c10::Scalar to_scalar(Napi::Value value);
+int64_t to_int(Napi::Value value, const char* what);
+std::vector<int64_t> to_ints(Napi::Value value, const char* what);
+
+// A value that an operator returned; `env` names the handles that new tensors go to.
+Napi::Value from_ivalue(Napi::Env env, Addon& addon, c10::IValue&& value);
+
+}  // namespace rnn

@@ -1,0 +1,94 @@
+#include <ATen/ops/empty.h>
+
+#include <cstring>
+
+#include "binding/addon.h"
+#include "binding/convert.h"
+
+namespace rnn {
+namespace {
+
+// fromBytes(typedArray, scalarType, shape) -> a tensor with a copy of the bytes
+Napi::Value from_bytes(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const auto dtype = static_cast<at::ScalarType>(to_int(info[1], "dtype"));
+  const auto shape = to_ints(info[2], "size");
+  void* source = nullptr;
+  size_t length = 0;
+  napi_typedarray_type type;
+  // Not through the buffer: on Node 20 that fails for a SharedArrayBuffer.
+  if (napi_get_typedarray_info(info.Env(), info[0], &type, &length, &source, nullptr, nullptr) != napi_ok) {
+    throw c10::TypeError({__func__, __FILE__, __LINE__}, "expected a typed array");
+  }
+  const at::Tensor tensor = addon.run([&] { return at::empty(shape, dtype); });
+  const size_t bytes = info[0].As<Napi::TypedArray>().ByteLength();
+  TORCH_CHECK_VALUE(bytes == tensor.nbytes(), "shape '", at::IntArrayRef(shape), "' is invalid for input of size ",
+                    bytes / c10::elementSize(dtype));
+  if (bytes > 0) std::memcpy(tensor.mutable_data_ptr(), source, bytes);
+  return addon.wrap(info.Env(), tensor);
+}
+
+// toBytes(tensor) -> an ArrayBuffer with a copy of the elements in row-major order
+Napi::Value to_bytes(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  if (addon.recording) throw PendingError("offload() cannot read a value before it is computed");
+  const at::Tensor source = addon.tensor(info[0]);
+  const at::Tensor tensor = addon.run([&] {
+    return source.detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
+  });
+  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(info.Env(), tensor.nbytes());
+  if (tensor.nbytes() > 0) std::memcpy(buffer.Data(), tensor.const_data_ptr(), tensor.nbytes());
+  return buffer;
+}
+
+// viewBytes(tensor) -> an ArrayBuffer over the tensor's own memory, or null where Node refuses such buffers
+Napi::Value view_bytes(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Addon& addon = Addon::of(env);
+  if (addon.recording) throw PendingError("offload() cannot read a value before it is computed");
+  const at::Tensor tensor = addon.tensor(info[0]);
+  TORCH_CHECK_VALUE(tensor.is_cpu() && tensor.is_contiguous() && !tensor.is_neg() && !tensor.is_conj(),
+                    "only a contiguous tensor on the CPU can be viewed: call contiguous() or cpu() first");
+  if (tensor.nbytes() == 0) return Napi::ArrayBuffer::New(env, 0);
+  // As NumPy views do: resizing would free the memory under the view.
+  tensor.storage().unsafeGetStorageImpl()->set_resizable(false);
+  auto owner = std::make_unique<at::Tensor>(tensor);
+  napi_value buffer = nullptr;
+  const napi_status status = napi_create_external_arraybuffer(
+      env, tensor.mutable_data_ptr(), tensor.nbytes(),
+      [](napi_env, void*, void* hint) { std::unique_ptr<at::Tensor>(static_cast<at::Tensor*>(hint)).reset(); },
+      owner.get(), &buffer);
+  if (status != napi_ok) return env.Null();
+  static_cast<void>(owner.release());
+  return {env, buffer};
+}
+
+// item(tensor) -> its only element
+Napi::Value item(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Addon& addon = Addon::of(env);
+  if (addon.recording) throw PendingError("offload() cannot read a value before it is computed");
+  const at::Tensor tensor = addon.tensor(info[0]);
+  const c10::Scalar scalar = addon.run([&] { return tensor.item(); });
+  if (scalar.isBoolean()) return Napi::Boolean::New(env, scalar.toBool());
+  if (scalar.isIntegral(false)) return from_ivalue(env, addon, scalar.toLong());
+  if (scalar.isComplex()) {
+    const auto value = scalar.toComplexDouble();
+    Napi::Array parts = Napi::Array::New(env, 2);
+    parts.Set(0U, value.real());
+    parts.Set(1U, value.imag());
+    return parts;
+  }
+  return Napi::Number::New(env, scalar.toDouble());
+}
+
+}  // namespace
+
+void init_data(Napi::Object exports) {
+  define<from_bytes>(exports, "fromBytes");
+  define<to_bytes>(exports, "toBytes");
+  define<view_bytes>(exports, "viewBytes");
+  define<item>(exports, "item");
+}
+
+}  // namespace rnn

@@ -1,0 +1,57 @@
+#include <c10/util/Exception.h>
+
+#include "binding/addon.h"
+#include "binding/error.h"
+
+namespace rnn {
+namespace {
+
+// TypeScript turns `kind` and the text into the typed error; here is only what C++ knows.
+Napi::Error make(Napi::Env env, const char* kind, const std::string& message) {
+  Napi::Error error = Napi::Error::New(env, message);
+  error.Set("kind", Napi::String::New(env, kind));
+  return error;
+}
+
+}  // namespace
+
+Napi::Error to_javascript(Napi::Env env, std::exception_ptr exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const Napi::Error& error) {
+    return error;
+  } catch (const DisposedError& error) {
+    return make(env, "disposed", error.what());
+  } catch (const PendingError& error) {
+    return make(env, "pending", error.what());
+  } catch (const c10::IndexError& error) {
+    return make(env, "index", error.what_without_backtrace());
+  } catch (const c10::TypeError& error) {
+    return make(env, "type", error.what_without_backtrace());
+  } catch (const c10::ValueError& error) {
+    return make(env, "value", error.what_without_backtrace());
+  } catch (const c10::NotImplementedError& error) {
+    return make(env, "notImplemented", error.what_without_backtrace());
+  } catch (const c10::OutOfMemoryError& error) {
+    return make(env, "outOfMemory", error.what_without_backtrace());
+  } catch (const c10::Error& error) {
+    return make(env, "runtime", error.what_without_backtrace());
+  } catch (const std::bad_alloc&) {
+    return make(env, "outOfMemory", "not enough memory");
+  } catch (const std::exception& error) {
+    return make(env, "runtime", error.what());
+  } catch (...) {
+    return make(env, "runtime", "an unknown C++ exception");
+  }
+}
+
+Napi::Value guarded(const Napi::CallbackInfo& info, Napi::Value (*body)(const Napi::CallbackInfo&)) {
+  try {
+    return body(info);
+  } catch (...) {
+    to_javascript(info.Env(), std::current_exception()).ThrowAsJavaScriptException();
+    return {};
+  }
+}
+
+}  // namespace rnn

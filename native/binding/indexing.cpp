@@ -1,0 +1,95 @@
+#include <ATen/TensorIndexing.h>
+
+#include "binding/addon.h"
+#include "binding/convert.h"
+
+namespace rnn {
+namespace {
+
+using at::indexing::TensorIndex;
+
+// An index with the tensor still to come.
+struct Item {
+  std::optional<TensorIndex> index;
+  CellPtr cell;
+};
+
+std::optional<c10::SymInt> bound(Napi::Value value) {
+  if (value.IsNull() || value.IsUndefined()) return std::nullopt;
+  return c10::SymInt(to_int(value, "slice"));
+}
+
+// number: select; null: new axis; boolean; '...'; { tensor: id }; [start, stop, step]: slice
+Item item_from(const Addon& addon, Napi::Value value) {
+  if (value.IsNumber()) return {TensorIndex(to_int(value, "index")), nullptr};
+  if (value.IsNull()) return {TensorIndex(at::indexing::None), nullptr};
+  if (value.IsBoolean()) return {TensorIndex(value.As<Napi::Boolean>().Value()), nullptr};
+  if (value.IsString()) return {TensorIndex("..."), nullptr};
+  if (value.IsArray()) {
+    const Napi::Array parts = value.As<Napi::Array>();
+    return {TensorIndex(at::indexing::Slice(bound(parts.Get(0U)), bound(parts.Get(1U)), bound(parts.Get(2U)))),
+            nullptr};
+  }
+  return {std::nullopt, addon.cell(value.As<Napi::Object>().Get("tensor"))};
+}
+
+std::vector<Item> items_from(const Addon& addon, Napi::Value value) {
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<Item> items;
+  for (uint32_t i = 0; i < array.Length(); i++) items.push_back(item_from(addon, array.Get(i)));
+  return items;
+}
+
+std::vector<TensorIndex> resolve(const std::vector<Item>& items) {
+  std::vector<TensorIndex> indices;
+  for (const Item& item : items) indices.push_back(item.cell ? TensorIndex(item.cell->get()) : *item.index);
+  return indices;
+}
+
+// index(tensor, items)
+Napi::Value index(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const CellPtr self = addon.cell(info[0]);
+  const auto items = items_from(addon, info[1]);
+  if (!addon.recording) {
+    self->get();
+    resolve(items);
+  }
+  const auto ids =
+      addon.dispatch(1, [self, items] { return std::vector<at::Tensor>{self->get().index(resolve(items))}; });
+  addon.account(info.Env());
+  return Napi::Number::New(info.Env(), ids[0]);
+}
+
+// indexPut(tensor, items, value): value is { tensor: id } or a number
+Napi::Value index_put(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const CellPtr self = addon.cell(info[0]);
+  const auto items = items_from(addon, info[1]);
+  std::function<void(at::Tensor)> put;
+  if (info[2].IsObject()) {
+    const CellPtr value = addon.cell(info[2].As<Napi::Object>().Get("tensor"));
+    if (!addon.recording) value->get();
+    put = [items, value](at::Tensor target) { target.index_put_(resolve(items), value->get()); };
+  } else {
+    put = [items, value = to_scalar(info[2])](at::Tensor target) { target.index_put_(resolve(items), value); };
+  }
+  if (!addon.recording) {
+    self->get();
+    resolve(items);
+  }
+  addon.dispatch(0, [self, put] {
+    put(self->get());
+    return std::vector<at::Tensor>{};
+  });
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void init_indexing(Napi::Object exports) {
+  define<index>(exports, "index");
+  define<index_put>(exports, "indexPut");
+}
+
+}  // namespace rnn

@@ -1,0 +1,87 @@
+#include "binding/operator.h"
+
+#include <ATen/core/jit_type.h>
+
+namespace rnn {
+namespace {
+
+Kind kind_of_element(const c10::Type& type) {
+  switch (type.kind()) {
+    case c10::TypeKind::TensorType:
+      return Kind::kTensorList;
+    case c10::TypeKind::OptionalType:
+      return Kind::kOptionalTensorList;
+    case c10::TypeKind::NumberType:
+      return Kind::kScalarList;
+    case c10::TypeKind::IntType:
+    case c10::TypeKind::SymIntType:
+      return Kind::kIntList;
+    case c10::TypeKind::FloatType:
+      return Kind::kFloatList;
+    case c10::TypeKind::BoolType:
+      return Kind::kBoolList;
+    default:
+      return Kind::kUnsupported;
+  }
+}
+
+Kind kind_of(const c10::Type& type) {
+  switch (type.kind()) {
+    case c10::TypeKind::TensorType:
+      return Kind::kTensor;
+    case c10::TypeKind::NumberType:
+      return Kind::kScalar;
+    // dtypes, layouts and memory formats travel as their numbers.
+    case c10::TypeKind::IntType:
+    case c10::TypeKind::SymIntType:
+    case c10::TypeKind::ScalarTypeType:
+    case c10::TypeKind::LayoutType:
+    case c10::TypeKind::MemoryFormatType:
+      return Kind::kInt;
+    case c10::TypeKind::FloatType:
+      return Kind::kFloat;
+    case c10::TypeKind::BoolType:
+      return Kind::kBool;
+    case c10::TypeKind::StringType:
+      return Kind::kString;
+    case c10::TypeKind::DeviceObjType:
+      return Kind::kDevice;
+    case c10::TypeKind::ListType:
+      return kind_of_element(*type.expectRef<c10::ListType>().getElementType());
+    default:
+      return Kind::kUnsupported;
+  }
+}
+
+Parameter parameter_of(const c10::Argument& argument) {
+  Parameter parameter;
+  parameter.name = argument.name();
+  c10::TypePtr type = argument.real_type();
+  if (const auto optional = type->cast<c10::OptionalType>()) {
+    parameter.optional = true;
+    type = optional->getElementType();
+  }
+  parameter.kind = kind_of(*type);
+  parameter.size = argument.N().value_or(0);
+  parameter.standard = argument.default_value();
+  return parameter;
+}
+
+}  // namespace
+
+Operator::Operator(const c10::OperatorHandle& handle) : handle_(handle) {
+  const c10::FunctionSchema& schema = handle.schema();
+  for (const auto& argument : schema.arguments()) parameters_.push_back(parameter_of(argument));
+  for (const auto& result : schema.returns()) {
+    const bool aliased = result.alias_info() != nullptr && result.alias_info()->isWrite();
+    aliased_.push_back(aliased);
+    if (aliased) continue;
+    fresh_++;
+    const Kind kind = kind_of(*result.real_type());
+    if (kind == Kind::kTensor) continue;
+    queueable_ = false;
+    if (kind != Kind::kTensorList) reads_ = true;
+  }
+}
+
+}  // namespace rnn

@@ -1,0 +1,63 @@
+#pragma once
+#include <ATen/core/dispatch/Dispatcher.h>
+
+#include <string>
+#include <vector>
+
+#include "binding/addon.h"
+
+namespace rnn {
+
+// How an argument of a schema is read from JavaScript.
+enum class Kind : uint8_t {
+  kTensor,
+  kTensorList,
+  kOptionalTensorList,
+  kScalar,
+  kScalarList,
+  kInt,
+  kIntList,
+  kFloat,
+  kFloatList,
+  kBool,
+  kBoolList,
+  kString,
+  kDevice,
+  kUnsupported,
+};
+
+struct Parameter {
+  std::string name;
+  Kind kind = Kind::kUnsupported;
+  bool optional = false;
+  // A list of a fixed size may be given as one element.
+  int32_t size = 0;
+  std::optional<c10::IValue> standard;
+};
+
+// A registered operator with its schema in a form that is quick to convert by.
+class Operator {
+ public:
+  explicit Operator(const c10::OperatorHandle& handle);
+
+  const c10::OperatorHandle& handle() const { return handle_; }
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+
+  // Only tensors come out, one each: so it can be queued before they exist.
+  bool queueable() const { return queueable_; }
+  // Values come out, which JavaScript could only get by waiting.
+  bool reads() const { return reads_; }
+  // The results that are no arguments of the call (`add_` returns its first argument).
+  size_t fresh() const { return fresh_; }
+  bool aliased(size_t result) const { return aliased_[result]; }
+
+ private:
+  c10::OperatorHandle handle_;
+  std::vector<Parameter> parameters_;
+  std::vector<bool> aliased_;
+  size_t fresh_ = 0;
+  bool queueable_ = true;
+  bool reads_ = false;
+};
+
+}  // namespace rnn

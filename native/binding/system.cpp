@@ -1,0 +1,71 @@
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <torch/version.h>
+
+#include "binding/addon.h"
+#include "binding/convert.h"
+#include "binding/offload.h"
+
+namespace rnn {
+namespace {
+
+// buildInfo() -> what this addon was compiled against
+Napi::Value build_info(const Napi::CallbackInfo& info) {
+  Napi::Object build = Napi::Object::New(info.Env());
+  build.Set("torchVersion", TORCH_VERSION);
+  build.Set("napiVersion", NAPI_VERSION);
+#ifdef __VERSION__
+  build.Set("compiler", __VERSION__);
+#endif
+  return build;
+}
+
+// runtimeInfo() -> what it runs on
+Napi::Value runtime_info(const Napi::CallbackInfo& info) {
+  Napi::Object runtime = Napi::Object::New(info.Env());
+  runtime.Set("cpuCapability", at::get_cpu_capability());
+  runtime.Set("threads", at::get_num_threads());
+  runtime.Set("interopThreads", at::get_num_interop_threads());
+  runtime.Set("cuda", at::globalContext().hasCUDA());
+  runtime.Set("cudaBuilt", at::detail::getCUDAHooks().hasCUDA());
+  runtime.Set("cudaDevices", at::detail::getCUDAHooks().deviceCount());
+  runtime.Set("config", at::show_config());
+  return runtime;
+}
+
+// manualSeed(seed): all devices, as torch.manual_seed
+Napi::Value manual_seed(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const int64_t seed = to_int(info[0], "seed");
+  addon.run_in_order([seed] {
+    at::manual_seed(static_cast<uint64_t>(seed));
+    return std::vector<at::Tensor>{};
+  });
+  return info.Env().Undefined();
+}
+
+Napi::Value num_threads(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), at::get_num_threads());
+}
+
+Napi::Value set_num_threads(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const int64_t threads = to_int(info[0], "num_threads");
+  TORCH_CHECK_VALUE(threads > 0 && threads <= 1024, "set_num_threads expects a positive integer");
+  addon.run([&] { at::set_num_threads(static_cast<int>(threads)); });
+  if (addon.offload) addon.offload->lane().set_num_threads(static_cast<int>(threads));
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void init_system(Napi::Object exports) {
+  define<build_info>(exports, "buildInfo");
+  define<runtime_info>(exports, "runtimeInfo");
+  define<manual_seed>(exports, "manualSeed");
+  define<num_threads>(exports, "numThreads");
+  define<set_num_threads>(exports, "setNumThreads");
+}
+
+}  // namespace rnn

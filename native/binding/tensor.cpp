@@ -1,0 +1,122 @@
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include "binding/addon.h"
+
+namespace rnn {
+namespace {
+
+const at::Tensor& tensor_of(const Napi::CallbackInfo& info) { return Addon::of(info.Env()).tensor(info[0]); }
+
+Napi::Value ints(Napi::Env env, at::IntArrayRef values) {
+  Napi::Array array = Napi::Array::New(env, values.size());
+  for (uint32_t i = 0; i < values.size(); i++) array.Set(i, static_cast<double>(values[i]));
+  return array;
+}
+
+Napi::Value shape(const Napi::CallbackInfo& info) { return ints(info.Env(), tensor_of(info).sizes()); }
+
+Napi::Value stride(const Napi::CallbackInfo& info) { return ints(info.Env(), tensor_of(info).strides()); }
+
+Napi::Value storage_offset(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(tensor_of(info).storage_offset()));
+}
+
+Napi::Value scalar_type(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<int>(tensor_of(info).scalar_type()));
+}
+
+Napi::Value device(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), tensor_of(info).device().str());
+}
+
+Napi::Value is_contiguous(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), tensor_of(info).is_contiguous());
+}
+
+Napi::Value is_leaf(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), tensor_of(info).is_leaf()); }
+
+Napi::Value requires_grad(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), tensor_of(info).requires_grad());
+}
+
+Napi::Value is_inference(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), tensor_of(info).is_inference());
+}
+
+// The name of the function that made the tensor, as in `grad_fn=<AddBackward0>`, or null.
+Napi::Value grad_fn(const Napi::CallbackInfo& info) {
+  const auto& node = tensor_of(info).grad_fn();
+  return node ? Napi::String::New(info.Env(), node->name()) : info.Env().Null();
+}
+
+// Whether two tensors share memory: in-place changes of one are seen in the other.
+Napi::Value shares_storage(const Napi::CallbackInfo& info) {
+  const Addon& addon = Addon::of(info.Env());
+  return Napi::Boolean::New(info.Env(), addon.tensor(info[0]).is_alias_of(addon.tensor(info[1])));
+}
+
+Napi::Value pending(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), Addon::of(info.Env()).cell(info[0])->pending());
+}
+
+// release(ids): the JavaScript objects are done with these tensors.
+Napi::Value release(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  if (info[0].IsNumber()) {
+    addon.handles->release(info[0].As<Napi::Number>().Uint32Value());
+  } else {
+    const auto ids = info[0].As<Napi::Uint32Array>();
+    for (size_t i = 0; i < ids.ElementLength(); i++) addon.handles->release(ids[i]);
+  }
+  addon.account(info.Env());
+  return info.Env().Undefined();
+}
+
+struct Owned {
+  std::shared_ptr<Handles> handles;
+  Handles::Id id;
+  uint64_t serial;
+};
+
+// guard(id): an object whose collection releases the tensor. Only tensors outside every scope need one.
+Napi::Value guard(const Napi::CallbackInfo& info) {
+  const auto& handles = Addon::of(info.Env()).handles;
+  const Handles::Id id = info[0].As<Napi::Number>().Uint32Value();
+  auto owned = std::make_unique<Owned>(Owned{handles, id, handles->serial(id)});
+  return Napi::External<Owned>::New(info.Env(), owned.release(), [](Napi::Env env, Owned* collected) {
+    const std::unique_ptr<Owned> owner(collected);
+    owner->handles->release_if(owner->id, owner->serial);
+    if (auto* addon = env.GetInstanceData<Addon>()) addon->account(env);
+  });
+}
+
+Napi::Value memory(const Napi::CallbackInfo& info) {
+  const Handles& handles = *Addon::of(info.Env()).handles;
+  Napi::Object usage = Napi::Object::New(info.Env());
+  usage.Set("tensors", static_cast<double>(handles.tensors()));
+  usage.Set("bytes", static_cast<double>(handles.bytes()));
+  return usage;
+}
+
+}  // namespace
+
+void init_tensor(Napi::Object exports) {
+  define<shape>(exports, "shape");
+  define<stride>(exports, "stride");
+  define<storage_offset>(exports, "storageOffset");
+  define<scalar_type>(exports, "scalarType");
+  define<device>(exports, "device");
+  define<is_contiguous>(exports, "isContiguous");
+  define<is_leaf>(exports, "isLeaf");
+  define<requires_grad>(exports, "requiresGrad");
+  define<is_inference>(exports, "isInference");
+  define<grad_fn>(exports, "gradFn");
+  define<shares_storage>(exports, "sharesStorage");
+  define<pending>(exports, "pending");
+  define<release>(exports, "release");
+  define<guard>(exports, "guard");
+  define<memory>(exports, "memory");
+}
+
+}  // namespace rnn

@@ -1,0 +1,64 @@
+#pragma once
+#include <c10/util/flat_hash_map.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <vector>
+
+#include "runtime/cell.h"
+
+namespace rnn {
+
+struct DisposedError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// A value was asked for that a queued job has yet to compute.
+struct PendingError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// The tensors of one JavaScript environment, by small integers. A number costs JavaScript nothing to hold, to pass
+// and to drop, where an object with a finalizer costs a third of a microsecond. Used on the JavaScript thread only.
+class Handles {
+ public:
+  using Id = uint32_t;
+
+  Id add(CellPtr cell);
+  const CellPtr& cell(Id id) const;
+  void release(Id id);
+
+  // Tells this use of a number from a later one.
+  uint64_t serial(Id id) const { return slots_[id].serial; }
+  void release_if(Id id, uint64_t serial);
+
+  // Counts the storage of a tensor that was pending, or whose storage was replaced.
+  void recount(Id id);
+  void recount_if(Id id, uint64_t serial);
+
+  size_t tensors() const { return slots_.size() - free_.size(); }
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  struct Slot {
+    CellPtr cell;
+    const c10::StorageImpl* storage = nullptr;
+    uint64_t serial = 0;
+  };
+  struct Share {
+    int64_t bytes = 0;
+    int64_t holders = 0;
+  };
+
+  void count(Slot& slot);
+  void discount(Slot& slot);
+
+  std::vector<Slot> slots_;
+  std::vector<Id> free_;
+  // Views share a storage, which counts once.
+  ska::flat_hash_map<const c10::StorageImpl*, Share> storages_;
+  uint64_t serials_ = 0;
+  int64_t bytes_ = 0;
+};
+
+}  // namespace rnn

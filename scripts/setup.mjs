@@ -1,0 +1,154 @@
+// Makes a source checkout ready to run: compiles the TypeScript, finds or fetches LibTorch, builds the addons. What is
+// done already is not done again: each step leaves a hash of what it was made from in build/stamps.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const BUILD = join(ROOT, 'build')
+const DIST = join(ROOT, 'dist')
+
+function fail(message) {
+  console.error(`\nsetup: ${message}\n`)
+  process.exit(1)
+}
+
+function run(...args) {
+  const { status, signal } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] })
+  if (status !== 0) throw new Error(`\`node ${args.join(' ')}\` failed${signal ? ` (${signal})` : ''}.`)
+}
+
+function filesUnder(path) {
+  if (!statSync(path).isDirectory()) return [path]
+  return readdirSync(path, { withFileTypes: true })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => filesUnder(join(path, entry.name)))
+}
+
+function hashOf(paths, facts = {}) {
+  const hash = createHash('sha256').update(JSON.stringify(facts))
+  for (const file of paths.flatMap((path) => filesUnder(join(ROOT, path)))) {
+    hash.update(`\0${file.slice(ROOT.length)}\0`).update(readFileSync(file))
+  }
+  return hash.digest('hex')
+}
+
+function stampOf(step) {
+  return join(BUILD, 'stamps', step)
+}
+
+function isDone(step, hash, outputs) {
+  const stamp = stampOf(step)
+  return existsSync(stamp) && readFileSync(stamp, 'utf8') === hash && outputs.every((path) => existsSync(join(ROOT, path)))
+}
+
+function markDone(step, hash) {
+  mkdirSync(join(BUILD, 'stamps'), { recursive: true })
+  writeFileSync(stampOf(step), hash)
+}
+
+function isAlive(pid) {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
+}
+
+/** Waits for another set-up of this checkout: two builds in one folder spoil each other. */
+async function takeLock() {
+  const lock = join(BUILD, 'setup.lock')
+  mkdirSync(BUILD, { recursive: true })
+  for (let waited = 0; ; waited++) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx' })
+      process.on('exit', () => rmSync(lock, { force: true }))
+      return
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error
+    }
+    const holder = Number(existsSync(lock) ? readFileSync(lock, 'utf8') : 0)
+    if (holder > 0 && !isAlive(holder)) rmSync(lock, { force: true })
+    else if (waited === 10) console.error(`setup: waiting for another one, process ${holder} (${lock})`)
+    await sleep(200)
+  }
+}
+
+/** Removes what was compiled from sources that are gone. */
+function pruneDist() {
+  for (const file of filesUnder(DIST)) {
+    const source = file.slice(DIST.length).replace(/(\.d)?\.[jt]s(\.map)?$/, '.ts')
+    if (!existsSync(join(ROOT, 'lib', source))) rmSync(file)
+  }
+}
+
+function buildTypeScript() {
+  const hash = hashOf(['lib', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'])
+  if (isDone('typescript', hash, ['dist/native/load.js'])) return
+  console.error('setup: compiling the TypeScript')
+  // `npm run types` checks the types.
+  run('node_modules/typescript/bin/tsc', '--project', 'tsconfig.build.json', '--noCheck')
+  pruneDist()
+  markDone('typescript', hash)
+}
+
+async function obtainLibTorch() {
+  const { searchLibTorch, notFound } = await import('../dist/native/libtorch.js')
+  const { BUILDABLE } = await import('../dist/native/version.js')
+  const search = searchLibTorch(BUILDABLE, { build: true })
+  if (search.found) return search.found
+  // What the user named and cannot be used is not replaced in silence.
+  if (search.named) throw notFound(search, BUILDABLE)
+  const { install } = await import('../dist/cli/install.js')
+  return install()
+}
+
+async function findTools() {
+  const { canRun, missingTool } = await import('../dist/cli/tools.js')
+  if (!canRun('cmake')) fail(missingTool('cmake', 'CMake', 'builds the addon'))
+  const compilers = [process.env.CXX, 'c++', 'g++', 'clang++'].filter(Boolean)
+  if (process.platform !== 'win32' && !compilers.some(canRun)) {
+    fail(missingTool('compiler', 'A C++ compiler', 'builds the addon'))
+  }
+  const ninja = canRun('ninja')
+  if (process.platform !== 'win32' && !ninja && !canRun('make')) {
+    fail(missingTool('ninja', 'Ninja', 'builds the addon'))
+  }
+  return { ninja, ccache: canRun('ccache') }
+}
+
+async function buildAddon(libtorch) {
+  const facts = { root: libtorch.root, version: libtorch.version }
+  const hash = hashOf(['native', 'CMakeLists.txt', 'package-lock.json'], facts)
+  if (isDone('addon', hash, ['build/Release/libtorch_rnn.node', 'build/Release/loader/loader.node'])) return
+  const tools = await findTools()
+  const { CC, CXX, CFLAGS, CXXFLAGS } = process.env
+  const configuration = hashOf(['package-lock.json'], { ...facts, ...tools, ROOT, CC, CXX, CFLAGS, CXXFLAGS })
+  if (!isDone('configuration', configuration, [])) {
+    // CMake refuses another generator or folder than the first, and keeps the rest.
+    rmSync(join(BUILD, 'CMakeCache.txt'), { force: true })
+    rmSync(join(BUILD, 'CMakeFiles'), { recursive: true, force: true })
+  }
+  console.error(`setup: building the addon with LibTorch ${libtorch.version} (${libtorch.root})`)
+  const definitions = [`--CDLIBTORCH=${libtorch.root}`]
+  if (tools.ccache) definitions.push('--CDCMAKE_C_COMPILER_LAUNCHER=ccache', '--CDCMAKE_CXX_COMPILER_LAUNCHER=ccache')
+  const cores = String(availableParallelism())
+  run('node_modules/cmake-js/bin/cmake-js', 'build', '--config', 'Release', '--parallel', cores, ...definitions)
+  // Where the environment names none, a program started from this checkout uses the same.
+  writeFileSync(join(BUILD, 'libtorch.json'), `${JSON.stringify(facts)}\n`)
+  markDone('configuration', configuration)
+  markDone('addon', hash)
+}
+
+if (!existsSync(join(ROOT, 'node_modules'))) fail('the npm packages are not installed; run: npm ci')
+await takeLock()
+try {
+  buildTypeScript()
+  await buildAddon(await obtainLibTorch())
+} catch (error) {
+  fail(error.message)
+}
