@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // A native crash then names the file that caused it, and the other files still run.
     pool: 'forks',
+    // Tests that count tensors collect the garbage of the tests before them first.
+    execArgv: ['--expose-gc'],
     maxWorkers: 2,
     testTimeout: 60_000,
   },

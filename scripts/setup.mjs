@@ -43,7 +43,9 @@ function stampOf(step) {
 
 function isDone(step, hash, outputs) {
   const stamp = stampOf(step)
-  return existsSync(stamp) && readFileSync(stamp, 'utf8') === hash && outputs.every((path) => existsSync(join(ROOT, path)))
+  return (
+    existsSync(stamp) && readFileSync(stamp, 'utf8') === hash && outputs.every((path) => existsSync(join(ROOT, path)))
+  )
 }
 
 function markDone(step, hash) {

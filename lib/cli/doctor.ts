@@ -1,0 +1,82 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { release } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { findBinaries } from '../native/binaries.ts'
+import { remedies, type Search, searchLibTorch } from '../native/libtorch.ts'
+import { loadLoader } from '../native/load.ts'
+import { PACKAGE } from '../native/package.ts'
+import { BUILDABLE, sameMinor, type VersionRange } from '../native/version.ts'
+import type { ProbeReport } from './probe.ts'
+
+type Line = readonly [label: string, value: string]
+
+const PROBE = fileURLToPath(new URL('./probe.js', import.meta.url))
+
+/** Loads LibTorch in a child process. Returns what it says, or why it failed. */
+export function testLoad(environment: NodeJS.ProcessEnv = {}): ProbeReport | string {
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, [PROBE], {
+    encoding: 'utf8',
+    env: { ...process.env, ...environment },
+  })
+  if (status === 0) return JSON.parse(stdout) as ProbeReport
+  return [signal ? `the process died of ${signal}` : '', stderr.trim()].filter(Boolean).join('\n')
+}
+
+function libc(): string {
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } }
+  return process.platform === 'linux'
+    ? `, ${header.glibcVersionRuntime ? `glibc ${header.glibcVersionRuntime}` : 'musl'}`
+    : ''
+}
+
+function aboutPackage(): Line[] {
+  const { version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as { version: string }
+  return [
+    ['libtorch-rnn', `${version} in ${PACKAGE}`],
+    ['Node.js', `${process.version}, ${process.platform}-${process.arch}, kernel ${release()}${libc()}`],
+  ]
+}
+
+function aboutAddon(): { lines: Line[]; range: VersionRange } {
+  try {
+    const binaries = findBinaries()
+    const { builtFor } = loadLoader(binaries)
+    return { lines: [['Addon', `built for LibTorch ${builtFor}, ${binaries.addon}`]], range: sameMinor(builtFor) }
+  } catch (error) {
+    return { lines: [['Addon', (error as Error).message]], range: BUILDABLE }
+  }
+}
+
+function aboutSearch({ found, tried }: Search, range: VersionRange): Line[] {
+  const looked = tried.map(({ place, outcome }): Line => ['Looked at', `${place}: ${outcome}`])
+  if (!found) return [...looked, ['LibTorch', `none that fits\n${remedies(range)}`]]
+  return [...looked, ['LibTorch', `${found.version}${found.cuda ? ' with CUDA' : ''} in ${found.root}`]]
+}
+
+function aboutProbe(report: ProbeReport | string | undefined): Line[] {
+  if (report === undefined) return []
+  if (typeof report === 'string') return [['Test load', `failed: ${report}`]]
+  const { version, cpuCapability, threads, interopThreads, cudaDevices, cudaWhyNot } = report
+  return [
+    ['Test load', `LibTorch ${version} computes`],
+    ['CPU', `${cpuCapability}, ${threads} threads in one operation, ${interopThreads} between operations`],
+    ['CUDA', cudaWhyNot === null ? `${cudaDevices} devices` : `cannot be used: ${cudaWhyNot}`],
+  ]
+}
+
+function print(lines: readonly Line[]): void {
+  const width = Math.max(...lines.map(([label]) => label.length))
+  const indent = `\n${' '.repeat(width + 2)}`
+  for (const [label, value] of lines) console.log(`${label.padEnd(width)}  ${value.replaceAll('\n', indent)}`)
+}
+
+/** Prints the whole picture: versions, paths, what LibTorch can do here. Returns whether it works. */
+export function doctor(): boolean {
+  const { lines, range } = aboutAddon()
+  const search = searchLibTorch(range)
+  const report = search.found && testLoad()
+  print([...aboutPackage(), ...lines, ...aboutSearch(search, range), ...aboutProbe(report)])
+  return typeof report === 'object'
+}

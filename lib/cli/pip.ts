@@ -1,0 +1,90 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { LibTorchError } from '../errors.ts'
+import { findPython } from '../native/python.ts'
+import { readText } from './archive.ts'
+import { missingTool } from './tools.ts'
+
+/** Where pip is to look: PyTorch's own index, then what the user configured. */
+interface Source {
+  name: string
+  options: readonly string[]
+}
+
+function sources(index: string): Source[] {
+  // One attempt each: where the index cannot be reached, pip would wait minutes.
+  const own = { name: index, options: ['--index-url', index, '--retries', '0', '--timeout', '15'] }
+  return [own, { name: "pip's configured sources", options: [] }]
+}
+
+/** A Python whose pip runs. */
+function findPip(): { python: string; options: string[] } {
+  const python = findPython()
+  if (python === undefined) throw new LibTorchError(missingTool('python', 'Python 3', 'fetches LibTorch'))
+  const asked = spawnSync(python, ['-m', 'pip', '--version'], { encoding: 'utf8' })
+  if (asked.status !== 0) throw new LibTorchError(missingTool('pip', 'pip', 'fetches LibTorch'))
+  // LibTorch is the same in the wheels of all Pythons; an old one has none of its own.
+  const minor = Number(/python 3\.(\d+)/.exec(asked.stdout)?.[1])
+  return { python, options: minor < 10 ? ['--python-version', '3.12'] : [] }
+}
+
+function runPip(python: string, args: readonly string[]): Promise<string | undefined> {
+  // The progress bar comes on stdout, warnings and errors on stderr.
+  const child = spawn(python, ['-m', 'pip', ...args], { stdio: ['ignore', 'inherit', 'pipe'] })
+  let errors = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text
+  })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve(code === 0 ? undefined : errors.trim() || `pip ended with code ${code}`))
+  })
+}
+
+async function download(requirements: string[], from: Source[], folder: string, options: string[] = []): Promise<void> {
+  const pip = findPip()
+  const failures: string[] = []
+  for (const { name, options: where } of from) {
+    console.error(`Fetching ${requirements.join(', ')} with pip from ${name}`)
+    const args = ['download', '--only-binary', ':all:', '--dest', folder, ...pip.options, ...options, ...where]
+    const failure = await runPip(pip.python, [...args, ...requirements])
+    if (failure === undefined) return
+    failures.push(`  ${name}: ${failure.split('\n').slice(-3).join('\n    ')}`)
+  }
+  throw new LibTorchError(
+    [
+      `pip could not fetch ${requirements[0]}.`,
+      'Tried:',
+      ...failures,
+      'Point pip to a source that has it (PIP_INDEX_URL, PIP_FIND_LINKS) and run this again,',
+      'or give a wheel or a libtorch archive: npx libtorch-rnn install --from <file>',
+    ].join('\n'),
+  )
+}
+
+/** The libraries of NVIDIA that a CUDA wheel asks for; of its other requirements LibTorch needs none. */
+async function nvidiaRequirements(wheel: string): Promise<string[]> {
+  const metadata = await readText(wheel, /\.dist-info\/METADATA$/)
+  return [...metadata.matchAll(/^Requires-Dist: ((?:nvidia-|cuda-toolkit).*?)\r?$/gm)].flatMap(([, line]) => line ?? [])
+}
+
+function wheelsIn(folder: string): string[] {
+  return readdirSync(folder).map((name) => join(folder, name))
+}
+
+/**
+ * Downloads PyTorch's wheel, and for CUDA the libraries that it needs, into `folder`. pip checks the hashes that an
+ * index gives.
+ */
+export async function downloadWheels(folder: string, version: string, cuda: boolean): Promise<string[]> {
+  mkdirSync(folder, { recursive: true })
+  // The CPU wheels of PyPI are called `2.13.0` on macOS; on Linux that is a CUDA build.
+  const suffix = cuda || process.platform === 'darwin' ? '' : '+cpu'
+  const from = sources(`https://download.pytorch.org/whl/${cuda ? 'cu130' : 'cpu'}`)
+  await download([`torch==${version}${suffix}`], from, folder, ['--no-deps'])
+  const [torch] = wheelsIn(folder)
+  const requirements = cuda && torch !== undefined ? await nvidiaRequirements(torch) : []
+  if (requirements.length > 0) await download(requirements, from, folder)
+  return wheelsIn(folder)
+}

@@ -1,0 +1,125 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import { tensorOp } from '../tensor/packet.ts'
+import { isTensor, type Tensor } from '../tensor/tensor.ts'
+
+/** Numbered samples of an input and a target, made into batches on demand. */
+export interface Dataset {
+  /** The number of samples. */
+  readonly length: number
+  /**
+   * The samples at these positions (int64) as an input and a target. They are stacked at the first dimension,
+   * (N, L, …), or where `batchFirst` is false and samples have two dimensions or more at the second, (L, N, …).
+   */
+  batch(positions: Tensor, batchFirst: boolean): [input: Tensor, target: Tensor]
+}
+
+const indexSelect = tensorOp('aten::index_select')
+const unfold = tensorOp('aten::unfold')
+const transpose = tensorOp('aten::transpose.int')
+const permute = tensorOp('aten::permute')
+
+function requireTensor(owner: string, name: string, value: unknown): asserts value is Tensor {
+  if (!isTensor(value)) throw torchError('ERR_TORCH_TYPE', `${owner}: ${name} must be a Tensor, got ${describe(value)}`)
+  if (value.ndim < 1) throw torchError('ERR_TORCH_SHAPE', `${owner}: ${name} must have a dimension of samples`)
+}
+
+function requireSeries(name: string, value: unknown): asserts value is Tensor {
+  requireTensor('SequenceDataset', name, value)
+  if (value.ndim !== 2) {
+    throw torchError('ERR_TORCH_SHAPE', `SequenceDataset: ${name} must be of shape (steps, features), got ${value.ndim}-D`)
+  }
+}
+
+function requireSameLength(owner: string, inputs: Tensor, targets: Tensor): void {
+  if (inputs.size(0) !== targets.size(0)) {
+    throw torchError(
+      'ERR_TORCH_SHAPE',
+      `${owner}: size mismatch between tensors: ${inputs.size(0)} inputs and ${targets.size(0)} targets`,
+    )
+  }
+}
+
+/** Samples along the first dimension of two tensors. @throws {TorchError} where they differ in length. */
+export class TensorDataset implements Dataset {
+  readonly inputs: Tensor
+  readonly targets: Tensor
+  readonly length: number
+
+  /**
+   * @param inputs (N, …)
+   * @param targets (N, …)
+   */
+  constructor(inputs: Tensor, targets: Tensor) {
+    requireTensor('TensorDataset', 'inputs', inputs)
+    requireTensor('TensorDataset', 'targets', targets)
+    requireSameLength('TensorDataset', inputs, targets)
+    this.inputs = inputs
+    this.targets = targets
+    this.length = inputs.size(0)
+  }
+
+  batch(positions: Tensor, batchFirst: boolean): [Tensor, Tensor] {
+    const pick = (source: Tensor): Tensor => {
+      const batch = indexSelect(source, 0, positions)
+      return batchFirst || source.ndim < 3 ? batch : transpose(batch, 0, 1)
+    }
+    return [pick(this.inputs), pick(this.targets)]
+  }
+}
+
+export interface SequenceOptions {
+  /** The length L of each window. */
+  sequenceLength: number
+  /** Steps from the start of one window to the start of the next. Default 1. */
+  stride?: number
+}
+
+/**
+ * Windows of one long series: sample i covers the steps from `i * stride` on, as an input (L, I) and a target (L, O).
+ * The windows are views: the series is not copied.
+ */
+export class SequenceDataset implements Dataset {
+  readonly length: number
+  readonly sequenceLength: number
+  readonly stride: number
+  readonly #inputs: Tensor
+  readonly #targets: Tensor
+
+  /**
+   * @param inputs (T, I): the series
+   * @param targets (T, O): what is to be predicted at each step
+   * @throws {TorchError} where T is less than `sequenceLength`, or differs between the two.
+   */
+  constructor(inputs: Tensor, targets: Tensor, options: SequenceOptions) {
+    checkOptions('SequenceDataset', options, ['sequenceLength', 'stride'])
+    requireSeries('inputs', inputs)
+    requireSeries('targets', targets)
+    requireSameLength('SequenceDataset', inputs, targets)
+    const { sequenceLength, stride = 1 } = options
+    for (const [name, value] of [['sequenceLength', sequenceLength], ['stride', stride]] as const) {
+      if (!Number.isSafeInteger(value) || value < 1) {
+        throw torchError('ERR_TORCH_VALUE', `SequenceDataset: ${name} must be a positive integer, got ${describe(value)}`)
+      }
+    }
+    const steps = inputs.size(0)
+    if (steps < sequenceLength) {
+      throw torchError('ERR_TORCH_VALUE', `SequenceDataset: a series of ${steps} steps has no window of sequenceLength ${sequenceLength}`)
+    }
+    this.sequenceLength = sequenceLength
+    this.stride = stride
+    this.length = Math.floor((steps - sequenceLength) / stride) + 1
+    this.#inputs = inputs
+    this.#targets = targets
+  }
+
+  batch(positions: Tensor, batchFirst: boolean): [Tensor, Tensor] {
+    const windows = (series: Tensor): Tensor => {
+      // unfold puts the steps last: (N, features, L).
+      const batch = indexSelect(unfold(series, 0, this.sequenceLength, this.stride), 0, positions)
+      return permute(batch, batchFirst ? [0, 2, 1] : [2, 0, 1])
+    }
+    return [windows(this.#inputs), windows(this.#targets)]
+  }
+}

@@ -1,0 +1,102 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import { randint, tensor } from '../tensor/creation.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import type { Dataset } from './dataset.ts'
+import { permutation } from './shuffle.ts'
+
+export type Batch = [input: Tensor, target: Tensor]
+
+/** A batch to come: `load` makes its tensors. */
+export interface BatchPlan {
+  /** The number of samples. */
+  readonly size: number
+  load(): Batch
+}
+
+export interface DataLoaderOptions {
+  /** Samples per batch. Default 1. */
+  batchSize?: number
+  /** A new order each time the loader is iterated over. Default `false`. */
+  shuffle?: boolean
+  /** Leave a last batch out that is smaller than the others. Default `false`. */
+  dropLast?: boolean
+  /** Makes the orders repeat. Default: drawn from torch's generator, as `torch.manualSeed` sets it. */
+  seed?: number
+  /**
+   * `true`: samples are stacked at the first dimension, (N, L, …). `false`: at the second, (L, N, …), as recurrent
+   * modules want by default; batches of less than 3 dimensions stay as they are. Default `true`.
+   */
+  batchFirst?: boolean
+}
+
+/**
+ * Iterates over a dataset in batches. Each iteration makes its tensors anew: use them within a `tidy`, or dispose them.
+ * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
+ */
+export class DataLoader implements Iterable<Batch> {
+  readonly dataset: Dataset
+  readonly batchSize: number
+  readonly shuffle: boolean
+  readonly dropLast: boolean
+  readonly batchFirst: boolean
+  #seed: number | undefined
+  #epoch = 0
+
+  constructor(dataset: Dataset, options: DataLoaderOptions = {}) {
+    checkOptions('DataLoader', options, ['batchSize', 'shuffle', 'dropLast', 'seed', 'batchFirst'])
+    const { batchSize = 1, shuffle = false, dropLast = false, seed, batchFirst = true } = options
+    if (typeof dataset?.length !== 'number' || typeof dataset.batch !== 'function') {
+      throw torchError('ERR_TORCH_TYPE', `DataLoader: dataset must have a length and a batch(), got ${describe(dataset)}`)
+    }
+    if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
+      throw torchError('ERR_TORCH_VALUE', `batch_size should be a positive integer value, but got batchSize=${describe(batchSize)}`)
+    }
+    if (seed !== undefined && !Number.isSafeInteger(seed)) {
+      throw torchError('ERR_TORCH_VALUE', `DataLoader: seed must be an integer, got ${describe(seed)}`)
+    }
+    this.dataset = dataset
+    this.batchSize = batchSize
+    this.shuffle = shuffle
+    this.dropLast = dropLast
+    this.batchFirst = batchFirst
+    this.#seed = seed
+  }
+
+  /** The number of batches. */
+  get length(): number {
+    const batches = this.dataset.length / this.batchSize
+    return this.dropLast ? Math.floor(batches) : Math.ceil(batches)
+  }
+
+  /** The batches of one pass, none of them made yet. */
+  *plans(): Generator<BatchPlan> {
+    const order = this.#order()
+    for (let i = 0; i < this.length; i++) {
+      const positions = order.slice(i * this.batchSize, (i + 1) * this.batchSize)
+      yield { size: positions.length, load: () => this.#load(positions) }
+    }
+  }
+
+  *[Symbol.iterator](): Generator<Batch> {
+    for (const plan of this.plans()) yield plan.load()
+  }
+
+  #order(): number[] {
+    if (!this.shuffle) return Array.from({ length: this.dataset.length }, (_, i) => i)
+    if (this.#seed === undefined) {
+      const drawn = randint(0, 2 ** 31, [1])
+      this.#seed = drawn.item() as number
+      drawn.dispose()
+    }
+    return permutation(this.dataset.length, this.#seed + 0x9e3779b9 * this.#epoch++)
+  }
+
+  #load(positions: readonly number[]): Batch {
+    const index = tensor(BigInt64Array.from(positions, BigInt))
+    const batch = this.dataset.batch(index, this.batchFirst)
+    index.dispose()
+    return batch
+  }
+}

@@ -1,0 +1,34 @@
+/** What one pass over the training data came to. */
+export interface EpochResult {
+  /** Counted from 1. */
+  epoch: number
+  /** The mean loss over all samples, as they were while the weights changed. */
+  trainLoss: number
+  /** The mean loss on the validation data after the epoch. */
+  validationLoss?: number
+  seconds: number
+}
+
+/** What happened in a `fit`, epoch by epoch. */
+export class History {
+  readonly epochs: EpochResult[] = []
+
+  get trainLosses(): number[] {
+    return this.epochs.map((epoch) => epoch.trainLoss)
+  }
+
+  /** One number per epoch, where validation data was given. */
+  get validationLosses(): number[] {
+    return this.epochs.flatMap((epoch) => (epoch.validationLoss === undefined ? [] : [epoch.validationLoss]))
+  }
+
+  /** The epoch with the lowest validation loss, or training loss where there is none. */
+  get best(): EpochResult | undefined {
+    const loss = (epoch: EpochResult): number => epoch.validationLoss ?? epoch.trainLoss
+    return this.epochs.reduce<EpochResult | undefined>((best, epoch) => (best === undefined || loss(epoch) < loss(best) ? epoch : best), undefined)
+  }
+
+  get seconds(): number {
+    return this.epochs.reduce((sum, epoch) => sum + epoch.seconds, 0)
+  }
+}

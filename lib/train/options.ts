@@ -1,0 +1,106 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { CrossEntropyLoss, L1Loss, MSELoss } from '../nn/index.ts'
+import type { Module } from '../nn/module.ts'
+import type { Parameter } from '../nn/parameter.ts'
+import { Adam, AdamW, type Optimizer, SGD } from '../optim/index.ts'
+import { checkOptions } from '../options.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import type { ProgressListener } from './progress.ts'
+
+/** The loss of an output against a target: one number. */
+export type Criterion = (output: Tensor, target: Tensor) => Tensor
+
+export interface TrainerOptions {
+  /** Passes over the training data. Default 10. */
+  epochs?: number
+  /** Samples per step, where the trainer makes the batches. Default 32. */
+  batchSize?: number
+  /** Cut `[inputs, targets]`, two series (T, I) and (T, O), into windows of this length. Default: they are samples. */
+  sequenceLength?: number
+  /** Default 1e-3. Not with an optimizer of one's own, which has its own. */
+  learningRate?: number
+  /** By name, or made from the model's parameters. Default `'adam'`. */
+  optimizer?: 'sgd' | 'adam' | 'adamw' | ((parameters: Parameter[]) => Optimizer)
+  /** By name, a loss module, or a function. Default `'mse'`. */
+  loss?: 'mse' | 'l1' | 'crossEntropy' | { forward: Criterion } | Criterion
+  /** The greatest norm that all gradients together may have. Default: no limit. */
+  clipGradNorm?: number
+  /** Seeds torch and the order of samples at the start of each `fit`. Default: not seeded. */
+  seed?: number
+  /** A new order of samples in each epoch, where the trainer makes the batches. Default `true`. */
+  shuffle?: boolean
+  /** A bar on a terminal, else a line per epoch, on standard error; or a listener. Default `true`. */
+  progress?: boolean | ProgressListener
+}
+
+const OPTIMIZERS = { sgd: SGD, adam: Adam, adamw: AdamW } as const
+const LOSSES = { mse: MSELoss, l1: L1Loss, crossEntropy: CrossEntropyLoss } as const
+
+const NAMES = [
+  'epochs', 'batchSize', 'sequenceLength', 'learningRate', 'optimizer', 'loss', 'clipGradNorm', 'seed', 'shuffle', 'progress',
+] as const
+
+export interface ResolvedOptions {
+  epochs: number
+  batchSize: number
+  sequenceLength: number | undefined
+  learningRate: number
+  optimizer: NonNullable<TrainerOptions['optimizer']>
+  loss: NonNullable<TrainerOptions['loss']>
+  clipGradNorm: number | undefined
+  seed: number | undefined
+  shuffle: boolean
+  progress: boolean | ProgressListener
+}
+
+function invalid(name: string, wanted: string, value: unknown): never {
+  throw torchError('ERR_TORCH_VALUE', `Trainer: ${name} must be ${wanted}, got ${describe(value)}`)
+}
+
+/** Checks every option, and puts in the defaults. */
+export function readOptions(options: TrainerOptions): ResolvedOptions {
+  checkOptions('Trainer', options, NAMES)
+  for (const name of ['epochs', 'batchSize', 'sequenceLength'] as const) {
+    const value = options[name]
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1)) invalid(name, 'a positive integer', value)
+  }
+  for (const name of ['learningRate', 'clipGradNorm'] as const) {
+    const value = options[name]
+    if (value !== undefined && !(typeof value === 'number' && value > 0)) invalid(name, 'a positive number', value)
+  }
+  const { seed, shuffle = true, progress = true, optimizer = 'adam', loss = 'mse' } = options
+  if (seed !== undefined && !Number.isSafeInteger(seed)) invalid('seed', 'an integer', seed)
+  if (typeof shuffle !== 'boolean') invalid('shuffle', 'a boolean', shuffle)
+  if (!['boolean', 'function'].includes(typeof progress)) invalid('progress', 'a boolean or a function', progress)
+  if (typeof optimizer === 'function' && options.learningRate !== undefined) {
+    throw torchError('ERR_TORCH_OPTION', 'Trainer: learningRate has no effect on an optimizer of your own: set lr there')
+  }
+  return {
+    epochs: options.epochs ?? 10,
+    batchSize: options.batchSize ?? 32,
+    sequenceLength: options.sequenceLength,
+    learningRate: options.learningRate ?? 1e-3,
+    clipGradNorm: options.clipGradNorm,
+    optimizer,
+    loss,
+    seed,
+    shuffle,
+    progress,
+  }
+}
+
+export function optimizerOf({ optimizer, learningRate }: ResolvedOptions, model: Module): Optimizer {
+  const parameters = [...model.parameters()]
+  if (typeof optimizer === 'function') return optimizer(parameters)
+  if (!Object.hasOwn(OPTIMIZERS, optimizer)) invalid('optimizer', `${Object.keys(OPTIMIZERS).join(', ')} or a function`, optimizer)
+  return new OPTIMIZERS[optimizer](parameters, { lr: learningRate })
+}
+
+export function criterionOf(loss: ResolvedOptions['loss']): Criterion {
+  if (typeof loss === 'function') return loss
+  if (typeof loss === 'object') return (output, target) => loss.forward(output, target)
+  if (!Object.hasOwn(LOSSES, loss)) invalid('loss', `${Object.keys(LOSSES).join(', ')}, a loss module or a function`, loss)
+  const module = new LOSSES[loss]()
+  return (output, target) => module.forward(output, target)
+}

@@ -1,0 +1,60 @@
+import { SingleBar } from 'cli-progress'
+import type { EpochResult } from './history.ts'
+
+/** What a `fit` reports while it runs. */
+export type ProgressEvent =
+  | { readonly type: 'step'; readonly epoch: number; readonly epochs: number; readonly step: number; readonly steps: number | undefined }
+  | { readonly type: 'epoch'; readonly epochs: number; readonly result: EpochResult }
+  | { readonly type: 'end' }
+
+export type ProgressListener = (event: ProgressEvent) => void
+
+function number(value: number): string {
+  return value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5) ? value.toPrecision(4) : value.toExponential(2)
+}
+
+function describeEpoch({ epoch, trainLoss, validationLoss, seconds }: EpochResult, epochs: number): string {
+  const validation = validationLoss === undefined ? '' : `  validation ${number(validationLoss)}`
+  return `epoch ${epoch}/${epochs}  loss ${number(trainLoss)}${validation}  ${seconds.toFixed(2)} s`
+}
+
+/** One line per epoch. */
+function lines(stream: NodeJS.WriteStream): ProgressListener {
+  return (event) => {
+    if (event.type === 'epoch') stream.write(`${describeEpoch(event.result, event.epochs)}\n`)
+  }
+}
+
+/** A bar over all epochs, with the losses of the last one. */
+function bar(stream: NodeJS.WriteStream): ProgressListener {
+  const progress = new SingleBar({
+    stream,
+    format: '{bar} {percentage}%  {status}',
+    barsize: 24,
+    hideCursor: true,
+    clearOnComplete: false,
+  })
+  let started = false
+  let status = ''
+  return (event) => {
+    if (event.type === 'end') {
+      if (started) progress.stop()
+      return
+    }
+    const { epochs } = event
+    if (!started) progress.start(epochs, 0, { status })
+    started = true
+    if (event.type === 'epoch') {
+      status = describeEpoch(event.result, epochs)
+      progress.update(event.result.epoch, { status })
+    } else {
+      const part = event.steps === undefined ? 0 : event.step / event.steps
+      progress.update(event.epoch - 1 + part, { status: status || `epoch ${event.epoch}/${epochs}` })
+    }
+  }
+}
+
+/** A bar on a terminal, plain lines elsewhere; both on standard error, which leaves the output to the program. */
+export function terminalProgress(stream: NodeJS.WriteStream = process.stderr): ProgressListener {
+  return stream.isTTY ? bar(stream) : lines(stream)
+}

@@ -1,0 +1,59 @@
+// Environments of one process share LibTorch, but no state of ours; ending one must not harm the others.
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { expect, test } from 'vitest'
+import { torch } from '../../lib/torch.ts'
+
+const INDEX = new URL('../../dist/index.js', import.meta.url).href
+
+function worker(body: string): Worker {
+  const code = `import { parentPort } from 'node:worker_threads'; import { torch } from '${INDEX}'; ${body}`
+  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`))
+}
+
+test('workers compute, each with its own tensors', async () => {
+  const workers = [1, 2, 3].map((n) => worker(`
+    const x = torch.full([4], ${n}, { requiresGrad: true })
+    const y = await torch.offload(() => x.mul(x).sum())
+    y.backward()
+    parentPort.postMessage([y.item(), x.grad.toArray(), torch.memory().tensors < 10])`))
+  const results = await Promise.all(workers.map(async (one) => (await once(one, 'message'))[0]))
+  expect(results).toEqual([1, 2, 3].map((n) => [4 * n * n, new Array(4).fill(2 * n), true]))
+  await Promise.all(workers.map((one) => one.terminate()))
+  expect(torch.ones([2]).sum().item()).toBe(2)
+})
+
+test('a worker can be terminated with work in flight', async () => {
+  for (let i = 0; i < 4; i++) {
+    const one = worker(`
+      const x = torch.randn([400, 400])
+      parentPort.postMessage('busy')
+      for (;;) await torch.offload(() => torch.tidy(() => { for (let k = 0; k < 5; k++) x.matmul(x) }))`)
+    await once(one, 'message')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    await one.terminate()
+  }
+  expect((await torch.offload(() => torch.ones([2]).add(1))).toArray()).toEqual([2, 2])
+})
+
+test('a process can exit with work in flight', () => {
+  const code = `import { torch } from '${INDEX}'
+    const x = torch.randn([500, 500])
+    for (let i = 0; i < 20; i++) torch.offload(() => torch.tidy(() => { for (let k = 0; k < 5; k++) x.matmul(x) }))
+    setTimeout(() => { console.log('bye'); process.exit(0) }, 30)`
+  const out = execFileSync(process.execPath, ['--input-type=module', '-e', code], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    encoding: 'utf8',
+  })
+  expect(out).toBe('bye\n')
+})
+
+test('pending work keeps the process alive until it is done', () => {
+  const code = `import { torch } from '${INDEX}'
+    const x = torch.eye(300)
+    torch.offload(() => { let y = x; for (let k = 0; k < 30; k++) y = y.matmul(x); return y.sum() }).then((y) => console.log(y.item()))`
+  const out = execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' })
+  expect(out).toBe('300\n')
+})
