@@ -1,4 +1,6 @@
 export * from './errors.ts'
+export * as nn from './nn/index.ts'
+export * as optim from './optim/index.ts'
 export type { DType } from './tensor/dtype.ts'
 export type { BackwardOptions, Device, Scalar, ToOptions } from './tensor/tensor.ts'
 export { Tensor } from './tensor/tensor.ts'

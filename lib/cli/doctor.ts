@@ -4,6 +4,7 @@ import { release } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findBinaries } from '../native/binaries.ts'
+import type { LibTorch } from '../native/layout.ts'
 import { remedies, type Search, searchLibTorch } from '../native/libtorch.ts'
 import { loadLoader } from '../native/load.ts'
 import { PACKAGE } from '../native/package.ts'
@@ -21,7 +22,8 @@ export function testLoad(environment: NodeJS.ProcessEnv = {}): ProbeReport | str
     env: { ...process.env, ...environment },
   })
   if (status === 0) return JSON.parse(stdout) as ProbeReport
-  return [signal ? `the process died of ${signal}` : '', stderr.trim()].filter(Boolean).join('\n')
+  const death = signal ? `the process died of ${signal}` : ''
+  return [death, stderr.trim()].filter(Boolean).join('\n') || `the process ended with code ${status}`
 }
 
 function libc(): string {
@@ -55,14 +57,14 @@ function aboutSearch({ found, tried }: Search, range: VersionRange): Line[] {
   return [...looked, ['LibTorch', `${found.version}${found.cuda ? ' with CUDA' : ''} in ${found.root}`]]
 }
 
-function aboutProbe(report: ProbeReport | string | undefined): Line[] {
-  if (report === undefined) return []
+function aboutProbe(report: ProbeReport | string, libtorch: LibTorch): Line[] {
   if (typeof report === 'string') return [['Test load', `failed: ${report}`]]
-  const { version, cpuCapability, threads, interopThreads, cudaDevices, cudaWhyNot } = report
+  const { version, cpuCapability, threads, interopThreads, cudaDevices, cudaFailure } = report
+  const why = libtorch.cuda ? cudaFailure : 'this LibTorch is a build for the CPU'
   return [
     ['Test load', `LibTorch ${version} computes`],
     ['CPU', `${cpuCapability}, ${threads} threads in one operation, ${interopThreads} between operations`],
-    ['CUDA', cudaWhyNot === null ? `${cudaDevices} devices` : `cannot be used: ${cudaWhyNot}`],
+    ['CUDA', cudaFailure === null ? `computes, devices: ${cudaDevices}` : `cannot be used: ${why}`],
   ]
 }
 
@@ -77,6 +79,7 @@ export function doctor(): boolean {
   const { lines, range } = aboutAddon()
   const search = searchLibTorch(range)
   const report = search.found && testLoad()
-  print([...aboutPackage(), ...lines, ...aboutSearch(search, range), ...aboutProbe(report)])
+  const probed = search.found && report ? aboutProbe(report, search.found) : []
+  print([...aboutPackage(), ...lines, ...aboutSearch(search, range), ...probed])
   return typeof report === 'object'
 }

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { LibTorchError } from '../errors.ts'
 import { cacheFolder } from '../native/cache.ts'
-import { inspectLibTorch, type LibTorch } from '../native/layout.ts'
+import { inspectLibTorch, type LibTorch, UNKNOWN } from '../native/layout.ts'
 import { BUILDABLE, PINNED, type VersionRange } from '../native/version.ts'
 import { obtainFrom, obtainWheels } from './obtain.ts'
 import { withStaging } from './staging.ts'
@@ -27,7 +27,7 @@ function entryName(version: string, cuda: boolean): string {
 function inspectWhole(folder: string, what: string, range: VersionRange): LibTorch {
   const libtorch = inspectLibTorch(folder, range)
   const why = typeof libtorch === 'string' ? libtorch : 'its version is not written in it'
-  if (typeof libtorch === 'string' || libtorch.version === 'unknown') {
+  if (typeof libtorch === 'string' || libtorch.version === UNKNOWN) {
     throw new LibTorchError(`${what} cannot be used: ${why}.`)
   }
   return libtorch

@@ -42,11 +42,21 @@ function runPip(python: string, args: readonly string[]): Promise<string | undef
   })
 }
 
-async function download(requirements: string[], from: Source[], folder: string, options: string[] = []): Promise<void> {
+interface Order {
+  what: string
+  requirements: readonly string[]
+  options: readonly string[]
+}
+
+async function download(
+  { what, requirements, options }: Order,
+  from: readonly Source[],
+  folder: string,
+): Promise<void> {
   const pip = findPip()
   const failures: string[] = []
   for (const { name, options: where } of from) {
-    console.error(`Fetching ${requirements.join(', ')} with pip from ${name}`)
+    console.error(`Fetching ${what} with pip from ${name}`)
     const args = ['download', '--only-binary', ':all:', '--dest', folder, ...pip.options, ...options, ...where]
     const failure = await runPip(pip.python, [...args, ...requirements])
     if (failure === undefined) return
@@ -54,7 +64,7 @@ async function download(requirements: string[], from: Source[], folder: string, 
   }
   throw new LibTorchError(
     [
-      `pip could not fetch ${requirements[0]}.`,
+      `pip could not fetch ${what}.`,
       'Tried:',
       ...failures,
       'Point pip to a source that has it (PIP_INDEX_URL, PIP_FIND_LINKS) and run this again,',
@@ -82,9 +92,11 @@ export async function downloadWheels(folder: string, version: string, cuda: bool
   // The CPU wheels of PyPI are called `2.13.0` on macOS; on Linux that is a CUDA build.
   const suffix = cuda || process.platform === 'darwin' ? '' : '+cpu'
   const from = sources(`https://download.pytorch.org/whl/${cuda ? 'cu130' : 'cpu'}`)
-  await download([`torch==${version}${suffix}`], from, folder, ['--no-deps'])
+  const wheel = `torch==${version}${suffix}`
+  await download({ what: wheel, requirements: [wheel], options: ['--no-deps'] }, from, folder)
   const [torch] = wheelsIn(folder)
   const requirements = cuda && torch !== undefined ? await nvidiaRequirements(torch) : []
-  if (requirements.length > 0) await download(requirements, from, folder)
+  if (requirements.length > 0)
+    await download({ what: "NVIDIA's libraries for it", requirements, options: [] }, from, folder)
   return wheelsIn(folder)
 }

@@ -8,27 +8,27 @@ export interface ProbeReport {
   threads: number
   interopThreads: number
   cudaDevices: number
-  /** Why CUDA cannot be used; null where it can. */
-  cudaWhyNot: string | null
+  /** What LibTorch says to a computation with CUDA; null where it works. */
+  cudaFailure: string | null
 }
 
 async function probe(): Promise<ProbeReport> {
   const { native } = await import('../native/addon.ts')
   const { torch } = await import('../torch.ts')
-  const { cpuCapability, threads, interopThreads, cudaBuilt, cudaDevices } = native.runtimeInfo()
+  const { cpuCapability, threads, interopThreads, cudaDevices } = native.runtimeInfo()
   const compute = (device: 'cpu' | 'cuda'): unknown =>
     torch
       .eye(8, { device })
       .matmul(torch.ones([8, 8], { device }))
       .toArray()
   compute('cpu')
-  let cudaWhyNot = cudaBuilt ? null : 'this LibTorch is a build for the CPU'
+  let cudaFailure: string | null = null
   try {
-    if (cudaBuilt) compute('cuda')
+    compute('cuda')
   } catch (error) {
-    cudaWhyNot = (error as Error).message
+    cudaFailure = (error as Error).message
   }
-  return { version: torch.version, cpuCapability, threads, interopThreads, cudaDevices, cudaWhyNot }
+  return { version: torch.version, cpuCapability, threads, interopThreads, cudaDevices, cudaFailure }
 }
 
 try {

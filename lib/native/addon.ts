@@ -95,6 +95,14 @@ export interface Native {
   clipGradNorm(params: Uint32Array, maxNorm: number, normType: number, errorIfNonfinite: boolean): Id
   clipGradValue(params: Uint32Array, value: number): void
   zeroGrad(params: Uint32Array, setToNone: boolean): void
+  // recurrent.cpp
+  recurrent(
+    recurrence: string,
+    shape: object,
+    input: Uint32Array,
+    state: Uint32Array,
+    weights: Uint32Array,
+  ): Id[]
   // offload.cpp
   record(start: true): void
   record(start: false): Promise<void>

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { PINNED } from './version.ts'
 
 function userCache(): string {
   if (process.env.XDG_CACHE_HOME) return process.env.XDG_CACHE_HOME
@@ -13,7 +14,7 @@ export function cacheFolder(): string {
   return join(userCache(), 'libtorch-rnn', 'libtorch')
 }
 
-/** The folders in the cache, the newest version first; of one version CUDA first: who fetched it wants it. */
+/** The folders in the cache: {@link PINNED} first, then the newest; of one version CUDA first: who fetched it wants it. */
 export function cachedLibTorches(): string[] {
   const folder = cacheFolder()
   let names: string[]
@@ -22,5 +23,8 @@ export function cachedLibTorches(): string[] {
   } catch {
     return []
   }
-  return names.sort((a, b) => b.localeCompare(a, 'en', { numeric: true })).map((name) => join(folder, name))
+  const pinned = (name: string): number => Number(name.startsWith(`${PINNED}-`))
+  return names
+    .sort((a, b) => pinned(b) - pinned(a) || b.localeCompare(a, 'en', { numeric: true }))
+    .map((name) => join(folder, name))
 }

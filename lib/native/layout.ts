@@ -7,11 +7,14 @@ export interface LibTorch {
   root: string
   /** The folder of the libraries. */
   lib: string
-  /** As written in the folder (`2.13.0+cpu`), `unknown` where it is not. */
+  /** As written in the folder (`2.13.0+cpu`); {@link UNKNOWN} where it is not. */
   version: string
   /** It comes with LibTorch's CUDA library. */
   cuda: boolean
 }
+
+/** In the place of a version: the loader will tell, once LibTorch is open. */
+export const UNKNOWN = 'of unknown version'
 
 /** The file name of a shared library on this platform: `libtorch_cpu.so`, `torch_cpu.dll`. */
 export function libraryName(name: string): string {
@@ -38,7 +41,7 @@ function versionOf(root: string): string {
     matchIn(join(root, 'build-version'), /^(\S+)/) ??
     headerVersion(join(root, 'include/torch/headeronly/version.h')) ??
     headerVersion(join(root, 'include/torch/csrc/api/include/torch/version.h')) ??
-    'unknown'
+    UNKNOWN
   )
 }
 
@@ -62,7 +65,7 @@ export function inspectLibTorch(directory: string, range: VersionRange): LibTorc
   if (root === undefined) return `no ${basename(path) === 'lib' ? '' : 'lib/'}${TORCH_CPU} in it`
   const lib = root === dirname(path) ? path : join(root, 'lib')
   const version = versionOf(root)
-  if (version !== 'unknown' && !inRange(version, range)) {
+  if (version !== UNKNOWN && !inRange(version, range)) {
     return `it is LibTorch ${version}, and ${showRange(range)} is needed`
   }
   return { root, lib, version, cuda: existsSync(join(lib, libraryName('torch_cuda'))) }

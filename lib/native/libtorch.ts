@@ -4,7 +4,7 @@ import { LibTorchError } from '../errors.ts'
 import { cachedLibTorches, cacheFolder } from './cache.ts'
 import { inspectLibTorch, type LibTorch } from './layout.ts'
 import { PACKAGE } from './package.ts'
-import { findPython, locatePyTorch } from './python.ts'
+import { locatePyTorch } from './python.ts'
 import { inRange, PINNED, showRange, type VersionRange } from './version.ts'
 
 /** A place that was looked at, and what was found there. */
@@ -27,10 +27,9 @@ interface Place {
 }
 
 function installedPyTorch(place: string): Place {
-  const python = findPython()
-  const directory = python && locatePyTorch(python)
+  const directory = locatePyTorch()
   if (directory) return { place: `${place}, ${directory}`, directory }
-  return { place, directory: { none: python ? `${python} has no PyTorch` : 'no Python was found' } }
+  return { place, directory: { none: 'no Python was found that has PyTorch' } }
 }
 
 /** Set-up leaves a note of the LibTorch that it built against. */
@@ -52,11 +51,15 @@ function* places(build: boolean): Generator<Place> {
   if (build) yield installedPyTorch('the installed PyTorch')
 }
 
+function namesPyTorch(): boolean {
+  return !['', '0', undefined].includes(process.env.LIBTORCH_USE_PYTORCH)
+}
+
+/** The one place that the user names, if any. */
 function namedPlace(): Place | undefined {
   const { LIBTORCH, LIBTORCH_USE_PYTORCH } = process.env
   if (LIBTORCH) return { place: `LIBTORCH=${LIBTORCH}`, directory: LIBTORCH }
-  const wanted = LIBTORCH_USE_PYTORCH !== undefined && !['', '0'].includes(LIBTORCH_USE_PYTORCH)
-  return wanted ? installedPyTorch(`LIBTORCH_USE_PYTORCH=${LIBTORCH_USE_PYTORCH}`) : undefined
+  return namesPyTorch() ? installedPyTorch(`LIBTORCH_USE_PYTORCH=${LIBTORCH_USE_PYTORCH}`) : undefined
 }
 
 /**
@@ -79,12 +82,16 @@ export function searchLibTorch(range: VersionRange, { build = false } = {}): Sea
 
 /** The commands that lead to a LibTorch of a version in `range`. */
 export function remedies(range: VersionRange): string {
-  const choices = [
-    `set LIBTORCH to the folder of a LibTorch ${showRange(range)}`,
-    'LIBTORCH_USE_PYTORCH=1 to use the PyTorch of python3',
-  ]
-  if (!inRange(PINNED, range)) return `To go on, ${choices.join(', or ')}.`
-  return `To fetch it, run: npx libtorch-rnn install   (with --cuda for an NVIDIA GPU)\nOr ${choices.join(', or ')}.`
+  const needed = showRange(range)
+  const fetch = 'run: npx libtorch-rnn install   (with --cuda for an NVIDIA GPU)'
+  const fetched = inRange(PINNED, range)
+  if (process.env.LIBTORCH) {
+    return `Set LIBTORCH to the folder of a LibTorch ${needed}${fetched ? `, or unset it and ${fetch}` : '.'}`
+  }
+  if (namesPyTorch())
+    return `Install PyTorch ${needed}, or unset LIBTORCH_USE_PYTORCH${fetched ? ` and ${fetch}` : '.'}`
+  const set = `set LIBTORCH to the folder of a LibTorch ${needed}, or LIBTORCH_USE_PYTORCH=1 to use an installed PyTorch.`
+  return fetched ? `To fetch it, ${fetch}\nOr ${set}` : `To go on, ${set}`
 }
 
 /** What to throw where {@link searchLibTorch} found none. */

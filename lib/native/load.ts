@@ -2,9 +2,9 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { LibTorchError } from '../errors.ts'
 import { type Binaries, findBinaries } from './binaries.ts'
-import { type LibTorch, libraryName } from './layout.ts'
+import { type LibTorch, libraryName, UNKNOWN } from './layout.ts'
 import { notFound, remedies, searchLibTorch } from './libtorch.ts'
-import { inRange, minorOf, sameMinor, type VersionRange } from './version.ts'
+import { inRange, sameMinor, showRange } from './version.ts'
 
 /** `native/loader/loader.c` */
 interface Loader {
@@ -52,12 +52,25 @@ function openLibrary(loader: Loader, libtorch: LibTorch, name: string): void {
   }
 }
 
-function open(loader: Loader, range: VersionRange): void {
+/** Throws unless the LibTorch in this process is of the version that the addon was built for. */
+function checkVersion(loader: Loader, whose: string): void {
+  const version = loader.loaded() ?? UNKNOWN
+  const range = sameMinor(loader.builtFor)
+  if (inRange(version, range)) return
+  const is = version === '0.0.0' ? 'too old to tell its version' : version
+  throw new LibTorchError(
+    `libtorch-rnn was built for LibTorch ${showRange(range)}, but ${whose} is ${is}.\n${remedies(range)}`,
+  )
+}
+
+function openLibTorch(loader: Loader): void {
+  const range = sameMinor(loader.builtFor)
   const search = searchLibTorch(range)
   if (!search.found) throw notFound(search, range)
-  // c10 first, or a library path in the environment could bring in another one.
+  // c10 first: a library path in the environment could bring in another one.
   openLibrary(loader, search.found, 'c10')
   openLibrary(loader, search.found, 'torch_cpu')
+  checkVersion(loader, `the LibTorch in ${search.found.lib}`)
   // Before the first question about CUDA: LibTorch keeps the answer.
   if (search.found.cuda) openLibrary(loader, search.found, 'torch_cuda')
 }
@@ -70,18 +83,8 @@ function open(loader: Loader, range: VersionRange): void {
 export function loadAddon(): unknown {
   const binaries = findBinaries()
   const loader = loadLoader(binaries)
-  const range = sameMinor(loader.builtFor)
-  const before = loader.loaded()
-  if (before === null) open(loader, range)
-  const version = loader.loaded()
-  if (version === null || !inRange(version, range)) {
-    const is = version === '0.0.0' ? 'too old to tell its version' : version
-    const whose =
-      before === null ? 'the LibTorch that was found is' : 'another addon has loaded one into this process that is'
-    throw new LibTorchError(
-      `libtorch-rnn was built for LibTorch ${minorOf(loader.builtFor)}, but ${whose} ${is}.\n${remedies(range)}`,
-    )
-  }
+  if (loader.loaded() === null) openLibTorch(loader)
+  else checkVersion(loader, 'the LibTorch that is in this process already')
   return load(binaries.addon)
 }
 

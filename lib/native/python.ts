@@ -11,7 +11,7 @@ print(os.path.dirname(spec.origin) if spec and spec.origin else '')
 `
 
 /** The Python programs to ask, the active virtual environment's first. */
-export function pythons(): string[] {
+function pythons(): string[] {
   const environment = process.env.VIRTUAL_ENV
   const windows = process.platform === 'win32'
   const own = environment && join(environment, windows ? 'Scripts/python.exe' : 'bin/python')
@@ -23,8 +23,11 @@ export function findPython(): string | undefined {
   return pythons().find((python) => spawnSync(python, ['--version'], { stdio: 'ignore' }).status === 0)
 }
 
-/** The folder of the PyTorch that `python` would import; undefined where it has none or does not start. */
-export function locatePyTorch(python: string): string | undefined {
-  const { stdout } = spawnSync(python, ['-c', LOCATE], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
-  return stdout?.trim() || undefined
+/** The folder of the PyTorch that the first of {@link pythons} with one would import. */
+export function locatePyTorch(): string | undefined {
+  for (const python of pythons()) {
+    const { stdout } = spawnSync(python, ['-c', LOCATE], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+    if (stdout?.trim()) return stdout.trim()
+  }
+  return undefined
 }

@@ -263,7 +263,11 @@ export function op(qualified: string): Packet {
   return found
 }
 
-/** A tensor from an operator of which it is known that it returns one. */
+/** An operator of which it is known that it returns a tensor. It is looked up at the first call. */
 export function tensorOp(qualified: string): (...args: readonly unknown[]) => Tensor {
-  return op(qualified) as (...args: readonly unknown[]) => Tensor
+  let call: Packet | undefined
+  return (...args) => {
+    call ??= op(qualified)
+    return call(...args) as Tensor
+  }
 }

@@ -1,6 +1,7 @@
-// Opens LibTorch by absolute path, so that the main addon, which names its libraries without a folder, binds to this
-// LibTorch and to no other on the machine. It knows the version that it was built for and tells the one that is loaded:
-// the caller compares them before it loads the main addon, where a wrong version would be a crash.
+// Opens LibTorch by absolute path, so that the main addon, which names its libraries without a folder, binds
+// to this LibTorch and to no other on the machine. It knows the version that it was built for and tells the
+// one that is loaded: the caller compares them before it loads the main addon, where a wrong version would be
+// a crash.
 #ifdef _WIN32
 #include <windows.h>
 #else
@@ -51,8 +52,8 @@ static const char kTorchCpu[] = "libtorch_cpu.so";
 static Library loaded_library(void) { return dlopen(kTorchCpu, RTLD_LAZY | RTLD_NOLOAD); }
 
 static Library open_library(const char* path, char* message) {
-  // Local: LibTorch's BLAS must not take the place of another addon's. The main addon finds LibTorch by name all the
-  // same.
+  // Local: LibTorch's BLAS must not take the place of another addon's. The main addon finds LibTorch by name
+  // all the same.
   Library library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!library) snprintf(message, kMessageSize, "%s", dlerror());
   return library;
@@ -62,7 +63,8 @@ static void* find_symbol(Library library, const char* name) { return dlsym(libra
 
 #endif
 
-// loaded() -> the version of the LibTorch in this process, 0.0.0 for one too old to tell, null where there is none
+// loaded() -> the version of the LibTorch in this process, 0.0.0 for one too old to tell, null where there is
+// none
 static napi_value loaded(napi_env env, napi_callback_info info) {
   (void)info;
   napi_value result;

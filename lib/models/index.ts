@@ -1,0 +1,4 @@
+export { GRUModel } from './gru.ts'
+export { LSTMModel } from './lstm.ts'
+export { RecurrentModel } from './model.ts'
+export { RNNModel } from './rnn.ts'

@@ -1,0 +1,26 @@
+import type { Linear } from '../nn/linear.ts'
+import { LSTM, type LSTMOptions } from '../nn/lstm.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { headOf, RecurrentModel } from './model.ts'
+
+/** {@link LSTM} and a linear head. */
+export class LSTMModel extends RecurrentModel {
+  readonly lstm: LSTM
+  readonly linear: Linear
+
+  /** @param options those of {@link LSTM} */
+  constructor(inputSize: number, hiddenSize: number, outputSize: number, options: LSTMOptions = {}) {
+    super(inputSize, hiddenSize, outputSize)
+    this.lstm = new LSTM(inputSize, hiddenSize, options)
+    this.linear = headOf(this.lstm, outputSize)
+  }
+
+  override get batchFirst(): boolean {
+    return this.lstm.batchFirst
+  }
+
+  override forward(input: Tensor): Tensor {
+    const [output] = this.lstm.forward(input)
+    return this.linear.forward(output)
+  }
+}

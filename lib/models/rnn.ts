@@ -1,0 +1,35 @@
+import type { Linear } from '../nn/linear.ts'
+import { RNN, type RNNOptions } from '../nn/rnn.ts'
+import { zeros } from '../tensor/creation.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { headOf, RecurrentModel } from './model.ts'
+
+/** {@link RNN} from an explicit zero state, and a linear head. */
+export class RNNModel extends RecurrentModel {
+  readonly rnn: RNN
+  readonly linear: Linear
+
+  /** @param options those of {@link RNN} */
+  constructor(inputSize: number, hiddenSize: number, outputSize: number, options: RNNOptions = {}) {
+    super(inputSize, hiddenSize, outputSize)
+    this.rnn = new RNN(inputSize, hiddenSize, options)
+    this.linear = headOf(this.rnn, outputSize)
+  }
+
+  override get batchFirst(): boolean {
+    return this.rnn.batchFirst
+  }
+
+  override forward(input: Tensor): Tensor {
+    const [output] = this.rnn.forward(input, this.zeroState(input))
+    return this.linear.forward(output)
+  }
+
+  /** h(0) for an input: (layers * directions, N, hiddenSize). */
+  zeroState(input: Tensor): Tensor {
+    const { numLayers, bidirectional, hiddenSize, batchFirst } = this.rnn
+    const { shape, dtype, device } = input
+    const batch = shape.length === 3 ? [shape[batchFirst ? 0 : 1] as number] : []
+    return zeros([numLayers * (bidirectional ? 2 : 1), ...batch, hiddenSize], { dtype, device })
+  }
+}

@@ -1,0 +1,37 @@
+import type { Tensor } from '../tensor/tensor.ts'
+import { RecurrentModule, type RecurrentOptions } from './recurrent.ts'
+
+export type GRUOptions = RecurrentOptions
+
+/**
+ * The gated recurrent unit, with the gates r, z and the candidate n, and ⊙ element by element:
+ *
+ *     r(t) = σ(W_ir x(t) + b_ir + W_hr h(t-1) + b_hr)
+ *     z(t) = σ(W_iz x(t) + b_iz + W_hz h(t-1) + b_hz)
+ *     n(t) = tanh(W_in x(t) + b_in + r(t) ⊙ (W_hn h(t-1) + b_hn))
+ *     h(t) = (1 - z(t)) ⊙ n(t) + z(t) ⊙ h(t-1)
+ *
+ * Parameters of layer k: `weight_ih_lk` (3H, I) with the rows of r, z, n, `weight_hh_lk` (3H, H), `bias_ih_lk` and
+ * `bias_hh_lk` (3H); those of the second direction end in `_reverse`.
+ *
+ * @example
+ * const gru = new nn.GRU(10, 20, { batchFirst: true })
+ * const [output, hN] = gru.forward(torch.randn([3, 5, 10]))
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html
+ */
+export class GRU extends RecurrentModule {
+  /** @throws {TorchError} for sizes that are no positive integers, and for unknown options. */
+  constructor(inputSize: number, hiddenSize: number, options: GRUOptions = {}) {
+    super('GRU', inputSize, hiddenSize, options, [])
+  }
+
+  /**
+   * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch
+   * @param h0 (layers * D, N, H), D being 2 if bidirectional, else 1; (layers * D, H) without a batch. Default: zeros.
+   * @returns the output (L, N, D * H) of the last layer, in the layout of the input, and h after the last step
+   */
+  override forward(input: Tensor, h0?: Tensor | null): [output: Tensor, hN: Tensor] {
+    const [output, hN] = this.run(input, h0 === undefined || h0 === null ? [] : [h0])
+    return [output as Tensor, hN as Tensor]
+  }
+}

@@ -1,0 +1,68 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import { empty } from '../tensor/creation.ts'
+import type { DType } from '../tensor/dtype.ts'
+import { tensorOp } from '../tensor/packet.ts'
+import type { Device, Tensor } from '../tensor/tensor.ts'
+import { kaimingUniform_, uniform_ } from './init.ts'
+import { Module } from './module.ts'
+import { Parameter } from './parameter.ts'
+
+const linear = tensorOp('aten::linear')
+
+/** Where and as what a module's parameters are made. */
+export interface FactoryOptions {
+  device?: Device
+  /** Default float32. */
+  dtype?: DType
+}
+
+export interface LinearOptions extends FactoryOptions {
+  /** Whether to learn an additive bias. Default `true`. */
+  bias?: boolean
+}
+
+/**
+ * y = x Aᵀ + b: (…, inFeatures) -> (…, outFeatures). `weight` is (outFeatures, inFeatures), `bias` (outFeatures), both
+ * uniform from ±1/√inFeatures at first.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
+ */
+export class Linear extends Module {
+  readonly inFeatures: number
+  readonly outFeatures: number
+  weight: Parameter
+  bias: Parameter | null
+
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
+    super()
+    checkOptions('Linear', options, ['bias', 'device', 'dtype'])
+    const { bias = true, ...factory } = options
+    for (const [name, size] of Object.entries({ inFeatures, outFeatures })) {
+      if (!Number.isSafeInteger(size) || size < 0) {
+        throw torchError('ERR_TORCH_VALUE', `Linear: ${name} must be a non-negative integer, got ${describe(size)}`)
+      }
+    }
+    this.inFeatures = inFeatures
+    this.outFeatures = outFeatures
+    this.weight = new Parameter(empty([outFeatures, inFeatures], factory))
+    this.bias = bias ? new Parameter(empty([outFeatures], factory)) : null
+    this.resetParameters()
+  }
+
+  resetParameters(): void {
+    kaimingUniform_(this.weight, { a: Math.sqrt(5) })
+    if (this.bias === null) return
+    const bound = this.inFeatures > 0 ? 1 / Math.sqrt(this.inFeatures) : 0
+    uniform_(this.bias, -bound, bound)
+  }
+
+  override forward(input: Tensor): Tensor {
+    return linear(input, this.weight, this.bias)
+  }
+
+  protected override extraRepr(): string {
+    const bias = this.bias === null ? 'False' : 'True'
+    return `in_features=${this.inFeatures}, out_features=${this.outFeatures}, bias=${bias}`
+  }
+}

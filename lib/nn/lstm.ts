@@ -1,0 +1,51 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { RecurrentModule, type RecurrentOptions } from './recurrent.ts'
+
+export interface LSTMOptions extends RecurrentOptions {
+  /** Project h to this width by `weight_hr_lk` (projSize, H). Default 0: no projection. */
+  projSize?: number
+}
+
+/** The hidden and the cell state. */
+export type LSTMState = readonly [h: Tensor, c: Tensor]
+
+/**
+ * Long short-term memory, with the gates i, f, o, the candidate g and the cell c, and ⊙ element by element:
+ *
+ *     i(t) = σ(W_ii x(t) + b_ii + W_hi h(t-1) + b_hi)
+ *     f(t) = σ(W_if x(t) + b_if + W_hf h(t-1) + b_hf)
+ *     g(t) = tanh(W_ig x(t) + b_ig + W_hg h(t-1) + b_hg)
+ *     o(t) = σ(W_io x(t) + b_io + W_ho h(t-1) + b_ho)
+ *     c(t) = f(t) ⊙ c(t-1) + i(t) ⊙ g(t)
+ *     h(t) = o(t) ⊙ tanh(c(t)), times W_hr with projSize
+ *
+ * Parameters of layer k: `weight_ih_lk` (4H, I) with the rows of i, f, g, o, `weight_hh_lk` (4H, H or projSize),
+ * `bias_ih_lk` and `bias_hh_lk` (4H); those of the second direction end in `_reverse`.
+ *
+ * @example
+ * const lstm = new nn.LSTM(10, 20, { numLayers: 2, dropout: 0.1 })
+ * const [output, [hN, cN]] = lstm.forward(torch.randn([5, 3, 10]))
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
+ */
+export class LSTM extends RecurrentModule {
+  /** @throws {TorchError} for sizes that are no positive integers, and for unknown options. */
+  constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}) {
+    super('LSTM', inputSize, hiddenSize, options, ['projSize'])
+  }
+
+  /**
+   * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch
+   * @param state h (layers * D, N, P) and c (layers * D, N, H), D being 2 if bidirectional, else 1, and P being
+   *   projSize or else H; without N where there is no batch. Default: zeros.
+   * @returns the output (L, N, D * P) of the last layer, in the layout of the input, and the state after the last step
+   */
+  override forward(input: Tensor, state?: LSTMState | null): [output: Tensor, state: [hN: Tensor, cN: Tensor]] {
+    if (state !== undefined && state !== null && !(Array.isArray(state) && state.length === 2)) {
+      throw torchError('ERR_TORCH_TYPE', `LSTM: the state must be [h, c], two Tensors, got ${describe(state)}`)
+    }
+    const [output, hN, cN] = this.run(input, state ?? [])
+    return [output as Tensor, [hN as Tensor, cN as Tensor]]
+  }
+}

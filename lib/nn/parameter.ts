@@ -1,0 +1,36 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { inspect } from 'node:util'
+import { isTensor, keep, Tensor } from '../tensor/tensor.ts'
+
+/**
+ * A tensor that a module learns: assigned to a property of a module, it is one of its parameters. No `tidy` disposes
+ * it.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
+ */
+export class Parameter extends Tensor {
+  /** @param data Becomes the parameter's memory; detached from any graph. */
+  constructor(data: Tensor, { requiresGrad = true }: { requiresGrad?: boolean } = {}) {
+    if (!isTensor(data)) throw torchError('ERR_TORCH_TYPE', `Parameter: data must be a Tensor, got ${describe(data)}`)
+    super(...Tensor.take(data.detach()))
+    keep(this)
+    this.requiresGrad_(requiresGrad)
+  }
+
+  override toString(): string {
+    return `Parameter containing:\n${super.toString()}`
+  }
+
+  override [inspect.custom](): string {
+    return this.disposed ? 'Parameter(<disposed>)' : this.toString()
+  }
+}
+
+/** A tensor that belongs to a module's state without being learned, such as a running mean. No `tidy` disposes it. */
+export class Buffer extends Tensor {
+  constructor(data: Tensor) {
+    if (!isTensor(data)) throw torchError('ERR_TORCH_TYPE', `Buffer: data must be a Tensor, got ${describe(data)}`)
+    super(...Tensor.take(data.detach()))
+    keep(this)
+  }
+}

@@ -1,0 +1,166 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import { native } from '../tensor/binding.ts'
+import { enter } from '../tensor/context.ts'
+import { empty } from '../tensor/creation.ts'
+import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
+import { uniform_ } from './init.ts'
+import type { FactoryOptions } from './linear.ts'
+import { Module } from './module.ts'
+import { Parameter } from './parameter.ts'
+
+/** Options that RNN, LSTM and GRU share. */
+export interface RecurrentOptions extends FactoryOptions {
+  /** Recurrent layers, each fed with the output of the one before. Default 1. */
+  numLayers?: number
+  /** Whether to learn biases. Default `true`. */
+  bias?: boolean
+  /** Whether input and output are (N, L, H) rather than (L, N, H); the states are not concerned. Default `false`. */
+  batchFirst?: boolean
+  /** The probability of dropout after each layer but the last, in training. Default 0. */
+  dropout?: number
+  /** Whether a second network reads the sequence backwards. Default `false`. */
+  bidirectional?: boolean
+}
+
+export type Recurrence = 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU'
+
+const SHARED = ['numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional', 'device', 'dtype'] as const
+const GATES: Record<Recurrence, number> = { RNN_TANH: 1, RNN_RELU: 1, LSTM: 4, GRU: 3 }
+
+function requireSize(name: string, torchName: string, value: unknown): void {
+  if (typeof value !== 'number' || Number.isNaN(value) || !Number.isInteger(value)) {
+    throw torchError('ERR_TORCH_TYPE', `${torchName} should be of type int, got: ${describe(value)}`, { op: name })
+  }
+  if (value <= 0) throw torchError('ERR_TORCH_VALUE', `${torchName} must be greater than zero`, { op: name })
+}
+
+function requireBoolean(name: string, torchName: string, value: unknown): void {
+  if (typeof value !== 'boolean') {
+    throw torchError('ERR_TORCH_TYPE', `${torchName} should be of type bool, got: ${describe(value)}`, { op: name })
+  }
+}
+
+/**
+ * What RNN, LSTM and GRU have in common: parameters with PyTorch's names, in its order and with its initialization
+ * (uniform from ±1/√hiddenSize), and the call into LibTorch, one for all layers and time steps.
+ */
+export abstract class RecurrentModule extends Module {
+  readonly inputSize: number
+  readonly hiddenSize: number
+  readonly numLayers: number
+  readonly bias: boolean
+  readonly batchFirst: boolean
+  readonly dropout: number
+  readonly bidirectional: boolean
+  readonly projSize: number
+  // Private, or it would print and count as the module's own.
+  readonly #recurrence: Recurrence
+  readonly #names: string[] = [];
+  /** `weight_ih_l0`, `bias_hh_l1_reverse`, … as in PyTorch. */
+  [parameter: `weight_${string}` | `bias_${string}`]: Parameter
+
+  constructor(
+    recurrence: Recurrence,
+    inputSize: number,
+    hiddenSize: number,
+    options: RecurrentOptions & { projSize?: number },
+    own: readonly string[],
+  ) {
+    super()
+    const name = new.target.name
+    checkOptions(name, options, [...SHARED, ...own])
+    const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, projSize = 0 } = options
+    if (!(typeof dropout === 'number' && dropout >= 0 && dropout <= 1)) {
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        'dropout should be a number in range [0, 1] representing the probability of an element being zeroed',
+        { op: name },
+      )
+    }
+    requireBoolean(name, 'bias', bias)
+    requireBoolean(name, 'batch_first', batchFirst)
+    requireBoolean(name, 'bidirectional', bidirectional)
+    requireSize(name, 'input_size', inputSize)
+    requireSize(name, 'hidden_size', hiddenSize)
+    requireSize(name, 'num_layers', numLayers)
+    if (!Number.isInteger(projSize) || projSize < 0) {
+      throw torchError('ERR_TORCH_VALUE', 'proj_size should be a positive integer or zero to disable projections', { op: name })
+    }
+    if (projSize >= hiddenSize) {
+      throw torchError('ERR_TORCH_VALUE', 'proj_size has to be smaller than hidden_size', { op: name })
+    }
+    if (dropout > 0 && numLayers === 1) {
+      process.emitWarning(
+        `dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers greater than 1, but got dropout=${dropout} and num_layers=${numLayers}`,
+      )
+    }
+    this.inputSize = inputSize
+    this.hiddenSize = hiddenSize
+    this.numLayers = numLayers
+    this.bias = bias
+    this.batchFirst = batchFirst
+    this.dropout = dropout
+    this.bidirectional = bidirectional
+    this.projSize = projSize
+    this.#recurrence = recurrence
+    this.#createParameters(options)
+    this.resetParameters()
+  }
+
+  #createParameters({ device, dtype }: FactoryOptions): void {
+    const factory = { ...(device === undefined ? {} : { device }), ...(dtype === undefined ? {} : { dtype }) }
+    const directions = this.bidirectional ? ['', '_reverse'] : ['']
+    const gates = GATES[this.#recurrence] * this.hiddenSize
+    const outputSize = this.projSize > 0 ? this.projSize : this.hiddenSize
+    const create = (name: string, ...size: number[]): void => {
+      this[name as `weight_${string}`] = new Parameter(empty(size, factory))
+      this.#names.push(name)
+    }
+    for (let layer = 0; layer < this.numLayers; layer++) {
+      for (const direction of directions) {
+        const suffix = `l${layer}${direction}`
+        create(`weight_ih_${suffix}`, gates, layer === 0 ? this.inputSize : outputSize * directions.length)
+        create(`weight_hh_${suffix}`, gates, outputSize)
+        if (this.bias) {
+          create(`bias_ih_${suffix}`, gates)
+          create(`bias_hh_${suffix}`, gates)
+        }
+        if (this.projSize > 0) create(`weight_hr_${suffix}`, this.projSize, this.hiddenSize)
+      }
+    }
+  }
+
+  resetParameters(): void {
+    const bound = 1 / Math.sqrt(this.hiddenSize)
+    for (const weight of this.parameters()) uniform_(weight, -bound, bound)
+  }
+
+  /** The weights of each layer and direction, in PyTorch's order. */
+  get allWeights(): Parameter[][] {
+    const count = this.#names.length / (this.numLayers * (this.bidirectional ? 2 : 1))
+    const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
+    return Array.from({ length: weights.length / count }, (_, i) => weights.slice(i * count, (i + 1) * count))
+  }
+
+  /** @internal Output and final states. */
+  protected run(input: Tensor, state: readonly Tensor[]): Tensor[] {
+    enter()
+    const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
+    return native.recurrent(this.#recurrence, this, idsOf([input]), idsOf(state), idsOf(weights)).map(wrap)
+  }
+
+  protected override extraRepr(): string {
+    const python = (value: boolean): string => (value ? 'True' : 'False')
+    return [
+      `${this.inputSize}, ${this.hiddenSize}`,
+      ...(this.projSize === 0 ? [] : [`proj_size=${this.projSize}`]),
+      ...(this.numLayers === 1 ? [] : [`num_layers=${this.numLayers}`]),
+      ...(this.bias ? [] : [`bias=${python(this.bias)}`]),
+      ...(this.batchFirst ? [`batch_first=${python(this.batchFirst)}`] : []),
+      ...(this.dropout === 0 ? [] : [`dropout=${this.dropout}`]),
+      ...(this.bidirectional ? [`bidirectional=${python(this.bidirectional)}`] : []),
+    ].join(', ')
+  }
+}

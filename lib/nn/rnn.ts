@@ -1,0 +1,44 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { RecurrentModule, type RecurrentOptions } from './recurrent.ts'
+
+export interface RNNOptions extends RecurrentOptions {
+  /** Default `'tanh'`. */
+  nonlinearity?: 'tanh' | 'relu'
+}
+
+/**
+ * The Elman network h(t) = tanh(W_ih x(t) + b_ih + W_hh h(t-1) + b_hh), or with relu.
+ *
+ * Parameters of layer k: `weight_ih_lk` (H, I), `weight_hh_lk` (H, H), `bias_ih_lk` and `bias_hh_lk` (H); those of the
+ * second direction end in `_reverse`. For k > 0, I is the width of the layer before.
+ *
+ * @example
+ * const rnn = new nn.RNN(10, 20, { numLayers: 2 })
+ * const [output, hN] = rnn.forward(torch.randn([5, 3, 10]))
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html
+ */
+export class RNN extends RecurrentModule {
+  readonly nonlinearity: 'tanh' | 'relu'
+
+  /** @throws {TorchError} for sizes that are no positive integers, and for unknown options. */
+  constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}) {
+    const nonlinearity = options?.nonlinearity ?? 'tanh'
+    if (nonlinearity !== 'tanh' && nonlinearity !== 'relu') {
+      throw torchError('ERR_TORCH_VALUE', `Unknown nonlinearity ${describe(nonlinearity)}. Select from 'tanh' or 'relu'.`)
+    }
+    super(nonlinearity === 'relu' ? 'RNN_RELU' : 'RNN_TANH', inputSize, hiddenSize, options, ['nonlinearity'])
+    this.nonlinearity = nonlinearity
+  }
+
+  /**
+   * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch
+   * @param h0 (layers * D, N, H), D being 2 if bidirectional, else 1; (layers * D, H) without a batch. Default: zeros.
+   * @returns the output (L, N, D * H) of the last layer, in the layout of the input, and h after the last step
+   */
+  override forward(input: Tensor, h0?: Tensor | null): [output: Tensor, hN: Tensor] {
+    const [output, hN] = this.run(input, h0 === undefined || h0 === null ? [] : [h0])
+    return [output as Tensor, hN as Tensor]
+  }
+}

@@ -1,0 +1,48 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import * as gradient from '../tensor/gradient.ts'
+import { isTensor, type Tensor } from '../tensor/tensor.ts'
+
+export interface ClipGradNormOptions {
+  /** The p of the p-norm; `Infinity` for the greatest element. Default 2. */
+  normType?: number
+  /** Throw when the norm is infinite or NaN. Default `false`. */
+  errorIfNonfinite?: boolean
+}
+
+function listOf(parameters: Tensor | Iterable<Tensor>): Iterable<Tensor> {
+  return isTensor(parameters) ? [parameters] : parameters
+}
+
+/**
+ * Scales all gradients together so that their norm, as of one vector, is at most `maxNorm`.
+ *
+ * @returns the norm before
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
+ */
+export function clipGradNorm(
+  parameters: Tensor | Iterable<Tensor>,
+  maxNorm: number,
+  options: ClipGradNormOptions = {},
+): Tensor {
+  checkOptions('clipGradNorm', options, ['normType', 'errorIfNonfinite'])
+  const { normType = 2, errorIfNonfinite = false } = options
+  for (const [name, value] of Object.entries({ maxNorm, normType })) {
+    if (typeof value !== 'number' || !(value >= 0)) {
+      throw torchError('ERR_TORCH_VALUE', `clipGradNorm: ${name} must be a number of at least 0, got ${describe(value)}`)
+    }
+  }
+  return gradient.clipGradNorm(listOf(parameters), maxNorm, normType, errorIfNonfinite)
+}
+
+/**
+ * Clamps each element of each gradient to ±`clipValue`.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html
+ */
+export function clipGradValue(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
+  if (typeof clipValue !== 'number' || !(clipValue >= 0)) {
+    throw torchError('ERR_TORCH_VALUE', `clipGradValue: clipValue must be a number of at least 0, got ${describe(clipValue)}`)
+  }
+  gradient.clipGradValue(listOf(parameters), clipValue)
+}

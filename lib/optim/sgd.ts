@@ -1,0 +1,49 @@
+import { torchError } from '../errors.ts'
+import { Optimizer, type Params, requireRange } from './optimizer.ts'
+
+export interface SGDOptions {
+  /** The learning rate. Default 1e-3. */
+  lr: number
+  /** How much of the last step goes on. Default 0. */
+  momentum: number
+  /** How much less than fully a gradient enters the momentum. Default 0. */
+  dampening: number
+  /** The factor of the L2 penalty. Default 0. */
+  weightDecay: number
+  /** Look one momentum step ahead. Needs a momentum and no dampening. Default `false`. */
+  nesterov: boolean
+  /** Climb instead of descending. Default `false`. */
+  maximize: boolean
+}
+
+/**
+ * Stochastic gradient descent:
+ *
+ *     g ← ∇f(θ) + weightDecay θ
+ *     b ← momentum b + (1 - dampening) g      (at first b ← g)
+ *     θ ← θ - lr b                            (nesterov: θ - lr (g + momentum b))
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
+ */
+export class SGD extends Optimizer<SGDOptions> {
+  constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
+    super(params, options, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false })
+  }
+
+  protected override check({ lr, momentum, weightDecay, nesterov, dampening }: SGDOptions): void {
+    requireRange('learning rate', lr)
+    requireRange('momentum value', momentum)
+    requireRange('weight_decay value', weightDecay)
+    if (nesterov && (momentum <= 0 || dampening !== 0)) {
+      throw torchError('ERR_TORCH_VALUE', 'Nesterov momentum requires a momentum and zero dampening')
+    }
+  }
+
+  protected override stateNames({ momentum }: SGDOptions): readonly string[] {
+    return momentum === 0 ? [] : ['momentumBuffer', 'step']
+  }
+
+  protected override fused(settings: SGDOptions) {
+    return { algorithm: 'sgd', hyper: settings } as const
+  }
+}
