@@ -38,15 +38,25 @@ export function reductionOf(reduction: Reduction = 'mean'): number {
   return REDUCTIONS[reduction]
 }
 
+/** As PyTorch does, takes a target that can be broadcast, which is often a mistake. Pending tensors have no shape yet. */
+function warnOfBroadcast(name: string, input: Tensor, target: Tensor): void {
+  if (input.pending || target.pending || input.shape.join() === target.shape.join()) return
+  process.emitWarning(
+    `${name}: Using a target size (torch.Size([${target.shape.join(', ')}])) that is different to the input size (torch.Size([${input.shape.join(', ')}])). This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.`,
+  )
+}
+
 /** (input - target)², reduced. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html */
 export function mseLoss(input: Tensor, target: Tensor, options: ReductionOptions = {}): Tensor {
   checkOptions('mseLoss', options, ['reduction'])
+  warnOfBroadcast('mseLoss', input, target)
   return ops.mseLoss(input, target, reductionOf(options.reduction))
 }
 
 /** |input - target|, reduced. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.l1_loss.html */
 export function l1Loss(input: Tensor, target: Tensor, options: ReductionOptions = {}): Tensor {
   checkOptions('l1Loss', options, ['reduction'])
+  warnOfBroadcast('l1Loss', input, target)
   return ops.l1Loss(input, target, reductionOf(options.reduction))
 }
 

@@ -65,7 +65,7 @@ export class Tensor implements Disposable {
   #guard: object | undefined
 
   /** @internal */
-  constructor(key: symbol, id: number) {
+  constructor(key: symbol, id: number, guard?: object) {
     if (key !== CONSTRUCT) {
       throw torchError(
         'ERR_TORCH_TYPE',
@@ -73,6 +73,7 @@ export class Tensor implements Disposable {
       )
     }
     this.#id = id
+    this.#guard = guard
     this.#belong(enter())
   }
 
@@ -100,10 +101,12 @@ export class Tensor implements Disposable {
   }
 
   /** @internal For subclasses, which take the tensor of another object over. */
-  protected static take(tensor: Tensor): [symbol, number] {
+  protected static take(tensor: Tensor): [symbol, number, object | undefined] {
     const id = idOf(tensor)
+    // The guard goes along: collected apart from the tensor, it would release the tensor.
+    const guard = tensor.#guard
     tensor.#forget()
-    return [CONSTRUCT, id]
+    return [CONSTRUCT, id, guard]
   }
 
   #belong(scope: Scope | undefined): void {

@@ -5,6 +5,7 @@ import { torch } from '../../lib/torch.ts'
 import { expectClose } from '../support/close.ts'
 import { expectError } from '../support/error.ts'
 import { readFixture } from '../support/fixture.ts'
+import { collectGarbage } from '../support/garbage.ts'
 
 const fixture = readFixture<{
   initial: { module: string; values: Record<string, number[]> }[]
@@ -147,6 +148,12 @@ describe('loadStateDict', () => {
     expectError(() => linear.loadStateDict(null as never), 'ERR_TORCH_TYPE', /Expected state_dict to be dict-like/)
     expectError(() => linear.loadStateDict({ weight: 1 as never, bias: torch.zeros([2]) }), 'ERR_TORCH_VALUE', /expected torch.Tensor/)
   })
+})
+
+test('parameters outlive the garbage of their making', async () => {
+  const models = Array.from({ length: 20 }, () => new LSTM(4, 4))
+  await collectGarbage()
+  for (const model of models) expect(model.forward(torch.zeros([1, 1, 4]))[0].shape).toEqual([1, 1, 4])
 })
 
 test('Parameter and Buffer take tensors only', () => {

@@ -1,0 +1,208 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { DataLoader, SequenceDataset, TensorDataset } from '../../lib/data/index.ts'
+import { GRUModel, LSTMModel, RNNModel } from '../../lib/models/index.ts'
+import { Linear, Module, MSELoss } from '../../lib/nn/index.ts'
+import { SGD } from '../../lib/optim/index.ts'
+import type { Tensor } from '../../lib/tensor/tensor.ts'
+import { torch } from '../../lib/torch.ts'
+import { type ProgressEvent, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
+import { expectClose } from '../support/close.ts'
+import { expectError } from '../support/error.ts'
+import { collectGarbage } from '../support/garbage.ts'
+
+/** A noisy sine, and the same one step ahead. */
+function series(steps: number): [Tensor, Tensor] {
+  const wave = torch.arange(0, steps + 1, { dtype: 'float32' }).mul(0.3).sin().unsqueeze(1)
+  return [wave.index(torch.slice(0, -1)), wave.index(torch.slice(1))]
+}
+
+const quiet: TrainerOptions = { progress: false }
+
+beforeEach(() => {
+  torch.manualSeed(0)
+})
+
+test.each([RNNModel, LSTMModel, GRUModel])('%o learns to continue a sine', async (Model) => {
+  const model = new Model(1, 16, 1)
+  const trainer = new Trainer(model, { ...quiet, epochs: 25, batchSize: 16, sequenceLength: 20, learningRate: 2e-2, clipGradNorm: 1, seed: 1 })
+  const history = await trainer.fit(series(300), { validation: series(100) })
+  expect(history.epochs).toHaveLength(25)
+  expect(history.validationLosses).toHaveLength(25)
+  expect(history.trainLosses.at(-1)).toBeLessThan((history.trainLosses[0] as number) / 10)
+  expect(history.best?.validationLoss).toBeLessThan(0.02)
+  expect(await trainer.evaluate(series(100))).toBe(history.validationLosses.at(-1))
+})
+
+test('repeats exactly with a seed', async () => {
+  const run = async () => {
+    torch.manualSeed(3)
+    const model = new LSTMModel(1, 4, 1, { numLayers: 2, dropout: 0.3 })
+    const trainer = new Trainer(model, { ...quiet, epochs: 3, sequenceLength: 10, batchSize: 8, seed: 7 })
+    return (await trainer.fit(series(60))).trainLosses
+  }
+  expect(await run()).toEqual(await run())
+})
+
+test('does what a loop written by hand does', async () => {
+  const [x, y] = [torch.randn([12, 3]), torch.randn([12, 2])]
+  const start = new Linear(3, 2)
+  const byHand = new Linear(3, 2)
+  byHand.loadStateDict(start.stateDict())
+  const optimizer = new SGD(byHand.parameters(), { lr: 0.1 })
+  const losses: number[] = []
+  for (let epoch = 0; epoch < 3; epoch++) {
+    let sum = 0
+    for (const [input, target] of new DataLoader(new TensorDataset(x, y), { batchSize: 5 })) {
+      optimizer.zeroGrad()
+      const loss = new MSELoss().forward(byHand.forward(input), target)
+      loss.backward()
+      optimizer.step()
+      sum += (loss.item() as number) * input.size(0)
+    }
+    losses.push(sum / 12)
+  }
+  const trainer = new Trainer(start, { ...quiet, epochs: 3, batchSize: 5, learningRate: 0.1, optimizer: 'sgd', shuffle: false })
+  expectClose((await trainer.fit([x, y])).trainLosses, losses, { rtol: 1e-6 })
+  expectClose(start.weight, byHand.weight.toArray() as number[][], { rtol: 1e-6 })
+})
+
+describe('event loop and memory', () => {
+  test('stays free, and tensors do not pile up', async () => {
+    const model = new LSTMModel(1, 48, 1)
+    const trainer = new Trainer(model, { ...quiet, epochs: 6, sequenceLength: 60, batchSize: 32 })
+    const data = series(800)
+    await trainer.fit(data)
+    await collectGarbage()
+    const before = torch.memory()
+    let ticks = 0
+    const timer = setInterval(() => ticks++, 10)
+    const start = performance.now()
+    await trainer.fit(data, { validation: data })
+    const elapsed = performance.now() - start
+    clearInterval(timer)
+    await collectGarbage()
+    expect(torch.memory()).toEqual(before)
+    // Half of the ticks at least, on however busy a machine.
+    expect(ticks).toBeGreaterThan(elapsed / 10 / 2)
+  })
+
+  test('a model of one own, loss and all, runs off the main thread', async () => {
+    class Own extends Module {
+      readonly lstm = new LSTMModel(1, 8, 2)
+      override forward(x: Tensor): Tensor {
+        const [mean, spread] = this.lstm.forward(x).chunk(2, 2)
+        return torch.cat([mean as Tensor, torch.softplus(spread as Tensor)], 2)
+      }
+      readonly batchFirst = false
+    }
+    const gaussian = (output: Tensor, target: Tensor): Tensor => {
+      const [mean, spread] = [output.narrow(2, 0, 1), output.narrow(2, 1, 1).add(1e-3)]
+      return mean.sub(target).div(spread).square().div(2).add(spread.log()).mean()
+    }
+    const trainer = new Trainer(new Own(), { ...quiet, epochs: 15, sequenceLength: 20, batchSize: 16, loss: gaussian, learningRate: 1e-2 })
+    const { trainLosses } = await trainer.fit(series(200))
+    expect(trainLosses.at(-1)).toBeLessThan((trainLosses[0] as number) - 0.3)
+  })
+})
+
+describe('signal', () => {
+  test('stops between steps, with its reason', async () => {
+    const controller = new AbortController()
+    const events: string[] = []
+    const trainer = new Trainer(new GRUModel(1, 8, 1), {
+      epochs: 1000,
+      sequenceLength: 10,
+      progress: (event) => {
+        events.push(event.type)
+        if (events.length > 5) controller.abort(new Error('enough'))
+      },
+    })
+    await expect(trainer.fit(series(50), { signal: controller.signal })).rejects.toThrow('enough')
+    expect(events.length).toBeLessThan(20)
+    expect(events.at(-1)).toBe('end')
+    await expect(trainer.fit(series(50), { signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow('before')
+    const again = new Trainer(trainer.model, { ...quiet, epochs: 1, sequenceLength: 10 })
+    expect((await again.fit(series(50))).epochs).toHaveLength(1)
+  })
+
+  test('one fit at a time', async () => {
+    const trainer = new Trainer(new GRUModel(1, 8, 1), { ...quiet, epochs: 2, sequenceLength: 10 })
+    const first = trainer.fit(series(50))
+    await expect(trainer.fit(series(50))).rejects.toMatchObject({ code: 'ERR_TORCH_RUNTIME' })
+    await first
+  })
+})
+
+test('reports steps and epochs', async () => {
+  const events: ProgressEvent[] = []
+  const trainer = new Trainer(new RNNModel(1, 4, 1), { epochs: 2, sequenceLength: 10, batchSize: 8, progress: (event) => events.push(event) })
+  const history = await trainer.fit(series(30))
+  const results = events.flatMap((event) => (event.type === 'epoch' ? [event.result] : []))
+  expect(results).toEqual(history.epochs)
+  expect(events.find((event) => event.type === 'step')).toMatchObject({ epoch: 1, epochs: 2, step: 1, steps: 3 })
+})
+
+test('predicts in evaluation mode, and leaves the mode as it was', async () => {
+  const model = new LSTMModel(1, 4, 1, { numLayers: 2, dropout: 0.5 })
+  const trainer = new Trainer(model, quiet)
+  const x = torch.randn([5, 2, 1])
+  const [one, other] = [await trainer.predict(x), trainer.predictSync(x)]
+  expect(one.equal(other)).toBe(true)
+  expect(one.requiresGrad).toBe(false)
+  expect(model.training).toBe(true)
+})
+
+test('takes loaders and iterables of batches, also asynchronous ones', async () => {
+  const [x, y] = series(40)
+  const dataset = new SequenceDataset(x, y, { sequenceLength: 10, stride: 5 })
+  const loader = new DataLoader(dataset, { batchSize: 4, batchFirst: false })
+  const model = new GRUModel(1, 4, 1)
+  const trainer = new Trainer(model, { ...quiet, batchSize: 4 })
+  const expected = await trainer.evaluate(loader)
+  expect(await trainer.evaluate(dataset)).toBe(expected)
+  expect(await trainer.evaluate([...loader])).toBeCloseTo(expected, 10)
+  async function* stream() {
+    for (const batch of loader) {
+      await new Promise((resolve) => setImmediate(resolve))
+      yield batch
+    }
+  }
+  expect(await trainer.evaluate(stream())).toBeCloseTo(expected, 10)
+})
+
+test('errors of a step come through, and the trainer can be used again', async () => {
+  const trainer = new Trainer(new GRUModel(1, 4, 1), { ...quiet, epochs: 1, sequenceLength: 5 })
+  const [x] = series(20)
+  await expect(trainer.fit([torch.zeros([20, 2]), torch.zeros([20, 1])])).rejects.toThrow('Expected 1, got 2')
+  await expect(trainer.fit([x, torch.zeros([19, 1])])).rejects.toThrow(/20 inputs and 19 targets/)
+  await expect(trainer.fit([])).rejects.toThrow(/no batches/)
+  await expect(trainer.fit([[x, 1]] as never)).rejects.toThrow(/a batch must be \[input, target\]/)
+  await expect(trainer.fit(3 as never)).rejects.toMatchObject({ code: 'ERR_TORCH_TYPE' })
+  expect((await trainer.fit(series(20))).epochs).toHaveLength(1)
+})
+
+describe('refuses', () => {
+  const make = (options: object) => () => new Trainer(new GRUModel(1, 2, 1), options)
+  test.each([
+    [{ epoch: 3 }, 'ERR_TORCH_OPTION', /Trainer: unknown option 'epoch'; did you mean 'epochs'/],
+    [{ epochs: 0 }, 'ERR_TORCH_VALUE', /epochs must be a positive integer, got 0/],
+    [{ batchSize: 2.5 }, 'ERR_TORCH_VALUE', /batchSize must be a positive integer/],
+    [{ sequenceLength: Number.NaN }, 'ERR_TORCH_VALUE', /sequenceLength must be a positive integer, got NaN/],
+    [{ learningRate: -1 }, 'ERR_TORCH_VALUE', /learningRate must be a positive number, got -1/],
+    [{ clipGradNorm: '1' }, 'ERR_TORCH_VALUE', /clipGradNorm must be a positive number, got '1'/],
+    [{ optimizer: 'adagrad' }, 'ERR_TORCH_VALUE', /optimizer must be sgd, adam, adamw or a function, got 'adagrad'/],
+    [{ loss: 'msee' }, 'ERR_TORCH_VALUE', /loss must be mse, l1, crossEntropy/],
+    [{ loss: 5 }, 'ERR_TORCH_VALUE', /loss must be mse, l1, crossEntropy/],
+    [{ seed: 'a' }, 'ERR_TORCH_VALUE', /seed must be an integer/],
+    [{ shuffle: 1 }, 'ERR_TORCH_VALUE', /shuffle must be a boolean/],
+    [{ progress: 'bar' }, 'ERR_TORCH_VALUE', /progress must be a boolean or a function/],
+    [{ optimizer: (p: Tensor[]) => new SGD(p), learningRate: 1 }, 'ERR_TORCH_OPTION', /no effect on an optimizer of your own/],
+  ] as const)('%j', (options, code, message) => {
+    expectError(make(options), code, message)
+  })
+
+  test('what is no model', () => {
+    expectError(() => new Trainer({} as never), 'ERR_TORCH_TYPE', /model must be a Module, got an object/)
+    expectError(() => new Trainer(null as never), 'ERR_TORCH_TYPE', /model must be a Module, got null/)
+  })
+})
