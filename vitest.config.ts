@@ -7,6 +7,8 @@ export default defineConfig({
     pool: 'forks',
     // Tests that count tensors collect the garbage of the tests before them first.
     execArgv: ['--expose-gc'],
+    // .ci/run closes with the count of this report.
+    reporters: process.env.CI ? ['default', ['json', { outputFile: 'build/test-report.json' }]] : ['default'],
     maxWorkers: 2,
     testTimeout: 60_000,
   },

@@ -106,6 +106,7 @@ export interface Native {
   // offload.cpp
   record(start: true): void
   record(start: false): Promise<void>
+  suspend(suspended: boolean): void
   // system.cpp
   buildInfo(): BuildInfo
   runtimeInfo(): RuntimeInfo

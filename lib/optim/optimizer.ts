@@ -1,7 +1,7 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
-import { noGrad, tidy } from '../tensor/context.ts'
+import { atOnce, noGrad, tidy } from '../tensor/context.ts'
 import { zeros, zerosLike } from '../tensor/creation.ts'
 import { type FusedHyper, type FusedLists, fusedStep, zeroGrad } from '../tensor/gradient.ts'
 import { isTensor, keep, type Tensor } from '../tensor/tensor.ts'
@@ -100,7 +100,7 @@ export abstract class Optimizer<Settings extends object = object> {
     const state = this.#state.get(param) ?? {}
     for (const name of names) {
       // Counters stay on the CPU, where reading them costs nothing.
-      state[name] ??= noGrad(() => keep(name === 'step' ? zeros([]) : zerosLike(param)))
+      state[name] ??= atOnce(() => noGrad(() => keep(name === 'step' ? zeros([]) : zerosLike(param))))
     }
     this.#state.set(param, state)
     return state

@@ -150,6 +150,22 @@ export async function offload<T>(fn: () => T): Promise<T> {
   return result
 }
 
+/**
+ * @internal Runs the operations of `fn` at once, also within {@link offload}: for tensors that outlive a step, which
+ * must not be lost with a step that fails.
+ */
+export function atOnce<T>(fn: () => T): T {
+  if (!offloading) return fn()
+  native.suspend(true)
+  offloading = false
+  try {
+    return fn()
+  } finally {
+    offloading = true
+    native.suspend(false)
+  }
+}
+
 function requireFunction(name: string, fn: unknown): void {
   if (typeof fn !== 'function') throw torchError('ERR_TORCH_TYPE', `${name}() takes a function, got ${typeof fn}`)
 }

@@ -28,6 +28,8 @@ class Addon {
   Mode mode;
   // Set while JavaScript queues operations instead of running them.
   BatchPtr recording;
+  // The batch, while operations run at once in the middle of it.
+  BatchPtr suspended;
   // The tensors of the batch being recorded, whose bytes are not known yet.
   std::vector<std::pair<Handles::Id, uint64_t>> recorded;
   std::unique_ptr<Offload> offload;

@@ -94,8 +94,22 @@ Napi::Value record(const Napi::CallbackInfo& info) {
   return addon.offload->fence(info.Env(), std::move(batch), std::exchange(addon.recorded, {}));
 }
 
+// suspend(true), suspend(false): between the two, operations run at once although JavaScript records
+Napi::Value suspend(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  if (info[0].ToBoolean()) {
+    addon.suspended = std::exchange(addon.recording, nullptr);
+  } else {
+    addon.recording = std::exchange(addon.suspended, nullptr);
+  }
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
-void init_offload(Napi::Object exports) { define<record>(exports, "record"); }
+void init_offload(Napi::Object exports) {
+  define<record>(exports, "record");
+  define<suspend>(exports, "suspend");
+}
 
 }  // namespace rnn

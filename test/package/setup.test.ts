@@ -1,0 +1,94 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { copyCheckout } from '../support/checkout.ts'
+import { temporaryFolder } from '../support/folder.ts'
+
+interface Result {
+  status: number | null
+  output: string
+  seconds: number
+}
+
+function setUp(checkout: string, env: NodeJS.ProcessEnv = {}): Result {
+  const start = performance.now()
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/setup.mjs'], {
+    cwd: checkout,
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  })
+  return { status, output: stdout + stderr, seconds: (performance.now() - start) / 1000 }
+}
+
+/** A `PATH` with these programs only. */
+function pathOf(...programs: string[]): string {
+  const folder = temporaryFolder()
+  for (const name of programs) {
+    const places = (process.env.PATH ?? '').split(delimiter).map((place) => join(place, name))
+    const program = places.find((place) => existsSync(place))
+    if (program) symlinkSync(program, join(folder, name))
+  }
+  return folder
+}
+
+describe.skipIf(process.platform === 'win32')('setup', () => {
+  it('does nothing where all is done', () => {
+    const { status, output, seconds } = setUp(copyCheckout())
+    expect({ status, output }).toEqual({ status: 0, output: '' })
+    expect(seconds).toBeLessThan(1)
+  })
+
+  it('compiles the TypeScript anew after a change, and drops what has no source', () => {
+    const checkout = copyCheckout()
+    writeFileSync(join(checkout, 'lib/extra.ts'), 'export const extra: number = 1\n')
+    writeFileSync(join(checkout, 'dist/gone.js'), '')
+    expect(setUp(checkout)).toMatchObject({ status: 0, output: 'setup: compiling the TypeScript\n' })
+    expect(readFileSync(join(checkout, 'dist/extra.js'), 'utf8')).toContain('extra = 1')
+    expect(existsSync(join(checkout, 'dist/gone.js'))).toBe(false)
+    expect(setUp(checkout).output).toBe('')
+  })
+
+  it.each([
+    ['CMake', ['c++', 'python3'], /^setup: CMake is missing, which builds the addon; install it with: .*cmake$/m],
+    [
+      'a compiler',
+      ['cmake', 'python3'],
+      /^setup: A C\+\+ compiler is missing, which builds the addon; install it with: \S+/m,
+    ],
+    [
+      'Ninja and make',
+      ['cmake', 'c++', 'python3'],
+      /^setup: Ninja is missing, which builds the addon; install it with: \S+/m,
+    ],
+  ])('names the command that installs %s', (_, programs, message) => {
+    const checkout = copyCheckout()
+    writeFileSync(join(checkout, 'native/new.h'), '')
+    const { status, output } = setUp(checkout, { PATH: pathOf(...programs), CXX: undefined })
+    expect(status).toBe(1)
+    expect(output).toMatch(message)
+  })
+
+  it('does not replace a LibTorch that the user names', () => {
+    const { status, output } = setUp(copyCheckout(), { LIBTORCH: '/nowhere' })
+    expect(status).toBe(1)
+    expect(output).toContain('setup: LIBTORCH=/nowhere cannot be used: no such folder.')
+  })
+
+  it('waits for another one, and takes over from a dead one', () => {
+    const checkout = copyCheckout()
+    const lock = join(checkout, 'build/setup.lock')
+    // No process has this id.
+    writeFileSync(lock, '4194304')
+    expect(setUp(checkout)).toMatchObject({ status: 0, output: '' })
+    expect(existsSync(lock)).toBe(false)
+    writeFileSync(lock, String(process.pid))
+    const { status, signal, stderr } = spawnSync(process.execPath, ['scripts/setup.mjs'], {
+      cwd: checkout,
+      encoding: 'utf8',
+      timeout: 4000,
+    })
+    expect({ status, signal }).toEqual({ status: null, signal: 'SIGTERM' })
+    expect(stderr).toContain(`setup: waiting for another one, process ${process.pid}`)
+  })
+})

@@ -1,0 +1,30 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { onTestFinished } from 'vitest'
+
+/** Calls a function when something is over. */
+export type Later = (clean: () => void) => void
+
+/** An empty folder, for the running test unless `later` says otherwise. */
+export function temporaryFolder(later: Later = onTestFinished): string {
+  const folder = mkdtempSync(join(realpathSync(tmpdir()), 'libtorch-rnn-'))
+  later(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** Writes files, by path inside `folder`, and returns `folder`. */
+export function writeFiles(folder: string, files: Record<string, string>): string {
+  for (const [name, content] of Object.entries(files)) {
+    const file = join(folder, name)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, content)
+  }
+  return folder
+}
+
+/** Writes a program that a shell runs, and returns the folder to put into `PATH`. */
+export function writeProgram(folder: string, name: string, script: string): string {
+  writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+  return folder
+}
