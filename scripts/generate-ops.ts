@@ -99,7 +99,9 @@ function functionsOf(namespace: string | undefined): string[] {
     .map((row) => declaration(row, false))
 }
 
-const namespaces = [...new Set(TABLE.flatMap((row) => (row.name.includes('.') ? [row.name.split('.')[0] as string] : [])))]
+const namespaces = [
+  ...new Set(TABLE.flatMap((row) => (row.name.includes('.') ? [row.name.split('.')[0] as string] : []))),
+]
 
 writeFileSync(
   OUTPUT,

@@ -28,7 +28,10 @@ function requireTensor(owner: string, name: string, value: unknown): asserts val
 function requireSeries(name: string, value: unknown): asserts value is Tensor {
   requireTensor('SequenceDataset', name, value)
   if (value.ndim !== 2) {
-    throw torchError('ERR_TORCH_SHAPE', `SequenceDataset: ${name} must be of shape (steps, features), got ${value.ndim}-D`)
+    throw torchError(
+      'ERR_TORCH_SHAPE',
+      `SequenceDataset: ${name} must be of shape (steps, features), got ${value.ndim}-D`,
+    )
   }
 }
 
@@ -98,14 +101,23 @@ export class SequenceDataset implements Dataset {
     requireSeries('targets', targets)
     requireSameLength('SequenceDataset', inputs, targets)
     const { sequenceLength, stride = 1 } = options
-    for (const [name, value] of [['sequenceLength', sequenceLength], ['stride', stride]] as const) {
+    for (const [name, value] of [
+      ['sequenceLength', sequenceLength],
+      ['stride', stride],
+    ] as const) {
       if (!Number.isSafeInteger(value) || value < 1) {
-        throw torchError('ERR_TORCH_VALUE', `SequenceDataset: ${name} must be a positive integer, got ${describe(value)}`)
+        throw torchError(
+          'ERR_TORCH_VALUE',
+          `SequenceDataset: ${name} must be a positive integer, got ${describe(value)}`,
+        )
       }
     }
     const steps = inputs.size(0)
     if (steps < sequenceLength) {
-      throw torchError('ERR_TORCH_VALUE', `SequenceDataset: a series of ${steps} steps has no window of sequenceLength ${sequenceLength}`)
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `SequenceDataset: a series of ${steps} steps has no window of sequenceLength ${sequenceLength}`,
+      )
     }
     this.sequenceLength = sequenceLength
     this.stride = stride

@@ -48,10 +48,16 @@ export class DataLoader implements Iterable<Batch> {
     checkOptions('DataLoader', options, ['batchSize', 'shuffle', 'dropLast', 'seed', 'batchFirst'])
     const { batchSize = 1, shuffle = false, dropLast = false, seed, batchFirst = true } = options
     if (typeof dataset?.length !== 'number' || typeof dataset.batch !== 'function') {
-      throw torchError('ERR_TORCH_TYPE', `DataLoader: dataset must have a length and a batch(), got ${describe(dataset)}`)
+      throw torchError(
+        'ERR_TORCH_TYPE',
+        `DataLoader: dataset must have a length and a batch(), got ${describe(dataset)}`,
+      )
     }
     if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
-      throw torchError('ERR_TORCH_VALUE', `batch_size should be a positive integer value, but got batchSize=${describe(batchSize)}`)
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `batch_size should be a positive integer value, but got batchSize=${describe(batchSize)}`,
+      )
     }
     if (seed !== undefined && !Number.isSafeInteger(seed)) {
       throw torchError('ERR_TORCH_VALUE', `DataLoader: seed must be an integer, got ${describe(seed)}`)

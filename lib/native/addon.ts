@@ -96,13 +96,7 @@ export interface Native {
   clipGradValue(params: Uint32Array, value: number): void
   zeroGrad(params: Uint32Array, setToNone: boolean): void
   // recurrent.cpp
-  recurrent(
-    recurrence: string,
-    shape: object,
-    input: Uint32Array,
-    state: Uint32Array,
-    weights: Uint32Array,
-  ): Id[]
+  recurrent(recurrence: string, shape: object, input: Uint32Array, state: Uint32Array, weights: Uint32Array): Id[]
   // offload.cpp
   record(start: true): void
   record(start: false): Promise<void>

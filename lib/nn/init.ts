@@ -2,8 +2,8 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import { noGrad, tidy } from '../tensor/context.ts'
-import { functions } from '../tensor/methods.ts'
 import { randn } from '../tensor/creation.ts'
+import { functions } from '../tensor/methods.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 export type Nonlinearity = 'linear' | 'conv1d' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' | 'selu'
@@ -57,7 +57,10 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number): numbe
 function fans(tensor: Tensor): { fanIn: number; fanOut: number } {
   const [out, into, ...field] = tensor.shape
   if (out === undefined || into === undefined) {
-    throw torchError('ERR_TORCH_VALUE', 'Fan in and fan out can not be computed for tensor with fewer than 2 dimensions')
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      'Fan in and fan out can not be computed for tensor with fewer than 2 dimensions',
+    )
   }
   const area = field.reduce((product, size) => product * size, 1)
   return { fanIn: into * area, fanOut: out * area }

@@ -1,11 +1,11 @@
 import { inspect } from 'node:util'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
 import { noGrad } from '../tensor/context.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { setData, zeroGrad } from '../tensor/gradient.ts'
 import { type Device, isTensor, type Tensor, type ToOptions } from '../tensor/tensor.ts'
-import { checkOptions } from '../options.ts'
 import { Buffer, Parameter } from './parameter.ts'
 
 /** Parameters and buffers by PyTorch's names: `lstm.weight_ih_l0`. */
@@ -184,7 +184,9 @@ export abstract class Module {
     if (strict && missingKeys.length > 0) problems.unshift(`Missing key(s) in state_dict: ${list(missingKeys)}. `)
     for (const [name, tensor, value] of pairs) {
       if (!isTensor(value)) {
-        problems.push(`While copying the parameter named "${name}", expected torch.Tensor or Tensor-like object from checkpoint but received ${describe(value)}`)
+        problems.push(
+          `While copying the parameter named "${name}", expected torch.Tensor or Tensor-like object from checkpoint but received ${describe(value)}`,
+        )
       } else if (value.shape.join() !== tensor.shape.join()) {
         problems.push(
           `size mismatch for ${name}: copying a param with shape torch.Size([${value.shape.join(', ')}]) from checkpoint, the shape in current model is torch.Size([${tensor.shape.join(', ')}]).`,
@@ -192,7 +194,10 @@ export abstract class Module {
       }
     }
     if (problems.length > 0) {
-      throw torchError('ERR_TORCH_VALUE', `Error(s) in loading state_dict for ${this.constructor.name}:\n\t${problems.join('\n\t')}`)
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `Error(s) in loading state_dict for ${this.constructor.name}:\n\t${problems.join('\n\t')}`,
+      )
     }
     noGrad(() => {
       for (const [, tensor, value] of pairs) tensor.copy_(value as Tensor)
@@ -224,14 +229,18 @@ function optionsOf(target: DType | Device | Pick<ToOptions, 'dtype' | 'device' |
     checkOptions('to', target, ['dtype', 'device', 'nonBlocking'])
     return requireFloating(target)
   }
-  if (typeof target !== 'string') throw torchError('ERR_TORCH_TYPE', `Module.to: expected a dtype, a device or options, got ${describe(target)}`)
+  if (typeof target !== 'string')
+    throw torchError('ERR_TORCH_TYPE', `Module.to: expected a dtype, a device or options, got ${describe(target)}`)
   const isDevice = target === 'cpu' || target.startsWith('cuda')
   return requireFloating(isDevice ? { device: target as Device } : { dtype: target as DType })
 }
 
 function requireFloating(options: ToOptions): ToOptions {
   if (options.dtype !== undefined && !/^(float|bfloat|complex)/.test(options.dtype)) {
-    throw torchError('ERR_TORCH_TYPE', `nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.${options.dtype}`)
+    throw torchError(
+      'ERR_TORCH_TYPE',
+      `nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.${options.dtype}`,
+    )
   }
   return options
 }

@@ -1,6 +1,6 @@
+import { inspect } from 'node:util'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { inspect } from 'node:util'
 import { isTensor, keep, Tensor } from '../tensor/tensor.ts'
 
 /**

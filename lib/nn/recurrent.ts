@@ -86,7 +86,9 @@ export abstract class RecurrentModule extends Module {
     requireSize(name, 'hidden_size', hiddenSize)
     requireSize(name, 'num_layers', numLayers)
     if (!Number.isInteger(projSize) || projSize < 0) {
-      throw torchError('ERR_TORCH_VALUE', 'proj_size should be a positive integer or zero to disable projections', { op: name })
+      throw torchError('ERR_TORCH_VALUE', 'proj_size should be a positive integer or zero to disable projections', {
+        op: name,
+      })
     }
     if (projSize >= hiddenSize) {
       throw torchError('ERR_TORCH_VALUE', 'proj_size has to be smaller than hidden_size', { op: name })

@@ -26,7 +26,10 @@ export class RNN extends RecurrentModule {
   constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}) {
     const nonlinearity = options?.nonlinearity ?? 'tanh'
     if (nonlinearity !== 'tanh' && nonlinearity !== 'relu') {
-      throw torchError('ERR_TORCH_VALUE', `Unknown nonlinearity ${describe(nonlinearity)}. Select from 'tanh' or 'relu'.`)
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `Unknown nonlinearity ${describe(nonlinearity)}. Select from 'tanh' or 'relu'.`,
+      )
     }
     super(nonlinearity === 'relu' ? 'RNN_RELU' : 'RNN_TANH', inputSize, hiddenSize, options, ['nonlinearity'])
     this.nonlinearity = nonlinearity

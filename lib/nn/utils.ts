@@ -30,7 +30,10 @@ export function clipGradNorm(
   const { normType = 2, errorIfNonfinite = false } = options
   for (const [name, value] of Object.entries({ maxNorm, normType })) {
     if (typeof value !== 'number' || !(value >= 0)) {
-      throw torchError('ERR_TORCH_VALUE', `clipGradNorm: ${name} must be a number of at least 0, got ${describe(value)}`)
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `clipGradNorm: ${name} must be a number of at least 0, got ${describe(value)}`,
+      )
     }
   }
   return gradient.clipGradNorm(listOf(parameters), maxNorm, normType, errorIfNonfinite)
@@ -42,7 +45,10 @@ export function clipGradNorm(
  */
 export function clipGradValue(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
   if (typeof clipValue !== 'number' || !(clipValue >= 0)) {
-    throw torchError('ERR_TORCH_VALUE', `clipGradValue: clipValue must be a number of at least 0, got ${describe(clipValue)}`)
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `clipGradValue: clipValue must be a number of at least 0, got ${describe(clipValue)}`,
+    )
   }
   gradient.clipGradValue(listOf(parameters), clipValue)
 }

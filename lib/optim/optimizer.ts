@@ -49,7 +49,9 @@ export abstract class Optimizer<Settings extends object = object> {
     }
     const entries = [...params] as (Tensor | (Partial<Settings> & { params: Iterable<Tensor> }))[]
     if (entries.length === 0) throw torchError('ERR_TORCH_VALUE', 'optimizer got an empty parameter list')
-    const grouped = entries.every((entry) => !isTensor(entry) && typeof entry === 'object' && entry !== null && 'params' in entry)
+    const grouped = entries.every(
+      (entry) => !isTensor(entry) && typeof entry === 'object' && entry !== null && 'params' in entry,
+    )
     const groups = grouped
       ? (entries as (Partial<Settings> & { params: Iterable<Tensor> })[])
       : [{ params: entries as Tensor[] } as unknown as Partial<Settings> & { params: Iterable<Tensor> }]
@@ -66,7 +68,10 @@ export abstract class Optimizer<Settings extends object = object> {
 
   #admit(param: Tensor, seen: Set<Tensor>): void {
     if (!isTensor(param)) {
-      throw torchError('ERR_TORCH_TYPE', `optimizer can only optimize Tensors, but one of the params is ${describe(param)}`)
+      throw torchError(
+        'ERR_TORCH_TYPE',
+        `optimizer can only optimize Tensors, but one of the params is ${describe(param)}`,
+      )
     }
     if (!param.isLeaf) throw torchError('ERR_TORCH_VALUE', "can't optimize a non-leaf Tensor")
     if (seen.has(param)) throw torchError('ERR_TORCH_VALUE', 'some parameters appear in more than one parameter group')
@@ -135,7 +140,10 @@ export abstract class Optimizer<Settings extends object = object> {
     }
     this.paramGroups.forEach((group, index) => {
       if (paramGroups[index]?.params.length !== group.params.length) {
-        throw torchError('ERR_TORCH_VALUE', "loaded state dict contains a parameter group that doesn't match the size of optimizer's group")
+        throw torchError(
+          'ERR_TORCH_VALUE',
+          "loaded state dict contains a parameter group that doesn't match the size of optimizer's group",
+        )
       }
       const { params: _, ...settings } = paramGroups[index] as Settings & { params: number[] }
       this.check(settings as unknown as Settings)
@@ -146,7 +154,23 @@ export abstract class Optimizer<Settings extends object = object> {
       group.params.forEach((param, i) => {
         const saved = state[numbers[i] as number]
         if (saved === undefined) return
-        this.#state.set(param, tidy(() => noGrad(() => Object.fromEntries(Object.entries(saved).map(([name, value]) => [name, keep(name === 'step' ? value.clone() : value.to({ dtype: param.dtype, device: param.device, copy: true }))])))))
+        this.#state.set(
+          param,
+          tidy(() =>
+            noGrad(() =>
+              Object.fromEntries(
+                Object.entries(saved).map(([name, value]) => [
+                  name,
+                  keep(
+                    name === 'step'
+                      ? value.clone()
+                      : value.to({ dtype: param.dtype, device: param.device, copy: true }),
+                  ),
+                ]),
+              ),
+            ),
+          ),
+        )
       })
     })
   }

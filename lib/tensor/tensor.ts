@@ -46,7 +46,6 @@ export let isTensor: (value: unknown) => value is Tensor
 /** Takes a tensor out of every `tidy`: it then lives until `dispose()` or until nothing refers to it. */
 export let keep: <T extends Tensor>(tensor: T) => T
 
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: methods.ts defines each method of TensorMethods
 export interface Tensor extends TensorMethods {}
 
 /**

@@ -25,7 +25,10 @@ export class History {
   /** The epoch with the lowest validation loss, or training loss where there is none. */
   get best(): EpochResult | undefined {
     const loss = (epoch: EpochResult): number => epoch.validationLoss ?? epoch.trainLoss
-    return this.epochs.reduce<EpochResult | undefined>((best, epoch) => (best === undefined || loss(epoch) < loss(best) ? epoch : best), undefined)
+    return this.epochs.reduce<EpochResult | undefined>(
+      (best, epoch) => (best === undefined || loss(epoch) < loss(best) ? epoch : best),
+      undefined,
+    )
   }
 
   get seconds(): number {

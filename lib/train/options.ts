@@ -38,7 +38,16 @@ const OPTIMIZERS = { sgd: SGD, adam: Adam, adamw: AdamW } as const
 const LOSSES = { mse: MSELoss, l1: L1Loss, crossEntropy: CrossEntropyLoss } as const
 
 const NAMES = [
-  'epochs', 'batchSize', 'sequenceLength', 'learningRate', 'optimizer', 'loss', 'clipGradNorm', 'seed', 'shuffle', 'progress',
+  'epochs',
+  'batchSize',
+  'sequenceLength',
+  'learningRate',
+  'optimizer',
+  'loss',
+  'clipGradNorm',
+  'seed',
+  'shuffle',
+  'progress',
 ] as const
 
 export interface ResolvedOptions {
@@ -74,7 +83,10 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
   if (typeof shuffle !== 'boolean') invalid('shuffle', 'a boolean', shuffle)
   if (!['boolean', 'function'].includes(typeof progress)) invalid('progress', 'a boolean or a function', progress)
   if (typeof optimizer === 'function' && options.learningRate !== undefined) {
-    throw torchError('ERR_TORCH_OPTION', 'Trainer: learningRate has no effect on an optimizer of your own: set lr there')
+    throw torchError(
+      'ERR_TORCH_OPTION',
+      'Trainer: learningRate has no effect on an optimizer of your own: set lr there',
+    )
   }
   return {
     epochs: options.epochs ?? 10,
@@ -93,14 +105,16 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
 export function optimizerOf({ optimizer, learningRate }: ResolvedOptions, model: Module): Optimizer {
   const parameters = [...model.parameters()]
   if (typeof optimizer === 'function') return optimizer(parameters)
-  if (!Object.hasOwn(OPTIMIZERS, optimizer)) invalid('optimizer', `${Object.keys(OPTIMIZERS).join(', ')} or a function`, optimizer)
+  if (!Object.hasOwn(OPTIMIZERS, optimizer))
+    invalid('optimizer', `${Object.keys(OPTIMIZERS).join(', ')} or a function`, optimizer)
   return new OPTIMIZERS[optimizer](parameters, { lr: learningRate })
 }
 
 export function criterionOf(loss: ResolvedOptions['loss']): Criterion {
   if (typeof loss === 'function') return loss
   if (typeof loss === 'object') return (output, target) => loss.forward(output, target)
-  if (!Object.hasOwn(LOSSES, loss)) invalid('loss', `${Object.keys(LOSSES).join(', ')}, a loss module or a function`, loss)
+  if (!Object.hasOwn(LOSSES, loss))
+    invalid('loss', `${Object.keys(LOSSES).join(', ')}, a loss module or a function`, loss)
   const module = new LOSSES[loss]()
   return (output, target) => module.forward(output, target)
 }

@@ -3,14 +3,22 @@ import type { EpochResult } from './history.ts'
 
 /** What a `fit` reports while it runs. */
 export type ProgressEvent =
-  | { readonly type: 'step'; readonly epoch: number; readonly epochs: number; readonly step: number; readonly steps: number | undefined }
+  | {
+      readonly type: 'step'
+      readonly epoch: number
+      readonly epochs: number
+      readonly step: number
+      readonly steps: number | undefined
+    }
   | { readonly type: 'epoch'; readonly epochs: number; readonly result: EpochResult }
   | { readonly type: 'end' }
 
 export type ProgressListener = (event: ProgressEvent) => void
 
 function number(value: number): string {
-  return value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5) ? value.toPrecision(4) : value.toExponential(2)
+  return value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5)
+    ? value.toPrecision(4)
+    : value.toExponential(2)
 }
 
 function describeEpoch({ epoch, trainLoss, validationLoss, seconds }: EpochResult, epochs: number): string {
@@ -18,10 +26,15 @@ function describeEpoch({ epoch, trainLoss, validationLoss, seconds }: EpochResul
   return `epoch ${epoch}/${epochs}  loss ${number(trainLoss)}${validation}  ${seconds.toFixed(2)} s`
 }
 
-/** One line per epoch. */
+/** A line for the first and the last epoch, and for those between at most one per second: a log stays short. */
 function lines(stream: NodeJS.WriteStream): ProgressListener {
+  let written = Number.NEGATIVE_INFINITY
   return (event) => {
-    if (event.type === 'epoch') stream.write(`${describeEpoch(event.result, event.epochs)}\n`)
+    if (event.type !== 'epoch') return
+    const now = performance.now()
+    if (now - written < 1000 && event.result.epoch !== event.epochs) return
+    stream.write(`${describeEpoch(event.result, event.epochs)}\n`)
+    written = now
   }
 }
 

@@ -1,16 +1,23 @@
-import { type Batch, type BatchPlan, DataLoader } from '../data/loader.ts'
 import { type Dataset, SequenceDataset, TensorDataset } from '../data/dataset.ts'
+import { type Batch, type BatchPlan, DataLoader } from '../data/loader.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import type { Module } from '../nn/module.ts'
+import { clipGradNorm } from '../nn/utils.ts'
+import type { Optimizer } from '../optim/optimizer.ts'
 import { native } from '../tensor/binding.ts'
 import { inferenceMode, offload, tidy } from '../tensor/context.ts'
 import { zeros } from '../tensor/creation.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
-import { clipGradNorm } from '../nn/utils.ts'
-import type { Module } from '../nn/module.ts'
-import type { Optimizer } from '../optim/optimizer.ts'
 import { History } from './history.ts'
-import { type Criterion, criterionOf, optimizerOf, readOptions, type ResolvedOptions, type TrainerOptions } from './options.ts'
+import {
+  type Criterion,
+  criterionOf,
+  optimizerOf,
+  type ResolvedOptions,
+  readOptions,
+  type TrainerOptions,
+} from './options.ts'
 import { type ProgressListener, terminalProgress } from './progress.ts'
 
 /** A model that the trainer can train: one tensor in, one out. */
@@ -109,7 +116,12 @@ export class Trainer {
     return tidy(() => evaluating(this.model, () => inferenceMode(() => this.model.forward(inputs))))
   }
 
-  async #epoch(source: Source, epoch: number, report: ProgressListener, signal: AbortSignal | undefined): Promise<number> {
+  async #epoch(
+    source: Source,
+    epoch: number,
+    report: ProgressListener,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
     const { epochs, clipGradNorm: maxNorm } = this.#options
     let reported = 0
     let step = 0
@@ -204,7 +216,10 @@ function isIterable(data: unknown): data is Iterable<Batch> | AsyncIterable<Batc
 async function* plansOf(data: Iterable<Batch> | AsyncIterable<Batch>, batchDim: number): AsyncGenerator<BatchPlan> {
   for await (const batch of data) {
     if (!isPair(batch)) {
-      throw torchError('ERR_TORCH_TYPE', `Trainer: a batch must be [input, target], two Tensors, got ${describe(batch)}`)
+      throw torchError(
+        'ERR_TORCH_TYPE',
+        `Trainer: a batch must be [input, target], two Tensors, got ${describe(batch)}`,
+      )
     }
     const [input] = batch
     yield { size: input.ndim > batchDim ? input.size(batchDim) : 1, load: () => [...batch] }

@@ -10,20 +10,35 @@ const dataset = (n: number) => new TensorDataset(numbers(n), numbers(n).mul(10))
 describe('TensorDataset and DataLoader', () => {
   test('cut batches in order, the last one smaller', () => {
     const batches = [...new DataLoader(dataset(5), { batchSize: 2 })].map(([x, y]) => [x.toArray(), y.toArray()])
-    expect(batches).toEqual([[[[0], [1]], [[0], [10]]], [[[2], [3]], [[20], [30]]], [[[4]], [[40]]]])
+    expect(batches).toEqual([
+      [
+        [[0], [1]],
+        [[0], [10]],
+      ],
+      [
+        [[2], [3]],
+        [[20], [30]],
+      ],
+      [[[4]], [[40]]],
+    ])
     expect([...new DataLoader(dataset(5), { batchSize: 2, dropLast: true })]).toHaveLength(2)
   })
 
   test('every sample comes once per pass, whatever the order (property)', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 7 }), fc.boolean(), fc.integer(), (n, batchSize, shuffle, seed) =>
-        torch.tidy(() => {
-          const loader = new DataLoader(dataset(n), { batchSize, shuffle, seed })
-          const batches = [...loader]
-          expect(batches).toHaveLength(loader.length)
-          const seen = batches.flatMap(([x]) => (x.toArray() as number[][]).flat())
-          expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: n }, (_, i) => i))
-        }),
+      fc.property(
+        fc.integer({ min: 1, max: 20 }),
+        fc.integer({ min: 1, max: 7 }),
+        fc.boolean(),
+        fc.integer(),
+        (n, batchSize, shuffle, seed) =>
+          torch.tidy(() => {
+            const loader = new DataLoader(dataset(n), { batchSize, shuffle, seed })
+            const batches = [...loader]
+            expect(batches).toHaveLength(loader.length)
+            const seen = batches.flatMap(([x]) => (x.toArray() as number[][]).flat())
+            expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: n }, (_, i) => i))
+          }),
       ),
       { numRuns: 50 },
     )
@@ -45,7 +60,10 @@ describe('TensorDataset and DataLoader', () => {
   test('stacks at the second dimension on request', () => {
     const data = new TensorDataset(torch.randn([6, 4, 2]), torch.randn([6, 1]))
     const [[x, y] = []] = [...new DataLoader(data, { batchSize: 3, batchFirst: false })]
-    expect([x?.shape, y?.shape]).toEqual([[4, 3, 2], [3, 1]])
+    expect([x?.shape, y?.shape]).toEqual([
+      [4, 3, 2],
+      [3, 1],
+    ])
     expect(x?.index(torch.slice(), 1).equal(data.inputs.index(1))).toBe(true)
   })
 })
@@ -54,21 +72,43 @@ test('SequenceDataset gives all windows', () => {
   const data = new SequenceDataset(numbers(7), numbers(7).add(1), { sequenceLength: 3, stride: 2 })
   expect(data.length).toBe(3)
   const [x, y] = data.batch(torch.tensor([0n, 2n]), true)
-  expect(x.toArray()).toEqual([[[0], [1], [2]], [[4], [5], [6]]])
-  expect(y.toArray()).toEqual([[[1], [2], [3]], [[5], [6], [7]]])
+  expect(x.toArray()).toEqual([
+    [[0], [1], [2]],
+    [[4], [5], [6]],
+  ])
+  expect(y.toArray()).toEqual([
+    [[1], [2], [3]],
+    [[5], [6], [7]],
+  ])
   expect(data.batch(torch.tensor([1n]), false)[0].toArray()).toEqual([[[2]], [[3]], [[4]]])
 })
 
 test.each([
-  [() => new DataLoader(dataset(2), { batchSize: 0 }), 'ERR_TORCH_VALUE', /batch_size should be a positive integer value/],
+  [
+    () => new DataLoader(dataset(2), { batchSize: 0 }),
+    'ERR_TORCH_VALUE',
+    /batch_size should be a positive integer value/,
+  ],
   [() => new DataLoader(dataset(2), { seed: 1.5 }), 'ERR_TORCH_VALUE', /seed must be an integer/],
   [() => new DataLoader(dataset(2), { batch: 2 } as never), 'ERR_TORCH_OPTION', /unknown option 'batch'/],
   [() => new DataLoader([1, 2] as never), 'ERR_TORCH_TYPE', /must have a length and a batch\(\)/],
   [() => new TensorDataset(numbers(2), numbers(3)), 'ERR_TORCH_SHAPE', /2 inputs and 3 targets/],
   [() => new TensorDataset([1] as never, numbers(3)), 'ERR_TORCH_TYPE', /inputs must be a Tensor/],
-  [() => new SequenceDataset(numbers(2), numbers(2), { sequenceLength: 3 }), 'ERR_TORCH_VALUE', /no window of sequenceLength 3/],
-  [() => new SequenceDataset(numbers(2), numbers(2), { sequenceLength: 0 }), 'ERR_TORCH_VALUE', /must be a positive integer, got 0/],
-  [() => new SequenceDataset(torch.zeros([2]), numbers(2), { sequenceLength: 1 }), 'ERR_TORCH_SHAPE', /\(steps, features\), got 1-D/],
+  [
+    () => new SequenceDataset(numbers(2), numbers(2), { sequenceLength: 3 }),
+    'ERR_TORCH_VALUE',
+    /no window of sequenceLength 3/,
+  ],
+  [
+    () => new SequenceDataset(numbers(2), numbers(2), { sequenceLength: 0 }),
+    'ERR_TORCH_VALUE',
+    /must be a positive integer, got 0/,
+  ],
+  [
+    () => new SequenceDataset(torch.zeros([2]), numbers(2), { sequenceLength: 1 }),
+    'ERR_TORCH_SHAPE',
+    /\(steps, features\), got 1-D/,
+  ],
 ] as const)('refuses %s', (call, code, message) => {
   expectError(call, code, message)
 })

@@ -12,7 +12,12 @@ interface Fixture {
     classes: number[]
     weight: number[]
     probabilities: number[][]
-    cases: { kind: 'MSELoss' | 'L1Loss' | 'CrossEntropyLoss'; options: Record<string, unknown>; target: string; value: number | number[] }[]
+    cases: {
+      kind: 'MSELoss' | 'L1Loss' | 'CrossEntropyLoss'
+      options: Record<string, unknown>
+      target: string
+      value: number | number[]
+    }[]
   }
   inits: Record<string, number[]>
   clipping: {
@@ -23,20 +28,41 @@ interface Fixture {
 
 const { losses, inits, clipping } = readFixture<Fixture>('nn')
 
-test.each(losses.cases.map((one) => [`${one.kind} ${JSON.stringify(one.options)} of ${one.target}`, one] as const))('%s', (_, one) => {
-  const options = { ...one.options, ...('weight' in one.options ? { weight: one.options.weight ? torch.tensor(losses.weight) : null } : {}) }
-  const target = one.target === 'classes' ? torch.tensor(losses.classes, { dtype: 'int64' }) : torch.tensor(one.target === 'b' ? losses.b : losses.probabilities)
-  const loss = new nn[one.kind](options as never)
-  expectClose(loss.forward(torch.tensor(losses.a), target), one.value)
-  const fn = { MSELoss: nn.functional.mseLoss, L1Loss: nn.functional.l1Loss, CrossEntropyLoss: nn.functional.crossEntropy }[one.kind]
-  expectClose(fn(torch.tensor(losses.a), target, options), one.value)
-})
+test.each(losses.cases.map((one) => [`${one.kind} ${JSON.stringify(one.options)} of ${one.target}`, one] as const))(
+  '%s',
+  (_, one) => {
+    const options = {
+      ...one.options,
+      ...('weight' in one.options ? { weight: one.options.weight ? torch.tensor(losses.weight) : null } : {}),
+    }
+    const target =
+      one.target === 'classes'
+        ? torch.tensor(losses.classes, { dtype: 'int64' })
+        : torch.tensor(one.target === 'b' ? losses.b : losses.probabilities)
+    const loss = new nn[one.kind](options as never)
+    expectClose(loss.forward(torch.tensor(losses.a), target), one.value)
+    const fn = {
+      MSELoss: nn.functional.mseLoss,
+      L1Loss: nn.functional.l1Loss,
+      CrossEntropyLoss: nn.functional.crossEntropy,
+    }[one.kind]
+    expectClose(fn(torch.tensor(losses.a), target, options), one.value)
+  },
+)
 
 test('losses refuse unknown words', () => {
-  expectError(() => new nn.MSELoss({ reduction: 'avg' as never }), 'ERR_TORCH_VALUE', /'avg' is not a valid value for reduction/)
+  expectError(
+    () => new nn.MSELoss({ reduction: 'avg' as never }),
+    'ERR_TORCH_VALUE',
+    /'avg' is not a valid value for reduction/,
+  )
   expectError(() => new nn.MSELoss({ weight: 1 } as never), 'ERR_TORCH_OPTION', /MSELoss: unknown option 'weight'/)
   expectError(() => nn.functional.l1Loss(torch.zeros([2]), torch.zeros([3])), 'ERR_TORCH_SHAPE', /must match/)
-  expectError(() => nn.functional.crossEntropy(torch.zeros([2, 3]), torch.tensor([0n, 3n])), 'ERR_TORCH_INDEX', /Target 3 is out of bounds/)
+  expectError(
+    () => nn.functional.crossEntropy(torch.zeros([2, 3]), torch.tensor([0n, 3n])),
+    'ERR_TORCH_INDEX',
+    /Target 3 is out of bounds/,
+  )
 })
 
 test.each(Object.entries(inits))("init.%s draws PyTorch's numbers", (name, values) => {
@@ -60,7 +86,11 @@ test('init checks its arguments', () => {
   expectClose(nn.init.ones_(torch.empty([2])), [1, 1])
   expectError(() => nn.init.xavierUniform_(torch.empty([2])), 'ERR_TORCH_VALUE', /fewer than 2 dimensions/)
   expectError(() => nn.init.orthogonal_(torch.empty([2])), 'ERR_TORCH_VALUE', /2 or more dimensions/)
-  expectError(() => nn.init.kaimingUniform_(torch.empty([2, 2]), { mode: 'fan' as never }), 'ERR_TORCH_VALUE', /Mode 'fan' not supported/)
+  expectError(
+    () => nn.init.kaimingUniform_(torch.empty([2, 2]), { mode: 'fan' as never }),
+    'ERR_TORCH_VALUE',
+    /Mode 'fan' not supported/,
+  )
   expectError(() => nn.init.calculateGain('sine' as never), 'ERR_TORCH_VALUE', /Unsupported nonlinearity 'sine'/)
 })
 
@@ -72,7 +102,8 @@ test.each(clipping.cases)('clipGradNorm $maxNorm, p = $normType', ({ maxNorm, no
   })
   const norm = nn.utils.clipGradNorm(parameters, maxNorm, { normType: normType ?? Number.POSITIVE_INFINITY })
   expectClose(norm.item() as number, total)
-  for (const [i, parameter] of parameters.entries()) expectClose(parameter.grad?.toArray() as number[], grads[i] as number[])
+  for (const [i, parameter] of parameters.entries())
+    expectClose(parameter.grad?.toArray() as number[], grads[i] as number[])
 })
 
 test('clipping looks at gradients only, and at their finiteness when asked', () => {
@@ -83,6 +114,10 @@ test('clipping looks at gradients only, and at their finiteness when asked', () 
   expect(parameter.grad?.toArray()).toEqual([3, -4])
   parameter.grad = torch.tensor([Number.NaN, 0])
   expectError(() => nn.utils.clipGradNorm(parameter, 1, { errorIfNonfinite: true }), 'ERR_TORCH_RUNTIME', /non-finite/)
-  expectError(() => nn.utils.clipGradNorm(parameter, -1), 'ERR_TORCH_VALUE', /maxNorm must be a number of at least 0, got -1/)
+  expectError(
+    () => nn.utils.clipGradNorm(parameter, -1),
+    'ERR_TORCH_VALUE',
+    /maxNorm must be a number of at least 0, got -1/,
+  )
   expectError(() => nn.utils.clipGradValue(parameter, Number.NaN), 'ERR_TORCH_VALUE', /clipValue/)
 })

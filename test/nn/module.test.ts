@@ -38,20 +38,23 @@ class Counter extends Module {
   }
 }
 
-test.each(fixture.initial.map((one) => [one.module, one] as const))("%s starts with PyTorch's weights", (_, { module, values }) => {
-  torch.manualSeed(7)
-  const made = {
-    LSTM: () => new LSTM(3, 4, { numLayers: 2, bidirectional: true, projSize: 2 }),
-    GRU: () => new GRU(3, 4, { bias: false }),
-    RNN: () => new RNN(3, 4),
-    Linear: () => new Linear(3, 4),
-  }[module]?.() as Module
-  const dict = made.stateDict()
-  expect(Object.keys(dict)).toEqual(Object.keys(values))
-  for (const [name, tensor] of Object.entries(dict)) {
-    expectClose(Array.from(tensor.toTypedArray() as Float32Array), values[name] as number[], { rtol: 1e-7, atol: 0 })
-  }
-})
+test.each(fixture.initial.map((one) => [one.module, one] as const))(
+  "%s starts with PyTorch's weights",
+  (_, { module, values }) => {
+    torch.manualSeed(7)
+    const made: Record<string, () => Module> = {
+      LSTM: () => new LSTM(3, 4, { numLayers: 2, bidirectional: true, projSize: 2 }),
+      GRU: () => new GRU(3, 4, { bias: false }),
+      RNN: () => new RNN(3, 4),
+      Linear: () => new Linear(3, 4),
+    }
+    const dict = (made[module] as () => Module)().stateDict()
+    expect(Object.keys(dict)).toEqual(Object.keys(values))
+    for (const [name, tensor] of Object.entries(dict)) {
+      expectClose(Array.from(tensor.toTypedArray() as Float32Array), values[name] as number[], { rtol: 1e-7, atol: 0 })
+    }
+  },
+)
 
 test('prints as PyTorch does', () => {
   expect(String(new Both())).toBe(fixture.repr.both)
@@ -94,12 +97,18 @@ test('train and eval reach all modules', () => {
 test('to converts in place, with gradients', () => {
   const model = new Counter()
   const { weight } = model
-  model.forward(torch.ones([2])).sum().backward()
+  model
+    .forward(torch.ones([2]))
+    .sum()
+    .backward()
   expect(model.to('float64')).toBe(model)
   expect(model.weight).toBe(weight)
   expect([weight.dtype, weight.grad?.dtype, model.count.dtype]).toEqual(['float64', 'float64', 'int64'])
   expect(weight.requiresGrad && weight.isLeaf).toBe(true)
-  model.forward(torch.ones([2], { dtype: 'float64' })).sum().backward()
+  model
+    .forward(torch.ones([2], { dtype: 'float64' }))
+    .sum()
+    .backward()
   expect(weight.grad?.toArray()).toEqual([2, 2])
   expectError(() => model.to('int64'), 'ERR_TORCH_TYPE', /only accepts floating point or complex dtypes/)
   expectError(() => model.to({ dtyp: 'float32' } as never), 'ERR_TORCH_OPTION', /did you mean 'dtype'/)
@@ -108,7 +117,10 @@ test('to converts in place, with gradients', () => {
 
 test('zeroGrad, requiresGrad_ and apply', () => {
   const model = new Counter()
-  model.forward(torch.ones([2])).sum().backward()
+  model
+    .forward(torch.ones([2]))
+    .sum()
+    .backward()
   model.zeroGrad({ setToNone: false })
   expect(model.weight.grad?.toArray()).toEqual([0, 0])
   model.zeroGrad()
@@ -138,7 +150,10 @@ describe('loadStateDict', () => {
   test('lists what does not fit, and then changes nothing', () => {
     const linear = new Linear(3, 2)
     const before = linear.weight.clone()
-    const load = (dict: Record<string, Tensor>, strict = true) => () => linear.loadStateDict(dict, { strict })
+    const load =
+      (dict: Record<string, Tensor>, strict = true) =>
+      () =>
+        linear.loadStateDict(dict, { strict })
     const extra = { weight: torch.zeros([2, 3]), extra: torch.zeros([1]) }
     expect(expectError(load(extra), 'ERR_TORCH_VALUE', /./).message).toBe(fixture.errors['missing and unexpected'])
     const sizes = { weight: torch.zeros([2, 4]), bias: torch.zeros([2]) }
@@ -146,7 +161,11 @@ describe('loadStateDict', () => {
     expect(linear.weight.equal(before)).toBe(true)
     expect(linear.loadStateDict(extra, { strict: false })).toEqual({ missingKeys: ['bias'], unexpectedKeys: ['extra'] })
     expectError(() => linear.loadStateDict(null as never), 'ERR_TORCH_TYPE', /Expected state_dict to be dict-like/)
-    expectError(() => linear.loadStateDict({ weight: 1 as never, bias: torch.zeros([2]) }), 'ERR_TORCH_VALUE', /expected torch.Tensor/)
+    expectError(
+      () => linear.loadStateDict({ weight: 1 as never, bias: torch.zeros([2]) }),
+      'ERR_TORCH_VALUE',
+      /expected torch.Tensor/,
+    )
   })
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { GRU, LSTM, type LSTMState, RNN, type RecurrentOptions } from '../../lib/nn/index.ts'
+import { GRU, LSTM, type LSTMState, type RecurrentOptions, RNN } from '../../lib/nn/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { expectClose } from '../support/close.ts'
@@ -60,7 +60,11 @@ function lossOf(tensors: Tensor[], dtype: 'float32' | 'float64'): Tensor {
     .reduce((sum, term) => sum.add(term))
 }
 
-describe.each(recurrent.map((one) => [`${one.kind} ${JSON.stringify(one.options)} ${one.dtype} N=${one.batch} seed ${one.seed}`, one] as const))('%s', (_, one) => {
+describe.each(
+  recurrent.map(
+    (one) => [`${one.kind} ${JSON.stringify(one.options)} ${one.dtype} N=${one.batch} seed ${one.seed}`, one] as const,
+  ),
+)('%s', (_, one) => {
   const outputs = one.dtype === 'float64' ? { rtol: 1e-10, atol: 1e-12 } : { rtol: 1e-5, atol: 1e-6 }
   const gradients = one.dtype === 'float64' ? { rtol: 1e-9, atol: 1e-12 } : { rtol: 1e-4, atol: 1e-5 }
 
@@ -139,8 +143,16 @@ test.each([
   [() => new GRU(4, 4, { bias: 1 as never }), 'ERR_TORCH_TYPE', /bias should be of type bool, got: 1/],
   [() => new GRU(4, 4, null as never), 'ERR_TORCH_TYPE', /options must be an object, got null/],
   [() => new GRU(4, 4).forward('x' as never), 'ERR_TORCH_TYPE', /expected a Tensor, got 'x'/],
-  [() => new LSTM(4, 4).forward(torch.zeros([1, 1, 4]), torch.zeros([1]) as never), 'ERR_TORCH_TYPE', /state must be \[h, c\]/],
-  [() => new GRU(4, 4).forward(torch.zeros([0, 1, 4])), 'ERR_TORCH_RUNTIME', /Expected sequence length to be larger than 0/],
+  [
+    () => new LSTM(4, 4).forward(torch.zeros([1, 1, 4]), torch.zeros([1]) as never),
+    'ERR_TORCH_TYPE',
+    /state must be \[h, c\]/,
+  ],
+  [
+    () => new GRU(4, 4).forward(torch.zeros([0, 1, 4])),
+    'ERR_TORCH_RUNTIME',
+    /Expected sequence length to be larger than 0/,
+  ],
 ] as const)('refuses %s', (call, code, message) => {
   expectError(call, code, message)
 })

@@ -26,7 +26,9 @@ function problem(dtype: 'float32' | 'float64') {
   return { a, b, late, loss }
 }
 
-describe.each(readFixture<Case[]>('optim').map((one) => [`${one.kind} ${JSON.stringify(one.options)} ${one.dtype}`, one] as const))('%s', (_, one) => {
+describe.each(
+  readFixture<Case[]>('optim').map((one) => [`${one.kind} ${JSON.stringify(one.options)} ${one.dtype}`, one] as const),
+)('%s', (_, one) => {
   const tolerance = one.dtype === 'float64' ? { rtol: 1e-9, atol: 1e-11 } : { rtol: 1e-5, atol: 1e-6 }
 
   function follow(runStep: (step: () => void) => Promise<void> | void, restart = false) {
@@ -54,9 +56,18 @@ describe.each(readFixture<Case[]>('optim').map((one) => [`${one.kind} ${JSON.str
     }
   }
 
-  test('takes the steps of PyTorch', follow((step) => step()))
-  test('off the main thread, too', follow((step) => torch.offload(step)))
-  test('and goes on from a state dict', follow((step) => step(), true))
+  test(
+    'takes the steps of PyTorch',
+    follow((step) => step()),
+  )
+  test(
+    'off the main thread, too',
+    follow((step) => torch.offload(step)),
+  )
+  test(
+    'and goes on from a state dict',
+    follow((step) => step(), true),
+  )
 })
 
 test('keeps working after the model was converted', () => {
@@ -64,7 +75,10 @@ test('keeps working after the model was converted', () => {
   const optimizer = new optim.SGD(model.parameters(), { lr: 1 })
   model.to('float64')
   const before = model.weight.toArray() as number[][]
-  model.forward(torch.tensor([[1, 2]], { dtype: 'float64' })).sum().backward()
+  model
+    .forward(torch.tensor([[1, 2]], { dtype: 'float64' }))
+    .sum()
+    .backward()
   optimizer.step()
   expectClose(model.weight, [[(before[0]?.[0] as number) - 1, (before[0]?.[1] as number) - 2]])
 })
@@ -72,10 +86,15 @@ test('keeps working after the model was converted', () => {
 test('state has the layout of PyTorch', () => {
   const model = new nn.Linear(2, 1)
   const optimizer = new optim.Adam(model.parameters(), { lr: 0.1 })
-  model.forward(torch.ones([2])).sum().backward()
+  model
+    .forward(torch.ones([2]))
+    .sum()
+    .backward()
   optimizer.step()
   const { state, paramGroups } = optimizer.stateDict()
-  expect(paramGroups).toEqual([{ lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false, params: [0, 1] }])
+  expect(paramGroups).toEqual([
+    { lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false, params: [0, 1] },
+  ])
   expect(Object.keys(state[0] ?? {}).sort()).toEqual(['expAvg', 'expAvgSq', 'step'])
   expect(state[0]?.step?.item()).toBe(1)
   expectClose(state[0]?.expAvg as Tensor, [[0.1, 0.1]])
@@ -84,11 +103,15 @@ test('state has the layout of PyTorch', () => {
 test('steps leave no tensors behind', () => {
   const model = new nn.Linear(4, 4)
   const optimizer = new optim.AdamW(model.parameters())
-  const step = (): void => torch.tidy(() => {
-    model.forward(torch.ones([2, 4])).sum().backward()
-    optimizer.step()
-    optimizer.zeroGrad()
-  })
+  const step = (): void =>
+    torch.tidy(() => {
+      model
+        .forward(torch.ones([2, 4]))
+        .sum()
+        .backward()
+      optimizer.step()
+      optimizer.zeroGrad()
+    })
   step()
   const before = torch.memory().tensors
   for (let i = 0; i < 50; i++) step()
@@ -103,18 +126,34 @@ describe('refuses', () => {
     [() => new optim.SGD([1] as never), 'ERR_TORCH_TYPE', /can only optimize Tensors, but one of the params is 1/],
     [() => new optim.SGD([w.mul(2)]), 'ERR_TORCH_VALUE', /^can't optimize a non-leaf Tensor$/],
     [() => new optim.SGD([w, w]), 'ERR_TORCH_VALUE', /more than one parameter group/],
-    [() => new optim.SGD([{ params: [w] }, { params: [w] }]), 'ERR_TORCH_VALUE', /^some parameters appear in more than one parameter group$/],
+    [
+      () => new optim.SGD([{ params: [w] }, { params: [w] }]),
+      'ERR_TORCH_VALUE',
+      /^some parameters appear in more than one parameter group$/,
+    ],
     [() => new optim.SGD([w], { lr: -1 }), 'ERR_TORCH_VALUE', /^Invalid learning rate: -1$/],
     [() => new optim.SGD([w], { lr: Number.NaN }), 'ERR_TORCH_VALUE', /^Invalid learning rate: NaN$/],
     [() => new optim.SGD([w], { momentum: -0.5 }), 'ERR_TORCH_VALUE', /^Invalid momentum value: -0.5$/],
-    [() => new optim.SGD([w], { nesterov: true }), 'ERR_TORCH_VALUE', /^Nesterov momentum requires a momentum and zero dampening$/],
+    [
+      () => new optim.SGD([w], { nesterov: true }),
+      'ERR_TORCH_VALUE',
+      /^Nesterov momentum requires a momentum and zero dampening$/,
+    ],
     [() => new optim.Adam([w], { betas: [0.9, 1] }), 'ERR_TORCH_VALUE', /^Invalid beta parameter at index 1: 1$/],
     [() => new optim.Adam([w], { betas: 0.9 as never }), 'ERR_TORCH_TYPE', /betas must be an array of two numbers/],
     [() => new optim.Adam([w], { eps: -1 }), 'ERR_TORCH_VALUE', /^Invalid epsilon value: -1$/],
     [() => new optim.AdamW([w], { weightDecay: -1 }), 'ERR_TORCH_VALUE', /^Invalid weight_decay value: -1$/],
-    [() => new optim.Adam([w], { learningRate: 1 } as never), 'ERR_TORCH_OPTION', /Adam: unknown option 'learningRate'/],
+    [
+      () => new optim.Adam([w], { learningRate: 1 } as never),
+      'ERR_TORCH_OPTION',
+      /Adam: unknown option 'learningRate'/,
+    ],
     [() => new optim.Adam([{ params: [w], lrate: 1 } as never]), 'ERR_TORCH_OPTION', /unknown option 'lrate'/],
-    [() => new optim.Adam([w]).loadStateDict({ state: {}, paramGroups: [] }), 'ERR_TORCH_VALUE', /different number of parameter groups/],
+    [
+      () => new optim.Adam([w]).loadStateDict({ state: {}, paramGroups: [] }),
+      'ERR_TORCH_VALUE',
+      /different number of parameter groups/,
+    ],
   ] as const)('%s', (call, code, message) => {
     expectError(call, code, message)
   })

@@ -81,7 +81,11 @@ describe('tensor', () => {
   })
 
   test('refuses what does not fit', () => {
-    expectError(() => torch.tensor(new Float32Array(5), { shape: [2, 3] }), 'ERR_TORCH_VALUE', /shape '\[2, 3\]' is invalid for input of size 5/)
+    expectError(
+      () => torch.tensor(new Float32Array(5), { shape: [2, 3] }),
+      'ERR_TORCH_VALUE',
+      /shape '\[2, 3\]' is invalid for input of size 5/,
+    )
     expectError(() => torch.tensor([1], { dtype: 'float31' as never }), 'ERR_TORCH_DTYPE', /dtype must be one of/)
     expectError(() => torch.tensor([1], { dtyp: 'float32' } as never), 'ERR_TORCH_OPTION', /did you mean 'dtype'/)
     expectError(() => torch.tensor([Number.NaN], { dtype: 'int64' }), 'ERR_TORCH_VALUE', /cannot convert float NaN/)
@@ -94,13 +98,22 @@ describe('tensor', () => {
 
 describe('factories', () => {
   test('fill', () => {
-    expect(torch.zeros([2, 2]).toArray()).toEqual([[0, 0], [0, 0]])
+    expect(torch.zeros([2, 2]).toArray()).toEqual([
+      [0, 0],
+      [0, 0],
+    ])
     expect(torch.ones([3], { dtype: 'int64' }).toArray()).toEqual([1, 1, 1])
     expect(torch.full([2], 2.5).toArray()).toEqual([2.5, 2.5])
     expect(torch.full([1], 7n).dtype).toBe('int64')
     expect(torch.full([1], true).dtype).toBe('bool')
-    expect(torch.eye(2, 3).toArray()).toEqual([[1, 0, 0], [0, 1, 0]])
-    expect(torch.eye(2, { dtype: 'bool' }).toArray()).toEqual([[true, false], [false, true]])
+    expect(torch.eye(2, 3).toArray()).toEqual([
+      [1, 0, 0],
+      [0, 1, 0],
+    ])
+    expect(torch.eye(2, { dtype: 'bool' }).toArray()).toEqual([
+      [true, false],
+      [false, true],
+    ])
     expect(torch.empty([2, 0]).shape).toEqual([2, 0])
   })
 
@@ -116,7 +129,14 @@ describe('factories', () => {
 
   test('follow another tensor', () => {
     const like = torch.ones([2], { dtype: 'float64' })
-    for (const made of [torch.zerosLike(like), torch.onesLike(like), torch.fullLike(like, 3), torch.randLike(like), torch.randnLike(like), torch.emptyLike(like)]) {
+    for (const made of [
+      torch.zerosLike(like),
+      torch.onesLike(like),
+      torch.fullLike(like, 3),
+      torch.randLike(like),
+      torch.randnLike(like),
+      torch.emptyLike(like),
+    ]) {
       expect([made.shape, made.dtype]).toEqual([[2], 'float64'])
     }
     expect(torch.fullLike(like, 3).toArray()).toEqual([3, 3])
@@ -140,7 +160,11 @@ describe('factories', () => {
   test('track gradients when asked', () => {
     expect(torch.zeros([1], { requiresGrad: true }).requiresGrad).toBe(true)
     expect(torch.zeros([1]).requiresGrad).toBe(false)
-    expectError(() => torch.zeros([1], { dtype: 'int64', requiresGrad: true }), 'ERR_TORCH_DTYPE', /[Oo]nly Tensors of floating point/)
+    expectError(
+      () => torch.zeros([1], { dtype: 'int64', requiresGrad: true }),
+      'ERR_TORCH_DTYPE',
+      /[Oo]nly Tensors of floating point/,
+    )
   })
 
   test.each([

@@ -4,7 +4,17 @@ import { expectError } from '../support/error.ts'
 
 describe('toTypedArray', () => {
   test('has an array for each dtype', () => {
-    const arrays = { float32: Float32Array, float64: Float64Array, int64: BigInt64Array, int32: Int32Array, int16: Int16Array, int8: Int8Array, uint8: Uint8Array, bool: Uint8Array, bfloat16: Uint16Array } as const
+    const arrays = {
+      float32: Float32Array,
+      float64: Float64Array,
+      int64: BigInt64Array,
+      int32: Int32Array,
+      int16: Int16Array,
+      int8: Int8Array,
+      uint8: Uint8Array,
+      bool: Uint8Array,
+      bfloat16: Uint16Array,
+    } as const
     for (const [dtype, type] of Object.entries(arrays)) {
       expect(torch.ones([2], { dtype: dtype as 'float32' }).toTypedArray()).toBeInstanceOf(type)
     }
@@ -49,7 +59,11 @@ describe('item', () => {
   })
 
   test('refuses more', () => {
-    expectError(() => torch.zeros([2]).item(), 'ERR_TORCH_SHAPE', /Tensor with 2 elements cannot be converted to Scalar/)
+    expectError(
+      () => torch.zeros([2]).item(),
+      'ERR_TORCH_SHAPE',
+      /Tensor with 2 elements cannot be converted to Scalar/,
+    )
   })
 })
 

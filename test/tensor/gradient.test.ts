@@ -18,7 +18,11 @@ describe('backward', () => {
     const x = torch.tensor([1, 2], { requiresGrad: true })
     x.mul(2).backward(torch.tensor([1, 10]))
     expect(x.grad?.toArray()).toEqual([2, 20])
-    expectError(() => x.mul(2).backward(), 'ERR_TORCH_AUTOGRAD', /grad can be implicitly created only for scalar outputs/)
+    expectError(
+      () => x.mul(2).backward(),
+      'ERR_TORCH_AUTOGRAD',
+      /grad can be implicitly created only for scalar outputs/,
+    )
   })
 
   test('frees the graph unless told to retain it', () => {
@@ -73,7 +77,13 @@ describe('grad property', () => {
     expect(x.grad?.toArray()).toEqual([1, 2])
     x.grad = null
     expect(x.grad).toBe(null)
-    expectError(() => { x.grad = torch.zeros([3]) }, 'ERR_TORCH_TYPE', /assigned grad has data of a different size/)
+    expectError(
+      () => {
+        x.grad = torch.zeros([3])
+      },
+      'ERR_TORCH_TYPE',
+      /assigned grad has data of a different size/,
+    )
   })
 })
 
@@ -113,7 +123,11 @@ describe('modes', () => {
   })
 
   test('end with an error', () => {
-    expect(() => torch.noGrad(() => { throw new Error('mine') })).toThrow('mine')
+    expect(() =>
+      torch.noGrad(() => {
+        throw new Error('mine')
+      }),
+    ).toThrow('mine')
     expect(torch.isGradEnabled()).toBe(true)
   })
 })

@@ -10,8 +10,22 @@ describe('index', () => {
   test.each([
     ['[1, 2, 3]', [1, 2, 3], 23],
     ['[-1, 0]', [-1, 0], [12, 13, 14, 15]],
-    ['[..., 0]', ['...', 0], [[0, 4, 8], [12, 16, 20]]],
-    ['[0, 1:, ::2]', [0, slice(1), slice(null, null, 2)], [[4, 6], [8, 10]]],
+    [
+      '[..., 0]',
+      ['...', 0],
+      [
+        [0, 4, 8],
+        [12, 16, 20],
+      ],
+    ],
+    [
+      '[0, 1:, ::2]',
+      [0, slice(1), slice(null, null, 2)],
+      [
+        [4, 6],
+        [8, 10],
+      ],
+    ],
     ['[:, -2:-1, 3]', [slice(), slice(-2, -1), 3], [[7], [19]]],
     ['[0, None, 0]', [0, null, 0], [[0, 1, 2, 3]]],
     ['[1, [0, 2], [1, 1]]', [1, [0, 2], [1, 1]], [13, 21]],
@@ -26,7 +40,10 @@ describe('index', () => {
     const base = torch.zeros([2, 2])
     base.index(0).add_(1)
     base.index(slice(), 1).add_(5)
-    expect(base.toArray()).toEqual([[1, 6], [0, 5]])
+    expect(base.toArray()).toEqual([
+      [1, 6],
+      [0, 5],
+    ])
   })
 
   test('leaves no tensor behind for an array', () => {
@@ -53,13 +70,23 @@ describe('indexPut_', () => {
   test('assigns numbers and tensors, broadcast', () => {
     const y = torch.zeros([2, 3])
     y.indexPut_([0], 1).indexPut_([slice(), 2], torch.tensor([7, 8]))
-    expect(y.toArray()).toEqual([[1, 1, 7], [0, 0, 8]])
+    expect(y.toArray()).toEqual([
+      [1, 1, 7],
+      [0, 0, 8],
+    ])
     y.indexPut_([y.gt(5)], -1)
-    expect(y.toArray()).toEqual([[1, 1, -1], [0, 0, -1]])
+    expect(y.toArray()).toEqual([
+      [1, 1, -1],
+      [0, 0, -1],
+    ])
   })
 
   test('refuses a value of another kind, and a shape that does not broadcast', () => {
     expectError(() => torch.zeros([2]).indexPut_([0], 'a' as never), 'ERR_TORCH_TYPE', /must be Tensor or Number/)
-    expectError(() => torch.zeros([2]).indexPut_([slice()], torch.zeros([3])), 'ERR_TORCH_SHAPE', /must match the existing size/)
+    expectError(
+      () => torch.zeros([2]).indexPut_([slice()], torch.zeros([3])),
+      'ERR_TORCH_SHAPE',
+      /must match the existing size/,
+    )
   })
 })

@@ -8,7 +8,10 @@ import { collectGarbage } from '../support/garbage.ts'
 const { offload, tidy } = torch
 
 async function rejection(promise: Promise<unknown>): Promise<TorchError> {
-  const error: unknown = await promise.then(() => undefined, (thrown: unknown) => thrown)
+  const error: unknown = await promise.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
   expect(error).toBeInstanceOf(TorchError)
   return error as TorchError
 }
@@ -50,7 +53,12 @@ describe('offload', () => {
       last = performance.now()
     }, 5)
     const start = performance.now()
-    for (let i = 0; i < 10; i++) await offload(() => tidy(() => { for (let k = 0; k < 10; k++) x.matmul(x) }))
+    for (let i = 0; i < 10; i++)
+      await offload(() =>
+        tidy(() => {
+          for (let k = 0; k < 10; k++) x.matmul(x)
+        }),
+      )
     clearInterval(timer)
     // Not a bound on time, which depends on the machine: the timer ran while the work did.
     expect(worst).toBeLessThan((performance.now() - start) / 2)
@@ -61,10 +69,21 @@ describe('offload', () => {
       const y = torch.ones([2, 3]).add(1)
       expect(y.shape).toEqual([2, 3])
       const z = y.add(1)
-      for (const read of [() => z.item(), () => z.toArray(), () => z.toString(), () => z.equal(y), () => z.toTypedArray({ copy: false })]) {
+      for (const read of [
+        () => z.item(),
+        () => z.toArray(),
+        () => z.toString(),
+        () => z.equal(y),
+        () => z.toTypedArray({ copy: false }),
+      ]) {
         expectError(read, 'ERR_TORCH_PENDING', /offload\(\) cannot read a value/)
       }
-      expect(torch.ones([4]).chunk(2).map((part) => part.shape)).toEqual([[2], [2]])
+      expect(
+        torch
+          .ones([4])
+          .chunk(2)
+          .map((part) => part.shape),
+      ).toEqual([[2], [2]])
     })
   })
 
@@ -80,7 +99,10 @@ describe('offload', () => {
     let poisoned: Tensor | undefined
     const error = await rejection(
       offload(() => {
-        poisoned = torch.zeros([2, 2]).matmul(torch.zeros([3, 3])).tanh()
+        poisoned = torch
+          .zeros([2, 2])
+          .matmul(torch.zeros([3, 3]))
+          .tanh()
         x.add_(1)
       }),
     )
@@ -93,7 +115,12 @@ describe('offload', () => {
   })
 
   test('rejects with what the function throws', async () => {
-    await expect(offload(() => { torch.zeros([1]).add(1); throw new Error('mine') })).rejects.toThrow('mine')
+    await expect(
+      offload(() => {
+        torch.zeros([1]).add(1)
+        throw new Error('mine')
+      }),
+    ).rejects.toThrow('mine')
     expect((await rejection(offload(async () => 1))).message).toMatch(/returned a Promise/)
     expect((await rejection(offload(() => offload(() => 1)))).message).toMatch(/returned a Promise/)
     expect((await rejection(offload(3 as never))).code).toBe('ERR_TORCH_TYPE')
@@ -118,11 +145,13 @@ describe('offload', () => {
     let running = true
     const training = (async () => {
       for (let i = 0; i < 100; i++) {
-        await offload(() => tidy(() => {
-          weight.matmul(weight).sum().backward()
-          torch.noGrad(() => weight.add_(weight.grad?.mul(1e-6) as Tensor))
-          weight.grad = null
-        }))
+        await offload(() =>
+          tidy(() => {
+            weight.matmul(weight).sum().backward()
+            torch.noGrad(() => weight.add_(weight.grad?.mul(1e-6) as Tensor))
+            weight.grad = null
+          }),
+        )
       }
       running = false
     })()

@@ -36,7 +36,16 @@ describe('dispose', () => {
   test('makes every use an error', () => {
     const x = torch.zeros([2])
     x.dispose()
-    for (const use of [() => x.shape, () => x.add(1), () => torch.zeros([2]).add(x), () => x.item(), () => x.backward(), () => x.toString(), () => x.index(0), () => torch.cat([x])]) {
+    for (const use of [
+      () => x.shape,
+      () => x.add(1),
+      () => torch.zeros([2]).add(x),
+      () => x.item(),
+      () => x.backward(),
+      () => x.toString(),
+      () => x.index(0),
+      () => torch.cat([x]),
+    ]) {
       expectError(use, 'ERR_TORCH_DISPOSED', /has been disposed/)
     }
   })
@@ -77,7 +86,12 @@ describe('tidy', () => {
 
   test('cleans up after an error', () => {
     const before = live()
-    expect(() => tidy(() => { torch.ones([1]); throw new Error('mine') })).toThrow('mine')
+    expect(() =>
+      tidy(() => {
+        torch.ones([1])
+        throw new Error('mine')
+      }),
+    ).toThrow('mine')
     expect(live()).toBe(before)
   })
 
@@ -105,7 +119,13 @@ describe('tidy', () => {
     const results = await Promise.all([1, 2, 3, 4, 5].map(task))
     expect(results.map((result) => result.toArray())).toEqual([1, 2, 3, 4, 5].map((n) => new Array(n).fill(5)))
     expect(live()).toBe(before + 5)
-    await expect(tidy(async () => { torch.ones([1]); await pause(); throw new Error('mine') })).rejects.toThrow('mine')
+    await expect(
+      tidy(async () => {
+        torch.ones([1])
+        await pause()
+        throw new Error('mine')
+      }),
+    ).rejects.toThrow('mine')
     expect(live()).toBe(before + 5)
   })
 

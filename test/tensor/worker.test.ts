@@ -14,11 +14,13 @@ function worker(body: string): Worker {
 }
 
 test('workers compute, each with its own tensors', async () => {
-  const workers = [1, 2, 3].map((n) => worker(`
+  const workers = [1, 2, 3].map((n) =>
+    worker(`
     const x = torch.full([4], ${n}, { requiresGrad: true })
     const y = await torch.offload(() => x.mul(x).sum())
     y.backward()
-    parentPort.postMessage([y.item(), x.grad.toArray(), torch.memory().tensors < 10])`))
+    parentPort.postMessage([y.item(), x.grad.toArray(), torch.memory().tensors < 10])`),
+  )
   const results = await Promise.all(workers.map(async (one) => (await once(one, 'message'))[0]))
   expect(results).toEqual([1, 2, 3].map((n) => [4 * n * n, new Array(4).fill(2 * n), true]))
   await Promise.all(workers.map((one) => one.terminate()))

@@ -12,7 +12,11 @@ import { collectGarbage } from '../support/garbage.ts'
 
 /** A noisy sine, and the same one step ahead. */
 function series(steps: number): [Tensor, Tensor] {
-  const wave = torch.arange(0, steps + 1, { dtype: 'float32' }).mul(0.3).sin().unsqueeze(1)
+  const wave = torch
+    .arange(0, steps + 1, { dtype: 'float32' })
+    .mul(0.3)
+    .sin()
+    .unsqueeze(1)
   return [wave.index(torch.slice(0, -1)), wave.index(torch.slice(1))]
 }
 
@@ -24,7 +28,15 @@ beforeEach(() => {
 
 test.each([RNNModel, LSTMModel, GRUModel])('%o learns to continue a sine', async (Model) => {
   const model = new Model(1, 16, 1)
-  const trainer = new Trainer(model, { ...quiet, epochs: 25, batchSize: 16, sequenceLength: 20, learningRate: 2e-2, clipGradNorm: 1, seed: 1 })
+  const trainer = new Trainer(model, {
+    ...quiet,
+    epochs: 25,
+    batchSize: 16,
+    sequenceLength: 20,
+    learningRate: 2e-2,
+    clipGradNorm: 1,
+    seed: 1,
+  })
   const history = await trainer.fit(series(300), { validation: series(100) })
   expect(history.epochs).toHaveLength(25)
   expect(history.validationLosses).toHaveLength(25)
@@ -61,7 +73,14 @@ test('does what a loop written by hand does', async () => {
     }
     losses.push(sum / 12)
   }
-  const trainer = new Trainer(start, { ...quiet, epochs: 3, batchSize: 5, learningRate: 0.1, optimizer: 'sgd', shuffle: false })
+  const trainer = new Trainer(start, {
+    ...quiet,
+    epochs: 3,
+    batchSize: 5,
+    learningRate: 0.1,
+    optimizer: 'sgd',
+    shuffle: false,
+  })
   expectClose((await trainer.fit([x, y])).trainLosses, losses, { rtol: 1e-6 })
   expectClose(start.weight, byHand.weight.toArray() as number[][], { rtol: 1e-6 })
 })
@@ -99,7 +118,14 @@ describe('event loop and memory', () => {
       const [mean, spread] = [output.narrow(2, 0, 1), output.narrow(2, 1, 1).add(1e-3)]
       return mean.sub(target).div(spread).square().div(2).add(spread.log()).mean()
     }
-    const trainer = new Trainer(new Own(), { ...quiet, epochs: 15, sequenceLength: 20, batchSize: 16, loss: gaussian, learningRate: 1e-2 })
+    const trainer = new Trainer(new Own(), {
+      ...quiet,
+      epochs: 15,
+      sequenceLength: 20,
+      batchSize: 16,
+      loss: gaussian,
+      learningRate: 1e-2,
+    })
     const { trainLosses } = await trainer.fit(series(200))
     expect(trainLosses.at(-1)).toBeLessThan((trainLosses[0] as number) - 0.3)
   })
@@ -135,7 +161,12 @@ describe('signal', () => {
 
 test('reports steps and epochs', async () => {
   const events: ProgressEvent[] = []
-  const trainer = new Trainer(new RNNModel(1, 4, 1), { epochs: 2, sequenceLength: 10, batchSize: 8, progress: (event) => events.push(event) })
+  const trainer = new Trainer(new RNNModel(1, 4, 1), {
+    epochs: 2,
+    sequenceLength: 10,
+    batchSize: 8,
+    progress: (event) => events.push(event),
+  })
   const history = await trainer.fit(series(30))
   const results = events.flatMap((event) => (event.type === 'epoch' ? [event.result] : []))
   expect(results).toEqual(history.epochs)
@@ -196,7 +227,11 @@ describe('refuses', () => {
     [{ seed: 'a' }, 'ERR_TORCH_VALUE', /seed must be an integer/],
     [{ shuffle: 1 }, 'ERR_TORCH_VALUE', /shuffle must be a boolean/],
     [{ progress: 'bar' }, 'ERR_TORCH_VALUE', /progress must be a boolean or a function/],
-    [{ optimizer: (p: Tensor[]) => new SGD(p), learningRate: 1 }, 'ERR_TORCH_OPTION', /no effect on an optimizer of your own/],
+    [
+      { optimizer: (p: Tensor[]) => new SGD(p), learningRate: 1 },
+      'ERR_TORCH_OPTION',
+      /no effect on an optimizer of your own/,
+    ],
   ] as const)('%j', (options, code, message) => {
     expectError(make(options), code, message)
   })

@@ -1,0 +1,171 @@
+import * as vega from 'vega'
+import { compile, type TopLevelSpec } from 'vega-lite'
+import type { Series } from './series.ts'
+import type { Task } from './task.ts'
+import type { Trained } from './train.ts'
+
+const COLORS = { RNN: '#e4632d', LSTM: '#2a78b5', GRU: '#2f9e6e' } as const
+
+const CONFIG = {
+  font: 'Helvetica, Arial, sans-serif',
+  background: '#ffffff',
+  title: {
+    anchor: 'start',
+    fontSize: 17,
+    fontWeight: 600,
+    subtitleFontSize: 12,
+    subtitleColor: '#666',
+    offset: 14,
+    subtitlePadding: 6,
+  },
+  axis: {
+    gridColor: '#eee',
+    domainColor: '#bbb',
+    tickColor: '#bbb',
+    labelColor: '#555',
+    titleColor: '#555',
+    titleFontWeight: 400,
+  },
+  header: { labelFontSize: 13, labelFontWeight: 600, labelAnchor: 'start', labelOrient: 'top' },
+  legend: { labelColor: '#444', titleColor: '#444', titleFontWeight: 400, symbolStrokeWidth: 3 },
+  view: { stroke: null },
+} as const
+
+async function render(spec: TopLevelSpec): Promise<string> {
+  const view = new vega.View(vega.parse(compile({ config: CONFIG, ...spec } as TopLevelSpec).spec), {
+    renderer: 'none',
+  })
+  return view.toSVG()
+}
+
+function scale(): { domain: string[]; range: string[] } {
+  return { domain: Object.keys(COLORS), range: Object.values(COLORS) }
+}
+
+/** How many steps of the held-out part to show: all months, but only a season of days. */
+function shownSteps({ id, horizon }: Series): number {
+  return id === 'seattle' ? 17 * horizon : Number.POSITIVE_INFINITY
+}
+
+/** What happened, and what each network forecast from every horizon-th origin on, with nothing of it seen. */
+export function plotForecasts(task: Task, trained: readonly Trained[]): Promise<string> {
+  const { series, origins, actual } = task
+  const { dates, values, horizon } = series
+  const count = Math.min(Math.floor(origins.length / horizon), Math.floor(shownSteps(series) / horizon))
+  const first =
+    series.id === 'seattle' ? Math.floor((origins.length - count * horizon) / 2) : (origins.length - 1) % horizon
+  const starts = Array.from({ length: count }, (_, i) => first + i * horizon).filter((i) => i < origins.length)
+  const at = (i: number, h: number): string => (dates[(origins[i] as number) + h + 1] as Date).toISOString()
+  const observed = starts.flatMap((i) => (actual[i] as number[]).map((value, h) => ({ date: at(i, h), value })))
+  const forecasts = trained.flatMap(({ name, forecasts: rows }) =>
+    starts.flatMap((i) => [
+      // Each forecast begins at the last value that it knew.
+      {
+        model: name,
+        origin: i,
+        date: (dates[origins[i] as number] as Date).toISOString(),
+        value: values[origins[i] as number] as number,
+      },
+      ...(rows[i] as number[]).map((value, h) => ({ model: name, origin: i, date: at(i, h), value })),
+    ]),
+  )
+  const panels = trained.map(({ name }) => name)
+  const data = [
+    ...panels.flatMap((model) => observed.map((point) => ({ ...point, model, kind: 'observed', origin: -1 }))),
+    ...forecasts.map((point) => ({ ...point, kind: 'forecast' })),
+  ]
+  const x = { field: 'date', type: 'temporal', title: null, axis: { grid: false } } as const
+  const y = { field: 'value', type: 'quantitative', title: series.quantity, scale: { zero: false } } as const
+  return render({
+    title: {
+      text: `${series.title}: ${horizon} ${series.step}s ahead`,
+      subtitle: [
+        `Gray: what was measured. Color: forecasts, one from every ${horizon}th ${series.step}, made without having seen any of it.`,
+        `Data: ${series.source}`,
+      ],
+    },
+    data: { values: data },
+    facet: { row: { field: 'model', type: 'nominal', title: null, sort: panels } },
+    spacing: 18,
+    spec: {
+      width: 820,
+      height: 150,
+      layer: [
+        {
+          transform: [{ filter: "datum.kind === 'observed'" }],
+          mark: { type: 'line', color: '#9a9a9a', strokeWidth: 1.6 },
+          encoding: { x, y },
+        },
+        {
+          transform: [{ filter: "datum.kind === 'forecast'" }],
+          mark: { type: 'line', strokeWidth: 1.8, opacity: 0.95 },
+          encoding: {
+            x,
+            y,
+            detail: { field: 'origin', type: 'nominal' },
+            color: { field: 'model', type: 'nominal', scale: scale(), legend: null },
+          },
+        },
+      ],
+    },
+  } as TopLevelSpec)
+}
+
+/** Training and validation loss of all networks. */
+export function plotLosses(task: Task, trained: readonly Trained[]): Promise<string> {
+  const data = trained.flatMap(({ name, history }) =>
+    history.epochs.flatMap(({ epoch, trainLoss, validationLoss }) => [
+      { model: name, epoch, loss: trainLoss, part: 'training' },
+      { model: name, epoch, loss: validationLoss, part: 'validation' },
+    ]),
+  )
+  const best = trained.flatMap(({ name, history }) =>
+    history.best ? [{ model: name, epoch: history.best.epoch, loss: history.best.validationLoss }] : [],
+  )
+  const x = { field: 'epoch', type: 'quantitative', title: 'Epoch', axis: { grid: false, tickMinStep: 1 } } as const
+  const y = {
+    field: 'loss',
+    type: 'quantitative',
+    title: 'Mean squared error (scaled)',
+    scale: { type: 'log', nice: false },
+    axis: { tickCount: 5, format: '~g' },
+  } as const
+  const color = { field: 'model', type: 'nominal', scale: scale(), title: null } as const
+  return render({
+    title: {
+      text: `${task.series.title}: learning`,
+      subtitle: 'A dot marks the epoch whose weights made the forecasts: the best on the validation part.',
+    },
+    width: 640,
+    height: 300,
+    layer: [
+      {
+        data: { values: data },
+        mark: { type: 'line', strokeWidth: 2 },
+        encoding: {
+          x,
+          y,
+          color,
+          strokeDash: {
+            field: 'part',
+            type: 'nominal',
+            title: null,
+            sort: ['validation', 'training'],
+            scale: {
+              domain: ['validation', 'training'],
+              range: [
+                [1, 0],
+                [2, 3],
+              ],
+            },
+          },
+        },
+      },
+      {
+        data: { values: best },
+        mark: { type: 'point', filled: true, size: 70, opacity: 1 },
+        encoding: { x, y, color },
+      },
+    ],
+  } as TopLevelSpec)
+}

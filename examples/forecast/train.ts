@@ -1,0 +1,51 @@
+import { type Tensor, torch } from 'libtorch-rnn'
+import { GRUModel, LSTMModel, RNNModel } from 'libtorch-rnn/models'
+import { type History, Trainer, terminalProgress } from 'libtorch-rnn/train'
+import type { Forecasts, Task } from './task.ts'
+
+export const MODELS = { RNN: RNNModel, LSTM: LSTMModel, GRU: GRUModel } as const
+export type ModelName = keyof typeof MODELS
+
+export interface Settings {
+  epochs: number
+  hidden: number
+  seed: number
+}
+
+export interface Trained {
+  name: ModelName
+  history: History
+  forecasts: Forecasts
+}
+
+/** Trains one network, and forecasts with its weights of the epoch that was best on the validation part. */
+export async function train(name: ModelName, task: Task, { epochs, hidden, seed }: Settings): Promise<Trained> {
+  torch.manualSeed(seed)
+  const { horizon, context } = task.series
+  const model = new MODELS[name](task.inputSize, hidden, horizon, { batchFirst: true })
+  const show = terminalProgress()
+  let best: { loss: number; weights: Record<string, Tensor> } | undefined
+  const trainer = new Trainer(model, {
+    epochs,
+    batchSize: 32,
+    sequenceLength: context,
+    learningRate: 3e-3,
+    optimizer: 'adamw',
+    clipGradNorm: 1,
+    seed,
+    progress: (event) => {
+      show(event)
+      if (event.type !== 'epoch') return
+      const loss = event.result.validationLoss ?? Number.POSITIVE_INFINITY
+      if (best !== undefined && loss >= best.loss) return
+      best = {
+        loss,
+        weights: Object.fromEntries(Object.entries(model.stateDict()).map(([key, value]) => [key, value.clone()])),
+      }
+    },
+  })
+  const history = await trainer.fit(task.training, { validation: task.validation })
+  if (best !== undefined) model.loadStateDict(best.weights)
+  const output = await trainer.predict(task.contexts)
+  return { name, history, forecasts: task.forecasts(output) }
+}
