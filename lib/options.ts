@@ -15,6 +15,15 @@ function distance(a: string, b: string): number {
   return row[b.length] as number
 }
 
+/** What to say of an option that is not among `known`: the name that was probably meant, and the names there are. */
+export function unknownOption(key: string, known: readonly string[]): string {
+  const nearest = [...known].sort((a, b) => distance(a, key) - distance(b, key))[0]
+  const meant = nearest !== undefined && distance(nearest, key) <= 3 ? `; did you mean '${nearest}'?` : ''
+  const list =
+    known.length > 0 ? `${meant === '' ? ';' : ''} Options are ${known.join(', ')}` : '; there are no options'
+  return `unknown option '${key}'${meant}${list}`
+}
+
 /**
  * Refuses options that `name` does not have: a misspelled one would be ignored without a word.
  *
@@ -25,11 +34,7 @@ export function checkOptions(name: string, options: unknown, known: readonly str
     throw torchError('ERR_TORCH_TYPE', `${name}: options must be an object, got ${describe(options)}`, { op: name })
   }
   for (const key of Object.keys(options)) {
-    if (known.includes(key)) continue
-    const nearest = [...known].sort((a, b) => distance(a, key) - distance(b, key))[0]
-    const meant = nearest !== undefined && distance(nearest, key) <= 3 ? `; did you mean '${nearest}'?` : ''
-    const list =
-      known.length > 0 ? `${meant === '' ? ';' : ''} Options are ${known.join(', ')}` : '; there are no options'
-    throw torchError('ERR_TORCH_OPTION', `${name}: unknown option '${key}'${meant}${list}`, { op: name })
+    if (!known.includes(key))
+      throw torchError('ERR_TORCH_OPTION', `${name}: ${unknownOption(key, known)}`, { op: name })
   }
 }

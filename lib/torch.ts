@@ -1,6 +1,14 @@
 import { libTorchVersion } from './native/load.ts'
 import { native } from './tensor/binding.ts'
-import * as context from './tensor/context.ts'
+import {
+  enableGrad,
+  inferenceMode,
+  isGradEnabled,
+  isInferenceModeEnabled,
+  noGrad,
+  offload,
+  tidy,
+} from './tensor/context.ts'
 import * as creation from './tensor/creation.ts'
 import { backward, grad } from './tensor/gradient.ts'
 import { slice } from './tensor/indexing.ts'
@@ -50,7 +58,13 @@ function memory(): MemoryUsage {
 export const torch = {
   ...functions,
   ...creation,
-  ...context,
+  tidy,
+  noGrad,
+  enableGrad,
+  inferenceMode,
+  isGradEnabled,
+  isInferenceModeEnabled,
+  offload,
   Tensor,
   isTensor,
   keep,

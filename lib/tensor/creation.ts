@@ -83,19 +83,6 @@ function finish({ made, dtype }: { made: Tensor; dtype: DType }, options: Tensor
   return requiresGrad ? result.requiresGrad_() : result
 }
 
-type Positional = readonly unknown[]
-
-/** Adds what LibTorch leaves to Python: the `requiresGrad` option, and a default dtype. */
-function factory(
-  create: (...args: readonly unknown[]) => unknown,
-  args: Positional,
-  options: CreationOptions = {},
-): Tensor {
-  const { requiresGrad = false, ...rest } = options
-  const made = create(...args, rest) as Tensor
-  return requiresGrad ? made.requiresGrad_() : made
-}
-
 const ops = {
   zeros: tensorOp('aten::zeros'),
   ones: tensorOp('aten::ones'),
@@ -117,35 +104,43 @@ const ops = {
   randnLike: tensorOp('aten::randn_like'),
 }
 
+/** Adds what LibTorch leaves to Python: the `requiresGrad` option, and a default dtype. */
+function factory(name: keyof typeof ops, args: readonly unknown[], options: CreationOptions = {}): Tensor {
+  checkOptions(name, options, OPTIONS)
+  const { requiresGrad = false, ...rest } = options
+  const made = ops[name](...args, rest) as Tensor
+  return requiresGrad ? made.requiresGrad_() : made
+}
+
 /** A tensor of this shape filled with 0. */
 export function zeros(size: readonly number[], options?: CreationOptions): Tensor {
-  return factory(ops.zeros, [size], options)
+  return factory('zeros', [size], options)
 }
 
 /** A tensor of this shape filled with 1. */
 export function ones(size: readonly number[], options?: CreationOptions): Tensor {
-  return factory(ops.ones, [size], options)
+  return factory('ones', [size], options)
 }
 
 /** A tensor of this shape with whatever its memory held before. */
 export function empty(size: readonly number[], options?: CreationOptions): Tensor {
-  return factory(ops.empty, [size], options)
+  return factory('empty', [size], options)
 }
 
 /** A tensor of this shape filled with `value`: float32 for a number, int64 for a BigInt, bool for a boolean. */
 export function full(size: readonly number[], value: Scalar, options: CreationOptions = {}): Tensor {
   const dtype = typeof value === 'bigint' ? 'int64' : typeof value === 'boolean' ? 'bool' : 'float32'
-  return factory(ops.full, [size, value], { dtype, ...options })
+  return factory('full', [size, value], { dtype, ...options })
 }
 
 /** Uniform random numbers from [0, 1). */
 export function rand(size: readonly number[], options?: CreationOptions): Tensor {
-  return factory(ops.rand, [size], options)
+  return factory('rand', [size], options)
 }
 
 /** Random numbers from the standard normal distribution. */
 export function randn(size: readonly number[], options?: CreationOptions): Tensor {
-  return factory(ops.randn, [size], options)
+  return factory('randn', [size], options)
 }
 
 /** Random integers (int64) from `low` (default 0) up to, not including, `high`. */
@@ -154,12 +149,12 @@ export function randint(low: number, high: number, size: readonly number[], opti
 export function randint(...args: unknown[]): Tensor {
   if (Array.isArray(args[1])) args.unshift(0)
   const [low, high, size, options] = args
-  return factory(ops.randint, [low, high, size], { dtype: 'int64', ...(options as CreationOptions | undefined) })
+  return factory('randint', [low, high, size], { dtype: 'int64', ...(options as CreationOptions | undefined) })
 }
 
 /** The integers (int64) from 0 up to, not including, `n`, in random order. */
 export function randperm(n: number, options: CreationOptions = {}): Tensor {
-  return factory(ops.randperm, [n], { dtype: 'int64', ...options })
+  return factory('randperm', [n], { dtype: 'int64', ...options })
 }
 
 /** The numbers from `start` (default 0) up to, not including, `end`, by `step` (1): int64 when all three are whole. */
@@ -170,12 +165,12 @@ export function arange(...args: unknown[]): Tensor {
   const options = typeof args.at(-1) === 'object' ? (args.pop() as CreationOptions) : {}
   const [start, end, step] = args.length < 2 ? [0, args[0], 1] : [args[0], args[1], args[2] ?? 1]
   const dtype = [start, end, step].every(Number.isInteger) ? 'int64' : 'float32'
-  return factory(ops.arange, [start, end, step], { dtype, ...options })
+  return factory('arange', [start, end, step], { dtype, ...options })
 }
 
 /** `steps` numbers at equal distances from `start` to `end`, both included. */
 export function linspace(start: number, end: number, steps: number, options?: CreationOptions): Tensor {
-  return factory(ops.linspace, [start, end, steps], options)
+  return factory('linspace', [start, end, steps], options)
 }
 
 /** `steps` numbers from base^start to base^end (`base` = 10), their exponents at equal distances. */
@@ -183,9 +178,11 @@ export function logspace(
   start: number,
   end: number,
   steps: number,
-  { base = 10, ...options }: CreationOptions & { base?: number } = {},
+  options: CreationOptions & { base?: number } = {},
 ): Tensor {
-  return factory(ops.logspace, [start, end, steps, base], options)
+  checkOptions('logspace', options, [...OPTIONS, 'base'])
+  const { base = 10, ...rest } = options
+  return factory('logspace', [start, end, steps, base], rest)
 }
 
 /** The `n` x `m` (default `n`) matrix with 1 on the diagonal and 0 elsewhere. */
@@ -193,35 +190,35 @@ export function eye(n: number, options?: CreationOptions): Tensor
 export function eye(n: number, m: number, options?: CreationOptions): Tensor
 export function eye(n: number, ...rest: unknown[]): Tensor {
   const m = typeof rest[0] === 'object' || rest[0] === undefined ? n : rest.shift()
-  return factory(ops.eye, [n, m], rest[0] as CreationOptions | undefined)
+  return factory('eye', [n, m], rest[0] as CreationOptions | undefined)
 }
 
 /** Zeros in the shape, dtype and device of `input`. */
 export function zerosLike(input: Tensor, options?: CreationOptions): Tensor {
-  return factory(ops.zerosLike, [input], options)
+  return factory('zerosLike', [input], options)
 }
 
 /** Ones in the shape, dtype and device of `input`. */
 export function onesLike(input: Tensor, options?: CreationOptions): Tensor {
-  return factory(ops.onesLike, [input], options)
+  return factory('onesLike', [input], options)
 }
 
 /** Memory as it comes, in the shape, dtype and device of `input`. */
 export function emptyLike(input: Tensor, options?: CreationOptions): Tensor {
-  return factory(ops.emptyLike, [input], options)
+  return factory('emptyLike', [input], options)
 }
 
 /** `value` everywhere, in the shape, dtype and device of `input`. */
 export function fullLike(input: Tensor, value: Scalar, options?: CreationOptions): Tensor {
-  return factory(ops.fullLike, [input, value], options)
+  return factory('fullLike', [input, value], options)
 }
 
 /** Uniform random numbers from [0, 1), in the shape, dtype and device of `input`. */
 export function randLike(input: Tensor, options?: CreationOptions): Tensor {
-  return factory(ops.randLike, [input], options)
+  return factory('randLike', [input], options)
 }
 
 /** Standard normal random numbers, in the shape, dtype and device of `input`. */
 export function randnLike(input: Tensor, options?: CreationOptions): Tensor {
-  return factory(ops.randnLike, [input], options)
+  return factory('randnLike', [input], options)
 }

@@ -1,5 +1,6 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
 import { native } from './binding.ts'
 import { enter } from './context.ts'
 import { backward, idOf, idsOf, isTensor, type Tensor, wrap } from './tensor.ts'
@@ -32,8 +33,10 @@ export function grad(
 export function grad(
   outputs: Tensor | readonly Tensor[],
   inputs: Tensor | readonly Tensor[],
-  { gradOutputs = [], createGraph = false, retainGraph = createGraph, allowUnused = false }: GradOptions = {},
+  options: GradOptions = {},
 ): (Tensor | null)[] {
+  checkOptions('grad', options, ['gradOutputs', 'retainGraph', 'createGraph', 'allowUnused'])
+  const { gradOutputs = [], createGraph = false, retainGraph = createGraph, allowUnused = false } = options
   enter()
   const ids = native.gradients(list(outputs), list(inputs), idsOf(gradOutputs), retainGraph, createGraph, allowUnused)
   return ids.map((id) => (id === null ? null : wrap(id)))

@@ -2,6 +2,7 @@ import { describe } from '../describe.ts'
 import { type ErrorCode, torchError } from '../errors.ts'
 import { native as addon } from '../native/addon.ts'
 import { type Argument, parseSchema, type Schema } from '../ops/schema.ts'
+import { unknownOption } from '../options.ts'
 import { enter } from './context.ts'
 import { scalarTypeOf } from './dtype.ts'
 import { failure } from './failure.ts'
@@ -141,16 +142,15 @@ class Overload {
   #unknown(options: Record<string, unknown>, given: number): Mismatch | undefined {
     for (const name of Object.keys(options)) {
       const index = this.#parameters.findIndex((parameter) => parameter.name === name)
-      if (index < 0) {
-        const known = this.#parameters.filter((parameter) => !parameter.required).map((parameter) => parameter.name)
-        return new Mismatch(
-          `unknown option '${name}'; ${known.length > 0 ? `options are ${known.join(', ')}` : 'there are no options'}`,
-          'ERR_TORCH_OPTION',
-        )
-      }
+      if (index < 0) return new Mismatch(unknownOption(name, this.options), 'ERR_TORCH_OPTION')
       if (index < given) return new Mismatch(`got multiple values for argument '${name}'`)
     }
     return undefined
+  }
+
+  /** The arguments that are usually given by name. */
+  get options(): string[] {
+    return this.#parameters.filter((parameter) => !parameter.required).map((parameter) => parameter.name)
   }
 
   run(values: readonly unknown[], args: readonly unknown[]): unknown {
@@ -200,8 +200,11 @@ function mismatch(
   const options = args.at(-1)
   const known = new Set(overloads.flatMap((overload) => overload.schema.args.map((arg) => arg.name)))
   const unknown = isOptions(options) ? Object.keys(options as object).find((key) => !known.has(key)) : undefined
-  const reason = unknown === undefined ? undefined : reasons.find(({ code }) => code === 'ERR_TORCH_OPTION')
-  const only = reason ?? (reasons.length === 1 ? reasons[0] : undefined)
+  if (unknown !== undefined) {
+    const all = [...new Set(overloads.flatMap((overload) => overload.options))]
+    throw torchError('ERR_TORCH_OPTION', `${name}(): ${unknownOption(unknown, all)}`, { op: name })
+  }
+  const only = reasons.length === 1 ? reasons[0] : undefined
   if (only !== undefined) throw torchError(only.code, `${name}(): ${only.message}`, { op: name })
   const got = args.map(describe).join(', ')
   const expected = overloads.map(

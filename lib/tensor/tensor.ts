@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { TensorMethods } from '../ops/generated.ts'
+import { checkOptions } from '../options.ts'
 import { native } from './binding.ts'
 import { enter } from './context.ts'
 import { type NestedArray, type TypedArray, toNested, typedArrayOf } from './data.ts'
@@ -79,7 +80,7 @@ export class Tensor implements Disposable {
   static {
     isTensor = (value): value is Tensor => typeof value === 'object' && value !== null && #id in value
     idOf = (tensor) => {
-      if (!isTensor(tensor)) throw torchError('ERR_TORCH_TYPE', `expected a Tensor, got ${describe(tensor)}`)
+      checkReceiver(tensor)
       if (tensor.#id < 0) throw torchError('ERR_TORCH_DISPOSED', 'the tensor has been disposed')
       return tensor.#id
     }
@@ -132,17 +133,17 @@ export class Tensor implements Disposable {
 
   /** The number of dimensions. */
   get ndim(): number {
-    return this.shape.length
+    return native.shape(idOf(this)).length
   }
 
   /** The number of elements. */
   get numel(): number {
-    return this.shape.reduce((product, size) => product * size, 1)
+    return native.shape(idOf(this)).reduce((product, size) => product * size, 1)
   }
 
   /** The size of one dimension, counted from the end where `dim` is negative. */
   size(dim: number): number {
-    const shape = this.shape
+    const shape = native.shape(idOf(this))
     const size = Number.isInteger(dim) ? shape.at(dim) : undefined
     if (size === undefined || dim >= shape.length) {
       const bound = Math.max(shape.length, 1)
@@ -222,12 +223,13 @@ export class Tensor implements Disposable {
   }
 
   get disposed(): boolean {
+    checkReceiver(this)
     return this.#id < 0
   }
 
   /** Frees the tensor now. Tensors that share its memory keep it. A second call does nothing. */
   dispose(): void {
-    if (!isTensor(this)) throw torchError('ERR_TORCH_TYPE', `expected a Tensor, got ${describe(this)}`)
+    checkReceiver(this)
     const id = this.#forget()
     if (id >= 0) native.release(id)
   }
@@ -258,31 +260,31 @@ export class Tensor implements Disposable {
   }
 
   cpu(): Tensor {
-    return this.to('cpu')
+    return convert(this, 'cpu')
   }
 
   cuda(device: Device = 'cuda'): Tensor {
-    return this.to({ device })
+    return convert(this, { device })
   }
 
   /** As float32. */
   float(): Tensor {
-    return this.to('float32')
+    return convert(this, 'float32')
   }
 
   /** As float64. */
   double(): Tensor {
-    return this.to('float64')
+    return convert(this, 'float64')
   }
 
   /** As int64. */
   long(): Tensor {
-    return this.to('int64')
+    return convert(this, 'int64')
   }
 
   /** As bool. */
   bool(): Tensor {
-    return this.to('bool')
+    return convert(this, 'bool')
   }
 
   /**
@@ -335,17 +337,15 @@ export class Tensor implements Disposable {
    * @throws {TorchError} where an int64 is beyond the safe integers of JavaScript.
    */
   toArray(): NestedArray {
-    const dtype = this.dtype
-    const readable = dtype === 'float16' || dtype === 'bfloat16' ? this.#temporary('float32') : undefined
+    const id = idOf(this)
+    const dtype = dtypeOf(native.scalarType(id))
+    const isHalf = dtype === 'float16' || dtype === 'bfloat16'
+    const readable = isHalf ? (op('aten::_to_copy')(this, { dtype: 'float32' }) as Tensor) : undefined
     try {
-      return toNested((readable ?? this).toTypedArray(), this.shape, dtype)
+      return toNested(elementsOf(readable ?? this), native.shape(id), dtype)
     } finally {
       readable?.dispose()
     }
-  }
-
-  #temporary(dtype: DType): Tensor {
-    return op('aten::_to_copy')(this, { dtype: dtype }) as Tensor
   }
 
   /**
@@ -356,19 +356,30 @@ export class Tensor implements Disposable {
    *   to one are seen in the other, and the view keeps the memory alive. Default `true`.
    */
   toTypedArray(options: { copy?: boolean } = {}): TypedArray {
-    const id = idOf(this)
-    const buffer = (options.copy === false ? native.viewBytes(id) : null) ?? native.toBytes(id)
-    return typedArrayOf(this.dtype, buffer)
+    checkOptions('toTypedArray', options, ['copy'])
+    return elementsOf(this, options.copy)
   }
 
   /** As PyTorch prints it. */
   toString(): string {
+    checkReceiver(this)
     return printTensor(this)
   }
 
   [inspect.custom](): string {
-    return this.disposed ? 'tensor(<disposed>)' : this.toString()
+    if (!isTensor(this)) return 'Tensor {}'
+    return this.disposed ? 'tensor(<disposed>)' : printTensor(this)
   }
+}
+
+function checkReceiver(value: unknown): void {
+  if (!isTensor(value)) throw torchError('ERR_TORCH_TYPE', `expected a Tensor, got ${describe(value)}`)
+}
+
+function elementsOf(tensor: Tensor, copy = true): TypedArray {
+  const id = idOf(tensor)
+  const buffer = (copy ? null : native.viewBytes(id)) ?? native.toBytes(id)
+  return typedArrayOf(dtypeOf(native.scalarType(id)), buffer)
 }
 
 /** @internal */
@@ -380,8 +391,10 @@ export function idsOf(tensors: Iterable<Tensor>): Uint32Array {
 export function backward(
   tensors: readonly Tensor[],
   gradients: readonly Tensor[] = [],
-  { createGraph = false, retainGraph = createGraph, inputs = [] }: BackwardOptions = {},
+  options: BackwardOptions = {},
 ): void {
+  checkOptions('backward', options, ['retainGraph', 'createGraph', 'inputs'])
+  const { createGraph = false, retainGraph = createGraph, inputs = [] } = options
   enter()
   native.backward(idsOf(tensors), idsOf(gradients), retainGraph, createGraph, idsOf(inputs))
 }

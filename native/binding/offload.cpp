@@ -20,7 +20,7 @@ struct Offload::Port {
 Offload::Offload(Napi::Env env, Addon& addon)
     : addon_(addon), port_(std::make_shared<Port>()), lane_(std::make_unique<Lane>()) {
   napi_value name = Napi::String::New(env, "libtorch-rnn");
-  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, settle,
+  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, &Offload::settle,
                                       &port_->function) != napi_ok) {
     throw std::runtime_error("Node could not create a thread-safe function");
   }
@@ -67,15 +67,21 @@ void Offload::settle(napi_env raw, napi_value, void* context, void* data) {
   if (raw == nullptr) return;
   const Napi::Env env(raw);
   const Napi::HandleScope scope(env);
-  auto* offload = static_cast<Offload*>(context);
-  Addon& addon = offload->addon_;
-  for (const auto& [id, serial] : fence->recorded) addon.handles->recount_if(id, serial);
-  addon.account(env);
-  if (--offload->port_->fences == 0) napi_unref_threadsafe_function(env, offload->port_->function);
-  if (fence->batch->error) {
-    fence->deferred.Reject(to_javascript(env, fence->batch->error).Value());
+  try {
+    static_cast<Offload*>(context)->settle(env, *fence);
+  } catch (const Napi::Error&) {
+    // A worker that is being terminated runs no JavaScript, and nobody waits for the promise.
+  }
+}
+
+void Offload::settle(Napi::Env env, const Fence& fence) {
+  for (const auto& [id, serial] : fence.recorded) addon_.handles->recount_if(id, serial);
+  addon_.account(env);
+  if (--port_->fences == 0) napi_unref_threadsafe_function(env, port_->function);
+  if (fence.batch->error) {
+    fence.deferred.Reject(to_javascript(env, fence.batch->error).Value());
   } else {
-    fence->deferred.Resolve(env.Undefined());
+    fence.deferred.Resolve(env.Undefined());
   }
 }
 

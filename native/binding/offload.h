@@ -20,6 +20,7 @@ class Offload {
   struct Port;
 
   static void settle(napi_env env, napi_value callback, void* context, void* data);
+  void settle(Napi::Env env, const Fence& fence);
 
   Addon& addon_;
   std::shared_ptr<Port> port_;

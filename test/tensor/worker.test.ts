@@ -28,13 +28,13 @@ test('workers compute, each with its own tensors', async () => {
 })
 
 test('a worker can be terminated with work in flight', async () => {
-  for (let i = 0; i < 4; i++) {
+  for (let i = 0; i < 16; i++) {
     const one = worker(`
       const x = torch.randn([400, 400])
       parentPort.postMessage('busy')
       for (;;) await torch.offload(() => torch.tidy(() => { for (let k = 0; k < 5; k++) x.matmul(x) }))`)
     await once(one, 'message')
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await new Promise((resolve) => setTimeout(resolve, i))
     await one.terminate()
   }
   expect((await torch.offload(() => torch.ones([2]).add(1))).toArray()).toEqual([2, 2])
