@@ -33,9 +33,8 @@ Napi::Value to_bytes(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (addon.recording) throw PendingError("offload() cannot read a value before it is computed");
   const at::Tensor source = addon.tensor(info[0]);
-  const at::Tensor tensor = addon.run([&] {
-    return source.detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
-  });
+  const at::Tensor tensor =
+      addon.run([&] { return source.detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous(); });
   Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(info.Env(), tensor.nbytes());
   if (tensor.nbytes() > 0) std::memcpy(buffer.Data(), tensor.const_data_ptr(), tensor.nbytes());
   return buffer;

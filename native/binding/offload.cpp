@@ -38,8 +38,7 @@ Offload::Offload(Napi::Env env, Addon& addon)
 
 Offload::~Offload() = default;
 
-Napi::Value Offload::fence(Napi::Env env, BatchPtr batch,
-                           std::vector<std::pair<Handles::Id, uint64_t>> recorded) {
+Napi::Value Offload::fence(Napi::Env env, BatchPtr batch, std::vector<std::pair<Handles::Id, uint64_t>> recorded) {
   auto fence = std::make_unique<Fence>(Fence{batch, std::move(recorded), Napi::Promise::Deferred::New(env)});
   const Napi::Promise promise = fence->deferred.Promise();
   if (port_->fences++ == 0) napi_ref_threadsafe_function(env, port_->function);

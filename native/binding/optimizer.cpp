@@ -61,8 +61,8 @@ struct Before {
   }
 };
 
-std::map<Key, Bucket, Before> buckets_of(const Tensors& params, const std::vector<Tensors>& states, const Tensors& steps,
-                                         bool by_age) {
+std::map<Key, Bucket, Before> buckets_of(const Tensors& params, const std::vector<Tensors>& states,
+                                         const Tensors& steps, bool by_age) {
   std::map<Key, Bucket, Before> buckets;
   for (size_t i = 0; i < params.size(); i++) {
     const at::Tensor& gradient = params[i].grad();
@@ -108,13 +108,12 @@ void step(Algorithm algorithm, const Tensors& params, const std::vector<Tensors>
   }
 }
 
-// fusedStep('sgd' | 'adam' | 'adamw', params, [state lists], steps, hyper): parameters without a gradient are left alone
+// fusedStep('sgd' | 'adam' | 'adamw', params, [state lists], steps, hyper): parameters without a gradient are left
+// alone
 Napi::Value fused_step(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const std::string name = info[0].ToString();
-  const Algorithm algorithm = name == "sgd"    ? Algorithm::kSgd
-                              : name == "adam" ? Algorithm::kAdam
-                                               : Algorithm::kAdamW;
+  const Algorithm algorithm = name == "sgd" ? Algorithm::kSgd : name == "adam" ? Algorithm::kAdam : Algorithm::kAdamW;
   const Cells params(addon, info[1]);
   std::vector<Cells> states;
   const Napi::Array lists = info[2].As<Napi::Array>();
@@ -161,9 +160,8 @@ Napi::Value clip_grad_norm(const Napi::CallbackInfo& info) {
   const double max_norm = info[1].ToNumber().DoubleValue();
   const double norm_type = info[2].ToNumber().DoubleValue();
   const bool error_if_nonfinite = info[3].ToBoolean();
-  const auto ids = addon.dispatch(1, [=] {
-    return Tensors{clip(gradients_of(params), max_norm, norm_type, error_if_nonfinite)};
-  });
+  const auto ids =
+      addon.dispatch(1, [=] { return Tensors{clip(gradients_of(params), max_norm, norm_type, error_if_nonfinite)}; });
   return Napi::Number::New(info.Env(), ids[0]);
 }
 

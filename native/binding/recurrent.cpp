@@ -75,8 +75,8 @@ void check_rank(const Shape& shape, const at::Tensor& input, const Tensors& stat
   if (state.empty()) return;
   const char* kind = rank == 3 ? "batched 3-D" : "unbatched 2-D";
   if (shape.lstm()) {
-    TORCH_CHECK(state[0].dim() == rank && state[1].dim() == rank, "For ", kind, " input, hx and cx should also be ", rank,
-                "-D but got (", state[0].dim(), "-D, ", state[1].dim(), "-D) tensors");
+    TORCH_CHECK(state[0].dim() == rank && state[1].dim() == rank, "For ", kind, " input, hx and cx should also be ",
+                rank, "-D but got (", state[0].dim(), "-D, ", state[1].dim(), "-D) tensors");
   } else {
     TORCH_CHECK(state[0].dim() == rank, "For ", kind, " input, hx should also be ", rank, "-D but got ", state[0].dim(),
                 "-D tensor");
@@ -116,8 +116,8 @@ Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& 
 
   Tensors results;
   const auto call = [&](auto function) {
-    const auto [output, hidden] = function(input, state[0], weights, shape.bias, shape.layers, shape.dropout, shape.train,
-                                           shape.bidirectional, shape.batch_first);
+    const auto [output, hidden] = function(input, state[0], weights, shape.bias, shape.layers, shape.dropout,
+                                           shape.train, shape.bidirectional, shape.batch_first);
     results = {output, hidden};
   };
   switch (shape.recurrence) {
@@ -152,9 +152,8 @@ Napi::Value recurrent(const Napi::CallbackInfo& info) {
   const Cells input(addon, info[2]);
   const Cells state(addon, info[3]);
   const Cells weights(addon, info[4]);
-  const auto ids = addon.dispatch(shape.lstm() ? 3 : 2, [=] {
-    return run(shape, input.get().at(0), state.get(), weights.get());
-  });
+  const auto ids =
+      addon.dispatch(shape.lstm() ? 3 : 2, [=] { return run(shape, input.get().at(0), state.get(), weights.get()); });
   addon.account(env);
   Napi::Array results = Napi::Array::New(env, ids.size());
   for (uint32_t i = 0; i < ids.size(); i++) results.Set(i, ids[i]);

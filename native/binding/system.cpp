@@ -45,9 +45,7 @@ Napi::Value manual_seed(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value num_threads(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), at::get_num_threads());
-}
+Napi::Value num_threads(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), at::get_num_threads()); }
 
 Napi::Value set_num_threads(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());

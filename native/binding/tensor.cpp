@@ -34,7 +34,9 @@ Napi::Value is_contiguous(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), tensor_of(info).is_contiguous());
 }
 
-Napi::Value is_leaf(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), tensor_of(info).is_leaf()); }
+Napi::Value is_leaf(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), tensor_of(info).is_leaf());
+}
 
 Napi::Value requires_grad(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), tensor_of(info).requires_grad());

@@ -16,8 +16,7 @@
 
 #define TEXT_OF_(x) #x
 #define TEXT_OF(x) TEXT_OF_(x)
-#define BUILT_FOR \
-  TEXT_OF(TORCH_VERSION_MAJOR) "." TEXT_OF(TORCH_VERSION_MINOR) "." TEXT_OF(TORCH_VERSION_PATCH)
+#define BUILT_FOR TEXT_OF(TORCH_VERSION_MAJOR) "." TEXT_OF(TORCH_VERSION_MINOR) "." TEXT_OF(TORCH_VERSION_PATCH)
 
 enum { kPathSize = 4096, kMessageSize = 2048 };
 
@@ -31,8 +30,7 @@ static Library open_library(const char* path, char* message) {
   wchar_t wide[kPathSize];
   if (!MultiByteToWideChar(CP_UTF8, 0, path, -1, wide, kPathSize)) return NULL;
   // Its dependencies lie beside it; those beside node.exe must not come first.
-  Library library =
-      LoadLibraryExW(wide, NULL, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_DEFAULT_DIRS);
+  Library library = LoadLibraryExW(wide, NULL, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_DEFAULT_DIRS);
   if (!library) snprintf(message, kMessageSize, "LoadLibraryEx failed with error %lu", GetLastError());
   return library;
 }
@@ -77,8 +75,7 @@ static napi_value loaded(napi_env env, napi_callback_info info) {
   *(void**)&abi_version = find_symbol(library, "aoti_torch_abi_version");
   const uint64_t abi = abi_version ? abi_version() : 0;
   char version[64];
-  snprintf(version, sizeof version, "%" PRIu64 ".%" PRIu64 ".%" PRIu64, abi >> 56, abi >> 48 & 0xff,
-           abi >> 40 & 0xff);
+  snprintf(version, sizeof version, "%" PRIu64 ".%" PRIu64 ".%" PRIu64, abi >> 56, abi >> 48 & 0xff, abi >> 40 & 0xff);
   napi_create_string_utf8(env, version, NAPI_AUTO_LENGTH, &result);
   return result;
 }
