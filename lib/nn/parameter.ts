@@ -1,7 +1,8 @@
 import { inspect } from 'node:util'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { isTensor, keep, Tensor } from '../tensor/tensor.ts'
+import { checkOptions } from '../options.ts'
+import { isTensor, Tensor } from '../tensor/tensor.ts'
 
 /**
  * A tensor that a module learns: assigned to a property of a module, it is one of its parameters. No `tidy` disposes
@@ -10,11 +11,11 @@ import { isTensor, keep, Tensor } from '../tensor/tensor.ts'
  */
 export class Parameter extends Tensor {
   /** @param data Becomes the parameter's memory; detached from any graph. */
-  constructor(data: Tensor, { requiresGrad = true }: { requiresGrad?: boolean } = {}) {
+  constructor(data: Tensor, options: { requiresGrad?: boolean } = {}) {
     if (!isTensor(data)) throw torchError('ERR_TORCH_TYPE', `Parameter: data must be a Tensor, got ${describe(data)}`)
+    checkOptions('Parameter', options, ['requiresGrad'])
     super(...Tensor.take(data.detach()))
-    keep(this)
-    this.requiresGrad_(requiresGrad)
+    this.requiresGrad_(options.requiresGrad ?? true)
   }
 
   override toString(): string {
@@ -31,6 +32,5 @@ export class Buffer extends Tensor {
   constructor(data: Tensor) {
     if (!isTensor(data)) throw torchError('ERR_TORCH_TYPE', `Buffer: data must be a Tensor, got ${describe(data)}`)
     super(...Tensor.take(data.detach()))
-    keep(this)
   }
 }

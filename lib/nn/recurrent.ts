@@ -148,9 +148,11 @@ export abstract class RecurrentModule extends Module {
 
   /** @internal Output and final states. */
   protected run(input: Tensor, state: readonly Tensor[]): Tensor[] {
-    enter()
+    const scope = enter()
     const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
-    return native.recurrent(this.#recurrence, this, idsOf([input]), idsOf(state), idsOf(weights)).map(wrap)
+    return native
+      .recurrent(this.#recurrence, this, idsOf([input]), idsOf(state), idsOf(weights))
+      .map((id) => wrap(id, scope))
   }
 
   protected override extraRepr(): string {

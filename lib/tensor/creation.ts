@@ -38,7 +38,6 @@ const OPTIONS = ['dtype', 'device', 'requiresGrad'] as const
  */
 export function tensor(data: NestedData | TypedArray, options: TensorOptions = {}): Tensor {
   checkOptions('tensor', options, [...OPTIONS, 'shape'])
-  enter()
   if (isTensor(data)) {
     throw torchError('ERR_TORCH_TYPE', 'tensor(): the data is a Tensor already; copy it with clone().detach()', {
       op: 'tensor',
@@ -70,7 +69,7 @@ function fromNested(data: NestedData, { dtype, shape }: TensorOptions): { made: 
 }
 
 function fromBytes(array: TypedArray, dtype: DType, shape: readonly number[]): Tensor {
-  return wrap(native.fromBytes(array, scalarTypeOf(dtype), shape))
+  return wrap(native.fromBytes(array, scalarTypeOf(dtype), shape), enter())
 }
 
 function finish({ made, dtype }: { made: Tensor; dtype: DType }, options: TensorOptions): Tensor {

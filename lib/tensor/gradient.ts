@@ -37,9 +37,9 @@ export function grad(
 ): (Tensor | null)[] {
   checkOptions('grad', options, ['gradOutputs', 'retainGraph', 'createGraph', 'allowUnused'])
   const { gradOutputs = [], createGraph = false, retainGraph = createGraph, allowUnused = false } = options
-  enter()
+  const scope = enter()
   const ids = native.gradients(list(outputs), list(inputs), idsOf(gradOutputs), retainGraph, createGraph, allowUnused)
-  return ids.map((id) => (id === null ? null : wrap(id)))
+  return ids.map((id) => (id === null ? null : wrap(id, scope)))
 }
 
 function list(tensors: Tensor | readonly Tensor[]): Uint32Array {
@@ -61,8 +61,8 @@ export function clipGradNorm(
   normType: number,
   errorIfNonfinite: boolean,
 ): Tensor {
-  enter()
-  return wrap(native.clipGradNorm(idsOf(parameters), maxNorm, normType, errorIfNonfinite))
+  const scope = enter()
+  return wrap(native.clipGradNorm(idsOf(parameters), maxNorm, normType, errorIfNonfinite), scope)
 }
 
 /** @internal */

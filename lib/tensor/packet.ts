@@ -6,6 +6,7 @@ import { unknownOption } from '../options.ts'
 import { enter } from './context.ts'
 import { scalarTypeOf } from './dtype.ts'
 import { failure } from './failure.ts'
+import type { Scope } from './scope.ts'
 import { idOf, isTensor, type Tensor, wrap } from './tensor.ts'
 
 /** A callable operator of LibTorch: all overloads of one name, or one of them. */
@@ -153,24 +154,24 @@ class Overload {
     return this.#parameters.filter((parameter) => !parameter.required).map((parameter) => parameter.name)
   }
 
-  run(values: readonly unknown[], args: readonly unknown[]): unknown {
-    const result = addon.call(this.id, ...values)
+  run(values: readonly unknown[], args: readonly unknown[], scope: Scope | undefined): unknown {
+    const result = callNative(this.id, values)
     const { returns } = this.schema
     if (returns.length === 0) return undefined
-    if (returns.length === 1) return this.#javascript(0, result, args)
-    return (result as unknown[]).map((element, index) => this.#javascript(index, element, args))
+    if (returns.length === 1) return this.#javascript(0, result, args, scope)
+    return (result as unknown[]).map((element, index) => this.#javascript(index, element, args, scope))
   }
 
-  #javascript(index: number, result: unknown, args: readonly unknown[]): unknown {
+  #javascript(index: number, result: unknown, args: readonly unknown[], scope: Scope | undefined): unknown {
     const alias = this.#aliases[index] as number
     if (alias >= 0)
       return args[alias] ?? (args.at(-1) as Record<string, unknown>)[(this.#parameters[alias] as Parameter).name]
     switch (this.schema.returns[index]?.type) {
       case 'Tensor':
       case 'Tensor?':
-        return result === null ? null : wrap(result as number)
+        return result === null ? null : wrap(result as number, scope)
       case 'Tensor[]':
-        return (result as number[]).map(wrap)
+        return (result as number[]).map((id) => wrap(id, scope))
       default:
         return result
     }
@@ -181,6 +182,20 @@ class Overload {
     const firstOption = this.schema.args.findIndex((arg) => arg.keywordOnly)
     if (firstOption >= 0) args.splice(firstOption, 0, '*')
     return `(${args.join(', ')})`
+  }
+}
+
+/** V8 compiles a native call with a known number of arguments to half of what a spread costs. */
+function callNative(id: number, values: readonly unknown[]): unknown {
+  switch (values.length) {
+    case 1:
+      return addon.call(id, values[0])
+    case 2:
+      return addon.call(id, values[0], values[1])
+    case 3:
+      return addon.call(id, values[0], values[1], values[2])
+    default:
+      return addon.call(id, ...values)
   }
 }
 
@@ -231,21 +246,22 @@ export function packet(name: string, overloads: readonly (readonly [name: string
   let resolved: Overload[] | undefined
   return (...args) => {
     resolved ??= overloads.map(([name, overload]) => new Overload(name, overload))
-    enter()
-    const reasons: Mismatch[] = []
+    const scope = enter()
+    let reasons: Mismatch[] | undefined
     for (const overload of resolved) {
       const values = overload.bind(args)
       if (values instanceof Mismatch) {
+        reasons ??= []
         reasons.push(values)
         continue
       }
       try {
-        return overload.run(values, args)
+        return overload.run(values, args, scope)
       } catch (thrown) {
         throw failure(thrown, { op: name, shapes: shapesOf(args) })
       }
     }
-    return mismatch(name, resolved, reasons, args)
+    return mismatch(name, resolved, reasons ?? [], args)
   }
 }
 

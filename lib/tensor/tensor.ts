@@ -41,7 +41,7 @@ const CONSTRUCT = Symbol('construct')
 /** @internal The number by which native code knows the tensor. Throws where `tensor` is none, or disposed. */
 export let idOf: (tensor: Tensor) => number
 /** @internal */
-export let wrap: (id: number) => Tensor
+export let wrap: (id: number, scope: Scope | undefined) => Tensor
 /** Whether `value` is a tensor of this copy of the library. */
 export let isTensor: (value: unknown) => value is Tensor
 /** Takes a tensor out of every `tidy`: it then lives until `dispose()` or until nothing refers to it. */
@@ -65,7 +65,7 @@ export class Tensor implements Disposable {
   #guard: object | undefined
 
   /** @internal */
-  constructor(key: symbol, id: number, guard?: object) {
+  constructor(key: symbol, id: number, scope: Scope | undefined, guard?: object) {
     if (key !== CONSTRUCT) {
       throw torchError(
         'ERR_TORCH_TYPE',
@@ -74,7 +74,7 @@ export class Tensor implements Disposable {
     }
     this.#id = id
     this.#guard = guard
-    this.#belong(enter())
+    this.#belong(scope)
   }
 
   static {
@@ -84,7 +84,7 @@ export class Tensor implements Disposable {
       if (tensor.#id < 0) throw torchError('ERR_TORCH_DISPOSED', 'the tensor has been disposed')
       return tensor.#id
     }
-    wrap = (id) => new Tensor(CONSTRUCT, id)
+    wrap = (id, scope) => new Tensor(CONSTRUCT, id, scope)
     keep = (tensor) => {
       idOf(tensor)
       if (tensor.#scope !== undefined) tensor.#belong(undefined)
@@ -100,13 +100,13 @@ export class Tensor implements Disposable {
     })
   }
 
-  /** @internal For subclasses, which take the tensor of another object over. */
-  protected static take(tensor: Tensor): [symbol, number, object | undefined] {
+  /** @internal For subclasses, which take the tensor of another object over, out of every scope. */
+  protected static take(tensor: Tensor): [symbol, number, undefined, object | undefined] {
     const id = idOf(tensor)
     // The guard goes along: collected apart from the tensor, it would release the tensor.
     const guard = tensor.#guard
     tensor.#forget()
-    return [CONSTRUCT, id, guard]
+    return [CONSTRUCT, id, undefined, guard]
   }
 
   #belong(scope: Scope | undefined): void {
@@ -210,7 +210,7 @@ export class Tensor implements Disposable {
   /** What {@link backward} has accumulated here, or `null`. Each access gives a new object for the same memory. */
   get grad(): Tensor | null {
     const id = native.grad(idOf(this))
-    return id === null ? null : wrap(id)
+    return id === null ? null : wrap(id, enter())
   }
 
   set grad(gradient: Tensor | null) {
@@ -295,8 +295,8 @@ export class Tensor implements Disposable {
    * @example x.index(0); x.index('...', slice(1, -1)); x.index([0, 2], null); x.index(x.gt(0))
    */
   index(...items: Index[]): Tensor {
-    enter()
-    return indexItems(items, (native_) => wrap(native.index(idOf(this), native_)))
+    const scope = enter()
+    return indexItems(items, (native_) => wrap(native.index(idOf(this), native_), scope))
   }
 
   /** Assigns `value`, broadcast, to the part that {@link index} with the same items names. */

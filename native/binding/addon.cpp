@@ -64,7 +64,7 @@ std::vector<Handles::Id> Addon::dispatch(size_t results, std::function<std::vect
 
 void Addon::account(Napi::Env env) {
   constexpr int64_t kGrain = 1 << 16;
-  const int64_t change = handles->bytes() - accounted_;
+  const int64_t change = handles->large_bytes() - accounted_;
   if (change < kGrain && change > -kGrain) return;
   Napi::MemoryManagement::AdjustExternalMemory(env, change);
   accounted_ += change;

@@ -75,12 +75,46 @@ Napi::Value queue(Napi::Env env, Addon& addon, const Operator& op, Arguments arg
   return array;
 }
 
+const at::Tensor& tensor_at(const Addon& addon, const Napi::CallbackInfo& info, size_t index, const Operator& op) {
+  uint32_t id = 0;
+  if (napi_get_value_uint32(info.Env(), info[index + 1], &id) != napi_ok) reject(op.parameters()[index].name, "Tensor");
+  return addon.handles->cell(id)->get();
+}
+
+// The result of an operator that needs no boxing.
+struct CallDirect {
+  const Napi::CallbackInfo& info;
+  Addon& addon;
+  const Operator& op;
+
+  at::Tensor operator()(std::monostate) const { return {}; }
+  at::Tensor operator()(const c10::TypedOperatorHandle<Unary>& handle) const {
+    const at::Tensor& self = tensor_at(addon, info, 0, op);
+    return addon.run([&] { return handle.call(self); });
+  }
+  at::Tensor operator()(const c10::TypedOperatorHandle<Binary>& handle) const {
+    const at::Tensor& self = tensor_at(addon, info, 0, op);
+    const at::Tensor& other = tensor_at(addon, info, 1, op);
+    return addon.run([&] { return handle.call(self, other); });
+  }
+  at::Tensor operator()(const c10::TypedOperatorHandle<ScaledBinary>& handle) const {
+    const at::Tensor& self = tensor_at(addon, info, 0, op);
+    const at::Tensor& other = tensor_at(addon, info, 1, op);
+    const Parameter& last = op.parameters()[2];
+    const c10::Scalar scale = info[3].IsUndefined() && last.standard ? last.standard->toScalar() : to_scalar(info[3]);
+    return addon.run([&] { return handle.call(self, other, scale); });
+  }
+};
+
 // call(operator, ...arguments): numbers stand for tensors where the schema says Tensor. An argument that is left out
 // or undefined has its default. Results that are arguments of the call come back undefined.
 Napi::Value call(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
   const Operator& op = *addon.operators.at(info[0].As<Napi::Number>().Uint32Value());
+  if (!addon.recording && op.direct().index() != 0) {
+    return addon.wrap(env, std::visit(CallDirect{info, addon, op}, op.direct()));
+  }
   Arguments arguments(addon, op.parameters().size());
   for (size_t i = 0; i < op.parameters().size(); i++) arguments.push(op.parameters()[i], info[i + 1]);
   if (addon.recording && op.queueable()) return queue(env, addon, op, std::move(arguments));

@@ -9,11 +9,6 @@ namespace {
 
 constexpr double kMaxSafeInteger = 9007199254740991.0;
 
-[[noreturn]] void reject(const std::string& name, const char* expected) {
-  throw c10::TypeError({__func__, __FILE__, static_cast<uint32_t>(__LINE__)},
-                       "argument '" + name + "' must be " + expected);
-}
-
 int64_t int_from(Napi::Value value, const std::string& name) {
   if (value.IsNumber()) {
     const double number = value.As<Napi::Number>().DoubleValue();
@@ -59,6 +54,11 @@ Napi::Value from_int(Napi::Env env, int64_t value) {
 }
 
 }  // namespace
+
+void reject(const std::string& name, const char* expected) {
+  throw c10::TypeError({__func__, __FILE__, static_cast<uint32_t>(__LINE__)},
+                       "argument '" + name + "' must be " + expected);
+}
 
 c10::Scalar to_scalar(Napi::Value value) {
   if (value.IsBoolean()) return {value.As<Napi::Boolean>().Value()};

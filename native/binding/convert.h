@@ -36,6 +36,9 @@ class Arguments {
   std::vector<Pending> pending_;
 };
 
+// Throws: an argument is not what the operator takes.
+[[noreturn]] void reject(const std::string& name, const char* expected);
+
 c10::Scalar to_scalar(Napi::Value value);
 int64_t to_int(Napi::Value value, const char* what);
 std::vector<int64_t> to_ints(Napi::Value value, const char* what);

@@ -67,6 +67,21 @@ Parameter parameter_of(const c10::Argument& argument) {
   return parameter;
 }
 
+Direct direct_of(const c10::OperatorHandle& handle, const std::vector<Parameter>& parameters) {
+  const auto& returns = handle.schema().returns();
+  if (returns.size() != 1 || kind_of(*returns[0].real_type()) != Kind::kTensor) return {};
+  if (returns[0].alias_info() != nullptr) return {};
+  std::vector<Kind> kinds;
+  for (const Parameter& parameter : parameters) {
+    if (parameter.optional) return {};
+    kinds.push_back(parameter.kind);
+  }
+  if (kinds == std::vector{Kind::kTensor}) return handle.typed<Unary>();
+  if (kinds == std::vector{Kind::kTensor, Kind::kTensor}) return handle.typed<Binary>();
+  if (kinds == std::vector{Kind::kTensor, Kind::kTensor, Kind::kScalar}) return handle.typed<ScaledBinary>();
+  return {};
+}
+
 }  // namespace
 
 Operator::Operator(const c10::OperatorHandle& handle) : handle_(handle) {
@@ -82,6 +97,7 @@ Operator::Operator(const c10::OperatorHandle& handle) : handle_(handle) {
     queueable_ = false;
     if (kind != Kind::kTensorList) reads_ = true;
   }
+  direct_ = direct_of(handle, parameters_);
 }
 
 }  // namespace rnn

@@ -2,6 +2,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "binding/addon.h"
@@ -35,12 +36,20 @@ struct Parameter {
   std::optional<c10::IValue> standard;
 };
 
+// The commonest signatures, which are called as C++ functions: boxing their arguments costs a tenth of a small call.
+using Unary = at::Tensor(const at::Tensor&);
+using Binary = at::Tensor(const at::Tensor&, const at::Tensor&);
+using ScaledBinary = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Scalar&);
+using Direct = std::variant<std::monostate, c10::TypedOperatorHandle<Unary>, c10::TypedOperatorHandle<Binary>,
+                            c10::TypedOperatorHandle<ScaledBinary>>;
+
 // A registered operator with its schema in a form that is quick to convert by.
 class Operator {
  public:
   explicit Operator(const c10::OperatorHandle& handle);
 
   const c10::OperatorHandle& handle() const { return handle_; }
+  const Direct& direct() const { return direct_; }
   const std::vector<Parameter>& parameters() const { return parameters_; }
 
   // Only tensors come out, one each: so it can be queued before they exist.
@@ -53,6 +62,7 @@ class Operator {
 
  private:
   c10::OperatorHandle handle_;
+  Direct direct_;
   std::vector<Parameter> parameters_;
   std::vector<bool> aliased_;
   size_t fresh_ = 0;

@@ -1,6 +1,19 @@
 #include "runtime/handles.h"
 
+#include <unordered_set>
+
 namespace rnn {
+namespace {
+
+constexpr size_t kLarge = 4096;
+
+const c10::StorageImpl* storage_of(const CellPtr& cell) {
+  const at::Tensor* tensor = cell ? cell->peek() : nullptr;
+  if (tensor == nullptr || !tensor->defined() || !tensor->has_storage()) return nullptr;
+  return tensor->storage().unsafeGetStorageImpl();
+}
+
+}  // namespace
 
 Handles::Id Handles::add(CellPtr cell) {
   Id id;
@@ -45,25 +58,34 @@ void Handles::recount_if(Id id, uint64_t serial) {
   if (id < slots_.size() && slots_[id].serial == serial) recount(id);
 }
 
+int64_t Handles::bytes() const {
+  std::unordered_set<const c10::StorageImpl*> seen;
+  int64_t bytes = 0;
+  for (const Slot& slot : slots_) {
+    const c10::StorageImpl* storage = storage_of(slot.cell);
+    if (storage != nullptr && seen.insert(storage).second) bytes += static_cast<int64_t>(storage->nbytes());
+  }
+  return bytes;
+}
+
 void Handles::count(Slot& slot) {
-  const at::Tensor* tensor = slot.cell->peek();
-  if (tensor == nullptr || !tensor->defined() || !tensor->has_storage()) return;
-  const c10::StorageImpl* storage = tensor->storage().unsafeGetStorageImpl();
-  Share& share = storages_[storage];
+  const c10::StorageImpl* storage = storage_of(slot.cell);
+  if (storage == nullptr || storage->nbytes() < kLarge) return;
+  Share& share = large_[storage];
   if (share.holders++ == 0) {
     share.bytes = static_cast<int64_t>(storage->nbytes());
-    bytes_ += share.bytes;
+    large_bytes_ += share.bytes;
   }
   slot.storage = storage;
 }
 
 void Handles::discount(Slot& slot) {
   if (slot.storage == nullptr) return;
-  const auto share = storages_.find(slot.storage);
+  const auto share = large_.find(slot.storage);
   slot.storage = nullptr;
   if (--share->second.holders == 0) {
-    bytes_ -= share->second.bytes;
-    storages_.erase(share);
+    large_bytes_ -= share->second.bytes;
+    large_.erase(share);
   }
 }
 

@@ -1,8 +1,7 @@
 #pragma once
-#include <c10/util/flat_hash_map.h>
-
 #include <cstdint>
 #include <stdexcept>
+#include <unordered_map>
 #include <vector>
 
 #include "runtime/cell.h"
@@ -37,11 +36,15 @@ class Handles {
   void recount_if(Id id, uint64_t serial);
 
   size_t tensors() const { return slots_.size() - free_.size(); }
-  int64_t bytes() const { return bytes_; }
+  // The bytes of all storages. Walks over all tensors.
+  int64_t bytes() const;
+  // The bytes of the storages that are worth the garbage collector's notice.
+  int64_t large_bytes() const { return large_bytes_; }
 
  private:
   struct Slot {
     CellPtr cell;
+    // Where it is large.
     const c10::StorageImpl* storage = nullptr;
     uint64_t serial = 0;
   };
@@ -56,9 +59,9 @@ class Handles {
   std::vector<Slot> slots_;
   std::vector<Id> free_;
   // Views share a storage, which counts once.
-  ska::flat_hash_map<const c10::StorageImpl*, Share> storages_;
+  std::unordered_map<const c10::StorageImpl*, Share> large_;
   uint64_t serials_ = 0;
-  int64_t bytes_ = 0;
+  int64_t large_bytes_ = 0;
 };
 
 }  // namespace rnn
