@@ -1,4 +1,14 @@
-export * from './errors.ts'
+export {
+  type ErrorCode,
+  LibTorchError,
+  TorchDisposedError,
+  TorchError,
+  TorchIndexError,
+  TorchOutOfMemoryError,
+  TorchShapeError,
+  TorchTypeError,
+  TorchValueError,
+} from './errors.ts'
 export * as nn from './nn/index.ts'
 export * as optim from './optim/index.ts'
 export type { DType } from './tensor/dtype.ts'

@@ -1,7 +1,9 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
 import type { Linear } from '../nn/linear.ts'
 import { RNN, type RNNOptions } from '../nn/rnn.ts'
 import { zeros } from '../tensor/creation.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import { headOf, RecurrentModel } from './model.ts'
 
 /** {@link RNN} from an explicit zero state, and a linear head. */
@@ -27,6 +29,7 @@ export class RNNModel extends RecurrentModel {
 
   /** h(0) for an input: (layers * directions, N, hiddenSize). */
   zeroState(input: Tensor): Tensor {
+    if (!isTensor(input)) throw torchError('ERR_TORCH_TYPE', `RNNModel: input must be a Tensor, got ${describe(input)}`)
     const { numLayers, bidirectional, hiddenSize, batchFirst } = this.rnn
     const { shape, dtype, device } = input
     const batch = shape.length === 3 ? [shape[batchFirst ? 0 : 1] as number] : []

@@ -115,8 +115,9 @@ export abstract class Module {
   }
 
   /** Drops the gradients of all parameters, or with `setToNone: false` fills them with 0. */
-  zeroGrad({ setToNone = true }: { setToNone?: boolean } = {}): void {
-    zeroGrad(this.parameters(), setToNone)
+  zeroGrad(options: { setToNone?: boolean } = {}): void {
+    checkOptions('zeroGrad', options, ['setToNone'])
+    zeroGrad(this.parameters(), options.setToNone ?? true)
   }
 
   /** Calls `fn` with every module below, children first, and with this one. */

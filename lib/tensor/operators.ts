@@ -13,6 +13,7 @@ export interface OperatorNamespace {
 
 /** `torch.ops`: every operator that LibTorch has registered, by namespace and name in LibTorch's own spelling. */
 export interface Operators {
+  readonly aten: OperatorNamespace
   readonly [namespace: string]: OperatorNamespace
 }
 
@@ -52,6 +53,6 @@ function operator(qualified: string, name: string): OperatorPacket {
 }
 
 /** @example torch.ops.aten.native_layer_norm(x, [8], weight, bias, 1e-5) */
-export const operators: Operators = lazy<Operators>({}, (namespace) =>
+export const operators: Operators = lazy({} as Operators, (namespace) =>
   lazy<OperatorNamespace>({}, (name) => operator(`${namespace}::${name}`, name)),
 )

@@ -1,3 +1,4 @@
+import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import { noGrad, tidy } from './context.ts'
@@ -40,6 +41,10 @@ export function setPrintOptions(options: Partial<PrintOptions> & { profile?: key
         `setPrintOptions: ${name} must be an integer of at least ${least}, got ${value}`,
       )
     }
+  }
+  const { sciMode = null } = changes
+  if (sciMode !== null && typeof sciMode !== 'boolean') {
+    throw torchError('ERR_TORCH_VALUE', `setPrintOptions: sciMode must be a boolean or null, got ${describe(sciMode)}`)
   }
   current = { ...(profile === undefined ? current : PROFILES[profile]), ...changes }
 }

@@ -3,7 +3,7 @@ import { torchError } from '../errors.ts'
 import { CrossEntropyLoss, L1Loss, MSELoss } from '../nn/index.ts'
 import type { Module } from '../nn/module.ts'
 import type { Parameter } from '../nn/parameter.ts'
-import { Adam, AdamW, type Optimizer, SGD } from '../optim/index.ts'
+import { Adam, AdamW, Optimizer, SGD } from '../optim/index.ts'
 import { checkOptions } from '../options.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { ProgressListener } from './progress.ts'
@@ -104,7 +104,11 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
 
 export function optimizerOf({ optimizer, learningRate }: ResolvedOptions, model: Module): Optimizer {
   const parameters = [...model.parameters()]
-  if (typeof optimizer === 'function') return optimizer(parameters)
+  if (typeof optimizer === 'function') {
+    const made = optimizer(parameters)
+    if (made instanceof Optimizer) return made
+    return invalid('optimizer', 'a function that returns an Optimizer', made)
+  }
   if (!Object.hasOwn(OPTIMIZERS, optimizer))
     invalid('optimizer', `${Object.keys(OPTIMIZERS).join(', ')} or a function`, optimizer)
   return new OPTIMIZERS[optimizer](parameters, { lr: learningRate })
@@ -112,8 +116,10 @@ export function optimizerOf({ optimizer, learningRate }: ResolvedOptions, model:
 
 export function criterionOf(loss: ResolvedOptions['loss']): Criterion {
   if (typeof loss === 'function') return loss
-  if (typeof loss === 'object') return (output, target) => loss.forward(output, target)
-  if (!Object.hasOwn(LOSSES, loss))
+  if (typeof loss === 'object' && typeof loss?.forward === 'function') {
+    return (output, target) => loss.forward(output, target)
+  }
+  if (typeof loss !== 'string' || !Object.hasOwn(LOSSES, loss))
     invalid('loss', `${Object.keys(LOSSES).join(', ')}, a loss module or a function`, loss)
   const module = new LOSSES[loss]()
   return (output, target) => module.forward(output, target)

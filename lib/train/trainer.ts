@@ -5,6 +5,7 @@ import { torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
 import { clipGradNorm } from '../nn/utils.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
+import { checkOptions } from '../options.ts'
 import { native } from '../tensor/binding.ts'
 import { inferenceMode, offload, tidy } from '../tensor/context.ts'
 import { zeros } from '../tensor/creation.ts'
@@ -75,7 +76,10 @@ export class Trainer {
   }
 
   /** Trains for the number of epochs that was set, and tells how it went. Can be called again to go on. */
-  async fit(data: TrainingData, { validation, signal }: FitOptions = {}): Promise<History> {
+  async fit(data: TrainingData, options: FitOptions = {}): Promise<History> {
+    checkOptions('fit', options, ['validation', 'signal'])
+    const { validation, signal } = options
+    requireSignal('fit', signal)
     if (this.#fitting) throw torchError('ERR_TORCH_RUNTIME', 'Trainer: a fit of this trainer is running already')
     signal?.throwIfAborted()
     const { epochs, seed, shuffle } = this.#options
@@ -102,7 +106,10 @@ export class Trainer {
   }
 
   /** The mean loss over all samples, in evaluation mode. */
-  async evaluate(data: TrainingData, { signal }: Pick<FitOptions, 'signal'> = {}): Promise<number> {
+  async evaluate(data: TrainingData, options: Pick<FitOptions, 'signal'> = {}): Promise<number> {
+    checkOptions('evaluate', options, ['signal'])
+    const { signal } = options
+    requireSignal('evaluate', signal)
     return this.#loss(this.#source(data, false), signal)
   }
 
@@ -192,6 +199,12 @@ export class Trainer {
       'ERR_TORCH_TYPE',
       `Trainer: data must be a DataLoader, a dataset, [inputs, targets] or an iterable of batches, got ${describe(data)}`,
     )
+  }
+}
+
+function requireSignal(name: string, signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw torchError('ERR_TORCH_TYPE', `${name}: signal must be an AbortSignal, got ${describe(signal)}`)
   }
 }
 

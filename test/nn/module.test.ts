@@ -175,6 +175,17 @@ test('parameters outlive the garbage of their making', async () => {
   for (const model of models) expect(model.forward(torch.zeros([1, 1, 4]))[0].shape).toEqual([1, 1, 4])
 })
 
+test('options that do not exist are refused', () => {
+  const model = new Linear(1, 1)
+  expectError(() => model.zeroGrad({ setToNull: true } as never), 'ERR_TORCH_OPTION', "did you mean 'setToNone'")
+  expectError(() => model.to({ dtyp: 'float64' } as never), 'ERR_TORCH_OPTION', "did you mean 'dtype'")
+  expectError(
+    () => new Parameter(torch.ones([1]), { requires_grad: false } as never),
+    'ERR_TORCH_OPTION',
+    "did you mean 'requiresGrad'",
+  )
+})
+
 test('Parameter and Buffer take tensors only', () => {
   expectError(() => new Parameter([1] as never), 'ERR_TORCH_TYPE', /data must be a Tensor, got \[1\]/)
   expectError(() => new Buffer(3 as never), 'ERR_TORCH_TYPE', /data must be a Tensor, got 3/)

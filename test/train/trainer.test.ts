@@ -226,6 +226,8 @@ describe('refuses', () => {
     [{ loss: 5 }, 'ERR_TORCH_VALUE', /loss must be mse, l1, crossEntropy/],
     [{ seed: 'a' }, 'ERR_TORCH_VALUE', /seed must be an integer/],
     [{ shuffle: 1 }, 'ERR_TORCH_VALUE', /shuffle must be a boolean/],
+    [{ loss: null }, 'ERR_TORCH_VALUE', /loss must be mse, l1, crossEntropy, a loss module or a function, got null/],
+    [{ optimizer: () => 1 }, 'ERR_TORCH_VALUE', /optimizer must be a function that returns an Optimizer, got 1/],
     [{ progress: 'bar' }, 'ERR_TORCH_VALUE', /progress must be a boolean or a function/],
     [
       { optimizer: (p: Tensor[]) => new SGD(p), learningRate: 1 },
@@ -234,6 +236,16 @@ describe('refuses', () => {
     ],
   ] as const)('%j', (options, code, message) => {
     expectError(make(options), code, message)
+  })
+
+  test('unknown options of fit and evaluate, and signals that are none', async () => {
+    const trainer = new Trainer(new GRUModel(1, 2, 1), quiet)
+    const data = series(20)
+    const code = (code: string) => ({ code })
+    await expect(trainer.fit(data, { validate: data } as never)).rejects.toMatchObject(code('ERR_TORCH_OPTION'))
+    await expect(trainer.fit(data, null as never)).rejects.toMatchObject(code('ERR_TORCH_TYPE'))
+    await expect(trainer.fit(data, { signal: {} as never })).rejects.toMatchObject(code('ERR_TORCH_TYPE'))
+    await expect(trainer.evaluate(data, { batchSize: 2 } as never)).rejects.toMatchObject(code('ERR_TORCH_OPTION'))
   })
 
   test('what is no model', () => {
