@@ -86,7 +86,7 @@ export interface FusedLists {
   steps?: readonly Tensor[]
 }
 
-/** @internal */
+/** The settings of one step of a fused optimizer, whichever it uses. */
 export interface FusedHyper {
   lr: number
   weightDecay: number
