@@ -9,6 +9,7 @@ import { uniform_ } from './init.ts'
 import type { FactoryOptions } from './linear.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
+import { PackedSequence } from './utils/rnn.ts'
 
 /** Options that RNN, LSTM and GRU share. */
 export interface RecurrentOptions extends FactoryOptions {
@@ -146,13 +147,28 @@ export abstract class RecurrentModule extends Module {
     return Array.from({ length: weights.length / count }, (_, i) => weights.slice(i * count, (i + 1) * count))
   }
 
-  /** @internal Output and final states. */
-  protected run(input: Tensor, state: readonly Tensor[]): Tensor[] {
+  /** What RNN, LSTM and GRU have in common: the state begins with zeros. */
+  abstract override forward(input: Tensor, state?: null): [output: Tensor, state: Tensor | [hN: Tensor, cN: Tensor]]
+  abstract override forward(
+    input: PackedSequence,
+    state?: null,
+  ): [output: PackedSequence, state: Tensor | [hN: Tensor, cN: Tensor]]
+
+  /** @internal Output, in the form of the input, and final states. */
+  protected run(input: Tensor | PackedSequence, state: readonly Tensor[]): [Tensor | PackedSequence, ...Tensor[]] {
+    const packed = input instanceof PackedSequence
     const scope = enter()
     const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
-    return native
-      .recurrent(this.#recurrence, this, idsOf([input]), idsOf(state), idsOf(weights))
-      .map((id) => wrap(id, scope))
+    const [output, ...rest] = native.recurrent(
+      this.#recurrence,
+      this,
+      idsOf([packed ? input.data : input]),
+      idsOf(state),
+      idsOf(weights),
+      idsOf(packed ? input.packing : []),
+    ) as [number, ...number[]]
+    const finals = rest.splice(0, this.#recurrence === 'LSTM' ? 2 : 1).map((id) => wrap(id, scope))
+    return [packed ? PackedSequence.of([output, ...rest], scope) : wrap(output, scope), ...finals]
   }
 
   protected override extraRepr(): string {
