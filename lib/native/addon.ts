@@ -106,7 +106,9 @@ export interface Native {
   padPackedSequence(packed: Uint32Array, batchFirst: boolean, paddingValue: number, totalLength: number | null): Id[]
   invertPermutation(permutation: Id): Id
   // recurrent.cpp
+  recurrentPlan(): object
   recurrent(
+    plan: object,
     recurrence: string,
     shape: object,
     input: Uint32Array,
@@ -114,6 +116,17 @@ export interface Native {
     weights: Uint32Array,
     packing: Uint32Array,
   ): Id[]
+  explainRecurrent(
+    plan: object,
+    recurrence: string,
+    shape: object,
+    input: Uint32Array,
+    state: Uint32Array,
+    weights: Uint32Array,
+    packing: Uint32Array,
+  ): string
+  instructionSets(): string[]
+  instructionSet(name?: string): string
   // offload.cpp
   record(start: true): void
   record(start: false): Promise<void>
