@@ -114,6 +114,9 @@ export interface Native {
     weights: Uint32Array,
     packing: Uint32Array,
   ): Id[]
+  flattenParameters(recurrence: string, shape: object, weights: Uint32Array): void
+  // recurrent_cell.cpp
+  recurrentCell(kind: string, hiddenSize: number, input: Uint32Array, state: Uint32Array, weights: Uint32Array): Id[]
   // offload.cpp
   record(start: true): void
   record(start: false): Promise<void>

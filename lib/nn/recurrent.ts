@@ -109,6 +109,7 @@ export abstract class RecurrentModule extends Module {
     this.projSize = projSize
     this.#recurrence = recurrence
     this.#createParameters(options)
+    this.flattenParameters()
     this.resetParameters()
   }
 
@@ -143,8 +144,26 @@ export abstract class RecurrentModule extends Module {
   /** The weights of each layer and direction, in PyTorch's order. */
   get allWeights(): Parameter[][] {
     const count = this.#names.length / (this.numLayers * (this.bidirectional ? 2 : 1))
-    const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
+    const weights = this.#weights
     return Array.from({ length: weights.length / count }, (_, i) => weights.slice(i * count, (i + 1) * count))
+  }
+
+  /**
+   * Moves the parameters into the one block of memory that cuDNN wants, without which it copies them at every call.
+   * Does nothing on the CPU. Called by the constructor, after `to` and after loading: there is a need for it only where
+   * something else has replaced the memory of parameters.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html#torch.nn.RNN.flatten_parameters
+   */
+  flattenParameters(): void {
+    if (this.#names.length > 0) native.flattenParameters(this.#recurrence, this, idsOf(this.#weights))
+  }
+
+  protected override onReplaced(): void {
+    this.flattenParameters()
+  }
+
+  get #weights(): Parameter[] {
+    return this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
   }
 
   /** What RNN, LSTM and GRU have in common: the state begins with zeros. */
@@ -158,13 +177,12 @@ export abstract class RecurrentModule extends Module {
   protected run(input: Tensor | PackedSequence, state: readonly Tensor[]): [Tensor | PackedSequence, ...Tensor[]] {
     const packed = input instanceof PackedSequence
     const scope = enter()
-    const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
     const [output, ...rest] = native.recurrent(
       this.#recurrence,
       this,
       idsOf([packed ? input.data : input]),
       idsOf(state),
-      idsOf(weights),
+      idsOf(this.#weights),
       idsOf(packed ? input.packing : []),
     ) as [number, ...number[]]
     const finals = rest.splice(0, this.#recurrence === 'LSTM' ? 2 : 1).map((id) => wrap(id, scope))

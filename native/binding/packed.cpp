@@ -50,7 +50,7 @@ at::Tensor invert(const at::Tensor& permutation) {
 
 // LibTorch packs as many steps as a sequence has and notes more of them; what it makes can then be used for nothing.
 void check_longest(const at::Tensor& input, const at::Tensor& lengths, bool batch_first) {
-  if (input.dim() < 2 || lengths.dim() != 1 || lengths.numel() == 0) return;
+  if (input.dim() < 2 || input.numel() == 0 || lengths.dim() != 1 || lengths.numel() == 0) return;
   const int64_t steps = input.size(batch_first ? 1 : 0);
   const int64_t longest = lengths.max().item<int64_t>();
   TORCH_CHECK_VALUE(longest <= steps, "Expected no length to exceed that of the input, but got ", longest,

@@ -1,9 +1,13 @@
+#include <ATen/ops/_cudnn_rnn_flatten_weight.h>
+#include <ATen/ops/cudnn_is_acceptable.h>
 #include <ATen/ops/gru.h>
 #include <ATen/ops/lstm.h>
 #include <ATen/ops/rnn_relu.h>
 #include <ATen/ops/rnn_tanh.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
+#include <set>
 #include <sstream>
 #include <tuple>
 
@@ -207,8 +211,51 @@ Napi::Value recurrent(const Napi::CallbackInfo& info) {
   return results;
 }
 
+// The conditions of RNNBase.flatten_parameters: what cuDNN takes, and no parameter that is another one as well. Those
+// that lie in one storage have been flattened already.
+bool can_flatten(const Tensors& weights) {
+  std::set<const void*> places;
+  for (const at::Tensor& weight : weights) {
+    if (!at::cudnn_is_acceptable(weight) || weight.scalar_type() != weights[0].scalar_type()) return false;
+    if (weight.device() != weights[0].device() || !places.insert(weight.const_data_ptr()).second) return false;
+  }
+  return std::any_of(weights.begin(), weights.end(),
+                     [&](const at::Tensor& weight) { return !weight.is_alias_of(weights[0]); });
+}
+
+// flattenParameters(recurrence, shape, weights): moves them into the one block of memory that cuDNN wants, without
+// which it copies them at every call. Elsewhere than on a CUDA device it does nothing.
+Napi::Value flatten_parameters(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Addon& addon = Addon::of(env);
+  const Shape shape(info[0].ToString(), info[1].ToObject());
+  const Cells cells(addon, info[2]);
+  const auto ids = info[2].As<Napi::Uint32Array>();
+  addon.dispatch(0, [=] {
+    const Tensors weights = cells.get();
+    if (!can_flatten(weights)) return Tensors{};
+    const c10::AutoGradMode no_grad(false);
+    const c10::DeviceGuard guard(weights[0].device());
+    const int64_t per_layer = (shape.bias ? 4 : 2) + (shape.projection_size > 0 ? 1 : 0);
+    // cuDNN's numbers of the recurrences: relu 0, tanh 1, LSTM 2, GRU 3.
+    const int64_t mode = shape.lstm()                               ? 2
+                         : shape.recurrence == Recurrence::kGru     ? 3
+                         : shape.recurrence == Recurrence::kRnnRelu ? 0
+                                                                    : 1;
+    at::_cudnn_rnn_flatten_weight(weights, per_layer, shape.input_size, mode, shape.hidden_size, shape.projection_size,
+                                  shape.layers, shape.batch_first, shape.bidirectional);
+    return Tensors{};
+  });
+  for (size_t i = 0; !addon.recording && i < ids.ElementLength(); i++) addon.handles->recount(ids[i]);
+  addon.account(env);
+  return env.Undefined();
+}
+
 }  // namespace
 
-void init_recurrent(Napi::Object exports) { define<recurrent>(exports, "recurrent"); }
+void init_recurrent(Napi::Object exports) {
+  define<recurrent>(exports, "recurrent");
+  define<flatten_parameters>(exports, "flattenParameters");
+}
 
 }  // namespace rnn
