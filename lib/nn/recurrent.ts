@@ -71,6 +71,11 @@ export abstract class RecurrentModule extends Module {
   ) {
     super()
     const name = new.target.name
+    if (recurrence !== 'LSTM' && typeof options === 'object' && options !== null && 'projSize' in options) {
+      throw torchError('ERR_TORCH_OPTION', 'proj_size argument is only supported for LSTM, not RNN or GRU', {
+        op: name,
+      })
+    }
     checkOptions(name, options, [...SHARED, ...own])
     const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, projSize = 0 } = options
     if (!(typeof dropout === 'number' && dropout >= 0 && dropout <= 1)) {

@@ -111,7 +111,16 @@ void check_input(const Shape& shape, const at::Tensor& input, const at::Tensor& 
               shape.input_size, ", got ", input.size(-1));
 }
 
-void check_state(const Shape& shape, const Tensors& state, int64_t batch) {
+// Of dtypes and devices PyTorch says this on CUDA only. Elsewhere it leaves them to whatever kernel meets them first.
+void check_state(const Shape& shape, const at::Tensor& input, const Tensors& state, int64_t batch) {
+  for (const at::Tensor& tensor : state) {
+    TORCH_CHECK(tensor.device() == input.device(),
+                "Input and hidden tensors are not at the same device, found input tensor at ", input.device(),
+                " and hidden tensor at ", tensor.device());
+    TORCH_CHECK(tensor.scalar_type() == input.scalar_type(),
+                "Input and hidden tensors are not the same dtype, found input tensor with ", input.scalar_type(),
+                " and hidden tensor with ", tensor.scalar_type());
+  }
   for (size_t i = 0; i < state.size(); i++) {
     const auto expected = shape.state_size(batch, i);
     const std::string which = shape.lstm() ? "[" + std::to_string(i) + "]" : "";
@@ -161,7 +170,7 @@ Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& 
   const int64_t batch = input.size(batch_dim);
   check_input(shape, input, weights.at(0), 3);
   fill_state(shape, input, state, batch);
-  check_state(shape, state, batch);
+  check_state(shape, input, state, batch);
   Tensors results = compute(shape, input, state, weights, {});
   if (!batched) {
     results[0] = results[0].squeeze(batch_dim);
@@ -176,8 +185,8 @@ Tensors run_packed(const Shape& shape, const at::Tensor& data, Tensors state, co
   check_input(shape, data, weights.at(0), 2);
   check_batch_sizes(packing.batch_sizes, data);
   const int64_t batch = packing.batch_sizes[0].item<int64_t>();
-  // PyTorch permutes before it looks, and not at all in LSTM: there, a state for more sequences is cut without a word.
-  check_state(shape, state, batch);
+  // PyTorch permutes before it looks, and LSTM does not look: a state for more sequences is cut without a word.
+  check_state(shape, data, state, batch);
   const auto permute = [](const at::Tensor& tensor, const at::Tensor& indices) {
     return indices.defined() ? tensor.index_select(1, indices) : tensor;
   };
