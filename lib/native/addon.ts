@@ -103,7 +103,13 @@ export interface Native {
     enforceSorted: boolean,
   ): Id[]
   packSequence(sequences: Uint32Array, enforceSorted: boolean): Id[]
-  padPackedSequence(packed: Uint32Array, batchFirst: boolean, paddingValue: number, totalLength: number | null): Id[]
+  padPackedSequence(
+    data: Id,
+    packing: Uint32Array,
+    batchFirst: boolean,
+    paddingValue: number,
+    totalLength: number | null,
+  ): Id[]
   invertPermutation(permutation: Id): Id
   // recurrent.cpp
   recurrent(

@@ -53,7 +53,8 @@ export abstract class RecurrentModule extends Module {
   readonly numLayers: number
   readonly bias: boolean
   readonly batchFirst: boolean
-  readonly dropout: number
+  /** Can be changed at any time: it holds from the next call on. */
+  dropout: number
   readonly bidirectional: boolean
   readonly projSize: number
   // Private, or it would print and count as the module's own.

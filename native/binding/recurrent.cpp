@@ -70,19 +70,6 @@ std::string python_dtype(const at::Tensor& tensor) {
   return "torch." + name;
 }
 
-// How the steps of a packed input lie: batch sizes, and the order of the sequences unless they came sorted.
-struct Packing {
-  at::Tensor batch_sizes, sorted_indices, unsorted_indices;
-
-  explicit Packing(const Tensors& tensors) {
-    if (!tensors.empty()) batch_sizes = tensors[0];
-    if (tensors.size() > 1) {
-      sorted_indices = tensors.at(1);
-      unsorted_indices = tensors.at(2);
-    }
-  }
-};
-
 // The checks of torch/nn/modules/rnn.py, in its order and its words. They are made here and not in TypeScript because
 // the shape of a queued tensor is known only when the call runs.
 void check_rank(const Shape& shape, const at::Tensor& input, const Tensors& state) {
@@ -183,8 +170,8 @@ Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& 
 Tensors run_packed(const Shape& shape, const at::Tensor& data, Tensors state, const Tensors& weights,
                    const Packing& packing) {
   check_input(shape, data, weights.at(0), 2);
-  check_batch_sizes(packing.batch_sizes, data);
-  const int64_t batch = packing.batch_sizes[0].item<int64_t>();
+  packing.check(data);
+  const int64_t batch = packing.batch();
   // PyTorch permutes before it looks, and LSTM does not look: a state for more sequences is cut without a word.
   check_state(shape, data, state, batch);
   const auto permute = [](const at::Tensor& tensor, const at::Tensor& indices) {
