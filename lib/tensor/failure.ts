@@ -42,7 +42,7 @@ function sentence(message: string, op: string | undefined): string {
     return `${op ? `${op}: ` : ''}Torch not compiled with CUDA enabled: this LibTorch runs on the CPU only. \`npx libtorch-rnn install --cuda\` fetches the CUDA one.`
   }
   if (text.includes('RNN backward can only be called in training mode')) {
-    return `${text}: on a CUDA device, call train() on the module before the forward pass, and set its dropout to 0 if there shall be none`
+    return `${text}: call train() on the module before the forward pass; its dropout can be set to 0 meanwhile`
   }
   if (
     op === undefined ||
