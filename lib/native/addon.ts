@@ -112,7 +112,9 @@ export interface Native {
   ): Id[]
   invertPermutation(permutation: Id): Id
   // recurrent.cpp
+  recurrentPlan(): object
   recurrent(
+    plan: object,
     recurrence: string,
     shape: object,
     input: Uint32Array,
@@ -120,7 +122,18 @@ export interface Native {
     weights: Uint32Array,
     packing: Uint32Array,
   ): Id[]
+  explainRecurrent(
+    plan: object,
+    recurrence: string,
+    shape: object,
+    input: Uint32Array,
+    state: Uint32Array,
+    weights: Uint32Array,
+    packing: Uint32Array,
+  ): string
   flattenParameters(recurrence: string, shape: object, weights: Uint32Array): void
+  instructionSets(): string[]
+  instructionSet(name?: string): string
   // recurrent_cell.cpp
   recurrentCell(kind: string, hiddenSize: number, input: Uint32Array, state: Uint32Array, weights: Uint32Array): Id[]
   // offload.cpp

@@ -105,6 +105,9 @@ void step(Algorithm algorithm, const Tensors& params, const std::vector<Tensors>
                           hyper.amsgrad, hyper.maximize);
         break;
     }
+    // LibTorch's fused steps leave no trace of a change, for which autograd looks, and the packed weights of
+    // recurrent modules.
+    for (const at::Tensor& param : bucket.params) param.unsafeGetTensorImpl()->bump_version();
   }
 }
 

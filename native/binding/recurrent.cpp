@@ -1,54 +1,48 @@
 #include <ATen/ops/_cudnn_rnn_flatten_weight.h>
 #include <ATen/ops/cudnn_is_acceptable.h>
-#include <ATen/ops/gru.h>
-#include <ATen/ops/lstm.h>
-#include <ATen/ops/rnn_relu.h>
-#include <ATen/ops/rnn_tanh.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <set>
 #include <sstream>
-#include <tuple>
 
 #include "binding/addon.h"
 #include "binding/cells.h"
 #include "binding/packed.h"
+#include "recurrent/network.h"
 
 namespace rnn {
 namespace {
 
 using Tensors = std::vector<at::Tensor>;
 
-enum class Recurrence { kRnnTanh, kRnnRelu, kLstm, kGru };
+CellKind cell_of(const std::string& name) {
+  if (name == "LSTM") return CellKind::kLstm;
+  if (name == "GRU") return CellKind::kGru;
+  return name == "RNN_RELU" ? CellKind::kRnnRelu : CellKind::kRnnTanh;
+}
 
-struct Shape {
-  Recurrence recurrence;
-  int64_t input_size, hidden_size, projection_size, layers;
-  double dropout;
-  bool bias, batch_first, bidirectional, train;
+// A module as the caller sees it.
+struct Shape : Network {
+  bool batch_first;
+  bool prefers_libtorch;
 
   Shape(const std::string& name, Napi::Object object)
-      : recurrence(name == "LSTM"       ? Recurrence::kLstm
-                   : name == "GRU"      ? Recurrence::kGru
-                   : name == "RNN_RELU" ? Recurrence::kRnnRelu
-                                        : Recurrence::kRnnTanh),
-        input_size(object.Get("inputSize").ToNumber()),
-        hidden_size(object.Get("hiddenSize").ToNumber()),
-        projection_size(object.Get("projSize").ToNumber()),
-        layers(object.Get("numLayers").ToNumber()),
-        dropout(object.Get("dropout").ToNumber()),
-        bias(object.Get("bias").ToBoolean()),
+      : Network{.cell = cell_of(name),
+                .inputs = object.Get("inputSize").ToNumber(),
+                .units = object.Get("hiddenSize").ToNumber(),
+                .projection = object.Get("projSize").ToNumber(),
+                .layers = object.Get("numLayers").ToNumber(),
+                .dropout = object.Get("dropout").ToNumber(),
+                .bias = object.Get("bias").ToBoolean(),
+                .bidirectional = object.Get("bidirectional").ToBoolean(),
+                .train = object.Get("training").ToBoolean()},
         batch_first(object.Get("batchFirst").ToBoolean()),
-        bidirectional(object.Get("bidirectional").ToBoolean()),
-        train(object.Get("training").ToBoolean()) {}
-
-  bool lstm() const { return recurrence == Recurrence::kLstm; }
+        prefers_libtorch(object.Get("backend").ToString().Utf8Value() == "libtorch") {}
 
   // The sizes of hidden state `i`: the LSTM's second one is the cell, which is not projected.
   std::vector<int64_t> state_size(int64_t batch, size_t i) const {
-    const int64_t width = projection_size > 0 && i == 0 ? projection_size : hidden_size;
-    return {layers * (bidirectional ? 2 : 1), batch, width};
+    return {layers * directions(), batch, projection > 0 && i == 0 ? projection : units};
   }
 };
 
@@ -74,7 +68,7 @@ std::string python_dtype(const at::Tensor& tensor) {
 // the shape of a queued tensor is known only when the call runs.
 void check_rank(const Shape& shape, const at::Tensor& input, const Tensors& state) {
   const int64_t rank = input.dim();
-  const bool rnn = shape.recurrence == Recurrence::kRnnTanh || shape.recurrence == Recurrence::kRnnRelu;
+  const bool rnn = shape.cell == CellKind::kRnnTanh || shape.cell == CellKind::kRnnRelu;
   const char* name = shape.lstm() ? "LSTM" : rnn ? "RNN" : "GRU";
   TORCH_CHECK_VALUE(rank == 2 || rank == 3, name, ": Expected input to be 2D or 3D, got ", rank, "D ",
                     rnn ? "tensor instead" : "instead");
@@ -94,8 +88,8 @@ void check_input(const Shape& shape, const at::Tensor& input, const at::Tensor& 
                     ") does not match weight dtype (", python_dtype(weight), "). Convert input: input.to(",
                     python_dtype(weight), "), or convert model: model.to(", python_dtype(input), ")");
   TORCH_CHECK(input.dim() == rank, "input must have ", rank, " dimensions, got ", input.dim());
-  TORCH_CHECK(input.size(-1) == shape.input_size, "input.size(-1) must be equal to input_size. Expected ",
-              shape.input_size, ", got ", input.size(-1));
+  TORCH_CHECK(input.size(-1) == shape.inputs, "input.size(-1) must be equal to input_size. Expected ", shape.inputs,
+              ", got ", input.size(-1));
 }
 
 // Of dtypes and devices PyTorch says this on CUDA only. Elsewhere it leaves them to whatever kernel meets them first.
@@ -122,31 +116,29 @@ void fill_state(const Shape& shape, const at::Tensor& input, Tensors& state, int
   }
 }
 
-// The one place that computes: input (L, N, I) or (N, L, I), or the rows (ΣL, I) of a packed sequence where there are
-// batch sizes, and each state (layers * D, N, H) -> output, final states.
-Tensors compute(const Shape& shape, const at::Tensor& input, const Tensors& state, const Tensors& weights,
-                const at::Tensor& batch_sizes) {
-  const auto call = [&](auto function, const auto& hx) {
-    const auto results = batch_sizes.defined() ? function(input, batch_sizes, hx, weights, shape.bias, shape.layers,
-                                                          shape.dropout, shape.train, shape.bidirectional)
-                                               : function(input, hx, weights, shape.bias, shape.layers, shape.dropout,
-                                                          shape.train, shape.bidirectional, shape.batch_first);
-    return std::apply([](const auto&... tensors) { return Tensors{tensors...}; }, results);
-  };
-  switch (shape.recurrence) {
-    case Recurrence::kLstm:
-      return call([](auto&&... args) { return at::lstm(args...); }, state);
-    case Recurrence::kGru:
-      return call([](auto&&... args) { return at::gru(args...); }, state[0]);
-    case Recurrence::kRnnRelu:
-      return call([](auto&&... args) { return at::rnn_relu(args...); }, state[0]);
-    case Recurrence::kRnnTanh:
-      break;
-  }
-  return call([](auto&&... args) { return at::rnn_tanh(args...); }, state[0]);
+// A call whose arguments have been checked: input (L, N, I) or (N, L, I), or the rows (ΣL, I) of a packed sequence, and
+// each state (layers * D, N, H).
+struct Call {
+  NetworkCall arguments;
+  // Why LibTorch's own implementation has to make the call; empty where the fused kernels do.
+  std::string reason;
+};
+
+Call make_call(const Shape& shape, at::Tensor input, Tensors state, const Tensors& weights, at::Tensor batch_sizes) {
+  Call call{.arguments = {.network = shape,
+                          .batch_first = shape.batch_first,
+                          .input = std::move(input),
+                          .state = std::move(state),
+                          .weights = weights,
+                          .batch_sizes = std::move(batch_sizes)},
+            .reason = "the module's option says backend: 'libtorch'"};
+  if (!shape.prefers_libtorch) call.reason = why_not_fused(call.arguments);
+  return call;
 }
 
-Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& weights) {
+// What `Function` makes of the call gets the form of the input again.
+template <typename Function>
+Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& weights, Function compute) {
   check_rank(shape, input, state);
   const bool batched = input.dim() == 3;
   const int64_t batch_dim = shape.batch_first ? 0 : 1;
@@ -158,8 +150,8 @@ Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& 
   check_input(shape, input, weights.at(0), 3);
   fill_state(shape, input, state, batch);
   check_state(shape, input, state, batch);
-  Tensors results = compute(shape, input, state, weights, {});
-  if (!batched) {
+  Tensors results = compute(make_call(shape, input, state, weights, {}));
+  if (!batched && !results.empty()) {
     results[0] = results[0].squeeze(batch_dim);
     for (size_t i = 1; i < results.size(); i++) results[i] = results[i].squeeze(1);
   }
@@ -167,8 +159,9 @@ Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& 
 }
 
 // States come and go in the order that the sequences had before they were sorted.
+template <typename Function>
 Tensors run_packed(const Shape& shape, const at::Tensor& data, Tensors state, const Tensors& weights,
-                   const Packing& packing) {
+                   const Packing& packing, Function compute) {
   check_input(shape, data, weights.at(0), 2);
   packing.check(data);
   const int64_t batch = packing.batch();
@@ -179,32 +172,97 @@ Tensors run_packed(const Shape& shape, const at::Tensor& data, Tensors state, co
   };
   for (at::Tensor& tensor : state) tensor = permute(tensor, packing.sorted_indices);
   fill_state(shape, data, state, batch);
-  Tensors results = compute(shape, data, state, weights, packing.batch_sizes);
+  Tensors results = compute(make_call(shape, data, state, weights, packing.batch_sizes));
   for (size_t i = 1; i < results.size(); i++) results[i] = permute(results[i], packing.unsorted_indices);
   return results;
 }
 
-// recurrent('RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU', shape, input, state or [], weights, packing or []) -> output,
-// final states, and the packing again, as tensors that the packed output can own
+// What a module keeps between calls, as JavaScript holds it.
+using PlanHandle = Napi::External<std::shared_ptr<Plan>>;
+
+// recurrentPlan() -> a plan for `recurrent`
+Napi::Value recurrent_plan(const Napi::CallbackInfo& info) {
+  auto plan = std::make_unique<std::shared_ptr<Plan>>(std::make_shared<Plan>());
+  return PlanHandle::New(info.Env(), plan.release(), [](Napi::Env, std::shared_ptr<Plan>* collected) {
+    const std::unique_ptr<std::shared_ptr<Plan>> owner(collected);
+  });
+}
+
+// The arguments of `recurrent` after the plan.
+struct Arguments {
+  Shape shape;
+  Cells input, state, weights, packing;
+
+  Arguments(const Addon& addon, const Napi::CallbackInfo& info)
+      : shape(info[1].ToString(), info[2].ToObject()),
+        input(addon, info[3]),
+        state(addon, info[4]),
+        weights(addon, info[5]),
+        packing(addon, info[6]) {}
+
+  template <typename Function>
+  Tensors run(Function compute) const {
+    if (packing.size() == 0) return rnn::run(shape, input.get().at(0), state.get(), weights.get(), compute);
+    const Tensors tensors = packing.get();
+    Tensors results = run_packed(shape, input.get().at(0), state.get(), weights.get(), Packing(tensors), compute);
+    results.insert(results.end(), tensors.begin(), tensors.end());
+    return results;
+  }
+};
+
+// recurrent(plan, 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU', shape, input, state or [], weights, packing or []) ->
+// output, final states, and the packing again, as tensors that the packed output can own
 Napi::Value recurrent(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
-  const Shape shape(info[0].ToString(), info[1].ToObject());
-  const Cells input(addon, info[2]);
-  const Cells state(addon, info[3]);
-  const Cells weights(addon, info[4]);
-  const Cells packing(addon, info[5]);
-  const auto ids = addon.dispatch((shape.lstm() ? 3 : 2) + packing.size(), [=] {
-    if (packing.size() == 0) return run(shape, input.get().at(0), state.get(), weights.get());
-    const Tensors tensors = packing.get();
-    Tensors results = run_packed(shape, input.get().at(0), state.get(), weights.get(), Packing(tensors));
-    results.insert(results.end(), tensors.begin(), tensors.end());
-    return results;
-  });
+  const std::shared_ptr<Plan> plan = *info[0].As<PlanHandle>().Data();
+  const Arguments arguments(addon, info);
+  const auto ids = addon.dispatch((arguments.shape.lstm() ? 3 : 2) + arguments.packing.size(),
+                                  [arguments, plan, kernels = addon.kernels, pool = addon.pool] {
+                                    return arguments.run([&](const Call& call) {
+                                      return call.reason.empty() ? run_fused(call.arguments, plan, *kernels, pool)
+                                                                 : run_libtorch(call.arguments);
+                                    });
+                                  });
   addon.account(env);
   Napi::Array results = Napi::Array::New(env, ids.size());
   for (uint32_t i = 0; i < ids.size(); i++) results.Set(i, ids[i]);
   return results;
+}
+
+// explainRecurrent: the same arguments -> why LibTorch's implementation would make the call, or '' where it would not
+Napi::Value explain_recurrent(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  if (addon.recording) throw PendingError("offload() cannot tell of a call before it is made");
+  const Arguments arguments(addon, info);
+  std::string reason;
+  addon.run([&] {
+    return arguments.run([&](const Call& call) {
+      reason = call.reason;
+      return Tensors{};
+    });
+  });
+  return Napi::String::New(info.Env(), reason);
+}
+
+// instructionSets() -> the names of those that the recurrent kernels can use here, best first
+Napi::Value instruction_sets(const Napi::CallbackInfo& info) {
+  Napi::Array names = Napi::Array::New(info.Env());
+  for (const Kernels* kernels : available_kernels()) names.Set(names.Length(), kernels->name);
+  return names;
+}
+
+// instructionSet(name?) -> the name of the one in use, after setting it if one is given
+Napi::Value instruction_set(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  if (!info[0].IsUndefined()) {
+    const std::string name = info[0].ToString();
+    const auto all = available_kernels();
+    const auto found = std::find_if(all.begin(), all.end(), [&](const Kernels* k) { return k->name == name; });
+    TORCH_CHECK_VALUE(found != all.end(), "this processor has no instruction set '", name, "'");
+    addon.kernels = *found;
+  }
+  return Napi::String::New(info.Env(), addon.kernels->name);
 }
 
 // The conditions of RNNBase.flatten_parameters: what cuDNN takes, and no parameter that is another one as well. Those
@@ -232,14 +290,11 @@ Napi::Value flatten_parameters(const Napi::CallbackInfo& info) {
     if (!can_flatten(weights)) return Tensors{};
     const c10::AutoGradMode no_grad(false);
     const c10::DeviceGuard guard(weights[0].device());
-    const int64_t per_layer = (shape.bias ? 4 : 2) + (shape.projection_size > 0 ? 1 : 0);
+    const int64_t per_layer = (shape.bias ? 4 : 2) + (shape.projection > 0 ? 1 : 0);
     // cuDNN's numbers of the recurrences: relu 0, tanh 1, LSTM 2, GRU 3.
-    const int64_t mode = shape.lstm()                               ? 2
-                         : shape.recurrence == Recurrence::kGru     ? 3
-                         : shape.recurrence == Recurrence::kRnnRelu ? 0
-                                                                    : 1;
-    at::_cudnn_rnn_flatten_weight(weights, per_layer, shape.input_size, mode, shape.hidden_size, shape.projection_size,
-                                  shape.layers, shape.batch_first, shape.bidirectional);
+    const int64_t mode = shape.lstm() ? 2 : shape.cell == CellKind::kGru ? 3 : shape.cell == CellKind::kRnnRelu ? 0 : 1;
+    at::_cudnn_rnn_flatten_weight(weights, per_layer, shape.inputs, mode, shape.units, shape.projection, shape.layers,
+                                  shape.batch_first, shape.bidirectional);
     return Tensors{};
   });
   for (size_t i = 0; !addon.recording && i < ids.ElementLength(); i++) addon.handles->recount(ids[i]);
@@ -251,7 +306,11 @@ Napi::Value flatten_parameters(const Napi::CallbackInfo& info) {
 
 void init_recurrent(Napi::Object exports) {
   define<recurrent>(exports, "recurrent");
+  define<recurrent_plan>(exports, "recurrentPlan");
+  define<explain_recurrent>(exports, "explainRecurrent");
   define<flatten_parameters>(exports, "flattenParameters");
+  define<instruction_sets>(exports, "instructionSets");
+  define<instruction_set>(exports, "instructionSet");
 }
 
 }  // namespace rnn

@@ -7,7 +7,8 @@ torch.setNumThreads(1)
 
 /** How a module computes: its options beyond those of the cases. */
 const BACKENDS: Record<string, object> = {
-  LibTorch: {},
+  LibTorch: { backend: 'libtorch' },
+  'the fused kernels': { backend: 'auto' },
 }
 
 const TOLERANCE = { float32: 1e-5, float64: 1e-10 }

@@ -11,7 +11,7 @@ import {
   RNN,
   utils,
 } from '../../lib/nn/index.ts'
-import { Adam } from '../../lib/optim/index.ts'
+import { Adam, AdamW, SGD } from '../../lib/optim/index.ts'
 import { native } from '../../lib/tensor/binding.ts'
 import { failure } from '../../lib/tensor/failure.ts'
 import { idOf, type Tensor } from '../../lib/tensor/tensor.ts'
@@ -483,6 +483,49 @@ describe('dropout', () => {
     expect(run()[0].amax().item()).toBe(10_000)
     rnn.dropout = 2
     expectError(run, 'ERR_TORCH_RUNTIME', /dropout probability has to be between 0 and 1, but got 2/)
+  })
+})
+
+describe('a network that keeps packed weights sees a change of its parameters', () => {
+  const trained = (make: (parameters: Iterable<Parameter>) => { step(): unknown }) => (gru: GRU) => {
+    const optimizer = make(gru.parameters())
+    gru
+      .forward(torch.randn([2, 3]))[0]
+      .sum()
+      .backward()
+    optimizer.step()
+  }
+  const weight = (gru: GRU): Parameter => gru.weight_hh_l0 as Parameter
+  const changes: Record<string, (gru: GRU) => unknown> = {
+    'by a step of SGD': trained((parameters) => new SGD(parameters, { lr: 0.1 })),
+    'by a step of SGD with momentum': trained((parameters) => new SGD(parameters, { lr: 0.1, momentum: 0.9 })),
+    'by a step of Adam': trained((parameters) => new Adam(parameters, { lr: 0.1 })),
+    'by a step of AdamW': trained((parameters) => new AdamW(parameters, { lr: 0.1 })),
+    'in place': (gru) => torch.noGrad(() => weight(gru).mul_(2)),
+    'in inference mode': (gru) => torch.inferenceMode(() => weight(gru).mul_(2)),
+    'through a view': (gru) => torch.noGrad(() => weight(gru).index(1).fill_(3)),
+    'through a detached tensor': (gru) => weight(gru).detach().mul_(2),
+    'of one element': (gru) => torch.noGrad(() => weight(gru).indexPut_([0, 0], 5)),
+    'through a view of its memory': (gru) => (weight(gru).toTypedArray({ copy: false }) as Float32Array).fill(1),
+    'by loading': (gru) => gru.loadStateDict(new GRU(3, 4).stateDict()),
+    'by assignment': (gru) => Object.assign(gru, { weight_hh_l0: new GRU(3, 4).weight_hh_l0 }),
+    'by another dtype and back': (gru) => gru.to('float64').to('float32').resetParameters(),
+  }
+
+  test.each(Object.entries(changes))('%s', (_, change) => {
+    const gru = new GRU(3, 4)
+    const x = torch.randn([5, 2, 3])
+    const [before] = gru.forward(x)
+    change(gru)
+    const plain = new GRU(3, 4, { backend: 'libtorch' })
+    plain.loadStateDict(gru.stateDict())
+    const [expected] = plain.forward(x)
+    expect(before.allclose(expected)).toBe(false)
+    expectClose(gru.forward(x)[0], expected.toArray() as number[])
+    expectClose(
+      torch.inferenceMode(() => gru.forward(x)[0]),
+      expected.toArray() as number[],
+    )
   })
 })
 
