@@ -1,3 +1,4 @@
+export { GRUCell, LSTMCell, RecurrentCell, type RecurrentCellOptions, RNNCell, type RNNCellOptions } from './cell.ts'
 export { Dropout } from './dropout.ts'
 export * as functional from './functional.ts'
 export { GRU, type GRUOptions } from './gru.ts'
