@@ -7,7 +7,7 @@ export abstract class ModuleArray<M extends Module> extends Module {
   [index: number]: M
 
   /** Gives a module its name here. */
-  protected add(name: string, module: M): void {
+  protected addModule(name: string, module: M): void {
     if (!(module instanceof Module)) {
       throw torchError('ERR_TORCH_TYPE', `${describe(module)} is not a Module subclass`, { op: this.constructor.name })
     }
@@ -44,7 +44,7 @@ export abstract class ModuleArray<M extends Module> extends Module {
 
   /** Adds a module at the end. */
   append(module: M): this {
-    this.add(String(this.length), module)
+    this.addModule(String(this.length), module)
     return this
   }
 

@@ -24,7 +24,7 @@ export class Sequential extends ModuleArray<Layer> {
       modules.length === 1 && typeof first === 'object' && first !== null && !(first instanceof Module)
         ? (first as Record<string, Layer>)
         : (modules as Layer[])
-    for (const [name, module] of Object.entries(named)) this.add(name, module)
+    for (const [name, module] of Object.entries(named)) this.addModule(name, module)
   }
 
   override forward(input: Tensor): Tensor {

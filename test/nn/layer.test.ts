@@ -8,6 +8,7 @@ import { expectClose } from '../support/close.ts'
 import { decode, type Encoded, expectNumbers, expectTensor, weightedSum } from '../support/encoded.ts'
 import { expectError } from '../support/error.ts'
 import { readFixture } from '../support/fixture.ts'
+import { collectGarbage } from '../support/garbage.ts'
 
 interface Case {
   kind: string
@@ -88,6 +89,19 @@ describe.each(all.map((one) => [`${one.repr}${one.train ? '' : ' in evaluation'}
     const output = await torch.offload(() => run(module, one, inputs))
     expectResult(module, one, inputs, output)
   })
+})
+
+test('no layer leaves more than its output behind', async () => {
+  await collectGarbage()
+  for (const one of all) {
+    const module = make(one)
+    const inputs = one.inputs.map(decode)
+    torch.tidy(() => void module.forward(...inputs))
+    const { tensors } = torch.memory()
+    const output = module.forward(...inputs)
+    const fresh = inputs.includes(output) ? 0 : 1
+    expect(torch.memory().tensors - tensors, one.repr).toBe(fresh)
+  }
 })
 
 const names: Record<string, string> = {
