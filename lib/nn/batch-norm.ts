@@ -1,6 +1,6 @@
 import { checkOptions } from '../options.ts'
 import { empty, ones, zeros } from '../tensor/creation.ts'
-import { tensorOp } from '../tensor/packet.ts'
+import { packet } from '../tensor/packet.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { requireInteger, requireNumber } from './check.ts'
 import { ones_, zeros_ } from './init.ts'
@@ -22,7 +22,7 @@ export interface BatchNorm1dOptions extends FactoryOptions {
   bias?: boolean
 }
 
-const batchNorm = tensorOp('libtorch_rnn::batch_norm_1d')
+const batchNorm = packet('BatchNorm1d', [['libtorch_rnn::batch_norm_1d', '']])
 
 /**
  * γ (x - E[x]) / √(Var[x] + eps) + β for each of C channels, (N, C) or (N, C, L): Ioffe and Szegedy, 2015. In training,
@@ -90,7 +90,7 @@ export class BatchNorm1d extends Module {
       training || (mean === null && variance === null),
       this.momentum,
       this.eps,
-    )
+    ) as Tensor
   }
 
   protected override extraRepr(): string {

@@ -15,3 +15,20 @@ export function requireNumber(module: string, name: string, value: unknown): voi
   if (typeof value === 'number') return
   throw torchError('ERR_TORCH_TYPE', `${module}: ${name} must be a number, got ${describe(value)}`, { op: module })
 }
+
+/** @throws {TorchError} where `p` is no probability. */
+export function requireProbability(p: unknown): void {
+  if (typeof p === 'number' && p >= 0 && p <= 1) return
+  throw torchError('ERR_TORCH_VALUE', `dropout probability has to be between 0 and 1, but got ${describe(p)}`, {
+    op: 'dropout',
+  })
+}
+
+/** The row counted from the start. @throws {TorchError} where there is none. */
+export function paddingRow(paddingIdx: number | null, rows: number): number | null {
+  if (paddingIdx === null) return null
+  if (!Number.isSafeInteger(paddingIdx) || paddingIdx >= rows || paddingIdx < -rows) {
+    throw torchError('ERR_TORCH_VALUE', 'Padding_idx must be within num_embeddings', { op: 'embedding' })
+  }
+  return paddingIdx < 0 ? paddingIdx + rows : paddingIdx
+}

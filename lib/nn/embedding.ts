@@ -4,8 +4,8 @@ import { checkOptions } from '../options.ts'
 import { noGrad, tidy } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
-import { requireInteger } from './check.ts'
-import { type EmbeddingLookup, embedding, paddingRow } from './functional/layer.ts'
+import { paddingRow, requireInteger } from './check.ts'
+import { type EmbeddingLookup, embedding } from './functional/layer.ts'
 import { normal_ } from './init.ts'
 import type { FactoryOptions } from './linear.ts'
 import { Module } from './module.ts'
@@ -39,8 +39,12 @@ export class Embedding extends Module {
   readonly scaleGradByFreq: boolean
   weight: Parameter
 
-  /** @param pretrained @internal */
-  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}, pretrained?: Tensor) {
+  constructor(
+    numEmbeddings: number,
+    embeddingDim: number,
+    options: EmbeddingOptions = {},
+    /** @internal */ pretrained?: Tensor,
+  ) {
     super()
     checkOptions('Embedding', options, [...LOOKUP, 'device', 'dtype'])
     const { paddingIdx = null, maxNorm = null, normType = 2, scaleGradByFreq = false, ...factory } = options

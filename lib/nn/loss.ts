@@ -10,7 +10,6 @@ import {
   type CosineEmbeddingOptions,
   type CrossEntropyOptions,
   type CTCOptions,
-  checkDivergence,
   cosineEmbeddingLoss,
   crossEntropy,
   ctcLoss,
@@ -27,9 +26,6 @@ import {
   nllLoss,
   type PoissonNLLOptions,
   poissonNllLoss,
-  type Reduction,
-  type ReductionOptions,
-  reductionOf,
   type SmoothL1Options,
   smoothL1Loss,
   type TripletMarginOptions,
@@ -37,6 +33,7 @@ import {
 } from './functional/loss.ts'
 import { Module } from './module.ts'
 import { Buffer } from './parameter.ts'
+import { type Reduction, type ReductionOptions, reductionOf } from './reduction.ts'
 
 /** A loss of an output against a target, with a reduction. */
 abstract class Loss extends Module {
@@ -221,7 +218,7 @@ export class KLDivLoss extends Module {
   constructor(options: KLDivOptions = {}) {
     super()
     checkOptions('KLDivLoss', options, ['reduction', 'logTarget'])
-    checkDivergence(options.reduction)
+    if (options.reduction !== 'batchmean') reductionOf(options.reduction)
     this.reduction = options.reduction ?? 'mean'
     this.logTarget = options.logTarget ?? false
   }

@@ -4,6 +4,7 @@ import { checkOptions } from '../../options.ts'
 import { noGrad } from '../../tensor/context.ts'
 import { packet, tensorOp } from '../../tensor/packet.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { paddingRow, requireProbability } from '../check.ts'
 import type { InplaceOptions } from './activation.ts'
 
 const ops = {
@@ -38,14 +39,6 @@ export interface DropoutOptions extends InplaceOptions {
   training?: boolean
 }
 
-/** @internal @throws {TorchError} where `p` is no probability. */
-export function requireProbability(p: unknown): void {
-  if (typeof p === 'number' && p >= 0 && p <= 1) return
-  throw torchError('ERR_TORCH_VALUE', `dropout probability has to be between 0 and 1, but got ${describe(p)}`, {
-    op: 'dropout',
-  })
-}
-
 /** Zeroes elements with probability p, and scales the others by 1 / (1 - p), where `training`. */
 export function dropout(input: Tensor, options: DropoutOptions = {}): Tensor {
   checkOptions('dropout', options, ['p', 'training', 'inplace'])
@@ -63,15 +56,6 @@ export interface EmbeddingLookup {
   normType?: number
   /** Divide the gradient of a row by how often it occurs in the input. Default `false`. */
   scaleGradByFreq?: boolean
-}
-
-/** @internal The row counted from the start. @throws {TorchError} where there is none. */
-export function paddingRow(paddingIdx: number | null, rows: number): number | null {
-  if (paddingIdx === null) return null
-  if (!Number.isSafeInteger(paddingIdx) || paddingIdx >= rows || paddingIdx < -rows) {
-    throw torchError('ERR_TORCH_VALUE', 'Padding_idx must be within num_embeddings', { op: 'embedding' })
-  }
-  return paddingIdx < 0 ? paddingIdx + rows : paddingIdx
 }
 
 /**

@@ -5,16 +5,10 @@ import { tidy } from '../../tensor/context.ts'
 import { fullLike, tensor } from '../../tensor/creation.ts'
 import { packet, tensorOp } from '../../tensor/packet.ts'
 import { isTensor, type Tensor } from '../../tensor/tensor.ts'
+import { type Reduction, type ReductionOptions, reductionOf } from '../reduction.ts'
 
-/** What becomes of the losses of the elements: their mean, their sum, or themselves. */
-export type Reduction = 'mean' | 'sum' | 'none'
+export type { Reduction, ReductionOptions } from '../reduction.ts'
 
-export interface ReductionOptions {
-  /** Default `'mean'`. */
-  reduction?: Reduction
-}
-
-const REDUCTIONS: Record<Reduction, number> = { none: 0, mean: 1, sum: 2 }
 const ops = {
   mseLoss: tensorOp('libtorch_rnn::mse_loss'),
   l1Loss: tensorOp('libtorch_rnn::l1_loss'),
@@ -35,17 +29,6 @@ const ops = {
   ]),
   cosineEmbedding: tensorOp('aten::cosine_embedding_loss'),
   tripletMargin: tensorOp('aten::triplet_margin_loss'),
-}
-
-/** @internal ATen's number of a reduction. @throws {TorchError} for another word. */
-export function reductionOf(reduction: Reduction = 'mean'): number {
-  if (!Object.hasOwn(REDUCTIONS, reduction)) {
-    throw torchError(
-      'ERR_TORCH_VALUE',
-      `${typeof reduction === 'string' ? reduction : describe(reduction)} is not a valid value for reduction`,
-    )
-  }
-  return REDUCTIONS[reduction]
 }
 
 const warned = new Set<string>()
@@ -83,7 +66,7 @@ function weigh(
 ): Tensor {
   const number = reductionOf(reduction)
   if (weight === null) return loss(number)
-  return tidy(() => ops.weighted(loss(REDUCTIONS.none), weight, input, number, normalize))
+  return tidy(() => ops.weighted(loss(reductionOf('none')), weight, input, number, normalize))
 }
 
 /**
@@ -215,11 +198,6 @@ export interface KLDivOptions {
   reduction?: Reduction | 'batchmean'
   /** Whether the target is logarithms of probabilities, too. Default `false`. */
   logTarget?: boolean
-}
-
-/** @internal @throws {TorchError} for another word. */
-export function checkDivergence(reduction: Reduction | 'batchmean' = 'mean'): void {
-  if (reduction !== 'batchmean') reductionOf(reduction)
 }
 
 /**
