@@ -105,9 +105,10 @@ void step(Algorithm algorithm, const Tensors& params, const std::vector<Tensors>
                           hyper.amsgrad, hyper.maximize);
         break;
     }
-    // LibTorch's fused steps leave no trace of a change, for which autograd looks, and the packed weights of
-    // recurrent modules.
-    for (const at::Tensor& param : bucket.params) param.unsafeGetTensorImpl()->bump_version();
+    // LibTorch's fused steps do not count as changes in place, as the steps of PyTorch's default optimizers do.
+    for (const at::Tensor& param : bucket.params) {
+      if (!param.is_inference()) param.unsafeGetTensorImpl()->bump_version();
+    }
   }
 }
 
