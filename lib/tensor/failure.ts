@@ -26,6 +26,7 @@ const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
     /dtype|scalar type|not implemented for '|must have the same type|data ?type|cast to the desired/i,
     'ERR_TORCH_DTYPE',
   ],
+  [/(should|must|has to) be between/, 'ERR_TORCH_VALUE'],
   [/shape|size|dimension|\d-?D\b|broadcast|stack expects|elements/i, 'ERR_TORCH_SHAPE'],
 ]
 
@@ -37,7 +38,12 @@ function codeOf(kind: Kind, message: string): ErrorCode {
 
 /** The message without what only LibTorch's developers can use, and with the operation that failed. */
 function sentence(message: string, op: string | undefined): string {
-  const text = message.replace(/\nException raised from [\s\S]*$/, '').trimEnd()
+  const text = message
+    .replace(/\nException raised from [\s\S]*$/, '')
+    // As Python says it.
+    .replace(/\bCPU(\w+)Type\b/g, 'torch.$1Tensor')
+    .replace(/\bCUDA(\w+)Type\b/g, 'torch.cuda.$1Tensor')
+    .trimEnd()
   if (/Could not run .* from the 'CUDA' backend|with CUDA_HOME|Cannot initialize CUDA/.test(text)) {
     return `${op ? `${op}: ` : ''}Torch not compiled with CUDA enabled: this LibTorch runs on the CPU only. \`npx libtorch-rnn install --cuda\` fetches the CUDA one.`
   }

@@ -2,6 +2,7 @@
 
 #include "binding/offload.h"
 #include "binding/operator.h"
+#include "operators/functional.h"
 
 namespace rnn {
 
@@ -73,6 +74,7 @@ void Addon::account(Napi::Env env) {
 }  // namespace rnn
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
+  rnn::register_functional();
   env.SetInstanceData(new rnn::Addon(env));
   rnn::init_autograd(exports);
   rnn::init_call(exports);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { mseLoss } from '../../lib/nn/functional.ts'
+import { mseLoss } from '../../lib/nn/functional/index.ts'
 import {
   GRU,
   Linear,
@@ -376,8 +376,10 @@ describe('dropout', () => {
     expect(run()[0].amax().item()).toBe(0)
     rnn.dropout = 0
     expect(run()[0].amax().item()).toBe(10_000)
-    rnn.dropout = 2
-    expectError(run, 'ERR_TORCH_RUNTIME', /dropout probability has to be between 0 and 1, but got 2/)
+    for (const p of [2, -1, Number.NaN]) {
+      rnn.dropout = p
+      expectError(run, 'ERR_TORCH_VALUE', /dropout probability has to be between 0 and 1, but got/)
+    }
   })
 })
 
