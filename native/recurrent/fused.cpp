@@ -325,7 +325,7 @@ std::vector<at::Tensor> run_fused(const NetworkCall& call, const std::shared_ptr
       results = forward_layer(*setting, index, with_dense_rows(x), state, weights, nullptr);
     }
     x = std::move(results[0]);
-    if (index + 1 < net.layers && net.dropout > 0 && net.train) x = at::dropout(x, net.dropout, true);
+    if (index + 1 < net.layers && net.dropout != 0 && net.train) x = at::dropout(x, net.dropout, true);
     for (size_t i = 0; i < last.size(); i++) last[i].push_back(std::move(results[1 + i]));
   }
   Tensors results{sequence_first(call, x)};
