@@ -31,6 +31,7 @@ export {
 } from './activation.ts'
 export { BatchNorm1d, type BatchNorm1dOptions } from './batch-norm.ts'
 export { Bilinear } from './bilinear.ts'
+export { GRUCell, LSTMCell, RecurrentCell, type RecurrentCellOptions, RNNCell, type RNNCellOptions } from './cell.ts'
 export { Conv1d, type Conv1dOptions, type PaddingMode } from './conv.ts'
 export { CosineSimilarity, PairwiseDistance } from './distance.ts'
 export { Dropout } from './dropout.ts'

@@ -16,10 +16,10 @@ const CODES: Record<Exclude<Kind, 'runtime'>, ErrorCode> = {
 /** LibTorch throws one class for most failures: its wording tells them apart. The first match counts. */
 const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
   [/allocate memory|out of memory|not enough memory|Storage size calculation overflowed/i, 'ERR_TORCH_OUT_OF_MEMORY'],
-  [/Dimension out of range|index out of range|out of bounds|index .* is out of/i, 'ERR_TORCH_INDEX'],
+  [/Dimension out of range|index out of range|out of (?:DATA )?bounds|index .* is out of/i, 'ERR_TORCH_INDEX'],
   [/same device|CUDA|cuda|cuDNN|backend/, 'ERR_TORCH_DEVICE'],
   [
-    /does not require grad|backward through the graph|leaf Variable|requires_grad|[Ii]nference tensor|inplace operation|not have been used in the graph|grad can be implicitly/,
+    /does not require grad|backward through the graph|RNN backward can only be called in training mode|leaf Variable|requires_grad|[Ii]nference tensor|inplace operation|not have been used in the graph|grad can be implicitly/,
     'ERR_TORCH_AUTOGRAD',
   ],
   [
@@ -46,6 +46,9 @@ function sentence(message: string, op: string | undefined): string {
     .trimEnd()
   if (/Could not run .* from the 'CUDA' backend|with CUDA_HOME|Cannot initialize CUDA/.test(text)) {
     return `${op ? `${op}: ` : ''}Torch not compiled with CUDA enabled: this LibTorch runs on the CPU only. \`npx libtorch-rnn install --cuda\` fetches the CUDA one.`
+  }
+  if (text.includes('RNN backward can only be called in training mode')) {
+    return `${text}: call train() on the module before the forward pass; its dropout can be set to 0 meanwhile`
   }
   if (
     op === undefined ||
