@@ -1,6 +1,6 @@
 // Functions and modules with arguments of all kinds: a value or a TorchError, and never a crash.
 import fc from 'fast-check'
-import { describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, test, vi } from 'vitest'
 import { TorchError } from '../../lib/errors.ts'
 import * as nn from '../../lib/nn/index.ts'
 import { isTensor, type Tensor } from '../../lib/tensor/tensor.ts'
@@ -13,7 +13,12 @@ function backwardOf(result: unknown): void {
   if (isTensor(result) && result.requiresGrad && result.isLeaf === false) result.sum().backward()
 }
 
-process.on('warning', () => {})
+beforeAll(() => {
+  vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+})
+afterAll(() => {
+  vi.restoreAllMocks()
+})
 
 test.each(Object.entries(nn.functional))('functional.%s', (_, fn) => {
   expectNoCrash((args) => (fn as Callable)(...args))
