@@ -79,9 +79,11 @@ void init_autograd(Napi::Object exports);
 void init_call(Napi::Object exports);
 void init_data(Napi::Object exports);
 void init_indexing(Napi::Object exports);
+void init_jit(Napi::Object exports);
 void init_offload(Napi::Object exports);
 void init_optimizer(Napi::Object exports);
 void init_recurrent(Napi::Object exports);
+void init_storage(Napi::Object exports);
 void init_system(Napi::Object exports);
 void init_tensor(Napi::Object exports);
 

@@ -105,6 +105,10 @@ void step(Algorithm algorithm, const Tensors& params, const std::vector<Tensors>
                           hyper.amsgrad, hyper.maximize);
         break;
     }
+    // LibTorch's fused steps do not count as changes in place, as the steps of PyTorch's default optimizers do.
+    for (const at::Tensor& param : bucket.params) {
+      if (!param.is_inference()) param.unsafeGetTensorImpl()->bump_version();
+    }
   }
 }
 
