@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { describe } from '../describe.ts'
 import { DTYPES, type DType, itemSizeOf } from '../tensor/dtype.ts'
 import { type Callable, type Names, PickleError, Tuple } from './pickle.ts'
@@ -192,10 +193,10 @@ const MODULES: Readonly<Record<string, string>> = {
 }
 
 function refused(name: string): PickleError {
-  const module = /^torch\.nn\.modules\.|^__main__\./.test(name) || !/^(torch|builtins|os|sys|posix|nt)\./.test(name)
-  const advice = module
-    ? ' It may be a whole module or another object of Python: save its state_dict() instead, torch.save(model.state_dict(), path).'
-    : ''
+  const isFunction = /^(torch\.(?!nn\.)|builtins\.|os\.|posix\.|nt\.|sys\.)/.test(name)
+  const advice = isFunction
+    ? ''
+    : ' It may be a whole module or another object of Python: save its state_dict() instead, torch.save(model.state_dict(), path).'
   return new PickleError(
     `it needs ${name}, and only tensors, containers, numbers and text are read: loading anything else could run code.${advice}`,
   )

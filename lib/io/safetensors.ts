@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { checkOptions } from '../options.ts'

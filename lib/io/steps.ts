@@ -14,7 +14,7 @@ export function* step<T>(sync: () => T, async: () => Promise<T>): Steps<T> {
   return (yield { sync, async }) as T
 }
 
-/** The steps with an error whose trace begins where `site` was made: theirs is of generators, which call no one by name. */
+/** The steps, whose errors get the trace of `site`: their own ends at a generator, and does not show the caller. */
 function* fromSite<T>(steps: Steps<T>, site: TorchError): Steps<T> {
   try {
     return yield* steps

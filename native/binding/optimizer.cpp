@@ -14,6 +14,7 @@
 
 #include "binding/addon.h"
 #include "binding/cells.h"
+#include "runtime/version.h"
 
 namespace rnn {
 namespace {
@@ -105,10 +106,7 @@ void step(Algorithm algorithm, const Tensors& params, const std::vector<Tensors>
                           hyper.amsgrad, hyper.maximize);
         break;
     }
-    // LibTorch's fused steps do not count as changes in place, as the steps of PyTorch's default optimizers do.
-    for (const at::Tensor& param : bucket.params) {
-      if (!param.is_inference()) param.unsafeGetTensorImpl()->bump_version();
-    }
+    bump_versions(bucket.params);
   }
 }
 

@@ -50,7 +50,7 @@ test('a step of an optimizer in the middle is noticed', async () => {
     .backward()
   const saved = saveFile(model.stateDict(), path)
   optimizer.step()
-  await expectRejection(saved, 'ERR_TORCH_VALUE', "'weight' was changed while it was written. Await saveFile")
+  await expectRejection(saved, 'ERR_TORCH_VALUE', "'bias' was changed while it was written. Await saveFile")
   await saveFile(model.stateDict(), path)
   expect(loadFileSync(path).weight?.equal(model.weight)).toBe(true)
 })

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type { TorchError } from '../../lib/errors.ts'
 import { nn, optim, ScriptModule, type Tensor, torch } from '../../lib/index.ts'
+import { Trainer } from '../../lib/train/index.ts'
 import { expectClose } from '../support/close.ts'
 import { expectError, expectRejection } from '../support/error.ts'
 import { formatsPath, readFixture } from '../support/fixture.ts'
@@ -318,6 +319,14 @@ describe('a ScriptModule can be', () => {
       }),
     )
     expect(losses.at(-1)).toBeLessThan((losses[0] as number) / 2)
+  })
+
+  test('given to a Trainer', async () => {
+    const model = torch.jit.loadSync(PATH)
+    const trainer = new Trainer(model, { epochs: 4, batchSize: 2, learningRate: 0.05, shuffle: false, progress: false })
+    const target = torch.zeros([2, 5, 2])
+    const history = await trainer.fit({ [Symbol.iterator]: () => [[x, target] as [Tensor, Tensor]][Symbol.iterator]() })
+    expect(history.trainLosses.at(-1)).toBeLessThan(history.trainLosses[0] as number)
   })
 
   test('set to training and back', async () => {
