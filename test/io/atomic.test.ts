@@ -84,6 +84,25 @@ const SAVE = `
   console.log('ready')
   for (;;) await io.saveFile({ x }, process.argv[1])`
 
+test.skipIf(process.platform === 'win32')('a disk that is full leaves the former file', () => {
+  const folder = temporaryFolder()
+  const path = join(folder, 'x')
+  saveFileSync({ x: torch.zeros([1]) }, path)
+  const former = readFileSync(path)
+  const code = `import { io, torch } from '${INDEX}'
+    const x = torch.ones([1 << 20])
+    const codes = []
+    await io.saveFile({ x }, process.argv[1]).catch((error) => codes.push(error.code, error.cause.code))
+    try { io.saveFileSync({ x }, process.argv[1]) } catch (error) { codes.push(error.code) }
+    console.log(codes.join())`
+  // A limit on the size of files is what comes nearest.
+  const shell = `trap '' XFSZ; ulimit -f 2048; exec "$0" --input-type=module -e "$1" "$2"`
+  const output = execFileSync('sh', ['-c', shell, process.execPath, code, path], { encoding: 'utf8' })
+  expect(output).toBe('ERR_TORCH_FILE,EFBIG,ERR_TORCH_FILE\n')
+  expect(readFileSync(path).equals(former)).toBe(true)
+  expect(readdirSync(folder)).toEqual(['x'])
+})
+
 test('a process that is killed leaves the former file, and the next save removes what it left', async () => {
   const folder = temporaryFolder()
   const path = join(folder, 'x')
