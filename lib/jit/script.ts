@@ -18,14 +18,14 @@ export let scriptModule: (script: Script) => ScriptModule
  * A module that was written in Python and exported with `torch.jit.script` or `torch.jit.trace`: made by `torch.jit.load`.
  *
  * Its parameters and buffers are the module's own tensors, so it can be trained, moved and converted as any
- * {@link Module}. A frozen module (`torch.jit.freeze`) has neither, and no training mode.
+ * {@link Module}. A frozen module (`torch.jit.freeze`) has neither, and no training mode: as in PyTorch, `train()` does
+ * nothing to it.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.jit.ScriptModule.html
  */
 export class ScriptModule extends Module {
   readonly #script: Script
   readonly #name: string
   readonly #methods: readonly string[]
-  readonly #frozen: boolean
 
   /** @internal */
   constructor(key: symbol, script: Script) {
@@ -38,14 +38,28 @@ export class ScriptModule extends Module {
     this.#script = script
     this.#name = name
     this.#methods = methods
-    this.#frozen = training === null
-    this.training = training ?? false
+    this.#followTraining(training)
     this.#adopt(parameters, Parameter)
     this.#adopt(buffers, Buffer)
   }
 
   static {
     scriptModule = (script) => new ScriptModule(CONSTRUCT, script)
+  }
+
+  /** Passes `training` on to the module below, however it is set; `null` is a frozen module's. */
+  #followTraining(initial: boolean | null): void {
+    let training = initial ?? false
+    Object.defineProperty(this, 'training', {
+      enumerable: true,
+      get: () => training,
+      set: (mode: boolean) => {
+        if (initial === null) return
+        enter()
+        native.jitTrain(this.#script, mode)
+        training = mode
+      },
+    })
   }
 
   /** Makes the tensors properties of this module, under the dotted names that they have in it: so they are its own. */
@@ -106,18 +120,6 @@ export class ScriptModule extends Module {
       }
     })
     return fromNative(native.jitResult(started), enter()) as T
-  }
-
-  /** @throws {TorchError} for `train(true)` where the module is frozen. */
-  override train(mode = true): this {
-    super.train(mode)
-    if (this.#frozen && mode) {
-      this.training = false
-      throw torchError('ERR_TORCH_VALUE', `${this.#name} is frozen: it has no training mode`, { op: 'train' })
-    }
-    enter()
-    native.jitTrain(this.#script, mode)
-    return this
   }
 
   protected override extraRepr(): string {

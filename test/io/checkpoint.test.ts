@@ -272,7 +272,7 @@ describe('torch.load', () => {
             expect(['ERR_TORCH_FORMAT', 'ERR_TORCH_DEVICE']).toContain((error as TorchError).code)
           }
         }),
-        { numRuns: 1000 },
+        { numRuns: 400 },
       )
       await collectGarbage()
       expect(torch.memory().tensors).toBe(before)
