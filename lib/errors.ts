@@ -7,6 +7,8 @@ export type ErrorCode =
   | 'ERR_TORCH_DEVICE'
   | 'ERR_TORCH_DISPOSED'
   | 'ERR_TORCH_DTYPE'
+  | 'ERR_TORCH_FILE'
+  | 'ERR_TORCH_FORMAT'
   | 'ERR_TORCH_INDEX'
   | 'ERR_TORCH_LIBTORCH'
   | 'ERR_TORCH_NOT_IMPLEMENTED'
@@ -34,7 +36,9 @@ function fromCaller(stack: string | undefined): string | undefined {
   if (stack === undefined) return stack
   const lines = stack.split('\n')
   const first = lines.findIndex((line) => /^\s+at /.test(line))
-  const caller = lines.findIndex((line, index) => index >= first && !line.includes(LIBRARY))
+  // `at Array.map (<anonymous>)` stands between frames of the library.
+  const isOurs = (line: string): boolean => line.includes(LIBRARY) || line.endsWith('(<anonymous>)')
+  const caller = lines.findIndex((line, index) => index >= first && !isOurs(line))
   return first < 0 || caller < 0 ? stack : [...lines.slice(0, first), ...lines.slice(caller)].join('\n')
 }
 

@@ -9,6 +9,7 @@ import { expectError } from './support/error.ts'
 test('the package exports what its documentation names', () => {
   expect(Object.keys(library).sort()).toEqual([
     'LibTorchError',
+    'ScriptModule',
     'Tensor',
     'TorchDisposedError',
     'TorchError',
@@ -17,6 +18,7 @@ test('the package exports what its documentation names', () => {
     'TorchShapeError',
     'TorchTypeError',
     'TorchValueError',
+    'io',
     'nn',
     'optim',
     'torch',

@@ -36,6 +36,27 @@ function codeOf(kind: Kind, message: string): ErrorCode {
   return found ?? (kind === 'notImplemented' ? 'ERR_TORCH_NOT_IMPLEMENTED' : 'ERR_TORCH_RUNTIME')
 }
 
+const WITHOUT_CUDA =
+  /Could not run .* from the 'CUDA' backend|with CUDA_HOME|Cannot initialize CUDA|not linked with support for cuda/
+
+/** What TorchScript says at the end of its own trace, which comes first. */
+function withoutScriptTrace(message: string): string {
+  if (!/^The following operation failed in the TorchScript interpreter/.test(message)) return message
+  const last = message
+    .trimEnd()
+    .split('\n')
+    .findLastIndex((line) => /^[\w.]+: /.test(line))
+  return last < 0
+    ? message
+    : message
+        .trimEnd()
+        .split('\n')
+        .slice(last)
+        .join('\n')
+        .replace(/^builtins\./, '')
+        .replace(/^RuntimeError: /, '')
+}
+
 /** The message without what only LibTorch's developers can use, and with the operation that failed. */
 function sentence(message: string, op: string | undefined): string {
   const text = message
@@ -44,7 +65,7 @@ function sentence(message: string, op: string | undefined): string {
     .replace(/\bCPU(\w+)Type\b/g, 'torch.$1Tensor')
     .replace(/\bCUDA(\w+)Type\b/g, 'torch.cuda.$1Tensor')
     .trimEnd()
-  if (/Could not run .* from the 'CUDA' backend|with CUDA_HOME|Cannot initialize CUDA/.test(text)) {
+  if (WITHOUT_CUDA.test(text)) {
     return `${op ? `${op}: ` : ''}Torch not compiled with CUDA enabled: this LibTorch runs on the CPU only. \`npx libtorch-rnn install --cuda\` fetches the CUDA one.`
   }
   if (text.includes('RNN backward can only be called in training mode')) {
@@ -64,6 +85,9 @@ function sentence(message: string, op: string | undefined): string {
 /** The typed error for what a native call threw. */
 export function failure(thrown: unknown, options: TorchErrorOptions = {}): unknown {
   if (thrown instanceof TorchError || !(thrown instanceof Error) || !('kind' in thrown)) return thrown
-  const message = sentence(thrown.message, options.op)
-  return torchError(codeOf(thrown.kind as Kind, message), message, options)
+  const text = withoutScriptTrace(thrown.message)
+  const message = sentence(text, options.op)
+  // The trace is worth keeping: it has the lines of the module.
+  const cause = text === thrown.message ? {} : { cause: thrown }
+  return torchError(codeOf(thrown.kind as Kind, message), message, { ...cause, ...options })
 }
