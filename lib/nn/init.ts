@@ -99,12 +99,15 @@ function kaimingStd(tensor: Tensor, options: KaimingOptions): number {
 
 /** Uniform from ±gain √(3 / fan): He et al., 2015. */
 export function kaimingUniform_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
+  // PyTorch leaves a tensor without elements alone, whose fan can be 0.
+  if (tensor.numel === 0) return tensor
   const bound = Math.sqrt(3) * kaimingStd(tensor, options)
   return uniform_(tensor, -bound, bound)
 }
 
 /** Normal with deviation gain / √fan: He et al., 2015. */
 export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
+  if (tensor.numel === 0) return tensor
   return normal_(tensor, 0, kaimingStd(tensor, options))
 }
 

@@ -16,6 +16,10 @@ const CODES: Record<Exclude<Kind, 'runtime'>, ErrorCode> = {
 /** LibTorch throws one class for most failures: its wording tells them apart. The first match counts. */
 const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
   [/allocate memory|out of memory|not enough memory|Storage size calculation overflowed/i, 'ERR_TORCH_OUT_OF_MEMORY'],
+  [
+    /without overflow|step must be nonzero|steps must be non-negative|must be (greater|between)|inconsistent with step|unsupported range|expects 'from' to be less/,
+    'ERR_TORCH_VALUE',
+  ],
   [/Dimension out of range|index out of range|out of bounds|index .* is out of/i, 'ERR_TORCH_INDEX'],
   [/same device|CUDA|cuda|cuDNN|backend/, 'ERR_TORCH_DEVICE'],
   [
@@ -38,7 +42,11 @@ function codeOf(kind: Kind, message: string): ErrorCode {
 /** The message without what only LibTorch's developers can use, and with the operation that failed. */
 function sentence(message: string, op: string | undefined): string {
   const text = message.replace(/\nException raised from [\s\S]*$/, '').trimEnd()
-  if (/Could not run .* from the 'CUDA' backend|with CUDA_HOME|Cannot initialize CUDA/.test(text)) {
+  if (
+    /Could not run .* from the 'CUDA' backend|with CUDA_HOME|Cannot initialize CUDA|not linked with support for cuda/.test(
+      text,
+    )
+  ) {
     return `${op ? `${op}: ` : ''}Torch not compiled with CUDA enabled: this LibTorch runs on the CPU only. \`npx libtorch-rnn install --cuda\` fetches the CUDA one.`
   }
   if (
