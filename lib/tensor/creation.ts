@@ -169,9 +169,14 @@ export function randperm(n: number, options: CreationOptions = {}): Tensor {
 }
 
 /** The numbers from `start` (default 0) up to, not including, `end`, by `step` (1): int64 when all three are whole. */
-export function arange(end: number, options?: CreationOptions): Tensor
-export function arange(start: number, end: number, options?: CreationOptions): Tensor
-export function arange(start: number, end: number, step: number, options?: CreationOptions): Tensor
+export function arange(end: number | bigint, options?: CreationOptions): Tensor
+export function arange(start: number | bigint, end: number | bigint, options?: CreationOptions): Tensor
+export function arange(
+  start: number | bigint,
+  end: number | bigint,
+  step: number | bigint,
+  options?: CreationOptions,
+): Tensor
 export function arange(...args: unknown[]): Tensor {
   const options = typeof args.at(-1) === 'object' ? (args.pop() as CreationOptions) : {}
   checkCount('arange', args, 3)

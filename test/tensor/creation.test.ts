@@ -220,7 +220,11 @@ describe('factories', () => {
     [() => torch.arange(0, 5, 0), 'ERR_TORCH_VALUE', /step must be nonzero/],
     [() => torch.linspace(0, 1, -1), 'ERR_TORCH_VALUE', /number of steps must be non-negative/],
     [() => torch.arange(0, 5, 1, 2 as never), 'ERR_TORCH_TYPE', /takes 3 positional arguments but 4 were given/],
-    [() => torch.randint(0, 5, [1], {}, 1 as never), 'ERR_TORCH_TYPE', /takes 4 positional arguments but 5/],
+    [
+      () => torch.randint(...([0, 5, [1], {}, 1] as unknown as [number, number[]])),
+      'ERR_TORCH_TYPE',
+      /takes 4 positional arguments but 5/,
+    ],
     [
       () => torch.zeros([1], { requiresGrad: 'no' as never }),
       'ERR_TORCH_TYPE',
