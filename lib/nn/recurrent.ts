@@ -9,6 +9,7 @@ import { uniform_ } from './init.ts'
 import type { FactoryOptions } from './linear.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
+import { PackedSequence } from './utils/rnn.ts'
 
 /** Options that RNN, LSTM and GRU share. */
 export interface RecurrentOptions extends FactoryOptions {
@@ -22,11 +23,18 @@ export interface RecurrentOptions extends FactoryOptions {
   dropout?: number
   /** Whether a second network reads the sequence backwards. Default `false`. */
   bidirectional?: boolean
+  /**
+   * `'auto'` computes with this library's fused kernels where they apply, else with LibTorch; `'libtorch'` always with
+   * LibTorch. {@link RecurrentModule.explainBackend} tells which. Default `'auto'`.
+   */
+  backend?: RecurrentBackend
 }
+
+export type RecurrentBackend = 'auto' | 'libtorch'
 
 export type Recurrence = 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU'
 
-const SHARED = ['numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional', 'device', 'dtype'] as const
+const SHARED = ['numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional', 'backend', 'device', 'dtype'] as const
 const GATES: Record<Recurrence, number> = { RNN_TANH: 1, RNN_RELU: 1, LSTM: 4, GRU: 3 }
 
 function requireSize(name: string, torchName: string, value: unknown): void {
@@ -55,9 +63,11 @@ export abstract class RecurrentModule extends Module {
   readonly dropout: number
   readonly bidirectional: boolean
   readonly projSize: number
+  readonly backend: RecurrentBackend
   // Private, or it would print and count as the module's own.
   readonly #recurrence: Recurrence
-  readonly #names: string[] = [];
+  readonly #names: string[] = []
+  readonly #plan = native.recurrentPlan();
   /** `weight_ih_l0`, `bias_hh_l1_reverse`, … as in PyTorch. */
   [parameter: `weight_${string}` | `bias_${string}`]: Parameter
 
@@ -72,6 +82,7 @@ export abstract class RecurrentModule extends Module {
     const name = new.target.name
     checkOptions(name, options, [...SHARED, ...own])
     const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, projSize = 0 } = options
+    const { backend = 'auto' } = options
     if (!(typeof dropout === 'number' && dropout >= 0 && dropout <= 1)) {
       throw torchError(
         'ERR_TORCH_VALUE',
@@ -85,6 +96,11 @@ export abstract class RecurrentModule extends Module {
     requireSize(name, 'input_size', inputSize)
     requireSize(name, 'hidden_size', hiddenSize)
     requireSize(name, 'num_layers', numLayers)
+    if (backend !== 'auto' && backend !== 'libtorch') {
+      throw torchError('ERR_TORCH_VALUE', `backend must be 'auto' or 'libtorch', got ${describe(backend)}`, {
+        op: name,
+      })
+    }
     if (!Number.isInteger(projSize) || projSize < 0) {
       throw torchError('ERR_TORCH_VALUE', 'proj_size should be a positive integer or zero to disable projections', {
         op: name,
@@ -106,6 +122,7 @@ export abstract class RecurrentModule extends Module {
     this.dropout = dropout
     this.bidirectional = bidirectional
     this.projSize = projSize
+    this.backend = backend
     this.#recurrence = recurrence
     this.#createParameters(options)
     this.resetParameters()
@@ -146,13 +163,48 @@ export abstract class RecurrentModule extends Module {
     return Array.from({ length: weights.length / count }, (_, i) => weights.slice(i * count, (i + 1) * count))
   }
 
-  /** @internal Output and final states. */
-  protected run(input: Tensor, state: readonly Tensor[]): Tensor[] {
+  /** What RNN, LSTM and GRU have in common: the state begins with zeros. */
+  abstract override forward(input: Tensor, state?: null): [output: Tensor, state: Tensor | [hN: Tensor, cN: Tensor]]
+  abstract override forward(
+    input: PackedSequence,
+    state?: null,
+  ): [output: PackedSequence, state: Tensor | [hN: Tensor, cN: Tensor]]
+
+  /** @internal Output, in the form of the input, and final states. */
+  protected run(input: Tensor | PackedSequence, state: readonly Tensor[]): [Tensor | PackedSequence, ...Tensor[]] {
     const scope = enter()
-    const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
-    return native
-      .recurrent(this.#recurrence, this, idsOf([input]), idsOf(state), idsOf(weights))
-      .map((id) => wrap(id, scope))
+    const [output, ...rest] = native.recurrent(...this.#arguments(input, state)) as [number, ...number[]]
+    const finals = rest.splice(0, this.#recurrence === 'LSTM' ? 2 : 1).map((id) => wrap(id, scope))
+    return [
+      input instanceof PackedSequence ? PackedSequence.of([output, ...rest], scope) : wrap(output, scope),
+      ...finals,
+    ]
+  }
+
+  #arguments(input: Tensor | PackedSequence, state: readonly Tensor[]): Parameters<typeof native.recurrent> {
+    const packed = input instanceof PackedSequence
+    return [
+      this.#plan,
+      this.#recurrence,
+      this,
+      idsOf([packed ? input.data : input]),
+      idsOf(state),
+      idsOf(this.#names.map((name) => this[name as `weight_${string}`] as Parameter)),
+      idsOf(packed ? input.packing : []),
+    ]
+  }
+
+  /**
+   * Which implementation `forward` would use for an input, and why: this library's fused kernels for the CPU, or
+   * LibTorch's.
+   *
+   * @example lstm.explainBackend(x) // { backend: 'libtorch', reason: 'a tensor is not float32' }
+   * @throws {TorchError} what `forward` would throw for the shape or dtype of the input.
+   */
+  explainBackend(input: Tensor | PackedSequence): { backend: 'fused' | 'libtorch'; reason: string } {
+    const reason = native.explainRecurrent(...this.#arguments(input, []))
+    if (reason !== '') return { backend: 'libtorch', reason }
+    return { backend: 'fused', reason: `float32 on the CPU, with ${native.instructionSet()} instructions` }
   }
 
   protected override extraRepr(): string {

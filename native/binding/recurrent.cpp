@@ -1,48 +1,44 @@
-#include <ATen/ops/gru.h>
-#include <ATen/ops/lstm.h>
-#include <ATen/ops/rnn_relu.h>
-#include <ATen/ops/rnn_tanh.h>
 #include <ATen/ops/zeros.h>
 
 #include <sstream>
 
 #include "binding/addon.h"
 #include "binding/cells.h"
+#include "binding/packed.h"
+#include "recurrent/network.h"
 
 namespace rnn {
 namespace {
 
 using Tensors = std::vector<at::Tensor>;
 
-enum class Recurrence { kRnnTanh, kRnnRelu, kLstm, kGru };
+CellKind cell_of(const std::string& name) {
+  if (name == "LSTM") return CellKind::kLstm;
+  if (name == "GRU") return CellKind::kGru;
+  return name == "RNN_RELU" ? CellKind::kRnnRelu : CellKind::kRnnTanh;
+}
 
-struct Shape {
-  Recurrence recurrence;
-  int64_t input_size, hidden_size, projection_size, layers;
-  double dropout;
-  bool bias, batch_first, bidirectional, train;
+// A module as the caller sees it.
+struct Shape : Network {
+  bool batch_first;
+  bool prefers_libtorch;
 
   Shape(const std::string& name, Napi::Object object)
-      : recurrence(name == "LSTM"       ? Recurrence::kLstm
-                   : name == "GRU"      ? Recurrence::kGru
-                   : name == "RNN_RELU" ? Recurrence::kRnnRelu
-                                        : Recurrence::kRnnTanh),
-        input_size(object.Get("inputSize").ToNumber()),
-        hidden_size(object.Get("hiddenSize").ToNumber()),
-        projection_size(object.Get("projSize").ToNumber()),
-        layers(object.Get("numLayers").ToNumber()),
-        dropout(object.Get("dropout").ToNumber()),
-        bias(object.Get("bias").ToBoolean()),
+      : Network{.cell = cell_of(name),
+                .inputs = object.Get("inputSize").ToNumber(),
+                .units = object.Get("hiddenSize").ToNumber(),
+                .projection = object.Get("projSize").ToNumber(),
+                .layers = object.Get("numLayers").ToNumber(),
+                .dropout = object.Get("dropout").ToNumber(),
+                .bias = object.Get("bias").ToBoolean(),
+                .bidirectional = object.Get("bidirectional").ToBoolean(),
+                .train = object.Get("training").ToBoolean()},
         batch_first(object.Get("batchFirst").ToBoolean()),
-        bidirectional(object.Get("bidirectional").ToBoolean()),
-        train(object.Get("training").ToBoolean()) {}
-
-  bool lstm() const { return recurrence == Recurrence::kLstm; }
+        prefers_libtorch(object.Get("backend").ToString().Utf8Value() == "libtorch") {}
 
   // The sizes of hidden state `i`: the LSTM's second one is the cell, which is not projected.
   std::vector<int64_t> state_size(int64_t batch, size_t i) const {
-    const int64_t width = projection_size > 0 && i == 0 ? projection_size : hidden_size;
-    return {layers * (bidirectional ? 2 : 1), batch, width};
+    return {layers * directions(), batch, projection > 0 && i == 0 ? projection : units};
   }
 };
 
@@ -64,11 +60,24 @@ std::string python_dtype(const at::Tensor& tensor) {
   return "torch." + name;
 }
 
+// How the steps of a packed input lie: batch sizes, and the order of the sequences unless they came sorted.
+struct Packing {
+  at::Tensor batch_sizes, sorted_indices, unsorted_indices;
+
+  explicit Packing(const Tensors& tensors) {
+    if (!tensors.empty()) batch_sizes = tensors[0];
+    if (tensors.size() > 1) {
+      sorted_indices = tensors.at(1);
+      unsorted_indices = tensors.at(2);
+    }
+  }
+};
+
 // The checks of torch/nn/modules/rnn.py, in its order and its words. They are made here and not in TypeScript because
 // the shape of a queued tensor is known only when the call runs.
 void check_rank(const Shape& shape, const at::Tensor& input, const Tensors& state) {
   const int64_t rank = input.dim();
-  const bool rnn = shape.recurrence == Recurrence::kRnnTanh || shape.recurrence == Recurrence::kRnnRelu;
+  const bool rnn = shape.cell == CellKind::kRnnTanh || shape.cell == CellKind::kRnnRelu;
   const char* name = shape.lstm() ? "LSTM" : rnn ? "RNN" : "GRU";
   TORCH_CHECK_VALUE(rank == 2 || rank == 3, name, ": Expected input to be 2D or 3D, got ", rank, "D ",
                     rnn ? "tensor instead" : "instead");
@@ -83,13 +92,16 @@ void check_rank(const Shape& shape, const at::Tensor& input, const Tensors& stat
   }
 }
 
-void check_sizes(const Shape& shape, const at::Tensor& input, const Tensors& state, const at::Tensor& weight,
-                 int64_t batch) {
+void check_input(const Shape& shape, const at::Tensor& input, const at::Tensor& weight, int64_t rank) {
   TORCH_CHECK_VALUE(input.scalar_type() == weight.scalar_type(), "RNN input dtype (", python_dtype(input),
                     ") does not match weight dtype (", python_dtype(weight), "). Convert input: input.to(",
                     python_dtype(weight), "), or convert model: model.to(", python_dtype(input), ")");
-  TORCH_CHECK(input.size(-1) == shape.input_size, "input.size(-1) must be equal to input_size. Expected ",
-              shape.input_size, ", got ", input.size(-1));
+  TORCH_CHECK(input.dim() == rank, "input must have ", rank, " dimensions, got ", input.dim());
+  TORCH_CHECK(input.size(-1) == shape.inputs, "input.size(-1) must be equal to input_size. Expected ", shape.inputs,
+              ", got ", input.size(-1));
+}
+
+void check_state(const Shape& shape, const Tensors& state, int64_t batch) {
   for (size_t i = 0; i < state.size(); i++) {
     const auto expected = shape.state_size(batch, i);
     const std::string which = shape.lstm() ? "[" + std::to_string(i) + "]" : "";
@@ -98,7 +110,35 @@ void check_sizes(const Shape& shape, const at::Tensor& input, const Tensors& sta
   }
 }
 
-Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& weights) {
+void fill_state(const Shape& shape, const at::Tensor& input, Tensors& state, int64_t batch) {
+  for (size_t i = 0; state.size() < (shape.lstm() ? 2 : 1); i++) {
+    state.push_back(at::zeros(shape.state_size(batch, i), input.options()));
+  }
+}
+
+// A call whose arguments have been checked: input (L, N, I) or (N, L, I), or the rows (ΣL, I) of a packed sequence, and
+// each state (layers * D, N, H).
+struct Call {
+  NetworkCall arguments;
+  // Why LibTorch's own implementation has to make the call; empty where the fused kernels do.
+  std::string reason;
+};
+
+Call make_call(const Shape& shape, at::Tensor input, Tensors state, const Tensors& weights, at::Tensor batch_sizes) {
+  Call call{.arguments = {.network = shape,
+                          .batch_first = shape.batch_first,
+                          .input = std::move(input),
+                          .state = std::move(state),
+                          .weights = weights,
+                          .batch_sizes = std::move(batch_sizes)},
+            .reason = "the module's option says backend: 'libtorch'"};
+  if (!shape.prefers_libtorch) call.reason = why_not_fused(call.arguments);
+  return call;
+}
+
+// What `Function` makes of the call gets the form of the input again.
+template <typename Function>
+Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& weights, Function compute) {
   check_rank(shape, input, state);
   const bool batched = input.dim() == 3;
   const int64_t batch_dim = shape.batch_first ? 0 : 1;
@@ -107,61 +147,132 @@ Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& 
     for (at::Tensor& tensor : state) tensor = tensor.unsqueeze(1);
   }
   const int64_t batch = input.size(batch_dim);
-  if (state.empty()) {
-    for (size_t i = 0; i < (shape.lstm() ? 2 : 1); i++) {
-      state.push_back(at::zeros(shape.state_size(batch, i), input.options()));
-    }
-  }
-  check_sizes(shape, input, state, weights.at(0), batch);
-
-  Tensors results;
-  const auto call = [&](auto function) {
-    const auto [output, hidden] = function(input, state[0], weights, shape.bias, shape.layers, shape.dropout,
-                                           shape.train, shape.bidirectional, shape.batch_first);
-    results = {output, hidden};
-  };
-  switch (shape.recurrence) {
-    case Recurrence::kLstm: {
-      const auto [output, hidden, cell] = at::lstm(input, state, weights, shape.bias, shape.layers, shape.dropout,
-                                                   shape.train, shape.bidirectional, shape.batch_first);
-      results = {output, hidden, cell};
-      break;
-    }
-    case Recurrence::kGru:
-      call([](auto&&... args) { return at::gru(args...); });
-      break;
-    case Recurrence::kRnnTanh:
-      call([](auto&&... args) { return at::rnn_tanh(args...); });
-      break;
-    case Recurrence::kRnnRelu:
-      call([](auto&&... args) { return at::rnn_relu(args...); });
-      break;
-  }
-  if (!batched) {
+  check_input(shape, input, weights.at(0), 3);
+  fill_state(shape, input, state, batch);
+  check_state(shape, state, batch);
+  Tensors results = compute(make_call(shape, input, state, weights, {}));
+  if (!batched && !results.empty()) {
     results[0] = results[0].squeeze(batch_dim);
     for (size_t i = 1; i < results.size(); i++) results[i] = results[i].squeeze(1);
   }
   return results;
 }
 
-// recurrent('RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU', shape, input, state or [], weights) -> output and final states
+// States come and go in the order that the sequences had before they were sorted.
+template <typename Function>
+Tensors run_packed(const Shape& shape, const at::Tensor& data, Tensors state, const Tensors& weights,
+                   const Packing& packing, Function compute) {
+  check_input(shape, data, weights.at(0), 2);
+  check_batch_sizes(packing.batch_sizes, data);
+  const int64_t batch = packing.batch_sizes[0].item<int64_t>();
+  // PyTorch permutes before it looks, and not at all in LSTM: there, a state for more sequences is cut without a word.
+  check_state(shape, state, batch);
+  const auto permute = [](const at::Tensor& tensor, const at::Tensor& indices) {
+    return indices.defined() ? tensor.index_select(1, indices) : tensor;
+  };
+  for (at::Tensor& tensor : state) tensor = permute(tensor, packing.sorted_indices);
+  fill_state(shape, data, state, batch);
+  Tensors results = compute(make_call(shape, data, state, weights, packing.batch_sizes));
+  for (size_t i = 1; i < results.size(); i++) results[i] = permute(results[i], packing.unsorted_indices);
+  return results;
+}
+
+// What a module keeps between calls, as JavaScript holds it.
+using PlanHandle = Napi::External<std::shared_ptr<Plan>>;
+
+// recurrentPlan() -> a plan for `recurrent`
+Napi::Value recurrent_plan(const Napi::CallbackInfo& info) {
+  auto plan = std::make_unique<std::shared_ptr<Plan>>(std::make_shared<Plan>());
+  return PlanHandle::New(info.Env(), plan.release(), [](Napi::Env, std::shared_ptr<Plan>* collected) {
+    const std::unique_ptr<std::shared_ptr<Plan>> owner(collected);
+  });
+}
+
+// The arguments of `recurrent` after the plan.
+struct Arguments {
+  Shape shape;
+  Cells input, state, weights, packing;
+
+  Arguments(const Addon& addon, const Napi::CallbackInfo& info)
+      : shape(info[1].ToString(), info[2].ToObject()),
+        input(addon, info[3]),
+        state(addon, info[4]),
+        weights(addon, info[5]),
+        packing(addon, info[6]) {}
+
+  template <typename Function>
+  Tensors run(Function compute) const {
+    if (packing.size() == 0) return rnn::run(shape, input.get().at(0), state.get(), weights.get(), compute);
+    const Tensors tensors = packing.get();
+    Tensors results = run_packed(shape, input.get().at(0), state.get(), weights.get(), Packing(tensors), compute);
+    results.insert(results.end(), tensors.begin(), tensors.end());
+    return results;
+  }
+};
+
+// recurrent(plan, 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU', shape, input, state or [], weights, packing or []) ->
+// output, final states, and the packing again, as tensors that the packed output can own
 Napi::Value recurrent(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
-  const Shape shape(info[0].ToString(), info[1].ToObject());
-  const Cells input(addon, info[2]);
-  const Cells state(addon, info[3]);
-  const Cells weights(addon, info[4]);
-  const auto ids =
-      addon.dispatch(shape.lstm() ? 3 : 2, [=] { return run(shape, input.get().at(0), state.get(), weights.get()); });
+  const std::shared_ptr<Plan> plan = *info[0].As<PlanHandle>().Data();
+  const Arguments arguments(addon, info);
+  const auto ids = addon.dispatch((arguments.shape.lstm() ? 3 : 2) + arguments.packing.size(),
+                                  [arguments, plan, kernels = addon.kernels, pool = addon.pool] {
+                                    return arguments.run([&](const Call& call) {
+                                      return call.reason.empty() ? run_fused(call.arguments, plan, *kernels, pool)
+                                                                 : run_libtorch(call.arguments);
+                                    });
+                                  });
   addon.account(env);
   Napi::Array results = Napi::Array::New(env, ids.size());
   for (uint32_t i = 0; i < ids.size(); i++) results.Set(i, ids[i]);
   return results;
 }
 
+// explainRecurrent: the same arguments -> why LibTorch's implementation would make the call, or '' where it would not
+Napi::Value explain_recurrent(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  if (addon.recording) throw PendingError("offload() cannot tell of a call before it is made");
+  const Arguments arguments(addon, info);
+  std::string reason;
+  addon.run([&] {
+    return arguments.run([&](const Call& call) {
+      reason = call.reason;
+      return Tensors{};
+    });
+  });
+  return Napi::String::New(info.Env(), reason);
+}
+
+// instructionSets() -> the names of those that the recurrent kernels can use here, best first
+Napi::Value instruction_sets(const Napi::CallbackInfo& info) {
+  Napi::Array names = Napi::Array::New(info.Env());
+  for (const Kernels* kernels : available_kernels()) names.Set(names.Length(), kernels->name);
+  return names;
+}
+
+// instructionSet(name?) -> the name of the one in use, after setting it if one is given
+Napi::Value instruction_set(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  if (!info[0].IsUndefined()) {
+    const std::string name = info[0].ToString();
+    const auto all = available_kernels();
+    const auto found = std::find_if(all.begin(), all.end(), [&](const Kernels* k) { return k->name == name; });
+    TORCH_CHECK_VALUE(found != all.end(), "this processor has no instruction set '", name, "'");
+    addon.kernels = *found;
+  }
+  return Napi::String::New(info.Env(), addon.kernels->name);
+}
+
 }  // namespace
 
-void init_recurrent(Napi::Object exports) { define<recurrent>(exports, "recurrent"); }
+void init_recurrent(Napi::Object exports) {
+  define<recurrent>(exports, "recurrent");
+  define<recurrent_plan>(exports, "recurrentPlan");
+  define<explain_recurrent>(exports, "explainRecurrent");
+  define<instruction_sets>(exports, "instructionSets");
+  define<instruction_set>(exports, "instructionSet");
+}
 
 }  // namespace rnn
