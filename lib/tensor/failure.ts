@@ -21,7 +21,7 @@ const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
     'ERR_TORCH_VALUE',
   ],
   [/Dimension out of range|index out of range|out of bounds|index .* is out of/i, 'ERR_TORCH_INDEX'],
-  [/same device|CUDA|cuda|cuDNN|backend/, 'ERR_TORCH_DEVICE'],
+  [/same device|CUDA|cuda|cuDNN|NVIDIA|backend/, 'ERR_TORCH_DEVICE'],
   [
     /does not require grad|backward through the graph|leaf Variable|requires_grad|[Ii]nference tensor|inplace operation|not have been used in the graph|grad can be implicitly/,
     'ERR_TORCH_AUTOGRAD',
