@@ -103,7 +103,13 @@ export interface Native {
     enforceSorted: boolean,
   ): Id[]
   packSequence(sequences: Uint32Array, enforceSorted: boolean): Id[]
-  padPackedSequence(packed: Uint32Array, batchFirst: boolean, paddingValue: number, totalLength: number | null): Id[]
+  padPackedSequence(
+    data: Id,
+    packing: Uint32Array,
+    batchFirst: boolean,
+    paddingValue: number,
+    totalLength: number | null,
+  ): Id[]
   invertPermutation(permutation: Id): Id
   // recurrent.cpp
   recurrentPlan(): object
@@ -125,8 +131,11 @@ export interface Native {
     weights: Uint32Array,
     packing: Uint32Array,
   ): string
+  flattenParameters(recurrence: string, shape: object, weights: Uint32Array): void
   instructionSets(): string[]
   instructionSet(name?: string): string
+  // recurrent_cell.cpp
+  recurrentCell(kind: string, hiddenSize: number, input: Uint32Array, state: Uint32Array, weights: Uint32Array): Id[]
   // offload.cpp
   record(start: true): void
   record(start: false): Promise<void>

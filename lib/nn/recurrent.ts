@@ -60,7 +60,8 @@ export abstract class RecurrentModule extends Module {
   readonly numLayers: number
   readonly bias: boolean
   readonly batchFirst: boolean
-  readonly dropout: number
+  /** Can be changed at any time: it holds from the next call on. */
+  dropout: number
   readonly bidirectional: boolean
   readonly projSize: number
   readonly backend: RecurrentBackend
@@ -80,6 +81,11 @@ export abstract class RecurrentModule extends Module {
   ) {
     super()
     const name = new.target.name
+    if (recurrence !== 'LSTM' && typeof options === 'object' && options !== null && 'projSize' in options) {
+      throw torchError('ERR_TORCH_OPTION', 'proj_size argument is only supported for LSTM, not RNN or GRU', {
+        op: name,
+      })
+    }
     checkOptions(name, options, [...SHARED, ...own])
     const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, projSize = 0 } = options
     const { backend = 'auto' } = options
@@ -125,6 +131,7 @@ export abstract class RecurrentModule extends Module {
     this.backend = backend
     this.#recurrence = recurrence
     this.#createParameters(options)
+    this.flattenParameters()
     this.resetParameters()
   }
 
@@ -159,8 +166,26 @@ export abstract class RecurrentModule extends Module {
   /** The weights of each layer and direction, in PyTorch's order. */
   get allWeights(): Parameter[][] {
     const count = this.#names.length / (this.numLayers * (this.bidirectional ? 2 : 1))
-    const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
+    const weights = this.#weights
     return Array.from({ length: weights.length / count }, (_, i) => weights.slice(i * count, (i + 1) * count))
+  }
+
+  /**
+   * Moves the parameters into the one block of memory that cuDNN wants, without which it copies them at every call.
+   * Does nothing on the CPU. Called by the constructor, after `to` and after loading: there is a need for it only where
+   * something else has replaced the memory of parameters.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html#torch.nn.RNN.flatten_parameters
+   */
+  flattenParameters(): void {
+    if (this.#names.length > 0) native.flattenParameters(this.#recurrence, this, idsOf(this.#weights))
+  }
+
+  protected override onReplaced(): void {
+    this.flattenParameters()
+  }
+
+  get #weights(): Parameter[] {
+    return this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
   }
 
   /** What RNN, LSTM and GRU have in common: the state begins with zeros. */
@@ -189,7 +214,7 @@ export abstract class RecurrentModule extends Module {
       this,
       idsOf([packed ? input.data : input]),
       idsOf(state),
-      idsOf(this.#names.map((name) => this[name as `weight_${string}`] as Parameter)),
+      idsOf(this.#weights),
       idsOf(packed ? input.packing : []),
     ]
   }

@@ -20,16 +20,17 @@ const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
     /without overflow|step must be nonzero|steps must be non-negative|must be (greater|between)|inconsistent with step|unsupported range|expects 'from' to be less/,
     'ERR_TORCH_VALUE',
   ],
-  [/Dimension out of range|index out of range|out of bounds|index .* is out of/i, 'ERR_TORCH_INDEX'],
+  [/Dimension out of range|index out of range|out of (?:DATA )?bounds|index .* is out of/i, 'ERR_TORCH_INDEX'],
   [/same device|CUDA|cuda|cuDNN|NVIDIA|backend/, 'ERR_TORCH_DEVICE'],
   [
-    /does not require grad|backward through the graph|leaf Variable|requires_grad|[Ii]nference tensor|inplace operation|not have been used in the graph|grad can be implicitly/,
+    /does not require grad|backward through the graph|RNN backward can only be called in training mode|leaf Variable|requires_grad|[Ii]nference tensor|inplace operation|not have been used in the graph|grad can be implicitly/,
     'ERR_TORCH_AUTOGRAD',
   ],
   [
     /dtype|scalar type|not implemented for '|must have the same type|data ?type|cast to the desired/i,
     'ERR_TORCH_DTYPE',
   ],
+  [/(should|must|has to) be between/, 'ERR_TORCH_VALUE'],
   [/shape|size|dimension|\d-?D\b|broadcast|stack expects|elements/i, 'ERR_TORCH_SHAPE'],
 ]
 
@@ -41,13 +42,21 @@ function codeOf(kind: Kind, message: string): ErrorCode {
 
 /** The message without what only LibTorch's developers can use, and with the operation that failed. */
 function sentence(message: string, op: string | undefined): string {
-  const text = message.replace(/\nException raised from [\s\S]*$/, '').trimEnd()
+  const text = message
+    .replace(/\nException raised from [\s\S]*$/, '')
+    // As Python says it.
+    .replace(/\bCPU(\w+)Type\b/g, 'torch.$1Tensor')
+    .replace(/\bCUDA(\w+)Type\b/g, 'torch.cuda.$1Tensor')
+    .trimEnd()
   if (
     /Could not run .* from the 'CUDA' backend|with CUDA_HOME|Cannot initialize CUDA|not linked with support for cuda/.test(
       text,
     )
   ) {
     return `${op ? `${op}: ` : ''}Torch not compiled with CUDA enabled: this LibTorch runs on the CPU only. \`npx libtorch-rnn install --cuda\` fetches the CUDA one.`
+  }
+  if (text.includes('RNN backward can only be called in training mode')) {
+    return `${text}: call train() on the module before the forward pass; its dropout can be set to 0 meanwhile`
   }
   if (
     op === undefined ||

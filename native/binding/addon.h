@@ -88,6 +88,7 @@ void init_offload(Napi::Object exports);
 void init_optimizer(Napi::Object exports);
 void init_packed(Napi::Object exports);
 void init_recurrent(Napi::Object exports);
+void init_recurrent_cell(Napi::Object exports);
 void init_system(Napi::Object exports);
 void init_tensor(Napi::Object exports);
 

@@ -1,5 +1,9 @@
+#include <ATen/ops/_cudnn_rnn_flatten_weight.h>
+#include <ATen/ops/cudnn_is_acceptable.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
+#include <set>
 #include <sstream>
 
 #include "binding/addon.h"
@@ -60,19 +64,6 @@ std::string python_dtype(const at::Tensor& tensor) {
   return "torch." + name;
 }
 
-// How the steps of a packed input lie: batch sizes, and the order of the sequences unless they came sorted.
-struct Packing {
-  at::Tensor batch_sizes, sorted_indices, unsorted_indices;
-
-  explicit Packing(const Tensors& tensors) {
-    if (!tensors.empty()) batch_sizes = tensors[0];
-    if (tensors.size() > 1) {
-      sorted_indices = tensors.at(1);
-      unsorted_indices = tensors.at(2);
-    }
-  }
-};
-
 // The checks of torch/nn/modules/rnn.py, in its order and its words. They are made here and not in TypeScript because
 // the shape of a queued tensor is known only when the call runs.
 void check_rank(const Shape& shape, const at::Tensor& input, const Tensors& state) {
@@ -101,7 +92,16 @@ void check_input(const Shape& shape, const at::Tensor& input, const at::Tensor& 
               ", got ", input.size(-1));
 }
 
-void check_state(const Shape& shape, const Tensors& state, int64_t batch) {
+// Of dtypes and devices PyTorch says this on CUDA only. Elsewhere it leaves them to whatever kernel meets them first.
+void check_state(const Shape& shape, const at::Tensor& input, const Tensors& state, int64_t batch) {
+  for (const at::Tensor& tensor : state) {
+    TORCH_CHECK(tensor.device() == input.device(),
+                "Input and hidden tensors are not at the same device, found input tensor at ", input.device(),
+                " and hidden tensor at ", tensor.device());
+    TORCH_CHECK(tensor.scalar_type() == input.scalar_type(),
+                "Input and hidden tensors are not the same dtype, found input tensor with ", input.scalar_type(),
+                " and hidden tensor with ", tensor.scalar_type());
+  }
   for (size_t i = 0; i < state.size(); i++) {
     const auto expected = shape.state_size(batch, i);
     const std::string which = shape.lstm() ? "[" + std::to_string(i) + "]" : "";
@@ -149,7 +149,7 @@ Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& 
   const int64_t batch = input.size(batch_dim);
   check_input(shape, input, weights.at(0), 3);
   fill_state(shape, input, state, batch);
-  check_state(shape, state, batch);
+  check_state(shape, input, state, batch);
   Tensors results = compute(make_call(shape, input, state, weights, {}));
   if (!batched && !results.empty()) {
     results[0] = results[0].squeeze(batch_dim);
@@ -163,10 +163,10 @@ template <typename Function>
 Tensors run_packed(const Shape& shape, const at::Tensor& data, Tensors state, const Tensors& weights,
                    const Packing& packing, Function compute) {
   check_input(shape, data, weights.at(0), 2);
-  check_batch_sizes(packing.batch_sizes, data);
-  const int64_t batch = packing.batch_sizes[0].item<int64_t>();
-  // PyTorch permutes before it looks, and not at all in LSTM: there, a state for more sequences is cut without a word.
-  check_state(shape, state, batch);
+  packing.check(data);
+  const int64_t batch = packing.batch();
+  // PyTorch permutes before it looks, and LSTM does not look: a state for more sequences is cut without a word.
+  check_state(shape, data, state, batch);
   const auto permute = [](const at::Tensor& tensor, const at::Tensor& indices) {
     return indices.defined() ? tensor.index_select(1, indices) : tensor;
   };
@@ -265,12 +265,50 @@ Napi::Value instruction_set(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), addon.kernels->name);
 }
 
+// The conditions of RNNBase.flatten_parameters: what cuDNN takes, and no parameter that is another one as well. Those
+// that lie in one storage have been flattened already.
+bool can_flatten(const Tensors& weights) {
+  std::set<const void*> places;
+  for (const at::Tensor& weight : weights) {
+    if (!at::cudnn_is_acceptable(weight) || weight.scalar_type() != weights[0].scalar_type()) return false;
+    if (weight.device() != weights[0].device() || !places.insert(weight.const_data_ptr()).second) return false;
+  }
+  return std::any_of(weights.begin(), weights.end(),
+                     [&](const at::Tensor& weight) { return !weight.is_alias_of(weights[0]); });
+}
+
+// flattenParameters(recurrence, shape, weights): moves them into the one block of memory that cuDNN wants, without
+// which it copies them at every call. Elsewhere than on a CUDA device it does nothing.
+Napi::Value flatten_parameters(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Addon& addon = Addon::of(env);
+  const Shape shape(info[0].ToString(), info[1].ToObject());
+  const Cells cells(addon, info[2]);
+  const auto ids = info[2].As<Napi::Uint32Array>();
+  addon.dispatch(0, [=] {
+    const Tensors weights = cells.get();
+    if (!can_flatten(weights)) return Tensors{};
+    const c10::AutoGradMode no_grad(false);
+    const c10::DeviceGuard guard(weights[0].device());
+    const int64_t per_layer = (shape.bias ? 4 : 2) + (shape.projection > 0 ? 1 : 0);
+    // cuDNN's numbers of the recurrences: relu 0, tanh 1, LSTM 2, GRU 3.
+    const int64_t mode = shape.lstm() ? 2 : shape.cell == CellKind::kGru ? 3 : shape.cell == CellKind::kRnnRelu ? 0 : 1;
+    at::_cudnn_rnn_flatten_weight(weights, per_layer, shape.inputs, mode, shape.units, shape.projection, shape.layers,
+                                  shape.batch_first, shape.bidirectional);
+    return Tensors{};
+  });
+  for (size_t i = 0; !addon.recording && i < ids.ElementLength(); i++) addon.handles->recount(ids[i]);
+  addon.account(env);
+  return env.Undefined();
+}
+
 }  // namespace
 
 void init_recurrent(Napi::Object exports) {
   define<recurrent>(exports, "recurrent");
   define<recurrent_plan>(exports, "recurrentPlan");
   define<explain_recurrent>(exports, "explainRecurrent");
+  define<flatten_parameters>(exports, "flattenParameters");
   define<instruction_sets>(exports, "instructionSets");
   define<instruction_set>(exports, "instructionSet");
 }

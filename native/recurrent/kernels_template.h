@@ -178,8 +178,9 @@ struct Block {
     }
   }
 
-  // Adds a W, with a (rows, inner) of any strides.
-  void add(const int* places, Rows a, int64_t a_step, const float* weights, int64_t panel_stride, int64_t inner) {
+  // Adds a W, with a (rows, inner) of any strides, to the sums that `kOf` names for each gate.
+  template <const int (&kOf)[Cell::kGates]>
+  void add(Rows a, int64_t a_step, const float* weights, int64_t panel_stride, int64_t inner) {
     const float* element = a.data;
     for (int64_t k = 0; k < inner; k++) {
 #pragma GCC unroll 8
@@ -192,7 +193,7 @@ struct Block {
           const Vector broadcast = Vector::all(element[i * a.stride]);
 #pragma GCC unroll 4
           for (int g = 0; g < Cell::kGates; g++) {
-            Vector& sum = sums[i][p][places[g]];
+            Vector& sum = sums[i][p][kOf[g]];
             sum = Vector::fma(broadcast, w[g], sum);
           }
         }
@@ -220,9 +221,9 @@ struct StepTask {
     block.start({step.start.data + row * step.start.stride + panel * Cell::kSums * kLanes, step.start.stride});
     const int64_t offset = panel * step.panel_stride;
     if (step.inputs > 0) {
-      block.add(Cell::kOfX, at_row(step.x, row), 1, step.x_weights + offset, step.panel_stride, step.inputs);
+      block.template add<Cell::kOfX>(at_row(step.x, row), 1, step.x_weights + offset, step.panel_stride, step.inputs);
     }
-    block.add(Cell::kOfH, at_row(step.h, row), 1, step.h_weights + offset, step.panel_stride, step.states);
+    block.template add<Cell::kOfH>(at_row(step.h, row), 1, step.h_weights + offset, step.panel_stride, step.states);
     for (int i = 0; i < kRows; i++) {
       for (int p = 0; p < kPanels; p++) {
         const int64_t unit = (panel + p) * kLanes, left = step.units - unit;
@@ -245,8 +246,8 @@ struct ProjectionTask {
     Block<Cell, kRows, kPanels> block;
     const int64_t column = panel * Cell::kSums * kLanes;
     block.start({projection.start + column, 0});
-    block.add(Cell::kOfX, at_row(projection.x, row), 1, projection.weights + panel * projection.panel_stride,
-              projection.panel_stride, projection.inputs);
+    block.template add<Cell::kOfX>(at_row(projection.x, row), 1, projection.weights + panel * projection.panel_stride,
+                                   projection.panel_stride, projection.inputs);
     for (int i = 0; i < kRows; i++) {
       float* to = projection.sums.data + (row + i) * projection.sums.stride + column;
       for (int p = 0; p < kPanels; p++) {
@@ -267,8 +268,8 @@ struct ProductTask {
   void run(int64_t row, int64_t panel) const {
     Block<Cell, kRows, kPanels> block;
     block.clear();
-    block.add(Cell::kOfX, at_row(product.a, row), product.a_step, product.b + panel * product.panel_stride,
-              product.panel_stride, product.inner);
+    block.template add<Cell::kOfX>(at_row(product.a, row), product.a_step, product.b + panel * product.panel_stride,
+                                   product.panel_stride, product.inner);
     for (int i = 0; i < kRows; i++) {
       for (int p = 0; p < kPanels; p++) {
         const int64_t unit = (panel + p) * kLanes, left = product.columns - unit;
