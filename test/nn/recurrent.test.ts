@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { mseLoss } from '../../lib/nn/functional.ts'
+import { mseLoss } from '../../lib/nn/functional/index.ts'
 import {
   GRU,
   Linear,
