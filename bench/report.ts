@@ -32,6 +32,12 @@ export const RIVALS: Record<Rival, string> = {
   tfjs: 'TensorFlow.js',
 }
 const NAMES = Object.keys(RIVALS) as Rival[]
+const COLORS: Record<string, string> = {
+  [RIVALS.python]: '#e4632d',
+  [RIVALS.cell]: '#f2a54a',
+  [RIVALS.onnx]: '#2a78b5',
+  [RIVALS.tfjs]: '#2f9e6e',
+}
 
 export function show(seconds: number): string {
   if (seconds < 1e-3) return `${(seconds * 1e6).toFixed(seconds < 1e-4 ? 2 : 1)} µs`
@@ -88,29 +94,35 @@ async function picture(results: readonly Result[], title: string, subtitle: read
     type: 'nominal',
     title: null,
     sort: results.map((result) => result.case.name),
-    axis: { domain: false, ticks: false, labelLimit: 300, labelPadding: 10 },
+    scale: { paddingInner: 0.35 },
+    axis: { domain: false, ticks: false, labelLimit: 0, labelPadding: 8 },
   } as const
+  const yOffset = { field: 'rival', type: 'nominal', sort: shown } as const
   const color = {
     field: 'rival',
     type: 'nominal',
     title: null,
-    scale: { domain: shown, range: ['#e4632d', '#f2a54a', '#2a78b5', '#2f9e6e'].slice(0, shown.length) },
-    legend: { orient: 'top', symbolType: 'circle' },
+    scale: { domain: shown, range: shown.map((name) => COLORS[name]) },
+    legend: { orient: 'top', symbolType: 'square' },
   } as const
   const spec: TopLevelSpec = {
     title: { text: title, subtitle: [...subtitle] },
     width: 620,
-    height: { step: 24 },
+    height: { step: 11 },
     data: { values: data },
     layer: [
+      // To the right of 1 where this library is the faster one.
+      { mark: { type: 'bar', opacity: 0.9 }, encoding: { x, x2: { datum: 1 }, y, yOffset, color } },
+      { mark: { type: 'rule', color: '#444' }, encoding: { x: { datum: 1 } } },
       {
-        mark: { type: 'rule', color: '#444', strokeDash: [3, 3] },
-        encoding: { x: { datum: 1 } },
+        transform: [{ filter: 'datum.times >= 1' }],
+        mark: { type: 'text', align: 'left', dx: 4, fontSize: 9, color: '#444' },
+        encoding: { x, y, yOffset, text: { field: 'label' } },
       },
-      { mark: { type: 'point', filled: true, size: 85, opacity: 0.95 }, encoding: { x, y, color } },
       {
-        mark: { type: 'text', align: 'left', dx: 8, fontSize: 9, color: '#555' },
-        encoding: { x, y, text: { field: 'label' } },
+        transform: [{ filter: 'datum.times < 1' }],
+        mark: { type: 'text', align: 'right', dx: -4, fontSize: 9, color: '#444' },
+        encoding: { x, y, yOffset, text: { field: 'label' } },
       },
     ],
     config: {
@@ -150,8 +162,9 @@ export async function write(folder: string, setting: Setting, results: readonly 
   writeFileSync(`${folder}results.json`, `${rounded}\n`)
   if (results.every(({ sides }) => sides.length < 2)) return
   const subtitle = [
-    `${setting.here} against ${Object.values(setting.rivals).join(', ')}.`,
-    `Medians; ${setting.machine}.`,
+    `${setting.here}, beside`,
+    ...Object.values(setting.rivals),
+    `Medians at each side's best number of threads; ${setting.machine}.`,
   ]
   writeFileSync(`${folder}results.svg`, await picture(results, 'libtorch-rnn beside its rivals', subtitle))
 }
