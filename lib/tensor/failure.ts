@@ -17,7 +17,7 @@ const CODES: Record<Exclude<Kind, 'runtime'>, ErrorCode> = {
 const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
   [/allocate memory|out of memory|not enough memory|Storage size calculation overflowed/i, 'ERR_TORCH_OUT_OF_MEMORY'],
   [
-    /without overflow|step must be nonzero|steps must be non-negative|must be (greater|between)|inconsistent with step|unsupported range|expects 'from' to be less/,
+    /without overflow|step must be nonzero|steps must be non-negative|must be greater|inconsistent with step|unsupported range|expects 'from' to be less/,
     'ERR_TORCH_VALUE',
   ],
   [/Dimension out of range|index out of range|out of (?:DATA )?bounds|index .* is out of/i, 'ERR_TORCH_INDEX'],
