@@ -39,6 +39,7 @@ if (list || chosen.length === 0) {
 }
 const cases = chosen.filter(({ kind }) => kind !== 'stream' || STREAMS)
 if (cases.length < chosen.length) console.error('Without streams, which this version of the library does not have')
+if (cases.length === 0) process.exit(1)
 
 /** How far two sides may be apart, as a part of the greatest value. */
 function tolerance(one: Case): number {
