@@ -4,7 +4,7 @@ import { checkOptions } from '../../options.ts'
 import { tidy } from '../../tensor/context.ts'
 import type { DType } from '../../tensor/dtype.ts'
 import { tensorOp } from '../../tensor/packet.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
+import { idOf, type Tensor } from '../../tensor/tensor.ts'
 
 export interface InplaceOptions {
   /** Write into the input, and return it. Default `false`. */
@@ -89,6 +89,8 @@ function activation<O extends object = object>(name: string, torchName: string, 
 function composed(name: string, fn: (input: Tensor) => Tensor): Activation<object> {
   const call = (input: Tensor, options: object = {}): Tensor => {
     checkOptions(name, options, [])
+    // Throws where there is no tensor.
+    idOf(input)
     return tidy(() => fn(input))
   }
   return Object.assign(call, { defaults: {} })
@@ -201,6 +203,7 @@ export function softmax(input: Tensor, dim: number, options: SoftmaxOptions = {}
 
 /** exp(-x) / Σ exp(-x) along `dim`. */
 export function softmin(input: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor {
+  idOf(input)
   return tidy(() => along('softmax', input.neg(), dim, options))
 }
 
