@@ -18,13 +18,6 @@ export interface Work {
   data?: { weights: Weights; x: Float32Array }
 }
 
-interface Streaming {
-  stream(options: { dtype?: 'bfloat16' }): { step(input: Float32Array, output: Float32Array): Float32Array }
-}
-
-/** Whether this version of the library has streaming sessions. */
-export const STREAMS = 'stream' in LSTM.prototype
-
 const LAYERS = { LSTM, GRU, RNN } as const
 const MODELS = { LSTM: LSTMModel, GRU: GRUModel, RNN: RNNModel } as const
 const OPTIMIZERS = { Adam, AdamW } as const
@@ -88,7 +81,7 @@ function layerOf({ cell, input, hidden, steps, batch, kind }: RecurrentCase) {
 function stream(one: RecurrentCase): Work {
   const { network, x, data } = layerOf(one)
   const { input, hidden } = one
-  const session = (network as unknown as Streaming).stream(one.dtype === undefined ? {} : { dtype: one.dtype })
+  const session = network.stream(one.dtype === undefined ? {} : { dtype: one.dtype })
   const values = numbers(x)
   const inputs = Array.from({ length: SAMPLES }, (_, i) => values.subarray(i * input, (i + 1) * input))
   const output = new Float32Array(hidden)

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
 import { torch } from 'libtorch-rnn'
 import { CASES, type Case, type Rival as Name } from './cases.ts'
-import { prepare, SAMPLES, STREAMS, type Work } from './here.ts'
+import { prepare, SAMPLES, type Work } from './here.ts'
 import { onnxModel } from './onnx.ts'
 import { HEADER, line, type Result, RIVALS, type Side, write } from './report.ts'
 import { type Files, Rival } from './rival.ts'
@@ -32,14 +32,11 @@ const command = new Command('bench')
   .parse()
 const { rounds, list } = command.opts<{ rounds: number; list?: boolean }>()
 const words = command.args.map((word) => word.toLowerCase())
-const chosen = CASES.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)))
-if (list || chosen.length === 0) {
-  console.log((list ? chosen : CASES).map(({ name }) => name).join('\n'))
+const cases = CASES.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)))
+if (list || cases.length === 0) {
+  console.log((list ? cases : CASES).map(({ name }) => name).join('\n'))
   process.exit(list ? 0 : 1)
 }
-const cases = chosen.filter(({ kind }) => kind !== 'stream' || STREAMS)
-if (cases.length < chosen.length) console.error('Without streams, which this version of the library does not have')
-if (cases.length === 0) process.exit(1)
 
 /** How far two sides may be apart, as a part of the greatest value. */
 function tolerance(one: Case): number {

@@ -9,42 +9,13 @@
 #include "binding/addon.h"
 #include "binding/cells.h"
 #include "binding/packed.h"
+#include "binding/shape.h"
 #include "recurrent/network.h"
 
 namespace rnn {
 namespace {
 
 using Tensors = std::vector<at::Tensor>;
-
-CellKind cell_of(const std::string& name) {
-  if (name == "LSTM") return CellKind::kLstm;
-  if (name == "GRU") return CellKind::kGru;
-  return name == "RNN_RELU" ? CellKind::kRnnRelu : CellKind::kRnnTanh;
-}
-
-// A module as the caller sees it.
-struct Shape : Network {
-  bool batch_first;
-  bool prefers_libtorch;
-
-  Shape(const std::string& name, Napi::Object object)
-      : Network{.cell = cell_of(name),
-                .inputs = object.Get("inputSize").ToNumber(),
-                .units = object.Get("hiddenSize").ToNumber(),
-                .projection = object.Get("projSize").ToNumber(),
-                .layers = object.Get("numLayers").ToNumber(),
-                .dropout = object.Get("dropout").ToNumber(),
-                .bias = object.Get("bias").ToBoolean(),
-                .bidirectional = object.Get("bidirectional").ToBoolean(),
-                .train = object.Get("training").ToBoolean()},
-        batch_first(object.Get("batchFirst").ToBoolean()),
-        prefers_libtorch(object.Get("backend").ToString().Utf8Value() == "libtorch") {}
-
-  // The sizes of hidden state `i`: the LSTM's second one is the cell, which is not projected.
-  std::vector<int64_t> state_size(int64_t batch, size_t i) const {
-    return {layers * directions(), batch, projection > 0 && i == 0 ? projection : units};
-  }
-};
 
 std::string python_list(at::IntArrayRef sizes, char open, char close) {
   std::ostringstream text;
@@ -176,9 +147,6 @@ Tensors run_packed(const Shape& shape, const at::Tensor& data, Tensors state, co
   for (size_t i = 1; i < results.size(); i++) results[i] = permute(results[i], packing.unsorted_indices);
   return results;
 }
-
-// What a module keeps between calls, as JavaScript holds it.
-using PlanHandle = Napi::External<std::shared_ptr<Plan>>;
 
 // recurrentPlan() -> a plan for `recurrent`
 Napi::Value recurrent_plan(const Napi::CallbackInfo& info) {
