@@ -133,7 +133,8 @@ async function measure(one: Case, rivals: ReadonlyMap<Name, Rival>, roof: Roof):
     all.filter((side) => side.by === by).sort((a, b) => a.median - b.median)[0]
   const here = best('here') as Side
   const others = one.rivals.map(best).filter((side) => side !== undefined)
-  const least = roof.seconds(one, here.threads)
+  // A step of a stream takes one thread, whatever it may use.
+  const least = roof.seconds(one, one.kind === 'stream' ? 1 : here.threads)
   const result: Result = { case: one, sides: [here, ...others], all, skipped }
   return least === undefined ? result : { ...result, ofRoof: least / here.median }
 }
