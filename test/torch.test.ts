@@ -42,6 +42,19 @@ describe('manualSeed', () => {
     expect(torch.randint(0, 1000, [5]).toArray()).toEqual(first)
   })
 
+  // Of torch 2.13 after torch.manual_seed(-1), which it takes for 2 ** 64 - 1.
+  test('reaches all of 64 bits', () => {
+    const drawn = [-1, 2n ** 64n - 1n].map((seed) => {
+      torch.manualSeed(seed)
+      return torch.randint(0, 1000, [5]).toArray()
+    })
+    expect(drawn).toEqual([
+      [371, 978, 476, 639, 820],
+      [371, 978, 476, 639, 820],
+    ])
+    expectError(() => torch.manualSeed(2n ** 64n), 'ERR_TORCH_TYPE', 'seed')
+  })
+
   test('takes whole numbers only', () => {
     expectError(() => torch.manualSeed(1.5), 'ERR_TORCH_TYPE', 'seed')
     expectError(() => torch.manualSeed('1' as never), 'ERR_TORCH_TYPE', 'seed')

@@ -16,8 +16,12 @@ const CODES: Record<Exclude<Kind, 'runtime'>, ErrorCode> = {
 /** LibTorch throws one class for most failures: its wording tells them apart. The first match counts. */
 const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
   [/allocate memory|out of memory|not enough memory|Storage size calculation overflowed/i, 'ERR_TORCH_OUT_OF_MEMORY'],
+  [
+    /without overflow|step must be nonzero|steps must be non-negative|must be greater|inconsistent with step|unsupported range|expects 'from' to be less/,
+    'ERR_TORCH_VALUE',
+  ],
   [/Dimension out of range|index out of range|out of (?:DATA )?bounds|index .* is out of/i, 'ERR_TORCH_INDEX'],
-  [/same device|CUDA|cuda|cuDNN|backend/, 'ERR_TORCH_DEVICE'],
+  [/same device|CUDA|cuda|cuDNN|NVIDIA|backend/, 'ERR_TORCH_DEVICE'],
   [
     /does not require grad|backward through the graph|RNN backward can only be called in training mode|leaf Variable|requires_grad|[Ii]nference tensor|inplace operation|not have been used in the graph|grad can be implicitly/,
     'ERR_TORCH_AUTOGRAD',
