@@ -97,6 +97,17 @@ export interface Native {
   zeroGrad(params: Uint32Array, setToNone: boolean): void
   // recurrent.cpp
   recurrent(recurrence: string, shape: object, input: Uint32Array, state: Uint32Array, weights: Uint32Array): Id[]
+  // composite.cpp
+  composite(
+    recurrence: string,
+    shape: object,
+    equations: object,
+    roles: readonly string[],
+    input: Uint32Array,
+    state: Uint32Array,
+    parameters: Uint32Array,
+    record: string,
+  ): Id[]
   // offload.cpp
   record(start: true): void
   record(start: false): Promise<void>

@@ -5,6 +5,7 @@ import { native } from '../tensor/binding.ts'
 import { enter } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
 import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
+import { isRecording, runComposite, STANDARD } from './composite.ts'
 import { uniform_ } from './init.ts'
 import type { FactoryOptions } from './linear.ts'
 import { Module } from './module.ts'
@@ -23,6 +24,9 @@ export interface RecurrentOptions extends FactoryOptions {
   /** Whether a second network reads the sequence backwards. Default `false`. */
   bidirectional?: boolean
 }
+
+/** The parameters of a layer and direction, in order, by their names without `_l0`. */
+export type ParameterSizes = (inputSize: number, outputSize: number) => Record<string, readonly number[]>
 
 export type Recurrence = 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU'
 
@@ -67,6 +71,7 @@ export abstract class RecurrentModule extends Module {
     hiddenSize: number,
     options: RecurrentOptions & { projSize?: number },
     own: readonly string[],
+    sizes?: ParameterSizes,
   ) {
     super()
     const name = new.target.name
@@ -107,29 +112,32 @@ export abstract class RecurrentModule extends Module {
     this.bidirectional = bidirectional
     this.projSize = projSize
     this.#recurrence = recurrence
-    this.#createParameters(options)
+    this.#createParameters(options, sizes ?? this.#standardSizes)
     this.resetParameters()
   }
 
-  #createParameters({ device, dtype }: FactoryOptions): void {
+  readonly #standardSizes: ParameterSizes = (inputSize, outputSize) => {
+    const gates = GATES[this.#recurrence] * this.hiddenSize
+    return {
+      weight_ih: [gates, inputSize],
+      weight_hh: [gates, outputSize],
+      ...(this.bias ? { bias_ih: [gates], bias_hh: [gates] } : {}),
+      ...(this.projSize > 0 ? { weight_hr: [this.projSize, this.hiddenSize] } : {}),
+    }
+  }
+
+  #createParameters({ device, dtype }: FactoryOptions, sizes: ParameterSizes): void {
     const factory = { ...(device === undefined ? {} : { device }), ...(dtype === undefined ? {} : { dtype }) }
     const directions = this.bidirectional ? ['', '_reverse'] : ['']
-    const gates = GATES[this.#recurrence] * this.hiddenSize
     const outputSize = this.projSize > 0 ? this.projSize : this.hiddenSize
-    const create = (name: string, ...size: number[]): void => {
-      this[name as `weight_${string}`] = new Parameter(empty(size, factory))
-      this.#names.push(name)
-    }
     for (let layer = 0; layer < this.numLayers; layer++) {
       for (const direction of directions) {
-        const suffix = `l${layer}${direction}`
-        create(`weight_ih_${suffix}`, gates, layer === 0 ? this.inputSize : outputSize * directions.length)
-        create(`weight_hh_${suffix}`, gates, outputSize)
-        if (this.bias) {
-          create(`bias_ih_${suffix}`, gates)
-          create(`bias_hh_${suffix}`, gates)
+        const inputSize = layer === 0 ? this.inputSize : outputSize * directions.length
+        for (const [role, size] of Object.entries(sizes(inputSize, outputSize))) {
+          const name = `${role}_l${layer}${direction}`
+          this[name as `weight_${string}`] = new Parameter(empty(size, factory))
+          this.#names.push(name)
         }
-        if (this.projSize > 0) create(`weight_hr_${suffix}`, this.projSize, this.hiddenSize)
       }
     }
   }
@@ -148,11 +156,20 @@ export abstract class RecurrentModule extends Module {
 
   /** @internal Output and final states. */
   protected run(input: Tensor, state: readonly Tensor[]): Tensor[] {
+    if (isRecording()) return this.#runByStep(input, state)
     const scope = enter()
     const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
     return native
       .recurrent(this.#recurrence, this, idsOf([input]), idsOf(state), idsOf(weights))
       .map((id) => wrap(id, scope))
+  }
+
+  /** The same by steps, which can be recorded. */
+  #runByStep(input: Tensor, state: readonly Tensor[]): Tensor[] {
+    const cell = this.#recurrence === 'LSTM' || this.#recurrence === 'GRU' ? this.#recurrence : 'RNN'
+    const activation = this.#recurrence === 'RNN_RELU' ? 'relu' : 'tanh'
+    const roles = Object.keys(this.#standardSizes(this.inputSize, this.hiddenSize))
+    return runComposite(this, { ...STANDARD, cell, activation, roles }, input, state)
   }
 
   protected override extraRepr(): string {

@@ -1,3 +1,5 @@
+#include "binding/recurrent.h"
+
 #include <ATen/ops/gru.h>
 #include <ATen/ops/lstm.h>
 #include <ATen/ops/rnn_relu.h>
@@ -11,40 +13,6 @@
 
 namespace rnn {
 namespace {
-
-using Tensors = std::vector<at::Tensor>;
-
-enum class Recurrence { kRnnTanh, kRnnRelu, kLstm, kGru };
-
-struct Shape {
-  Recurrence recurrence;
-  int64_t input_size, hidden_size, projection_size, layers;
-  double dropout;
-  bool bias, batch_first, bidirectional, train;
-
-  Shape(const std::string& name, Napi::Object object)
-      : recurrence(name == "LSTM"       ? Recurrence::kLstm
-                   : name == "GRU"      ? Recurrence::kGru
-                   : name == "RNN_RELU" ? Recurrence::kRnnRelu
-                                        : Recurrence::kRnnTanh),
-        input_size(object.Get("inputSize").ToNumber()),
-        hidden_size(object.Get("hiddenSize").ToNumber()),
-        projection_size(object.Get("projSize").ToNumber()),
-        layers(object.Get("numLayers").ToNumber()),
-        dropout(object.Get("dropout").ToNumber()),
-        bias(object.Get("bias").ToBoolean()),
-        batch_first(object.Get("batchFirst").ToBoolean()),
-        bidirectional(object.Get("bidirectional").ToBoolean()),
-        train(object.Get("training").ToBoolean()) {}
-
-  bool lstm() const { return recurrence == Recurrence::kLstm; }
-
-  // The sizes of hidden state `i`: the LSTM's second one is the cell, which is not projected.
-  std::vector<int64_t> state_size(int64_t batch, size_t i) const {
-    const int64_t width = projection_size > 0 && i == 0 ? projection_size : hidden_size;
-    return {layers * (bidirectional ? 2 : 1), batch, width};
-  }
-};
 
 std::string python_list(at::IntArrayRef sizes, char open, char close) {
   std::ostringstream text;
@@ -64,8 +32,8 @@ std::string python_dtype(const at::Tensor& tensor) {
   return "torch." + name;
 }
 
-// The checks of torch/nn/modules/rnn.py, in its order and its words. They are made here and not in TypeScript because
-// the shape of a queued tensor is known only when the call runs.
+}  // namespace
+
 void check_rank(const Shape& shape, const at::Tensor& input, const Tensors& state) {
   const int64_t rank = input.dim();
   const bool rnn = shape.recurrence == Recurrence::kRnnTanh || shape.recurrence == Recurrence::kRnnRelu;
@@ -97,6 +65,8 @@ void check_sizes(const Shape& shape, const at::Tensor& input, const Tensors& sta
                 python_list(expected, '(', ')'), ", got ", python_list(state[i].sizes(), '[', ']'));
   }
 }
+
+namespace {
 
 Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& weights) {
   check_rank(shape, input, state);

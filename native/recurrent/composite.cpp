@@ -1,0 +1,261 @@
+#include "recurrent/composite.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/addcmul.h>
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/dropout.h>
+#include <ATen/ops/elu.h>
+#include <ATen/ops/hardsigmoid.h>
+#include <ATen/ops/hardtanh.h>
+#include <ATen/ops/leaky_relu.h>
+#include <ATen/ops/lerp.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/sigmoid.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tanh.h>
+#include <ATen/ops/zeros.h>
+
+namespace rnn::composite {
+namespace {
+
+at::Tensor softsign(const at::Tensor& x) { return x / (x.abs() + 1); }
+
+at::Tensor apply(Function function, const at::Tensor& x) {
+  switch (function) {
+    case Function::kIdentity:
+      return x;
+    case Function::kTanh:
+      return at::tanh(x);
+    case Function::kHardTanh:
+      return at::hardtanh(x);
+    case Function::kSoftsign:
+      return softsign(x);
+    case Function::kRelu:
+      return at::relu(x);
+    case Function::kLeakyRelu:
+      return at::leaky_relu(x);
+    case Function::kElu:
+      return at::elu(x);
+    case Function::kSigmoid:
+      return at::sigmoid(x);
+    case Function::kHardSigmoid:
+      return at::hardsigmoid(x);
+    case Function::kElliottSigmoid:
+      return softsign(x) / 2 + 0.5;
+  }
+  TORCH_CHECK(false, "no such function");
+}
+
+at::Tensor rows(const at::Tensor& weight, int64_t from, int64_t to) { return weight.narrow(0, from, to - from); }
+at::Tensor columns(const at::Tensor& x, int64_t from, int64_t to) { return x.narrow(1, from, to - from); }
+
+struct State {
+  at::Tensor hidden, cell;
+};
+
+// One layer in one direction: what is the same at all steps is made once.
+class Layer {
+ public:
+  Layer(const Network& network, const Weights& weights)
+      : network_(network),
+        size_(weights.hidden.size(0) / (network.cell == Cell::kLstm  ? 4
+                                        : network.cell == Cell::kGru ? 3
+                                                                     : 1)),
+        inner_bias_(weights.inner_bias) {
+    hidden_ = weights.hidden.t();
+    if (network.cell == Cell::kGru && !network.reset_after) {
+      gates_hidden_ = rows(weights.hidden, 0, 2 * size_).t();
+      candidate_hidden_ = rows(weights.hidden, 2 * size_, 3 * size_).t();
+    }
+    if (weights.projection.defined()) projection_ = weights.projection.t();
+    if (network.peephole == Peephole::kFull) {
+      input_forget_cell_ = rows(weights.cell, 0, 2 * size_).t();
+      output_cell_ = rows(weights.cell, 2 * size_, 3 * size_).t();
+    } else if (network.peephole == Peephole::kDiagonal) {
+      input_forget_cell_ = rows(weights.cell, 0, 2 * size_);
+      output_cell_ = rows(weights.cell, 2 * size_, 3 * size_);
+    }
+  }
+
+  // From x(t), already through the input weights and the bias, and the state before; appends the gates to `gates`.
+  State step(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
+    switch (network_.cell) {
+      case Cell::kLstm:
+        return lstm(x, before, probe, gates);
+      case Cell::kGru:
+        return gru(x, before, probe, gates);
+      case Cell::kRnn:
+        return rnn(x, before, probe, gates);
+    }
+    TORCH_CHECK(false, "no such cell");
+  }
+
+ private:
+  at::Tensor gate(const at::Tensor& x) const { return apply(network_.gate, x); }
+  at::Tensor activation(const at::Tensor& x) const { return apply(network_.activation, x); }
+
+  static at::Tensor probed(at::Tensor state, const at::Tensor& probe) {
+    return probe.defined() ? state + probe : std::move(state);
+  }
+
+  State rnn(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
+    const at::Tensor hidden = probed(activation(at::addmm(x, before.hidden, hidden_)), probe.hidden);
+    gates = {hidden};
+    return {hidden, {}};
+  }
+
+  State lstm(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
+    at::Tensor sums, candidate_hidden;
+    if (network_.forget_in_candidate) {
+      const at::Tensor recurrent = at::matmul(before.hidden, hidden_);
+      candidate_hidden = columns(recurrent, 2 * size_, 3 * size_);
+      sums = x + recurrent;
+    } else {
+      sums = at::addmm(x, before.hidden, hidden_);
+    }
+    at::Tensor input_forget = columns(sums, 0, 2 * size_);
+    if (network_.peephole == Peephole::kFull) {
+      input_forget = at::addmm(input_forget, before.cell, input_forget_cell_);
+    } else if (network_.peephole == Peephole::kDiagonal) {
+      input_forget = at::addcmul(input_forget, at::cat({before.cell, before.cell}, 1), input_forget_cell_);
+    }
+    input_forget = gate(input_forget);
+    const at::Tensor i = columns(input_forget, 0, size_);
+    const at::Tensor f = columns(input_forget, size_, 2 * size_);
+    const at::Tensor g =
+        activation(network_.forget_in_candidate ? at::addcmul(columns(x, 2 * size_, 3 * size_), candidate_hidden, f)
+                                                : columns(sums, 2 * size_, 3 * size_));
+    const at::Tensor cell = probed(at::addcmul(f * before.cell, i, g), probe.cell);
+    at::Tensor o = columns(sums, 3 * size_, 4 * size_);
+    if (network_.peephole == Peephole::kFull) {
+      o = at::addmm(o, cell, output_cell_);
+    } else if (network_.peephole == Peephole::kDiagonal) {
+      o = at::addcmul(o, cell, output_cell_);
+    }
+    o = gate(o);
+    at::Tensor hidden = o * activation(cell);
+    if (projection_.defined()) hidden = at::matmul(hidden, projection_);
+    hidden = probed(std::move(hidden), probe.hidden);
+    gates = {i, f, g, o, cell, hidden};
+    return {hidden, cell};
+  }
+
+  State gru(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
+    at::Tensor reset_update, n;
+    const at::Tensor x_gates = columns(x, 0, 2 * size_);
+    const at::Tensor x_candidate = columns(x, 2 * size_, 3 * size_);
+    if (network_.reset_after) {
+      const at::Tensor recurrent = at::matmul(before.hidden, hidden_);
+      reset_update = gate(x_gates + columns(recurrent, 0, 2 * size_));
+      at::Tensor inner = columns(recurrent, 2 * size_, 3 * size_);
+      if (inner_bias_.defined()) inner = inner + inner_bias_;
+      n = activation(at::addcmul(x_candidate, columns(reset_update, 0, size_), inner));
+    } else {
+      reset_update = gate(at::addmm(x_gates, before.hidden, gates_hidden_));
+      n = activation(at::addmm(x_candidate, columns(reset_update, 0, size_) * before.hidden, candidate_hidden_));
+    }
+    const at::Tensor z = columns(reset_update, size_, 2 * size_);
+    // lerp(a, b, z) = (1 - z) a + z b
+    at::Tensor hidden = network_.update_is_candidate ? at::lerp(before.hidden, n, z) : at::lerp(n, before.hidden, z);
+    hidden = probed(std::move(hidden), probe.hidden);
+    gates = {columns(reset_update, 0, size_), z, n, hidden};
+    return {hidden, {}};
+  }
+
+  const Network& network_;
+  const int64_t size_;
+  // Transposed, for products with rows; the diagonal ones are vectors.
+  at::Tensor hidden_, gates_hidden_, candidate_hidden_, projection_, input_forget_cell_, output_cell_;
+  const at::Tensor inner_bias_;
+};
+
+// Zeros to add to a state of every step.
+at::Tensor probe_like(const at::Tensor& input, const at::Tensor& state) {
+  return at::zeros({input.size(0), input.size(1), state.size(1)}, input.options()).requires_grad_(true);
+}
+
+struct Sequence {
+  at::Tensor output;
+  State last;
+  Tensors record;
+};
+
+Sequence run(const Network& network, const at::Tensor& input, State state, const Weights& weights, bool reverse,
+             Record record) {
+  const Layer layer(network, weights);
+  const int64_t steps = input.size(0);
+  const bool is_lstm = network.cell == Cell::kLstm;
+  const Tensors inputs = at::linear(input, weights.input, weights.bias).unbind(0);
+  Sequence result;
+  Tensors hidden_probes, cell_probes;
+  if (record == Record::kProbes) {
+    result.record.push_back(probe_like(input, state.hidden));
+    hidden_probes = result.record.back().unbind(0);
+    if (is_lstm) {
+      result.record.push_back(probe_like(input, state.cell));
+      cell_probes = result.record.back().unbind(0);
+    }
+  }
+  Tensors outputs(steps), gates;
+  std::vector<Tensors> traces(record == Record::kGates ? network.gates() : 0, Tensors(steps));
+  for (int64_t i = 0; i < steps; i++) {
+    const int64_t t = reverse ? steps - 1 - i : i;
+    State probe;
+    if (!hidden_probes.empty()) probe.hidden = hidden_probes[t];
+    if (!cell_probes.empty()) probe.cell = cell_probes[t];
+    state = layer.step(inputs[t], state, probe, gates);
+    outputs[t] = state.hidden;
+    for (size_t k = 0; k < traces.size(); k++) traces[k][t] = gates[k];
+  }
+  result.output = at::stack(outputs);
+  result.last = std::move(state);
+  for (const Tensors& trace : traces) result.record.push_back(at::stack(trace));
+  return result;
+}
+
+}  // namespace
+
+void Weights::set_biases(Cell cell, const at::Tensor& input_bias, const at::Tensor& hidden_bias) {
+  if (cell != Cell::kGru) {
+    bias = input_bias + hidden_bias;
+    return;
+  }
+  const int64_t size = input_bias.size(0) / 3;
+  bias =
+      at::cat({rows(input_bias, 0, 2 * size) + rows(hidden_bias, 0, 2 * size), rows(input_bias, 2 * size, 3 * size)});
+  inner_bias = rows(hidden_bias, 2 * size, 3 * size);
+}
+
+Result forward(const Network& network, const at::Tensor& input, const Tensors& states,
+               const std::vector<Weights>& weights, Record record) {
+  TORCH_CHECK(input.size(0) > 0, "Expected sequence length to be larger than 0 in RNN");
+  const auto directions = static_cast<int64_t>(network.directions());
+  Result result;
+  Tensors hidden, cells;
+  at::Tensor x = input;
+  for (int64_t layer = 0; layer < network.layers; layer++) {
+    Tensors outputs;
+    for (int64_t direction = 0; direction < directions; direction++) {
+      const int64_t i = layer * directions + direction;
+      const State first{states[0].select(0, i), states.size() > 1 ? states[1].select(0, i) : at::Tensor()};
+      Sequence sequence = run(network, x, first, weights.at(i), direction == 1, record);
+      outputs.push_back(std::move(sequence.output));
+      hidden.push_back(std::move(sequence.last.hidden));
+      if (network.cell == Cell::kLstm) cells.push_back(std::move(sequence.last.cell));
+      if (record != Record::kNothing) result.records.push_back(std::move(sequence.record));
+    }
+    x = directions == 1 ? outputs[0] : at::cat(outputs, 2);
+    if (network.training && network.dropout > 0 && layer + 1 < network.layers) {
+      x = at::dropout(x, network.dropout, true);
+    }
+  }
+  result.output = std::move(x);
+  result.finals.push_back(at::stack(hidden));
+  if (!cells.empty()) result.finals.push_back(at::stack(cells));
+  return result;
+}
+
+}  // namespace rnn::composite

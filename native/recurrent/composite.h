@@ -1,0 +1,82 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+// Recurrent networks as loops of ATen operations: slower than fused kernels, but differentiable any number of times,
+// with every equation open to change, and every gate and state open to view.
+namespace rnn::composite {
+
+using Tensors = std::vector<at::Tensor>;
+
+enum class Cell { kRnn, kLstm, kGru };
+enum class Peephole { kNone, kDiagonal, kFull };
+enum class Function {
+  kIdentity,
+  kTanh,
+  kHardTanh,
+  kSoftsign,
+  kRelu,
+  kLeakyRelu,
+  kElu,
+  kSigmoid,
+  kHardSigmoid,
+  kElliottSigmoid
+};
+
+struct Network {
+  Cell cell;
+  int64_t layers;
+  bool bidirectional, training;
+  double dropout;
+  Function gate = Function::kSigmoid, activation = Function::kTanh;
+  // LSTM: what the gates see of the cell, and whether the forget gate also scales what the candidate sees of h(t-1).
+  Peephole peephole = Peephole::kNone;
+  bool forget_in_candidate = false;
+  // GRU: whether z weighs the candidate, as in the article, or h(t-1), as in PyTorch; and whether r scales what comes
+  // out of the hidden weights, as in both, or what goes into them, as in the papers.
+  bool update_is_candidate = false;
+  bool reset_after = true;
+
+  size_t directions() const { return bidirectional ? 2 : 1; }
+  size_t states() const { return cell == Cell::kLstm ? 2 : 1; }
+  // i, f, g, o, c, h; r, z, n, h; h
+  size_t gates() const { return cell == Cell::kLstm ? 6 : cell == Cell::kGru ? 4 : 1; }
+};
+
+// Those of one layer and direction; what a network lacks is undefined. Rows are in PyTorch's order: i, f, g, o; r, z,
+// n.
+struct Weights {
+  at::Tensor input, hidden;
+  // LSTM: (3H, H) or (3H) for i, f, o.
+  at::Tensor cell;
+  // LSTM: (P, H)
+  at::Tensor projection;
+  at::Tensor bias;
+  // GRU: (H), added to what comes out of the candidate's hidden weights.
+  at::Tensor inner_bias;
+
+  // PyTorch's two biases: only the candidate of a GRU tells them apart.
+  void set_biases(Cell cell, const at::Tensor& input_bias, const at::Tensor& hidden_bias);
+};
+
+enum class Record {
+  kNothing,
+  // All gates and states: (L, N, H) each.
+  kGates,
+  // Zeros (L, N, H), added to h(t) and c(t), whose gradients are therefore those of h(t) and c(t).
+  kProbes
+};
+
+struct Result {
+  at::Tensor output;
+  Tensors finals;
+  // Of each layer and direction, by the step of the input that it belongs to.
+  std::vector<Tensors> records;
+};
+
+// input (L, N, I); states (layers * directions, N, H) each; weights of each layer and direction in PyTorch's order.
+Result forward(const Network& network, const at::Tensor& input, const Tensors& states,
+               const std::vector<Weights>& weights, Record record);
+
+}  // namespace rnn::composite
