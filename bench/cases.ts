@@ -1,6 +1,6 @@
 import { type Tensor, torch } from 'libtorch-rnn'
 import { GRUModel, LSTMModel, RNNModel } from 'libtorch-rnn/models'
-import { GRU, Linear, LSTM, MSELoss, RNN, utils } from 'libtorch-rnn/nn'
+import { GRU, Linear, LSTM, MSELoss, type RecurrentModule, RNN, utils } from 'libtorch-rnn/nn'
 import { AdamW } from 'libtorch-rnn/optim'
 
 /** One piece of work, of which `rival.py` has the same: equal seeds make equal inputs and weights. */
@@ -38,7 +38,7 @@ function call(make: () => () => Tensor): () => Case {
 
 function forward(module: typeof LSTM | typeof GRU | typeof RNN, batch: number): () => Case {
   return call(() => {
-    const network = new module(64, 128)
+    const network: RecurrentModule = new module(64, 128)
     const x = torch.randn([100, batch, 64])
     return () => network.forward(x)[0]
   })

@@ -5,19 +5,14 @@ import { RecurrentModule } from '../nn/recurrent.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { headOf, RecurrentModel } from './model.ts'
 
-/** RNN, LSTM, GRU, PeepholeLSTM, ChungGRU, or one of your own: an output for each step, and a state. */
-export type RecurrentNetwork = RecurrentModule & {
-  forward(input: Tensor): readonly [output: Tensor, state: unknown]
-}
-
 /**
- * Any recurrent network, and a linear head.
+ * Any recurrent network (RNN, LSTM, GRU, PeepholeLSTM, ChungGRU, or one of your own) and a linear head.
  *
  * @example
  * const network = new nn.PeepholeLSTM(10, 20, { peephole: 'full', gateActivation: 'hardSigmoid' })
  * const model = new SequenceModel(network, 5)
  */
-export class SequenceModel<Network extends RecurrentNetwork = RecurrentNetwork> extends RecurrentModel {
+export class SequenceModel<Network extends RecurrentModule = RecurrentModule> extends RecurrentModel {
   readonly network: Network
   readonly linear: Linear
 

@@ -95,8 +95,25 @@ export interface Native {
   clipGradNorm(params: Uint32Array, maxNorm: number, normType: number, errorIfNonfinite: boolean): Id
   clipGradValue(params: Uint32Array, value: number): void
   zeroGrad(params: Uint32Array, setToNone: boolean): void
+  // packed.cpp
+  packPaddedSequence(
+    input: Id,
+    lengths: readonly number[] | { tensor: Id },
+    batchFirst: boolean,
+    enforceSorted: boolean,
+  ): Id[]
+  packSequence(sequences: Uint32Array, enforceSorted: boolean): Id[]
+  padPackedSequence(packed: Uint32Array, batchFirst: boolean, paddingValue: number, totalLength: number | null): Id[]
+  invertPermutation(permutation: Id): Id
   // recurrent.cpp
-  recurrent(recurrence: string, shape: object, input: Uint32Array, state: Uint32Array, weights: Uint32Array): Id[]
+  recurrent(
+    recurrence: string,
+    shape: object,
+    input: Uint32Array,
+    state: Uint32Array,
+    weights: Uint32Array,
+    packing: Uint32Array,
+  ): Id[]
   // composite.cpp
   composite(
     recurrence: string,
@@ -105,7 +122,8 @@ export interface Native {
     roles: readonly string[],
     input: Uint32Array,
     state: Uint32Array,
-    parameters: Uint32Array,
+    weights: Uint32Array,
+    packing: Uint32Array,
     record: string,
   ): Id[]
   // offload.cpp

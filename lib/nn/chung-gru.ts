@@ -8,15 +8,16 @@ import {
   type Activation,
   type ActivationOptions,
   copyWeights,
+  type Equations,
   type GateActivation,
   optionRepr,
   readActivations,
-  runComposite,
   STANDARD,
   sharedOptions,
 } from './composite.ts'
 import { GRU, type GRUOptions } from './gru.ts'
 import { RecurrentModule } from './recurrent.ts'
+import type { PackedSequence } from './utils/rnn.ts'
 
 export interface ChungGRUOptions extends GRUOptions, ActivationOptions {
   /** Whether r scales W_hn h(t-1), after the product, rather than h(t-1) before it. Default `true`. */
@@ -132,21 +133,22 @@ export class ChungGRU extends RecurrentModule {
   }
 
   /** @internal */
-  protected override run(input: Tensor, state: readonly Tensor[]): Tensor[] {
-    const roles = ['weight_ih', 'weight_hh', ...(this.bias ? ['bias'] : []), ...(this.innerBias ? ['bias_hn'] : [])]
+  protected override get equations(): Equations {
     const { resetAfter, gateActivation, activation } = this
-    const chosen = { resetAfter, gateActivation, activation, updateIsCandidate: true }
-    return runComposite(this, { ...STANDARD, ...chosen, cell: 'GRU', roles }, input, state)
+    return { ...STANDARD, resetAfter, gateActivation, activation, updateIsCandidate: true }
   }
 
   /**
-   * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch
+   * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch; or a packed sequence
    * @param h0 (layers * D, N, H), D being 2 if bidirectional, else 1; (layers * D, H) without a batch. Default: zeros.
-   * @returns the output (L, N, D * H) of the last layer, in the layout of the input, and h after the last step
+   * @returns the output (L, N, D * H) of the last layer, in the form of the input, and h after the last step of each
+   *   sequence
    */
-  override forward(input: Tensor, h0?: Tensor | null): [output: Tensor, hN: Tensor] {
+  override forward(input: Tensor, h0?: Tensor | null): [output: Tensor, hN: Tensor]
+  override forward(input: PackedSequence, h0?: Tensor | null): [output: PackedSequence, hN: Tensor]
+  override forward(input: Tensor | PackedSequence, h0?: Tensor | null): [Tensor | PackedSequence, Tensor] {
     const [output, hN] = this.run(input, h0 === undefined || h0 === null ? [] : [h0])
-    return [output as Tensor, hN as Tensor]
+    return [output, hN as Tensor]
   }
 
   protected override extraRepr(): string {

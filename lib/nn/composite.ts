@@ -1,9 +1,9 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { native } from '../tensor/binding.ts'
-import { enter, noGrad, tidy } from '../tensor/context.ts'
-import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
-import type { RecurrentModule } from './recurrent.ts'
+import { noGrad, tidy } from '../tensor/context.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import type { Recurrence, RecurrentModule } from './recurrent.ts'
+import type { PackedSequence } from './utils/rnn.ts'
 
 /**
  * What squashes a gate's sum into [0, 1]:
@@ -46,11 +46,8 @@ export interface ActivationOptions {
   activation?: Activation
 }
 
-/** @internal What `composite.cpp` computes at each step, and which parameters of a layer it takes. */
+/** @internal What `composite.cpp` computes at each step. */
 export interface Equations {
-  readonly cell: 'RNN' | 'LSTM' | 'GRU'
-  /** The parameters of a layer and direction, in the order of `allWeights`, without `_l0`. */
-  readonly roles: readonly string[]
   readonly gateActivation: GateActivation
   readonly activation: Activation
   readonly peephole: 'none' | 'diagonal' | 'full'
@@ -68,7 +65,7 @@ export const STANDARD = {
   forgetInCandidate: false,
   updateIsCandidate: false,
   resetAfter: true,
-} as const satisfies Omit<Equations, 'cell' | 'roles'>
+} as const satisfies Equations
 
 /** @internal @throws {TorchError} for a word that is not among `known`. */
 export function requireOneOf(module: string, option: string, value: unknown, known: readonly string[]): void {
@@ -90,53 +87,60 @@ export function readActivations(module: string, options: ActivationOptions): Req
 /** @internal What to record of a network that runs: its gates, or zeros added to its states to take gradients at. */
 export type Recording = 'gates' | 'probes'
 
-/** @internal One run of a recurrent network, and what was recorded of each layer and direction. */
-export interface Run {
+/** @internal What was recorded of one layer and direction, in one run of a recurrent network. */
+export interface Recorded {
   readonly module: RecurrentModule
-  readonly cell: Equations['cell']
-  readonly records: readonly (readonly Tensor[])[]
+  readonly recurrence: Recurrence
+  readonly layer: number
+  readonly reverse: boolean
+  /** In the order of `composite.h`. */
+  readonly tensors: readonly Tensor[]
+  /** The input, where it was packed: the tensors are packed as it is. */
+  readonly packed: PackedSequence | null
 }
 
-let recording: { readonly what: Recording; readonly runs: Run[] } | undefined
+/** @internal Collects what the recurrent networks that run meanwhile have to show: see {@link record}. */
+export class Recorder {
+  readonly what: Recording
+  readonly runs: Recorded[] = []
 
-/** @internal Calls `fn`, in which every recurrent network runs step by step, and tells what was recorded of each. */
-export function record<T>(what: Recording, fn: () => T): { result: T; runs: readonly Run[] } {
-  const outer = recording
-  const runs: Run[] = []
-  recording = { what, runs }
+  constructor(what: Recording) {
+    this.what = what
+  }
+
+  add(
+    module: RecurrentModule,
+    recurrence: Recurrence,
+    tensors: readonly Tensor[],
+    packed: PackedSequence | null,
+  ): void {
+    const directions = module.bidirectional ? 2 : 1
+    const count = tensors.length / (module.numLayers * directions)
+    for (let i = 0; i < module.numLayers * directions; i++) {
+      const layer = Math.floor(i / directions)
+      const own = tensors.slice(i * count, (i + 1) * count)
+      this.runs.push({ module, recurrence, layer, reverse: i % directions === 1, tensors: own, packed })
+    }
+  }
+}
+
+let recorder: Recorder | undefined
+
+/** @internal The recorder of the {@link record} that is under way. */
+export function currentRecorder(): Recorder | undefined {
+  return recorder
+}
+
+/** @internal Calls `fn`, in which every recurrent network runs step by step, and tells what was recorded of them. */
+export function record<T>(what: Recording, fn: () => T): { result: T; runs: readonly Recorded[] } {
+  const outer = recorder
+  recorder = new Recorder(what)
+  const { runs } = recorder
   try {
     return { result: fn(), runs }
   } finally {
-    recording = outer
+    recorder = outer
   }
-}
-
-/** @internal Whether {@link record} is active: fused kernels have nothing to show. */
-export function isRecording(): boolean {
-  return recording !== undefined
-}
-
-/** @internal Output and final states of `module` by its equations: one native call, a loop over the steps within. */
-export function runComposite(
-  module: RecurrentModule,
-  { cell, roles, ...equations }: Equations,
-  input: Tensor,
-  state: readonly Tensor[],
-): Tensor[] {
-  const scope = enter()
-  const name = cell === 'RNN' ? 'RNN_TANH' : cell
-  const parameters = idsOf(module.allWeights.flat())
-  const what = recording?.what ?? 'nothing'
-  const results = native
-    .composite(name, module, equations, roles, idsOf([input]), idsOf(state), parameters, what)
-    .map((id) => wrap(id, scope))
-  const outputs = results.splice(0, cell === 'LSTM' ? 3 : 2)
-  if (recording !== undefined) {
-    const count = results.length / (module.numLayers * (module.bidirectional ? 2 : 1))
-    const records = Array.from({ length: results.length / count }, (_, i) => results.slice(i * count, (i + 1) * count))
-    recording.runs.push({ module, cell, records })
-  }
-  return outputs
 }
 
 /** @internal The options to build another network of the same layers, dtype and device with. */

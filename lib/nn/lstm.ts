@@ -2,6 +2,7 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { RecurrentModule, type RecurrentOptions } from './recurrent.ts'
+import type { PackedSequence } from './utils/rnn.ts'
 
 export interface LSTMOptions extends RecurrentOptions {
   /** Project h to this width by `weight_hr_lk` (projSize, H). Default 0: no projection. */
@@ -36,16 +37,25 @@ export class LSTM extends RecurrentModule {
   }
 
   /**
-   * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch
+   * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch; or a packed sequence
    * @param state h (layers * D, N, P) and c (layers * D, N, H), D being 2 if bidirectional, else 1, and P being
    *   projSize or else H; without N where there is no batch. Default: zeros.
-   * @returns the output (L, N, D * P) of the last layer, in the layout of the input, and the state after the last step
+   * @returns the output (L, N, D * P) of the last layer, in the form of the input, and the state after the last step of
+   *   each sequence
    */
-  override forward(input: Tensor, state?: LSTMState | null): [output: Tensor, state: [hN: Tensor, cN: Tensor]] {
+  override forward(input: Tensor, state?: LSTMState | null): [output: Tensor, state: [hN: Tensor, cN: Tensor]]
+  override forward(
+    input: PackedSequence,
+    state?: LSTMState | null,
+  ): [output: PackedSequence, state: [hN: Tensor, cN: Tensor]]
+  override forward(
+    input: Tensor | PackedSequence,
+    state?: LSTMState | null,
+  ): [Tensor | PackedSequence, [Tensor, Tensor]] {
     if (state !== undefined && state !== null && !(Array.isArray(state) && state.length === 2)) {
       throw torchError('ERR_TORCH_TYPE', `LSTM: the state must be [h, c], two Tensors, got ${describe(state)}`)
     }
     const [output, hN, cN] = this.run(input, state ?? [])
-    return [output as Tensor, [hN as Tensor, cN as Tensor]]
+    return [output, [hN as Tensor, cN as Tensor]]
   }
 }

@@ -6,17 +6,18 @@ import {
   type Activation,
   type ActivationOptions,
   copyWeights,
+  type Equations,
   type GateActivation,
   optionRepr,
   readActivations,
   requireOneOf,
-  runComposite,
   STANDARD,
   sharedOptions,
 } from './composite.ts'
 import { zeros_ } from './init.ts'
 import { LSTM, type LSTMOptions, type LSTMState } from './lstm.ts'
 import { RecurrentModule } from './recurrent.ts'
+import type { PackedSequence } from './utils/rnn.ts'
 
 /** What the gates see of the cell: nothing, each its own cell's value, or all cells' values. */
 export type Peephole = 'none' | 'diagonal' | 'full'
@@ -131,30 +132,32 @@ export class PeepholeLSTM extends RecurrentModule {
   }
 
   /** @internal */
-  protected override run(input: Tensor, state: readonly Tensor[]): Tensor[] {
-    const roles = [
-      ...['weight_ih', 'weight_hh'],
-      ...(this.peephole === 'none' ? [] : ['weight_ch']),
-      ...(this.bias ? ['bias'] : []),
-      ...(this.projSize > 0 ? ['weight_hr'] : []),
-    ]
+  protected override get equations(): Equations {
     const { peephole, forgetInCandidate, gateActivation, activation } = this
-    const chosen = { peephole, forgetInCandidate, gateActivation, activation }
-    return runComposite(this, { ...STANDARD, ...chosen, cell: 'LSTM', roles }, input, state)
+    return { ...STANDARD, peephole, forgetInCandidate, gateActivation, activation }
   }
 
   /**
-   * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch
+   * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch; or a packed sequence
    * @param state h (layers * D, N, P) and c (layers * D, N, H), D being 2 if bidirectional, else 1, and P being
    *   projSize or else H; without N where there is no batch. Default: zeros.
-   * @returns the output (L, N, D * P) of the last layer, in the layout of the input, and the state after the last step
+   * @returns the output (L, N, D * P) of the last layer, in the form of the input, and the state after the last step of
+   *   each sequence
    */
-  override forward(input: Tensor, state?: LSTMState | null): [output: Tensor, state: [hN: Tensor, cN: Tensor]] {
+  override forward(input: Tensor, state?: LSTMState | null): [output: Tensor, state: [hN: Tensor, cN: Tensor]]
+  override forward(
+    input: PackedSequence,
+    state?: LSTMState | null,
+  ): [output: PackedSequence, state: [hN: Tensor, cN: Tensor]]
+  override forward(
+    input: Tensor | PackedSequence,
+    state?: LSTMState | null,
+  ): [Tensor | PackedSequence, [Tensor, Tensor]] {
     if (state !== undefined && state !== null && !(Array.isArray(state) && state.length === 2)) {
       throw torchError('ERR_TORCH_TYPE', `PeepholeLSTM: the state must be [h, c], two Tensors, got ${describe(state)}`)
     }
     const [output, hN, cN] = this.run(input, state ?? [])
-    return [output as Tensor, [hN as Tensor, cN as Tensor]]
+    return [output, [hN as Tensor, cN as Tensor]]
   }
 
   protected override extraRepr(): string {

@@ -5,11 +5,12 @@ import { native } from '../tensor/binding.ts'
 import { enter } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
 import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
-import { isRecording, runComposite, STANDARD } from './composite.ts'
+import { currentRecorder, type Equations, STANDARD } from './composite.ts'
 import { uniform_ } from './init.ts'
 import type { FactoryOptions } from './linear.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
+import { PackedSequence } from './utils/rnn.ts'
 
 /** Options that RNN, LSTM and GRU share. */
 export interface RecurrentOptions extends FactoryOptions {
@@ -154,22 +155,48 @@ export abstract class RecurrentModule extends Module {
     return Array.from({ length: weights.length / count }, (_, i) => weights.slice(i * count, (i + 1) * count))
   }
 
-  /** @internal Output and final states. */
-  protected run(input: Tensor, state: readonly Tensor[]): Tensor[] {
-    if (isRecording()) return this.#runByStep(input, state)
-    const scope = enter()
-    const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
-    return native
-      .recurrent(this.#recurrence, this, idsOf([input]), idsOf(state), idsOf(weights))
-      .map((id) => wrap(id, scope))
+  /** What RNN, LSTM and GRU have in common: the state begins with zeros. */
+  abstract override forward(input: Tensor, state?: null): [output: Tensor, state: Tensor | [hN: Tensor, cN: Tensor]]
+  abstract override forward(
+    input: PackedSequence,
+    state?: null,
+  ): [output: PackedSequence, state: Tensor | [hN: Tensor, cN: Tensor]]
+
+  /** @internal The equations of a network, where they are not PyTorch's. */
+  protected get equations(): Equations | undefined {
+    return undefined
   }
 
-  /** The same by steps, which can be recorded. */
-  #runByStep(input: Tensor, state: readonly Tensor[]): Tensor[] {
-    const cell = this.#recurrence === 'LSTM' || this.#recurrence === 'GRU' ? this.#recurrence : 'RNN'
-    const activation = this.#recurrence === 'RNN_RELU' ? 'relu' : 'tanh'
-    const roles = Object.keys(this.#standardSizes(this.inputSize, this.hiddenSize))
-    return runComposite(this, { ...STANDARD, cell, activation, roles }, input, state)
+  /** @internal Output, in the form of the input, and final states. */
+  protected run(input: Tensor | PackedSequence, state: readonly Tensor[]): [Tensor | PackedSequence, ...Tensor[]] {
+    const recurrence = this.#recurrence
+    const packed = input instanceof PackedSequence
+    const packing = packed ? input.packing : []
+    const scope = enter()
+    const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
+    const tensors = [idsOf([packed ? input.data : input]), idsOf(state), idsOf(weights), idsOf(packing)] as const
+    const recorder = currentRecorder()
+    const equations =
+      this.equations ?? (recorder && (recurrence === 'RNN_RELU' ? { ...STANDARD, activation: 'relu' } : STANDARD))
+    const ids =
+      equations === undefined
+        ? native.recurrent(recurrence, this, ...tensors)
+        : native.composite(recurrence, this, equations, this.#roles, ...tensors, recorder?.what ?? 'nothing')
+    const [output, ...rest] = ids as [number, ...number[]]
+    const finals = rest.splice(0, recurrence === 'LSTM' ? 2 : 1).map((id) => wrap(id, scope))
+    const form = rest.splice(0, packing.length)
+    recorder?.add(
+      this,
+      recurrence,
+      rest.map((id) => wrap(id, scope)),
+      packed ? input : null,
+    )
+    return [packed ? PackedSequence.of([output, ...form], scope) : wrap(output, scope), ...finals]
+  }
+
+  /** The names of a layer's parameters without `_l0`. */
+  get #roles(): string[] {
+    return this.#names.filter((name) => name.endsWith('_l0')).map((name) => name.slice(0, -'_l0'.length))
   }
 
   protected override extraRepr(): string {

@@ -2,6 +2,7 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { RecurrentModule, type RecurrentOptions } from './recurrent.ts'
+import type { PackedSequence } from './utils/rnn.ts'
 
 export interface RNNOptions extends RecurrentOptions {
   /** Default `'tanh'`. */
@@ -36,12 +37,15 @@ export class RNN extends RecurrentModule {
   }
 
   /**
-   * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch
+   * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch; or a packed sequence
    * @param h0 (layers * D, N, H), D being 2 if bidirectional, else 1; (layers * D, H) without a batch. Default: zeros.
-   * @returns the output (L, N, D * H) of the last layer, in the layout of the input, and h after the last step
+   * @returns the output (L, N, D * H) of the last layer, in the form of the input, and h after the last step of each
+   *   sequence
    */
-  override forward(input: Tensor, h0?: Tensor | null): [output: Tensor, hN: Tensor] {
+  override forward(input: Tensor, h0?: Tensor | null): [output: Tensor, hN: Tensor]
+  override forward(input: PackedSequence, h0?: Tensor | null): [output: PackedSequence, hN: Tensor]
+  override forward(input: Tensor | PackedSequence, h0?: Tensor | null): [Tensor | PackedSequence, Tensor] {
     const [output, hN] = this.run(input, h0 === undefined || h0 === null ? [] : [h0])
-    return [output as Tensor, hN as Tensor]
+    return [output, hN as Tensor]
   }
 }

@@ -81,6 +81,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   rnn::init_indexing(exports);
   rnn::init_offload(exports);
   rnn::init_optimizer(exports);
+  rnn::init_packed(exports);
   rnn::init_recurrent(exports);
   rnn::init_system(exports);
   rnn::init_tensor(exports);

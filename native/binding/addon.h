@@ -82,6 +82,7 @@ void init_data(Napi::Object exports);
 void init_indexing(Napi::Object exports);
 void init_offload(Napi::Object exports);
 void init_optimizer(Napi::Object exports);
+void init_packed(Napi::Object exports);
 void init_recurrent(Napi::Object exports);
 void init_system(Napi::Object exports);
 void init_tensor(Napi::Object exports);

@@ -1,8 +1,7 @@
 #include "recurrent/composite.h"
 
-#include <ATen/ops/zeros.h>
-
 #include <array>
+#include <iterator>
 #include <string_view>
 
 #include "binding/addon.h"
@@ -120,51 +119,58 @@ struct Call {
     return network.layers * network.directions() * each;
   }
 
-  Tensors run(at::Tensor input, Tensors state, const Tensors& parameters) const {
-    check_rank(shape, input, state);
-    const bool batched = input.dim() == 3;
-    if (!batched) {
-      input = input.unsqueeze(1);
-      for (at::Tensor& tensor : state) tensor = tensor.unsqueeze(1);
-    } else if (shape.batch_first) {
-      input = input.transpose(0, 1);
-    }
-    const int64_t batch = input.size(1);
-    if (state.empty()) {
-      for (size_t i = 0; i < network.states(); i++) {
-        state.push_back(at::zeros(shape.state_size(batch, i), input.options()));
+  Tensors run(const at::Tensor& input, const Tensors& state, const Tensors& weights, const Packing& packing) const {
+    const bool packed = packing.batch_sizes.defined();
+    const bool batch_first = shape.batch_first && !packed;
+    Tensors recorded;
+    const auto compute = [&](const Shape&, const at::Tensor& x, const Tensors& states, const Tensors& parameters,
+                             const at::Tensor& batch_sizes) {
+      std::vector<int64_t> sizes;
+      if (packed) sizes.assign(batch_sizes.data_ptr<int64_t>(), batch_sizes.data_ptr<int64_t>() + batch_sizes.numel());
+      composite::Result result = composite::forward(network, batch_first ? x.transpose(0, 1) : x, sizes, states,
+                                                    roles.assign(network.cell, parameters), record);
+      for (Tensors& tensors : result.records) std::move(tensors.begin(), tensors.end(), std::back_inserter(recorded));
+      Tensors results{batch_first ? result.output.transpose(0, 1) : result.output};
+      std::move(result.finals.begin(), result.finals.end(), std::back_inserter(results));
+      return results;
+    };
+    Tensors results = run_recurrent(shape, input, state, weights, packing, compute);
+    if (packed) {
+      results.push_back(packing.batch_sizes);
+      if (packing.sorted_indices.defined()) {
+        results.push_back(packing.sorted_indices);
+        results.push_back(packing.unsorted_indices);
       }
     }
-    check_sizes(shape, input, state, parameters.at(0), batch);
-    // In the layout of the input.
-    const auto laid_out = [&](const at::Tensor& sequence) {
-      return !batched ? sequence.squeeze(1) : shape.batch_first ? sequence.transpose(0, 1) : sequence;
-    };
-    auto [output, finals, records] =
-        composite::forward(network, input, state, roles.assign(network.cell, parameters), record);
-    Tensors results{laid_out(output)};
-    for (const at::Tensor& final : finals) results.push_back(batched ? final : final.squeeze(1));
-    for (const Tensors& tensors : records) {
-      // Probes must stay the leaves that they are.
-      for (const at::Tensor& tensor : tensors) results.push_back(record == Record::kGates ? laid_out(tensor) : tensor);
+    for (at::Tensor& tensor : recorded) {
+      // Probes must stay the leaves that they are; gates come in the form of the input.
+      if (record == Record::kGates && !packed) {
+        if (input.dim() == 2)
+          tensor = tensor.squeeze(1);
+        else if (batch_first)
+          tensor = tensor.transpose(0, 1);
+      }
+      results.push_back(std::move(tensor));
     }
     return results;
   }
 };
 
-// composite('RNN' | 'LSTM' | 'GRU', shape, equations, roles, input, state or [], parameters, record)
-//   -> output, final states, and what was to be recorded of each layer and direction
+// composite('RNN_TANH' | 'LSTM' | 'GRU', shape, equations, roles, input, state or [], weights, packing or [], record)
+//   -> output, final states, the packing again, and what was to be recorded of each layer and direction
 Napi::Value composite_forward(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
   const Shape shape(info[0].ToString(), info[1].ToObject());
   const Call call{shape, network_of(shape, info[2].ToObject()), Roles(info[3].As<Napi::Array>()),
-                  record_of(info[7].ToString())};
+                  record_of(info[8].ToString())};
   const Cells input(addon, info[4]);
   const Cells state(addon, info[5]);
-  const Cells parameters(addon, info[6]);
-  const auto ids = addon.dispatch(1 + call.network.states() + call.records(),
-                                  [=] { return call.run(input.get().at(0), state.get(), parameters.get()); });
+  const Cells weights(addon, info[6]);
+  const Cells packing(addon, info[7]);
+  const auto ids = addon.dispatch(1 + call.network.states() + packing.size() + call.records(), [=] {
+    return call.run(input.get().at(0), state.get(), weights.get(), Packing(packing.get()));
+  });
   addon.account(env);
   Napi::Array results = Napi::Array::New(env, ids.size());
   for (uint32_t i = 0; i < ids.size(); i++) results.Set(i, ids[i]);

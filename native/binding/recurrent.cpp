@@ -7,9 +7,11 @@
 #include <ATen/ops/zeros.h>
 
 #include <sstream>
+#include <tuple>
 
 #include "binding/addon.h"
 #include "binding/cells.h"
+#include "binding/packed.h"
 
 namespace rnn {
 namespace {
@@ -32,8 +34,8 @@ std::string python_dtype(const at::Tensor& tensor) {
   return "torch." + name;
 }
 
-}  // namespace
-
+// The checks of torch/nn/modules/rnn.py, in its order and its words. They are made here and not in TypeScript because
+// the shape of a queued tensor is known only when the call runs.
 void check_rank(const Shape& shape, const at::Tensor& input, const Tensors& state) {
   const int64_t rank = input.dim();
   const bool rnn = shape.recurrence == Recurrence::kRnnTanh || shape.recurrence == Recurrence::kRnnRelu;
@@ -51,13 +53,16 @@ void check_rank(const Shape& shape, const at::Tensor& input, const Tensors& stat
   }
 }
 
-void check_sizes(const Shape& shape, const at::Tensor& input, const Tensors& state, const at::Tensor& weight,
-                 int64_t batch) {
+void check_input(const Shape& shape, const at::Tensor& input, const at::Tensor& weight, int64_t rank) {
   TORCH_CHECK_VALUE(input.scalar_type() == weight.scalar_type(), "RNN input dtype (", python_dtype(input),
                     ") does not match weight dtype (", python_dtype(weight), "). Convert input: input.to(",
                     python_dtype(weight), "), or convert model: model.to(", python_dtype(input), ")");
+  TORCH_CHECK(input.dim() == rank, "input must have ", rank, " dimensions, got ", input.dim());
   TORCH_CHECK(input.size(-1) == shape.input_size, "input.size(-1) must be equal to input_size. Expected ",
               shape.input_size, ", got ", input.size(-1));
+}
+
+void check_state(const Shape& shape, const Tensors& state, int64_t batch) {
   for (size_t i = 0; i < state.size(); i++) {
     const auto expected = shape.state_size(batch, i);
     const std::string which = shape.lstm() ? "[" + std::to_string(i) + "]" : "";
@@ -66,9 +71,36 @@ void check_sizes(const Shape& shape, const at::Tensor& input, const Tensors& sta
   }
 }
 
-namespace {
+void fill_state(const Shape& shape, const at::Tensor& input, Tensors& state, int64_t batch) {
+  for (size_t i = 0; state.size() < (shape.lstm() ? 2 : 1); i++) {
+    state.push_back(at::zeros(shape.state_size(batch, i), input.options()));
+  }
+}
 
-Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& weights) {
+// PyTorch's equations.
+Tensors standard(const Shape& shape, const at::Tensor& input, const Tensors& state, const Tensors& weights,
+                 const at::Tensor& batch_sizes) {
+  const auto call = [&](auto function, const auto& hx) {
+    const auto results = batch_sizes.defined() ? function(input, batch_sizes, hx, weights, shape.bias, shape.layers,
+                                                          shape.dropout, shape.train, shape.bidirectional)
+                                               : function(input, hx, weights, shape.bias, shape.layers, shape.dropout,
+                                                          shape.train, shape.bidirectional, shape.batch_first);
+    return std::apply([](const auto&... tensors) { return Tensors{tensors...}; }, results);
+  };
+  switch (shape.recurrence) {
+    case Recurrence::kLstm:
+      return call([](auto&&... args) { return at::lstm(args...); }, state);
+    case Recurrence::kGru:
+      return call([](auto&&... args) { return at::gru(args...); }, state[0]);
+    case Recurrence::kRnnRelu:
+      return call([](auto&&... args) { return at::rnn_relu(args...); }, state[0]);
+    case Recurrence::kRnnTanh:
+      break;
+  }
+  return call([](auto&&... args) { return at::rnn_tanh(args...); }, state[0]);
+}
+
+Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& weights, const Compute& compute) {
   check_rank(shape, input, state);
   const bool batched = input.dim() == 3;
   const int64_t batch_dim = shape.batch_first ? 0 : 1;
@@ -77,36 +109,10 @@ Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& 
     for (at::Tensor& tensor : state) tensor = tensor.unsqueeze(1);
   }
   const int64_t batch = input.size(batch_dim);
-  if (state.empty()) {
-    for (size_t i = 0; i < (shape.lstm() ? 2 : 1); i++) {
-      state.push_back(at::zeros(shape.state_size(batch, i), input.options()));
-    }
-  }
-  check_sizes(shape, input, state, weights.at(0), batch);
-
-  Tensors results;
-  const auto call = [&](auto function) {
-    const auto [output, hidden] = function(input, state[0], weights, shape.bias, shape.layers, shape.dropout,
-                                           shape.train, shape.bidirectional, shape.batch_first);
-    results = {output, hidden};
-  };
-  switch (shape.recurrence) {
-    case Recurrence::kLstm: {
-      const auto [output, hidden, cell] = at::lstm(input, state, weights, shape.bias, shape.layers, shape.dropout,
-                                                   shape.train, shape.bidirectional, shape.batch_first);
-      results = {output, hidden, cell};
-      break;
-    }
-    case Recurrence::kGru:
-      call([](auto&&... args) { return at::gru(args...); });
-      break;
-    case Recurrence::kRnnTanh:
-      call([](auto&&... args) { return at::rnn_tanh(args...); });
-      break;
-    case Recurrence::kRnnRelu:
-      call([](auto&&... args) { return at::rnn_relu(args...); });
-      break;
-  }
+  check_input(shape, input, weights.at(0), 3);
+  fill_state(shape, input, state, batch);
+  check_state(shape, state, batch);
+  Tensors results = compute(shape, input, state, weights, {});
   if (!batched) {
     results[0] = results[0].squeeze(batch_dim);
     for (size_t i = 1; i < results.size(); i++) results[i] = results[i].squeeze(1);
@@ -114,7 +120,36 @@ Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& 
   return results;
 }
 
-// recurrent('RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU', shape, input, state or [], weights) -> output and final states
+// States come and go in the order that the sequences had before they were sorted.
+Tensors run_packed(const Shape& shape, const at::Tensor& data, Tensors state, const Tensors& weights,
+                   const Packing& packing, const Compute& compute) {
+  check_input(shape, data, weights.at(0), 2);
+  check_batch_sizes(packing.batch_sizes, data);
+  const int64_t batch = packing.batch_sizes[0].item<int64_t>();
+  // PyTorch permutes before it looks, and not at all in LSTM: there, a state for more sequences is cut without a word.
+  check_state(shape, state, batch);
+  const auto permute = [](const at::Tensor& tensor, const at::Tensor& indices) {
+    return indices.defined() ? tensor.index_select(1, indices) : tensor;
+  };
+  for (at::Tensor& tensor : state) tensor = permute(tensor, packing.sorted_indices);
+  fill_state(shape, data, state, batch);
+  Tensors results = compute(shape, data, state, weights, packing.batch_sizes);
+  for (size_t i = 1; i < results.size(); i++) results[i] = permute(results[i], packing.unsorted_indices);
+  return results;
+}
+
+}  // namespace
+
+Tensors run_recurrent(const Shape& shape, const at::Tensor& input, const Tensors& state, const Tensors& weights,
+                      const Packing& packing, const Compute& compute) {
+  if (packing.batch_sizes.defined()) return run_packed(shape, input, state, weights, packing, compute);
+  return run(shape, input, state, weights, compute);
+}
+
+namespace {
+
+// recurrent('RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU', shape, input, state or [], weights, packing or []) -> output,
+// final states, and the packing again, as tensors that the packed output can own
 Napi::Value recurrent(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
@@ -122,8 +157,13 @@ Napi::Value recurrent(const Napi::CallbackInfo& info) {
   const Cells input(addon, info[2]);
   const Cells state(addon, info[3]);
   const Cells weights(addon, info[4]);
-  const auto ids =
-      addon.dispatch(shape.lstm() ? 3 : 2, [=] { return run(shape, input.get().at(0), state.get(), weights.get()); });
+  const Cells packing(addon, info[5]);
+  const auto ids = addon.dispatch((shape.lstm() ? 3 : 2) + packing.size(), [=] {
+    const Tensors tensors = packing.get();
+    Tensors results = run_recurrent(shape, input.get().at(0), state.get(), weights.get(), Packing(tensors), standard);
+    results.insert(results.end(), tensors.begin(), tensors.end());
+    return results;
+  });
   addon.account(env);
   Napi::Array results = Napi::Array::New(env, ids.size());
   for (uint32_t i = 0; i < ids.size(); i++) results.Set(i, ids[i]);

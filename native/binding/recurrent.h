@@ -2,6 +2,7 @@
 #include <ATen/core/Tensor.h>
 #include <napi.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -42,10 +43,27 @@ struct Shape {
   }
 };
 
-// The checks of torch/nn/modules/rnn.py, in its order and its words. They are made here and not in TypeScript because
-// the shape of a queued tensor is known only when the call runs.
-void check_rank(const Shape& shape, const at::Tensor& input, const Tensors& state);
-void check_sizes(const Shape& shape, const at::Tensor& input, const Tensors& state, const at::Tensor& weight,
-                 int64_t batch);
+// How the steps of a packed input lie: batch sizes, and the order of the sequences unless they came sorted.
+struct Packing {
+  at::Tensor batch_sizes, sorted_indices, unsorted_indices;
+
+  explicit Packing(const Tensors& tensors) {
+    if (!tensors.empty()) batch_sizes = tensors[0];
+    if (tensors.size() > 1) {
+      sorted_indices = tensors.at(1);
+      unsorted_indices = tensors.at(2);
+    }
+  }
+};
+
+// From input (L, N, I) or (N, L, I), or the rows (ΣL, I) of a packed sequence where there are batch sizes, and each
+// state (layers * D, N, H): output, final states.
+using Compute = std::function<Tensors(const Shape& shape, const at::Tensor& input, const Tensors& state,
+                                      const Tensors& weights, const at::Tensor& batch_sizes)>;
+
+// Checks all that `compute` relies on, in PyTorch's words, and turns unbatched and packed sequences into what it takes
+// and back.
+Tensors run_recurrent(const Shape& shape, const at::Tensor& input, const Tensors& state, const Tensors& weights,
+                      const Packing& packing, const Compute& compute);
 
 }  // namespace rnn

@@ -174,8 +174,65 @@ class Layer {
 
 // Zeros to add to a state of every step.
 at::Tensor probe_like(const at::Tensor& input, const at::Tensor& state) {
-  return at::zeros({input.size(0), input.size(1), state.size(1)}, input.options()).requires_grad_(true);
+  std::vector<int64_t> sizes = input.sizes().vec();
+  sizes.back() = state.size(1);
+  return at::zeros(sizes, input.options()).requires_grad_(true);
 }
+
+// How a tensor of all steps comes apart and together: along its first dimension, or by the rows of each step.
+struct Steps {
+  const std::vector<int64_t>& batch_sizes;
+
+  Tensors split(const at::Tensor& tensor) const {
+    return batch_sizes.empty() ? tensor.unbind(0) : tensor.split_with_sizes(batch_sizes, 0);
+  }
+  at::Tensor join(const Tensors& tensors) const { return batch_sizes.empty() ? at::stack(tensors) : at::cat(tensors); }
+};
+
+// The states of the sequences that a step has: in a packed sequence, later steps have fewer.
+class Running {
+ public:
+  explicit Running(State initial) : initial_(std::move(initial)), state_(initial_) {}
+
+  // The state before a step of `count` sequences: of those that go on, and of those that begin at their end.
+  const State& before(int64_t count) {
+    const int64_t running = state_.hidden.size(0);
+    if (count < running) {
+      if (started_) finished_.push_back(each(state_, [&](const at::Tensor& x) { return rows(x, count, running); }));
+      state_ = each(state_, [&](const at::Tensor& x) { return rows(x, 0, count); });
+    } else if (count > running) {
+      const State begin = each(initial_, [&](const at::Tensor& x) { return rows(x, running, count); });
+      state_.hidden = at::cat({state_.hidden, begin.hidden});
+      if (state_.cell.defined()) state_.cell = at::cat({state_.cell, begin.cell});
+    }
+    started_ = true;
+    return state_;
+  }
+
+  void after(State state) { state_ = std::move(state); }
+
+  // Of all sequences.
+  State last() const {
+    if (finished_.empty()) return state_;
+    Tensors hidden{state_.hidden}, cell{state_.cell};
+    for (auto it = finished_.rbegin(); it != finished_.rend(); ++it) {
+      hidden.push_back(it->hidden);
+      cell.push_back(it->cell);
+    }
+    return {at::cat(hidden), state_.cell.defined() ? at::cat(cell) : at::Tensor()};
+  }
+
+ private:
+  template <typename Change>
+  static State each(const State& state, Change change) {
+    return {change(state.hidden), state.cell.defined() ? change(state.cell) : at::Tensor()};
+  }
+
+  const State initial_;
+  State state_;
+  std::vector<State> finished_;
+  bool started_ = false;
+};
 
 struct Sequence {
   at::Tensor output;
@@ -183,36 +240,37 @@ struct Sequence {
   Tensors record;
 };
 
-Sequence run(const Network& network, const at::Tensor& input, State state, const Weights& weights, bool reverse,
-             Record record) {
+Sequence run(const Network& network, const at::Tensor& input, const Steps& by_steps, const State& first,
+             const Weights& weights, bool reverse, Record record) {
   const Layer layer(network, weights);
-  const int64_t steps = input.size(0);
-  const bool is_lstm = network.cell == Cell::kLstm;
-  const Tensors inputs = at::linear(input, weights.input, weights.bias).unbind(0);
+  const Tensors inputs = by_steps.split(at::linear(input, weights.input, weights.bias));
+  const size_t steps = inputs.size();
   Sequence result;
   Tensors hidden_probes, cell_probes;
   if (record == Record::kProbes) {
-    result.record.push_back(probe_like(input, state.hidden));
-    hidden_probes = result.record.back().unbind(0);
-    if (is_lstm) {
-      result.record.push_back(probe_like(input, state.cell));
-      cell_probes = result.record.back().unbind(0);
+    result.record.push_back(probe_like(input, first.hidden));
+    hidden_probes = by_steps.split(result.record.back());
+    if (network.cell == Cell::kLstm) {
+      result.record.push_back(probe_like(input, first.cell));
+      cell_probes = by_steps.split(result.record.back());
     }
   }
+  Running running(first);
   Tensors outputs(steps), gates;
   std::vector<Tensors> traces(record == Record::kGates ? network.gates() : 0, Tensors(steps));
-  for (int64_t i = 0; i < steps; i++) {
-    const int64_t t = reverse ? steps - 1 - i : i;
+  for (size_t i = 0; i < steps; i++) {
+    const size_t t = reverse ? steps - 1 - i : i;
     State probe;
     if (!hidden_probes.empty()) probe.hidden = hidden_probes[t];
     if (!cell_probes.empty()) probe.cell = cell_probes[t];
-    state = layer.step(inputs[t], state, probe, gates);
+    State state = layer.step(inputs[t], running.before(inputs[t].size(0)), probe, gates);
     outputs[t] = state.hidden;
+    running.after(std::move(state));
     for (size_t k = 0; k < traces.size(); k++) traces[k][t] = gates[k];
   }
-  result.output = at::stack(outputs);
-  result.last = std::move(state);
-  for (const Tensors& trace : traces) result.record.push_back(at::stack(trace));
+  result.output = by_steps.join(outputs);
+  result.last = running.last();
+  for (const Tensors& trace : traces) result.record.push_back(by_steps.join(trace));
   return result;
 }
 
@@ -229,8 +287,8 @@ void Weights::set_biases(Cell cell, const at::Tensor& input_bias, const at::Tens
   inner_bias = rows(hidden_bias, 2 * size, 3 * size);
 }
 
-Result forward(const Network& network, const at::Tensor& input, const Tensors& states,
-               const std::vector<Weights>& weights, Record record) {
+Result forward(const Network& network, const at::Tensor& input, const std::vector<int64_t>& batch_sizes,
+               const Tensors& states, const std::vector<Weights>& weights, Record record) {
   TORCH_CHECK(input.size(0) > 0, "Expected sequence length to be larger than 0 in RNN");
   const auto directions = static_cast<int64_t>(network.directions());
   Result result;
@@ -241,13 +299,13 @@ Result forward(const Network& network, const at::Tensor& input, const Tensors& s
     for (int64_t direction = 0; direction < directions; direction++) {
       const int64_t i = layer * directions + direction;
       const State first{states[0].select(0, i), states.size() > 1 ? states[1].select(0, i) : at::Tensor()};
-      Sequence sequence = run(network, x, first, weights.at(i), direction == 1, record);
+      Sequence sequence = run(network, x, {batch_sizes}, first, weights.at(i), direction == 1, record);
       outputs.push_back(std::move(sequence.output));
       hidden.push_back(std::move(sequence.last.hidden));
       if (network.cell == Cell::kLstm) cells.push_back(std::move(sequence.last.cell));
       if (record != Record::kNothing) result.records.push_back(std::move(sequence.record));
     }
-    x = directions == 1 ? outputs[0] : at::cat(outputs, 2);
+    x = directions == 1 ? outputs[0] : at::cat(outputs, -1);
     if (network.training && network.dropout > 0 && layer + 1 < network.layers) {
       x = at::dropout(x, network.dropout, true);
     }

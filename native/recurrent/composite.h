@@ -62,9 +62,9 @@ struct Weights {
 
 enum class Record {
   kNothing,
-  // All gates and states: (L, N, H) each.
+  // All gates and states: (L, N, H) each, or rows (ΣL, H) as the input has.
   kGates,
-  // Zeros (L, N, H), added to h(t) and c(t), whose gradients are therefore those of h(t) and c(t).
+  // Zeros of the same shape, added to h(t) and c(t), whose gradients are therefore those of h(t) and c(t).
   kProbes
 };
 
@@ -75,8 +75,9 @@ struct Result {
   std::vector<Tensors> records;
 };
 
-// input (L, N, I); states (layers * directions, N, H) each; weights of each layer and direction in PyTorch's order.
-Result forward(const Network& network, const at::Tensor& input, const Tensors& states,
-               const std::vector<Weights>& weights, Record record);
+// input (L, N, I), or the rows (ΣL, I) of a packed sequence where there are batch sizes, which decrease; states (layers
+// * directions, N, H) each; weights of each layer and direction in PyTorch's order.
+Result forward(const Network& network, const at::Tensor& input, const std::vector<int64_t>& batch_sizes,
+               const Tensors& states, const std::vector<Weights>& weights, Record record);
 
 }  // namespace rnn::composite

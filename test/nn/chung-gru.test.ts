@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ChungGRU, type ChungGRUOptions, GRU } from '../../lib/nn/index.ts'
+import { ChungGRU, type ChungGRUOptions, GRU, utils } from '../../lib/nn/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { expectClose } from '../support/close.ts'
@@ -156,6 +156,19 @@ describe('to and from GRU', () => {
     expectError(() => ChungGRU.fromGRU({} as never), 'ERR_TORCH_TYPE', 'expected a GRU')
     expectError(() => ChungGRU.fromGRU(new GRU(1, 2), { inner: true } as never), 'ERR_TORCH_OPTION', "'inner'")
   })
+})
+
+test('packed sequences give what each gives by itself', () => {
+  const { module, h0 } = make({ bidirectional: true, innerBias: true })
+  const x = draw([L, N, I])
+  const lengths = [2, L]
+  const [output, hN] = module.forward(utils.rnn.packPaddedSequence(x, lengths, { enforceSorted: false }), h0)
+  const [padded] = utils.rnn.padPackedSequence(output)
+  for (const [n, length] of lengths.entries()) {
+    const [expected, last] = module.forward(x.index(torch.slice(0, length), n), h0.select(1, n))
+    expectClose(padded.index(torch.slice(0, length), n), arrays(expected), EXACT)
+    expectClose(hN.select(1, n), arrays(last), EXACT)
+  }
 })
 
 test('the same off the main thread', async () => {

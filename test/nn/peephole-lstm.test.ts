@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { LSTM, type LSTMState, PeepholeLSTM, type PeepholeLSTMOptions } from '../../lib/nn/index.ts'
+import { LSTM, type LSTMState, PeepholeLSTM, type PeepholeLSTMOptions, utils } from '../../lib/nn/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { expectClose } from '../support/close.ts'
@@ -195,6 +195,30 @@ test('drops out between layers, in training alone', () => {
   const [output] = module.train().forward(x)
   expectClose(output, arrays(expected), EXACT)
   expect(output.allclose(first)).toBe(false)
+})
+
+test.each([{}, { enforceSorted: false }])('packed sequences give what each gives by itself: %o', (order) => {
+  const options = { peephole: 'full', forgetInCandidate: true, numLayers: 2, bidirectional: true } as const
+  const { module } = make(options)
+  const lengths = 'enforceSorted' in order ? [2, 4, 1, 2] : [4, 2, 2, 1]
+  const x = draw([4, 4, I])
+  const [h, c] = [draw([4, 4, H]), draw([4, 4, H])]
+  const packed = utils.rnn.packPaddedSequence(x, lengths, order)
+  const [output, [hN, cN]] = module.forward(packed, [h, c])
+  const [padded, counts] = utils.rnn.padPackedSequence(output)
+  expect(counts.toArray()).toEqual(lengths)
+  for (const [n, length] of lengths.entries()) {
+    const alone = x.index(torch.slice(0, length), n)
+    const [expected, [lastH, lastC]] = module.forward(alone, [h.select(1, n), c.select(1, n)])
+    expectClose(padded.index(torch.slice(0, length), n), arrays(expected), EXACT)
+    expectClose(hN.select(1, n), arrays(lastH), EXACT)
+    expectClose(cN.select(1, n), arrays(lastC), EXACT)
+  }
+  const loss = (): Tensor => {
+    const [{ data }, [last]] = module.forward(utils.rnn.packPaddedSequence(x, lengths, order), [h, c])
+    return data.pow(2).sum().add(last.sin().sum())
+  }
+  expect(torch.autograd.gradcheck(loss, [x, h, c])).toBe(true)
 })
 
 test('float32 and bfloat16', () => {

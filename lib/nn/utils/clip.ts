@@ -1,8 +1,8 @@
-import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
-import * as gradient from '../tensor/gradient.ts'
-import { isTensor, type Tensor } from '../tensor/tensor.ts'
+import { describe } from '../../describe.ts'
+import { torchError } from '../../errors.ts'
+import { checkOptions } from '../../options.ts'
+import * as gradient from '../../tensor/gradient.ts'
+import { isTensor, type Tensor } from '../../tensor/tensor.ts'
 
 export interface ClipGradNormOptions {
   /** The p of the p-norm; `Infinity` for the greatest element. Default 2. */

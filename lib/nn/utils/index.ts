@@ -1,0 +1,2 @@
+export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from './clip.ts'
+export * as rnn from './rnn.ts'

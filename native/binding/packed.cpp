@@ -1,0 +1,175 @@
+#include "binding/packed.h"
+
+#include <ATen/ops/_pack_padded_sequence.h>
+#include <ATen/ops/_pad_packed_sequence.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/pad_sequence.h>
+#include <ATen/ops/sort.h>
+#include <ATen/ops/tensor.h>
+
+#include "binding/addon.h"
+#include "binding/cells.h"
+#include "binding/convert.h"
+
+namespace rnn {
+
+void check_batch_sizes(const at::Tensor& batch_sizes, const at::Tensor& data) {
+  TORCH_CHECK_VALUE(batch_sizes.is_cpu(),
+                    "batch_sizes should always be on CPU. Instances of PackedSequence should never be created "
+                    "manually. They should be instantiated by functions like pack_sequence and pack_padded_sequences "
+                    "in nn.utils.rnn. https://pytorch.org/docs/stable/nn.html#torch.nn.utils.rnn.pack_sequence");
+  TORCH_CHECK_VALUE(batch_sizes.dim() == 1 && batch_sizes.scalar_type() == at::kLong,
+                    "batch_sizes should be a 1D int64 tensor, but got ", batch_sizes.dim(), "D ",
+                    c10::toString(batch_sizes.scalar_type()));
+  TORCH_CHECK_VALUE(batch_sizes.numel() > 0, "batch_sizes can not be empty");
+  TORCH_CHECK_VALUE(data.dim() > 0, "the data of a packed sequence should have at least 1 dimension, but got 0");
+  const at::Tensor sizes = batch_sizes.contiguous();
+  const int64_t* values = sizes.const_data_ptr<int64_t>();
+  int64_t rows = 0;
+  for (int64_t i = 0; i < sizes.numel(); i++) {
+    TORCH_CHECK_VALUE(values[i] > 0 && (i == 0 || values[i] <= values[i - 1]),
+                      "batch_sizes should be positive and never increase, but got ", values[i], " at position ", i);
+    // The sum of sizes from a file could overflow.
+    TORCH_CHECK_VALUE(values[i] <= data.size(0) - rows, "batch_sizes ask for more steps than the ", data.size(0),
+                      " in the data of the packed sequence");
+    rows += values[i];
+  }
+  TORCH_CHECK_VALUE(rows == data.size(0), "batch_sizes should sum to the ", data.size(0),
+                    " steps in the data of the packed sequence, but sum to ", rows);
+}
+
+namespace {
+
+using Tensors = std::vector<at::Tensor>;
+
+at::Tensor invert(const at::Tensor& permutation) {
+  const at::Tensor inverse = at::empty_like(permutation, at::MemoryFormat::Contiguous);
+  return inverse.scatter_(0, permutation, at::arange(permutation.numel(), permutation.options()));
+}
+
+// LibTorch packs as many steps as a sequence has and notes more of them; what it makes can then be used for nothing.
+void check_longest(const at::Tensor& input, const at::Tensor& lengths, bool batch_first) {
+  if (input.dim() < 2 || lengths.dim() != 1 || lengths.numel() == 0) return;
+  const int64_t steps = input.size(batch_first ? 1 : 0);
+  const int64_t longest = lengths.max().item<int64_t>();
+  TORCH_CHECK_VALUE(longest <= steps, "Expected no length to exceed that of the input, but got ", longest,
+                    " (input length=", steps, ")");
+}
+
+// The function of torch/nn/utils/rnn.py: data and batch sizes, and how the sequences were sorted unless they came so.
+Tensors pack(at::Tensor input, at::Tensor lengths, bool batch_first, bool enforce_sorted) {
+  lengths = lengths.to(at::kLong);
+  TORCH_CHECK(lengths.is_cpu(), "'lengths' argument should be a 1D CPU int64 tensor, but got ", lengths.dim(), "D ",
+              lengths.device().str(), " ", c10::toString(lengths.scalar_type()), " tensor");
+  at::Tensor sorted_indices;
+  if (!enforce_sorted) {
+    std::tie(lengths, sorted_indices) = at::sort(lengths, -1, true);
+    sorted_indices = sorted_indices.to(input.device());
+    input = input.index_select(batch_first ? 0 : 1, sorted_indices);
+  }
+  check_longest(input, lengths, batch_first);
+  const auto [data, batch_sizes] = at::_pack_padded_sequence(input, lengths, batch_first);
+  if (enforce_sorted) return {data, batch_sizes};
+  return {data, batch_sizes, sorted_indices, invert(sorted_indices)};
+}
+
+Tensors pad(const Tensors& packed, bool batch_first, double padding_value, std::optional<int64_t> total_length) {
+  const at::Tensor& batch_sizes = packed.at(1);
+  check_batch_sizes(batch_sizes, packed.at(0));
+  const int64_t longest = batch_sizes.size(0);
+  TORCH_CHECK_VALUE(total_length.value_or(longest) >= longest,
+                    "Expected total_length to be at least the length of the longest sequence in input, but got "
+                    "total_length=",
+                    *total_length, " and max sequence length being ", longest);
+  const auto [padded, lengths] =
+      at::_pad_packed_sequence(packed.at(0), batch_sizes, batch_first, padding_value, total_length.value_or(longest));
+  if (packed.size() < 4) return {padded, lengths};
+  const at::Tensor& unsorted_indices = packed.at(3);
+  return {padded.index_select(batch_first ? 0 : 1, unsorted_indices),
+          lengths.index_select(0, unsorted_indices.to(at::kCPU))};
+}
+
+Napi::Value ids_to_javascript(Napi::Env env, const std::vector<Handles::Id>& ids) {
+  Napi::Array array = Napi::Array::New(env, ids.size());
+  for (uint32_t i = 0; i < ids.size(); i++) array.Set(i, ids[i]);
+  return array;
+}
+
+// packPaddedSequence(input, [lengths] or { tensor }, batchFirst, enforceSorted) -> data, batch sizes and, unless
+// sequences come sorted, the sorted and unsorted indices
+Napi::Value pack_padded_sequence(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Addon& addon = Addon::of(env);
+  const CellPtr input = addon.cell(info[0]);
+  const bool batch_first = info[2].ToBoolean();
+  const bool enforce_sorted = info[3].ToBoolean();
+  CellPtr lengths;
+  std::vector<int64_t> list;
+  if (info[1].IsArray()) {
+    list = to_ints(info[1], "lengths");
+  } else {
+    lengths = addon.cell(info[1].ToObject().Get("tensor"));
+  }
+  if (!addon.recording) {
+    input->get();
+    if (lengths) lengths->get();
+  }
+  const auto ids = addon.dispatch(enforce_sorted ? 2 : 4, [=] {
+    const at::Tensor counts = lengths ? lengths->get() : at::tensor(list, at::kLong);
+    return pack(input->get(), counts, batch_first, enforce_sorted);
+  });
+  addon.account(env);
+  return ids_to_javascript(env, ids);
+}
+
+// packSequence(sequences, enforceSorted): as above
+Napi::Value pack_sequence(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Addon& addon = Addon::of(env);
+  const Cells sequences(addon, info[0]);
+  const bool enforce_sorted = info[1].ToBoolean();
+  const auto ids = addon.dispatch(enforce_sorted ? 2 : 4, [=] {
+    const Tensors list = sequences.get();
+    std::vector<int64_t> lengths;
+    lengths.reserve(list.size());
+    for (const at::Tensor& sequence : list) lengths.push_back(sequence.size(0));
+    return pack(at::pad_sequence(list), at::tensor(lengths, at::kLong), false, enforce_sorted);
+  });
+  addon.account(env);
+  return ids_to_javascript(env, ids);
+}
+
+// padPackedSequence([data, batch sizes, sorted indices, unsorted indices], batchFirst, paddingValue, total length or
+// null) -> padded sequences, lengths
+Napi::Value pad_packed_sequence(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Addon& addon = Addon::of(env);
+  const Cells packed(addon, info[0]);
+  const bool batch_first = info[1].ToBoolean();
+  const double padding_value = info[2].ToNumber();
+  const auto total_length = info[3].IsNull() ? std::nullopt : std::optional(to_int(info[3], "totalLength"));
+  const auto ids = addon.dispatch(2, [=] { return pad(packed.get(), batch_first, padding_value, total_length); });
+  addon.account(env);
+  return ids_to_javascript(env, ids);
+}
+
+// invertPermutation(permutation)
+Napi::Value invert_permutation(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const CellPtr permutation = addon.cell(info[0]);
+  if (!addon.recording) permutation->get();
+  const auto ids = addon.dispatch(1, [permutation] { return Tensors{invert(permutation->get())}; });
+  return Napi::Number::New(info.Env(), ids[0]);
+}
+
+}  // namespace
+
+void init_packed(Napi::Object exports) {
+  define<pack_padded_sequence>(exports, "packPaddedSequence");
+  define<pack_sequence>(exports, "packSequence");
+  define<pad_packed_sequence>(exports, "padPackedSequence");
+  define<invert_permutation>(exports, "invertPermutation");
+}
+
+}  // namespace rnn

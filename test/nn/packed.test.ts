@@ -1,0 +1,312 @@
+import { expect, test } from 'vitest'
+import { GRU, LSTM, type LSTMState, RNN, utils } from '../../lib/nn/index.ts'
+import type { Tensor } from '../../lib/tensor/tensor.ts'
+import { torch } from '../../lib/torch.ts'
+import { expectClose } from '../support/close.ts'
+import { expectError } from '../support/error.ts'
+
+const {
+  invertPermutation,
+  PackedSequence,
+  packPaddedSequence,
+  packSequence,
+  padPackedSequence,
+  padSequence,
+  unpackSequence,
+  unpadSequence,
+} = utils.rnn
+
+const int64 = { dtype: 'int64' } as const
+const a = torch.tensor([1, 2, 3])
+const b = torch.tensor([4, 5])
+const c = torch.tensor([6])
+
+/** Lists of random sequences (L, 5, …) with up to three more dimensions, and their lengths in disorder. */
+function sequences(): Tensor[][] {
+  const lengths = [4, 25, 1, 49, 9, 36, 16]
+  return [[], [4], [4, 4], [4, 4, 4]].map((trailing) => lengths.map((length) => torch.rand([length, 5, ...trailing])))
+}
+
+function expectSame(actual: readonly Tensor[], expected: readonly Tensor[]): void {
+  expect(actual.length).toBe(expected.length)
+  for (const [i, tensor] of actual.entries()) expect(tensor.equal(expected[i] as Tensor)).toBe(true)
+}
+
+// The behaviours of PyTorch's test/nn/test_packed_sequence.py.
+
+test.each(['float32', 'float64', 'float16', 'int64', 'int32', 'int16', 'int8', 'uint8'] as const)(
+  'a packed sequence converts to %s as its data does, sorted or not',
+  (dtype) => {
+    for (const enforceSorted of [true, false]) {
+      const packed = packSequence([a, b, c], { enforceSorted }).to(dtype)
+      expect(packed.batchSizes.dtype).toBe('int64')
+      expect(packed.sortedIndices?.dtype).toBe(enforceSorted ? undefined : 'int64')
+      const [padded, lengths] = padPackedSequence(packed, { batchFirst: true })
+      expect(padded.dtype).toBe(dtype)
+      expect(padded.float().toArray()).toEqual([
+        [1, 2, 3],
+        [4, 5, 0],
+        [6, 0, 0],
+      ])
+      expect(lengths.toArray()).toEqual([3, 2, 1])
+    }
+  },
+)
+
+test('to, cpu, float, double and long give a sequence of its own', () => {
+  const packed = packSequence([c, a], { enforceSorted: false })
+  for (const other of [packed.to('cpu'), packed.cpu(), packed.float(), packed.double(), packed.long()]) {
+    expect(other.sortedIndices?.toArray()).toEqual([1, 0])
+    other.dispose()
+    expect(other.data.disposed && other.batchSizes.disposed && other.unsortedIndices?.disposed).toBe(true)
+  }
+  expect(unpackSequence(packed).map(String)).toEqual([String(c), String(a)])
+  expectError(() => packed.to('float31' as never), 'ERR_TORCH_DTYPE', /float31/)
+})
+
+test('sequences of another order are an error where sorted ones are asked for', () => {
+  const padded = padSequence([torch.ones([22, 3]), torch.ones([25, 3])])
+  expectError(() => packPaddedSequence(padded, [22, 25]), 'ERR_TORCH_RUNTIME', /must be sorted in decreasing order/)
+  expectError(() => packSequence([b, c, a]), 'ERR_TORCH_RUNTIME', /You can pass `enforce_sorted=False`/)
+})
+
+test('pads the rows of a tensor like a list', () => {
+  const list = padSequence([torch.tensor([[7, 6]]), torch.tensor([[-7, -1]])])
+  const rows = padSequence(torch.tensor([[[7, 6]], [[-7, -1]]]))
+  expect(rows.toArray()).toEqual(list.toArray())
+  expect(rows.shape).toEqual([1, 2, 2])
+})
+
+test('totalLength pads further, and must not be less than the longest sequence', () => {
+  const packed = packSequence([a, b, c])
+  for (const batchFirst of [true, false]) {
+    for (const totalLength of [-1, 0, 2]) {
+      expectError(
+        () => padPackedSequence(packed, { batchFirst, totalLength }),
+        'ERR_TORCH_VALUE',
+        `Expected total_length to be at least the length of the longest sequence in input, but got total_length=${totalLength} and max sequence length being 3`,
+      )
+    }
+    const [plain] = padPackedSequence(packed, { batchFirst })
+    for (const extra of [0, 1, 8]) {
+      const [padded, lengths] = padPackedSequence(packed, { batchFirst, totalLength: 3 + extra })
+      const zeros = torch.zeros(batchFirst ? [3, extra] : [extra, 3])
+      expect(padded.toArray()).toEqual(torch.cat([plain, zeros], batchFirst ? 1 : 0).toArray())
+      expect(lengths.toArray()).toEqual([3, 2, 1])
+    }
+  }
+})
+
+test('padSequence', () => {
+  const expected = [
+    [4, 5, 0],
+    [1, 2, 3],
+    [6, 0, 0],
+  ]
+  expect(padSequence([b, a, c], { batchFirst: true }).toArray()).toEqual(expected)
+  expect(padSequence([b, a, c]).toArray()).toEqual(torch.tensor(expected).t().toArray())
+  expect(padSequence(new Set([b, a, c]), { batchFirst: true, paddingValue: 1 }).toArray()).toEqual([
+    [4, 5, 1],
+    [1, 2, 3],
+    [6, 1, 1],
+  ])
+  expect(padSequence([b, a, c], { batchFirst: true, paddingSide: 'left', paddingValue: -0.5 }).toArray()).toEqual([
+    [-0.5, 4, 5],
+    [1, 2, 3],
+    [-0.5, -0.5, 6],
+  ])
+  for (const list of sequences()) {
+    const expected = torch.stack(
+      list.map((sequence) => {
+        const [length = 0, ...rest] = sequence.shape
+        return torch.cat([sequence, torch.zeros([49 - length, ...rest])])
+      }),
+    )
+    expect(padSequence(list, { batchFirst: true }).equal(expected)).toBe(true)
+    expect(padSequence(list).equal(expected.transpose(0, 1))).toBe(true)
+  }
+})
+
+test('unpadSequence undoes padSequence', () => {
+  for (const list of [[a, b, c], ...sequences()]) {
+    const lengths = list.map((sequence) => sequence.size(0))
+    for (const batchFirst of [true, false]) {
+      const padded = padSequence(list, { batchFirst })
+      expectSame(unpadSequence(padded, lengths, { batchFirst }), list)
+      expectSame(unpadSequence(padded, torch.tensor(lengths, int64), { batchFirst }), list)
+    }
+  }
+})
+
+test('packSequence', () => {
+  const packed = packSequence([a, b, c], { enforceSorted: false })
+  expect(packed.batchSizes.toArray()).toEqual([3, 2, 1])
+  expect(packed.data.toArray()).toEqual([1, 4, 6, 2, 5, 3])
+  expect(packed.sortedIndices?.toArray()).toEqual([0, 1, 2])
+  expect(packed.unsortedIndices?.toArray()).toEqual([0, 1, 2])
+  const unsorted = packSequence([b, c, a], { enforceSorted: false })
+  expect(unsorted.batchSizes.toArray()).toEqual([3, 2, 1])
+  expect(unsorted.data.toArray()).toEqual([1, 4, 6, 2, 5, 3])
+  expect(unsorted.sortedIndices?.toArray()).toEqual([2, 0, 1])
+  expect(unsorted.unsortedIndices?.toArray()).toEqual([1, 2, 0])
+  const sorted = packSequence([a, b, c])
+  expect(sorted.data.toArray()).toEqual([1, 4, 6, 2, 5, 3])
+  expect([sorted.sortedIndices, sorted.unsortedIndices]).toEqual([null, null])
+})
+
+test('packSequence is padSequence and packPaddedSequence, which padPackedSequence undoes', () => {
+  for (const list of sequences()) {
+    const sorted = [...list].sort((a, b) => b.size(0) - a.size(0))
+    for (const [given, enforceSorted] of [
+      [sorted, true],
+      [sorted, false],
+      [list, false],
+    ] as const) {
+      const lengths = given.map((sequence) => sequence.size(0))
+      const packed = packSequence(given, { enforceSorted })
+      for (const batchFirst of [true, false]) {
+        const padded = padSequence(given, { batchFirst })
+        const [unpacked, counts] = padPackedSequence(packed, { batchFirst })
+        expectSame([unpacked], [padded])
+        expect(counts.toArray()).toEqual(lengths)
+        const again = packPaddedSequence(padded, lengths, { batchFirst, enforceSorted })
+        expectSame([again.data, ...again.packing], [packed.data, ...packed.packing])
+      }
+    }
+  }
+})
+
+test('unpackSequence undoes packSequence', () => {
+  for (const list of [[a, b, c], ...sequences()]) {
+    expectSame(unpackSequence(packSequence(list, { enforceSorted: false })), list)
+  }
+})
+
+test.each([[[10, 8, 4, 2, 2, 2, 1]], [[8, 8, 8, 8]], [[1]]])(
+  'packPaddedSequence lays %j out step by step and gives each step its gradient',
+  (sorted) => {
+    const longest = sorted[0] as number
+    for (const shuffled of [false, true]) {
+      const order = shuffled
+        ? [...sorted.keys()].sort((i, j) => ((i * 5 + 3) % 7) - ((j * 5 + 3) % 7))
+        : sorted.map((_, i) => i)
+      const lengths = order.map((i) => sorted[i] as number)
+      for (const batchFirst of [false, true]) {
+        const rows = torch
+          .arange(longest * lengths.length * 2)
+          .float()
+          .reshape([longest, lengths.length, 2])
+        const input = (batchFirst ? rows.transpose(0, 1) : rows).detach().requiresGrad_()
+        const packed = packPaddedSequence(input, lengths, { batchFirst, enforceSorted: !shuffled })
+        const batchSizes = Array.from({ length: longest }, (_, t) => sorted.filter((length) => length > t).length)
+        expect(packed.batchSizes.toArray()).toEqual(batchSizes)
+        const positions = lengths
+          .map((_, i) => i)
+          .sort((i, j) => (lengths[j] as number) - (lengths[i] as number) || i - j)
+        const expected = batchSizes.flatMap((count, t) =>
+          positions.slice(0, count).map((n) => rows.index(t, n).toArray()),
+        )
+        expect(packed.data.toArray()).toEqual(expected)
+
+        const [unpacked, counts] = padPackedSequence(packed, { batchFirst })
+        expect(counts.toArray()).toEqual(lengths)
+        const weight = torch.randn(unpacked.shape)
+        unpacked.mul(weight).sum().backward()
+        const valid = torch.arange(longest).unsqueeze(1).lt(torch.tensor(lengths).unsqueeze(0)).unsqueeze(2)
+        const mask = batchFirst ? valid.transpose(0, 1) : valid
+        expectClose(input.grad as Tensor, weight.mul(mask).toArray() as number[])
+      }
+    }
+  },
+)
+
+test('prints as PyTorch does', () => {
+  expect(String(packSequence([c, a], { enforceSorted: false }))).toBe(
+    'PackedSequence(data=tensor([1., 6., 2., 3.]), batch_sizes=tensor([2, 1, 1]), sorted_indices=tensor([1, 0]), unsorted_indices=tensor([1, 0]))',
+  )
+  expect(String(packSequence([c]))).toBe(
+    'PackedSequence(data=tensor([6.]), batch_sizes=tensor([1]), sorted_indices=None, unsorted_indices=None)',
+  )
+})
+
+test('invertPermutation', () => {
+  expect(invertPermutation(torch.tensor([2, 0, 3, 1], int64)).toArray()).toEqual([1, 3, 0, 2])
+  expect(invertPermutation(null)).toBe(null)
+  expectError(() => invertPermutation([1, 0] as never), 'ERR_TORCH_TYPE', /must be Tensor/)
+})
+
+const MODULES = {
+  RNN: (options: object) => new RNN(2, 3, options),
+  GRU: (options: object) => new GRU(2, 3, options),
+  LSTM: (options: object) => new LSTM(2, 3, options),
+  'LSTM with a projection': (options: object) => new LSTM(2, 3, { ...options, projSize: 2 }),
+}
+
+test.each(Object.entries(MODULES))(
+  '%s reads packed sequences as it reads each alone, with its own state',
+  (_, make) => {
+    const module = make({ numLayers: 2, bidirectional: true, dtype: 'float64' })
+    const list = [2, 5, 1, 5].map((length) => torch.randn([length, 2], { dtype: 'float64' }))
+    const widths = module instanceof LSTM ? [module.projSize || 3, 3] : [3]
+    const state = widths.map((width) => torch.randn([4, 4, width], { dtype: 'float64' }))
+    const run = (input: Tensor | utils.rnn.PackedSequence, [h, c]: Tensor[]) =>
+      module instanceof LSTM
+        ? module.forward(input as Tensor, [h, c] as unknown as LSTMState)
+        : module.forward(input as Tensor, h)
+    const [packed, finals] = run(packSequence(list, { enforceSorted: false }), state) as [unknown, Tensor | Tensor[]]
+    expect(packed).toBeInstanceOf(PackedSequence)
+    const outputs = unpackSequence(packed as utils.rnn.PackedSequence)
+    for (const [n, sequence] of list.entries()) {
+      const [output, alone] = run(
+        sequence,
+        state.map((tensor) => tensor.index('...', n, torch.slice())),
+      ) as [Tensor, Tensor | Tensor[]]
+      expectClose(outputs[n] as Tensor, output.toArray() as number[], { rtol: 1e-12, atol: 1e-12 })
+      for (const [i, final] of [finals].flat().entries()) {
+        expectClose(final.index('...', n, torch.slice()), ([alone].flat()[i] as Tensor).toArray() as number[], {
+          rtol: 1e-12,
+          atol: 1e-12,
+        })
+      }
+    }
+  },
+)
+
+test('everything can wait in an offload, the lengths too', async () => {
+  const lstm = new LSTM(2, 3)
+  const x = torch.randn([4, 3, 2])
+  const lengths = torch.tensor([2, 4, 1], int64)
+  const work = (enforceSorted: boolean) => (): [Tensor, Tensor, Tensor] => {
+    const order = enforceSorted ? [4, 2, 1] : lengths.add(0)
+    const packed = packPaddedSequence(x.mul(2), order, { enforceSorted })
+    const [output, [hN]] = lstm.forward(packed)
+    const [padded, counts] = padPackedSequence(output, { totalLength: 5 })
+    return [padded, hN, counts]
+  }
+  for (const enforceSorted of [true, false]) {
+    const later = await torch.offload(work(enforceSorted))
+    expectSame(later, work(enforceSorted)())
+  }
+  const list = await torch.offload(() => unpackSequence(packSequence([a.mul(1), b.mul(1)])))
+  expectSame(list, [a, b])
+  await expect(torch.offload(() => packPaddedSequence(x, lengths.sub(4), { enforceSorted: false }))).rejects.toThrow(
+    'Length of all samples has to be greater than 0',
+  )
+})
+
+test('a scope keeps a packed sequence that it returns', () => {
+  const packed = torch.tidy(() => packSequence([a.mul(1), c.mul(1)], { enforceSorted: false }))
+  expect(unpackSequence(packed).map((tensor) => tensor.toArray())).toEqual([[1, 2, 3], [6]])
+})
+
+test('an output and its input are disposed apart', () => {
+  const gru = new GRU(1, 2)
+  const input = packSequence([torch.ones([1, 1]), torch.ones([2, 1])], { enforceSorted: false })
+  const [output] = gru.forward(input)
+  input.dispose()
+  expect(output.batchSizes.toArray()).toEqual([2, 1])
+  expect(unpackSequence(output).map(({ shape }) => shape)).toEqual([
+    [1, 2],
+    [2, 2],
+  ])
+})
