@@ -155,12 +155,12 @@ export abstract class RecurrentModule extends Module {
     return Array.from({ length: weights.length / count }, (_, i) => weights.slice(i * count, (i + 1) * count))
   }
 
-  /** What RNN, LSTM and GRU have in common: the state begins with zeros. */
-  abstract override forward(input: Tensor, state?: null): [output: Tensor, state: Tensor | [hN: Tensor, cN: Tensor]]
   abstract override forward(
     input: PackedSequence,
     state?: null,
   ): [output: PackedSequence, state: Tensor | [hN: Tensor, cN: Tensor]]
+  /** What RNN, LSTM and GRU have in common: the state begins with zeros. */
+  abstract override forward(input: Tensor, state?: null): [output: Tensor, state: Tensor | [hN: Tensor, cN: Tensor]]
 
   /** @internal The equations of a network, where they are not PyTorch's. */
   protected get equations(): Equations | undefined {
