@@ -39,7 +39,7 @@ function checkSymbols(addon) {
 }
 
 // The pinned version: what the package says that it needs.
-const { PINNED, minorOf } = await import('../dist/native/version.js').catch(() => fail('run `npm run build` first'))
+const { PINNED, minorOf } = await import('../dist/native/version.js').catch(() => fail('run `npm run setup` first'))
 
 rmSync(PREBUILDS, { recursive: true, force: true })
 // Set-up builds with cmake-js; it does not mind the arguments that prebuildify has for node-gyp.

@@ -1,6 +1,6 @@
-// The README's programs, run as they stand: what it says they print is what they print.
+// The programs of the documents, run as they stand: what these say they print is what they print.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -9,24 +9,37 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 // Within the package, which can import itself by name.
 const FOLDER = join(ROOT, 'build', 'readme')
 
-const text = readFileSync(join(ROOT, 'README.md'), 'utf8')
-const sections = text.split(/^#+ /m).map((section) => ({
-  title: section.split('\n')[0] as string,
-  programs: [...section.matchAll(/```ts\n([\s\S]*?)```\n\n```text\n([\s\S]*?)```/g)],
-}))
-const programs = sections.flatMap(({ title, programs }) =>
-  programs.map(([, program = '', output = '']) => ({ title, program, output })),
-)
+interface Program {
+  title: string
+  file: string
+  program: string
+  output: string
+}
 
-describe('README', () => {
+/** The programs of a document, each with what it prints in a block of its own below. */
+function programsIn(document: string): Program[] {
+  return readFileSync(join(ROOT, document), 'utf8')
+    .split(/^#+ /m)
+    .flatMap((section) => {
+      const title = `${document}: ${section.split('\n')[0]}`
+      const blocks = [...section.matchAll(/```ts\n([\s\S]*?)```\n\n```text\n([\s\S]*?)```/g)]
+      return blocks.map(([, program = '', output = '']) => ({ title, program, output }))
+    })
+    .map((program, i) => ({ ...program, file: join(FOLDER, `${document.replace(/\W/g, '-')}-${i}.ts`) }))
+}
+
+const documents = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)]
+
+describe('documents', () => {
   afterAll(() => rmSync(FOLDER, { recursive: true, force: true }))
 
-  test('has an output for each program', () => {
-    expect(programs.length).toBe(text.split('```ts\n').length - 1)
-    expect(programs.length).toBeGreaterThan(5)
+  test.each(documents)('%s has an output for each program', (document) => {
+    const text = readFileSync(join(ROOT, document), 'utf8')
+    expect(programsIn(document).length).toBe(text.split('```ts\n').length - 1)
+    expect(programsIn(document).length).toBeGreaterThan(5)
   })
 
-  const files = programs.map(({ title, ...rest }, i) => ({ title, file: join(FOLDER, `${i}.ts`), ...rest }))
+  const files = documents.flatMap(programsIn)
   mkdirSync(FOLDER, { recursive: true })
   for (const { file, program } of files) writeFileSync(file, program)
 

@@ -15,10 +15,10 @@ export interface Place {
   direction: 'forward' | 'reverse'
 }
 
-/** What was recorded of one layer and direction, and where in the model it is. */
+/** @internal What was recorded of one layer and direction, and where in the model it is. */
 export type Observed = Recorded & { readonly place: Place }
 
-/** Runs a model, by `forward`, and tells what its recurrent networks did. */
+/** @internal Runs a model, by `forward`, and tells what its recurrent networks did. */
 export function observe<Output>(
   name: string,
   what: Recording,
@@ -44,7 +44,7 @@ export function observe<Output>(
   }
 }
 
-/** What was recorded as (L, N, H), or (N, L, H), also where it is packed as the input was. */
+/** @internal What was recorded as (L, N, H), or (N, L, H), also where it is packed as the input was. */
 export function padded(tensor: Tensor, packed: PackedSequence | null, batchFirst = false): Tensor {
   if (packed === null) return tensor
   const { batchSizes, sortedIndices, unsortedIndices } = packed

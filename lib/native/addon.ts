@@ -103,10 +103,18 @@ export interface Native {
     enforceSorted: boolean,
   ): Id[]
   packSequence(sequences: Uint32Array, enforceSorted: boolean): Id[]
-  padPackedSequence(packed: Uint32Array, batchFirst: boolean, paddingValue: number, totalLength: number | null): Id[]
+  padPackedSequence(
+    data: Id,
+    packing: Uint32Array,
+    batchFirst: boolean,
+    paddingValue: number,
+    totalLength: number | null,
+  ): Id[]
   invertPermutation(permutation: Id): Id
   // recurrent.cpp
+  recurrentPlan(): object
   recurrent(
+    plan: object,
     recurrence: string,
     shape: object,
     input: Uint32Array,
@@ -114,18 +122,32 @@ export interface Native {
     weights: Uint32Array,
     packing: Uint32Array,
   ): Id[]
+  explainRecurrent(
+    plan: object,
+    recurrence: string,
+    shape: object,
+    input: Uint32Array,
+    state: Uint32Array,
+    weights: Uint32Array,
+    packing: Uint32Array,
+  ): string
+  flattenParameters(recurrence: string, shape: object, weights: Uint32Array): void
+  instructionSets(): string[]
+  instructionSet(name?: string): string
   // composite.cpp
   composite(
     recurrence: string,
     shape: object,
-    equations: object,
-    roles: readonly string[],
     input: Uint32Array,
     state: Uint32Array,
     weights: Uint32Array,
     packing: Uint32Array,
+    equations: object,
+    roles: readonly string[],
     record: string,
   ): Id[]
+  // recurrent_cell.cpp
+  recurrentCell(kind: string, hiddenSize: number, input: Uint32Array, state: Uint32Array, weights: Uint32Array): Id[]
   // offload.cpp
   record(start: true): void
   record(start: false): Promise<void>

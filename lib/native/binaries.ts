@@ -37,6 +37,6 @@ function missing(): string {
   return [
     `libtorch-rnn has no compiled addon for ${process.platform}-${process.arch}.`,
     `Tried: ${join(PACKAGE, 'build', 'Release')}, ${join(PACKAGE, 'prebuilds')}`,
-    'In a source checkout, build it with: npm run build',
+    'In a source checkout, build it with: npm run setup',
   ].join('\n')
 }

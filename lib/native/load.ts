@@ -24,7 +24,7 @@ function load(file: string): unknown {
   try {
     return require(file)
   } catch (cause) {
-    const next = 'To see more: npx libtorch-rnn doctor\nIn a source checkout, build it anew with: npm run build'
+    const next = 'To see more: npx libtorch-rnn doctor\nIn a source checkout, build it anew with: npm run setup'
     throw new LibTorchError(`The addon of libtorch-rnn cannot be loaded: ${messageOf(cause)}\n${next}`, { cause })
   }
 }

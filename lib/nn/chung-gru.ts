@@ -19,7 +19,7 @@ import { GRU, type GRUOptions } from './gru.ts'
 import { RecurrentModule } from './recurrent.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
-export interface ChungGRUOptions extends GRUOptions, ActivationOptions {
+export interface ChungGRUOptions extends Omit<GRUOptions, 'backend'>, ActivationOptions {
   /** Whether r scales W_hn h(t-1), after the product, rather than h(t-1) before it. Default `true`. */
   resetAfter?: boolean
   /** Whether a bias is added to W_hn h(t-1) before r scales it, as PyTorch's GRU does. Default `false`. */

@@ -1,10 +1,10 @@
-import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
-import { tensorOp } from '../tensor/packet.ts'
+import { checkOptions } from '../options.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { requireProbability } from './check.ts'
+import type { InplaceOptions } from './functional/activation.ts'
+import { dropout } from './functional/layer.ts'
 import { Module } from './module.ts'
-
-const dropout = tensorOp('aten::dropout')
+import { python } from './repr.ts'
 
 /**
  * In training, zeroes each element with probability p and scales the others by 1 / (1 - p); else does nothing.
@@ -12,20 +12,21 @@ const dropout = tensorOp('aten::dropout')
  */
 export class Dropout extends Module {
   readonly p: number
+  readonly inplace: boolean
 
-  constructor(p = 0.5) {
+  constructor(p = 0.5, options: InplaceOptions = {}) {
     super()
-    if (!(typeof p === 'number' && p >= 0 && p <= 1)) {
-      throw torchError('ERR_TORCH_VALUE', `dropout probability has to be between 0 and 1, but got ${describe(p)}`)
-    }
+    checkOptions('Dropout', options, ['inplace'])
+    requireProbability(p)
     this.p = p
+    this.inplace = options.inplace ?? false
   }
 
   override forward(input: Tensor): Tensor {
-    return dropout(input, this.p, this.training)
+    return dropout(input, { p: this.p, training: this.training, inplace: this.inplace })
   }
 
   protected override extraRepr(): string {
-    return `p=${this.p}, inplace=False`
+    return `p=${this.p}, inplace=${python(this.inplace)}`
   }
 }

@@ -1,15 +1,73 @@
+export {
+  ActivationModule,
+  CELU,
+  ELU,
+  GELU,
+  GLU,
+  Hardshrink,
+  Hardsigmoid,
+  Hardswish,
+  Hardtanh,
+  LeakyReLU,
+  LogSigmoid,
+  LogSoftmax,
+  Mish,
+  PReLU,
+  type PReLUOptions,
+  ReLU,
+  ReLU6,
+  RReLU,
+  SELU,
+  Sigmoid,
+  SiLU,
+  Softmax,
+  Softmin,
+  Softplus,
+  Softshrink,
+  Softsign,
+  Tanh,
+  Tanhshrink,
+  Threshold,
+} from './activation.ts'
+export { BatchNorm1d, type BatchNorm1dOptions } from './batch-norm.ts'
+export { Bilinear } from './bilinear.ts'
+export { GRUCell, LSTMCell, RecurrentCell, type RecurrentCellOptions, RNNCell, type RNNCellOptions } from './cell.ts'
 export { ChungGRU, type ChungGRUOptions } from './chung-gru.ts'
 export type { Activation, ActivationOptions, GateActivation } from './composite.ts'
+export { Conv1d, type Conv1dOptions, type PaddingMode } from './conv.ts'
+export { CosineSimilarity, PairwiseDistance } from './distance.ts'
 export { Dropout } from './dropout.ts'
-export * as functional from './functional.ts'
+export { Embedding, type EmbeddingOptions, type PretrainedOptions } from './embedding.ts'
+export { Flatten, type FlattenOptions } from './flatten.ts'
+export * as functional from './functional/index.ts'
 export { GRU, type GRUOptions } from './gru.ts'
+export { Identity } from './identity.ts'
 export * as init from './init.ts'
+export { LayerNorm, type LayerNormOptions } from './layer-norm.ts'
 export { type FactoryOptions, Linear, type LinearOptions } from './linear.ts'
-export { CrossEntropyLoss, L1Loss, MSELoss } from './loss.ts'
+export {
+  BCELoss,
+  BCEWithLogitsLoss,
+  CosineEmbeddingLoss,
+  CrossEntropyLoss,
+  CTCLoss,
+  GaussianNLLLoss,
+  HuberLoss,
+  KLDivLoss,
+  L1Loss,
+  MSELoss,
+  NLLLoss,
+  PoissonNLLLoss,
+  SmoothL1Loss,
+  TripletMarginLoss,
+} from './loss.ts'
 export { LSTM, type LSTMOptions, type LSTMState } from './lstm.ts'
 export { type LoadResult, Module, type StateDict } from './module.ts'
+export { ModuleDict } from './module-dict.ts'
+export { ModuleList } from './module-list.ts'
 export { Buffer, Parameter } from './parameter.ts'
 export { type Peephole, PeepholeLSTM, type PeepholeLSTMOptions } from './peephole-lstm.ts'
-export { RecurrentModule, type RecurrentOptions } from './recurrent.ts'
+export { type RecurrentBackend, RecurrentModule, type RecurrentOptions } from './recurrent.ts'
 export { RNN, type RNNOptions } from './rnn.ts'
+export { type Layer, Sequential } from './sequential.ts'
 export * as utils from './utils/index.ts'

@@ -2,9 +2,13 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import { noGrad, tidy } from '../tensor/context.ts'
-import { randn } from '../tensor/creation.ts'
+import { eye, randn, randperm } from '../tensor/creation.ts'
+import { slice } from '../tensor/indexing.ts'
 import { functions } from '../tensor/methods.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { tensorOp } from '../tensor/packet.ts'
+import { isTensor, type Tensor } from '../tensor/tensor.ts'
+import { requireInteger } from './check.ts'
+import type { Module } from './module.ts'
 
 export type Nonlinearity = 'linear' | 'conv1d' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' | 'selu'
 
@@ -18,6 +22,25 @@ export function normal_(tensor: Tensor, mean = 0, std = 1): Tensor {
   return noGrad(() => tensor.normal_(mean, std))
 }
 
+const truncNormal = tensorOp('libtorch_rnn::trunc_normal_')
+
+/** Fills with numbers from the normal distribution that lie in [a, b], which are values, not deviations. */
+export function truncNormal_(tensor: Tensor, mean = 0, std = 1, a = -2, b = 2): Tensor {
+  if (!(std > 0) || !(a < b)) {
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `truncNormal_: std must be greater than 0 and a less than b, got std = ${describe(std)}, a = ${describe(a)}, b = ${describe(b)}`,
+    )
+  }
+  if (mean < a - 2 * std || mean > b + 2 * std) {
+    process.emitWarning(
+      'truncNormal_: mean is more than 2 std from [a, b]. The distribution of values may be incorrect.',
+    )
+  }
+  return noGrad(() => truncNormal(tensor, mean, std, a, b))
+}
+
+/** Fills with `value`. */
 export function constant_(tensor: Tensor, value: number): Tensor {
   return noGrad(() => tensor.fill_(value))
 }
@@ -97,14 +120,22 @@ function kaimingStd(tensor: Tensor, options: KaimingOptions): number {
   return calculateGain(nonlinearity, a) / Math.sqrt(fans(tensor)[mode])
 }
 
+function hasElements(tensor: Tensor): boolean {
+  if (!tensor.shape.includes(0)) return true
+  process.emitWarning('Initializing zero-element tensors is a no-op')
+  return false
+}
+
 /** Uniform from ±gain √(3 / fan): He et al., 2015. */
 export function kaimingUniform_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
+  if (!hasElements(tensor)) return tensor
   const bound = Math.sqrt(3) * kaimingStd(tensor, options)
   return uniform_(tensor, -bound, bound)
 }
 
 /** Normal with deviation gain / √fan: He et al., 2015. */
 export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
+  if (!hasElements(tensor)) return tensor
   return normal_(tensor, 0, kaimingStd(tensor, options))
 }
 
@@ -126,4 +157,98 @@ export function orthogonal_(tensor: Tensor, gain = 1): Tensor {
     }),
   )
   return tensor
+}
+
+/** The shape of a matrix. */
+function matrixSize(tensor: Tensor): [rows: number, columns: number] {
+  const [rows, columns, ...more] = tensor.shape
+  if (rows === undefined || columns === undefined || more.length > 0) {
+    throw torchError('ERR_TORCH_VALUE', 'Only tensors with 2 dimensions are supported')
+  }
+  return [rows, columns]
+}
+
+/** 1 on the diagonal of a matrix, 0 elsewhere: a linear layer then passes on as many inputs as it can. */
+export function eye_(tensor: Tensor): Tensor {
+  const [rows, columns] = matrixSize(tensor)
+  return noGrad(() => tidy(() => tensor.copy_(eye(rows, columns, { dtype: tensor.dtype, device: tensor.device }))))
+}
+
+/**
+ * 1 in the middle of the kernels from each channel to the same one, 0 elsewhere: a convolution (out, in, K, …) with 1
+ * to 3 dimensions of field then passes on as many channels as it can, in each of the `groups` by itself.
+ */
+export function dirac_(tensor: Tensor, groups = 1): Tensor {
+  const [out, into, ...field] = tensor.shape
+  if (out === undefined || into === undefined || field.length < 1 || field.length > 3) {
+    throw torchError('ERR_TORCH_VALUE', 'Only tensors with 3, 4, or 5 dimensions are supported')
+  }
+  requireInteger('dirac_', 'groups', groups, 1)
+  if (out % groups !== 0) throw torchError('ERR_TORCH_VALUE', 'dim 0 must be divisible by groups')
+  const perGroup = out / groups
+  const middle = field.map((size) => Math.floor(size / 2))
+  noGrad(() =>
+    tidy(() => {
+      tensor.zero_()
+      for (let group = 0; group < groups; group++) {
+        for (let channel = 0; channel < Math.min(perGroup, into); channel++) {
+          tensor.indexPut_([group * perGroup + channel, channel, ...middle], 1)
+        }
+      }
+    }),
+  )
+  return tensor
+}
+
+/** Normal with deviation `std`, but for zeros in the share `sparsity` of each column: Martens, 2010. */
+export function sparse_(tensor: Tensor, sparsity: number, std = 0.01): Tensor {
+  const [rows, columns] = matrixSize(tensor)
+  if (!(sparsity >= 0 && sparsity <= 1)) {
+    throw torchError('ERR_TORCH_VALUE', `sparse_: sparsity must be from 0 to 1, got ${describe(sparsity)}`)
+  }
+  const zeros = Math.ceil(sparsity * rows)
+  noGrad(() =>
+    tidy(() => {
+      tensor.normal_(0, std)
+      for (let column = 0; column < columns; column++) {
+        tensor.indexPut_([randperm(rows).index(slice(0, zeros)), column], 0)
+      }
+    }),
+  )
+  return tensor
+}
+
+const LSTM_BIAS = /^bias_(ih|hh)(_l\d+(_reverse)?)?$/
+
+/**
+ * Sets the bias of the forget gate to `value` in every layer and direction of every LSTM in a module: at 1 or so, a new
+ * network remembers, and errors reach back through time (Gers et al., 2000; Jozefowicz et al., 2015). PyTorch's LSTM
+ * adds two biases to its gates; `bias_ih` gets the value and `bias_hh` 0, so that their sum, which counts, is `value`.
+ *
+ * @example nn.init.forgetBias_(new nn.LSTM(8, 32, { numLayers: 2 }))
+ * @returns the module
+ * @throws {TorchError} where the module has no LSTM with biases.
+ */
+export function forgetBias_<M extends Module>(module: M, value = 1): M {
+  let found = 0
+  noGrad(() =>
+    tidy(() => {
+      for (const part of module.modules()) {
+        // Of the recurrent networks only the LSTM has four gates: i, f, g and o.
+        const { hiddenSize } = part as { hiddenSize?: unknown }
+        const members: [string, unknown][] = Object.entries(part)
+        for (const [name, bias] of members) {
+          const kind = name.match(LSTM_BIAS)?.[1]
+          if (kind === undefined || typeof hiddenSize !== 'number' || !isTensor(bias)) continue
+          if (bias.shape[0] !== 4 * hiddenSize) continue
+          bias.index(slice(hiddenSize, 2 * hiddenSize)).fill_(kind === 'ih' ? value : 0)
+          found++
+        }
+      }
+    }),
+  )
+  if (found === 0) {
+    throw torchError('ERR_TORCH_VALUE', `forgetBias_: there is no LSTM with biases in ${module.constructor.name}`)
+  }
+  return module
 }

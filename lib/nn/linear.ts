@@ -1,15 +1,12 @@
-import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import { empty } from '../tensor/creation.ts'
 import type { DType } from '../tensor/dtype.ts'
-import { tensorOp } from '../tensor/packet.ts'
 import type { Device, Tensor } from '../tensor/tensor.ts'
+import { requireInteger } from './check.ts'
+import { linear } from './functional/layer.ts'
 import { kaimingUniform_, uniform_ } from './init.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
-
-const linear = tensorOp('aten::linear')
 
 /** Where and as what a module's parameters are made. */
 export interface FactoryOptions {
@@ -38,11 +35,7 @@ export class Linear extends Module {
     super()
     checkOptions('Linear', options, ['bias', 'device', 'dtype'])
     const { bias = true, ...factory } = options
-    for (const [name, size] of Object.entries({ inFeatures, outFeatures })) {
-      if (!Number.isSafeInteger(size) || size < 0) {
-        throw torchError('ERR_TORCH_VALUE', `Linear: ${name} must be a non-negative integer, got ${describe(size)}`)
-      }
-    }
+    for (const [name, size] of Object.entries({ inFeatures, outFeatures })) requireInteger('Linear', name, size, 0)
     this.inFeatures = inFeatures
     this.outFeatures = outFeatures
     this.weight = new Parameter(empty([outFeatures, inFeatures], factory))

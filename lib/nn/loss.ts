@@ -1,29 +1,56 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import {
+  type BCEOptions,
+  type BCEWithLogitsOptions,
+  binaryCrossEntropy,
+  binaryCrossEntropyWithLogits,
+  type CosineEmbeddingOptions,
   type CrossEntropyOptions,
+  type CTCOptions,
+  cosineEmbeddingLoss,
   crossEntropy,
+  ctcLoss,
+  type GaussianNLLOptions,
+  gaussianNllLoss,
+  type HuberOptions,
+  huberLoss,
+  type KLDivOptions,
+  klDiv,
+  type Lengths,
   l1Loss,
   mseLoss,
-  type Reduction,
-  type ReductionOptions,
-  reductionOf,
-} from './functional.ts'
+  type NLLOptions,
+  nllLoss,
+  type PoissonNLLOptions,
+  poissonNllLoss,
+  type SmoothL1Options,
+  smoothL1Loss,
+  type TripletMarginOptions,
+  tripletMarginLoss,
+} from './functional/loss.ts'
 import { Module } from './module.ts'
 import { Buffer } from './parameter.ts'
+import { type Reduction, type ReductionOptions, reductionOf } from './reduction.ts'
 
 /** A loss of an output against a target, with a reduction. */
 abstract class Loss extends Module {
   readonly reduction: Reduction
 
-  constructor(options: ReductionOptions, known: readonly string[] = ['reduction']) {
+  constructor(options: ReductionOptions, known: readonly string[] = []) {
     super()
-    checkOptions(new.target.name, options, known)
+    checkOptions(new.target.name, options, ['reduction', ...known])
     reductionOf(options.reduction)
     this.reduction = options.reduction ?? 'mean'
   }
 
-  abstract override forward(input: Tensor, target: Tensor): Tensor
+  abstract override forward(...inputs: never[]): Tensor
+}
+
+function bufferOf(weight: Tensor | null | undefined): Buffer | null {
+  return weight === null || weight === undefined ? null : new Buffer(weight)
 }
 
 /** The mean of (x - y)². @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html */
@@ -51,6 +78,46 @@ export class L1Loss extends Loss {
 }
 
 /**
+ * The mean of a parabola d² / 2β for |d| < β, and of the line |d| - β/2 beyond, with d = x - y.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html
+ */
+export class SmoothL1Loss extends Loss {
+  readonly beta: number
+
+  constructor(options: SmoothL1Options = {}) {
+    super(options, ['beta'])
+    this.beta = options.beta ?? 1
+  }
+
+  /** @param input and target of one shape */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return smoothL1Loss(input, target, { reduction: this.reduction, beta: this.beta })
+  }
+}
+
+/**
+ * The mean of a parabola d² / 2 for |d| < δ, and of the line δ (|d| - δ/2) beyond, with d = x - y.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html
+ */
+export class HuberLoss extends Loss {
+  readonly delta: number
+
+  constructor(options: Omit<HuberOptions, 'weight'> = {}) {
+    super(options, ['delta'])
+    const { delta = 1 } = options
+    if (typeof delta !== 'number') {
+      throw torchError('ERR_TORCH_TYPE', `delta must be a float or int, got: ${describe(delta)}`, { op: 'HuberLoss' })
+    }
+    this.delta = delta
+  }
+
+  /** @param input and target of one shape */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return huberLoss(input, target, { reduction: this.reduction, delta: this.delta })
+  }
+}
+
+/**
  * The mean of -ln softmax(x) at the target class.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
  */
@@ -60,8 +127,8 @@ export class CrossEntropyLoss extends Loss {
   readonly labelSmoothing: number
 
   constructor(options: CrossEntropyOptions = {}) {
-    super(options, ['weight', 'ignoreIndex', 'reduction', 'labelSmoothing'])
-    this.weight = options.weight ? new Buffer(options.weight) : null
+    super(options, ['weight', 'ignoreIndex', 'labelSmoothing'])
+    this.weight = bufferOf(options.weight)
     this.ignoreIndex = options.ignoreIndex ?? -100
     this.labelSmoothing = options.labelSmoothing ?? 0
   }
@@ -73,5 +140,214 @@ export class CrossEntropyLoss extends Loss {
   override forward(input: Tensor, target: Tensor): Tensor {
     const { weight, ignoreIndex, reduction, labelSmoothing } = this
     return crossEntropy(input, target, { weight, ignoreIndex, reduction, labelSmoothing })
+  }
+}
+
+/**
+ * The mean of -x at the target class, x being logarithms of probabilities, as of {@link LogSoftmax}.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html
+ */
+export class NLLLoss extends Loss {
+  weight: Buffer | null
+  readonly ignoreIndex: number
+
+  constructor(options: NLLOptions = {}) {
+    super(options, ['weight', 'ignoreIndex'])
+    this.weight = bufferOf(options.weight)
+    this.ignoreIndex = options.ignoreIndex ?? -100
+  }
+
+  /**
+   * @param input logarithms of probabilities (N, C), (N, C, …) or (C)
+   * @param target class numbers (N), (N, …) or () in int64
+   */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    const { weight, ignoreIndex, reduction } = this
+    return nllLoss(input, target, { weight, ignoreIndex, reduction })
+  }
+}
+
+/**
+ * The mean of -(y ln x + (1 - y) ln(1 - x)) of probabilities x. {@link BCEWithLogitsLoss} is exact where they saturate.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
+ */
+export class BCELoss extends Loss {
+  weight: Buffer | null
+
+  constructor(options: BCEOptions = {}) {
+    super(options, ['weight'])
+    this.weight = bufferOf(options.weight)
+  }
+
+  /** @param input and target of one shape, from 0 to 1 */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return binaryCrossEntropy(input, target, { weight: this.weight, reduction: this.reduction })
+  }
+}
+
+/**
+ * The mean of -(p y ln σ(x) + (1 - y) ln(1 - σ(x))) of scores x, with the option `posWeight` p.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
+ */
+export class BCEWithLogitsLoss extends Loss {
+  weight: Buffer | null
+  /** The option `posWeight`, under PyTorch's name. */
+  pos_weight: Buffer | null
+
+  constructor(options: BCEWithLogitsOptions = {}) {
+    super(options, ['weight', 'posWeight'])
+    this.weight = bufferOf(options.weight)
+    this.pos_weight = bufferOf(options.posWeight)
+  }
+
+  /** @param input scores, and target from 0 to 1, of one shape */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    const { weight, pos_weight: posWeight, reduction } = this
+    return binaryCrossEntropyWithLogits(input, target, { weight, posWeight, reduction })
+  }
+}
+
+/**
+ * The Kullback-Leibler divergence, y (ln y - x), x being logarithms of probabilities. Reduce it by `'batchmean'`.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html
+ */
+export class KLDivLoss extends Module {
+  readonly reduction: Reduction | 'batchmean'
+  readonly logTarget: boolean
+
+  constructor(options: KLDivOptions = {}) {
+    super()
+    checkOptions('KLDivLoss', options, ['reduction', 'logTarget'])
+    if (options.reduction !== 'batchmean') reductionOf(options.reduction)
+    this.reduction = options.reduction ?? 'mean'
+    this.logTarget = options.logTarget ?? false
+  }
+
+  /** @param input and target of one shape */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return klDiv(input, target, { reduction: this.reduction, logTarget: this.logTarget })
+  }
+}
+
+/**
+ * The mean of (ln v + (x - y)² / v) / 2, for networks that predict a mean x and a variance v.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GaussianNLLLoss.html
+ */
+export class GaussianNLLLoss extends Loss {
+  readonly full: boolean
+  readonly eps: number
+
+  constructor(options: GaussianNLLOptions = {}) {
+    super(options, ['full', 'eps'])
+    this.full = options.full ?? false
+    this.eps = options.eps ?? 1e-6
+  }
+
+  /** @param variance in the shape of the input, or without its last dimension, or with 1 for one; or one number */
+  override forward(input: Tensor, target: Tensor, variance: Tensor | number): Tensor {
+    const { full, eps, reduction } = this
+    return gaussianNllLoss(input, target, variance, { full, eps, reduction })
+  }
+}
+
+/**
+ * The mean of exp(x) - y x, for networks that predict the logarithm x of a rate.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.PoissonNLLLoss.html
+ */
+export class PoissonNLLLoss extends Loss {
+  readonly logInput: boolean
+  readonly full: boolean
+  readonly eps: number
+
+  constructor(options: PoissonNLLOptions = {}) {
+    super(options, ['logInput', 'full', 'eps'])
+    this.logInput = options.logInput ?? true
+    this.full = options.full ?? false
+    this.eps = options.eps ?? 1e-8
+  }
+
+  /** @param input and target of one shape */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    const { logInput, full, eps, reduction } = this
+    return poissonNllLoss(input, target, { logInput, full, eps, reduction })
+  }
+}
+
+/**
+ * Connectionist temporal classification: labels of sequences whose alignment is not known (Graves et al., 2006).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CTCLoss.html
+ */
+export class CTCLoss extends Loss {
+  readonly blank: number
+  readonly zeroInfinity: boolean
+
+  constructor(options: CTCOptions = {}) {
+    super(options, ['blank', 'zeroInfinity'])
+    this.blank = options.blank ?? 0
+    this.zeroInfinity = options.zeroInfinity ?? false
+  }
+
+  /**
+   * @param logProbs logarithms of probabilities (T, N, C), or (T, C) without a batch
+   * @param targets classes other than blank (N, S), or those of all sequences one after another, in int64
+   * @param inputLengths how much of T each sequence fills
+   * @param targetLengths how much of S each target fills
+   */
+  override forward(logProbs: Tensor, targets: Tensor, inputLengths: Lengths, targetLengths: Lengths): Tensor {
+    const { blank, zeroInfinity, reduction } = this
+    return ctcLoss(logProbs, targets, inputLengths, targetLengths, { blank, zeroInfinity, reduction })
+  }
+}
+
+/**
+ * The mean of 1 - cos(x1, x2) where vectors should be alike, of max(0, cos(x1, x2) - margin) where they should not.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CosineEmbeddingLoss.html
+ */
+export class CosineEmbeddingLoss extends Loss {
+  readonly margin: number
+
+  constructor(options: CosineEmbeddingOptions = {}) {
+    super(options, ['margin'])
+    this.margin = options.margin ?? 0
+  }
+
+  /**
+   * @param input1 and input2 (N, D) or (D)
+   * @param target 1 where they should be alike, else -1: (N) or ()
+   */
+  override forward(input1: Tensor, input2: Tensor, target: Tensor): Tensor {
+    return cosineEmbeddingLoss(input1, input2, target, { margin: this.margin, reduction: this.reduction })
+  }
+}
+
+/**
+ * The mean of max(0, d(anchor, positive) - d(anchor, negative) + margin), d being the distance of vectors.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.TripletMarginLoss.html
+ */
+export class TripletMarginLoss extends Loss {
+  readonly margin: number
+  readonly p: number
+  readonly eps: number
+  readonly swap: boolean
+
+  constructor(options: TripletMarginOptions = {}) {
+    super(options, ['margin', 'p', 'eps', 'swap'])
+    this.margin = options.margin ?? 1
+    this.p = options.p ?? 2
+    this.eps = options.eps ?? 1e-6
+    this.swap = options.swap ?? false
+    if (!(this.margin > 0)) {
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `TripletMarginLoss: expected margin to be greater than 0, got ${describe(this.margin)} instead`,
+        { op: 'TripletMarginLoss' },
+      )
+    }
+  }
+
+  /** Vectors (N, D) or (D). */
+  override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
+    const { margin, p, eps, swap, reduction } = this
+    return tripletMarginLoss(anchor, positive, negative, { margin, p, eps, swap, reduction })
   }
 }

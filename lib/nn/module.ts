@@ -144,8 +144,12 @@ export abstract class Module {
         tensor.grad = gradient.to(options)
       }
     })
+    for (const module of this.modules()) module.onReplaced()
     return this
   }
+
+  /** Called after {@link to} and {@link loadStateDict}, which may have given parameters and buffers other memory. */
+  protected onReplaced(): void {}
 
   /** Parameters and buffers by name. They share memory with the module: clone what is to stay as it is. */
   stateDict(): StateDict {
@@ -204,6 +208,7 @@ export abstract class Module {
       for (const [, tensor, value] of pairs) tensor.copy_(value as Tensor)
     })
     for (const tensor of Object.values(own)) tensor.dispose()
+    for (const module of this.modules()) module.onReplaced()
     return { missingKeys, unexpectedKeys }
   }
 

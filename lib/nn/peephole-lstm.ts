@@ -22,7 +22,7 @@ import type { PackedSequence } from './utils/rnn.ts'
 /** What the gates see of the cell: nothing, each its own cell's value, or all cells' values. */
 export type Peephole = 'none' | 'diagonal' | 'full'
 
-export interface PeepholeLSTMOptions extends LSTMOptions, ActivationOptions {
+export interface PeepholeLSTMOptions extends Omit<LSTMOptions, 'backend'>, ActivationOptions {
   /** Default `'diagonal'`. */
   peephole?: Peephole
   /** Whether the forget gate also scales what the candidate sees of h(t-1). Default `false`. */

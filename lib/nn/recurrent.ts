@@ -5,7 +5,7 @@ import { native } from '../tensor/binding.ts'
 import { enter } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
 import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
-import { currentRecorder, type Equations, STANDARD } from './composite.ts'
+import { currentRecorder, type Equations, type Recorder, STANDARD } from './composite.ts'
 import { uniform_ } from './init.ts'
 import type { FactoryOptions } from './linear.ts'
 import { Module } from './module.ts'
@@ -24,14 +24,21 @@ export interface RecurrentOptions extends FactoryOptions {
   dropout?: number
   /** Whether a second network reads the sequence backwards. Default `false`. */
   bidirectional?: boolean
+  /**
+   * `'auto'` computes with this library's fused kernels where they apply, else with LibTorch; `'libtorch'` always with
+   * LibTorch. {@link RecurrentModule.explainBackend} tells which. Default `'auto'`.
+   */
+  backend?: RecurrentBackend
 }
 
 /** The parameters of a layer and direction, in order, by their names without `_l0`. */
 export type ParameterSizes = (inputSize: number, outputSize: number) => Record<string, readonly number[]>
 
+export type RecurrentBackend = 'auto' | 'libtorch'
+
 export type Recurrence = 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU'
 
-const SHARED = ['numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional', 'device', 'dtype'] as const
+const SHARED = ['numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional', 'backend', 'device', 'dtype'] as const
 const GATES: Record<Recurrence, number> = { RNN_TANH: 1, RNN_RELU: 1, LSTM: 4, GRU: 3 }
 
 function requireSize(name: string, torchName: string, value: unknown): void {
@@ -57,12 +64,15 @@ export abstract class RecurrentModule extends Module {
   readonly numLayers: number
   readonly bias: boolean
   readonly batchFirst: boolean
-  readonly dropout: number
+  /** Can be changed at any time: it holds from the next call on. */
+  dropout: number
   readonly bidirectional: boolean
   readonly projSize: number
+  readonly backend: RecurrentBackend
   // Private, or it would print and count as the module's own.
   readonly #recurrence: Recurrence
-  readonly #names: string[] = [];
+  readonly #names: string[] = []
+  readonly #plan = native.recurrentPlan();
   /** `weight_ih_l0`, `bias_hh_l1_reverse`, … as in PyTorch. */
   [parameter: `weight_${string}` | `bias_${string}`]: Parameter
 
@@ -76,8 +86,15 @@ export abstract class RecurrentModule extends Module {
   ) {
     super()
     const name = new.target.name
-    checkOptions(name, options, [...SHARED, ...own])
+    if (recurrence !== 'LSTM' && typeof options === 'object' && options !== null && 'projSize' in options) {
+      throw torchError('ERR_TORCH_OPTION', 'proj_size argument is only supported for LSTM, not RNN or GRU', {
+        op: name,
+      })
+    }
+    // There is one implementation of equations that are not PyTorch's.
+    checkOptions(name, options, [...SHARED.filter((key) => key !== 'backend' || sizes === undefined), ...own])
     const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, projSize = 0 } = options
+    const { backend = 'auto' } = options
     if (!(typeof dropout === 'number' && dropout >= 0 && dropout <= 1)) {
       throw torchError(
         'ERR_TORCH_VALUE',
@@ -91,6 +108,11 @@ export abstract class RecurrentModule extends Module {
     requireSize(name, 'input_size', inputSize)
     requireSize(name, 'hidden_size', hiddenSize)
     requireSize(name, 'num_layers', numLayers)
+    if (backend !== 'auto' && backend !== 'libtorch') {
+      throw torchError('ERR_TORCH_VALUE', `backend must be 'auto' or 'libtorch', got ${describe(backend)}`, {
+        op: name,
+      })
+    }
     if (!Number.isInteger(projSize) || projSize < 0) {
       throw torchError('ERR_TORCH_VALUE', 'proj_size should be a positive integer or zero to disable projections', {
         op: name,
@@ -112,8 +134,10 @@ export abstract class RecurrentModule extends Module {
     this.dropout = dropout
     this.bidirectional = bidirectional
     this.projSize = projSize
+    this.backend = backend
     this.#recurrence = recurrence
     this.#createParameters(options, sizes ?? this.#standardSizes)
+    this.flattenParameters()
     this.resetParameters()
   }
 
@@ -151,8 +175,27 @@ export abstract class RecurrentModule extends Module {
   /** The weights of each layer and direction, in PyTorch's order. */
   get allWeights(): Parameter[][] {
     const count = this.#names.length / (this.numLayers * (this.bidirectional ? 2 : 1))
-    const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
+    const weights = this.#weights
     return Array.from({ length: weights.length / count }, (_, i) => weights.slice(i * count, (i + 1) * count))
+  }
+
+  /**
+   * Moves the parameters into the one block of memory that cuDNN wants, without which it copies them at every call.
+   * Does nothing on the CPU. Called by the constructor, after `to` and after loading: there is a need for it only where
+   * something else has replaced the memory of parameters.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html#torch.nn.RNN.flatten_parameters
+   */
+  flattenParameters(): void {
+    if (this.equations === undefined && this.#names.length > 0)
+      native.flattenParameters(this.#recurrence, this, idsOf(this.#weights))
+  }
+
+  protected override onReplaced(): void {
+    this.flattenParameters()
+  }
+
+  get #weights(): Parameter[] {
+    return this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
   }
 
   abstract override forward(
@@ -169,34 +212,60 @@ export abstract class RecurrentModule extends Module {
 
   /** @internal Output, in the form of the input, and final states. */
   protected run(input: Tensor | PackedSequence, state: readonly Tensor[]): [Tensor | PackedSequence, ...Tensor[]] {
-    const recurrence = this.#recurrence
-    const packed = input instanceof PackedSequence
-    const packing = packed ? input.packing : []
     const scope = enter()
-    const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
-    const tensors = [idsOf([packed ? input.data : input]), idsOf(state), idsOf(weights), idsOf(packing)] as const
     const recorder = currentRecorder()
-    const equations =
-      this.equations ?? (recorder && (recurrence === 'RNN_RELU' ? { ...STANDARD, activation: 'relu' } : STANDARD))
-    const ids =
-      equations === undefined
-        ? native.recurrent(recurrence, this, ...tensors)
-        : native.composite(recurrence, this, equations, this.#roles, ...tensors, recorder?.what ?? 'nothing')
-    const [output, ...rest] = ids as [number, ...number[]]
-    const finals = rest.splice(0, recurrence === 'LSTM' ? 2 : 1).map((id) => wrap(id, scope))
-    const form = rest.splice(0, packing.length)
+    const [output, ...rest] = this.#call(input, state, recorder) as [number, ...number[]]
+    const finals = rest.splice(0, this.#recurrence === 'LSTM' ? 2 : 1).map((id) => wrap(id, scope))
+    const packed = input instanceof PackedSequence ? input : null
+    const packing = rest.splice(0, packed?.packing.length ?? 0)
     recorder?.add(
       this,
-      recurrence,
+      this.#recurrence,
       rest.map((id) => wrap(id, scope)),
-      packed ? input : null,
+      packed,
     )
-    return [packed ? PackedSequence.of([output, ...form], scope) : wrap(output, scope), ...finals]
+    return [packed ? PackedSequence.of([output, ...packing], scope) : wrap(output, scope), ...finals]
+  }
+
+  #call(input: Tensor | PackedSequence, state: readonly Tensor[], recorder: Recorder | undefined): number[] {
+    const call = this.#arguments(input, state)
+    const own = this.equations
+    if (own === undefined && recorder === undefined) return native.recurrent(...call)
+    const equations = own ?? (this.#recurrence === 'RNN_RELU' ? { ...STANDARD, activation: 'relu' } : STANDARD)
+    const [, ...rest] = call
+    return native.composite(...rest, equations, this.#roles, recorder?.what ?? 'nothing')
   }
 
   /** The names of a layer's parameters without `_l0`. */
   get #roles(): string[] {
     return this.#names.filter((name) => name.endsWith('_l0')).map((name) => name.slice(0, -'_l0'.length))
+  }
+
+  #arguments(input: Tensor | PackedSequence, state: readonly Tensor[]): Parameters<typeof native.recurrent> {
+    const packed = input instanceof PackedSequence
+    return [
+      this.#plan,
+      this.#recurrence,
+      this,
+      idsOf([packed ? input.data : input]),
+      idsOf(state),
+      idsOf(this.#weights),
+      idsOf(packed ? input.packing : []),
+    ]
+  }
+
+  /**
+   * Which implementation `forward` would use for an input, and why: this library's fused kernels for the CPU, or
+   * LibTorch's.
+   *
+   * @example lstm.explainBackend(x) // { backend: 'libtorch', reason: 'a tensor is not float32' }
+   * @throws {TorchError} what `forward` would throw for the shape or dtype of the input.
+   */
+  explainBackend(input: Tensor | PackedSequence): { backend: 'fused' | 'libtorch'; reason: string } {
+    if (this.equations !== undefined) return { backend: 'libtorch', reason: 'its equations are not those of PyTorch' }
+    const reason = native.explainRecurrent(...this.#arguments(input, []))
+    if (reason !== '') return { backend: 'libtorch', reason }
+    return { backend: 'fused', reason: `float32 on the CPU, with ${native.instructionSet()} instructions` }
   }
 
   protected override extraRepr(): string {

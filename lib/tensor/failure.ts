@@ -16,16 +16,17 @@ const CODES: Record<Exclude<Kind, 'runtime'>, ErrorCode> = {
 /** LibTorch throws one class for most failures: its wording tells them apart. The first match counts. */
 const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
   [/allocate memory|out of memory|not enough memory|Storage size calculation overflowed/i, 'ERR_TORCH_OUT_OF_MEMORY'],
-  [/Dimension out of range|index out of range|out of bounds|index .* is out of/i, 'ERR_TORCH_INDEX'],
+  [/Dimension out of range|index out of range|out of (?:DATA )?bounds|index .* is out of/i, 'ERR_TORCH_INDEX'],
   [/same device|CUDA|cuda|cuDNN|backend/, 'ERR_TORCH_DEVICE'],
   [
-    /does not require grad|backward through the graph|leaf Variable|requires_grad|[Ii]nference tensor|inplace operation|not have been used in the graph|grad can be implicitly/,
+    /does not require grad|backward through the graph|RNN backward can only be called in training mode|leaf Variable|requires_grad|[Ii]nference tensor|inplace operation|not have been used in the graph|grad can be implicitly/,
     'ERR_TORCH_AUTOGRAD',
   ],
   [
     /dtype|scalar type|not implemented for '|must have the same type|data ?type|cast to the desired/i,
     'ERR_TORCH_DTYPE',
   ],
+  [/(should|must|has to) be between/, 'ERR_TORCH_VALUE'],
   [/shape|size|dimension|\d-?D\b|broadcast|stack expects|elements/i, 'ERR_TORCH_SHAPE'],
 ]
 
@@ -37,9 +38,17 @@ function codeOf(kind: Kind, message: string): ErrorCode {
 
 /** The message without what only LibTorch's developers can use, and with the operation that failed. */
 function sentence(message: string, op: string | undefined): string {
-  const text = message.replace(/\nException raised from [\s\S]*$/, '').trimEnd()
+  const text = message
+    .replace(/\nException raised from [\s\S]*$/, '')
+    // As Python says it.
+    .replace(/\bCPU(\w+)Type\b/g, 'torch.$1Tensor')
+    .replace(/\bCUDA(\w+)Type\b/g, 'torch.cuda.$1Tensor')
+    .trimEnd()
   if (/Could not run .* from the 'CUDA' backend|with CUDA_HOME|Cannot initialize CUDA/.test(text)) {
     return `${op ? `${op}: ` : ''}Torch not compiled with CUDA enabled: this LibTorch runs on the CPU only. \`npx libtorch-rnn install --cuda\` fetches the CUDA one.`
+  }
+  if (text.includes('RNN backward can only be called in training mode')) {
+    return `${text}: call train() on the module before the forward pass; its dropout can be set to 0 meanwhile`
   }
   if (
     op === undefined ||

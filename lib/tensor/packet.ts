@@ -276,7 +276,7 @@ export function op(qualified: string): Packet {
   let found = packets.get(qualified)
   if (found === undefined) {
     const [name = '', overload = ''] = qualified.split('.')
-    found = packet(name.replace(/^aten::/, ''), [[name, overload]])
+    found = packet(name.replace(/^(aten|libtorch_rnn)::/, ''), [[name, overload]])
     packets.set(qualified, found)
   }
   return found

@@ -1,6 +1,16 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { CrossEntropyLoss, L1Loss, MSELoss } from '../nn/index.ts'
+import {
+  BCELoss,
+  BCEWithLogitsLoss,
+  CrossEntropyLoss,
+  HuberLoss,
+  L1Loss,
+  MSELoss,
+  NLLLoss,
+  PoissonNLLLoss,
+  SmoothL1Loss,
+} from '../nn/index.ts'
 import type { Module } from '../nn/module.ts'
 import type { Parameter } from '../nn/parameter.ts'
 import { Adam, AdamW, Optimizer, SGD } from '../optim/index.ts'
@@ -23,7 +33,7 @@ export interface TrainerOptions {
   /** By name, or made from the model's parameters. Default `'adam'`. */
   optimizer?: 'sgd' | 'adam' | 'adamw' | ((parameters: Parameter[]) => Optimizer)
   /** By name, a loss module, or a function. Default `'mse'`. */
-  loss?: 'mse' | 'l1' | 'crossEntropy' | { forward: Criterion } | Criterion
+  loss?: keyof typeof LOSSES | { forward: Criterion } | Criterion
   /** The greatest norm that all gradients together may have. Default: no limit. */
   clipGradNorm?: number
   /** Seeds torch and the order of samples at the start of each `fit`. Default: not seeded. */
@@ -35,7 +45,18 @@ export interface TrainerOptions {
 }
 
 const OPTIMIZERS = { sgd: SGD, adam: Adam, adamw: AdamW } as const
-const LOSSES = { mse: MSELoss, l1: L1Loss, crossEntropy: CrossEntropyLoss } as const
+// Those of one output and one target, with defaults that make sense; the others are given as modules.
+const LOSSES = {
+  mse: MSELoss,
+  l1: L1Loss,
+  smoothL1: SmoothL1Loss,
+  huber: HuberLoss,
+  crossEntropy: CrossEntropyLoss,
+  nll: NLLLoss,
+  bce: BCELoss,
+  bceWithLogits: BCEWithLogitsLoss,
+  poissonNll: PoissonNLLLoss,
+} as const
 
 const NAMES = [
   'epochs',

@@ -2,6 +2,7 @@
 
 #include "binding/offload.h"
 #include "binding/operator.h"
+#include "operators/functional.h"
 
 namespace rnn {
 
@@ -73,6 +74,7 @@ void Addon::account(Napi::Env env) {
 }  // namespace rnn
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
+  rnn::register_functional();
   env.SetInstanceData(new rnn::Addon(env));
   rnn::init_autograd(exports);
   rnn::init_call(exports);
@@ -83,6 +85,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   rnn::init_optimizer(exports);
   rnn::init_packed(exports);
   rnn::init_recurrent(exports);
+  rnn::init_recurrent_cell(exports);
   rnn::init_system(exports);
   rnn::init_tensor(exports);
   return exports;

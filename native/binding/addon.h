@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "recurrent/kernels.h"
+#include "recurrent/thread_pool.h"
 #include "runtime/handles.h"
 #include "runtime/lane.h"
 #include "runtime/mode.h"
@@ -33,6 +35,9 @@ class Addon {
   // The tensors of the batch being recorded, whose bytes are not known yet.
   std::vector<std::pair<Handles::Id, uint64_t>> recorded;
   std::unique_ptr<Offload> offload;
+  // What recurrent networks run with. The threads outlive the addon where a graph still refers to them.
+  const Kernels* kernels = available_kernels().front();
+  std::shared_ptr<ThreadPool> pool = std::make_shared<ThreadPool>();
 
   // A computed tensor becomes a number that JavaScript holds; an undefined one becomes null.
   Napi::Value wrap(Napi::Env env, at::Tensor tensor);
@@ -84,6 +89,7 @@ void init_offload(Napi::Object exports);
 void init_optimizer(Napi::Object exports);
 void init_packed(Napi::Object exports);
 void init_recurrent(Napi::Object exports);
+void init_recurrent_cell(Napi::Object exports);
 void init_system(Napi::Object exports);
 void init_tensor(Napi::Object exports);
 

@@ -58,7 +58,7 @@ Napi::Value queue(Napi::Env env, Addon& addon, const Operator& op, Arguments arg
   auto shared = std::make_shared<Arguments>(std::move(arguments));
   const auto ids = addon.dispatch(op.fresh(), [&op, shared] {
     std::vector<c10::IValue> stack = shared->resolve();
-    op.handle().callBoxed(stack);
+    op.call(stack);
     std::vector<at::Tensor> fresh;
     for (size_t i = 0; i < stack.size(); i++) {
       if (!op.aliased(i)) fresh.push_back(std::move(stack[i]).toTensor());
@@ -124,12 +124,12 @@ Napi::Value call(const Napi::CallbackInfo& info) {
   if (addon.recording) {
     addon.run_in_order([&] {
       stack = arguments.resolve();
-      op.handle().callBoxed(stack);
+      op.call(stack);
       return std::vector<at::Tensor>{};
     });
   } else {
     stack = arguments.resolve();
-    addon.run([&] { op.handle().callBoxed(stack); });
+    addon.run([&] { op.call(stack); });
   }
   return results_to_javascript(env, addon, op, std::move(stack));
 }

@@ -4,16 +4,13 @@
 #include <iterator>
 #include <string_view>
 
-#include "binding/addon.h"
-#include "binding/cells.h"
 #include "binding/recurrent.h"
 
 namespace rnn {
 namespace {
 
-using composite::Cell;
+using composite::Equations;
 using composite::Function;
-using composite::Network;
 using composite::Peephole;
 using composite::Record;
 using composite::Weights;
@@ -55,21 +52,14 @@ Record record_of(const std::string& name) {
   return named("record", name, kRecords);
 }
 
-Network network_of(const Shape& shape, Napi::Object equations) {
+Equations equations_of(Napi::Object object) {
   return {
-      .cell = shape.lstm()                           ? Cell::kLstm
-              : shape.recurrence == Recurrence::kGru ? Cell::kGru
-                                                     : Cell::kRnn,
-      .layers = shape.layers,
-      .bidirectional = shape.bidirectional,
-      .training = shape.train,
-      .dropout = shape.dropout,
-      .gate = function_of(equations.Get("gateActivation").ToString()),
-      .activation = function_of(equations.Get("activation").ToString()),
-      .peephole = peephole_of(equations.Get("peephole").ToString()),
-      .forget_in_candidate = equations.Get("forgetInCandidate").ToBoolean(),
-      .update_is_candidate = equations.Get("updateIsCandidate").ToBoolean(),
-      .reset_after = equations.Get("resetAfter").ToBoolean(),
+      .gate = function_of(object.Get("gateActivation").ToString()),
+      .activation = function_of(object.Get("activation").ToString()),
+      .peephole = peephole_of(object.Get("peephole").ToString()),
+      .forget_in_candidate = object.Get("forgetInCandidate").ToBoolean(),
+      .update_is_candidate = object.Get("updateIsCandidate").ToBoolean(),
+      .reset_after = object.Get("resetAfter").ToBoolean(),
   };
 }
 
@@ -80,14 +70,14 @@ class Roles {
     for (uint32_t i = 0; i < names.Length(); i++) names_.push_back(names.Get(i).ToString());
   }
 
-  std::vector<Weights> assign(Cell cell, const Tensors& parameters) const {
+  std::vector<Weights> assign(CellKind cell, const Tensors& parameters) const {
     std::vector<Weights> all(parameters.size() / names_.size());
     for (size_t i = 0; i < all.size(); i++) all[i] = assign(cell, &parameters[i * names_.size()]);
     return all;
   }
 
  private:
-  Weights assign(Cell cell, const at::Tensor* parameters) const {
+  Weights assign(CellKind cell, const at::Tensor* parameters) const {
     Weights weights;
     at::Tensor input_bias, hidden_bias;
     const std::array<std::pair<std::string_view, at::Tensor*>, 8> places = {{
@@ -108,47 +98,41 @@ class Roles {
   std::vector<std::string> names_;
 };
 
-struct Call {
-  Shape shape;
-  Network network;
+struct Recurrent {
+  Arguments arguments;
+  Equations equations;
   Roles roles;
   Record record;
 
-  size_t records() const {
-    const size_t each = record == Record::kGates ? network.gates() : record == Record::kProbes ? network.states() : 0;
-    return network.layers * network.directions() * each;
+  size_t results() const {
+    const Network& network = arguments.shape;
+    const size_t each = record == Record::kGates    ? composite::gates(network)
+                        : record == Record::kProbes ? composite::states(network)
+                                                    : 0;
+    return 1 + composite::states(network) + arguments.packing.size() + network.layers * network.directions() * each;
   }
 
-  Tensors run(const at::Tensor& input, const Tensors& state, const Tensors& weights, const Packing& packing) const {
-    const bool packed = packing.batch_sizes.defined();
+  Tensors run() const {
+    const Shape& shape = arguments.shape;
+    const bool packed = arguments.packing.size() > 0;
     const bool batch_first = shape.batch_first && !packed;
+    const bool batched = arguments.input.get().at(0).dim() == 3;
     Tensors recorded;
-    const auto compute = [&](const Shape&, const at::Tensor& x, const Tensors& states, const Tensors& parameters,
-                             const at::Tensor& batch_sizes) {
+    Tensors results = arguments.run([&](const Call& call) {
+      const auto& [network, _, input, state, weights, batch_sizes] = call.arguments;
       std::vector<int64_t> sizes;
       if (packed) sizes.assign(batch_sizes.data_ptr<int64_t>(), batch_sizes.data_ptr<int64_t>() + batch_sizes.numel());
-      composite::Result result = composite::forward(network, batch_first ? x.transpose(0, 1) : x, sizes, states,
-                                                    roles.assign(network.cell, parameters), record);
+      composite::Result result = composite::forward(network, equations, batch_first ? input.transpose(0, 1) : input,
+                                                    sizes, state, roles.assign(network.cell, weights), record);
       for (Tensors& tensors : result.records) std::move(tensors.begin(), tensors.end(), std::back_inserter(recorded));
-      Tensors results{batch_first ? result.output.transpose(0, 1) : result.output};
-      std::move(result.finals.begin(), result.finals.end(), std::back_inserter(results));
-      return results;
-    };
-    Tensors results = run_recurrent(shape, input, state, weights, packing, compute);
-    if (packed) {
-      results.push_back(packing.batch_sizes);
-      if (packing.sorted_indices.defined()) {
-        results.push_back(packing.sorted_indices);
-        results.push_back(packing.unsorted_indices);
-      }
-    }
+      Tensors own{batch_first ? result.output.transpose(0, 1) : result.output};
+      std::move(result.finals.begin(), result.finals.end(), std::back_inserter(own));
+      return own;
+    });
     for (at::Tensor& tensor : recorded) {
-      // Probes must stay the leaves that they are; gates come in the form of the input.
+      // Gates come in the form of the input. Probes must stay the leaves that they are.
       if (record == Record::kGates && !packed) {
-        if (input.dim() == 2)
-          tensor = tensor.squeeze(1);
-        else if (batch_first)
-          tensor = tensor.transpose(0, 1);
+        tensor = !batched ? tensor.squeeze(1) : batch_first ? tensor.transpose(0, 1) : tensor;
       }
       results.push_back(std::move(tensor));
     }
@@ -156,21 +140,16 @@ struct Call {
   }
 };
 
-// composite('RNN_TANH' | 'LSTM' | 'GRU', shape, equations, roles, input, state or [], weights, packing or [], record)
-//   -> output, final states, the packing again, and what was to be recorded of each layer and direction
+// composite('RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU', shape, input, state or [], weights, packing or [], equations,
+// roles, record) -> output, final states, the packing again, and what was to be recorded of each layer and direction
 Napi::Value composite_forward(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
-  const Shape shape(info[0].ToString(), info[1].ToObject());
-  const Call call{shape, network_of(shape, info[2].ToObject()), Roles(info[3].As<Napi::Array>()),
-                  record_of(info[8].ToString())};
-  const Cells input(addon, info[4]);
-  const Cells state(addon, info[5]);
-  const Cells weights(addon, info[6]);
-  const Cells packing(addon, info[7]);
-  const auto ids = addon.dispatch(1 + call.network.states() + packing.size() + call.records(), [=] {
-    return call.run(input.get().at(0), state.get(), weights.get(), Packing(packing.get()));
-  });
+  Recurrent recurrent{Arguments(addon, info, 0), equations_of(info[6].ToObject()), Roles(info[7].As<Napi::Array>()),
+                      record_of(info[8].ToString())};
+  // Nobody has to find out whether the fused kernels could make the call.
+  recurrent.arguments.shape.prefers_libtorch = true;
+  const auto ids = addon.dispatch(recurrent.results(), [recurrent] { return recurrent.run(); });
   addon.account(env);
   Napi::Array results = Napi::Array::New(env, ids.size());
   for (uint32_t i = 0; i < ids.size(); i++) results.Set(i, ids[i]);

@@ -2,6 +2,8 @@
 
 #include <ATen/core/jit_type.h>
 
+#include "runtime/version.h"
+
 namespace rnn {
 namespace {
 
@@ -98,6 +100,24 @@ Operator::Operator(const c10::OperatorHandle& handle) : handle_(handle) {
     if (kind != Kind::kTensorList) reads_ = true;
   }
   direct_ = direct_of(handle, parameters_);
+  // LibTorch forgets to count what the fused optimizers change.
+  if (schema.name().starts_with("aten::_fused_")) {
+    for (size_t i = 0; i < schema.arguments().size(); i++) {
+      const c10::AliasInfo* alias = schema.arguments()[i].alias_info();
+      if (alias != nullptr && alias->isWrite()) unversioned_.push_back(i);
+    }
+  }
+}
+
+void Operator::call(std::vector<c10::IValue>& stack) const {
+  std::vector<at::Tensor> written;
+  for (const size_t argument : unversioned_) {
+    if (stack[argument].isTensor()) written.push_back(stack[argument].toTensor());
+    if (!stack[argument].isTensorList()) continue;
+    for (const at::Tensor& tensor : stack[argument].toTensorVector()) written.push_back(tensor);
+  }
+  handle_.callBoxed(stack);
+  bump_versions(written);
 }
 
 }  // namespace rnn

@@ -52,6 +52,9 @@ class Operator {
   const Direct& direct() const { return direct_; }
   const std::vector<Parameter>& parameters() const { return parameters_; }
 
+  // Replaces the arguments by the results.
+  void call(std::vector<c10::IValue>& stack) const;
+
   // Only tensors come out, one each: so it can be queued before they exist.
   bool queueable() const { return queueable_; }
   // Values come out, which JavaScript could only get by waiting.
@@ -65,6 +68,8 @@ class Operator {
   Direct direct_;
   std::vector<Parameter> parameters_;
   std::vector<bool> aliased_;
+  // The arguments whose versions the call leaves as they were although it writes to them.
+  std::vector<size_t> unversioned_;
   size_t fresh_ = 0;
   bool queueable_ = true;
   bool reads_ = false;

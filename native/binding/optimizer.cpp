@@ -14,6 +14,7 @@
 
 #include "binding/addon.h"
 #include "binding/cells.h"
+#include "runtime/version.h"
 
 namespace rnn {
 namespace {
@@ -105,6 +106,7 @@ void step(Algorithm algorithm, const Tensors& params, const std::vector<Tensors>
                           hyper.amsgrad, hyper.maximize);
         break;
     }
+    bump_versions(bucket.params);
   }
 }
 

@@ -14,7 +14,14 @@
 
 namespace rnn {
 
-void check_batch_sizes(const at::Tensor& batch_sizes, const at::Tensor& data) {
+// LibTorch reads batch sizes as if they were contiguous.
+Packing::Packing(const std::vector<at::Tensor>& tensors) : batch_sizes(tensors.at(0).contiguous()) {
+  if (tensors.size() == 1) return;
+  sorted_indices = tensors.at(1);
+  unsorted_indices = tensors.at(2);
+}
+
+void Packing::check(const at::Tensor& data) const {
   TORCH_CHECK_VALUE(batch_sizes.is_cpu(),
                     "batch_sizes should always be on CPU. Instances of PackedSequence should never be created "
                     "manually. They should be instantiated by functions like pack_sequence and pack_padded_sequences "
@@ -24,19 +31,23 @@ void check_batch_sizes(const at::Tensor& batch_sizes, const at::Tensor& data) {
                     c10::toString(batch_sizes.scalar_type()));
   TORCH_CHECK_VALUE(batch_sizes.numel() > 0, "batch_sizes can not be empty");
   TORCH_CHECK_VALUE(data.dim() > 0, "the data of a packed sequence should have at least 1 dimension, but got 0");
-  const at::Tensor sizes = batch_sizes.contiguous();
-  const int64_t* values = sizes.const_data_ptr<int64_t>();
+  const int64_t* values = batch_sizes.const_data_ptr<int64_t>();
   int64_t rows = 0;
-  for (int64_t i = 0; i < sizes.numel(); i++) {
+  for (int64_t i = 0; i < batch_sizes.numel(); i++) {
     TORCH_CHECK_VALUE(values[i] > 0 && (i == 0 || values[i] <= values[i - 1]),
                       "batch_sizes should be positive and never increase, but got ", values[i], " at position ", i);
-    // The sum of sizes from a file could overflow.
     TORCH_CHECK_VALUE(values[i] <= data.size(0) - rows, "batch_sizes ask for more steps than the ", data.size(0),
                       " in the data of the packed sequence");
     rows += values[i];
   }
   TORCH_CHECK_VALUE(rows == data.size(0), "batch_sizes should sum to the ", data.size(0),
                     " steps in the data of the packed sequence, but sum to ", rows);
+  for (const at::Tensor& indices : {sorted_indices, unsorted_indices}) {
+    if (!indices.defined()) continue;
+    TORCH_CHECK_VALUE(indices.dim() == 1 && indices.numel() == batch(),
+                      "the indices of a packed sequence should be a permutation of its ", batch(),
+                      " sequences, but got a tensor of the shape ", indices.sizes());
+  }
 }
 
 namespace {
@@ -50,7 +61,7 @@ at::Tensor invert(const at::Tensor& permutation) {
 
 // LibTorch packs as many steps as a sequence has and notes more of them; what it makes can then be used for nothing.
 void check_longest(const at::Tensor& input, const at::Tensor& lengths, bool batch_first) {
-  if (input.dim() < 2 || lengths.dim() != 1 || lengths.numel() == 0) return;
+  if (input.dim() < 2 || input.numel() == 0 || lengths.dim() != 1 || lengths.numel() == 0) return;
   const int64_t steps = input.size(batch_first ? 1 : 0);
   const int64_t longest = lengths.max().item<int64_t>();
   TORCH_CHECK_VALUE(longest <= steps, "Expected no length to exceed that of the input, but got ", longest,
@@ -74,20 +85,20 @@ Tensors pack(at::Tensor input, at::Tensor lengths, bool batch_first, bool enforc
   return {data, batch_sizes, sorted_indices, invert(sorted_indices)};
 }
 
-Tensors pad(const Tensors& packed, bool batch_first, double padding_value, std::optional<int64_t> total_length) {
-  const at::Tensor& batch_sizes = packed.at(1);
-  check_batch_sizes(batch_sizes, packed.at(0));
-  const int64_t longest = batch_sizes.size(0);
-  TORCH_CHECK_VALUE(total_length.value_or(longest) >= longest,
+Tensors pad(const at::Tensor& data, const Packing& packing, bool batch_first, double padding_value,
+            std::optional<int64_t> total_length) {
+  packing.check(data);
+  const int64_t longest = packing.batch_sizes.size(0);
+  const int64_t length = total_length.value_or(longest);
+  TORCH_CHECK_VALUE(length >= longest,
                     "Expected total_length to be at least the length of the longest sequence in input, but got "
                     "total_length=",
-                    *total_length, " and max sequence length being ", longest);
+                    length, " and max sequence length being ", longest);
   const auto [padded, lengths] =
-      at::_pad_packed_sequence(packed.at(0), batch_sizes, batch_first, padding_value, total_length.value_or(longest));
-  if (packed.size() < 4) return {padded, lengths};
-  const at::Tensor& unsorted_indices = packed.at(3);
-  return {padded.index_select(batch_first ? 0 : 1, unsorted_indices),
-          lengths.index_select(0, unsorted_indices.to(at::kCPU))};
+      at::_pad_packed_sequence(data, packing.batch_sizes, batch_first, padding_value, length);
+  const at::Tensor& indices = packing.unsorted_indices;
+  if (!indices.defined()) return {padded, lengths};
+  return {padded.index_select(batch_first ? 0 : 1, indices), lengths.index_select(0, indices.to(at::kCPU))};
 }
 
 Napi::Value ids_to_javascript(Napi::Env env, const std::vector<Handles::Id>& ids) {
@@ -140,16 +151,18 @@ Napi::Value pack_sequence(const Napi::CallbackInfo& info) {
   return ids_to_javascript(env, ids);
 }
 
-// padPackedSequence([data, batch sizes, sorted indices, unsorted indices], batchFirst, paddingValue, total length or
-// null) -> padded sequences, lengths
+// padPackedSequence(data, packing, batchFirst, paddingValue, total length or null) -> padded sequences, lengths
 Napi::Value pad_packed_sequence(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
-  const Cells packed(addon, info[0]);
-  const bool batch_first = info[1].ToBoolean();
-  const double padding_value = info[2].ToNumber();
-  const auto total_length = info[3].IsNull() ? std::nullopt : std::optional(to_int(info[3], "totalLength"));
-  const auto ids = addon.dispatch(2, [=] { return pad(packed.get(), batch_first, padding_value, total_length); });
+  const CellPtr data = addon.cell(info[0]);
+  const Cells packing(addon, info[1]);
+  const bool batch_first = info[2].ToBoolean();
+  const double padding_value = info[3].ToNumber();
+  const auto total_length = info[4].IsNull() ? std::nullopt : std::optional(to_int(info[4], "totalLength"));
+  if (!addon.recording) data->get();
+  const auto ids = addon.dispatch(
+      2, [=] { return pad(data->get(), Packing(packing.get()), batch_first, padding_value, total_length); });
   addon.account(env);
   return ids_to_javascript(env, ids);
 }

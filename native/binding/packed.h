@@ -1,10 +1,24 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 namespace rnn {
 
-// Throws unless `batch_sizes` tell how `rows` steps of sequences, the longest first, are packed. LibTorch trusts them:
-// from wrong ones it computes wrong numbers, and on a CUDA device they crash it.
-void check_batch_sizes(const at::Tensor& batch_sizes, const at::Tensor& data);
+// How the steps of a packed sequence lie: how many sequences have a first step, a second one, …, and how the sequences
+// were sorted, unless they came so.
+struct Packing {
+  at::Tensor batch_sizes, sorted_indices, unsorted_indices;
+
+  // From batch sizes alone, or with both indices.
+  explicit Packing(const std::vector<at::Tensor>& tensors);
+
+  // How many sequences there are.
+  int64_t batch() const { return batch_sizes.const_data_ptr<int64_t>()[0]; }
+
+  // Throws unless this can be the packing of `data`. LibTorch trusts it: from a wrong one it computes wrong numbers,
+  // and batch sizes on a CUDA device crash it.
+  void check(const at::Tensor& data) const;
+};
 
 }  // namespace rnn

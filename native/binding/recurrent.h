@@ -1,69 +1,52 @@
 #pragma once
-#include <ATen/core/Tensor.h>
 #include <napi.h>
 
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "binding/addon.h"
+#include "binding/cells.h"
+#include "recurrent/network.h"
+
 namespace rnn {
 
 using Tensors = std::vector<at::Tensor>;
 
-enum class Recurrence { kRnnTanh, kRnnRelu, kLstm, kGru };
+// A module as the caller sees it.
+struct Shape : Network {
+  bool batch_first;
+  bool prefers_libtorch;
 
-// What a recurrent module says of itself.
-struct Shape {
-  Recurrence recurrence;
-  int64_t input_size, hidden_size, projection_size, layers;
-  double dropout;
-  bool bias, batch_first, bidirectional, train;
-
-  Shape(const std::string& name, Napi::Object object)
-      : recurrence(name == "LSTM"       ? Recurrence::kLstm
-                   : name == "GRU"      ? Recurrence::kGru
-                   : name == "RNN_RELU" ? Recurrence::kRnnRelu
-                                        : Recurrence::kRnnTanh),
-        input_size(object.Get("inputSize").ToNumber()),
-        hidden_size(object.Get("hiddenSize").ToNumber()),
-        projection_size(object.Get("projSize").ToNumber()),
-        layers(object.Get("numLayers").ToNumber()),
-        dropout(object.Get("dropout").ToNumber()),
-        bias(object.Get("bias").ToBoolean()),
-        batch_first(object.Get("batchFirst").ToBoolean()),
-        bidirectional(object.Get("bidirectional").ToBoolean()),
-        train(object.Get("training").ToBoolean()) {}
-
-  bool lstm() const { return recurrence == Recurrence::kLstm; }
+  Shape(const std::string& name, Napi::Object object);
 
   // The sizes of hidden state `i`: the LSTM's second one is the cell, which is not projected.
   std::vector<int64_t> state_size(int64_t batch, size_t i) const {
-    const int64_t width = projection_size > 0 && i == 0 ? projection_size : hidden_size;
-    return {layers * (bidirectional ? 2 : 1), batch, width};
+    return {layers * directions(), batch, projection > 0 && i == 0 ? projection : units};
   }
 };
 
-// How the steps of a packed input lie: batch sizes, and the order of the sequences unless they came sorted.
-struct Packing {
-  at::Tensor batch_sizes, sorted_indices, unsorted_indices;
-
-  explicit Packing(const Tensors& tensors) {
-    if (!tensors.empty()) batch_sizes = tensors[0];
-    if (tensors.size() > 1) {
-      sorted_indices = tensors.at(1);
-      unsorted_indices = tensors.at(2);
-    }
-  }
+// A call whose arguments have been checked: input (L, N, I) or (N, L, I), or the rows (ΣL, I) of a packed sequence, and
+// each state (layers * D, N, H).
+struct Call {
+  NetworkCall arguments;
+  // Why LibTorch's own implementation has to make the call; empty where the fused kernels do.
+  std::string reason;
 };
 
-// From input (L, N, I) or (N, L, I), or the rows (ΣL, I) of a packed sequence where there are batch sizes, and each
-// state (layers * D, N, H): output, final states.
-using Compute = std::function<Tensors(const Shape& shape, const at::Tensor& input, const Tensors& state,
-                                      const Tensors& weights, const at::Tensor& batch_sizes)>;
+using Compute = std::function<Tensors(const Call& call)>;
 
-// Checks all that `compute` relies on, in PyTorch's words, and turns unbatched and packed sequences into what it takes
-// and back.
-Tensors run_recurrent(const Shape& shape, const at::Tensor& input, const Tensors& state, const Tensors& weights,
-                      const Packing& packing, const Compute& compute);
+// What a call of a recurrent network takes from JavaScript, from the argument `first` on: the recurrence, the module,
+// input, state or [], weights, packing or [].
+struct Arguments {
+  Shape shape;
+  Cells input, state, weights, packing;
+
+  Arguments(const Addon& addon, const Napi::CallbackInfo& info, size_t first);
+
+  // Checks all that `compute` relies on, in PyTorch's words, and turns unbatched and packed sequences into what it
+  // takes and back: output, final states, and the packing again, as tensors that the packed output can own.
+  Tensors run(const Compute& compute) const;
+};
 
 }  // namespace rnn

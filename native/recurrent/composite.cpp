@@ -59,22 +59,18 @@ struct State {
 // One layer in one direction: what is the same at all steps is made once.
 class Layer {
  public:
-  Layer(const Network& network, const Weights& weights)
-      : network_(network),
-        size_(weights.hidden.size(0) / (network.cell == Cell::kLstm  ? 4
-                                        : network.cell == Cell::kGru ? 3
-                                                                     : 1)),
-        inner_bias_(weights.inner_bias) {
+  Layer(const Network& network, const Equations& equations, const Weights& weights)
+      : cell_(network.cell), equations_(equations), size_(network.units), inner_bias_(weights.inner_bias) {
     hidden_ = weights.hidden.t();
-    if (network.cell == Cell::kGru && !network.reset_after) {
+    if (cell_ == CellKind::kGru && !equations.reset_after) {
       gates_hidden_ = rows(weights.hidden, 0, 2 * size_).t();
       candidate_hidden_ = rows(weights.hidden, 2 * size_, 3 * size_).t();
     }
     if (weights.projection.defined()) projection_ = weights.projection.t();
-    if (network.peephole == Peephole::kFull) {
+    if (equations.peephole == Peephole::kFull) {
       input_forget_cell_ = rows(weights.cell, 0, 2 * size_).t();
       output_cell_ = rows(weights.cell, 2 * size_, 3 * size_).t();
-    } else if (network.peephole == Peephole::kDiagonal) {
+    } else if (equations.peephole == Peephole::kDiagonal) {
       input_forget_cell_ = rows(weights.cell, 0, 2 * size_);
       output_cell_ = rows(weights.cell, 2 * size_, 3 * size_);
     }
@@ -82,20 +78,21 @@ class Layer {
 
   // From x(t), already through the input weights and the bias, and the state before; appends the gates to `gates`.
   State step(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
-    switch (network_.cell) {
-      case Cell::kLstm:
+    switch (cell_) {
+      case CellKind::kLstm:
         return lstm(x, before, probe, gates);
-      case Cell::kGru:
+      case CellKind::kGru:
         return gru(x, before, probe, gates);
-      case Cell::kRnn:
+      case CellKind::kRnnTanh:
+      case CellKind::kRnnRelu:
         return rnn(x, before, probe, gates);
     }
     TORCH_CHECK(false, "no such cell");
   }
 
  private:
-  at::Tensor gate(const at::Tensor& x) const { return apply(network_.gate, x); }
-  at::Tensor activation(const at::Tensor& x) const { return apply(network_.activation, x); }
+  at::Tensor gate(const at::Tensor& x) const { return apply(equations_.gate, x); }
+  at::Tensor activation(const at::Tensor& x) const { return apply(equations_.activation, x); }
 
   static at::Tensor probed(at::Tensor state, const at::Tensor& probe) {
     return probe.defined() ? state + probe : std::move(state);
@@ -109,7 +106,7 @@ class Layer {
 
   State lstm(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
     at::Tensor sums, candidate_hidden;
-    if (network_.forget_in_candidate) {
+    if (equations_.forget_in_candidate) {
       const at::Tensor recurrent = at::matmul(before.hidden, hidden_);
       candidate_hidden = columns(recurrent, 2 * size_, 3 * size_);
       sums = x + recurrent;
@@ -117,22 +114,22 @@ class Layer {
       sums = at::addmm(x, before.hidden, hidden_);
     }
     at::Tensor input_forget = columns(sums, 0, 2 * size_);
-    if (network_.peephole == Peephole::kFull) {
+    if (equations_.peephole == Peephole::kFull) {
       input_forget = at::addmm(input_forget, before.cell, input_forget_cell_);
-    } else if (network_.peephole == Peephole::kDiagonal) {
+    } else if (equations_.peephole == Peephole::kDiagonal) {
       input_forget = at::addcmul(input_forget, at::cat({before.cell, before.cell}, 1), input_forget_cell_);
     }
     input_forget = gate(input_forget);
     const at::Tensor i = columns(input_forget, 0, size_);
     const at::Tensor f = columns(input_forget, size_, 2 * size_);
     const at::Tensor g =
-        activation(network_.forget_in_candidate ? at::addcmul(columns(x, 2 * size_, 3 * size_), candidate_hidden, f)
-                                                : columns(sums, 2 * size_, 3 * size_));
+        activation(equations_.forget_in_candidate ? at::addcmul(columns(x, 2 * size_, 3 * size_), candidate_hidden, f)
+                                                  : columns(sums, 2 * size_, 3 * size_));
     const at::Tensor cell = probed(at::addcmul(f * before.cell, i, g), probe.cell);
     at::Tensor o = columns(sums, 3 * size_, 4 * size_);
-    if (network_.peephole == Peephole::kFull) {
+    if (equations_.peephole == Peephole::kFull) {
       o = at::addmm(o, cell, output_cell_);
-    } else if (network_.peephole == Peephole::kDiagonal) {
+    } else if (equations_.peephole == Peephole::kDiagonal) {
       o = at::addcmul(o, cell, output_cell_);
     }
     o = gate(o);
@@ -147,7 +144,7 @@ class Layer {
     at::Tensor reset_update, n;
     const at::Tensor x_gates = columns(x, 0, 2 * size_);
     const at::Tensor x_candidate = columns(x, 2 * size_, 3 * size_);
-    if (network_.reset_after) {
+    if (equations_.reset_after) {
       const at::Tensor recurrent = at::matmul(before.hidden, hidden_);
       reset_update = gate(x_gates + columns(recurrent, 0, 2 * size_));
       at::Tensor inner = columns(recurrent, 2 * size_, 3 * size_);
@@ -159,13 +156,14 @@ class Layer {
     }
     const at::Tensor z = columns(reset_update, size_, 2 * size_);
     // lerp(a, b, z) = (1 - z) a + z b
-    at::Tensor hidden = network_.update_is_candidate ? at::lerp(before.hidden, n, z) : at::lerp(n, before.hidden, z);
+    at::Tensor hidden = equations_.update_is_candidate ? at::lerp(before.hidden, n, z) : at::lerp(n, before.hidden, z);
     hidden = probed(std::move(hidden), probe.hidden);
     gates = {columns(reset_update, 0, size_), z, n, hidden};
     return {hidden, {}};
   }
 
-  const Network& network_;
+  const CellKind cell_;
+  const Equations& equations_;
   const int64_t size_;
   // Transposed, for products with rows; the diagonal ones are vectors.
   at::Tensor hidden_, gates_hidden_, candidate_hidden_, projection_, input_forget_cell_, output_cell_;
@@ -240,9 +238,9 @@ struct Sequence {
   Tensors record;
 };
 
-Sequence run(const Network& network, const at::Tensor& input, const Steps& by_steps, const State& first,
-             const Weights& weights, bool reverse, Record record) {
-  const Layer layer(network, weights);
+Sequence run(const Network& network, const Equations& equations, const at::Tensor& input, const Steps& by_steps,
+             const State& first, const Weights& weights, bool reverse, Record record) {
+  const Layer layer(network, equations, weights);
   const Tensors inputs = by_steps.split(at::linear(input, weights.input, weights.bias));
   const size_t steps = inputs.size();
   Sequence result;
@@ -250,14 +248,14 @@ Sequence run(const Network& network, const at::Tensor& input, const Steps& by_st
   if (record == Record::kProbes) {
     result.record.push_back(probe_like(input, first.hidden));
     hidden_probes = by_steps.split(result.record.back());
-    if (network.cell == Cell::kLstm) {
+    if (network.lstm()) {
       result.record.push_back(probe_like(input, first.cell));
       cell_probes = by_steps.split(result.record.back());
     }
   }
   Running running(first);
   Tensors outputs(steps), gates;
-  std::vector<Tensors> traces(record == Record::kGates ? network.gates() : 0, Tensors(steps));
+  std::vector<Tensors> traces(record == Record::kGates ? composite::gates(network) : 0, Tensors(steps));
   for (size_t i = 0; i < steps; i++) {
     const size_t t = reverse ? steps - 1 - i : i;
     State probe;
@@ -276,8 +274,8 @@ Sequence run(const Network& network, const at::Tensor& input, const Steps& by_st
 
 }  // namespace
 
-void Weights::set_biases(Cell cell, const at::Tensor& input_bias, const at::Tensor& hidden_bias) {
-  if (cell != Cell::kGru) {
+void Weights::set_biases(CellKind cell, const at::Tensor& input_bias, const at::Tensor& hidden_bias) {
+  if (cell != CellKind::kGru) {
     bias = input_bias + hidden_bias;
     return;
   }
@@ -287,10 +285,11 @@ void Weights::set_biases(Cell cell, const at::Tensor& input_bias, const at::Tens
   inner_bias = rows(hidden_bias, 2 * size, 3 * size);
 }
 
-Result forward(const Network& network, const at::Tensor& input, const std::vector<int64_t>& batch_sizes,
-               const Tensors& states, const std::vector<Weights>& weights, Record record) {
+Result forward(const Network& network, const Equations& equations, const at::Tensor& input,
+               const std::vector<int64_t>& batch_sizes, const Tensors& states, const std::vector<Weights>& weights,
+               Record record) {
   TORCH_CHECK(input.size(0) > 0, "Expected sequence length to be larger than 0 in RNN");
-  const auto directions = static_cast<int64_t>(network.directions());
+  const int64_t directions = network.directions();
   Result result;
   Tensors hidden, cells;
   at::Tensor x = input;
@@ -299,14 +298,14 @@ Result forward(const Network& network, const at::Tensor& input, const std::vecto
     for (int64_t direction = 0; direction < directions; direction++) {
       const int64_t i = layer * directions + direction;
       const State first{states[0].select(0, i), states.size() > 1 ? states[1].select(0, i) : at::Tensor()};
-      Sequence sequence = run(network, x, {batch_sizes}, first, weights.at(i), direction == 1, record);
+      Sequence sequence = run(network, equations, x, {batch_sizes}, first, weights.at(i), direction == 1, record);
       outputs.push_back(std::move(sequence.output));
       hidden.push_back(std::move(sequence.last.hidden));
-      if (network.cell == Cell::kLstm) cells.push_back(std::move(sequence.last.cell));
+      if (network.lstm()) cells.push_back(std::move(sequence.last.cell));
       if (record != Record::kNothing) result.records.push_back(std::move(sequence.record));
     }
     x = directions == 1 ? outputs[0] : at::cat(outputs, -1);
-    if (network.training && network.dropout > 0 && layer + 1 < network.layers) {
+    if (network.train && network.dropout > 0 && layer + 1 < network.layers) {
       x = at::dropout(x, network.dropout, true);
     }
   }

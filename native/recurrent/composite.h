@@ -3,13 +3,14 @@
 
 #include <vector>
 
+#include "recurrent/plan.h"
+
 // Recurrent networks as loops of ATen operations: slower than fused kernels, but differentiable any number of times,
 // with every equation open to change, and every gate and state open to view.
 namespace rnn::composite {
 
 using Tensors = std::vector<at::Tensor>;
 
-enum class Cell { kRnn, kLstm, kGru };
 enum class Peephole { kNone, kDiagonal, kFull };
 enum class Function {
   kIdentity,
@@ -24,25 +25,22 @@ enum class Function {
   kElliottSigmoid
 };
 
-struct Network {
-  Cell cell;
-  int64_t layers;
-  bool bidirectional, training;
-  double dropout;
+// What is computed at each step; by default, what PyTorch computes.
+struct Equations {
   Function gate = Function::kSigmoid, activation = Function::kTanh;
   // LSTM: what the gates see of the cell, and whether the forget gate also scales what the candidate sees of h(t-1).
   Peephole peephole = Peephole::kNone;
   bool forget_in_candidate = false;
-  // GRU: whether z weighs the candidate, as in the article, or h(t-1), as in PyTorch; and whether r scales what comes
-  // out of the hidden weights, as in both, or what goes into them, as in the papers.
+  // GRU: whether z weighs the candidate, as Chung et al. have it, or h(t-1), as PyTorch; and whether r scales what
+  // comes out of the hidden weights, as in PyTorch, or what goes into them, as in the papers.
   bool update_is_candidate = false;
   bool reset_after = true;
-
-  size_t directions() const { return bidirectional ? 2 : 1; }
-  size_t states() const { return cell == Cell::kLstm ? 2 : 1; }
-  // i, f, g, o, c, h; r, z, n, h; h
-  size_t gates() const { return cell == Cell::kLstm ? 6 : cell == Cell::kGru ? 4 : 1; }
 };
+
+// i, f, g, o, c, h; r, z, n, h; h
+inline size_t gates(const Network& network) { return network.lstm() ? 6 : network.cell == CellKind::kGru ? 4 : 1; }
+// h, c; h
+inline size_t states(const Network& network) { return network.lstm() ? 2 : 1; }
 
 // Those of one layer and direction; what a network lacks is undefined. Rows are in PyTorch's order: i, f, g, o; r, z,
 // n.
@@ -57,7 +55,7 @@ struct Weights {
   at::Tensor inner_bias;
 
   // PyTorch's two biases: only the candidate of a GRU tells them apart.
-  void set_biases(Cell cell, const at::Tensor& input_bias, const at::Tensor& hidden_bias);
+  void set_biases(CellKind cell, const at::Tensor& input_bias, const at::Tensor& hidden_bias);
 };
 
 enum class Record {
@@ -77,7 +75,8 @@ struct Result {
 
 // input (L, N, I), or the rows (ΣL, I) of a packed sequence where there are batch sizes, which decrease; states (layers
 // * directions, N, H) each; weights of each layer and direction in PyTorch's order.
-Result forward(const Network& network, const at::Tensor& input, const std::vector<int64_t>& batch_sizes,
-               const Tensors& states, const std::vector<Weights>& weights, Record record);
+Result forward(const Network& network, const Equations& equations, const at::Tensor& input,
+               const std::vector<int64_t>& batch_sizes, const Tensors& states, const std::vector<Weights>& weights,
+               Record record);
 
 }  // namespace rnn::composite

@@ -191,7 +191,8 @@ describe('refuses', () => {
     ],
     [() => new ChungGRU(I, H, { innerBias: true, resetAfter: false }), 'ERR_TORCH_VALUE', /innerBias needs resetAfter/],
     [() => new ChungGRU(I, H, { innerBias: true, bias: false }), 'ERR_TORCH_VALUE', /innerBias needs bias/],
-    [() => new ChungGRU(I, H, { projSize: 2 } as never), 'ERR_TORCH_OPTION', /unknown option 'projSize'/],
+    [() => new ChungGRU(I, H, { projSize: 2 } as never), 'ERR_TORCH_OPTION', /only supported for LSTM/],
+    [() => new ChungGRU(I, H, { backend: 'auto' } as never), 'ERR_TORCH_OPTION', /unknown option 'backend'/],
     [() => new ChungGRU(I, H, null as never), 'ERR_TORCH_TYPE', /options must be an object, got null/],
   ] as const)('%s', (call, code, message) => {
     expectError(call, code, message)

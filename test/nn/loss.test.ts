@@ -1,123 +1,246 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import * as nn from '../../lib/nn/index.ts'
+import { isTensor, type Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
-import { expectClose } from '../support/close.ts'
+import { decode, type Encoded, expectNumbers, expectTensor, weightedSum } from '../support/encoded.ts'
 import { expectError } from '../support/error.ts'
 import { readFixture } from '../support/fixture.ts'
 
-interface Fixture {
-  losses: {
-    a: number[][]
-    b: number[][]
-    classes: number[]
-    weight: number[]
-    probabilities: number[][]
-    cases: {
-      kind: 'MSELoss' | 'L1Loss' | 'CrossEntropyLoss'
-      options: Record<string, unknown>
-      target: string
-      value: number | number[]
-    }[]
-  }
-  inits: Record<string, number[]>
-  clipping: {
-    gradients: number[][]
-    cases: { maxNorm: number; normType: number | null; total: number; grads: number[][] }[]
+interface Case {
+  kind: keyof typeof functions
+  inputs: (string | number)[]
+  options: Record<string, unknown>
+  functional: boolean
+  value: Encoded
+  grads: (number[] | null)[]
+}
+
+const { tensors, cases, errors } = readFixture<{
+  tensors: Record<string, Encoded>
+  cases: Case[]
+  errors: Record<string, string>
+}>('losses')
+
+const F = nn.functional
+const functions = {
+  MSELoss: F.mseLoss,
+  L1Loss: F.l1Loss,
+  SmoothL1Loss: F.smoothL1Loss,
+  HuberLoss: F.huberLoss,
+  CrossEntropyLoss: F.crossEntropy,
+  NLLLoss: F.nllLoss,
+  BCELoss: F.binaryCrossEntropy,
+  BCEWithLogitsLoss: F.binaryCrossEntropyWithLogits,
+  KLDivLoss: F.klDiv,
+  GaussianNLLLoss: F.gaussianNllLoss,
+  PoissonNLLLoss: F.poissonNllLoss,
+  CTCLoss: F.ctcLoss,
+  CosineEmbeddingLoss: F.cosineEmbeddingLoss,
+  TripletMarginLoss: F.tripletMarginLoss,
+}
+
+type Inputs = (Tensor | number)[]
+type Loss = (...inputs: Inputs) => Tensor
+
+function inputsOf(one: Case): Inputs {
+  return one.inputs.map((input) => {
+    if (typeof input === 'number') return input
+    const tensor = decode(tensors[input] as Encoded)
+    return tensor.dtype.startsWith('float') ? tensor.requiresGrad_() : tensor
+  })
+}
+
+function optionsOf(one: Case): Record<string, unknown> {
+  const entries = Object.entries(one.options).map(([name, value]) => {
+    const tensor = typeof value === 'object' && value !== null ? (value as { tensor: string }).tensor : undefined
+    return [name, tensor === undefined ? value : decode(tensors[tensor] as Encoded)]
+  })
+  return Object.fromEntries(entries)
+}
+
+/** The loss as a module (if it can be one) and as a function. */
+function formsOf(one: Case): Loss[] {
+  const options = optionsOf(one)
+  const fn = functions[one.kind] as (...args: unknown[]) => Tensor
+  const asFunction: Loss = (...inputs) => fn(...inputs, options)
+  if (one.functional) return [asFunction]
+  const module = new (nn[one.kind] as new (options: object) => { forward: Loss })(options)
+  return [asFunction, (...inputs) => module.forward(...inputs)]
+}
+
+function expectResult(one: Case, inputs: Inputs, value: Tensor): void {
+  expectTensor(value, one.value)
+  for (const [i, grad] of one.grads.entries()) {
+    if (grad !== null) expectNumbers((inputs[i] as Tensor).grad as Tensor, grad, 10)
   }
 }
 
-const { losses, inits, clipping } = readFixture<Fixture>('nn')
+const titled = cases.map((one) => {
+  const options = JSON.stringify(one.options).replace(/\{"tensor":"(\w+)"\}/g, '$1')
+  return [`${one.kind} ${options} of ${one.inputs.join(', ')}`, one] as const
+})
 
-test.each(losses.cases.map((one) => [`${one.kind} ${JSON.stringify(one.options)} of ${one.target}`, one] as const))(
-  '%s',
-  (_, one) => {
-    const options = {
-      ...one.options,
-      ...('weight' in one.options ? { weight: one.options.weight ? torch.tensor(losses.weight) : null } : {}),
+describe.each(titled)('%s', (_, one) => {
+  const size = one.value.data.length
+
+  test('has the value and the gradients of PyTorch', () => {
+    for (const loss of formsOf(one)) {
+      const inputs = inputsOf(one)
+      const value = loss(...inputs)
+      weightedSum(value, size).backward()
+      expectResult(one, inputs, value)
     }
-    const target =
-      one.target === 'classes'
-        ? torch.tensor(losses.classes, { dtype: 'int64' })
-        : torch.tensor(one.target === 'b' ? losses.b : losses.probabilities)
-    const loss = new nn[one.kind](options as never)
-    expectClose(loss.forward(torch.tensor(losses.a), target), one.value)
-    const fn = {
-      MSELoss: nn.functional.mseLoss,
-      L1Loss: nn.functional.l1Loss,
-      CrossEntropyLoss: nn.functional.crossEntropy,
-    }[one.kind]
-    expectClose(fn(torch.tensor(losses.a), target, options), one.value)
-  },
-)
-
-test('losses refuse unknown words', () => {
-  expectError(
-    () => new nn.MSELoss({ reduction: 'avg' as never }),
-    'ERR_TORCH_VALUE',
-    /'avg' is not a valid value for reduction/,
-  )
-  expectError(() => new nn.MSELoss({ weight: 1 } as never), 'ERR_TORCH_OPTION', /MSELoss: unknown option 'weight'/)
-  expectError(() => nn.functional.l1Loss(torch.zeros([2]), torch.zeros([3])), 'ERR_TORCH_SHAPE', /must match/)
-  expectError(
-    () => nn.functional.crossEntropy(torch.zeros([2, 3]), torch.tensor([0n, 3n])),
-    'ERR_TORCH_INDEX',
-    /Target 3 is out of bounds/,
-  )
-})
-
-test.each(Object.entries(inits))("init.%s draws PyTorch's numbers", (name, values) => {
-  const { init } = nn
-  const calls: Record<string, (w: ReturnType<typeof torch.empty>) => unknown> = {
-    uniform_: (w) => init.uniform_(w, -1, 2),
-    normal_: (w) => init.normal_(w, 1, 2),
-    xavierUniform_: (w) => init.xavierUniform_(w, 2),
-    xavierNormal_: (w) => init.xavierNormal_(w),
-    kaimingUniform_: (w) => init.kaimingUniform_(w, { nonlinearity: 'relu' }),
-    kaimingNormal_: (w) => init.kaimingNormal_(w, { mode: 'fanOut', a: 0.2 }),
-    orthogonal_: (w) => init.orthogonal_(w, 2),
-  }
-  torch.manualSeed(5)
-  const weight = torch.empty([3, 4])
-  calls[name]?.(weight)
-  expectClose(Array.from(weight.toTypedArray() as Float32Array), values, { rtol: 1e-5, atol: 1e-6 })
-})
-
-test('init checks its arguments', () => {
-  expectClose(nn.init.ones_(torch.empty([2])), [1, 1])
-  expectError(() => nn.init.xavierUniform_(torch.empty([2])), 'ERR_TORCH_VALUE', /fewer than 2 dimensions/)
-  expectError(() => nn.init.orthogonal_(torch.empty([2])), 'ERR_TORCH_VALUE', /2 or more dimensions/)
-  expectError(
-    () => nn.init.kaimingUniform_(torch.empty([2, 2]), { mode: 'fan' as never }),
-    'ERR_TORCH_VALUE',
-    /Mode 'fan' not supported/,
-  )
-  expectError(() => nn.init.calculateGain('sine' as never), 'ERR_TORCH_VALUE', /Unsupported nonlinearity 'sine'/)
-})
-
-test.each(clipping.cases)('clipGradNorm $maxNorm, p = $normType', ({ maxNorm, normType, total, grads }) => {
-  const parameters = clipping.gradients.map((gradient) => {
-    const parameter = new nn.Parameter(torch.zerosLike(torch.tensor(gradient)))
-    parameter.grad = torch.tensor(gradient)
-    return parameter
   })
-  const norm = nn.utils.clipGradNorm(parameters, maxNorm, { normType: normType ?? Number.POSITIVE_INFINITY })
-  expectClose(norm.item() as number, total)
-  for (const [i, parameter] of parameters.entries())
-    expectClose(parameter.grad?.toArray() as number[], grads[i] as number[])
+
+  test('has them within offload', async () => {
+    for (const loss of formsOf(one)) {
+      const inputs = inputsOf(one)
+      const value = await torch.offload(() => {
+        // Tensors that are not computed yet, whose shapes nobody knows.
+        const pending = inputs.map((input) => (isTensor(input) && input.requiresGrad ? input.mul(1) : input))
+        const value = loss(...pending)
+        weightedSum(value, size).backward()
+        return value
+      })
+      expectResult(one, inputs, value)
+    }
+  })
 })
 
-test('clipping looks at gradients only, and at their finiteness when asked', () => {
-  const parameter = new nn.Parameter(torch.zeros([2]))
-  expect(nn.utils.clipGradNorm([parameter], 1).item()).toBe(0)
-  parameter.grad = torch.tensor([3, -5])
-  nn.utils.clipGradValue(parameter, 4)
-  expect(parameter.grad?.toArray()).toEqual([3, -4])
-  parameter.grad = torch.tensor([Number.NaN, 0])
-  expectError(() => nn.utils.clipGradNorm(parameter, 1, { errorIfNonfinite: true }), 'ERR_TORCH_RUNTIME', /non-finite/)
-  expectError(
-    () => nn.utils.clipGradNorm(parameter, -1),
-    'ERR_TORCH_VALUE',
-    /maxNorm must be a number of at least 0, got -1/,
+test('lengths of CTC are tensors or arrays, or one of each', () => {
+  const tensor = (name: string): Tensor => decode(tensors[name] as Encoded)
+  const [logProbs, targets] = [tensor('steps'), tensor('targets')]
+  const expected = F.ctcLoss(logProbs, targets, tensor('inputLengths'), tensor('targetLengths'))
+  for (const [inputLengths, targetLengths] of [
+    [
+      [6, 5],
+      [3, 2],
+    ],
+    [[6, 5], tensor('targetLengths')],
+    [tensor('inputLengths'), [3, 2]],
+  ] as const) {
+    expect(F.ctcLoss(logProbs, targets, inputLengths, targetLengths).equal(expected)).toBe(true)
+  }
+})
+
+test("weights belong to a loss's state, under PyTorch's names", () => {
+  const loss = new nn.BCEWithLogitsLoss({ weight: torch.ones([2]), posWeight: torch.tensor([2, 3]) })
+  expect(Object.keys(loss.stateDict())).toEqual(['weight', 'pos_weight'])
+  expect(loss.to('float64').pos_weight?.dtype).toBe('float64')
+  expect(Object.keys(new nn.CrossEntropyLoss().stateDict())).toEqual([])
+  expect(Object.keys(new nn.NLLLoss({ weight: torch.ones([2]) }).stateDict())).toEqual(['weight'])
+  for (const kind of Object.keys(functions) as Case['kind'][]) expect(String(new nn[kind]())).toBe(`${kind}()`)
+})
+
+test('a target that is broadcast, and a mean of divergences, are warned of once', () => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  const [x, y] = [torch.zeros([2, 7]), torch.zeros([7])]
+  for (let i = 0; i < 3; i++) F.huberLoss(x, y)
+  expect(warn).toHaveBeenCalledTimes(1)
+  expect(warn.mock.calls[0]?.[0]).toMatch(
+    /huberLoss: Using a target size \(torch.Size\(\[7\]\)\) that is different to the input size/,
   )
-  expectError(() => nn.utils.clipGradValue(parameter, Number.NaN), 'ERR_TORCH_VALUE', /clipValue/)
+  F.huberLoss(x, x)
+  F.klDiv(x, x, { reduction: 'batchmean' })
+  expect(warn).toHaveBeenCalledTimes(1)
+  warn.mockRestore()
+})
+
+const zeros = torch.zeros
+const ids = (...values: number[]): Tensor => torch.tensor(values, { dtype: 'int64' })
+const mistakes: Record<string, [code: Parameters<typeof expectError>[1], call: () => unknown]> = {
+  'mse broadcast': ['ERR_TORCH_SHAPE', () => new nn.MSELoss().forward(zeros([2]), zeros([3]))],
+  weights: ['ERR_TORCH_VALUE', () => F.mseLoss(zeros([2]), zeros([2]), { weight: zeros([3]) })],
+  'smooth l1 beta': ['ERR_TORCH_RUNTIME', () => new nn.SmoothL1Loss({ beta: -1 }).forward(zeros([2]), zeros([2]))],
+  'huber delta': ['ERR_TORCH_RUNTIME', () => new nn.HuberLoss({ delta: -1 }).forward(zeros([2]), zeros([2]))],
+  'cross entropy class': ['ERR_TORCH_INDEX', () => new nn.CrossEntropyLoss().forward(zeros([2, 3]), ids(0, 3))],
+  'cross entropy batch': ['ERR_TORCH_VALUE', () => new nn.CrossEntropyLoss().forward(zeros([2, 3]), ids(0, 1, 2))],
+  'cross entropy smoothing': [
+    'ERR_TORCH_VALUE',
+    () => new nn.CrossEntropyLoss({ labelSmoothing: 1.5 }).forward(zeros([2, 3]), ids(0, 1)),
+  ],
+  'cross entropy weight': [
+    'ERR_TORCH_SHAPE',
+    () => new nn.CrossEntropyLoss({ weight: zeros([2]) }).forward(zeros([2, 3]), ids(0, 1)),
+  ],
+  'nll batch': ['ERR_TORCH_VALUE', () => new nn.NLLLoss().forward(zeros([2, 3]), ids(0, 1, 2))],
+  'nll dtype': ['ERR_TORCH_DTYPE', () => new nn.NLLLoss().forward(zeros([2, 3]), zeros([2]))],
+  'bce size': ['ERR_TORCH_VALUE', () => new nn.BCELoss().forward(zeros([2, 3]), zeros([3]))],
+  'bce range': ['ERR_TORCH_VALUE', () => new nn.BCELoss().forward(zeros([2]).sub(1), zeros([2]))],
+  'bce with logits size': ['ERR_TORCH_VALUE', () => new nn.BCEWithLogitsLoss().forward(zeros([2, 3]), zeros([3]))],
+  'gaussian size': [
+    'ERR_TORCH_VALUE',
+    () => new nn.GaussianNLLLoss().forward(zeros([2, 3]), zeros([2, 3]), zeros([3, 3])),
+  ],
+  'gaussian several': [
+    'ERR_TORCH_VALUE',
+    () => new nn.GaussianNLLLoss().forward(zeros([2, 3]), zeros([2, 3]), zeros([1, 1])),
+  ],
+  'gaussian negative': [
+    'ERR_TORCH_VALUE',
+    () => new nn.GaussianNLLLoss().forward(zeros([2]), zeros([2]), zeros([2]).sub(1)),
+  ],
+  'gaussian negative number': ['ERR_TORCH_VALUE', () => F.gaussianNllLoss(zeros([2]), zeros([2]), -1)],
+  'ctc blank': [
+    'ERR_TORCH_RUNTIME',
+    () => new nn.CTCLoss({ blank: 4 }).forward(zeros([3, 1, 4]), ids(1).unsqueeze(0), [3], [1]),
+  ],
+  'ctc lengths': [
+    'ERR_TORCH_RUNTIME',
+    () => new nn.CTCLoss().forward(zeros([3, 1, 4]), ids(1).unsqueeze(0), ids(4), ids(1)),
+  ],
+  'ctc count': ['ERR_TORCH_SHAPE', () => F.ctcLoss(zeros([3, 1, 4]), ids(1).unsqueeze(0), [3, 3], [1])],
+  'cosine target': [
+    'ERR_TORCH_SHAPE',
+    () => new nn.CosineEmbeddingLoss().forward(zeros([2, 3]), zeros([2, 3]), ids(1).unsqueeze(0)),
+  ],
+  'cosine sizes': [
+    'ERR_TORCH_SHAPE',
+    () => new nn.CosineEmbeddingLoss().forward(zeros([2, 3]), zeros([2, 4]), ids(1, 1)),
+  ],
+  'triplet margin': ['ERR_TORCH_VALUE', () => new nn.TripletMarginLoss({ margin: 0 })],
+  'triplet function margin': [
+    'ERR_TORCH_VALUE',
+    () => F.tripletMarginLoss(zeros([1]), zeros([1]), zeros([1]), { margin: -1 }),
+  ],
+  'triplet ranks': [
+    'ERR_TORCH_SHAPE',
+    () => new nn.TripletMarginLoss().forward(zeros([2, 3]), zeros([2, 3]), zeros([3])),
+  ],
+  reduction: ['ERR_TORCH_VALUE', () => F.nllLoss(zeros([2, 3]), ids(0, 1), { reduction: 'avg' as never })],
+}
+
+test.each(Object.entries(errors))("%s: PyTorch's words", (name, message) => {
+  const [code, call] = mistakes[name] ?? expect.fail(`no test of '${name}'`)
+  expect(expectError(call, code, '').message).toContain(message)
+})
+
+test.each<[string, Parameters<typeof expectError>[1], RegExp, () => unknown]>([
+  ['reduction', 'ERR_TORCH_VALUE', /avg is not a valid value/, () => new nn.MSELoss({ reduction: 'avg' as never })],
+  ['batchmean', 'ERR_TORCH_VALUE', /batchmean is not/, () => new nn.BCELoss({ reduction: 'batchmean' as never })],
+  ['divergence', 'ERR_TORCH_VALUE', /avg is not/, () => new nn.KLDivLoss({ reduction: 'avg' as never })],
+  ['option', 'ERR_TORCH_OPTION', /MSELoss: unknown option 'weight'/, () => new nn.MSELoss({ weight: 1 } as never)],
+  [
+    'option of a function',
+    'ERR_TORCH_OPTION',
+    /klDiv: unknown option 'log_target'; did you mean 'logTarget'/,
+    () => F.klDiv(zeros([1]), zeros([1]), { log_target: true } as never),
+  ],
+  ['weight', 'ERR_TORCH_TYPE', /data must be a Tensor, got \[1\]/, () => new nn.BCELoss({ weight: [1] as never })],
+  ['delta', 'ERR_TORCH_TYPE', /delta must be a float or int/, () => new nn.HuberLoss({ delta: '1' as never })],
+  [
+    'weight of another size',
+    'ERR_TORCH_SHAPE',
+    /must match the size/,
+    () => F.binaryCrossEntropy(zeros([3]), zeros([3]), { weight: zeros([4]) }),
+  ],
+  [
+    'input',
+    'ERR_TORCH_TYPE',
+    /'self' .*must be Tensor, not 1/,
+    () => F.klDiv(1 as never, zeros([1]), { reduction: 'sum' }),
+  ],
+  ['lengths', 'ERR_TORCH_TYPE', /inputLengths/, () => F.ctcLoss(zeros([1, 1, 2]), ids(1), 'all' as never, [1])],
+])('a wrong %s is refused', (_, code, message, call) => {
+  expectError(call, code, message)
 })

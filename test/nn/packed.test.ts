@@ -1,3 +1,5 @@
+import { inspect } from 'node:util'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { GRU, LSTM, type LSTMState, RNN, utils } from '../../lib/nn/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
@@ -309,4 +311,101 @@ test('an output and its input are disposed apart', () => {
     [1, 2],
     [2, 2],
   ])
+})
+
+test('any lengths in any order survive packing', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 9 }),
+      fc.boolean(),
+      (lengths, batchFirst) =>
+        torch.tidy(() => {
+          const list = lengths.map((length) => torch.rand([length, 2]))
+          const packed = packPaddedSequence(padSequence(list, { batchFirst }), lengths, {
+            batchFirst,
+            enforceSorted: false,
+          })
+          expectSame(unpackSequence(packed), list)
+          const sizes = packed.batchSizes.toArray() as number[]
+          expect(sizes.length).toBe(Math.max(...lengths))
+          expect(sizes.reduce((sum, size) => sum + size)).toBe(packed.data.size(0))
+          const { sortedIndices, unsortedIndices } = packed as { sortedIndices: Tensor; unsortedIndices: Tensor }
+          expect(sortedIndices.index(unsortedIndices).toArray()).toEqual(lengths.map((_, i) => i))
+        }),
+    ),
+  )
+})
+
+test('batch sizes in memory of any layout are read alike', () => {
+  const gru = new GRU(2, 3)
+  const data = torch.randn([6, 2])
+  const plain = torch.tensor([2, 2, 2], int64)
+  const [expected] = gru.forward(new PackedSequence(data, plain))
+  for (const batchSizes of [
+    torch.tensor([2], int64).expand([3]),
+    torch.tensor([2, 9, 2, 9, 2, 9], int64).index(torch.slice(0, 6, 2)),
+  ]) {
+    expect(batchSizes.isContiguous).toBe(false)
+    const [output] = gru.forward(new PackedSequence(data, batchSizes))
+    expectSame([output.data], [expected.data])
+    expectSame(padPackedSequence(output), padPackedSequence(expected))
+  }
+})
+
+test('refuses indices that are no permutation of the sequences', () => {
+  const { data, batchSizes } = packSequence([a.unsqueeze(1), b.unsqueeze(1)])
+  const gru = new GRU(1, 2)
+  for (const [indices, code, message] of [
+    [
+      torch.tensor([0], int64),
+      'ERR_TORCH_VALUE',
+      /a permutation of its 2 sequences, but got a tensor of the shape \[1\]/,
+    ],
+    [torch.tensor([[0, 1]], int64), 'ERR_TORCH_VALUE', /a permutation of its 2 sequences/],
+    [torch.tensor([0, 2], int64), 'ERR_TORCH_INDEX', /out of/],
+  ] as const) {
+    const identity = torch.tensor([0, 1], int64)
+    expectError(() => gru.forward(new PackedSequence(data, batchSizes, identity, indices)), code, message)
+    expectError(() => padPackedSequence(new PackedSequence(data, batchSizes, identity, indices)), code, message)
+  }
+  expectError(() => new PackedSequence(data, batchSizes, null, batchSizes), 'ERR_TORCH_VALUE', /without sortedIndices/)
+  expectError(
+    () => new PackedSequence(data, [2, 2] as never),
+    'ERR_TORCH_TYPE',
+    /'batchSizes' must be Tensor, not \[2, 2\]/,
+  )
+  expectError(() => new PackedSequence(data, batchSizes, [0, 1] as never), 'ERR_TORCH_TYPE', /'sortedIndices' must be/)
+})
+
+test.each([
+  [() => packPaddedSequence(a, [3], { batchFrist: true } as never), 'ERR_TORCH_OPTION', /did you mean 'batchFirst'/],
+  [() => packPaddedSequence(a, [3], { batchFirst: 1 as never }), 'ERR_TORCH_TYPE', /'batchFirst' must be bool, not 1/],
+  [() => packPaddedSequence(a, [1.5]), 'ERR_TORCH_TYPE', /'lengths' must be Tensor or list of ints, not \[1.5\]/],
+  [() => packSequence([a], { batchFirst: true } as never), 'ERR_TORCH_OPTION', /unknown option 'batchFirst'/],
+  [() => packSequence('abc' as never), 'ERR_TORCH_TYPE', /packSequence: Expected iterable/],
+  [() => padPackedSequence(a as never), 'ERR_TORCH_TYPE', /expected a PackedSequence, got Tensor/],
+  [
+    () => padPackedSequence(packSequence([a]), { totalLength: 3.5 }),
+    'ERR_TORCH_TYPE',
+    /'totalLength' must be int, not 3.5/,
+  ],
+  [
+    () => padPackedSequence(packSequence([a]), { paddingValue: '0' as never }),
+    'ERR_TORCH_TYPE',
+    /must be float, not '0'/,
+  ],
+  [() => padSequence([a], { totalLength: 3 } as never), 'ERR_TORCH_OPTION', /unknown option 'totalLength'/],
+  [() => unpadSequence(a.unsqueeze(1), torch.tensor([[3]], int64)), 'ERR_TORCH_VALUE', /lengths of the shape \[1, 1\]/],
+  [() => unpackSequence([a] as never), 'ERR_TORCH_TYPE', /expected a PackedSequence, got an array/],
+  [() => new GRU(1, 1).forward([a] as never), 'ERR_TORCH_TYPE', /expected a Tensor, got an array/],
+] as const)('refuses %s', (call, code, message) => {
+  expectError(call, code, message)
+})
+
+test('a disposed packed sequence is an error', () => {
+  const packed = packSequence([a.unsqueeze(1)])
+  packed.dispose()
+  expectError(() => padPackedSequence(packed), 'ERR_TORCH_DISPOSED', /disposed/)
+  expectError(() => new GRU(1, 1).forward(packed), 'ERR_TORCH_DISPOSED', /disposed/)
+  expect(inspect(packed)).toBe('PackedSequence(<disposed>)')
 })

@@ -295,6 +295,19 @@ describe('refuses', () => {
   })
 })
 
+test('says that no fused kernel has its equations', () => {
+  const [x, module] = [torch.zeros([L, N, I]), new PeepholeLSTM(I, H)]
+  expect(module.explainBackend(x)).toEqual({
+    backend: 'libtorch',
+    reason: 'its equations are not those of PyTorch',
+  })
+  expectError(
+    () => new PeepholeLSTM(I, H, { backend: 'auto' } as never),
+    'ERR_TORCH_OPTION',
+    "unknown option 'backend'",
+  )
+})
+
 test('prints what is not the default', () => {
   expect(String(new PeepholeLSTM(1, 2))).toBe('PeepholeLSTM(1, 2)')
   expect(

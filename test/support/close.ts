@@ -14,12 +14,15 @@ function shapeOf(value: Nested): number[] {
 /** Every element within atol + rtol |expected|, and the same shape. */
 export function expectClose(
   actual: Tensor | Nested,
-  expected: Nested,
+  expected: Tensor | Nested,
   { rtol = 1e-5, atol = 1e-6 }: { rtol?: number; atol?: number } = {},
 ): void {
-  const values = isTensor(actual) ? (actual.toArray() as Nested) : actual
-  expect(shapeOf(values)).toEqual(shapeOf(expected))
-  const [a, b] = [flat(values), flat(expected)]
+  const [values, wanted] = [actual, expected].map((side) => (isTensor(side) ? (side.toArray() as Nested) : side)) as [
+    Nested,
+    Nested,
+  ]
+  expect(shapeOf(values)).toEqual(shapeOf(wanted))
+  const [a, b] = [flat(values), flat(wanted)]
   const wrong = a.findIndex((value, i) => {
     const other = b[i]
     if (typeof value === 'boolean' || typeof other === 'boolean') return value !== other

@@ -1,7 +1,21 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { DataLoader, SequenceDataset, TensorDataset } from '../../lib/data/index.ts'
 import { GRUModel, LSTMModel, RNNModel } from '../../lib/models/index.ts'
-import { Linear, Module, MSELoss } from '../../lib/nn/index.ts'
+import {
+  BCELoss,
+  BCEWithLogitsLoss,
+  CrossEntropyLoss,
+  HuberLoss,
+  L1Loss,
+  Linear,
+  Module,
+  MSELoss,
+  NLLLoss,
+  PoissonNLLLoss,
+  Sequential,
+  Sigmoid,
+  SmoothL1Loss,
+} from '../../lib/nn/index.ts'
 import { SGD } from '../../lib/optim/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
@@ -83,6 +97,30 @@ test('does what a loop written by hand does', async () => {
   })
   expectClose((await trainer.fit([x, y])).trainLosses, losses, { rtol: 1e-6 })
   expectClose(start.weight, byHand.weight.toArray() as number[][], { rtol: 1e-6 })
+})
+
+test.each([
+  ['mse', MSELoss],
+  ['l1', L1Loss],
+  ['smoothL1', SmoothL1Loss],
+  ['huber', HuberLoss],
+  ['crossEntropy', CrossEntropyLoss],
+  ['nll', NLLLoss],
+  ['bce', BCELoss],
+  ['bceWithLogits', BCEWithLogitsLoss],
+  ['poissonNll', PoissonNLLLoss],
+] as const)('the loss %s is %o', async (name, Loss) => {
+  const isOfClasses = name === 'crossEntropy' || name === 'nll'
+  const data = [torch.randn([8, 3]), isOfClasses ? torch.randint(2, [8]) : torch.rand([8, 2])] as const
+  const losses = await Promise.all(
+    [name, new Loss()].map(async (loss) => {
+      torch.manualSeed(1)
+      const model = new Sequential(new Linear(3, 2), new Sigmoid())
+      return (await new Trainer(model, { ...quiet, epochs: 2, loss, shuffle: false }).fit(data)).trainLosses
+    }),
+  )
+  expect(losses[0]).toEqual(losses[1])
+  expect(losses[0]?.every((loss) => Number.isFinite(loss))).toBe(true)
 })
 
 describe('event loop and memory', () => {
@@ -222,11 +260,11 @@ describe('refuses', () => {
     [{ learningRate: -1 }, 'ERR_TORCH_VALUE', /learningRate must be a positive number, got -1/],
     [{ clipGradNorm: '1' }, 'ERR_TORCH_VALUE', /clipGradNorm must be a positive number, got '1'/],
     [{ optimizer: 'adagrad' }, 'ERR_TORCH_VALUE', /optimizer must be sgd, adam, adamw or a function, got 'adagrad'/],
-    [{ loss: 'msee' }, 'ERR_TORCH_VALUE', /loss must be mse, l1, crossEntropy/],
-    [{ loss: 5 }, 'ERR_TORCH_VALUE', /loss must be mse, l1, crossEntropy/],
+    [{ loss: 'msee' }, 'ERR_TORCH_VALUE', /loss must be mse, l1, smoothL1, huber, crossEntropy/],
+    [{ loss: 5 }, 'ERR_TORCH_VALUE', /loss must be mse, l1, smoothL1, huber, crossEntropy/],
     [{ seed: 'a' }, 'ERR_TORCH_VALUE', /seed must be an integer/],
     [{ shuffle: 1 }, 'ERR_TORCH_VALUE', /shuffle must be a boolean/],
-    [{ loss: null }, 'ERR_TORCH_VALUE', /loss must be mse, l1, crossEntropy, a loss module or a function, got null/],
+    [{ loss: null }, 'ERR_TORCH_VALUE', /loss must be mse, .*, poissonNll, a loss module or a function, got null/],
     [{ optimizer: () => 1 }, 'ERR_TORCH_VALUE', /optimizer must be a function that returns an Optimizer, got 1/],
     [{ progress: 'bar' }, 'ERR_TORCH_VALUE', /progress must be a boolean or a function/],
     [

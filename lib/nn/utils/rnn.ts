@@ -10,7 +10,10 @@ import { tensorOp } from '../../tensor/packet.ts'
 import type { Scope } from '../../tensor/scope.ts'
 import { type Device, idOf, idsOf, isTensor, type Tensor, type ToOptions, wrap } from '../../tensor/tensor.ts'
 
-/** How many steps each sequence of a batch has: N whole numbers, or an int64 tensor (N) on the CPU. */
+/**
+ * How many steps each sequence of a batch has: N whole numbers, or an int64 tensor (N) on the CPU, which within `offload`
+ * may itself still have to be computed.
+ */
 export type Lengths = readonly number[] | Tensor
 
 export interface PackPaddedSequenceOptions {
@@ -87,7 +90,7 @@ export class PackedSequence implements Disposable {
     requireTensor('PackedSequence', 'batchSizes', batchSizes)
     if (sortedIndices !== null) requireTensor('PackedSequence', 'sortedIndices', sortedIndices)
     if (unsortedIndices !== null) requireTensor('PackedSequence', 'unsortedIndices', unsortedIndices)
-    if ((sortedIndices ?? unsortedIndices) !== null && sortedIndices === null) {
+    if (sortedIndices === null && unsortedIndices !== null) {
       throw torchError('ERR_TORCH_VALUE', 'PackedSequence: unsortedIndices make no sense without sortedIndices')
     }
     this.data = data
@@ -240,7 +243,7 @@ export function padPackedSequence(
   }
   const scope = enter()
   const { data, packing } = sequence
-  const ids = native.padPackedSequence(idsOf([data, ...packing]), batchFirst, paddingValue, totalLength)
+  const ids = native.padPackedSequence(idOf(data), idsOf(packing), batchFirst, paddingValue, totalLength)
   const [padded, lengths] = ids.map((id) => wrap(id, scope))
   return [padded as Tensor, lengths as Tensor]
 }

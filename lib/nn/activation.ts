@@ -1,0 +1,280 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import { empty } from '../tensor/creation.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { requireInteger, requireNumber } from './check.ts'
+import * as F from './functional/activation.ts'
+import { constant_ } from './init.ts'
+import type { FactoryOptions } from './linear.ts'
+import { Module } from './module.ts'
+import { Parameter } from './parameter.ts'
+import { python, snakeCase } from './repr.ts'
+
+/** A module that computes a function of one tensor, in its shape but for {@link GLU}. */
+export abstract class ActivationModule extends Module {
+  abstract override forward(input: Tensor): Tensor
+}
+
+/** A function with options, which are the constructor's and properties of the module. */
+class Applied<O extends object> extends ActivationModule {
+  readonly #fn: F.Activation<O>
+
+  constructor(fn: F.Activation<O>, options: O) {
+    super()
+    const { name: module } = new.target
+    checkOptions(module, options, Object.keys(fn.defaults))
+    for (const [name, standard] of Object.entries(fn.defaults)) {
+      const value = options[name as keyof O] ?? standard
+      if (typeof value !== typeof standard) {
+        const message = `${module}: ${name} must be a ${typeof standard}, got ${describe(value)}`
+        throw torchError('ERR_TORCH_TYPE', message, { op: module })
+      }
+      Object.assign(this, { [name]: value })
+    }
+    this.#fn = fn
+  }
+
+  #options(): [name: string, value: unknown][] {
+    return Object.keys(this.#fn.defaults).map((name) => [name, this[name as keyof this]])
+  }
+
+  override forward(input: Tensor): Tensor {
+    const options = this.#options()
+    return options.length === 0 ? this.#fn(input) : this.#fn(input, Object.fromEntries(options) as O)
+  }
+
+  protected override extraRepr(): string {
+    return this.#options()
+      .filter(([name, value]) => name !== 'inplace' || value === true)
+      .map(([name, value]) => `${snakeCase(name)}=${name === 'dim' ? value : python(value)}`)
+      .join(', ')
+  }
+}
+
+/** The class of modules of a function. */
+function moduleOf<O extends object>(fn: F.Activation<O>): new (options?: O) => Applied<O> & Readonly<Required<O>> {
+  class OfFunction extends Applied<O> {
+    constructor(options = {} as O) {
+      super(fn, options)
+    }
+  }
+  return OfFunction as unknown as new () => Applied<O> & Readonly<Required<O>>
+}
+
+/** max(0, x) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html */
+export class ReLU extends moduleOf(F.relu) {}
+
+/** min(max(0, x), 6) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html */
+export class ReLU6 extends moduleOf(F.relu6) {}
+
+/** x above zero, negativeSlope x below. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html */
+export class LeakyReLU extends moduleOf(F.leakyRelu) {}
+
+/** x above zero, α (eˣ - 1) below. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ELU.html */
+export class ELU extends moduleOf(F.elu) {}
+
+/** max(0, x) + min(0, α (exp(x / α) - 1)) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CELU.html */
+export class CELU extends moduleOf(F.celu) {}
+
+/** 1.0507 elu(x, α = 1.6733) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SELU.html */
+export class SELU extends moduleOf(F.selu) {}
+
+/** x Φ(x) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GELU.html */
+export class GELU extends moduleOf(F.gelu) {}
+
+/** x σ(x) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SiLU.html */
+export class SiLU extends moduleOf(F.silu) {}
+
+/** x tanh(softplus(x)) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Mish.html */
+export class Mish extends moduleOf(F.mish) {}
+
+/** ln(1 + exp(βx)) / β @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softplus.html */
+export class Softplus extends moduleOf(F.softplus) {}
+
+/** x / (1 + |x|) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softsign.html */
+export class Softsign extends moduleOf(F.softsign) {}
+
+/** x - tanh(x) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanhshrink.html */
+export class Tanhshrink extends moduleOf(F.tanhshrink) {}
+
+/** σ(x) = 1 / (1 + e⁻ˣ) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html */
+export class Sigmoid extends moduleOf(F.sigmoid) {}
+
+/** ln σ(x) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSigmoid.html */
+export class LogSigmoid extends moduleOf(F.logsigmoid) {}
+
+/** tanh(x) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanh.html */
+export class Tanh extends moduleOf(F.tanh) {}
+
+/** The first half along `dim` times σ of the second. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GLU.html */
+export class GLU extends moduleOf(F.glu) {}
+
+/** min(max(x, minVal), maxVal) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardtanh.html */
+export class Hardtanh extends moduleOf(F.hardtanh) {
+  constructor(options: F.HardtanhOptions = {}) {
+    super(options)
+    if (this.maxVal > this.minVal) return
+    const message = `max_val (${python(this.maxVal)}) must be greater than min_val (${python(this.minVal)})`
+    throw torchError('ERR_TORCH_VALUE', message, { op: 'Hardtanh' })
+  }
+}
+
+// The next four print as PyTorch's do, which keep their options to themselves or give no name.
+
+/** min(max(x / 6 + 1/2, 0), 1) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html */
+export class Hardsigmoid extends moduleOf(F.hardsigmoid) {
+  protected override extraRepr(): string {
+    return ''
+  }
+}
+
+/** x min(max(x + 3, 0), 6) / 6 @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardswish.html */
+export class Hardswish extends moduleOf(F.hardswish) {
+  protected override extraRepr(): string {
+    return ''
+  }
+}
+
+/** x beyond ±λ, 0 between. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardshrink.html */
+export class Hardshrink extends moduleOf(F.hardshrink) {
+  protected override extraRepr(): string {
+    return python(this.lambd)
+  }
+}
+
+/** x moved by λ towards zero. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softshrink.html */
+export class Softshrink extends moduleOf(F.softshrink) {
+  protected override extraRepr(): string {
+    return python(this.lambd)
+  }
+}
+
+/**
+ * x above zero, a x below, a being random from [lower, upper) in training, else their mean.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RReLU.html
+ */
+export class RReLU extends ActivationModule {
+  readonly lower: number
+  readonly upper: number
+  readonly inplace: boolean
+
+  constructor(options: F.RReLUOptions = {}) {
+    super()
+    checkOptions('RReLU', options, ['lower', 'upper', 'inplace'])
+    this.lower = options.lower ?? 1 / 8
+    this.upper = options.upper ?? 1 / 3
+    this.inplace = options.inplace ?? false
+  }
+
+  override forward(input: Tensor): Tensor {
+    const { lower, upper, inplace, training } = this
+    return F.rrelu(input, { lower, upper, inplace, training })
+  }
+
+  protected override extraRepr(): string {
+    return `lower=${python(this.lower)}, upper=${python(this.upper)}${this.inplace ? ', inplace=True' : ''}`
+  }
+}
+
+/** x above the threshold, `value` elsewhere. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Threshold.html */
+export class Threshold extends ActivationModule {
+  readonly threshold: number
+  readonly value: number
+  readonly inplace: boolean
+
+  constructor(threshold: number, value: number, options: F.InplaceOptions = {}) {
+    super()
+    checkOptions('Threshold', options, ['inplace'])
+    requireNumber('Threshold', 'threshold', threshold)
+    requireNumber('Threshold', 'value', value)
+    this.threshold = threshold
+    this.value = value
+    this.inplace = options.inplace ?? false
+  }
+
+  override forward(input: Tensor): Tensor {
+    return F.threshold(input, this.threshold, this.value, { inplace: this.inplace })
+  }
+
+  protected override extraRepr(): string {
+    return `threshold=${this.threshold}, value=${this.value}${this.inplace ? ', inplace=True' : ''}`
+  }
+}
+
+export interface PReLUOptions extends FactoryOptions {
+  /** 1 for one slope, or C for one for each channel, dimension 1 of the input. Default 1. */
+  numParameters?: number
+  /** The slopes at first. Default 0.25. */
+  init?: number
+}
+
+/** x above zero, a x below, `weight` a being learned. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.PReLU.html */
+export class PReLU extends ActivationModule {
+  readonly numParameters: number
+  readonly init: number
+  weight: Parameter
+
+  constructor(options: PReLUOptions = {}) {
+    super()
+    checkOptions('PReLU', options, ['numParameters', 'init', 'device', 'dtype'])
+    const { numParameters = 1, init = 0.25, ...factory } = options
+    requireInteger('PReLU', 'numParameters', numParameters, 0)
+    requireNumber('PReLU', 'init', init)
+    this.numParameters = numParameters
+    this.init = init
+    this.weight = new Parameter(empty([numParameters], factory))
+    this.resetParameters()
+  }
+
+  resetParameters(): void {
+    constant_(this.weight, this.init)
+  }
+
+  override forward(input: Tensor): Tensor {
+    return F.prelu(input, this.weight)
+  }
+
+  protected override extraRepr(): string {
+    return `num_parameters=${this.numParameters}`
+  }
+}
+
+/** A function of what lies along one dimension, which PyTorch's classes guess where it is not given. */
+abstract class AlongDimension extends ActivationModule {
+  readonly dim: number
+
+  constructor(dim: number) {
+    super()
+    if (!Number.isSafeInteger(dim)) {
+      const { name } = new.target
+      throw torchError('ERR_TORCH_TYPE', `${name}: dim must be an integer, got ${describe(dim)}`, { op: name })
+    }
+    this.dim = dim
+  }
+
+  protected override extraRepr(): string {
+    return `dim=${this.dim}`
+  }
+}
+
+/** exp(x) / Σ exp(x) along `dim`. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html */
+export class Softmax extends AlongDimension {
+  override forward(input: Tensor): Tensor {
+    return F.softmax(input, this.dim)
+  }
+}
+
+/** exp(-x) / Σ exp(-x) along `dim`. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmin.html */
+export class Softmin extends AlongDimension {
+  override forward(input: Tensor): Tensor {
+    return F.softmin(input, this.dim)
+  }
+}
+
+/** ln softmax(x) along `dim`. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html */
+export class LogSoftmax extends AlongDimension {
+  override forward(input: Tensor): Tensor {
+    return F.logSoftmax(input, this.dim)
+  }
+}

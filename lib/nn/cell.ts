@@ -1,0 +1,169 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import { native } from '../tensor/binding.ts'
+import { enter } from '../tensor/context.ts'
+import { empty } from '../tensor/creation.ts'
+import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
+import { uniform_ } from './init.ts'
+import type { FactoryOptions } from './linear.ts'
+import type { LSTMState } from './lstm.ts'
+import { Module } from './module.ts'
+import { Parameter } from './parameter.ts'
+import type { Recurrence } from './recurrent.ts'
+
+export interface RecurrentCellOptions extends FactoryOptions {
+  /** Whether to learn biases. Default `true`. */
+  bias?: boolean
+}
+
+export interface RNNCellOptions extends RecurrentCellOptions {
+  /** Default `'tanh'`. */
+  nonlinearity?: 'tanh' | 'relu'
+}
+
+/** What the three cells have in common: parameters with PyTorch's names, uniform from ±1/√hiddenSize at first. */
+export abstract class RecurrentCell extends Module {
+  readonly inputSize: number
+  readonly hiddenSize: number
+  readonly bias: boolean
+  weight_ih: Parameter
+  weight_hh: Parameter
+  bias_ih: Parameter | null
+  bias_hh: Parameter | null
+
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions, gates: number, own: string[] = []) {
+    super()
+    const name = new.target.name
+    checkOptions(name, options, ['bias', 'device', 'dtype', ...own])
+    const { bias = true, device, dtype } = options
+    if (typeof bias !== 'boolean') {
+      throw torchError('ERR_TORCH_TYPE', `bias should be of type bool, got: ${describe(bias)}`, { op: name })
+    }
+    for (const [torchName, size] of Object.entries({ input_size: inputSize, hidden_size: hiddenSize })) {
+      if (!Number.isSafeInteger(size)) {
+        throw torchError('ERR_TORCH_TYPE', `${torchName} should be of type int, got: ${describe(size)}`, { op: name })
+      }
+    }
+    const factory = { ...(device === undefined ? {} : { device }), ...(dtype === undefined ? {} : { dtype }) }
+    const create = (...size: number[]): Parameter => new Parameter(empty(size, factory))
+    this.inputSize = inputSize
+    this.hiddenSize = hiddenSize
+    this.bias = bias
+    this.weight_ih = create(gates * hiddenSize, inputSize)
+    this.weight_hh = create(gates * hiddenSize, hiddenSize)
+    this.bias_ih = bias ? create(gates * hiddenSize) : null
+    this.bias_hh = bias ? create(gates * hiddenSize) : null
+    this.resetParameters()
+  }
+
+  resetParameters(): void {
+    const bound = this.hiddenSize > 0 ? 1 / Math.sqrt(this.hiddenSize) : 0
+    for (const weight of this.parameters()) uniform_(weight, -bound, bound)
+  }
+
+  /** @internal The next state. */
+  protected run(recurrence: Recurrence, input: Tensor, state: readonly Tensor[]): Tensor[] {
+    const scope = enter()
+    const weights = [this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh].filter((weight) => weight !== null)
+    return native
+      .recurrentCell(recurrence, this.hiddenSize, idsOf([input]), idsOf(state), idsOf(weights))
+      .map((id) => wrap(id, scope))
+  }
+
+  protected override extraRepr(): string {
+    return `${this.inputSize}, ${this.hiddenSize}${this.bias ? '' : ', bias=False'}`
+  }
+}
+
+/**
+ * One step of {@link RNN}: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or with relu.
+ *
+ * Parameters: `weight_ih` (H, I), `weight_hh` (H, H), `bias_ih` and `bias_hh` (H).
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RNNCell.html
+ */
+export class RNNCell extends RecurrentCell {
+  readonly nonlinearity: 'tanh' | 'relu'
+
+  /** @throws {TorchError} for sizes that are no integers of at least 0, and for unknown options. */
+  constructor(inputSize: number, hiddenSize: number, options: RNNCellOptions = {}) {
+    super(inputSize, hiddenSize, options, 1, ['nonlinearity'])
+    const { nonlinearity = 'tanh' } = options
+    if (nonlinearity !== 'tanh' && nonlinearity !== 'relu') {
+      throw torchError('ERR_TORCH_VALUE', `Unknown nonlinearity: ${nonlinearity}`, { op: 'RNNCell' })
+    }
+    this.nonlinearity = nonlinearity
+  }
+
+  /**
+   * @param input (N, I), or (I) without a batch
+   * @param h (N, H), or (H) without a batch. Default: zeros.
+   * @returns the next h
+   */
+  override forward(input: Tensor, h?: Tensor | null): Tensor {
+    return this.run(this.nonlinearity === 'relu' ? 'RNN_RELU' : 'RNN_TANH', input, given(h))[0] as Tensor
+  }
+
+  protected override extraRepr(): string {
+    return `${super.extraRepr()}${this.nonlinearity === 'tanh' ? '' : `, nonlinearity=${this.nonlinearity}`}`
+  }
+}
+
+/**
+ * One step of {@link LSTM}, whose equations it has.
+ *
+ * Parameters: `weight_ih` (4H, I) with the rows of i, f, g, o, `weight_hh` (4H, H), `bias_ih` and `bias_hh` (4H).
+ *
+ * @example
+ * const cell = new nn.LSTMCell(10, 20)
+ * let state: nn.LSTMState | undefined
+ * for (const x of torch.randn([6, 3, 10]).unbind()) state = cell.forward(x, state)
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html
+ */
+export class LSTMCell extends RecurrentCell {
+  /** @throws {TorchError} for sizes that are no integers of at least 0, and for unknown options. */
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
+    super(inputSize, hiddenSize, options, 4)
+  }
+
+  /**
+   * @param input (N, I), or (I) without a batch
+   * @param state h and c, each (N, H), or (H) without a batch. Default: zeros.
+   * @returns the next h and c
+   */
+  override forward(input: Tensor, state?: LSTMState | null): [h: Tensor, c: Tensor] {
+    if (state !== undefined && state !== null && !(Array.isArray(state) && state.length === 2)) {
+      throw torchError('ERR_TORCH_TYPE', `LSTMCell: the state must be [h, c], two Tensors, got ${describe(state)}`)
+    }
+    const [h, c] = this.run('LSTM', input, state ?? [])
+    return [h as Tensor, c as Tensor]
+  }
+}
+
+/**
+ * One step of {@link GRU}, whose equations it has.
+ *
+ * Parameters: `weight_ih` (3H, I) with the rows of r, z, n, `weight_hh` (3H, H), `bias_ih` and `bias_hh` (3H).
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GRUCell.html
+ */
+export class GRUCell extends RecurrentCell {
+  /** @throws {TorchError} for sizes that are no integers of at least 0, and for unknown options. */
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
+    super(inputSize, hiddenSize, options, 3)
+  }
+
+  /**
+   * @param input (N, I), or (I) without a batch
+   * @param h (N, H), or (H) without a batch. Default: zeros.
+   * @returns the next h
+   */
+  override forward(input: Tensor, h?: Tensor | null): Tensor {
+    return this.run('GRU', input, given(h))[0] as Tensor
+  }
+}
+
+function given(state: Tensor | null | undefined): Tensor[] {
+  return state === undefined || state === null ? [] : [state]
+}

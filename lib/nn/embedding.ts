@@ -1,0 +1,105 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import { noGrad, tidy } from '../tensor/context.ts'
+import { empty } from '../tensor/creation.ts'
+import { isTensor, type Tensor } from '../tensor/tensor.ts'
+import { paddingRow, requireInteger } from './check.ts'
+import { type EmbeddingLookup, embedding } from './functional/layer.ts'
+import { normal_ } from './init.ts'
+import type { FactoryOptions } from './linear.ts'
+import { Module } from './module.ts'
+import { Parameter } from './parameter.ts'
+import { python, pythonFloat } from './repr.ts'
+
+export interface EmbeddingOptions extends FactoryOptions, EmbeddingLookup {}
+
+export interface PretrainedOptions extends EmbeddingLookup {
+  /** Whether the rows stay as they are in training. Default `true`. */
+  freeze?: boolean
+}
+
+const LOOKUP = ['paddingIdx', 'maxNorm', 'normType', 'scaleGradByFreq'] as const
+
+/**
+ * A table of vectors, looked up by integers: (…) -> (…, embeddingDim). `weight` is (numEmbeddings, embeddingDim), from
+ * the standard normal distribution at first, and 0 in the row `paddingIdx`.
+ *
+ * @example
+ * const embedding = new nn.Embedding(1000, 64, { paddingIdx: 0 })
+ * embedding.forward(torch.tensor([[5, 2, 0, 0]], { dtype: 'int64' })) // (1, 4, 64)
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html
+ */
+export class Embedding extends Module {
+  readonly numEmbeddings: number
+  readonly embeddingDim: number
+  readonly paddingIdx: number | null
+  readonly maxNorm: number | null
+  readonly normType: number
+  readonly scaleGradByFreq: boolean
+  weight: Parameter
+
+  constructor(
+    numEmbeddings: number,
+    embeddingDim: number,
+    options: EmbeddingOptions = {},
+    /** @internal */ pretrained?: Tensor,
+  ) {
+    super()
+    checkOptions('Embedding', options, [...LOOKUP, 'device', 'dtype'])
+    const { paddingIdx = null, maxNorm = null, normType = 2, scaleGradByFreq = false, ...factory } = options
+    for (const [name, size] of Object.entries({ numEmbeddings, embeddingDim })) {
+      requireInteger('Embedding', name, size, 0)
+    }
+    this.numEmbeddings = numEmbeddings
+    this.embeddingDim = embeddingDim
+    this.paddingIdx = paddingRow(paddingIdx, numEmbeddings)
+    this.maxNorm = maxNorm
+    this.normType = normType
+    this.scaleGradByFreq = scaleGradByFreq
+    this.weight = new Parameter(pretrained ?? empty([numEmbeddings, embeddingDim], factory))
+    if (pretrained === undefined) this.resetParameters()
+  }
+
+  /**
+   * The table of these rows (numEmbeddings, embeddingDim), whose memory it shares.
+   *
+   * @example nn.Embedding.fromPretrained(torch.tensor([[1, 2.3, 3], [4, 5.1, 6.3]]), { freeze: false })
+   */
+  static fromPretrained(embeddings: Tensor, options: PretrainedOptions = {}): Embedding {
+    checkOptions('fromPretrained', options, [...LOOKUP, 'freeze'])
+    const { freeze = true, ...rest } = options
+    if (!isTensor(embeddings)) {
+      throw torchError('ERR_TORCH_TYPE', `Embedding: embeddings must be a Tensor, got ${describe(embeddings)}`)
+    }
+    const [rows, columns, ...more] = embeddings.shape
+    if (rows === undefined || columns === undefined || more.length > 0) {
+      throw torchError('ERR_TORCH_VALUE', 'Embeddings parameter is expected to be 2-dimensional', { op: 'Embedding' })
+    }
+    const made = new this(rows, columns, rest, embeddings)
+    made.weight.requiresGrad_(!freeze)
+    return made
+  }
+
+  resetParameters(): void {
+    normal_(this.weight)
+    const padding = this.paddingIdx
+    if (padding !== null) noGrad(() => tidy(() => void this.weight.index(padding).fill_(0)))
+  }
+
+  /** @param input int64 or int32, of any shape, from 0 to numEmbeddings - 1 */
+  override forward(input: Tensor): Tensor {
+    const { paddingIdx, maxNorm, normType, scaleGradByFreq } = this
+    return embedding(input, this.weight, { paddingIdx, maxNorm, normType, scaleGradByFreq })
+  }
+
+  protected override extraRepr(): string {
+    return [
+      `${this.numEmbeddings}, ${this.embeddingDim}`,
+      ...(this.paddingIdx === null ? [] : [`padding_idx=${this.paddingIdx}`]),
+      ...(this.maxNorm === null ? [] : [`max_norm=${pythonFloat(this.maxNorm)}`]),
+      ...(this.normType === 2 ? [] : [`norm_type=${pythonFloat(this.normType)}`]),
+      ...(this.scaleGradByFreq ? [`scale_grad_by_freq=${python(true)}`] : []),
+    ].join(', ')
+  }
+}

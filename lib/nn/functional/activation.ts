@@ -1,0 +1,210 @@
+import { describe } from '../../describe.ts'
+import { torchError } from '../../errors.ts'
+import { checkOptions } from '../../options.ts'
+import { tidy } from '../../tensor/context.ts'
+import type { DType } from '../../tensor/dtype.ts'
+import { tensorOp } from '../../tensor/packet.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+
+export interface InplaceOptions {
+  /** Write into the input, and return it. Default `false`. */
+  inplace?: boolean
+}
+
+export interface LeakyReLUOptions extends InplaceOptions {
+  /** The slope below zero. Default 0.01. */
+  negativeSlope?: number
+}
+
+export interface ELUOptions extends InplaceOptions {
+  /** Minus the limit at -∞. Default 1. */
+  alpha?: number
+}
+
+export interface HardtanhOptions extends InplaceOptions {
+  /** Default -1. */
+  minVal?: number
+  /** Default 1. */
+  maxVal?: number
+}
+
+export interface RReLUOptions extends InplaceOptions {
+  /** The least slope below zero. Default 1/8. */
+  lower?: number
+  /** The greatest slope below zero. Default 1/3. */
+  upper?: number
+}
+
+export interface GELUOptions {
+  /** `'tanh'` for the approximation x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))). Default `'none'`. */
+  approximate?: 'none' | 'tanh'
+}
+
+export interface SoftplusOptions {
+  /** Default 1. */
+  beta?: number
+  /** Above this value of βx the function is x, for the sake of the exponential. Default 20. */
+  threshold?: number
+}
+
+export interface ShrinkOptions {
+  /** Half the width of what becomes zero. Default 0.5. */
+  lambd?: number
+}
+
+export interface GLUOptions {
+  /** The dimension to halve. Default -1. */
+  dim?: number
+}
+
+/** A function of one tensor, whose options have defaults. */
+export interface Activation<O extends object> {
+  (input: Tensor, options?: O): Tensor
+  /** What the options are where they are not given: all that `nn` needs to make a module of it. */
+  readonly defaults: Readonly<Required<O>>
+}
+
+function requireBoolean(name: string, option: string, value: unknown): void {
+  if (typeof value !== 'boolean') {
+    throw torchError('ERR_TORCH_TYPE', `${name}: ${option} must be a boolean, got ${describe(value)}`, { op: name })
+  }
+}
+
+/** The ATen operator `torchName`, or with `inplace` its twin that ends in an underscore. */
+function activation<O extends object = object>(name: string, torchName: string, defaults: Required<O>): Activation<O> {
+  const fresh = tensorOp(`aten::${torchName}`)
+  const overwriting = tensorOp(`aten::${torchName}_`)
+  const known = Object.keys(defaults)
+  const call = (input: Tensor, options?: O): Tensor => {
+    if (options === undefined) return fresh(input)
+    checkOptions(name, options, known)
+    const { inplace = false, ...rest } = options as InplaceOptions
+    requireBoolean(name, 'inplace', inplace)
+    return (inplace ? overwriting : fresh)(input, rest)
+  }
+  return Object.assign(call, { defaults })
+}
+
+/** The same for what PyTorch composes of several operations. */
+function composed(name: string, fn: (input: Tensor) => Tensor): Activation<object> {
+  const call = (input: Tensor, options: object = {}): Tensor => {
+    checkOptions(name, options, [])
+    return tidy(() => fn(input))
+  }
+  return Object.assign(call, { defaults: {} })
+}
+
+const inplace = false
+
+/** max(0, x) */
+export const relu = activation<InplaceOptions>('relu', 'relu', { inplace })
+/** min(max(0, x), 6) */
+export const relu6 = activation<InplaceOptions>('relu6', 'relu6', { inplace })
+/** x above zero, negativeSlope x below. */
+export const leakyRelu = activation<LeakyReLUOptions>('leakyRelu', 'leaky_relu', { negativeSlope: 0.01, inplace })
+/** x above zero, α (eˣ - 1) below: Clevert et al., 2016. */
+export const elu = activation<ELUOptions>('elu', 'elu', { alpha: 1, inplace })
+/** max(0, x) + min(0, α (exp(x / α) - 1)): Barron, 2017. */
+export const celu = activation<ELUOptions>('celu', 'celu', { alpha: 1, inplace })
+/** The self-normalizing 1.0507 elu(x, α = 1.6733): Klambauer et al., 2017. */
+export const selu = activation<InplaceOptions>('selu', 'selu', { inplace })
+/** x Φ(x), Φ being the normal distribution: Hendrycks and Gimpel, 2016. */
+export const gelu = activation<GELUOptions>('gelu', 'gelu', { approximate: 'none' })
+/** x σ(x), also called swish: Ramachandran et al., 2017. */
+export const silu = activation<InplaceOptions>('silu', 'silu', { inplace })
+/** x tanh(softplus(x)): Misra, 2019. */
+export const mish = activation<InplaceOptions>('mish', 'mish', { inplace })
+/** ln(1 + exp(βx)) / β */
+export const softplus = activation<SoftplusOptions>('softplus', 'softplus', { beta: 1, threshold: 20 })
+/** x / (1 + |x|) */
+export const softsign = composed('softsign', (input) => input.div(input.abs().add(1)))
+/** x - tanh(x) */
+export const tanhshrink = composed('tanhshrink', (input) => input.sub(input.tanh()))
+/** x beyond ±λ, 0 between. */
+export const hardshrink = activation<ShrinkOptions>('hardshrink', 'hardshrink', { lambd: 0.5 })
+/** x moved by λ towards zero, 0 between ±λ. */
+export const softshrink = activation<ShrinkOptions>('softshrink', 'softshrink', { lambd: 0.5 })
+/** σ(x) = 1 / (1 + e⁻ˣ) */
+export const sigmoid = activation('sigmoid', 'sigmoid', {})
+/** ln σ(x) */
+export const logsigmoid = activation('logsigmoid', 'log_sigmoid', {})
+/** tanh(x) */
+export const tanh = activation('tanh', 'tanh', {})
+/** min(max(x / 6 + 1/2, 0), 1) */
+export const hardsigmoid = activation<InplaceOptions>('hardsigmoid', 'hardsigmoid', { inplace })
+/** x min(max(x + 3, 0), 6) / 6: Howard et al., 2019. */
+export const hardswish = activation<InplaceOptions>('hardswish', 'hardswish', { inplace })
+/** The first half along `dim` times σ of the second half: Dauphin et al., 2017. (…, 2C, …) -> (…, C, …). */
+export const glu = activation<GLUOptions>('glu', 'glu', { dim: -1 })
+
+const clamped = activation<HardtanhOptions>('hardtanh', 'hardtanh', { minVal: -1, maxVal: 1, inplace })
+
+/** min(max(x, minVal), maxVal) */
+export const hardtanh: Activation<HardtanhOptions> = Object.assign(
+  (input: Tensor, options: HardtanhOptions = {}): Tensor => {
+    const { minVal = -1, maxVal = 1 } = options
+    if (minVal > maxVal) {
+      throw torchError('ERR_TORCH_VALUE', 'min_val cannot be greater than max_val', { op: 'hardtanh' })
+    }
+    return clamped(input, options)
+  },
+  { defaults: clamped.defaults },
+)
+
+const randomized = activation<RReLUOptions & { training?: boolean }>('rrelu', 'rrelu', {
+  lower: 1 / 8,
+  upper: 1 / 3,
+  training: false,
+  inplace,
+})
+
+/**
+ * x above zero, a x below, a being random from [lower, upper) where `training` (default `false`), else their mean: Xu
+ * et al., 2015.
+ */
+export function rrelu(input: Tensor, options: RReLUOptions & { training?: boolean } = {}): Tensor {
+  return randomized(input, options)
+}
+
+const thresholdOps = { fresh: tensorOp('aten::threshold'), overwriting: tensorOp('aten::threshold_') }
+
+/** x above the threshold, `value` elsewhere. */
+export function threshold(input: Tensor, threshold: number, value: number, options: InplaceOptions = {}): Tensor {
+  checkOptions('threshold', options, ['inplace'])
+  requireBoolean('threshold', 'inplace', options.inplace ?? false)
+  return (options.inplace ? thresholdOps.overwriting : thresholdOps.fresh)(input, threshold, value)
+}
+
+const preluOp = tensorOp('aten::prelu')
+
+/** x above zero, a x below: He et al., 2015. @param weight a, for all (1) or for each channel (C), dimension 1 of x. */
+export function prelu(input: Tensor, weight: Tensor): Tensor {
+  return preluOp(input, weight)
+}
+
+export interface SoftmaxOptions {
+  /** Convert to this before, against overflow. Default: the input's. */
+  dtype?: DType | null
+}
+
+const softmaxOps = { softmax: tensorOp('aten::softmax.int'), logSoftmax: tensorOp('aten::log_softmax.int') }
+
+function along(name: 'softmax' | 'logSoftmax', input: Tensor, dim: number, options: SoftmaxOptions): Tensor {
+  checkOptions(name, options, ['dtype'])
+  return softmaxOps[name](input, dim, options.dtype ?? null)
+}
+
+/** exp(x) / Σ exp(x) along `dim`. */
+export function softmax(input: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor {
+  return along('softmax', input, dim, options)
+}
+
+/** exp(-x) / Σ exp(-x) along `dim`. */
+export function softmin(input: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor {
+  return tidy(() => along('softmax', input.neg(), dim, options))
+}
+
+/** ln softmax(x) along `dim`, without overflow. */
+export function logSoftmax(input: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor {
+  return along('logSoftmax', input, dim, options)
+}

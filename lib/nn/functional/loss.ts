@@ -1,0 +1,359 @@
+import { describe } from '../../describe.ts'
+import { torchError } from '../../errors.ts'
+import { checkOptions } from '../../options.ts'
+import { tidy } from '../../tensor/context.ts'
+import { fullLike, tensor } from '../../tensor/creation.ts'
+import { packet, tensorOp } from '../../tensor/packet.ts'
+import { isTensor, type Tensor } from '../../tensor/tensor.ts'
+import { type Reduction, type ReductionOptions, reductionOf } from '../reduction.ts'
+
+export type { Reduction, ReductionOptions } from '../reduction.ts'
+
+const ops = {
+  mseLoss: tensorOp('libtorch_rnn::mse_loss'),
+  l1Loss: tensorOp('libtorch_rnn::l1_loss'),
+  smoothL1Loss: tensorOp('libtorch_rnn::smooth_l1_loss'),
+  huberLoss: tensorOp('libtorch_rnn::huber_loss'),
+  weighted: tensorOp('libtorch_rnn::weighted_loss'),
+  crossEntropy: tensorOp('aten::cross_entropy_loss'),
+  nll: tensorOp('aten::nll_loss_nd'),
+  binaryCrossEntropy: tensorOp('libtorch_rnn::binary_cross_entropy'),
+  binaryCrossEntropyWithLogits: tensorOp('libtorch_rnn::binary_cross_entropy_with_logits'),
+  klDiv: tensorOp('aten::kl_div'),
+  klDivBatchmean: tensorOp('libtorch_rnn::kl_div_batchmean'),
+  gaussianNll: tensorOp('libtorch_rnn::gaussian_nll_loss'),
+  poissonNll: tensorOp('aten::poisson_nll_loss'),
+  ctc: packet('ctc_loss', [
+    ['aten::ctc_loss', 'IntList'],
+    ['aten::ctc_loss', 'Tensor'],
+  ]),
+  cosineEmbedding: tensorOp('aten::cosine_embedding_loss'),
+  tripletMargin: tensorOp('aten::triplet_margin_loss'),
+}
+
+const warned = new Set<string>()
+
+/** A loss is computed at each step: the same warning comes once. */
+function warnOnce(message: string): void {
+  if (warned.has(message)) return
+  warned.add(message)
+  process.emitWarning(message)
+}
+
+/** As PyTorch does, takes a target that can be broadcast, which is often a mistake. Pending tensors have no shape yet. */
+function warnOfBroadcast(name: string, input: Tensor, target: Tensor): void {
+  if (!isTensor(input) || !isTensor(target)) return
+  if (input.pending || target.pending || input.shape.join() === target.shape.join()) return
+  warnOnce(
+    `${name}: Using a target size (torch.Size([${target.shape.join(', ')}])) that is different to the input size (torch.Size([${input.shape.join(', ')}])). This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.`,
+  )
+}
+
+export interface WeightedOptions extends ReductionOptions {
+  /** A weight for each element, in the shape of the input. Default: all 1. */
+  weight?: Tensor | null
+}
+
+/**
+ * The loss of each element times its weight. The mean divides by the sum of the weights where `normalize`, else by the
+ * number of elements: PyTorch's losses differ in this.
+ */
+function weigh(
+  input: Tensor,
+  { weight = null, reduction }: WeightedOptions,
+  normalize: boolean,
+  loss: (reduction: number) => Tensor,
+): Tensor {
+  const number = reductionOf(reduction)
+  if (weight === null) return loss(number)
+  return tidy(() => ops.weighted(loss(reductionOf('none')), weight, input, number, normalize))
+}
+
+/**
+ * (input - target)², reduced; the mean of weighted ones is divided by the sum of the weights.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
+ */
+export function mseLoss(input: Tensor, target: Tensor, options: WeightedOptions = {}): Tensor {
+  checkOptions('mseLoss', options, ['reduction', 'weight'])
+  warnOfBroadcast('mseLoss', input, target)
+  return weigh(input, options, true, (reduction) => ops.mseLoss(input, target, reduction))
+}
+
+/**
+ * |input - target|, reduced; the mean of weighted ones is divided by the sum of the weights.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.l1_loss.html
+ */
+export function l1Loss(input: Tensor, target: Tensor, options: WeightedOptions = {}): Tensor {
+  checkOptions('l1Loss', options, ['reduction', 'weight'])
+  warnOfBroadcast('l1Loss', input, target)
+  return weigh(input, options, true, (reduction) => ops.l1Loss(input, target, reduction))
+}
+
+export interface SmoothL1Options extends ReductionOptions {
+  /** Where the parabola ends and the line begins. Default 1. */
+  beta?: number
+}
+
+/**
+ * d² / 2β where |d| < β, |d| - β/2 beyond, with d = input - target, reduced. β = 0 is {@link l1Loss}.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.smooth_l1_loss.html
+ */
+export function smoothL1Loss(input: Tensor, target: Tensor, options: SmoothL1Options = {}): Tensor {
+  checkOptions('smoothL1Loss', options, ['reduction', 'beta'])
+  warnOfBroadcast('smoothL1Loss', input, target)
+  return ops.smoothL1Loss(input, target, reductionOf(options.reduction), options.beta ?? 1)
+}
+
+export interface HuberOptions extends WeightedOptions {
+  /** Where the parabola ends and the line begins. Default 1. */
+  delta?: number
+}
+
+/**
+ * d² / 2 where |d| < δ, δ (|d| - δ/2) beyond, with d = input - target, reduced; weights do not divide the mean.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.huber_loss.html
+ */
+export function huberLoss(input: Tensor, target: Tensor, options: HuberOptions = {}): Tensor {
+  checkOptions('huberLoss', options, ['reduction', 'delta', 'weight'])
+  warnOfBroadcast('huberLoss', input, target)
+  const { delta = 1 } = options
+  return weigh(input, options, false, (reduction) => ops.huberLoss(input, target, reduction, delta))
+}
+
+export interface NLLOptions extends ReductionOptions {
+  /** A weight for each class (C). Default: all 1. */
+  weight?: Tensor | null
+  /** A class that counts for nothing. Default -100. */
+  ignoreIndex?: number
+}
+
+export interface CrossEntropyOptions extends NLLOptions {
+  /** How much of the target is spread over all classes, from 0 to 1. Default 0. */
+  labelSmoothing?: number
+}
+
+/**
+ * -ln softmax(input) at the target class. The mean is weighted by the classes' weights.
+ *
+ * @param input scores (N, C) or (N, C, …) or (C)
+ * @param target class numbers (N) or (N, …) or () in int64, or probabilities in the shape of the input
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
+ */
+export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  checkOptions('crossEntropy', options, ['weight', 'ignoreIndex', 'reduction', 'labelSmoothing'])
+  const { weight = null, ignoreIndex = -100, reduction, labelSmoothing = 0 } = options
+  return ops.crossEntropy(input, target, weight, reductionOf(reduction), ignoreIndex, labelSmoothing)
+}
+
+/**
+ * -input at the target class. The mean is weighted by the classes' weights.
+ *
+ * @param input logarithms of probabilities (N, C) or (N, C, …) or (C)
+ * @param target class numbers (N) or (N, …) or () in int64
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.nll_loss.html
+ */
+export function nllLoss(input: Tensor, target: Tensor, options: NLLOptions = {}): Tensor {
+  checkOptions('nllLoss', options, ['weight', 'ignoreIndex', 'reduction'])
+  const { weight = null, ignoreIndex = -100, reduction } = options
+  return ops.nll(input, target, weight, reductionOf(reduction), ignoreIndex)
+}
+
+export interface BCEOptions extends ReductionOptions {
+  /** A weight for each element; can be broadcast to them. Default: all 1. */
+  weight?: Tensor | null
+}
+
+/**
+ * -(y ln x + (1 - y) ln(1 - x)), reduced, of probabilities x and targets y from 0 to 1 in one shape. Logarithms are at
+ * least -100.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
+ */
+export function binaryCrossEntropy(input: Tensor, target: Tensor, options: BCEOptions = {}): Tensor {
+  checkOptions('binaryCrossEntropy', options, ['weight', 'reduction'])
+  return ops.binaryCrossEntropy(input, target, options.weight ?? null, reductionOf(options.reduction))
+}
+
+export interface BCEWithLogitsOptions extends BCEOptions {
+  /** How much a positive target counts, by class: can be broadcast to the target. Default: 1. */
+  posWeight?: Tensor | null
+}
+
+/**
+ * -(p y ln σ(x) + (1 - y) ln(1 - σ(x))), reduced, of scores x and targets y from 0 to 1 in one shape, p being
+ * `posWeight`.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html
+ */
+export function binaryCrossEntropyWithLogits(
+  input: Tensor,
+  target: Tensor,
+  options: BCEWithLogitsOptions = {},
+): Tensor {
+  checkOptions('binaryCrossEntropyWithLogits', options, ['weight', 'reduction', 'posWeight'])
+  const { weight = null, posWeight = null, reduction } = options
+  return ops.binaryCrossEntropyWithLogits(input, target, weight, posWeight, reductionOf(reduction))
+}
+
+export interface KLDivOptions {
+  /** `'batchmean'`, the sum divided by N, is the divergence of mathematics. Default `'mean'`, over all elements. */
+  reduction?: Reduction | 'batchmean'
+  /** Whether the target is logarithms of probabilities, too. Default `false`. */
+  logTarget?: boolean
+}
+
+/**
+ * y (ln y - x), reduced: the Kullback-Leibler divergence of the target y from the logarithms x of probabilities.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html
+ */
+export function klDiv(input: Tensor, target: Tensor, options: KLDivOptions = {}): Tensor {
+  checkOptions('klDiv', options, ['reduction', 'logTarget'])
+  const { reduction = 'mean', logTarget = false } = options
+  if (reduction === 'batchmean') return ops.klDivBatchmean(input, target, logTarget)
+  if (reduction === 'mean') {
+    warnOnce(
+      "klDiv: reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' divides only by the batch size, and aligns with the KL div math definition.",
+    )
+  }
+  return ops.klDiv(input, target, reductionOf(reduction), { logTarget })
+}
+
+export interface GaussianNLLOptions extends ReductionOptions {
+  /** Add the constant ln(2π) / 2. Default `false`. */
+  full?: boolean
+  /** The least variance. Default 1e-6. */
+  eps?: number
+}
+
+/**
+ * (ln v + (input - target)² / v) / 2, reduced: a normal distribution's negative log likelihood (Nix and Weigend, 1994).
+ *
+ * @param input means, of any shape
+ * @param variance v ≥ 0, in the shape of the input, or without its last dimension, or with 1 for one dimension; or one
+ *   number
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gaussian_nll_loss.html
+ */
+export function gaussianNllLoss(
+  input: Tensor,
+  target: Tensor,
+  variance: Tensor | number,
+  options: GaussianNLLOptions = {},
+): Tensor {
+  checkOptions('gaussianNllLoss', options, ['full', 'eps', 'reduction'])
+  const { full = false, eps = 1e-6, reduction } = options
+  const number = reductionOf(reduction)
+  return tidy(() => {
+    const each = typeof variance === 'number' ? fullLike(input, variance) : variance
+    return ops.gaussianNll(input, target, each, full, eps, number)
+  })
+}
+
+export interface PoissonNLLOptions extends ReductionOptions {
+  /** Whether the input is the logarithm of the rate. Default `true`. */
+  logInput?: boolean
+  /** Add Stirling's approximation of ln(target!). Default `false`. */
+  full?: boolean
+  /** Against ln 0, where `logInput` is `false`. Default 1e-8. */
+  eps?: number
+}
+
+/**
+ * exp(x) - y x, or without `logInput` x - y ln(x + eps), reduced: a Poisson distribution's negative log likelihood.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.poisson_nll_loss.html
+ */
+export function poissonNllLoss(input: Tensor, target: Tensor, options: PoissonNLLOptions = {}): Tensor {
+  checkOptions('poissonNllLoss', options, ['logInput', 'full', 'eps', 'reduction'])
+  const { logInput = true, full = false, eps = 1e-8, reduction } = options
+  return ops.poissonNll(input, target, logInput, full, eps, reductionOf(reduction))
+}
+
+export interface CTCOptions extends ReductionOptions {
+  /** The class that stands for no label. Default 0. */
+  blank?: number
+  /** Take infinite losses, of targets too long for their input, and their gradients for 0. Default `false`. */
+  zeroInfinity?: boolean
+}
+
+/** Lengths, one for each sequence of a batch: int64 (N). */
+export type Lengths = Tensor | readonly number[]
+
+/**
+ * Connectionist temporal classification: -ln of the probability of all alignments of a target (Graves et al., 2006).
+ * The mean divides each loss by its target's length first.
+ *
+ * @param logProbs logarithms of probabilities (T, N, C), or (T, C) without a batch
+ * @param targets classes other than blank (N, S), or those of all sequences one after another, in int64
+ * @param inputLengths how much of T each sequence fills
+ * @param targetLengths how much of S each target fills
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.ctc_loss.html
+ */
+export function ctcLoss(
+  logProbs: Tensor,
+  targets: Tensor,
+  inputLengths: Lengths,
+  targetLengths: Lengths,
+  options: CTCOptions = {},
+): Tensor {
+  checkOptions('ctcLoss', options, ['blank', 'zeroInfinity', 'reduction'])
+  const { blank = 0, zeroInfinity = false, reduction } = options
+  const number = reductionOf(reduction)
+  return tidy(() => {
+    // ATen takes two lists or two tensors.
+    const mixed = isTensor(inputLengths) !== isTensor(targetLengths)
+    const lengths = [inputLengths, targetLengths].map((given) =>
+      mixed && Array.isArray(given) ? tensor(given, { dtype: 'int64' }) : given,
+    )
+    return ops.ctc(logProbs, targets, ...lengths, blank, number, zeroInfinity) as Tensor
+  })
+}
+
+export interface CosineEmbeddingOptions extends ReductionOptions {
+  /** From -1 to 1: vectors that should differ may be as similar as this. Default 0. */
+  margin?: number
+}
+
+/**
+ * 1 - cos(x1, x2) where the target is 1, max(0, cos(x1, x2) - margin) where it is -1, reduced.
+ *
+ * @param input1 and input2 (N, D) or (D)
+ * @param target 1 or -1: (N) or ()
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cosine_embedding_loss.html
+ */
+export function cosineEmbeddingLoss(
+  input1: Tensor,
+  input2: Tensor,
+  target: Tensor,
+  options: CosineEmbeddingOptions = {},
+): Tensor {
+  checkOptions('cosineEmbeddingLoss', options, ['margin', 'reduction'])
+  return ops.cosineEmbedding(input1, input2, target, options.margin ?? 0, reductionOf(options.reduction))
+}
+
+export interface TripletMarginOptions extends ReductionOptions {
+  /** How much nearer the positive should be than the negative. Default 1. */
+  margin?: number
+  /** The p of the p-norm that measures distances. Default 2. */
+  p?: number
+  /** Added to each difference. Default 1e-6. */
+  eps?: number
+  /** Measure from the positive to the negative where that is nearer (Balntas et al., 2016). Default `false`. */
+  swap?: boolean
+}
+
+/**
+ * max(0, d(anchor, positive) - d(anchor, negative) + margin), reduced, of vectors (N, D) or (D).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.triplet_margin_loss.html
+ */
+export function tripletMarginLoss(
+  anchor: Tensor,
+  positive: Tensor,
+  negative: Tensor,
+  options: TripletMarginOptions = {},
+): Tensor {
+  checkOptions('tripletMarginLoss', options, ['margin', 'p', 'eps', 'swap', 'reduction'])
+  const { margin = 1, p = 2, eps = 1e-6, swap = false, reduction } = options
+  if (!(margin > 0)) {
+    throw torchError('ERR_TORCH_VALUE', `margin must be greater than 0, got ${describe(margin)}`, {
+      op: 'tripletMarginLoss',
+    })
+  }
+  return ops.tripletMargin(anchor, positive, negative, margin, p, eps, swap, reductionOf(reduction))
+}

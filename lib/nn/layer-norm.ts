@@ -1,0 +1,63 @@
+import { checkOptions } from '../options.ts'
+import { empty } from '../tensor/creation.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { requireInteger, requireNumber } from './check.ts'
+import { layerNorm } from './functional/layer.ts'
+import { ones_, zeros_ } from './init.ts'
+import type { FactoryOptions } from './linear.ts'
+import { Module } from './module.ts'
+import { Parameter } from './parameter.ts'
+import { python } from './repr.ts'
+
+export interface LayerNormOptions extends FactoryOptions {
+  /** Added to the variance. Default 1e-5. */
+  eps?: number
+  /** Whether to learn `weight` and `bias`. Default `true`. */
+  elementwiseAffine?: boolean
+  /** Whether to learn `bias`, where `elementwiseAffine`. Default `true`. */
+  bias?: boolean
+}
+
+/**
+ * γ (x - E[x]) / √(Var[x] + eps) + β, mean and variance being those of the last dimensions, `normalizedShape`: Ba et
+ * al., 2016. `weight` γ and `bias` β have that shape, and are 1 and 0 at first.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
+ */
+export class LayerNorm extends Module {
+  readonly normalizedShape: readonly number[]
+  readonly eps: number
+  readonly elementwiseAffine: boolean
+  weight: Parameter | null
+  bias: Parameter | null
+
+  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
+    super()
+    checkOptions('LayerNorm', options, ['eps', 'elementwiseAffine', 'bias', 'device', 'dtype'])
+    const { eps = 1e-5, elementwiseAffine = true, bias = true, ...factory } = options
+    const shape = Array.isArray(normalizedShape) ? [...normalizedShape] : [normalizedShape]
+    for (const size of shape) requireInteger('LayerNorm', 'normalizedShape', size, 0)
+    requireNumber('LayerNorm', 'eps', eps)
+    this.normalizedShape = shape
+    this.eps = eps
+    this.elementwiseAffine = elementwiseAffine
+    this.weight = elementwiseAffine ? new Parameter(empty(shape, factory)) : null
+    this.bias = elementwiseAffine && bias ? new Parameter(empty(shape, factory)) : null
+    this.resetParameters()
+  }
+
+  resetParameters(): void {
+    if (this.weight !== null) ones_(this.weight)
+    if (this.bias !== null) zeros_(this.bias)
+  }
+
+  /** @param input (…, *normalizedShape) */
+  override forward(input: Tensor): Tensor {
+    const { weight, bias, eps } = this
+    return layerNorm(input, this.normalizedShape, { weight, bias, eps })
+  }
+
+  protected override extraRepr(): string {
+    const { normalizedShape, eps, elementwiseAffine, bias } = this
+    return `${python(normalizedShape)}, eps=${python(eps)}, elementwise_affine=${python(elementwiseAffine)}, bias=${python(bias !== null)}`
+  }
+}

@@ -1,0 +1,23 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+
+/** What becomes of the losses of the elements: their mean, their sum, or themselves. */
+export type Reduction = 'mean' | 'sum' | 'none'
+
+export interface ReductionOptions {
+  /** Default `'mean'`. */
+  reduction?: Reduction
+}
+
+const REDUCTIONS: Record<Reduction, number> = { none: 0, mean: 1, sum: 2 }
+
+/** ATen's number of a reduction. @throws {TorchError} for another word. */
+export function reductionOf(reduction: Reduction = 'mean'): number {
+  if (!Object.hasOwn(REDUCTIONS, reduction)) {
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `${typeof reduction === 'string' ? reduction : describe(reduction)} is not a valid value for reduction`,
+    )
+  }
+  return REDUCTIONS[reduction]
+}

@@ -1,0 +1,24 @@
+/** A number as Python prints a `float`: 1.0, 1e-05, inf. */
+export function pythonFloat(value: number): string {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf'
+  const magnitude = Math.abs(value)
+  if (magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e16)) {
+    return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2')
+  }
+  const text = String(value)
+  return text.includes('.') ? text : `${Object.is(value, -0) ? '-0' : text}.0`
+}
+
+/** A value as Python prints it. Its options of modules are floats, but for what is counted. */
+export function python(value: unknown): string {
+  if (value === null || value === undefined) return 'None'
+  if (typeof value === 'boolean') return value ? 'True' : 'False'
+  if (typeof value === 'number') return pythonFloat(value)
+  if (Array.isArray(value)) return `(${value.join(', ')}${value.length === 1 ? ',' : ''})`
+  return `'${value}'`
+}
+
+/** `negativeSlope` as `negative_slope`. */
+export function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}

@@ -1,0 +1,35 @@
+import type { Tensor } from '../tensor/tensor.ts'
+import { Module } from './module.ts'
+import { ModuleArray } from './module-array.ts'
+
+/** A module from one tensor to one tensor. */
+export type Layer = Module & { forward(input: Tensor): Tensor }
+
+/**
+ * Modules that are called one after the other, each with the output of the one before. Their names are `0`, `1`, …, or
+ * those of an object's properties.
+ *
+ * @example
+ * const model = new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 1))
+ * const named = new nn.Sequential({ hidden: new nn.Linear(4, 8), activation: new nn.Tanh() })
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
+ */
+export class Sequential extends ModuleArray<Layer> {
+  constructor(modules: Readonly<Record<string, Layer>>)
+  constructor(...modules: Layer[])
+  constructor(...modules: (Layer | Readonly<Record<string, Layer>>)[]) {
+    super()
+    const [first] = modules
+    const named =
+      modules.length === 1 && typeof first === 'object' && first !== null && !(first instanceof Module)
+        ? (first as Record<string, Layer>)
+        : (modules as Layer[])
+    for (const [name, module] of Object.entries(named)) this.addModule(name, module)
+  }
+
+  override forward(input: Tensor): Tensor {
+    let output = input
+    for (const module of this) output = module.forward(output)
+    return output
+  }
+}

@@ -1,0 +1,253 @@
+#include "operators/functional.h"
+
+#include <ATen/Context.h>
+#include <ATen/ExpandUtils.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Reduction.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/batch_norm.h>
+#include <ATen/ops/binary_cross_entropy.h>
+#include <ATen/ops/binary_cross_entropy_with_logits.h>
+#include <ATen/ops/broadcast_tensors.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/huber_loss.h>
+#include <ATen/ops/kl_div.h>
+#include <ATen/ops/l1_loss.h>
+#include <ATen/ops/log.h>
+#include <ATen/ops/mse_loss.h>
+#include <ATen/ops/smooth_l1_loss.h>
+#include <ATen/ops/where.h>
+#include <c10/core/GradMode.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <sstream>
+
+namespace rnn {
+namespace {
+
+using at::Tensor;
+using OptionalTensor = std::optional<Tensor>;
+
+std::string size_of(const Tensor& tensor) {
+  std::ostringstream text;
+  text << "torch.Size([";
+  for (int64_t i = 0; i < tensor.dim(); i++) text << (i > 0 ? ", " : "") << tensor.size(i);
+  text << "])";
+  return text.str();
+}
+
+// As Python prints a float.
+std::string text_of(double value) {
+  std::ostringstream text;
+  text << value;
+  if (std::isfinite(value) && value == std::trunc(value) && text.str().find('e') == std::string::npos) text << ".0";
+  return text.str();
+}
+
+Tensor reduce(const Tensor& loss, int64_t reduction) {
+  if (reduction == at::Reduction::Mean) return loss.mean();
+  return reduction == at::Reduction::Sum ? loss.sum() : loss;
+}
+
+// ATen's backward of these divides by the number of elements of one side, which is wrong where they differ: PyTorch
+// broadcasts first.
+template <typename Loss>
+Tensor broadcast(const Tensor& input, const Tensor& target, Loss loss) {
+  if (input.sizes() == target.sizes()) return loss(input, target);
+  const auto both = at::broadcast_tensors({input, target});
+  return loss(both[0], both[1]);
+}
+
+Tensor mse_loss(const Tensor& input, const Tensor& target, int64_t reduction) {
+  return broadcast(input, target, [=](auto&& x, auto&& y) { return at::mse_loss(x, y, reduction); });
+}
+
+Tensor l1_loss(const Tensor& input, const Tensor& target, int64_t reduction) {
+  return broadcast(input, target, [=](auto&& x, auto&& y) { return at::l1_loss(x, y, reduction); });
+}
+
+Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, int64_t reduction, double beta) {
+  if (beta == 0) return rnn::l1_loss(input, target, reduction);
+  return broadcast(input, target, [=](auto&& x, auto&& y) { return at::smooth_l1_loss(x, y, reduction, beta); });
+}
+
+Tensor huber_loss(const Tensor& input, const Tensor& target, int64_t reduction, double delta) {
+  return broadcast(input, target, [=](auto&& x, auto&& y) { return at::huber_loss(x, y, reduction, delta); });
+}
+
+Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const OptionalTensor& weight,
+                            int64_t reduction) {
+  TORCH_CHECK_VALUE(target.sizes() == input.sizes(), "Using a target size (", size_of(target),
+                    ") that is different to the input size (", size_of(input),
+                    ") is deprecated. Please ensure they have the same size.");
+  if (!weight) return at::binary_cross_entropy(input, target, weight, reduction);
+  const auto size = at::infer_size(target.sizes(), weight->sizes());
+  return at::binary_cross_entropy(input, target, weight->expand(size), reduction);
+}
+
+Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, const OptionalTensor& weight,
+                                        const OptionalTensor& pos_weight, int64_t reduction) {
+  TORCH_CHECK_VALUE(target.sizes() == input.sizes(), "Target size (", size_of(target),
+                    ") must be the same as input size (", size_of(input), ")");
+  return at::binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction);
+}
+
+Tensor kl_div_batchmean(const Tensor& input, const Tensor& target, bool log_target) {
+  const Tensor sum = at::kl_div(input, target, at::Reduction::Sum, log_target);
+  return input.dim() == 0 ? sum : sum / input.size(0);
+}
+
+// The weighted forms of the losses of single elements. Their means differ: `normalize` divides by the sum of weights.
+Tensor weighted_loss(const Tensor& loss, const Tensor& weight, const Tensor& input, int64_t reduction, bool normalize) {
+  TORCH_CHECK_VALUE(weight.sizes() == input.sizes(), "Weights and input must have the same size.");
+  const Tensor weighted = loss * weight;
+  if (normalize && reduction == at::Reduction::Mean) return weighted.sum() / weight.sum();
+  return reduce(weighted, reduction);
+}
+
+// One variance for each element, or for each row of the last dimension, or the same along one dimension.
+bool is_variance_of(const Tensor& input, const Tensor& var) {
+  if (var.dim() != input.dim()) return false;
+  int64_t sum = 0;
+  for (int64_t i = 0; i < input.dim(); i++) sum += input.size(i) == var.size(i) ? 0 : var.size(i);
+  return sum == 1;
+}
+
+Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, Tensor var, bool full, double eps,
+                         int64_t reduction) {
+  TORCH_CHECK_VALUE(!var.lt(0).any().item<bool>(), "var has negative entry/entries");
+  if (var.sizes() != input.sizes()) {
+    if (input.dim() > 0 && input.sizes().slice(0, input.dim() - 1) == var.sizes()) {
+      var = var.unsqueeze(-1);
+    } else {
+      TORCH_CHECK_VALUE(is_variance_of(input, var), "var is of incorrect size");
+    }
+  }
+  var = var.clone();
+  {
+    const c10::AutoGradMode no_grad(false);
+    var.clamp_(eps);
+  }
+  Tensor loss = 0.5 * (at::log(var) + (input - target).pow(2) / var);
+  if (full) loss += 0.5 * std::log(2 * std::numbers::pi);
+  return reduce(loss, reduction);
+}
+
+void require_batch(const Tensor& input, double eps) {
+  TORCH_CHECK_INDEX(input.dim() > 0, "tuple index out of range");
+  int64_t values = input.size(0);
+  for (int64_t i = 2; i < input.dim(); i++) values *= input.size(i);
+  TORCH_CHECK_VALUE(values != 1, "Expected more than 1 value per channel when training, got input size ",
+                    size_of(input));
+  TORCH_CHECK_VALUE(eps > 0, "batch_norm eps must be positive during training, but got ", text_of(eps));
+}
+
+Tensor batch_norm(const Tensor& input, const OptionalTensor& running_mean, const OptionalTensor& running_var,
+                  const OptionalTensor& weight, const OptionalTensor& bias, bool training, double momentum,
+                  double eps) {
+  if (training) require_batch(input, eps);
+  TORCH_CHECK_VALUE(eps >= 0, "batch_norm eps must be non-negative, but got ", text_of(eps));
+  return at::batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps,
+                        at::globalContext().userEnabledCuDNN());
+}
+
+// BatchNorm1d's forward. `batches` counts what the running statistics have seen; without `momentum` they are the plain
+// mean over those, and the count is a number that only the lane knows.
+Tensor batch_norm_1d(const Tensor& input, const OptionalTensor& running_mean, const OptionalTensor& running_var,
+                     const OptionalTensor& weight, const OptionalTensor& bias, const OptionalTensor& batches,
+                     bool training, std::optional<double> momentum, double eps) {
+  TORCH_CHECK_VALUE(input.dim() == 2 || input.dim() == 3, "expected 2D or 3D input (got ", input.dim(), "D input)");
+  double factor = momentum.value_or(0);
+  if (batches) {
+    require_batch(input, eps);
+    batches->add_(1);
+    if (!momentum) factor = 1 / batches->item<double>();
+  }
+  return rnn::batch_norm(input, running_mean, running_var, weight, bias, training, factor, eps);
+}
+
+double normal_cdf(double x) { return (1 + std::erf(x / std::numbers::sqrt2)) / 2; }
+
+double rounded_to(c10::ScalarType type, double value) {
+  return at::full({}, value, at::TensorOptions(type)).item<double>();
+}
+
+// By rejection, and in the order in which PyTorch 2.13 draws: so one seed gives the same numbers.
+Tensor trunc_normal_(const Tensor& self, double mean, double std, double a, double b) {
+  const c10::AutoGradMode no_grad(false);
+  if (normal_cdf((b - mean) / std) - normal_cdf((a - mean) / std) > 0.3) {
+    const double low = rounded_to(self.scalar_type(), a), high = rounded_to(self.scalar_type(), b);
+    Tensor result = self.normal_(mean, std);
+    for (;;) {
+      const Tensor outside = result.lt(low).logical_or_(result.gt(high));
+      if (!outside.any().item<bool>()) break;
+      result = at::where(outside, at::empty_like(result).normal_(mean, std), result);
+    }
+    if (!result.is_same(self)) self.copy_(result);
+    return self;
+  }
+  // So little of the bell lies within the bounds that uniform candidates are refused less often.
+  const double mode = std::max(a, std::min(mean, b));
+  const double log_peak = -0.5 * std::pow((mode - mean) / std, 2);
+  const Tensor drawn = at::empty_like(self), chance = at::empty_like(self);
+  const auto refused = [&] {
+    drawn.sub_(mean).div_(std).pow_(2).mul_(-0.5).sub_(log_peak);
+    return chance.uniform_().log_().gt(drawn);
+  };
+  self.uniform_(a, b);
+  drawn.copy_(self);
+  Tensor pending = refused();
+  if (!pending.any().item<bool>()) return self;
+  Tensor result = self;
+  do {
+    drawn.uniform_(a, b);
+    result = at::where(pending, drawn, result);
+    pending = pending.logical_and(refused());
+  } while (pending.any().item<bool>());
+  return self.copy_(result);
+}
+
+}  // namespace
+
+void register_functional() {
+  // Another copy of the package in this process has made them already.
+  static const bool registered =
+      c10::Dispatcher::singleton().findSchema({"libtorch_rnn::gaussian_nll_loss", ""}).has_value();
+  if (registered) return;
+  static const torch::Library library = [] {
+    torch::Library made(torch::Library::FRAGMENT, "libtorch_rnn", std::nullopt, __FILE__, __LINE__);
+    made.def("mse_loss(Tensor input, Tensor target, int reduction=1) -> Tensor", mse_loss);
+    made.def("l1_loss(Tensor input, Tensor target, int reduction=1) -> Tensor", l1_loss);
+    made.def("smooth_l1_loss(Tensor input, Tensor target, int reduction=1, float beta=1.0) -> Tensor", smooth_l1_loss);
+    made.def("huber_loss(Tensor input, Tensor target, int reduction=1, float delta=1.0) -> Tensor", huber_loss);
+    made.def("binary_cross_entropy(Tensor input, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor",
+             binary_cross_entropy);
+    made.def(
+        "binary_cross_entropy_with_logits(Tensor input, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, "
+        "int reduction=1) -> Tensor",
+        binary_cross_entropy_with_logits);
+    made.def("kl_div_batchmean(Tensor input, Tensor target, bool log_target=False) -> Tensor", kl_div_batchmean);
+    made.def("weighted_loss(Tensor loss, Tensor weight, Tensor input, int reduction, bool normalize) -> Tensor",
+             weighted_loss);
+    made.def(
+        "gaussian_nll_loss(Tensor input, Tensor target, Tensor var, bool full=False, float eps=1e-6, int reduction=1) "
+        "-> Tensor",
+        gaussian_nll_loss);
+    made.def(
+        "batch_norm(Tensor input, Tensor? running_mean, Tensor? running_var, Tensor? weight=None, Tensor? bias=None, "
+        "bool training=False, float momentum=0.1, float eps=1e-5) -> Tensor",
+        batch_norm);
+    made.def(
+        "batch_norm_1d(Tensor input, Tensor? running_mean, Tensor? running_var, Tensor? weight, Tensor? bias, "
+        "Tensor? batches, bool training, float? momentum, float eps) -> Tensor",
+        batch_norm_1d);
+    made.def("trunc_normal_(Tensor(a!) self, float mean, float std, float a, float b) -> Tensor(a!)", trunc_normal_);
+    return made;
+  }();
+}
+
+}  // namespace rnn

@@ -1,0 +1,327 @@
+#include <ATen/Parallel.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/dropout.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "recurrent/network.h"
+
+namespace rnn {
+namespace {
+
+using Tensors = std::vector<at::Tensor>;
+using torch::autograd::AutogradContext;
+
+// What all layers of a call share.
+struct Setting {
+  Network network;
+  Schedule schedule;
+  // The batch sizes that the schedule came from, or undefined.
+  at::Tensor batch_sizes;
+  std::shared_ptr<Plan> plan;
+  std::shared_ptr<ThreadPool> pool;
+  const Kernels& kernels;
+
+  Layer layer(int64_t index, const at::Tensor& x) const {
+    return {.kernels = kernels,
+            .shape = network.layer(index),
+            .schedule = schedule,
+            .x = {.data = x.const_data_ptr<float>(),
+                  .row_stride = x.stride(-2),
+                  .step_stride = batch_sizes.defined() ? -1 : x.stride(0)},
+            .pool = *pool,
+            .threads = at::get_num_threads()};
+  }
+  at::ArrayRef<at::Tensor> parameters(at::ArrayRef<at::Tensor> of_layer, int64_t direction) const {
+    const size_t count = network.parameters();
+    return of_layer.slice(static_cast<size_t>(direction) * count, count);
+  }
+  size_t place(int64_t layer, int64_t direction) const {
+    return static_cast<size_t>(layer * network.directions() + direction);
+  }
+};
+
+// What the forward pass of a layer leaves for its backward pass, beside tensors.
+struct Tape : torch::CustomClassHolder {
+  std::shared_ptr<const Setting> setting;
+  int64_t layer;
+  std::vector<Workspace::Lease> gates, cells, unprojected;
+
+  Tape(std::shared_ptr<const Setting> setting, int64_t layer) : setting(std::move(setting)), layer(layer) {}
+};
+
+float* data_of(const std::vector<Workspace::Lease>& leases, int64_t direction) {
+  return leases.empty() ? nullptr : leases[static_cast<size_t>(direction)]->data();
+}
+
+at::Tensor with_dense_rows(const at::Tensor& x) { return x.stride(-1) == 1 || x.size(-1) == 1 ? x : x.contiguous(); }
+
+// The output and last states of one layer in all its directions. `state` is that of the layer, contiguous.
+Tensors forward_layer(const Setting& setting, int64_t index, const at::Tensor& x, const Tensors& state,
+                      at::ArrayRef<at::Tensor> weights, Tape* tape) {
+  const Layer layer = setting.layer(index, x);
+  const LayerShape& shape = layer.shape;
+  const int64_t directions = setting.network.directions(), width = directions * shape.outputs();
+  const int64_t total = setting.schedule.total, batch = setting.schedule.batch;
+  std::vector<int64_t> size(x.sizes().begin(), x.sizes().end());
+  size.back() = width;
+  const at::Tensor y = at::empty(size, x.options());
+  Tensors results{y};
+  for (const at::Tensor& first : state) results.push_back(at::empty_like(first));
+
+  std::vector<std::shared_ptr<const ForwardWeights>> packed;
+  std::vector<DirectionForward> runs;
+  for (int64_t d = 0; d < directions; d++) {
+    packed.push_back(
+        setting.plan->forward_weights(setting.kernels, shape, setting.place(index, d), setting.parameters(weights, d)));
+    if (tape != nullptr) {
+      Workspace& workspace = setting.plan->workspace();
+      if (shape.saved() > 0) tape->gates.push_back(workspace.lease(total * shape.saved()));
+      if (setting.network.lstm()) tape->cells.push_back(workspace.lease(total * shape.units));
+      if (shape.projection > 0) tape->unprojected.push_back(workspace.lease(total * shape.units));
+    }
+    const auto of_state = [&](const Tensors& tensors, size_t i, int64_t units) {
+      return tensors.size() <= i ? nullptr : tensors[i].mutable_data_ptr<float>() + d * batch * units;
+    };
+    runs.push_back({
+        .reverse = d == 1,
+        .weights = packed.back().get(),
+        .h_first = of_state(state, 0, shape.outputs()),
+        .c_first = of_state(state, 1, shape.units),
+        .h_last = of_state(results, 1, shape.outputs()),
+        .c_last = of_state(results, 2, shape.units),
+        .y = {y.mutable_data_ptr<float>() + d * shape.outputs(), width},
+        .gates = tape ? data_of(tape->gates, d) : nullptr,
+        .cells = tape ? data_of(tape->cells, d) : nullptr,
+        .unprojected = tape ? data_of(tape->unprojected, d) : nullptr,
+    });
+  }
+  layer.forward(runs);
+  return results;
+}
+
+class LayerFunction : public torch::autograd::Function<LayerFunction> {
+ public:
+  // The arguments: x, the states, the parameters of all directions.
+  static Tensors forward(AutogradContext* context, at::TensorList arguments,
+                         const std::shared_ptr<const Setting>& setting, int64_t index) {
+    const size_t states = setting->network.lstm() ? 2 : 1;
+    const at::Tensor x = with_dense_rows(arguments[0]);
+    const auto tape = c10::make_intrusive<Tape>(setting, index);
+    const Tensors state(arguments.begin() + 1, arguments.begin() + 1 + static_cast<int64_t>(states));
+    Tensors results = forward_layer(*setting, index, x, state, arguments.slice(1 + states), tape.get());
+    Tensors saved = arguments.vec();
+    saved.push_back(results[0]);
+    context->save_for_backward(std::move(saved));
+    context->saved_data["tape"] = c10::IValue::make_capsule(tape);
+    context->set_materialize_grads(false);
+    return results;
+  }
+
+  static Tensors backward(AutogradContext* context, const Tensors& gradients) {
+    const auto tape = c10::static_intrusive_pointer_cast<Tape>(context->saved_data["tape"].toCapsule());
+    Tensors arguments = context->get_saved_variables();
+    const at::Tensor y = std::move(arguments.back());
+    arguments.pop_back();
+    Tensors results(arguments.size());
+    if (std::any_of(gradients.begin(), gradients.end(), [](const at::Tensor& g) { return g.defined(); })) {
+      std::vector<bool> needed;
+      for (size_t i = 0; i < arguments.size(); i++) needed.push_back(context->needs_input_grad(i));
+      results = at::GradMode::is_enabled() ? differentiably(*tape, arguments, gradients, needed)
+                                           : differentiate(*tape, arguments, y, gradients, needed);
+    }
+    // Setting and index.
+    results.resize(arguments.size() + 2);
+    return results;
+  }
+
+ private:
+  // For derivatives of derivatives: LibTorch's own operations, which have them.
+  static Tensors differentiably(const Tape& tape, const Tensors& arguments, const Tensors& gradients,
+                                const std::vector<bool>& needed) {
+    const Setting& setting = *tape.setting;
+    const size_t states = setting.network.lstm() ? 2 : 1;
+    NetworkCall call{.network = setting.network,
+                     .input = arguments[0],
+                     .state = {arguments.begin() + 1, arguments.begin() + 1 + static_cast<int64_t>(states)},
+                     .weights = {arguments.begin() + 1 + static_cast<int64_t>(states), arguments.end()},
+                     .batch_sizes = setting.batch_sizes};
+    call.network.layers = 1;
+    call.network.dropout = 0;
+    const Tensors results = run_libtorch(call);
+    Tensors outputs, seeds, inputs, found(arguments.size());
+    for (size_t i = 0; i < results.size(); i++) {
+      if (!gradients[i].defined()) continue;
+      outputs.push_back(results[i]);
+      seeds.push_back(gradients[i]);
+    }
+    for (size_t i = 0; i < arguments.size(); i++) {
+      if (needed[i]) inputs.push_back(arguments[i]);
+    }
+    const Tensors of_inputs = torch::autograd::grad(outputs, inputs, seeds, true, true, true);
+    for (size_t i = 0, next = 0; i < arguments.size(); i++) {
+      if (needed[i]) found[i] = of_inputs[next++];
+    }
+    return found;
+  }
+
+  static Tensors differentiate(const Tape& tape, const Tensors& arguments, const at::Tensor& y,
+                               const Tensors& gradients, const std::vector<bool>& needed) {
+    const Setting& setting = *tape.setting;
+    const Network& net = setting.network;
+    const at::Tensor x = with_dense_rows(arguments[0]);
+    const Layer layer = setting.layer(tape.layer, x);
+    const LayerShape& shape = layer.shape;
+    const int64_t batch = setting.schedule.batch, total = setting.schedule.total;
+    const int64_t width = net.directions() * shape.outputs();
+    const size_t states = net.lstm() ? 2 : 1, first_weight = 1 + states;
+    const auto of_layer = at::TensorList(arguments).slice(first_weight);
+    const at::Tensor dy = gradients[0].defined() ? gradients[0].contiguous() : at::Tensor();
+
+    Tensors results(arguments.size());
+    if (needed[0]) results[0] = at::empty(x.sizes(), x.options());
+    // The gradients of the last states become those of the first ones in place.
+    for (size_t i = 0; i < states; i++) {
+      const at::Tensor& last = gradients[1 + i];
+      results[1 + i] = at::empty(arguments[1 + i].sizes(), x.options());
+      last.defined() ? results[1 + i].copy_(last) : results[1 + i].zero_();
+    }
+    for (size_t i = first_weight; i < arguments.size(); i++) {
+      if (needed[i]) results[i] = at::empty(arguments[i].sizes(), x.options());
+    }
+
+    std::vector<std::shared_ptr<const BackwardWeights>> packed;
+    std::vector<Workspace::Lease> memory;
+    const auto lease = [&](int64_t size) {
+      memory.push_back(setting.plan->workspace().lease(size));
+      return memory.back()->data();
+    };
+    std::vector<DirectionBackward> runs;
+    for (int64_t d = 0; d < net.directions(); d++) {
+      packed.push_back(setting.plan->backward_weights(setting.kernels, shape, setting.place(tape.layer, d),
+                                                      setting.parameters(of_layer, d)));
+      const auto of_state = [&](const Tensors& tensors, size_t i, int64_t units) {
+        return i < states ? tensors[1 + i].mutable_data_ptr<float>() + d * batch * units : nullptr;
+      };
+      const size_t parameter = first_weight + static_cast<size_t>(d) * net.parameters();
+      const auto of_parameter = [&](size_t i) {
+        const at::Tensor& gradient = results[parameter + i];
+        return gradient.defined() ? gradient.mutable_data_ptr<float>() : nullptr;
+      };
+      runs.push_back({
+          .reverse = d == 1,
+          .weights = packed.back().get(),
+          .h_first = of_state(arguments, 0, shape.outputs()),
+          .c_first = of_state(arguments, 1, shape.units),
+          .y = {y.const_data_ptr<float>() + d * shape.outputs(), width},
+          .gates = data_of(tape.gates, d),
+          .cells = data_of(tape.cells, d),
+          .unprojected = data_of(tape.unprojected, d),
+          .dy = {dy.defined() ? dy.const_data_ptr<float>() + d * shape.outputs() : nullptr, width},
+          .dh = of_state(results, 0, shape.outputs()),
+          .dc = of_state(results, 1, shape.units),
+          .dsums = lease(total * shape.sums()),
+          .dprojected = shape.projection > 0 ? lease(total * shape.outputs()) : nullptr,
+          .dweight_x = of_parameter(0),
+          .dweight_h = of_parameter(1),
+          .dbias_x = net.bias ? of_parameter(2) : nullptr,
+          .dbias_h = net.bias ? of_parameter(3) : nullptr,
+          .dweight_projection = shape.projection > 0 ? of_parameter(net.parameters() - 1) : nullptr,
+      });
+    }
+    layer.backward(runs, results[0].defined() ? results[0].mutable_data_ptr<float>() : nullptr);
+    for (size_t i = 0; i < states; i++) {
+      if (!needed[1 + i]) results[1 + i].reset();
+    }
+    return results;
+  }
+};
+
+// From (N, L, I) to (L, N, I), or back, where the call has the batch first.
+at::Tensor sequence_first(const NetworkCall& call, const at::Tensor& x) {
+  return call.batch_first && !call.batch_sizes.defined() ? x.transpose(0, 1) : x;
+}
+
+Schedule schedule_of(const NetworkCall& call) {
+  if (!call.batch_sizes.defined()) {
+    const int64_t batch = call.input.size(call.batch_first ? 0 : 1);
+    return {batch, std::vector<int64_t>(static_cast<size_t>(call.input.size(call.batch_first ? 1 : 0)), batch)};
+  }
+  const auto* sizes = call.batch_sizes.const_data_ptr<int64_t>();
+  return {sizes[0], std::vector<int64_t>(sizes, sizes + call.batch_sizes.numel())};
+}
+
+bool is_plain(const at::Tensor& tensor) {
+  return tensor.device().is_cpu() && tensor.layout() == at::kStrided && !tensor.is_conj() && !tensor.is_neg();
+}
+
+}  // namespace
+
+std::string why_not_fused(const NetworkCall& call) {
+  const Network& net = call.network;
+  Tensors all = call.state;
+  all.push_back(call.input);
+  all.insert(all.end(), call.weights.begin(), call.weights.end());
+  for (const at::Tensor& tensor : all) {
+    if (!is_plain(tensor)) return "a tensor is not on the CPU";
+    if (tensor.scalar_type() != at::kFloat) return "a tensor is not float32";
+  }
+  if (call.input.numel() == 0) return "the input is empty";
+  const size_t count = net.parameters();
+  for (size_t i = 0; i < call.weights.size(); i++) {
+    const LayerShape shape = net.layer(static_cast<int64_t>(i / count) / net.directions());
+    const size_t kind = i % count;
+    const bool is_projection = net.projection > 0 && kind == count - 1;
+    const std::vector<int64_t> size = is_projection ? std::vector{net.projection, net.units}
+                                      : kind == 0   ? std::vector{shape.gates(), shape.inputs}
+                                      : kind == 1   ? std::vector{shape.gates(), shape.outputs()}
+                                                    : std::vector{shape.gates()};
+    if (call.weights[i].sizes() != at::IntArrayRef(size))
+      return "a parameter has another shape than the module's sizes";
+  }
+  return {};
+}
+
+std::vector<at::Tensor> run_fused(const NetworkCall& call, const std::shared_ptr<Plan>& plan, const Kernels& kernels,
+                                  const std::shared_ptr<ThreadPool>& pool) {
+  const Network& net = call.network;
+  const auto setting = std::make_shared<const Setting>(Setting{.network = net,
+                                                               .schedule = schedule_of(call),
+                                                               .batch_sizes = call.batch_sizes,
+                                                               .plan = plan,
+                                                               .pool = pool,
+                                                               .kernels = kernels});
+  const size_t per_layer = net.parameters() * static_cast<size_t>(net.directions());
+  at::Tensor x = sequence_first(call, call.input);
+  std::vector<Tensors> last(call.state.size());
+  for (int64_t index = 0; index < net.layers; index++) {
+    Tensors state;
+    for (const at::Tensor& of_all : call.state) {
+      state.push_back(of_all.narrow(0, index * net.directions(), net.directions()).contiguous());
+    }
+    const auto weights = at::TensorList(call.weights).slice(static_cast<size_t>(index) * per_layer, per_layer);
+    const auto differs = [](const at::Tensor& tensor) { return tensor.requires_grad(); };
+    Tensors results;
+    if (at::GradMode::is_enabled() && (differs(x) || std::any_of(state.begin(), state.end(), differs) ||
+                                       std::any_of(weights.begin(), weights.end(), differs))) {
+      Tensors arguments{x};
+      arguments.insert(arguments.end(), state.begin(), state.end());
+      arguments.insert(arguments.end(), weights.begin(), weights.end());
+      results = LayerFunction::apply(at::TensorList(arguments), setting, index);
+    } else {
+      results = forward_layer(*setting, index, with_dense_rows(x), state, weights, nullptr);
+    }
+    x = std::move(results[0]);
+    if (index + 1 < net.layers && net.dropout > 0 && net.train) x = at::dropout(x, net.dropout, true);
+    for (size_t i = 0; i < last.size(); i++) last[i].push_back(std::move(results[1 + i]));
+  }
+  Tensors results{sequence_first(call, x)};
+  for (const Tensors& of_layers : last) {
+    results.push_back(net.layers == 1 ? of_layers[0] : at::cat(of_layers));
+  }
+  return results;
+}
+
+}  // namespace rnn

@@ -1,0 +1,123 @@
+#pragma once
+#include <cstdint>
+#include <span>
+
+namespace rnn {
+
+enum class CellKind : uint8_t { kRnnTanh, kRnnRelu, kLstm, kGru };
+
+// The gates of a unit, and the sums that they are computed from: the GRU's candidate is made of two.
+constexpr int64_t gates_of(CellKind cell) { return cell == CellKind::kLstm ? 4 : cell == CellKind::kGru ? 3 : 1; }
+constexpr int64_t sums_of(CellKind cell) { return cell == CellKind::kLstm || cell == CellKind::kGru ? 4 : 1; }
+
+// A matrix in row-major order.
+struct Rows {
+  const float* data = nullptr;
+  int64_t stride = 0;
+};
+struct MutableRows {
+  float* data = nullptr;
+  int64_t stride = 0;
+};
+
+// Units are computed a vector at a time: a panel. Packed weights hold for each panel and each input the weights of all
+// gates, (panels, inputs, gates, lanes), and start values the sums, (panels, sums, lanes); what is beyond the last
+// unit is zero.
+
+// The sums start + x Wx + h Wh of a cell, and what the cell makes of them.
+struct Step {
+  CellKind cell;
+  int64_t rows;
+  int64_t units;
+  // (rows, inputs) and (rows, states)
+  Rows x;
+  int64_t inputs;
+  Rows h;
+  int64_t states;
+  // Of the first panel; those of the next are `panel_stride` further.
+  const float* x_weights;
+  const float* h_weights;
+  int64_t panel_stride;
+  // The stride is 0 where all rows start alike, from the bias.
+  Rows start;
+  // The LSTM's cell, (rows, units): before and after, which may be the same memory.
+  Rows c_before;
+  MutableRows c;
+  // The GRU's h before, (rows, units).
+  Rows h_before;
+  // The output (rows, units): h, or what is to be projected to it.
+  MutableRows y;
+  // For the gradient: the LSTM's i, f, g, o or the GRU's r, z, n, W_hn h + b_hn, (rows, 4 units). May be null.
+  MutableRows gates;
+};
+
+// sums = start + x W: (rows, inputs) -> (rows, panels, sums, lanes)
+struct Projection {
+  CellKind cell;
+  int64_t rows;
+  int64_t units;
+  Rows x;
+  int64_t inputs;
+  const float* weights;
+  int64_t panel_stride;
+  const float* start;
+  MutableRows sums;
+};
+
+// C = A B or C += A B, with B packed as the weights of one gate: (rows, inner) (inner, columns) -> (rows, columns).
+// The elements of a row of A are `a_step` apart.
+struct Product {
+  int64_t rows;
+  int64_t columns;
+  int64_t inner;
+  Rows a;
+  int64_t a_step;
+  const float* b;
+  int64_t panel_stride;
+  MutableRows c;
+  bool accumulate;
+};
+
+// The gradients of one step of a cell, from those of its output and of the states after it.
+struct StepGradient {
+  CellKind cell;
+  int64_t rows;
+  int64_t units;
+  Rows gates;
+  // The LSTM's cell, (rows, units).
+  Rows c_before;
+  Rows c;
+  // h before the step, for the GRU, and after, for the RNN.
+  Rows h_before;
+  Rows h;
+  // Gradient of the output; its data may be null.
+  Rows y;
+  // Gradient of h after the step, which the GRU replaces by what goes straight to h before; of c after, then before.
+  MutableRows dh;
+  MutableRows dc;
+  // Gradients of the sums: (rows, gates units), the GRU's r, z, W_hn h + b_hn, W_in x + b_in.
+  MutableRows sums;
+};
+
+// The kernels of one instruction set.
+struct Kernels {
+  const char* name;
+  int64_t lanes;
+  // How many rows a block has at most.
+  int64_t rows;
+  void (*step)(const Step&);
+  void (*project)(const Projection&);
+  void (*multiply)(const Product&);
+  void (*differentiate)(const StepGradient&);
+};
+
+// Those that this build has and this processor can run, best first.
+std::span<const Kernels* const> available_kernels();
+
+extern const Kernels kPortableKernels;
+#ifdef RNN_X86_KERNELS
+extern const Kernels kAvx2Kernels;
+extern const Kernels kAvx512Kernels;
+#endif
+
+}  // namespace rnn

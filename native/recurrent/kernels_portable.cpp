@@ -1,0 +1,9 @@
+#include "recurrent/vector_portable.h"
+//
+#include "recurrent/kernels_template.h"
+
+namespace rnn {
+
+const Kernels kPortableKernels = make_kernels("portable");
+
+}  // namespace rnn

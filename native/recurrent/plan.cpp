@@ -1,0 +1,76 @@
+#include "recurrent/plan.h"
+
+namespace rnn {
+namespace {
+
+uint32_t version_of(const at::Tensor& tensor) {
+  return tensor.unsafeGetTensorImpl()->version_counter().current_version();
+}
+
+// Changes that leave no trace: through an inference tensor, or through a view that JavaScript has of the memory, for
+// which its size is fixed.
+bool changes_unseen(const at::Tensor& tensor) { return tensor.is_inference() || !tensor.storage().resizable(); }
+
+LayerParameters pointers(const LayerShape& shape, at::ArrayRef<at::Tensor> parameters) {
+  const auto data = [&](size_t i) { return parameters[i].const_data_ptr<float>(); };
+  const bool projects = shape.projection > 0, bias = parameters.size() >= 4;
+  return {
+      .weight_x = data(0),
+      .weight_h = data(1),
+      .bias_x = bias ? data(2) : nullptr,
+      .bias_h = bias ? data(3) : nullptr,
+      .weight_projection = projects ? data(parameters.size() - 1) : nullptr,
+  };
+}
+
+}  // namespace
+
+LayerShape Network::layer(int64_t index) const {
+  LayerShape shape{.cell = cell, .inputs = inputs, .units = units, .projection = projection};
+  if (index > 0) shape.inputs = shape.outputs() * directions();
+  return shape;
+}
+
+Plan::Stamp::Stamp(const at::Tensor& parameter)
+    : storage(parameter.storage().getWeakStorageImpl()),
+      data(parameter.const_data_ptr()),
+      version(version_of(parameter)) {}
+
+bool Plan::Stamp::fits(const at::Tensor& parameter) const {
+  return !changes_unseen(parameter) && parameter.storage().unsafeGetStorageImpl() == storage._unsafe_get_target() &&
+         parameter.const_data_ptr() == data && version_of(parameter) == version;
+}
+
+template <typename Weights>
+std::shared_ptr<const Weights> Plan::find(std::vector<Entry<Weights>>& entries, const Kernels& kernels,
+                                          const LayerShape& shape, size_t index, Parameters parameters) {
+  const std::lock_guard lock(mutex_);
+  if (entries.size() <= index) entries.resize(index + 1);
+  Entry<Weights>& entry = entries[index];
+  bool fits = entry.kernels == &kernels && entry.stamps.size() == parameters.size();
+  for (size_t i = 0; fits && i < parameters.size(); i++) fits = entry.stamps[i].fits(parameters[i]);
+  if (fits) return entry.weights;
+
+  std::vector<at::Tensor> contiguous;
+  for (const at::Tensor& parameter : parameters) contiguous.push_back(parameter.contiguous());
+  entry.weights = std::make_shared<const Weights>(kernels, shape, pointers(shape, contiguous));
+  entry.kernels = &kernels;
+  entry.stamps.clear();
+  for (const at::Tensor& parameter : parameters) {
+    if (changes_unseen(parameter)) break;
+    entry.stamps.emplace_back(parameter);
+  }
+  return entry.weights;
+}
+
+std::shared_ptr<const ForwardWeights> Plan::forward_weights(const Kernels& kernels, const LayerShape& shape,
+                                                            size_t index, Parameters parameters) {
+  return find(forward_, kernels, shape, index, parameters);
+}
+
+std::shared_ptr<const BackwardWeights> Plan::backward_weights(const Kernels& kernels, const LayerShape& shape,
+                                                              size_t index, Parameters parameters) {
+  return find(backward_, kernels, shape, index, parameters);
+}
+
+}  // namespace rnn

@@ -1,0 +1,75 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "recurrent/layer.h"
+
+namespace rnn {
+
+// The sizes of a stack of recurrent layers, as in torch.nn.LSTM.
+struct Network {
+  CellKind cell;
+  int64_t inputs;
+  int64_t units;
+  int64_t projection;
+  int64_t layers;
+  double dropout;
+  bool bias;
+  bool bidirectional;
+  bool train;
+
+  bool lstm() const { return cell == CellKind::kLstm; }
+  int64_t directions() const { return bidirectional ? 2 : 1; }
+  LayerShape layer(int64_t index) const;
+  // The parameters of one direction of a layer: weight_ih, weight_hh, bias_ih, bias_hh, weight_hr.
+  size_t parameters() const { return 2 + (bias ? 2 : 0) + (projection > 0 ? 1 : 0); }
+};
+
+// What a module keeps from call to call: its packed weights, until a parameter changes, and memory to work in.
+class Plan {
+ public:
+  using Parameters = at::ArrayRef<at::Tensor>;
+
+  Plan() : workspace_(std::make_shared<Workspace>()) {}
+
+  // `index` numbers the directions of all layers.
+  std::shared_ptr<const ForwardWeights> forward_weights(const Kernels& kernels, const LayerShape& shape, size_t index,
+                                                        Parameters parameters);
+  std::shared_ptr<const BackwardWeights> backward_weights(const Kernels& kernels, const LayerShape& shape, size_t index,
+                                                          Parameters parameters);
+  Workspace& workspace() { return *workspace_; }
+
+ private:
+  // The state of a parameter when it was packed. A parameter's memory may be replaced, and new memory may have the
+  // address of the old one, but not that of the storage object while it is watched.
+  struct Stamp {
+    c10::weak_intrusive_ptr<c10::StorageImpl> storage;
+    const void* data;
+    uint32_t version;
+
+    explicit Stamp(const at::Tensor& parameter);
+    bool fits(const at::Tensor& parameter) const;
+  };
+
+  template <typename Weights>
+  struct Entry {
+    const Kernels* kernels = nullptr;
+    std::vector<Stamp> stamps;
+    std::shared_ptr<const Weights> weights;
+  };
+
+  template <typename Weights>
+  std::shared_ptr<const Weights> find(std::vector<Entry<Weights>>& entries, const Kernels& kernels,
+                                      const LayerShape& shape, size_t index, Parameters parameters);
+
+  std::mutex mutex_;
+  std::vector<Entry<ForwardWeights>> forward_;
+  std::vector<Entry<BackwardWeights>> backward_;
+  std::shared_ptr<Workspace> workspace_;
+};
+
+}  // namespace rnn

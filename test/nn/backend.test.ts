@@ -1,0 +1,356 @@
+import fc from 'fast-check'
+import { afterEach, describe, expect, it } from 'vitest'
+import { nn, optim, type Tensor, torch } from '../../lib/index.ts'
+import { native } from '../../lib/tensor/binding.ts'
+import { expectClose } from '../support/close.ts'
+import { expectError } from '../support/error.ts'
+
+const INSTRUCTION_SETS = native.instructionSets()
+const [BEST = ''] = INSTRUCTION_SETS
+
+type Kind = 'LSTM' | 'GRU' | 'RNN' | 'RNN relu'
+type Network = nn.LSTM | nn.GRU | nn.RNN
+
+function network(kind: Kind, input: number, hidden: number, options: nn.LSTMOptions): Network {
+  const { projSize = 0, ...shared } = options
+  if (kind === 'LSTM') return new nn.LSTM(input, hidden, { ...shared, projSize })
+  if (kind === 'GRU') return new nn.GRU(input, hidden, shared)
+  return new nn.RNN(input, hidden, { ...shared, nonlinearity: kind === 'RNN' ? 'tanh' : 'relu' })
+}
+
+/** The same network twice, over the fused kernels and over LibTorch. */
+function twins(kind: Kind, input: number, hidden: number, options: nn.LSTMOptions): [Network, Network] {
+  const fused = network(kind, input, hidden, options)
+  const libtorch = network(kind, input, hidden, { ...options, backend: 'libtorch' })
+  libtorch.loadStateDict(fused.stateDict())
+  return [fused, libtorch]
+}
+
+type Input = Tensor | nn.utils.rnn.PackedSequence
+
+/** Output and final states, as one list. */
+function outputs(net: Network, input: Input, state: Tensor[] = []): Tensor[] {
+  const given = net instanceof nn.LSTM ? (state.length > 0 ? (state as unknown as nn.LSTMState) : null) : state[0]
+  const [output, last] = (net.forward as (x: Input, s: unknown) => [Input, Tensor | Tensor[]]).call(net, input, given)
+  return [output instanceof nn.utils.rnn.PackedSequence ? output.data : output, ...[last].flat()]
+}
+
+/** All that a network computes for an input: output, states, and the gradients of input, states and parameters. */
+function everything(net: Network, values: Tensor, states: Tensor[], lengths?: number[]): Tensor[] {
+  net.zeroGrad()
+  const x = values.detach().clone().requiresGrad_(true)
+  const state = states.map((tensor) => tensor.detach().clone().requiresGrad_(true))
+  const { batchFirst } = net
+  const input =
+    lengths === undefined ? x : nn.utils.rnn.packPaddedSequence(x, lengths, { batchFirst, enforceSorted: false })
+  const results = outputs(net, input, state)
+  // Every element counts differently, so that none can stand in for another.
+  const loss = results.map((result, i) =>
+    result.mul(torch.arange(0, result.numel).mul(0.37).add(i).cos().reshape(result.shape)).sum(),
+  )
+  torch.stack(loss).sum().backward()
+  return [
+    ...results,
+    x.grad as Tensor,
+    ...state.map((s) => s.grad as Tensor),
+    ...[...net.parameters()].map((p) => p.grad as Tensor),
+  ]
+}
+
+function expectSame(fused: Tensor[], libtorch: Tensor[], rtol = 1e-4): void {
+  expect(fused.length).toBe(libtorch.length)
+  fused.forEach((tensor, i) => {
+    const reference = libtorch[i] as Tensor
+    const scale = Math.max(1, reference.abs().max().item<number>())
+    expectClose(tensor, reference, { rtol: 0, atol: (i < 3 ? 1e-5 : rtol) * scale })
+  })
+}
+
+afterEach(() => {
+  native.instructionSet(BEST)
+  torch.setNumThreads(2)
+})
+
+describe.each(INSTRUCTION_SETS)('the fused kernels with %s', (instructions) => {
+  it('agree with LibTorch in outputs and gradients, whatever the network', () => {
+    const options = fc.record({
+      kind: fc.constantFrom<Kind>('LSTM', 'GRU', 'RNN', 'RNN relu'),
+      input: fc.constantFrom(1, 3, 16, 33),
+      hidden: fc.constantFrom(1, 7, 16, 33, 64),
+      numLayers: fc.integer({ min: 1, max: 3 }),
+      bidirectional: fc.boolean(),
+      bias: fc.boolean(),
+      batchFirst: fc.boolean(),
+      projected: fc.boolean(),
+      batch: fc.constantFrom(1, 2, 5, 13),
+      lengths: fc.option(fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 13, maxLength: 13 })),
+      states: fc.boolean(),
+      threads: fc.constantFrom(1, 2, 3),
+      seed: fc.integer({ min: 0, max: 1e6 }),
+    })
+    fc.assert(
+      fc.property(options, (o) =>
+        torch.tidy(() => {
+          native.instructionSet(instructions)
+          torch.setNumThreads(o.threads)
+          torch.manualSeed(o.seed)
+          const { kind, numLayers, bidirectional, bias, batchFirst, batch } = o
+          const projSize = kind === 'LSTM' && o.projected && o.hidden > 1 ? Math.ceil(o.hidden / 3) : 0
+          const [fused, libtorch] = twins(kind, o.input, o.hidden, {
+            numLayers,
+            bidirectional,
+            bias,
+            batchFirst,
+            projSize,
+          })
+          const lengths = o.lengths?.slice(0, batch)
+          const steps = lengths === undefined ? 9 : Math.max(...lengths)
+          const x = torch.randn(batchFirst ? [batch, steps, o.input] : [steps, batch, o.input])
+          const rows = numLayers * (bidirectional ? 2 : 1)
+          const h = torch.randn([rows, batch, projSize || o.hidden])
+          const states = !o.states ? [] : kind === 'LSTM' ? [h, torch.randn([rows, batch, o.hidden])] : [h]
+          expect(fused.explainBackend(x).backend).toBe('fused')
+          expectSame(everything(fused, x, states, lengths), everything(libtorch, x, states, lengths))
+          const inference = torch.noGrad(() => outputs(fused, x, states))
+          expectSame(
+            inference,
+            torch.noGrad(() => outputs(libtorch, x, states)),
+          )
+        }),
+      ),
+      { numRuns: 40, seed: 7 },
+    )
+  })
+
+  it.each<[Kind, number, number, number, number]>([
+    ['LSTM', 1, 4, 5000, 2],
+    ['GRU', 1, 4, 5000, 2],
+    ['RNN', 1, 4, 5000, 2],
+    ['LSTM', 3, 1000, 2, 3],
+    ['GRU', 3, 1000, 2, 3],
+  ])('agree for an extreme %s(%i, %i) over %i steps of %i sequences', (kind, input, hidden, steps, batch) => {
+    native.instructionSet(instructions)
+    torch.manualSeed(1)
+    torch.tidy(() => {
+      const [fused, libtorch] = twins(kind, input, hidden, {})
+      const x = torch.randn([steps, batch, input])
+      expectSame(everything(fused, x, []), everything(libtorch, x, []))
+    })
+  })
+
+  it.each<Kind>(['LSTM', 'GRU', 'RNN', 'RNN relu'])(
+    '%s saturates, and passes infinity and NaN on, as LibTorch',
+    (kind) => {
+      native.instructionSet(instructions)
+      torch.manualSeed(2)
+      for (const value of [1e3, -1e3, 1e-40, Infinity, -Infinity, NaN]) {
+        torch.tidy(() => {
+          const [fused, libtorch] = twins(kind, 4, 19, {})
+          const x = torch.randn([6, 3, 4])
+          x.indexPut_([2, 1, 3], value)
+          const expected = torch.noGrad(() => outputs(libtorch, x))
+          torch
+            .noGrad(() => outputs(fused, x))
+            .forEach((tensor, i) => {
+              expectClose(tensor.nanToNum(7, 8, 9), (expected[i] as Tensor).nanToNum(7, 8, 9), {
+                rtol: 1e-5,
+                atol: 1e-5,
+              })
+              expect(tensor.isnan().toArray()).toEqual((expected[i] as Tensor).isnan().toArray())
+            })
+        })
+      }
+    },
+  )
+
+  it('compute the same bits with any number of threads, call after call', () => {
+    native.instructionSet(instructions)
+    torch.tidy(() => {
+      const net = new nn.LSTM(48, 96, { bidirectional: true })
+      const x = torch.randn([60, 37, 48])
+      const runs = [1, 2, 3, 3].map((threads) => {
+        torch.setNumThreads(threads)
+        return everything(net, x, []).map((tensor) => tensor.clone())
+      })
+      const [one, , three, again] = runs as [Tensor[], Tensor[], Tensor[], Tensor[]]
+      three.forEach((tensor, i) => {
+        expect(tensor.equal(again[i] as Tensor), `result ${i}, twice`).toBe(true)
+        // Outputs and states do not depend on how rows are shared out.
+        if (i < 3) expect(tensor.equal(one[i] as Tensor), `result ${i}, one thread`).toBe(true)
+      })
+    })
+  })
+})
+
+describe('weights that have been packed', () => {
+  const x = torch.randn([5, 2, 3])
+  const changes: Record<string, (net: nn.LSTM, weight: nn.Parameter) => void> = {
+    'an optimizer': (net) => {
+      const optimizer = new optim.SGD(net.parameters(), { lr: 0.5 })
+      everything(net, x, [])
+      optimizer.step()
+    },
+    'another optimizer': (net) => {
+      const optimizer = new optim.AdamW(net.parameters(), { lr: 0.5 })
+      everything(net, x, [])
+      optimizer.step()
+    },
+    'the fused operator': (_, weight) => {
+      const settings = {
+        weightDecay: 0,
+        momentum: 0,
+        lr: 1,
+        dampening: 0,
+        nesterov: false,
+        maximize: false,
+        isFirstStep: true,
+      }
+      torch.noGrad(() => torch.ops.aten._fused_sgd_?.([weight], [torch.ones(weight.shape)], [], settings))
+    },
+    'an operation in place': (_, weight) => torch.noGrad(() => weight.mul_(3)),
+    'an operation in inference mode': (_, weight) => torch.inferenceMode(() => weight.mul_(3)),
+    'a view': (_, weight) => torch.noGrad(() => weight.index(0).fill_(2)),
+    'its detached twin': (_, weight) => torch.noGrad(() => weight.detach().fill_(0.5)),
+    'an assignment to a part': (_, weight) => torch.noGrad(() => weight.indexPut_([1], 4)),
+    'an output argument': (_, weight) =>
+      torch.noGrad(() => torch.ops.aten.mul?.(torch.ones([]), torch.full(weight.shape, 0.3), { out: weight })),
+    initialization: (_, weight) => nn.init.uniform_(weight, -2, 2),
+    'loading a state': (net) => {
+      net.loadStateDict(new nn.LSTM(3, 4).stateDict())
+    },
+    'assigning a parameter': (net) => {
+      net.weight_hh_l0 = new nn.Parameter(torch.randn([16, 4]))
+    },
+    'conversion to float64 and back': (net) => {
+      net.to('float64').to('float32')
+      torch.noGrad(() => net.bias_ih_l0?.add_(1))
+    },
+  }
+
+  it.each(Object.entries(changes))('are packed anew after %s', (_, change) => {
+    torch.manualSeed(3)
+    const net = new nn.LSTM(3, 4)
+    // So that there are packed weights.
+    everything(net, x, [])
+    change(net, net.weight_ih_l0 as nn.Parameter)
+    const reference = new nn.LSTM(3, 4, { backend: 'libtorch' })
+    reference.loadStateDict(net.stateDict())
+    expectSame(
+      torch.noGrad(() => outputs(net, x)),
+      torch.noGrad(() => outputs(reference, x)),
+    )
+    expectSame(everything(net, x, []), everything(reference, x, []))
+  })
+
+  it('follow what JavaScript writes to a view of their memory', () => {
+    const net = new nn.GRU(3, 4)
+    const view = (net.weight_ih_l0 as nn.Parameter).toTypedArray({ copy: false }) as Float32Array
+    for (const value of [0.1, -0.7]) {
+      view.fill(value)
+      const reference = new nn.GRU(3, 4, { backend: 'libtorch' })
+      reference.loadStateDict(net.stateDict())
+      expectSame(
+        torch.noGrad(() => outputs(net, x)),
+        torch.noGrad(() => outputs(reference, x)),
+      )
+    }
+  })
+
+  it('follow an optimizer that steps on another thread', async () => {
+    torch.manualSeed(4)
+    const [fused, libtorch] = twins('GRU', 3, 4, {})
+    for (const net of [fused, libtorch]) {
+      const optimizer = new optim.Adam(net.parameters(), { lr: 0.1 })
+      for (let step = 0; step < 5; step++) {
+        await torch.offload(() => {
+          optimizer.zeroGrad()
+          const [output] = outputs(net, x)
+          ;(output as Tensor).pow(2).sum().backward()
+          optimizer.step()
+        })
+      }
+    }
+    expectSame([...fused.parameters()], [...libtorch.parameters()])
+  })
+})
+
+describe('gradients through the fused kernels', () => {
+  it.each<Kind>(['LSTM', 'GRU', 'RNN'])('of %s can be differentiated again', (kind) => {
+    torch.manualSeed(5)
+    const [fused, libtorch] = twins(kind, 3, 5, { bidirectional: true })
+    const values = torch.randn([4, 2, 3])
+    const second = [fused, libtorch].map((net) => {
+      const x = values.detach().clone().requiresGrad_(true)
+      const [output] = outputs(net, x)
+      const [first] = torch.autograd.grad((output as Tensor).pow(2).sum(), x, { createGraph: true })
+      ;(first as Tensor).pow(2).sum().backward()
+      return [x.grad as Tensor, ...[...net.parameters()].map((parameter) => parameter.grad as Tensor)]
+    })
+    expectSame(second[0] as Tensor[], second[1] as Tensor[])
+  })
+
+  it('can be taken twice from a graph that is kept', () => {
+    const net = new nn.GRU(3, 5)
+    const x = torch.randn([4, 2, 3], { requiresGrad: true })
+    const loss = (outputs(net, x)[0] as Tensor).pow(2).sum()
+    const [first] = torch.autograd.grad(loss, x, { retainGraph: true })
+    const [again] = torch.autograd.grad(loss, x, { retainGraph: true })
+    expect((first as Tensor).equal(again as Tensor)).toBe(true)
+  })
+
+  it('leave out what needs none', () => {
+    const [fused, libtorch] = twins('LSTM', 3, 5, {})
+    for (const net of [fused, libtorch]) {
+      net.weight_ih_l0?.requiresGrad_(false)
+      net.bias_hh_l0?.requiresGrad_(false)
+      const [, , cN] = outputs(net, torch.ones([4, 2, 3]))
+      ;(cN as Tensor).sum().backward()
+    }
+    expect(fused.weight_ih_l0?.grad).toBeNull()
+    expectSame([fused.weight_hh_l0?.grad as Tensor], [libtorch.weight_hh_l0?.grad as Tensor])
+    expectSame([fused.bias_ih_l0?.grad as Tensor], [libtorch.bias_ih_l0?.grad as Tensor])
+  })
+
+  it('refuse weights that were changed after the forward pass', () => {
+    const net = new nn.GRU(3, 5)
+    const loss = (outputs(net, torch.randn([4, 2, 3]))[0] as Tensor).sum()
+    torch.noGrad(() => net.weight_hh_l0?.mul_(2))
+    expectError(() => loss.backward(), 'ERR_TORCH_AUTOGRAD', /modified by an inplace operation/)
+  })
+
+  it('see the same dropout as LibTorch', () => {
+    const [fused, libtorch] = twins('LSTM', 3, 5, { numLayers: 3, dropout: 0.5 })
+    const x = torch.randn([4, 2, 3])
+    const results = [fused, libtorch].map((net) => {
+      torch.manualSeed(6)
+      return everything(net, x, [])
+    })
+    expectSame(results[0] as Tensor[], results[1] as Tensor[])
+  })
+})
+
+describe('explainBackend', () => {
+  const net = new nn.LSTM(3, 4)
+  const x = torch.zeros([2, 1, 3])
+
+  it('tells which implementation takes a call, and why', () => {
+    expect(net.explainBackend(x)).toEqual({
+      backend: 'fused',
+      reason: `float32 on the CPU, with ${BEST} instructions`,
+    })
+    expect(new nn.LSTM(3, 4, { backend: 'libtorch' }).explainBackend(x)).toEqual({
+      backend: 'libtorch',
+      reason: "the module's option says backend: 'libtorch'",
+    })
+    expect(new nn.LSTM(3, 4, { dtype: 'float64' }).explainBackend(x.double()).reason).toBe('a tensor is not float32')
+  })
+
+  it('throws what forward throws', () => {
+    expectError(() => net.explainBackend(torch.zeros([2, 1, 5])), 'ERR_TORCH_SHAPE', /Expected 3, got 5/)
+    expectError(
+      () => new nn.LSTM(3, 4, { backend: 'mkl' as 'auto' }),
+      'ERR_TORCH_VALUE',
+      "backend must be 'auto' or 'libtorch', got 'mkl'",
+    )
+  })
+})

@@ -1,0 +1,172 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  BatchNorm1d,
+  Conv1d,
+  Embedding,
+  GRU,
+  Linear,
+  Module,
+  ModuleDict,
+  ModuleList,
+  PReLU,
+  ReLU,
+  Sequential,
+  Tanh,
+} from '../../lib/nn/index.ts'
+import type { Tensor } from '../../lib/tensor/tensor.ts'
+import { torch } from '../../lib/torch.ts'
+import { expectError } from '../support/error.ts'
+import { readFixture } from '../support/fixture.ts'
+
+const { containers } = readFixture<{ containers: Record<string, { repr: string; names: string[] }> }>('layers')
+
+const block = (): Sequential => new Sequential(new Linear(2, 2), new ReLU())
+
+const made: Record<string, () => Module> = {
+  empty: () => new ModuleDict({ a: new Sequential(), b: new ModuleList(), c: new ModuleDict() }),
+  named: () => new Sequential({ hidden: new Linear(2, 3), activation: new Tanh() }),
+  list: () => new ModuleList<Module>([block(), block(), new Linear(2, 1), new Linear(2, 1), new Linear(3, 1), block()]),
+  dict: () =>
+    new ModuleDict<Record<string, Module>>([
+      ['size', new Linear(2, 1)],
+      ['2', block()],
+      ['1', new PReLU()],
+    ]),
+  norm: () => new Sequential(new Conv1d(2, 2, 1), new BatchNorm1d(2), new Embedding(2, 2)),
+}
+
+test.each(Object.entries(containers))('%s prints, and names its state, as in PyTorch', (name, { repr, names }) => {
+  const module = (made[name] ?? expect.fail(`no module for ${name}`))()
+  expect(String(module)).toBe(repr)
+  expect(Object.keys(module.stateDict())).toEqual(names)
+  const other = (made[name] as () => Module)()
+  expect(other.loadStateDict(module.stateDict())).toEqual({ missingKeys: [], unexpectedKeys: [] })
+})
+
+describe('Sequential', () => {
+  test('calls its modules one after the other', async () => {
+    const [a, b] = [new Linear(2, 3), new Linear(3, 1)]
+    const x = torch.randn([4, 2])
+    const expected = b.forward(a.forward(x).tanh())
+    const named = new Sequential({ a, activation: new Tanh(), b })
+    expect(new Sequential(a, new Tanh(), b).forward(x).equal(expected)).toBe(true)
+    expect(named.forward(x).equal(expected)).toBe(true)
+    expect((await torch.offload(() => named.forward(x))).equal(expected)).toBe(true)
+    expect(new Sequential().forward(x)).toBe(x)
+    expect([...named]).toEqual([a, named.at(1), b])
+    expect((named as unknown as { b: Linear }).b).toBe(b)
+  })
+
+  test('trains as one: modes, dtypes and gradients reach all', () => {
+    const model = new Sequential(block(), new Linear(2, 1)).eval().to('float64')
+    expect([...model.modules()].some(({ training }) => training)).toBe(false)
+    model
+      .forward(torch.ones([1, 2], { dtype: 'float64' }))
+      .sum()
+      .backward()
+    const grads = [...model.parameters()].map(({ grad }) => grad?.dtype)
+    expect(grads).toEqual(['float64', 'float64', 'float64', 'float64'])
+  })
+
+  test('with names of its own has no places to move to', () => {
+    const named = new Sequential({ a: new ReLU() })
+    expectError(() => named.insert(0, new ReLU()), 'ERR_TORCH_VALUE', /names of their own/)
+    expectError(() => named.pop(), 'ERR_TORCH_VALUE', /names of their own/)
+    expect(named.append(new Tanh()).length).toBe(2)
+  })
+})
+
+describe('ModuleList', () => {
+  test('belongs to the module that has it', () => {
+    class Stack extends Module {
+      layers = new ModuleList(Array.from({ length: 3 }, () => new GRU(2, 2)))
+      override forward(x: Tensor): Tensor {
+        let output = x
+        for (const layer of this.layers) [output] = layer.forward(output)
+        return output
+      }
+    }
+    const stack = new Stack()
+    expect(Object.keys(stack.stateDict()).slice(-2)).toEqual(['layers.2.bias_ih_l0', 'layers.2.bias_hh_l0'])
+    expect([...stack.parameters()]).toHaveLength(12)
+    expect(stack.forward(torch.zeros([1, 1, 2])).shape).toEqual([1, 1, 2])
+    const replacement = new GRU(2, 2)
+    stack.layers[1] = replacement
+    expect([...stack.layers][1]).toBe(replacement)
+  })
+
+  test('does to its modules what an array does to its elements', () => {
+    const module = fc.constant(null).map(() => new ReLU())
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant('append' as const), module }),
+      fc.record({ kind: fc.constant('extend' as const), modules: fc.array(module, { maxLength: 3 }) }),
+      fc.record({ kind: fc.constant('insert' as const), module, index: fc.integer({ min: -6, max: 6 }) }),
+      fc.record({ kind: fc.constant('pop' as const), index: fc.integer({ min: -6, max: 6 }) }),
+    )
+    fc.assert(
+      fc.property(fc.array(module, { maxLength: 4 }), fc.array(step, { maxLength: 12 }), (start, steps) => {
+        const list = new ModuleList(start)
+        const array = [...start]
+        for (const one of steps) {
+          if (one.kind === 'append') array.push(list.append(one.module) && one.module)
+          else if (one.kind === 'extend') array.push(...(list.extend(one.modules) && one.modules))
+          else if (one.kind === 'insert') {
+            if (one.index < -array.length || one.index > array.length) {
+              expectError(() => list.insert(one.index, one.module), 'ERR_TORCH_INDEX', /Index out of range: /)
+            } else {
+              list.insert(one.index, one.module)
+              array.splice(one.index, 0, one.module)
+            }
+          } else if (array.at(one.index) === undefined) {
+            expectError(() => list.pop(one.index), 'ERR_TORCH_INDEX', /is out of range/)
+          } else {
+            expect(list.pop(one.index)).toBe(array.splice(one.index, 1)[0])
+          }
+          expect([...list]).toEqual(array)
+          expect(list.length).toBe(array.length)
+          expect([...list.namedChildren()].map(([name]) => name)).toEqual(array.map((_, i) => String(i)))
+          for (const [i, module] of array.entries()) {
+            expect(list[i] === module && list.at(i) === module && list.at(i - array.length) === module).toBe(true)
+          }
+        }
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  test('takes modules only', () => {
+    expectError(() => new ModuleList([new ReLU(), 3 as never]), 'ERR_TORCH_TYPE', /3 is not a Module subclass/)
+    const list = new ModuleList([new ReLU()])
+    expectError(() => list.insert(0, {} as never), 'ERR_TORCH_TYPE', /should be of type: Module/)
+    expect(list.length).toBe(1)
+    expectError(() => list.at(0.5), 'ERR_TORCH_INDEX', /index 0.5 is out of range/)
+  })
+})
+
+describe('ModuleDict', () => {
+  test('is a map of modules, whatever their names', () => {
+    const dict = new ModuleDict({ get: new Linear(1, 2), forward: new ReLU() })
+    expect(dict.get('get').outFeatures).toBe(2)
+    expect([dict.size, dict.has('forward'), dict.has('size')]).toEqual([2, true, false])
+    expect([...dict.keys()]).toEqual(['get', 'forward'])
+    expect([...dict.values()]).toEqual([...dict.children()])
+    expect([...dict]).toEqual([...dict.entries()])
+    const relu = new ReLU()
+    expect([...dict.set('forward', relu).keys()]).toEqual(['get', 'forward'])
+    expect(dict.pop('forward')).toBe(relu)
+    expect(dict.update([['forward', relu]]).size).toBe(2)
+    dict.clear()
+    expect([dict.size, Object.keys(dict.stateDict())]).toEqual([0, []])
+  })
+
+  test('refuses what has no name, and what is no module', () => {
+    const dict = new ModuleDict<Record<string, Module>>({ a: new ReLU() })
+    expectError(() => dict.get('b'), 'ERR_TORCH_VALUE', /no module 'b'; there are a/)
+    expectError(() => new ModuleDict<Record<string, Module>>().pop('b'), 'ERR_TORCH_VALUE', /there are none/)
+    expectError(() => dict.set('a.b', new ReLU()), 'ERR_TORCH_VALUE', /module name can't contain "."/)
+    expectError(() => dict.set(1 as never, new ReLU()), 'ERR_TORCH_TYPE', /module name should be a string. Got 1/)
+    expectError(() => dict.set('b', 1 as never), 'ERR_TORCH_TYPE', /1 is not a Module subclass/)
+    expect(dict.size).toBe(1)
+  })
+})

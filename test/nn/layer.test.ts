@@ -1,0 +1,377 @@
+// Every layer and activation against PyTorch: initial values, text, output, gradients and state, at once and queued.
+import { describe, expect, test } from 'vitest'
+import * as nn from '../../lib/nn/index.ts'
+import type { DType } from '../../lib/tensor/dtype.ts'
+import type { Tensor } from '../../lib/tensor/tensor.ts'
+import { torch } from '../../lib/torch.ts'
+import { expectClose } from '../support/close.ts'
+import { decode, type Encoded, expectNumbers, expectTensor, weightedSum } from '../support/encoded.ts'
+import { expectError } from '../support/error.ts'
+import { readFixture } from '../support/fixture.ts'
+import { collectGarbage } from '../support/garbage.ts'
+
+interface Case {
+  kind: string
+  args: unknown[]
+  options: Record<string, unknown> & { dtype?: DType }
+  train: boolean
+  steps: number
+  repr: string
+  inputs: Encoded[]
+  initial: Record<string, number[]>
+  output: Encoded
+  inputGrads: (number[] | null)[]
+  grads: Record<string, number[] | null>
+  state: Record<string, number[]>
+}
+
+const fixture = readFixture<{ layers: Case[]; activations: Case[]; errors: Record<string, string> }>('layers')
+const all = [...fixture.layers, ...fixture.activations]
+
+type Applied = nn.Module & { forward(...inputs: Tensor[]): Tensor }
+
+function make({ kind, args, options, train }: Case): Applied {
+  torch.manualSeed(7)
+  const Kind = (nn as unknown as Record<string, new (...args: unknown[]) => Applied>)[kind]
+  if (Kind === undefined) throw new Error(`there is no nn.${kind}`)
+  return new Kind(...args, ...(Object.keys(options).length > 0 ? [options] : [])).train(train)
+}
+
+function expectState(module: nn.Module, expected: Record<string, number[]>): void {
+  const state = module.stateDict()
+  expect(Object.keys(state)).toEqual(Object.keys(expected))
+  for (const [name, tensor] of Object.entries(state)) expectNumbers(tensor, expected[name] as number[])
+}
+
+/** Output, after as many steps of training as the case has. */
+function run(module: Applied, one: Case, inputs: readonly Tensor[]): Tensor {
+  let output: Tensor | undefined
+  torch.manualSeed(3)
+  const size = one.output.shape.reduce((product, length) => product * length, 1)
+  for (let step = 0; step < one.steps; step++) {
+    output = module.forward(...inputs.map((input, i) => (one.inputs[i]?.dtype === 'int64' ? input : input.mul(1))))
+    if (one.inputGrads.some((grad) => grad !== null) || Object.keys(one.grads).length > 0) {
+      weightedSum(output, size).backward()
+    }
+  }
+  return output as Tensor
+}
+
+function expectResult(module: nn.Module, one: Case, inputs: readonly Tensor[], output: Tensor): void {
+  expectTensor(output, one.output)
+  for (const [i, grad] of one.inputGrads.entries()) {
+    if (grad !== null) expectNumbers(inputs[i]?.grad as Tensor, grad, 10)
+  }
+  const parameters = Object.fromEntries(module.namedParameters())
+  expect(Object.keys(parameters)).toEqual(Object.keys(one.grads))
+  for (const [name, grad] of Object.entries(one.grads)) {
+    if (grad !== null) expectNumbers(parameters[name]?.grad as Tensor, grad, 10)
+  }
+  expectState(module, one.state)
+}
+
+function inputsOf(one: Case): Tensor[] {
+  return one.inputs.map((encoded) => decode(encoded).requiresGrad_(encoded.dtype !== 'int64'))
+}
+
+describe.each(all.map((one) => [`${one.repr}${one.train ? '' : ' in evaluation'}`, one] as const))('%s', (_, one) => {
+  test('starts, prints and computes as in PyTorch', () => {
+    const module = make(one)
+    expect(String(module)).toBe(one.repr)
+    expectState(module, one.initial)
+    const inputs = inputsOf(one)
+    expectResult(module, one, inputs, run(module, one, inputs))
+  })
+
+  test('computes the same within offload', async () => {
+    const module = make(one)
+    const inputs = inputsOf(one)
+    const output = await torch.offload(() => run(module, one, inputs))
+    expectResult(module, one, inputs, output)
+  })
+})
+
+test('no layer leaves more than its output behind', async () => {
+  await collectGarbage()
+  for (const one of all) {
+    const module = make(one)
+    const inputs = one.inputs.map(decode)
+    torch.tidy(() => void module.forward(...inputs))
+    const { tensors } = torch.memory()
+    const output = module.forward(...inputs)
+    const fresh = inputs.includes(output) ? 0 : 1
+    expect(torch.memory().tensors - tensors, one.repr).toBe(fresh)
+  }
+})
+
+const names: Record<string, string> = {
+  LogSigmoid: 'logsigmoid',
+  LogSoftmax: 'logSoftmax',
+  LeakyReLU: 'leakyRelu',
+}
+
+test.each(fixture.activations.map((one) => [one.repr, one] as const))('%s as a function', (_, one) => {
+  const functions = nn.functional as unknown as Record<string, (...args: unknown[]) => Tensor>
+  const fn = functions[names[one.kind] ?? one.kind.toLowerCase()] as (...args: unknown[]) => Tensor
+  const module = make(one)
+  const input = decode(one.inputs[0] as Encoded)
+  torch.manualSeed(3)
+  const args = [...one.args, ...(one.kind === 'PReLU' ? module.parameters() : [])]
+  const options =
+    one.kind === 'PReLU' ? [] : [{ ...one.options, ...(one.kind === 'RReLU' ? { training: one.train } : {}) }]
+  const output = fn(input, ...args, ...(one.kind.includes('oftm') ? [] : options))
+  expectTensor(output, one.output)
+  // What works in place returns its argument.
+  expect(output === input).toBe(one.options.inplace === true)
+})
+
+test('every layer has its function', () => {
+  const F = nn.functional
+  const x = torch.randn([2, 3, 4])
+  const norm = new nn.LayerNorm(4, { eps: 0.5 })
+  torch.noGrad(() => norm.weight?.uniform_())
+  const { weight, bias } = norm
+  expect(F.layerNorm(x, [4], { weight, bias, eps: 0.5 }).equal(norm.forward(x))).toBe(true)
+  const batch = new nn.BatchNorm1d(3, { momentum: 0.5 })
+  const [mean, variance] = [torch.zeros([3]), torch.ones([3])]
+  expect(F.batchNorm(x, mean, variance, { training: true, momentum: 0.5 }).equal(batch.forward(x))).toBe(true)
+  expect(mean.equal(batch.running_mean as Tensor) && variance.equal(batch.running_var as Tensor)).toBe(true)
+  expect(F.batchNorm(x, mean, variance).equal(batch.eval().forward(x))).toBe(true)
+  const conv = new nn.Conv1d(3, 4, 2, { padding: 'same', dilation: 2 })
+  const settings = { padding: 'same', dilation: 2 } as const
+  expect(F.conv1d(x, conv.weight, conv.bias, settings).equal(conv.forward(x))).toBe(true)
+  const bilinear = new nn.Bilinear(4, 4, 2)
+  expect(F.bilinear(x, x, bilinear.weight, bilinear.bias).equal(bilinear.forward(x, x))).toBe(true)
+  const linear = new nn.Linear(4, 2)
+  expect(F.linear(x, linear.weight, linear.bias).equal(linear.forward(x))).toBe(true)
+  const ids = torch.tensor([2, 0], { dtype: 'int64' })
+  const table = torch.tensor(
+    [
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ],
+    { requiresGrad: true },
+  )
+  const rows = F.embedding(ids, table, { paddingIdx: -1 })
+  expect(rows.toArray()).toEqual([
+    [5, 6],
+    [1, 2],
+  ])
+  rows.sum().backward()
+  expect(table.grad?.toArray()).toEqual([
+    [1, 1],
+    [0, 0],
+    [0, 0],
+  ])
+  expectClose(F.normalize(torch.tensor([[3, 4]])), [[0.6, 0.8]])
+  expectClose(F.normalize(torch.tensor([[3, 4]]), { p: 1, dim: 0 }), [[1, 1]])
+  expectClose(F.cosineSimilarity(torch.tensor([[3, 4]]), torch.tensor([[4, 3]])), [24 / 25])
+  expectClose(F.pairwiseDistance(torch.tensor([[3, 4]]), torch.tensor([[0, 0]]), { eps: 0 }), [5])
+})
+
+describe('Embedding', () => {
+  test('fromPretrained shares the rows, frozen unless told otherwise', () => {
+    const rows = torch.tensor([
+      [1, 2],
+      [3, 4],
+    ])
+    const frozen = nn.Embedding.fromPretrained(rows, { paddingIdx: 0 })
+    expect(String(frozen)).toBe('Embedding(2, 2, padding_idx=0)')
+    expect(frozen.weight.requiresGrad).toBe(false)
+    rows.fill_(7)
+    expect(frozen.forward(torch.tensor([1n])).toArray()).toEqual([[7, 7]])
+    expect(nn.Embedding.fromPretrained(rows, { freeze: false }).weight.requiresGrad).toBe(true)
+  })
+
+  test('fromPretrained draws no random numbers', () => {
+    torch.manualSeed(1)
+    const expected = torch.rand([2])
+    torch.manualSeed(1)
+    nn.Embedding.fromPretrained(torch.zeros([3, 3]))
+    expect(torch.rand([2]).equal(expected)).toBe(true)
+  })
+
+  test('maxNorm scales the rows that were asked for, for good', () => {
+    const embedding = nn.Embedding.fromPretrained(
+      torch.tensor([
+        [3, 4],
+        [6, 8],
+      ]),
+      { maxNorm: 1, freeze: false },
+    )
+    embedding.forward(torch.tensor([0n]))
+    expectClose(embedding.weight, [
+      [0.6, 0.8],
+      [6, 8],
+    ])
+  })
+})
+
+test('BatchNorm1d keeps no statistics of a batch that it refuses, and forgets on demand', () => {
+  const norm = new nn.BatchNorm1d(2)
+  expect(() => norm.forward(torch.ones([1, 2]))).toThrow(fixture.errors['batch norm single']?.replace('1, 3', '1, 2'))
+  expect(norm.num_batches_tracked?.item()).toBe(0)
+  norm.forward(torch.randn([4, 2]))
+  expect(norm.num_batches_tracked?.item()).toBe(1)
+  norm.resetRunningStats()
+  expect(norm.running_var?.toArray()).toEqual([1, 1])
+})
+
+test('layers convert, and keep what counts as it is', () => {
+  const model = new nn.Sequential(new nn.Conv1d(2, 3, 1), new nn.BatchNorm1d(3), new nn.LayerNorm(4), new nn.PReLU())
+  model.to('float64')
+  const dtypes = Object.values(model.stateDict()).map(({ dtype }) => dtype)
+  expect(new Set(dtypes)).toEqual(new Set(['float64', 'int64']))
+  expect(model.forward(torch.ones([1, 2, 4], { dtype: 'float64' })).dtype).toBe('float64')
+})
+
+const zeros = torch.zeros
+const loose = nn as unknown as Record<string, new (...args: unknown[]) => Applied>
+const errors: Record<string, [code: Parameters<typeof expectError>[1], call: () => unknown]> = {
+  'embedding padding': ['ERR_TORCH_VALUE', () => new nn.Embedding(3, 2, { paddingIdx: 3 })],
+  'embedding negative padding': ['ERR_TORCH_VALUE', () => new nn.Embedding(3, 2, { paddingIdx: -4 })],
+  'embedding index': ['ERR_TORCH_INDEX', () => new nn.Embedding(1, 2).forward(torch.tensor([1n]))],
+  'embedding dtype': ['ERR_TORCH_DTYPE', () => new nn.Embedding(3, 2).forward(zeros([2]))],
+  'embedding pretrained': ['ERR_TORCH_VALUE', () => nn.Embedding.fromPretrained(zeros([3]))],
+  'bilinear in1': ['ERR_TORCH_VALUE', () => new nn.Bilinear(0, 2, 3)],
+  'bilinear sizes': ['ERR_TORCH_SHAPE', () => new nn.Bilinear(4, 2, 3).forward(zeros([5, 4]), zeros([5, 3]))],
+  'layer norm shape': ['ERR_TORCH_SHAPE', () => new nn.LayerNorm([3, 4]).forward(zeros([2, 4]))],
+  'batch norm rank': ['ERR_TORCH_VALUE', () => new nn.BatchNorm1d(3).forward(zeros([3]))],
+  'batch norm rank 4': ['ERR_TORCH_VALUE', () => new nn.BatchNorm1d(3).forward(zeros([1, 3, 2, 2]))],
+  'batch norm single': ['ERR_TORCH_VALUE', () => new nn.BatchNorm1d(3).forward(zeros([1, 3]))],
+  'batch norm channels': ['ERR_TORCH_SHAPE', () => new nn.BatchNorm1d(3).forward(zeros([2, 4]))],
+  'batch norm eps': ['ERR_TORCH_VALUE', () => new nn.BatchNorm1d(3, { eps: 0 }).forward(zeros([2, 3]))],
+  'batch norm negative eps': [
+    'ERR_TORCH_VALUE',
+    () => new nn.BatchNorm1d(3, { eps: -1 }).eval().forward(zeros([2, 3])),
+  ],
+  'conv groups': ['ERR_TORCH_VALUE', () => new nn.Conv1d(4, 6, 3, { groups: 0 })],
+  'conv in channels': ['ERR_TORCH_VALUE', () => new nn.Conv1d(4, 6, 3, { groups: 3 })],
+  'conv out channels': ['ERR_TORCH_VALUE', () => new nn.Conv1d(4, 6, 3, { groups: 4 })],
+  'conv same stride': ['ERR_TORCH_VALUE', () => new nn.Conv1d(4, 6, 3, { padding: 'same', stride: 2 })],
+  'conv channels': ['ERR_TORCH_SHAPE', () => new nn.Conv1d(4, 6, 3).forward(zeros([1, 3, 8]))],
+  'conv rank': ['ERR_TORCH_SHAPE', () => new nn.Conv1d(4, 6, 3).forward(zeros([4]))],
+  'conv kernel': ['ERR_TORCH_SHAPE', () => new nn.Conv1d(4, 6, 3).forward(zeros([1, 4, 2]))],
+  'conv reflect': [
+    'ERR_TORCH_SHAPE',
+    () => new nn.Conv1d(4, 6, 3, { padding: 2, paddingMode: 'reflect' }).forward(zeros([1, 4, 2])),
+  ],
+  dropout: ['ERR_TORCH_VALUE', () => new nn.Dropout(-0.5)],
+  'dropout function': ['ERR_TORCH_VALUE', () => nn.functional.dropout(zeros([2]), { p: 1.5 })],
+  flatten: ['ERR_TORCH_INDEX', () => new nn.Flatten({ startDim: 3 }).forward(zeros([2, 2]))],
+  'glu odd': ['ERR_TORCH_SHAPE', () => new nn.GLU().forward(zeros([2, 3]))],
+  'gelu approximate': ['ERR_TORCH_RUNTIME', () => new nn.GELU({ approximate: 'fast' as never }).forward(zeros([2]))],
+  hardtanh: ['ERR_TORCH_VALUE', () => new nn.Hardtanh({ minVal: 2, maxVal: 1 })],
+  'hardtanh function': ['ERR_TORCH_VALUE', () => nn.functional.hardtanh(zeros([2]), { minVal: 2, maxVal: 1 })],
+  'prelu channels': ['ERR_TORCH_SHAPE', () => new nn.PReLU({ numParameters: 3 }).forward(zeros([2, 4]))],
+  'softmax dim': ['ERR_TORCH_INDEX', () => new nn.Softmax(2).forward(zeros([2, 4]))],
+  'sequential name': ['ERR_TORCH_VALUE', () => new nn.Sequential({ forward: new nn.ReLU() })],
+  'sequential dot': ['ERR_TORCH_VALUE', () => new nn.Sequential({ 'a.b': new nn.ReLU() })],
+  'list index': ['ERR_TORCH_INDEX', () => new nn.ModuleList([new nn.ReLU()]).at(1)],
+  'list forward': ['ERR_TORCH_NOT_IMPLEMENTED', () => new nn.ModuleList([new nn.ReLU()]).forward()],
+  'dict forward': ['ERR_TORCH_NOT_IMPLEMENTED', () => new nn.ModuleDict({ a: new nn.ReLU() }).forward()],
+  'dict empty name': ['ERR_TORCH_VALUE', () => new nn.ModuleDict({ '': new nn.ReLU() })],
+  'init fan': ['ERR_TORCH_VALUE', () => nn.init.xavierUniform_(zeros([2]))],
+  'init eye': ['ERR_TORCH_VALUE', () => nn.init.eye_(zeros([2, 2, 2]))],
+  'init dirac': ['ERR_TORCH_VALUE', () => nn.init.dirac_(zeros([2, 2]))],
+  'init dirac groups': ['ERR_TORCH_VALUE', () => nn.init.dirac_(zeros([3, 2, 3]), 2)],
+  'init sparse': ['ERR_TORCH_VALUE', () => nn.init.sparse_(zeros([2]), 0.5)],
+}
+
+test.each(Object.entries(fixture.errors))("%s: PyTorch's words", (name, message) => {
+  const [code, call] = errors[name] ?? expect.fail(`no test of '${name}'`)
+  expect(expectError(call, code, '').message).toContain(message)
+})
+
+// Mistakes that PyTorch has no words for, or that its types allow.
+test.each<[string, Parameters<typeof expectError>[1], RegExp, () => unknown]>([
+  ['embedding sizes', 'ERR_TORCH_VALUE', /numEmbeddings must be a non-negative integer/, () => new nn.Embedding(-1, 2)],
+  ['embedding of no tensor', 'ERR_TORCH_TYPE', /must be a Tensor/, () => nn.Embedding.fromPretrained([1] as never)],
+  ['embedding sparse', 'ERR_TORCH_OPTION', /'sparse'/, () => new nn.Embedding(1, 2, { sparse: true } as never)],
+  ['bilinear', 'ERR_TORCH_VALUE', /outFeatures/, () => new nn.Bilinear(1, 2, 0.5)],
+  ['layer norm shape', 'ERR_TORCH_VALUE', /normalizedShape/, () => new nn.LayerNorm('4' as never)],
+  ['layer norm eps', 'ERR_TORCH_TYPE', /eps must be a number/, () => new nn.LayerNorm(4, { eps: '1' as never })],
+  ['batch norm momentum', 'ERR_TORCH_TYPE', /momentum/, () => new nn.BatchNorm1d(4, { momentum: 'no' as never })],
+  ['batch norm size', 'ERR_TORCH_VALUE', /numFeatures/, () => new nn.BatchNorm1d(1.5)],
+  [
+    'conv padding',
+    'ERR_TORCH_VALUE',
+    /Invalid padding string 'full'/,
+    () => new nn.Conv1d(1, 1, 1, { padding: 'full' as never }),
+  ],
+  [
+    'conv function padding',
+    'ERR_TORCH_VALUE',
+    /Invalid padding string/,
+    () => nn.functional.conv1d(zeros([1, 1, 1]), zeros([1, 1, 1]), null, { padding: 'full' as never }),
+  ],
+  [
+    'conv negative padding',
+    'ERR_TORCH_VALUE',
+    /padding must be a non-negative/,
+    () => new nn.Conv1d(1, 1, 1, { padding: -1 }),
+  ],
+  [
+    'conv mode',
+    'ERR_TORCH_VALUE',
+    /padding_mode must be one of .*but got padding_mode='mirror'/,
+    () => new nn.Conv1d(1, 1, 1, { paddingMode: 'mirror' as never }),
+  ],
+  ['conv kernel', 'ERR_TORCH_VALUE', /kernelSize must be a positive/, () => new nn.Conv1d(1, 1, 0)],
+  ['prelu', 'ERR_TORCH_VALUE', /numParameters/, () => new nn.PReLU({ numParameters: -1 })],
+  [
+    'softmax',
+    'ERR_TORCH_TYPE',
+    /Softmax: dim must be an integer, got undefined/,
+    () => new (loose.Softmax as typeof nn.Softmax)(undefined as never),
+  ],
+  [
+    'softmax function',
+    'ERR_TORCH_TYPE',
+    /missing required argument 'dim'/,
+    () => nn.functional.softmax(zeros([1]), undefined as never),
+  ],
+  [
+    'option of an activation',
+    'ERR_TORCH_OPTION',
+    /ELU: unknown option 'alfa'; did you mean 'alpha'/,
+    () => new nn.ELU({ alfa: 1 } as never),
+  ],
+  [
+    'type of an option',
+    'ERR_TORCH_TYPE',
+    /ELU: alpha must be a number, got '1'/,
+    () => new nn.ELU({ alpha: '1' as never }),
+  ],
+  [
+    'options where there are none',
+    'ERR_TORCH_OPTION',
+    /Tanh: unknown option/,
+    () => new nn.Tanh({ inplace: true } as never),
+  ],
+  [
+    'option of a function',
+    'ERR_TORCH_OPTION',
+    /gelu: unknown option 'tanh'/,
+    () => nn.functional.gelu(zeros([1]), { tanh: 1 } as never),
+  ],
+  [
+    'option of softsign',
+    'ERR_TORCH_OPTION',
+    /softsign: unknown option/,
+    () => nn.functional.softsign(zeros([1]), { inplace: true } as never),
+  ],
+  [
+    'inplace',
+    'ERR_TORCH_TYPE',
+    /relu: inplace must be a boolean/,
+    () => nn.functional.relu(zeros([1]), { inplace: 1 as never }),
+  ],
+  ['no tensor', 'ERR_TORCH_TYPE', /must be Tensor, not 3/, () => nn.functional.relu(3 as never)],
+  ['no module', 'ERR_TORCH_TYPE', /3 is not a Module subclass/, () => new nn.Sequential(3 as never)],
+  ['no iterable', 'ERR_TORCH_TYPE', /extend should be called with an iterable/, () => new nn.ModuleList(3 as never)],
+  ['no object', 'ERR_TORCH_TYPE', /update should be called with/, () => new nn.ModuleDict(3 as never)],
+])('%s is refused', (_, code, message, call) => {
+  expectError(call, code, message)
+})

@@ -1,0 +1,157 @@
+import { describe, expect, test } from 'vitest'
+import { type ErrorCode, TorchError } from '../../lib/errors.ts'
+import * as nn from '../../lib/nn/index.ts'
+import type { Tensor } from '../../lib/tensor/tensor.ts'
+import { torch } from '../../lib/torch.ts'
+import { readFixture } from '../support/fixture.ts'
+
+/** What scripts/fixtures/mistakes.py describes: something to carry out, and what PyTorch says to it. */
+interface Mistake {
+  name: string
+  call: string
+  arguments: unknown[]
+  options: Record<string, unknown>
+  inputs: unknown[] | null
+  /** The class of Python's error, or `null` where there is none. */
+  type: string | null
+  message: string | null
+}
+
+const { PackedSequence, packSequence } = nn.utils.rnn
+
+function build(data: unknown): unknown {
+  if (Array.isArray(data)) return data.map(build)
+  if (typeof data !== 'object' || data === null) return data
+  if ('zeros' in data) {
+    const { zeros, dtype = 'float32' } = data as { zeros: number[]; dtype?: 'float64' }
+    return torch.zeros(zeros, { dtype })
+  }
+  if ('integers' in data) return torch.tensor((data as { integers: number[] }).integers, { dtype: 'int64' })
+  if ('packed' in data) {
+    const { packed, width = 4, dtype = 'float32' } = data as { packed: number[]; width?: number; dtype?: 'float64' }
+    const sequences = packed.map((length) => torch.zeros([length, width], { dtype }))
+    return packSequence(sequences, { enforceSorted: false })
+  }
+  const parts = (data as unknown as { PackedSequence: unknown[] }).PackedSequence.map(build)
+  return new PackedSequence(...(parts as [Tensor, Tensor]))
+}
+
+type Callable = (...args: unknown[]) => unknown
+type Constructor = new (...args: unknown[]) => { forward: Callable }
+
+/** Makes what is made outside of it, so that a call within `offload` meets nothing but the mistake. */
+function prepare({ call, arguments: args, options, inputs }: Mistake): () => unknown {
+  const values = args.map(build)
+  if (!(call in nn)) {
+    const fn = (nn.utils.rnn as unknown as Record<string, Callable>)[call] as Callable
+    return () => fn(...values, options)
+  }
+  const given = inputs?.map(build)
+  const Module = (nn as unknown as Record<string, Constructor>)[call] as Constructor
+  return () => {
+    const module = new Module(...values, options)
+    return given === undefined ? module : module.forward(...given)
+  }
+}
+
+/**
+ * Where the text is not PyTorch's, and why: it is about Python, or PyTorch does not look and something deeper stumbles or
+ * goes wrong without a word. By call and name, or by name for all.
+ */
+const OURS: Record<string, RegExp> = {
+  // Python's words about its own types.
+  'fractional hidden size': /^hidden_size should be of type int, got: (2|1)\.5$/,
+  'a string as input size': /^input_size should be of type int, got: '4'$/,
+  'a fraction of a layer': /^num_layers should be of type int, got: 1\.5$/,
+  'a number as bias': /^bias should be of type bool, got: 1$/,
+  'a string as batchFirst': /^batch_first should be of type bool, got: 'yes'$/,
+  'LSTM: three states': /^LSTM: the state must be \[h, c\], two Tensors, got an array$/,
+  'LSTMCell: one state': /^LSTMCell: the state must be \[h, c\], two Tensors, got an array$/,
+  'packPaddedSequence: lengths as a string': /argument 'lengths' must be Tensor or list of ints, not '32'$/,
+  'packPaddedSequence: no tensor': /argument 'input' must be Tensor, not 5$/,
+  'packSequence: a number among them': /^expected Tensor as element 1 in argument 0, but got 5$/,
+  'padSequence: a number': /^padSequence: Expected iterable for input sequences, but got arg of type: 5$/,
+  'padSequence: numbers in a list': /^expected Tensor as element 0 in argument 0, but got 5$/,
+  'unpadSequence: too few lengths': /one length for each of the 2 sequences, but got 1$/,
+  'unpadSequence: too many lengths': /one length for each of the 2 sequences, but got 3$/,
+  // PyTorch's words on a CUDA device; on the CPU it leaves this to the kernels.
+  'RNN: state dtype': /^Input and hidden tensors are not the same dtype, found input tensor with Float and hidden/,
+  'GRU: state dtype': /^Input and hidden tensors are not the same dtype, found input tensor with Float and hidden/,
+  'LSTM: state dtype': /^Input and hidden tensors are not the same dtype, found input tensor with Float and hidden/,
+  // LSTM with a packed sequence is the one place where PyTorch forgets its checks.
+  'LSTM: packed input width': /^input\.size\(-1\) must be equal to input_size\. Expected 4, got 5$/,
+  'LSTM: packed input dtype': /^RNN input dtype \(torch\.float64\) does not match weight dtype \(torch\.float32\)\./,
+  'LSTM: packed input rank': /^input must have 2 dimensions, got 3$/,
+  'LSTM: packed state batch': /^Expected hidden\[0\] size \(1, 2, 2\), got \[1, 3, 2\]$/,
+  'LSTM: packed state rank': /^Expected hidden\[0\] size \(1, 2, 2\), got \[2, 2\]$/,
+  'LSTM: packed state width': /^Expected hidden\[0\] size \(1, 2, 2\), got \[1, 2, 5\]$/,
+  'LSTM: packed state batch, unsorted': /^Expected hidden\[0\] size \(1, 2, 2\), got \[1, 1, 2\]$/,
+  // PyTorch permutes the state before it looks at its size.
+  'RNN: packed state batch': /^Expected hidden size \(1, 2, 2\), got \[1, 3, 2\]$/,
+  'GRU: packed state batch': /^Expected hidden size \(1, 2, 2\), got \[1, 3, 2\]$/,
+  'packed state batch, unsorted': /^Expected hidden size \(1, 2, 2\), got \[1, 1, 2\]$/,
+  // PyTorch trusts a packed sequence.
+  'batch sizes beyond the data': /^batch_sizes ask for more steps than the 3 in the data of the packed sequence$/,
+  'batch sizes short of the data': /^batch_sizes should sum to the 4 steps in the data of the packed sequence, but sum/,
+  'batch sizes that grow': /^batch_sizes should be positive and never increase, but got 2 at position 1$/,
+  'RNN: no batch sizes': /^batch_sizes can not be empty$/,
+  'GRU: no batch sizes': /^batch_sizes can not be empty$/,
+  'LSTM: no batch sizes': /^batch_sizes can not be empty$/,
+  'fractional batch sizes': /^batch_sizes should be a 1D int64 tensor, but got 1D Float$/,
+  // PyTorch makes a packed sequence that nothing can use.
+  'packPaddedSequence: length beyond the input': /^Expected no length to exceed that of the input, but got 4/,
+}
+
+/** Python's errors by our codes. LibTorch throws a RuntimeError for most mistakes; ours say more. */
+const CODES: Record<string, ErrorCode[]> = {
+  IndexError: ['ERR_TORCH_INDEX'],
+  TypeError: ['ERR_TORCH_TYPE', 'ERR_TORCH_OPTION'],
+  ValueError: ['ERR_TORCH_VALUE', 'ERR_TORCH_OPTION'],
+  RuntimeError: ['ERR_TORCH_RUNTIME', 'ERR_TORCH_SHAPE', 'ERR_TORCH_DTYPE', 'ERR_TORCH_VALUE'],
+}
+
+function errorOf(run: () => unknown): TorchError {
+  try {
+    run()
+  } catch (error) {
+    if (error instanceof TorchError) return error
+    throw error
+  }
+  return expect.fail('no error')
+}
+
+const mistakes = readFixture<Mistake[]>('mistakes')
+const used = new Set<string>()
+
+function check(mistake: Mistake, error: TorchError): void {
+  const key = [`${mistake.call}: ${mistake.name}`, mistake.name].find((key) => Object.hasOwn(OURS, key))
+  if (key !== undefined) {
+    used.add(key)
+    expect(error.message).toMatch(OURS[key] as RegExp)
+    expect(error.message).not.toBe(mistake.message)
+    return
+  }
+  expect(error.message.replace(`${error.op}: `, '')).toBe(mistake.message)
+  expect(CODES[mistake.type as string]).toContain(error.code)
+}
+
+describe('says what PyTorch says', () => {
+  test.each(mistakes.map((mistake) => [`${mistake.call}: ${mistake.name}`, mistake] as const))('%s', (_, mistake) => {
+    check(mistake, errorOf(prepare(mistake)))
+  })
+
+  test('except where this file says so', () => {
+    expect([...used].sort()).toEqual(Object.keys(OURS).sort())
+  })
+})
+
+test('and off the main thread, where shapes are not known yet', async () => {
+  for (const mistake of mistakes) {
+    const run = prepare(mistake)
+    const error: unknown = await torch.offload(run).then(
+      () => expect.fail(`no error: ${mistake.call}: ${mistake.name}`),
+      (error: unknown) => error,
+    )
+    check(mistake, error as TorchError)
+  }
+})

@@ -1,0 +1,160 @@
+import { readFileSync } from 'node:fs'
+import { expect } from 'vitest'
+import { GRU, GRUCell, LSTM, LSTMCell, type LSTMState, type Module, RNN, RNNCell, utils } from '../../lib/nn/index.ts'
+import type { Tensor } from '../../lib/tensor/tensor.ts'
+import { torch } from '../../lib/torch.ts'
+import { readFixture } from './fixture.ts'
+
+const { packPaddedSequence, padPackedSequence } = utils.rnn
+const MODULES = { RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell }
+
+/** A configuration of test/fixtures/recurrent.json, and what PyTorch computes in it. */
+export interface ParityCase {
+  seed: number
+  kind: keyof typeof MODULES
+  inputSize: number
+  hiddenSize: number
+  options: {
+    numLayers?: number
+    bias?: boolean
+    batchFirst?: boolean
+    dropout?: number
+    bidirectional?: boolean
+    nonlinearity?: 'tanh' | 'relu'
+    projSize?: number
+  }
+  dtype: 'float32' | 'float64'
+  /** Not with cells. */
+  steps?: number
+  batch: number | null
+  /** Whether there is an initial state. */
+  state: boolean
+  /** Whether the input is packed, and how. */
+  lengths?: number[]
+  enforceSorted?: boolean
+  train?: boolean
+  /** 2 where the gradients are those of a product of gradients. */
+  order?: 2
+  /** What its expected numbers take of recurrent.bin. */
+  bytes: number
+}
+
+/** The tensors of a case by name: outputs, final states, and the gradients of input, states and parameters. */
+export type Named = [name: string, tensor: Tensor][]
+
+/** What scripts/fixtures/recurrent.py has made. */
+export const parityCases = readFixture<ParityCase[]>('recurrent')
+
+const numbers = readFileSync(new URL('../fixtures/recurrent.bin', import.meta.url))
+
+/** The expected numbers of a case, those of all tensors in one row. */
+function expectedOf(one: ParityCase): number[] {
+  const before = parityCases.slice(0, parityCases.indexOf(one))
+  const start = numbers.byteOffset + before.reduce((sum, { bytes }) => sum + bytes, 0)
+  const bytes = numbers.buffer.slice(start, start + one.bytes)
+  return Array.from<number>(one.dtype === 'float32' ? new Float32Array(bytes) : new Float64Array(bytes))
+}
+
+/** What scripts/fixtures/recurrent.py draws: numbers from [-1, 1) with 24 bits, from a hash of seed and position. */
+function draw(seed: number, size: readonly number[], dtype: 'float32' | 'float64'): Tensor {
+  const count = size.reduce((product, length) => product * length, 1)
+  const values = Float64Array.from({ length: count }, (_, i) => {
+    let x = (Math.imul(seed, 0x9e3779b1) + Math.imul(i, 0x85ebca6b)) >>> 0
+    x = Math.imul(x ^ (x >>> 16), 0x7feb352d)
+    x = Math.imul(x ^ (x >>> 15), 0x846ca68b)
+    return ((x ^ (x >>> 16)) >>> 8) / 2 ** 23 - 1
+  })
+  return torch.tensor(values, { shape: size, dtype })
+}
+
+/** Each draw of a case has a seed of its own. */
+function drawsOf(one: ParityCase): (...size: number[]) => Tensor {
+  let seed = one.seed * 100
+  return (...size) => draw(++seed, size, one.dtype)
+}
+
+function inputOf(one: ParityCase, draws: (...size: number[]) => Tensor): Tensor {
+  const shape = [one.steps, one.batch].filter((size) => typeof size === 'number')
+  if (one.options.batchFirst === true && one.batch !== null) shape.reverse()
+  return draws(...shape, one.inputSize).requiresGrad_()
+}
+
+function statesOf(one: ParityCase, draws: (...size: number[]) => Tensor): Tensor[] {
+  if (!one.state) return []
+  const { numLayers = 1, bidirectional = false, projSize = 0 } = one.options
+  const cell = one.steps === undefined
+  const shape = [...(cell ? [] : [numLayers * (bidirectional ? 2 : 1)]), ...(one.batch === null ? [] : [one.batch])]
+  const widths = one.kind.startsWith('LSTM') ? [projSize || one.hiddenSize, one.hiddenSize] : [one.hiddenSize]
+  return widths.map((width) => draws(...shape, width).requiresGrad_())
+}
+
+function resultsOf(one: ParityCase, module: Module, x: Tensor, states: Tensor[]): Tensor[] {
+  if (module instanceof LSTMCell) return module.forward(x, states.length > 0 ? (states as unknown as LSTMState) : null)
+  if (module instanceof RNNCell || module instanceof GRUCell) return [module.forward(x, states[0])]
+  const { batchFirst = false } = one.options
+  const given = module instanceof LSTM ? (states.length > 0 ? states : null) : (states[0] ?? null)
+  const forward = (module as GRU).forward.bind(module) as (input: unknown, state: unknown) => [unknown, unknown]
+  if (one.lengths === undefined) return forward(x, given).flat() as Tensor[]
+  const enforceSorted = one.enforceSorted as boolean
+  const [output, finals] = forward(packPaddedSequence(x, one.lengths, { batchFirst, enforceSorted }), given)
+  const totalLength = one.steps as number
+  const [padded] = padPackedSequence(output as utils.rnn.PackedSequence, { batchFirst, totalLength })
+  return [padded, finals].flat() as Tensor[]
+}
+
+/** Runs a case as the fixture's script does. `options` are further ones of the module. */
+export function runParityCase(one: ParityCase, options: object = {}): Named {
+  const draws = drawsOf(one)
+  const module = new MODULES[one.kind](one.inputSize, one.hiddenSize, { ...one.options, dtype: one.dtype, ...options })
+  module.train(one.train ?? true)
+  const parameters = [...module.namedParameters()]
+  torch.noGrad(() => {
+    for (const [, parameter] of parameters) parameter.copy_(draws(...parameter.shape))
+  })
+  const x = inputOf(one, draws)
+  const states = statesOf(one, draws)
+  torch.manualSeed(one.seed)
+  const results = resultsOf(one, module, x, states)
+  const sum = (terms: Tensor[]): Tensor => terms.reduce((total, term) => total.add(term))
+  const loss = sum(results.map((tensor) => tensor.mul(draws(...tensor.shape)).sum()))
+  const inputs = [x, ...states, ...parameters.map(([, parameter]) => parameter)]
+  const createGraph = one.order === 2
+  let gradients = torch.autograd.grad(loss, inputs, { createGraph })
+  if (createGraph) {
+    const penalty = sum(
+      gradients.map((gradient) =>
+        gradient
+          .square()
+          .mul(draws(...gradient.shape))
+          .sum(),
+      ),
+    )
+    gradients = torch.autograd.grad(penalty, inputs)
+  }
+  const names = ['input', ...states.map((_, i) => `state ${i}`), ...parameters.map(([name]) => name)]
+  return [
+    ...results.map((tensor, i): Named[number] => [i === 0 ? 'output' : `final state ${i - 1}`, tensor]),
+    ...gradients.map((gradient, i): Named[number] => [`gradient of ${names[i]}`, gradient]),
+  ]
+}
+
+/** Checks what {@link runParityCase} gave against PyTorch's numbers, relative to the greatest of each tensor. */
+export function expectParity(one: ParityCase, named: Named, tolerance: Record<ParityCase['dtype'], number>): void {
+  const all = expectedOf(one)
+  for (const [name, tensor] of named) {
+    const expected = all.splice(0, tensor.numel)
+    const actual = tensor.toTypedArray() as Float32Array
+    const bound = tolerance[one.dtype] * expected.reduce((greatest, value) => Math.max(greatest, Math.abs(value)), 1)
+    const wrong = expected.findIndex((value, i) => !(Math.abs((actual[i] as number) - value) <= bound))
+    if (wrong >= 0) expect.fail(`${name}, element ${wrong}: ${actual[wrong]}, expected ${expected[wrong]} ± ${bound}`)
+  }
+  expect(all).toEqual([])
+}
+
+/** A line that tells a case from the others. */
+export function nameOf(one: ParityCase): string {
+  const { kind, inputSize, hiddenSize, options, dtype, steps, batch, state, lengths, enforceSorted } = one
+  const packed = lengths && `${enforceSorted ? 'sorted' : 'unsorted'} [${lengths}]`
+  const parts = [`L=${steps ?? 1}`, `N=${batch}`, state ? 'state' : undefined, packed].filter(Boolean).join(' ')
+  return `${kind}(${inputSize}, ${hiddenSize}) ${JSON.stringify(options)} ${dtype} ${parts} (${one.seed})`
+}
