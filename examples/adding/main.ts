@@ -40,7 +40,7 @@ console.log(`The adding problem: two of T numbers are marked; after the last, th
   Always answering 1 has the mean squared error ${BASELINE.toFixed(4)} (2/12; 0.1767 in the literature); below ${LEARNED} counts as learned.
   ${hidden} hidden units, Adam at ${learningRate}, batches of ${batch}, gradients clipped to norm 1, at most ${updates} updates.
   ${init === 'chrono' ? 'Gates start open for up to T steps (chrono initialization); --init default starts them as PyTorch does.' : 'Gates start as in PyTorch.'}
-  With the defaults, this takes two to four minutes on two cores. The numbers are those of one seed.
+  With the defaults, this takes about a minute on two cores. The numbers are those of one seed.
 `)
 
 const results: Trained[] = []

@@ -482,7 +482,7 @@ describe('dropout', () => {
     rnn.dropout = 0
     expect(run()[0].amax().item()).toBe(10_000)
     rnn.dropout = 2
-    expectError(run, 'ERR_TORCH_RUNTIME', /dropout probability has to be between 0 and 1, but got 2/)
+    expectError(run, 'ERR_TORCH_VALUE', /dropout probability has to be between 0 and 1, but got 2/)
   })
 })
 
