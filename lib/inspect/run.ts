@@ -1,7 +1,7 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { type Recorded, type Recording, record } from '../nn/composite.ts'
 import { Module } from '../nn/module.ts'
+import { type Recorded, type Recording, record } from '../nn/recorder.ts'
 import { PackedSequence, padPackedSequence } from '../nn/utils/rnn.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 

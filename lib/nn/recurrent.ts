@@ -5,11 +5,12 @@ import { native } from '../tensor/binding.ts'
 import { enter } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
 import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
-import { currentRecorder, type Equations, type Recorder, STANDARD } from './composite.ts'
+import { type Equations, STANDARD } from './composite.ts'
 import { uniform_ } from './init.ts'
 import type { FactoryOptions } from './linear.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
+import { currentRecorder, type Recorder } from './recorder.ts'
 import { PackedSequence } from './utils/rnn.ts'
 
 /** Options that RNN, LSTM and GRU share. */
