@@ -1,9 +1,9 @@
 // npm run example -- <name> [arguments]: runs one of the programs in this folder.
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 
 const names = readdirSync(new URL('.', import.meta.url), { withFileTypes: true })
   .map((entry) => (entry.isDirectory() ? `${entry.name}/main.ts` : entry.name))
-  .filter((file) => file.endsWith('.ts') && file !== 'run.ts')
+  .filter((file) => file.endsWith('.ts') && file !== 'run.ts' && existsSync(new URL(file, import.meta.url)))
 const [name, ...rest] = process.argv.slice(2)
 const file = names.find((candidate) => candidate.replace(/(\/main)?\.ts$/, '') === name)
 

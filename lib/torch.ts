@@ -12,6 +12,7 @@ import {
   tidy,
 } from './tensor/context.ts'
 import * as creation from './tensor/creation.ts'
+import { gradcheck, gradgradcheck } from './tensor/gradcheck.ts'
 import { backward, grad } from './tensor/gradient.ts'
 import { slice } from './tensor/indexing.ts'
 import { functions } from './tensor/methods.ts'
@@ -72,7 +73,7 @@ export const torch = {
   keep,
   slice,
   ops: operators,
-  autograd: { backward, grad },
+  autograd: { backward, grad, gradcheck, gradgradcheck },
   load,
   loadSync,
   jit: { load: script.load, loadSync: script.loadSync },

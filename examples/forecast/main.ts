@@ -1,21 +1,13 @@
 // npm run demo: forecasts CO2 at Mauna Loa and temperatures in Seattle with RNN, LSTM and GRU, trained side by side.
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
+import { save } from '../support/chart.ts'
+import { positive } from '../support/options.ts'
 import { plotForecasts, plotLosses } from './plot.ts'
 import { co2, seattle } from './series.ts'
 import { errorsOf, type Forecasts, Task } from './task.ts'
 import { MODELS, type ModelName, type Settings, type Trained, train } from './train.ts'
 
-const OUTPUT = fileURLToPath(new URL('../output/', import.meta.url))
 const SERIES = { co2, seattle } as const
-
-function positive(text: string): number {
-  const value = Number(text)
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('It must be a positive integer.')
-  return value
-}
 
 const options = new Command('demo')
   .description('Trains RNN, LSTM and GRU on real series, and compares their forecasts with naive ones.')
@@ -81,15 +73,8 @@ async function run(id: keyof typeof SERIES): Promise<void> {
     trained.push(result)
   }
   console.log(table(task, trained))
-  mkdirSync(OUTPUT, { recursive: true })
-  for (const [name, svg] of [
-    ['forecasts', await plotForecasts(task, trained)],
-    ['losses', await plotLosses(task, trained)],
-  ] as const) {
-    const file = `${OUTPUT}${id}-${name}.svg`
-    writeFileSync(file, svg)
-    console.log(`  ${relative(process.cwd(), file)}`)
-  }
+  save(`${id}-forecasts`, await plotForecasts(task, trained))
+  save(`${id}-losses`, await plotLosses(task, trained))
 }
 
 for (const id of options.series === 'both' ? (['co2', 'seattle'] as const) : [options.series]) await run(id)

@@ -1,46 +1,8 @@
-import * as vega from 'vega'
-import { compile, type TopLevelSpec } from 'vega-lite'
+import type { TopLevelSpec } from 'vega-lite'
+import { modelColors, render } from '../support/chart.ts'
 import type { Series } from './series.ts'
 import type { Task } from './task.ts'
 import type { Trained } from './train.ts'
-
-const COLORS = { RNN: '#e4632d', LSTM: '#2a78b5', GRU: '#2f9e6e' } as const
-
-const CONFIG = {
-  font: 'Helvetica, Arial, sans-serif',
-  background: '#ffffff',
-  title: {
-    anchor: 'start',
-    fontSize: 17,
-    fontWeight: 600,
-    subtitleFontSize: 12,
-    subtitleColor: '#666',
-    offset: 14,
-    subtitlePadding: 6,
-  },
-  axis: {
-    gridColor: '#eee',
-    domainColor: '#bbb',
-    tickColor: '#bbb',
-    labelColor: '#555',
-    titleColor: '#555',
-    titleFontWeight: 400,
-  },
-  header: { labelFontSize: 13, labelFontWeight: 600, labelAnchor: 'start', labelOrient: 'top' },
-  legend: { labelColor: '#444', titleColor: '#444', titleFontWeight: 400, symbolStrokeWidth: 3 },
-  view: { stroke: null },
-} as const
-
-async function render(spec: TopLevelSpec): Promise<string> {
-  const view = new vega.View(vega.parse(compile({ config: CONFIG, ...spec } as TopLevelSpec).spec), {
-    renderer: 'none',
-  })
-  return view.toSVG()
-}
-
-function scale(): { domain: string[]; range: string[] } {
-  return { domain: Object.keys(COLORS), range: Object.values(COLORS) }
-}
 
 /** How many steps of the held-out part to show: all months, but only a season of days. */
 function shownSteps({ id, horizon }: Series): number {
@@ -105,7 +67,7 @@ export function plotForecasts(task: Task, trained: readonly Trained[]): Promise<
             x,
             y,
             detail: { field: 'origin', type: 'nominal' },
-            color: { field: 'model', type: 'nominal', scale: scale(), legend: null },
+            color: { field: 'model', type: 'nominal', scale: modelColors(), legend: null },
           },
         },
       ],
@@ -132,7 +94,7 @@ export function plotLosses(task: Task, trained: readonly Trained[]): Promise<str
     scale: { type: 'log', nice: false },
     axis: { tickCount: 5, format: '~g' },
   } as const
-  const color = { field: 'model', type: 'nominal', scale: scale(), title: null } as const
+  const color = { field: 'model', type: 'nominal', scale: modelColors(), title: null } as const
   return render({
     title: {
       text: `${task.series.title}: learning`,

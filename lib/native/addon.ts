@@ -163,6 +163,18 @@ export interface Native {
   flattenParameters(recurrence: string, shape: object, weights: Uint32Array): void
   instructionSets(): string[]
   instructionSet(name?: string): string
+  // composite.cpp
+  composite(
+    recurrence: string,
+    shape: object,
+    input: Uint32Array,
+    state: Uint32Array,
+    weights: Uint32Array,
+    packing: Uint32Array,
+    equations: object,
+    roles: readonly string[],
+    record: string,
+  ): Id[]
   // recurrent_cell.cpp
   recurrentCell(kind: string, hiddenSize: number, input: Uint32Array, state: Uint32Array, weights: Uint32Array): Id[]
   // stream.cpp

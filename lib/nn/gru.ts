@@ -26,6 +26,7 @@ export class GRU extends RecurrentModule {
     super('GRU', inputSize, hiddenSize, options, [])
   }
 
+  override forward(input: PackedSequence, h0?: Tensor | null): [output: PackedSequence, hN: Tensor]
   /**
    * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch; or a packed sequence
    * @param h0 (layers * D, N, H), D being 2 if bidirectional, else 1; (layers * D, H) without a batch. Default: zeros.
@@ -33,7 +34,6 @@ export class GRU extends RecurrentModule {
    *   sequence
    */
   override forward(input: Tensor, h0?: Tensor | null): [output: Tensor, hN: Tensor]
-  override forward(input: PackedSequence, h0?: Tensor | null): [output: PackedSequence, hN: Tensor]
   override forward(input: Tensor | PackedSequence, h0?: Tensor | null): [Tensor | PackedSequence, Tensor] {
     const [output, hN] = this.run(input, h0 === undefined || h0 === null ? [] : [h0])
     return [output, hN as Tensor]

@@ -36,6 +36,10 @@ export class LSTM extends RecurrentModule {
     super('LSTM', inputSize, hiddenSize, options, ['projSize'])
   }
 
+  override forward(
+    input: PackedSequence,
+    state?: LSTMState | null,
+  ): [output: PackedSequence, state: [hN: Tensor, cN: Tensor]]
   /**
    * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch; or a packed sequence
    * @param state h (layers * D, N, P) and c (layers * D, N, H), D being 2 if bidirectional, else 1, and P being
@@ -44,10 +48,6 @@ export class LSTM extends RecurrentModule {
    *   each sequence
    */
   override forward(input: Tensor, state?: LSTMState | null): [output: Tensor, state: [hN: Tensor, cN: Tensor]]
-  override forward(
-    input: PackedSequence,
-    state?: LSTMState | null,
-  ): [output: PackedSequence, state: [hN: Tensor, cN: Tensor]]
   override forward(
     input: Tensor | PackedSequence,
     state?: LSTMState | null,

@@ -5,10 +5,12 @@ import { native } from '../tensor/binding.ts'
 import { enter } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
 import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
+import { type Equations, STANDARD } from './composite.ts'
 import { uniform_ } from './init.ts'
 import type { FactoryOptions } from './linear.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
+import { currentRecorder, type Recorder } from './recorder.ts'
 import { RecurrentStream, type StreamOptions } from './stream.ts'
 import { PackedSequence } from './utils/rnn.ts'
 
@@ -30,6 +32,9 @@ export interface RecurrentOptions extends FactoryOptions {
    */
   backend?: RecurrentBackend
 }
+
+/** The parameters of a layer and direction, in order, by their names without `_l0`. */
+export type ParameterSizes = (inputSize: number, outputSize: number) => Record<string, readonly number[]>
 
 export type RecurrentBackend = 'auto' | 'libtorch'
 
@@ -79,6 +84,7 @@ export abstract class RecurrentModule extends Module {
     hiddenSize: number,
     options: RecurrentOptions & { projSize?: number },
     own: readonly string[],
+    sizes?: ParameterSizes,
   ) {
     super()
     const name = new.target.name
@@ -87,7 +93,8 @@ export abstract class RecurrentModule extends Module {
         op: name,
       })
     }
-    checkOptions(name, options, [...SHARED, ...own])
+    // There is one implementation of equations that are not PyTorch's.
+    checkOptions(name, options, [...SHARED.filter((key) => key !== 'backend' || sizes === undefined), ...own])
     const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, projSize = 0 } = options
     const { backend = 'auto' } = options
     if (!(typeof dropout === 'number' && dropout >= 0 && dropout <= 1)) {
@@ -131,30 +138,33 @@ export abstract class RecurrentModule extends Module {
     this.projSize = projSize
     this.backend = backend
     this.#recurrence = recurrence
-    this.#createParameters(options)
+    this.#createParameters(options, sizes ?? this.#standardSizes)
     this.flattenParameters()
     this.resetParameters()
   }
 
-  #createParameters({ device, dtype }: FactoryOptions): void {
+  readonly #standardSizes: ParameterSizes = (inputSize, outputSize) => {
+    const gates = GATES[this.#recurrence] * this.hiddenSize
+    return {
+      weight_ih: [gates, inputSize],
+      weight_hh: [gates, outputSize],
+      ...(this.bias ? { bias_ih: [gates], bias_hh: [gates] } : {}),
+      ...(this.projSize > 0 ? { weight_hr: [this.projSize, this.hiddenSize] } : {}),
+    }
+  }
+
+  #createParameters({ device, dtype }: FactoryOptions, sizes: ParameterSizes): void {
     const factory = { ...(device === undefined ? {} : { device }), ...(dtype === undefined ? {} : { dtype }) }
     const directions = this.bidirectional ? ['', '_reverse'] : ['']
-    const gates = GATES[this.#recurrence] * this.hiddenSize
     const outputSize = this.projSize > 0 ? this.projSize : this.hiddenSize
-    const create = (name: string, ...size: number[]): void => {
-      this[name as `weight_${string}`] = new Parameter(empty(size, factory))
-      this.#names.push(name)
-    }
     for (let layer = 0; layer < this.numLayers; layer++) {
       for (const direction of directions) {
-        const suffix = `l${layer}${direction}`
-        create(`weight_ih_${suffix}`, gates, layer === 0 ? this.inputSize : outputSize * directions.length)
-        create(`weight_hh_${suffix}`, gates, outputSize)
-        if (this.bias) {
-          create(`bias_ih_${suffix}`, gates)
-          create(`bias_hh_${suffix}`, gates)
+        const inputSize = layer === 0 ? this.inputSize : outputSize * directions.length
+        for (const [role, size] of Object.entries(sizes(inputSize, outputSize))) {
+          const name = `${role}_l${layer}${direction}`
+          this[name as `weight_${string}`] = new Parameter(empty(size, factory))
+          this.#names.push(name)
         }
-        if (this.projSize > 0) create(`weight_hr_${suffix}`, this.projSize, this.hiddenSize)
       }
     }
   }
@@ -178,7 +188,8 @@ export abstract class RecurrentModule extends Module {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html#torch.nn.RNN.flatten_parameters
    */
   flattenParameters(): void {
-    if (this.#names.length > 0) native.flattenParameters(this.#recurrence, this, idsOf(this.#weights))
+    if (this.equations === undefined && this.#names.length > 0)
+      native.flattenParameters(this.#recurrence, this, idsOf(this.#weights))
   }
 
   protected override onReplaced(): void {
@@ -189,22 +200,47 @@ export abstract class RecurrentModule extends Module {
     return this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
   }
 
-  /** What RNN, LSTM and GRU have in common: the state begins with zeros. */
-  abstract override forward(input: Tensor, state?: null): [output: Tensor, state: Tensor | [hN: Tensor, cN: Tensor]]
   abstract override forward(
     input: PackedSequence,
     state?: null,
   ): [output: PackedSequence, state: Tensor | [hN: Tensor, cN: Tensor]]
+  /** What RNN, LSTM and GRU have in common: the state begins with zeros. */
+  abstract override forward(input: Tensor, state?: null): [output: Tensor, state: Tensor | [hN: Tensor, cN: Tensor]]
+
+  /** @internal The equations of a network, where they are not PyTorch's. */
+  protected get equations(): Equations | undefined {
+    return undefined
+  }
 
   /** @internal Output, in the form of the input, and final states. */
   protected run(input: Tensor | PackedSequence, state: readonly Tensor[]): [Tensor | PackedSequence, ...Tensor[]] {
     const scope = enter()
-    const [output, ...rest] = native.recurrent(...this.#arguments(input, state)) as [number, ...number[]]
+    const recorder = currentRecorder()
+    const [output, ...rest] = this.#call(input, state, recorder) as [number, ...number[]]
     const finals = rest.splice(0, this.#recurrence === 'LSTM' ? 2 : 1).map((id) => wrap(id, scope))
-    return [
-      input instanceof PackedSequence ? PackedSequence.of([output, ...rest], scope) : wrap(output, scope),
-      ...finals,
-    ]
+    const packed = input instanceof PackedSequence ? input : null
+    const packing = rest.splice(0, packed?.packing.length ?? 0)
+    recorder?.add(
+      this,
+      this.#recurrence,
+      rest.map((id) => wrap(id, scope)),
+      packed,
+    )
+    return [packed ? PackedSequence.of([output, ...packing], scope) : wrap(output, scope), ...finals]
+  }
+
+  #call(input: Tensor | PackedSequence, state: readonly Tensor[], recorder: Recorder | undefined): number[] {
+    const call = this.#arguments(input, state)
+    const own = this.equations
+    if (own === undefined && recorder === undefined) return native.recurrent(...call)
+    const equations = own ?? (this.#recurrence === 'RNN_RELU' ? { ...STANDARD, activation: 'relu' } : STANDARD)
+    const [, ...rest] = call
+    return native.composite(...rest, equations, this.#roles, recorder?.what ?? 'nothing')
+  }
+
+  /** The names of a layer's parameters without `_l0`. */
+  get #roles(): string[] {
+    return this.#names.filter((name) => name.endsWith('_l0')).map((name) => name.slice(0, -'_l0'.length))
   }
 
   #arguments(input: Tensor | PackedSequence, state: readonly Tensor[]): Parameters<typeof native.recurrent> {
@@ -263,6 +299,7 @@ export abstract class RecurrentModule extends Module {
    * @throws {TorchError} what `forward` would throw for the shape or dtype of the input.
    */
   explainBackend(input: Tensor | PackedSequence): { backend: 'fused' | 'libtorch'; reason: string } {
+    if (this.equations !== undefined) return { backend: 'libtorch', reason: 'its equations are not those of PyTorch' }
     const reason = native.explainRecurrent(...this.#arguments(input, []))
     if (reason !== '') return { backend: 'libtorch', reason }
     return { backend: 'fused', reason: `float32 or bfloat16 on the CPU, with ${native.instructionSet()} instructions` }

@@ -78,6 +78,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new rnn::Addon(env));
   rnn::init_autograd(exports);
   rnn::init_call(exports);
+  rnn::init_composite(exports);
   rnn::init_data(exports);
   rnn::init_indexing(exports);
   rnn::init_jit(exports);

@@ -82,6 +82,7 @@ void define(Napi::Object exports, const char* name) {
 
 void init_autograd(Napi::Object exports);
 void init_call(Napi::Object exports);
+void init_composite(Napi::Object exports);
 void init_data(Napi::Object exports);
 void init_indexing(Napi::Object exports);
 void init_jit(Napi::Object exports);

@@ -1,3 +1,5 @@
+#include "binding/recurrent.h"
+
 #include <ATen/ops/_cudnn_rnn_flatten_weight.h>
 #include <ATen/ops/cudnn_is_acceptable.h>
 #include <ATen/ops/zeros.h>
@@ -7,15 +9,16 @@
 #include <sstream>
 
 #include "binding/addon.h"
-#include "binding/cells.h"
 #include "binding/packed.h"
-#include "binding/shape.h"
-#include "recurrent/network.h"
 
 namespace rnn {
 namespace {
 
-using Tensors = std::vector<at::Tensor>;
+CellKind cell_of(const std::string& name) {
+  if (name == "LSTM") return CellKind::kLstm;
+  if (name == "GRU") return CellKind::kGru;
+  return name == "RNN_RELU" ? CellKind::kRnnRelu : CellKind::kRnnTanh;
+}
 
 std::string python_list(at::IntArrayRef sizes, char open, char close) {
   std::ostringstream text;
@@ -87,14 +90,6 @@ void fill_state(const Shape& shape, const at::Tensor& input, Tensors& state, int
   }
 }
 
-// A call whose arguments have been checked: input (L, N, I) or (N, L, I), or the rows (ΣL, I) of a packed sequence, and
-// each state (layers * D, N, H).
-struct Call {
-  NetworkCall arguments;
-  // Why LibTorch's own implementation has to make the call; empty where the fused kernels do.
-  std::string reason;
-};
-
 Call make_call(const Shape& shape, at::Tensor input, Tensors state, const Tensors& weights, at::Tensor batch_sizes) {
   Call call{.arguments = {.network = shape,
                           .batch_first = shape.batch_first,
@@ -107,9 +102,8 @@ Call make_call(const Shape& shape, at::Tensor input, Tensors state, const Tensor
   return call;
 }
 
-// What `Function` makes of the call gets the form of the input again.
-template <typename Function>
-Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& weights, Function compute) {
+// What `compute` makes of the call gets the form of the input again.
+Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& weights, const Compute& compute) {
   check_rank(shape, input, state);
   const bool batched = input.dim() == 3;
   const int64_t batch_dim = shape.batch_first ? 0 : 1;
@@ -130,9 +124,8 @@ Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& 
 }
 
 // States come and go in the order that the sequences had before they were sorted.
-template <typename Function>
 Tensors run_packed(const Shape& shape, const at::Tensor& data, Tensors state, const Tensors& weights,
-                   const Packing& packing, Function compute) {
+                   const Packing& packing, const Compute& compute) {
   check_input(shape, data, weights.at(0), 2);
   packing.check(data);
   const int64_t batch = packing.batch();
@@ -148,6 +141,38 @@ Tensors run_packed(const Shape& shape, const at::Tensor& data, Tensors state, co
   return results;
 }
 
+}  // namespace
+
+Shape::Shape(const std::string& name, Napi::Object object)
+    : Network{.cell = cell_of(name),
+              .inputs = object.Get("inputSize").ToNumber(),
+              .units = object.Get("hiddenSize").ToNumber(),
+              .projection = object.Get("projSize").ToNumber(),
+              .layers = object.Get("numLayers").ToNumber(),
+              .dropout = object.Get("dropout").ToNumber(),
+              .bias = object.Get("bias").ToBoolean(),
+              .bidirectional = object.Get("bidirectional").ToBoolean(),
+              .train = object.Get("training").ToBoolean()},
+      batch_first(object.Get("batchFirst").ToBoolean()),
+      prefers_libtorch(object.Get("backend").ToString().Utf8Value() == "libtorch") {}
+
+Arguments::Arguments(const Addon& addon, const Napi::CallbackInfo& info, size_t first)
+    : shape(info[first].ToString(), info[first + 1].ToObject()),
+      input(addon, info[first + 2]),
+      state(addon, info[first + 3]),
+      weights(addon, info[first + 4]),
+      packing(addon, info[first + 5]) {}
+
+Tensors Arguments::run(const Compute& compute) const {
+  if (packing.size() == 0) return rnn::run(shape, input.get().at(0), state.get(), weights.get(), compute);
+  const Tensors tensors = packing.get();
+  Tensors results = run_packed(shape, input.get().at(0), state.get(), weights.get(), Packing(tensors), compute);
+  results.insert(results.end(), tensors.begin(), tensors.end());
+  return results;
+}
+
+namespace {
+
 // recurrentPlan() -> a plan for `recurrent`
 Napi::Value recurrent_plan(const Napi::CallbackInfo& info) {
   auto plan = std::make_unique<std::shared_ptr<Plan>>(std::make_shared<Plan>());
@@ -156,35 +181,13 @@ Napi::Value recurrent_plan(const Napi::CallbackInfo& info) {
   });
 }
 
-// The arguments of `recurrent` after the plan.
-struct Arguments {
-  Shape shape;
-  Cells input, state, weights, packing;
-
-  Arguments(const Addon& addon, const Napi::CallbackInfo& info)
-      : shape(info[1].ToString(), info[2].ToObject()),
-        input(addon, info[3]),
-        state(addon, info[4]),
-        weights(addon, info[5]),
-        packing(addon, info[6]) {}
-
-  template <typename Function>
-  Tensors run(Function compute) const {
-    if (packing.size() == 0) return rnn::run(shape, input.get().at(0), state.get(), weights.get(), compute);
-    const Tensors tensors = packing.get();
-    Tensors results = run_packed(shape, input.get().at(0), state.get(), weights.get(), Packing(tensors), compute);
-    results.insert(results.end(), tensors.begin(), tensors.end());
-    return results;
-  }
-};
-
 // recurrent(plan, 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU', shape, input, state or [], weights, packing or []) ->
 // output, final states, and the packing again, as tensors that the packed output can own
 Napi::Value recurrent(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
   const std::shared_ptr<Plan> plan = *info[0].As<PlanHandle>().Data();
-  const Arguments arguments(addon, info);
+  const Arguments arguments(addon, info, 1);
   const auto ids = addon.dispatch((arguments.shape.lstm() ? 3 : 2) + arguments.packing.size(),
                                   [arguments, plan, kernels = addon.kernels, pool = addon.pool] {
                                     return arguments.run([&](const Call& call) {
@@ -202,7 +205,7 @@ Napi::Value recurrent(const Napi::CallbackInfo& info) {
 Napi::Value explain_recurrent(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (addon.recording) throw PendingError("offload() cannot tell of a call before it is made");
-  const Arguments arguments(addon, info);
+  const Arguments arguments(addon, info, 1);
   std::string reason;
   addon.run([&] {
     return arguments.run([&](const Call& call) {

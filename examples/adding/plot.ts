@@ -1,0 +1,62 @@
+import type { TopLevelSpec } from 'vega-lite'
+import { modelColors, render } from '../support/chart.ts'
+import { BASELINE, LEARNED, type Trained } from './task.ts'
+
+/** How the error of each network falls, one panel per length. */
+export function plotLearning(trained: readonly Trained[], updates: number): Promise<string> {
+  const lengths = [...new Set(trained.map(({ length }) => length))]
+  const title = (length: number): string => `T = ${length}`
+  const points = trained.flatMap(({ model, length, curve }) =>
+    curve.map((point) => ({ model, length: title(length), ...point })),
+  )
+  const x = {
+    field: 'update',
+    type: 'quantitative',
+    title: 'Updates',
+    scale: { domain: [0, updates], nice: false },
+    axis: { grid: false, tickCount: 4 },
+  } as const
+  const y = {
+    field: 'error',
+    type: 'quantitative',
+    title: 'Mean squared error, held out',
+    scale: { type: 'log', domain: [0.002, 1.2], nice: false },
+    axis: { values: [0.01, 0.1, 1], format: '~g' },
+  } as const
+  const level = (error: number, text: string): object[] => [
+    {
+      transform: [{ calculate: `${error}`, as: 'level' }],
+      mark: { type: 'rule', color: '#aaa', strokeDash: [2, 3] },
+      encoding: { y: { ...y, field: 'level' } },
+    },
+    {
+      data: { values: lengths.slice(0, 1).map((length) => ({ length: title(length), update: updates, level: error })) },
+      mark: { type: 'text', align: 'right', dy: -12, fontSize: 11, color: '#777', text },
+      encoding: { x, y: { ...y, field: 'level' } },
+    },
+  ]
+  return render({
+    title: {
+      text: 'The adding problem',
+      subtitle: [
+        'Add the two marked numbers among T, and answer after the last. Who forgets the first can only answer 1.',
+        'A line that ends early has learned it. Hochreiter and Schmidhuber, 1997.',
+      ],
+    },
+    data: { values: points },
+    facet: { column: { field: 'length', type: 'nominal', title: null, sort: lengths.map(title) } },
+    spacing: 26,
+    spec: {
+      width: 270,
+      height: 230,
+      layer: [
+        ...level(BASELINE, 'always answering 1'),
+        ...level(LEARNED, 'learned'),
+        {
+          mark: { type: 'line', strokeWidth: 2, clip: true },
+          encoding: { x, y, color: { field: 'model', type: 'nominal', scale: modelColors(), title: null } },
+        },
+      ],
+    },
+  } as TopLevelSpec)
+}

@@ -1,0 +1,94 @@
+import { nn, optim, type Tensor, torch } from 'libtorch-rnn'
+import { type GateTrace, traceGates } from 'libtorch-rnn/inspect'
+import { GRUModel, LSTMModel } from 'libtorch-rnn/models'
+
+export const MODELS = { LSTM: LSTMModel, GRU: GRUModel } as const
+export type ModelName = keyof typeof MODELS
+
+export interface Settings {
+  updates: number
+  hidden: number
+  seed: number
+}
+
+/** One sequence, what a network answers to it, and what its gates do: unit by unit, step by step. */
+export interface Story {
+  model: ModelName
+  error: number
+  numbers: number[]
+  marks: number[]
+  targets: number[]
+  answers: number[]
+  gates: Record<string, number[][]>
+}
+
+/** Gates and states to show, by the names that they have in the formulas. */
+export const SHOWN = { LSTM: ['i', 'f', 'o', 'c'], GRU: ['z', 'r', 'h'] } as const
+
+/**
+ * Keep the last marked number: (T, N, 2) numbers from [-1, 1] and marks, of which there is one at the first step and one
+ * in ten after, and (T, N, 1) numbers that were marked last.
+ */
+export function lastMarked(length: number, batch: number): [inputs: Tensor, targets: Tensor] {
+  const numbers = torch.rand([length, batch]).mul(2).sub(1)
+  const marks = torch.rand([length, batch]).lt(0.1).to('float32')
+  marks.index(0).fill_(1)
+  const steps = torch.arange(0, length).unsqueeze(1)
+  // The greatest marked step so far.
+  const [last] = marks.mul(steps).cummax(0)
+  return [torch.stack([numbers, marks], 2), numbers.gather(0, last.to('int64')).unsqueeze(2)]
+}
+
+function columns(tensor: Tensor): number[] {
+  return tensor.flatten().toArray() as number[]
+}
+
+/** Trains a small network, and looks at its gates while it reads one sequence that it has not seen. */
+export async function tell(name: ModelName, { updates, hidden, seed }: Settings): Promise<Story> {
+  torch.manualSeed(seed)
+  const model = new MODELS[name](2, hidden, 1)
+  const optimizer = new optim.Adam([...model.parameters()], { lr: 0.02 })
+  for (let update = 0; update < updates; update++) {
+    await torch.offload(() =>
+      torch.tidy(() => {
+        const [x, y] = lastMarked(50, 32)
+        optimizer.zeroGrad()
+        nn.functional.mseLoss(model.forward(x), y).backward()
+        nn.utils.clipGradNorm([...model.parameters()], 1)
+        optimizer.step()
+      }),
+    )
+  }
+  torch.manualSeed(seed + 1)
+  return torch.tidy(async () => {
+    const [tests, expected] = lastMarked(50, 256)
+    const error = await torch.offload(() =>
+      torch.inferenceMode(() => nn.functional.mseLoss(model.forward(tests), expected)),
+    )
+    const [x, y] = lastMarked(60, 1)
+    const [trace] = await traceGates(model, x)
+    const gates = Object.entries(trace as GateTrace).filter(([gate]) =>
+      (SHOWN[name] as readonly string[]).includes(gate),
+    )
+    return {
+      model: name,
+      error: error.item<number>(),
+      numbers: columns(x.select(2, 0)),
+      marks: columns(x.select(2, 1)),
+      targets: columns(y),
+      answers: columns(torch.noGrad(() => model.forward(x))),
+      gates: Object.fromEntries(
+        gates.map(([gate, values]) => [gate, (values as Tensor).squeeze(1).t().toArray() as number[][]]),
+      ),
+    }
+  })
+}
+
+/** The mean of a gate at marked steps, and at all others but the first. */
+export function meansOf(rows: readonly number[][], marks: readonly number[]): { marked: number; others: number } {
+  const at = (mark: boolean): number => {
+    const values = rows.flatMap((row) => row.filter((_, t) => t > 0 && (marks[t] === 1) === mark))
+    return values.reduce((sum, value) => sum + value, 0) / values.length
+  }
+  return { marked: at(true), others: at(false) }
+}

@@ -1,0 +1,89 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import type { Module } from '../nn/module.ts'
+import { enableGrad, offload, tidy } from '../tensor/context.ts'
+import { functions } from '../tensor/methods.ts'
+import { backward, isTensor, type Tensor } from '../tensor/tensor.ts'
+import { type Observed, observe, type Place, padded } from './run.ts'
+
+/** A model to look into: any module, with a recurrent network somewhere in it. */
+export type Model<Output> = Module & { forward(input: Tensor): Output }
+
+/** How much a loss depends on the states of one layer and direction. */
+export interface GradientFlow extends Place {
+  /** ‖∂loss/∂h(t)‖ for each step t of the input. */
+  hidden: number[]
+  /** ‖∂loss/∂c(t)‖ for each step t of the input, of an LSTM. */
+  cell?: number[]
+}
+
+/** Runs model, loss and the backward pass, to what was added to the states: zeros, whose gradients are the states'. */
+function run<Output>(model: Model<Output>, input: Tensor, loss: (output: Output) => Tensor): readonly Observed[] {
+  if (!isTensor(input)) {
+    throw torchError('ERR_TORCH_TYPE', `gradientFlow: input must be a Tensor, got ${describe(input)}`)
+  }
+  if (typeof loss !== 'function') {
+    throw torchError('ERR_TORCH_TYPE', `gradientFlow: loss must be a function, got ${describe(loss)}`)
+  }
+  return enableGrad(() => {
+    const { output, runs } = observe('gradientFlow', 'probes', model, () => model.forward(input))
+    const value = loss(output)
+    if (!isTensor(value)) {
+      throw torchError('ERR_TORCH_TYPE', `gradientFlow: loss must return a Tensor, got ${describe(value)}`)
+    }
+    backward([value], [], { inputs: runs.flatMap(({ tensors }) => tensors) })
+    return runs
+  })
+}
+
+/** The norm of each step's gradient, as of one vector over the whole batch. */
+function norms({ place, tensors, packed }: Observed): GradientFlow {
+  const [hidden = [], cell] = tensors.map((probe) => {
+    // What the loss does not depend on has no gradient.
+    const gradient = padded(probe.grad ?? probe, packed).to('float64')
+    return functions.linalg.vectorNorm(gradient, { dim: [1, 2] }).toArray() as number[]
+  })
+  return { ...place, hidden, ...(cell === undefined ? {} : { cell }) }
+}
+
+/**
+ * How the gradient of a loss fares on its way back through time: the norm of ∂loss/∂h(t) at each step t, for every layer
+ * and direction of every recurrent network in the model. It is the total derivative: what h(t) does to the output of its
+ * own step, and through the recurrence to all steps that are read after it. Of an LSTM the same of c(t), which acts through
+ * h(t) and on c(t+1) directly: the path along which gradients last. ∂loss/∂h(t) leaves that path out.
+ *
+ * Norms that fall towards the first steps are the vanishing gradient, norms that rise the exploding one. In float32 what
+ * is below 1e-45 is 0: take a model and an input in float64 to see how far it falls.
+ *
+ * Gradients of parameters are left as they are. The networks run step by step here, also where there are faster kernels.
+ *
+ * @param model RNN, LSTM, GRU, PeepholeLSTM or ChungGRU, or a model with some of them in it
+ * @param input what the model's forward takes: (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch
+ * @param loss from what forward returns (for RNN, LSTM and GRU: output and state) to one number
+ * @returns one for each layer and direction, in the order in which they ran
+ * @throws {TorchError} (rejects) when no recurrent network runs, or the loss depends on nothing.
+ * @example
+ * const [flow] = await gradientFlow(model, x, (output) => output.index(-1).pow(2).sum())
+ * console.log(flow.hidden)
+ * @see Bengio, Simard and Frasconi, "Learning long-term dependencies with gradient descent is difficult", IEEE
+ *   Transactions on Neural Networks 5(2), 1994; Pascanu, Mikolov and Bengio, arXiv:1211.5063, 2012
+ */
+export async function gradientFlow<Output>(
+  model: Model<Output>,
+  input: Tensor,
+  loss: (output: Output) => Tensor,
+): Promise<GradientFlow[]> {
+  return tidy(async () => {
+    const runs = await offload(() => run(model, input, loss))
+    return runs.map(norms)
+  })
+}
+
+/** {@link gradientFlow} on this thread, which it blocks. */
+export function gradientFlowSync<Output>(
+  model: Model<Output>,
+  input: Tensor,
+  loss: (output: Output) => Tensor,
+): GradientFlow[] {
+  return tidy(() => run(model, input, loss).map(norms))
+}

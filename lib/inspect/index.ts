@@ -1,0 +1,11 @@
+export {
+  type GateTrace,
+  type GRUTrace,
+  type LSTMTrace,
+  type ModelInputs,
+  type RNNTrace,
+  traceGates,
+  traceGatesSync,
+} from './gates.ts'
+export { type GradientFlow, gradientFlow, gradientFlowSync, type Model } from './gradient-flow.ts'
+export type { Place } from './run.ts'

@@ -1,0 +1,52 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { Module } from '../nn/module.ts'
+import { type Recorded, type Recording, record } from '../nn/recorder.ts'
+import { PackedSequence, padPackedSequence } from '../nn/utils/rnn.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+
+/** Which part of a model something was seen in. */
+export interface Place {
+  /** The name of the recurrent network within the model, `''` where it is the model. */
+  module: string
+  /** The layer of that network, from 0. */
+  layer: number
+  /** In which direction it reads. */
+  direction: 'forward' | 'reverse'
+}
+
+/** @internal What was recorded of one layer and direction, and where in the model it is. */
+export type Observed = Recorded & { readonly place: Place }
+
+/** @internal Runs a model, by `forward`, and tells what its recurrent networks did. */
+export function observe<Output>(
+  name: string,
+  what: Recording,
+  model: Module,
+  forward: () => Output,
+): { output: Output; runs: readonly Observed[] } {
+  if (!(model instanceof Module)) {
+    throw torchError('ERR_TORCH_TYPE', `${name}: model must be a Module, got ${describe(model)}`, { op: name })
+  }
+  const { result, runs } = record(what, forward)
+  if (runs.length === 0) {
+    throw torchError('ERR_TORCH_VALUE', `${name}: no RNN, LSTM or GRU ran in ${model.constructor.name}.forward`, {
+      op: name,
+    })
+  }
+  const names = new Map([...model.namedModules()].map(([path, module]) => [module, path]))
+  return {
+    output: result,
+    runs: runs.map((run) => {
+      const { module, layer, reverse } = run
+      return { ...run, place: { module: names.get(module) ?? '', layer, direction: reverse ? 'reverse' : 'forward' } }
+    }),
+  }
+}
+
+/** @internal What was recorded as (L, N, H), or (N, L, H), also where it is packed as the input was. */
+export function padded(tensor: Tensor, packed: PackedSequence | null, batchFirst = false): Tensor {
+  if (packed === null) return tensor
+  const { batchSizes, sortedIndices, unsortedIndices } = packed
+  return padPackedSequence(new PackedSequence(tensor, batchSizes, sortedIndices, unsortedIndices), { batchFirst })[0]
+}

@@ -1,0 +1,37 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import type { Linear } from '../nn/linear.ts'
+import { RecurrentModule } from '../nn/recurrent.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { headOf, RecurrentModel } from './model.ts'
+
+/**
+ * Any recurrent network (RNN, LSTM, GRU, PeepholeLSTM, ChungGRU, or one of your own) and a linear head.
+ *
+ * @example
+ * const network = new nn.PeepholeLSTM(10, 20, { peephole: 'full', gateActivation: 'hardSigmoid' })
+ * const model = new SequenceModel(network, 5)
+ */
+export class SequenceModel<Network extends RecurrentModule = RecurrentModule> extends RecurrentModel {
+  readonly network: Network
+  readonly linear: Linear
+
+  /** @throws {TorchError} when `network` is no recurrent module. */
+  constructor(network: Network, outputSize: number) {
+    if (!(network instanceof RecurrentModule)) {
+      throw torchError('ERR_TORCH_TYPE', `SequenceModel: network must be a recurrent module, got ${describe(network)}`)
+    }
+    super(network.inputSize, network.hiddenSize, outputSize)
+    this.network = network
+    this.linear = headOf(network, outputSize)
+  }
+
+  override get batchFirst(): boolean {
+    return this.network.batchFirst
+  }
+
+  override forward(input: Tensor): Tensor {
+    const [output] = this.network.forward(input)
+    return this.linear.forward(output)
+  }
+}

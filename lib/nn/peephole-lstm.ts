@@ -1,0 +1,167 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import {
+  type Activation,
+  type ActivationOptions,
+  copyWeights,
+  type Equations,
+  type GateActivation,
+  optionRepr,
+  readActivations,
+  requireOneOf,
+  STANDARD,
+  sharedOptions,
+} from './composite.ts'
+import { zeros_ } from './init.ts'
+import { LSTM, type LSTMOptions, type LSTMState } from './lstm.ts'
+import { RecurrentModule } from './recurrent.ts'
+import type { PackedSequence } from './utils/rnn.ts'
+
+/** What the gates see of the cell: nothing, each its own cell's value, or all cells' values. */
+export type Peephole = 'none' | 'diagonal' | 'full'
+
+export interface PeepholeLSTMOptions extends Omit<LSTMOptions, 'backend'>, ActivationOptions {
+  /** Default `'diagonal'`. */
+  peephole?: Peephole
+  /** Whether the forget gate also scales what the candidate sees of h(t-1). Default `false`. */
+  forgetInCandidate?: boolean
+}
+
+const OWN = ['projSize', 'peephole', 'forgetInCandidate', 'gateActivation', 'activation'] as const
+const DEFAULTS = { ...STANDARD, peephole: 'diagonal' } as const
+
+/**
+ * Long short-term memory whose gates see the cell, and whose functions can be chosen. With ⊙ element by element:
+ *
+ *     i(t) = σ(W_xi x(t) + W_hi h(t-1) + W_ci c(t-1) + b_i)
+ *     f(t) = σ(W_xf x(t) + W_hf h(t-1) + W_cf c(t-1) + b_f)
+ *     g(t) = tanh(W_xg x(t) + W_hg h(t-1) + b_g), or with forgetInCandidate
+ *     g(t) = tanh(W_xg x(t) + (W_hg h(t-1)) ⊙ f(t) + b_g)
+ *     c(t) = f(t) ⊙ c(t-1) + i(t) ⊙ g(t)
+ *     o(t) = σ(W_xo x(t) + W_ho h(t-1) + W_co c(t) + b_o)
+ *     h(t) = o(t) ⊙ tanh(c(t)), times W_hr with projSize
+ *
+ * σ is `gateActivation`, tanh is `activation`. The peepholes W_ci, W_cf, W_co are vectors w ⊙ c with `'diagonal'` (Gers
+ * and Schmidhuber, 2000), matrices with `'full'`, and missing with `'none'`, which makes {@link LSTM} with one bias per
+ * gate instead of two.
+ *
+ * Parameters of layer k: `weight_ih_lk` (4H, I) with the rows of i, f, g, o, `weight_hh_lk` (4H, H or projSize),
+ * `weight_ch_lk` (3H), or (3H, H) when full, for i, f, o, and `bias_lk` (4H); those of the second direction end in
+ * `_reverse`. They start as in LSTM, uniform from ±1/√H. Each forward is one native call, by steps of ATen operations.
+ *
+ * @example
+ * const lstm = new nn.PeepholeLSTM(10, 20, { peephole: 'full', forgetInCandidate: true })
+ * const [output, [hN, cN]] = lstm.forward(torch.randn([5, 3, 10]))
+ * @see Gers and Schmidhuber, "Recurrent nets that time and count", IJCNN 2000, doi:10.1109/IJCNN.2000.861302
+ */
+export class PeepholeLSTM extends RecurrentModule {
+  readonly peephole: Peephole
+  readonly forgetInCandidate: boolean
+  readonly gateActivation: GateActivation
+  readonly activation: Activation
+
+  /** @throws {TorchError} for sizes that are no positive integers, and for unknown options or choices. */
+  constructor(inputSize: number, hiddenSize: number, options: PeepholeLSTMOptions = {}) {
+    const { peephole = 'diagonal', forgetInCandidate = false, bias = true, projSize = 0 } = options ?? {}
+    const { gateActivation, activation } = readActivations('PeepholeLSTM', options ?? {})
+    requireOneOf('PeepholeLSTM', 'peephole', peephole, ['none', 'diagonal', 'full'])
+    if (typeof forgetInCandidate !== 'boolean') {
+      throw torchError(
+        'ERR_TORCH_TYPE',
+        `PeepholeLSTM: forgetInCandidate should be of type bool, got: ${describe(forgetInCandidate)}`,
+      )
+    }
+    super('LSTM', inputSize, hiddenSize, options, OWN, (inputs, outputs) => ({
+      weight_ih: [4 * hiddenSize, inputs],
+      weight_hh: [4 * hiddenSize, outputs],
+      ...(peephole === 'diagonal' ? { weight_ch: [3 * hiddenSize] } : {}),
+      ...(peephole === 'full' ? { weight_ch: [3 * hiddenSize, hiddenSize] } : {}),
+      ...(bias ? { bias: [4 * hiddenSize] } : {}),
+      ...(projSize > 0 ? { weight_hr: [projSize, hiddenSize] } : {}),
+    }))
+    this.peephole = peephole
+    this.forgetInCandidate = forgetInCandidate
+    this.gateActivation = gateActivation
+    this.activation = activation
+  }
+
+  /**
+   * The network that computes what an LSTM computes, with copies of its weights; each bias is the sum of its two.
+   *
+   * @param options.peephole Peepholes to add, which start at zero: the outputs are the same until they are trained.
+   *   Default `'none'`.
+   */
+  static fromLSTM(lstm: LSTM, options: { peephole?: Peephole } = {}): PeepholeLSTM {
+    if (!(lstm instanceof LSTM)) throw torchError('ERR_TORCH_TYPE', `fromLSTM: expected an LSTM, got ${describe(lstm)}`)
+    const { inputSize, hiddenSize, bias, projSize } = lstm
+    checkOptions('fromLSTM', options, ['peephole'])
+    const { peephole = 'none' } = options
+    const network = new PeepholeLSTM(inputSize, hiddenSize, { ...sharedOptions(lstm), projSize, peephole })
+    copyWeights(lstm, network, (source) => ({
+      weight_ih: source('weight_ih'),
+      weight_hh: source('weight_hh'),
+      ...(bias ? { bias: source('bias_ih').add(source('bias_hh')) } : {}),
+      ...(projSize > 0 ? { weight_hr: source('weight_hr') } : {}),
+    }))
+    for (const [name, weight] of network.namedParameters()) if (name.startsWith('weight_ch')) zeros_(weight)
+    return network
+  }
+
+  /**
+   * The LSTM that computes the same, with copies of the weights; the second of its two biases is zero.
+   *
+   * @throws {TorchError} when the equations are not those of an LSTM.
+   */
+  toLSTM(): LSTM {
+    const { inputSize, hiddenSize, bias, projSize } = this
+    const { gateActivation, activation, peephole, forgetInCandidate } = this
+    const difference = optionRepr({ gateActivation, activation, peephole, forgetInCandidate }, STANDARD)
+    if (difference !== '') {
+      throw torchError('ERR_TORCH_VALUE', `toLSTM: an LSTM cannot have ${difference.slice(2)}`)
+    }
+    const lstm = new LSTM(inputSize, hiddenSize, { ...sharedOptions(this), projSize })
+    copyWeights(this, lstm, (source) => ({
+      weight_ih: source('weight_ih'),
+      weight_hh: source('weight_hh'),
+      ...(bias ? { bias_ih: source('bias'), bias_hh: source('bias').mul(0) } : {}),
+      ...(projSize > 0 ? { weight_hr: source('weight_hr') } : {}),
+    }))
+    return lstm
+  }
+
+  /** @internal */
+  protected override get equations(): Equations {
+    const { peephole, forgetInCandidate, gateActivation, activation } = this
+    return { ...STANDARD, peephole, forgetInCandidate, gateActivation, activation }
+  }
+
+  override forward(
+    input: PackedSequence,
+    state?: LSTMState | null,
+  ): [output: PackedSequence, state: [hN: Tensor, cN: Tensor]]
+  /**
+   * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch; or a packed sequence
+   * @param state h (layers * D, N, P) and c (layers * D, N, H), D being 2 if bidirectional, else 1, and P being
+   *   projSize or else H; without N where there is no batch. Default: zeros.
+   * @returns the output (L, N, D * P) of the last layer, in the form of the input, and the state after the last step of
+   *   each sequence
+   */
+  override forward(input: Tensor, state?: LSTMState | null): [output: Tensor, state: [hN: Tensor, cN: Tensor]]
+  override forward(
+    input: Tensor | PackedSequence,
+    state?: LSTMState | null,
+  ): [Tensor | PackedSequence, [Tensor, Tensor]] {
+    if (state !== undefined && state !== null && !(Array.isArray(state) && state.length === 2)) {
+      throw torchError('ERR_TORCH_TYPE', `PeepholeLSTM: the state must be [h, c], two Tensors, got ${describe(state)}`)
+    }
+    const [output, hN, cN] = this.run(input, state ?? [])
+    return [output, [hN as Tensor, cN as Tensor]]
+  }
+
+  protected override extraRepr(): string {
+    const { peephole, forgetInCandidate, gateActivation, activation } = this
+    return super.extraRepr() + optionRepr({ peephole, forgetInCandidate, gateActivation, activation }, DEFAULTS)
+  }
+}

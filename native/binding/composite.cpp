@@ -1,0 +1,163 @@
+#include "recurrent/composite.h"
+
+#include <array>
+#include <iterator>
+#include <string_view>
+
+#include "binding/recurrent.h"
+
+namespace rnn {
+namespace {
+
+using composite::Equations;
+using composite::Function;
+using composite::Peephole;
+using composite::Record;
+using composite::Weights;
+
+template <typename Value, size_t size>
+Value named(const char* what, const std::string& name,
+            const std::array<std::pair<std::string_view, Value>, size>& values) {
+  for (const auto& [key, value] : values) {
+    if (key == name) return value;
+  }
+  TORCH_CHECK_VALUE(false, "unknown ", what, " '", name, "'");
+}
+
+Function function_of(const std::string& name) {
+  constexpr std::array<std::pair<std::string_view, Function>, 10> kFunctions = {{
+      {"identity", Function::kIdentity},
+      {"tanh", Function::kTanh},
+      {"hardTanh", Function::kHardTanh},
+      {"softsign", Function::kSoftsign},
+      {"relu", Function::kRelu},
+      {"leakyRelu", Function::kLeakyRelu},
+      {"elu", Function::kElu},
+      {"sigmoid", Function::kSigmoid},
+      {"hardSigmoid", Function::kHardSigmoid},
+      {"elliottSigmoid", Function::kElliottSigmoid},
+  }};
+  return named("function", name, kFunctions);
+}
+
+Peephole peephole_of(const std::string& name) {
+  constexpr std::array<std::pair<std::string_view, Peephole>, 3> kPeepholes = {
+      {{"none", Peephole::kNone}, {"diagonal", Peephole::kDiagonal}, {"full", Peephole::kFull}}};
+  return named("peephole", name, kPeepholes);
+}
+
+Record record_of(const std::string& name) {
+  constexpr std::array<std::pair<std::string_view, Record>, 3> kRecords = {
+      {{"nothing", Record::kNothing}, {"gates", Record::kGates}, {"probes", Record::kProbes}}};
+  return named("record", name, kRecords);
+}
+
+Equations equations_of(Napi::Object object) {
+  return {
+      .gate = function_of(object.Get("gateActivation").ToString()),
+      .activation = function_of(object.Get("activation").ToString()),
+      .peephole = peephole_of(object.Get("peephole").ToString()),
+      .forget_in_candidate = object.Get("forgetInCandidate").ToBoolean(),
+      .update_is_candidate = object.Get("updateIsCandidate").ToBoolean(),
+      .reset_after = object.Get("resetAfter").ToBoolean(),
+  };
+}
+
+// Which parameter is which, by the names that those of each layer and direction have in this order.
+class Roles {
+ public:
+  explicit Roles(Napi::Array names) {
+    for (uint32_t i = 0; i < names.Length(); i++) names_.push_back(names.Get(i).ToString());
+  }
+
+  std::vector<Weights> assign(CellKind cell, const Tensors& parameters) const {
+    std::vector<Weights> all(parameters.size() / names_.size());
+    for (size_t i = 0; i < all.size(); i++) all[i] = assign(cell, &parameters[i * names_.size()]);
+    return all;
+  }
+
+ private:
+  Weights assign(CellKind cell, const at::Tensor* parameters) const {
+    Weights weights;
+    at::Tensor input_bias, hidden_bias;
+    const std::array<std::pair<std::string_view, at::Tensor*>, 8> places = {{
+        {"weight_ih", &weights.input},
+        {"weight_hh", &weights.hidden},
+        {"weight_ch", &weights.cell},
+        {"weight_hr", &weights.projection},
+        {"bias", &weights.bias},
+        {"bias_hn", &weights.inner_bias},
+        {"bias_ih", &input_bias},
+        {"bias_hh", &hidden_bias},
+    }};
+    for (size_t i = 0; i < names_.size(); i++) *named("parameter", names_[i], places) = parameters[i];
+    if (input_bias.defined()) weights.set_biases(cell, input_bias, hidden_bias);
+    return weights;
+  }
+
+  std::vector<std::string> names_;
+};
+
+struct Recurrent {
+  Arguments arguments;
+  Equations equations;
+  Roles roles;
+  Record record;
+
+  size_t results() const {
+    const Network& network = arguments.shape;
+    const size_t each = record == Record::kGates    ? composite::gates(network)
+                        : record == Record::kProbes ? composite::states(network)
+                                                    : 0;
+    return 1 + composite::states(network) + arguments.packing.size() + network.layers * network.directions() * each;
+  }
+
+  Tensors run() const {
+    const Shape& shape = arguments.shape;
+    const bool packed = arguments.packing.size() > 0;
+    const bool batch_first = shape.batch_first && !packed;
+    const bool batched = arguments.input.get().at(0).dim() == 3;
+    Tensors recorded;
+    Tensors results = arguments.run([&](const Call& call) {
+      const auto& [network, _, input, state, weights, batch_sizes] = call.arguments;
+      std::vector<int64_t> sizes;
+      if (packed) sizes.assign(batch_sizes.data_ptr<int64_t>(), batch_sizes.data_ptr<int64_t>() + batch_sizes.numel());
+      composite::Result result = composite::forward(network, equations, batch_first ? input.transpose(0, 1) : input,
+                                                    sizes, state, roles.assign(network.cell, weights), record);
+      for (Tensors& tensors : result.records) std::move(tensors.begin(), tensors.end(), std::back_inserter(recorded));
+      Tensors own{batch_first ? result.output.transpose(0, 1) : result.output};
+      std::move(result.finals.begin(), result.finals.end(), std::back_inserter(own));
+      return own;
+    });
+    for (at::Tensor& tensor : recorded) {
+      // Gates come in the form of the input. Probes must stay the leaves that they are.
+      if (record == Record::kGates && !packed) {
+        tensor = !batched ? tensor.squeeze(1) : batch_first ? tensor.transpose(0, 1) : tensor;
+      }
+      results.push_back(std::move(tensor));
+    }
+    return results;
+  }
+};
+
+// composite('RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU', shape, input, state or [], weights, packing or [], equations,
+// roles, record) -> output, final states, the packing again, and what was to be recorded of each layer and direction
+Napi::Value composite_forward(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Addon& addon = Addon::of(env);
+  Recurrent recurrent{Arguments(addon, info, 0), equations_of(info[6].ToObject()), Roles(info[7].As<Napi::Array>()),
+                      record_of(info[8].ToString())};
+  // Nobody has to find out whether the fused kernels could make the call.
+  recurrent.arguments.shape.prefers_libtorch = true;
+  const auto ids = addon.dispatch(recurrent.results(), [recurrent] { return recurrent.run(); });
+  addon.account(env);
+  Napi::Array results = Napi::Array::New(env, ids.size());
+  for (uint32_t i = 0; i < ids.size(); i++) results.Set(i, ids[i]);
+  return results;
+}
+
+}  // namespace
+
+void init_composite(Napi::Object exports) { define<composite_forward>(exports, "composite"); }
+
+}  // namespace rnn

@@ -1,0 +1,318 @@
+#include "recurrent/composite.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/addcmul.h>
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/dropout.h>
+#include <ATen/ops/elu.h>
+#include <ATen/ops/hardsigmoid.h>
+#include <ATen/ops/hardtanh.h>
+#include <ATen/ops/leaky_relu.h>
+#include <ATen/ops/lerp.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/sigmoid.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tanh.h>
+#include <ATen/ops/zeros.h>
+
+namespace rnn::composite {
+namespace {
+
+at::Tensor softsign(const at::Tensor& x) { return x / (x.abs() + 1); }
+
+at::Tensor apply(Function function, const at::Tensor& x) {
+  switch (function) {
+    case Function::kIdentity:
+      return x;
+    case Function::kTanh:
+      return at::tanh(x);
+    case Function::kHardTanh:
+      return at::hardtanh(x);
+    case Function::kSoftsign:
+      return softsign(x);
+    case Function::kRelu:
+      return at::relu(x);
+    case Function::kLeakyRelu:
+      return at::leaky_relu(x);
+    case Function::kElu:
+      return at::elu(x);
+    case Function::kSigmoid:
+      return at::sigmoid(x);
+    case Function::kHardSigmoid:
+      return at::hardsigmoid(x);
+    case Function::kElliottSigmoid:
+      return softsign(x) / 2 + 0.5;
+  }
+  TORCH_CHECK(false, "no such function");
+}
+
+at::Tensor rows(const at::Tensor& weight, int64_t from, int64_t to) { return weight.narrow(0, from, to - from); }
+at::Tensor columns(const at::Tensor& x, int64_t from, int64_t to) { return x.narrow(1, from, to - from); }
+
+struct State {
+  at::Tensor hidden, cell;
+};
+
+// One layer in one direction: what is the same at all steps is made once.
+class Layer {
+ public:
+  Layer(const Network& network, const Equations& equations, const Weights& weights)
+      : cell_(network.cell), equations_(equations), size_(network.units), inner_bias_(weights.inner_bias) {
+    hidden_ = weights.hidden.t();
+    if (cell_ == CellKind::kGru && !equations.reset_after) {
+      gates_hidden_ = rows(weights.hidden, 0, 2 * size_).t();
+      candidate_hidden_ = rows(weights.hidden, 2 * size_, 3 * size_).t();
+    }
+    if (weights.projection.defined()) projection_ = weights.projection.t();
+    if (equations.peephole == Peephole::kFull) {
+      input_forget_cell_ = rows(weights.cell, 0, 2 * size_).t();
+      output_cell_ = rows(weights.cell, 2 * size_, 3 * size_).t();
+    } else if (equations.peephole == Peephole::kDiagonal) {
+      input_forget_cell_ = rows(weights.cell, 0, 2 * size_);
+      output_cell_ = rows(weights.cell, 2 * size_, 3 * size_);
+    }
+  }
+
+  // From x(t), already through the input weights and the bias, and the state before; appends the gates to `gates`.
+  State step(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
+    switch (cell_) {
+      case CellKind::kLstm:
+        return lstm(x, before, probe, gates);
+      case CellKind::kGru:
+        return gru(x, before, probe, gates);
+      case CellKind::kRnnTanh:
+      case CellKind::kRnnRelu:
+        return rnn(x, before, probe, gates);
+    }
+    TORCH_CHECK(false, "no such cell");
+  }
+
+ private:
+  at::Tensor gate(const at::Tensor& x) const { return apply(equations_.gate, x); }
+  at::Tensor activation(const at::Tensor& x) const { return apply(equations_.activation, x); }
+
+  static at::Tensor probed(at::Tensor state, const at::Tensor& probe) {
+    return probe.defined() ? state + probe : std::move(state);
+  }
+
+  State rnn(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
+    const at::Tensor hidden = probed(activation(at::addmm(x, before.hidden, hidden_)), probe.hidden);
+    gates = {hidden};
+    return {hidden, {}};
+  }
+
+  State lstm(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
+    at::Tensor sums, candidate_hidden;
+    if (equations_.forget_in_candidate) {
+      const at::Tensor recurrent = at::matmul(before.hidden, hidden_);
+      candidate_hidden = columns(recurrent, 2 * size_, 3 * size_);
+      sums = x + recurrent;
+    } else {
+      sums = at::addmm(x, before.hidden, hidden_);
+    }
+    at::Tensor input_forget = columns(sums, 0, 2 * size_);
+    if (equations_.peephole == Peephole::kFull) {
+      input_forget = at::addmm(input_forget, before.cell, input_forget_cell_);
+    } else if (equations_.peephole == Peephole::kDiagonal) {
+      input_forget = at::addcmul(input_forget, at::cat({before.cell, before.cell}, 1), input_forget_cell_);
+    }
+    input_forget = gate(input_forget);
+    const at::Tensor i = columns(input_forget, 0, size_);
+    const at::Tensor f = columns(input_forget, size_, 2 * size_);
+    const at::Tensor g =
+        activation(equations_.forget_in_candidate ? at::addcmul(columns(x, 2 * size_, 3 * size_), candidate_hidden, f)
+                                                  : columns(sums, 2 * size_, 3 * size_));
+    const at::Tensor cell = probed(at::addcmul(f * before.cell, i, g), probe.cell);
+    at::Tensor o = columns(sums, 3 * size_, 4 * size_);
+    if (equations_.peephole == Peephole::kFull) {
+      o = at::addmm(o, cell, output_cell_);
+    } else if (equations_.peephole == Peephole::kDiagonal) {
+      o = at::addcmul(o, cell, output_cell_);
+    }
+    o = gate(o);
+    at::Tensor hidden = o * activation(cell);
+    if (projection_.defined()) hidden = at::matmul(hidden, projection_);
+    hidden = probed(std::move(hidden), probe.hidden);
+    gates = {i, f, g, o, cell, hidden};
+    return {hidden, cell};
+  }
+
+  State gru(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
+    at::Tensor reset_update, n;
+    const at::Tensor x_gates = columns(x, 0, 2 * size_);
+    const at::Tensor x_candidate = columns(x, 2 * size_, 3 * size_);
+    if (equations_.reset_after) {
+      const at::Tensor recurrent = at::matmul(before.hidden, hidden_);
+      reset_update = gate(x_gates + columns(recurrent, 0, 2 * size_));
+      at::Tensor inner = columns(recurrent, 2 * size_, 3 * size_);
+      if (inner_bias_.defined()) inner = inner + inner_bias_;
+      n = activation(at::addcmul(x_candidate, columns(reset_update, 0, size_), inner));
+    } else {
+      reset_update = gate(at::addmm(x_gates, before.hidden, gates_hidden_));
+      n = activation(at::addmm(x_candidate, columns(reset_update, 0, size_) * before.hidden, candidate_hidden_));
+    }
+    const at::Tensor z = columns(reset_update, size_, 2 * size_);
+    // lerp(a, b, z) = (1 - z) a + z b
+    at::Tensor hidden = equations_.update_is_candidate ? at::lerp(before.hidden, n, z) : at::lerp(n, before.hidden, z);
+    hidden = probed(std::move(hidden), probe.hidden);
+    gates = {columns(reset_update, 0, size_), z, n, hidden};
+    return {hidden, {}};
+  }
+
+  const CellKind cell_;
+  const Equations& equations_;
+  const int64_t size_;
+  // Transposed, for products with rows; the diagonal ones are vectors.
+  at::Tensor hidden_, gates_hidden_, candidate_hidden_, projection_, input_forget_cell_, output_cell_;
+  const at::Tensor inner_bias_;
+};
+
+// Zeros to add to a state of every step.
+at::Tensor probe_like(const at::Tensor& input, const at::Tensor& state) {
+  std::vector<int64_t> sizes = input.sizes().vec();
+  sizes.back() = state.size(1);
+  return at::zeros(sizes, input.options()).requires_grad_(true);
+}
+
+// How a tensor of all steps comes apart and together: along its first dimension, or by the rows of each step.
+struct Steps {
+  const std::vector<int64_t>& batch_sizes;
+
+  Tensors split(const at::Tensor& tensor) const {
+    return batch_sizes.empty() ? tensor.unbind(0) : tensor.split_with_sizes(batch_sizes, 0);
+  }
+  at::Tensor join(const Tensors& tensors) const { return batch_sizes.empty() ? at::stack(tensors) : at::cat(tensors); }
+};
+
+// The states of the sequences that a step has: in a packed sequence, later steps have fewer.
+class Running {
+ public:
+  explicit Running(State initial) : initial_(std::move(initial)), state_(initial_) {}
+
+  // The state before a step of `count` sequences: of those that go on, and of those that begin at their end.
+  const State& before(int64_t count) {
+    const int64_t running = state_.hidden.size(0);
+    if (count < running) {
+      if (started_) finished_.push_back(each(state_, [&](const at::Tensor& x) { return rows(x, count, running); }));
+      state_ = each(state_, [&](const at::Tensor& x) { return rows(x, 0, count); });
+    } else if (count > running) {
+      const State begin = each(initial_, [&](const at::Tensor& x) { return rows(x, running, count); });
+      state_.hidden = at::cat({state_.hidden, begin.hidden});
+      if (state_.cell.defined()) state_.cell = at::cat({state_.cell, begin.cell});
+    }
+    started_ = true;
+    return state_;
+  }
+
+  void after(State state) { state_ = std::move(state); }
+
+  // Of all sequences.
+  State last() const {
+    if (finished_.empty()) return state_;
+    Tensors hidden{state_.hidden}, cell{state_.cell};
+    for (auto it = finished_.rbegin(); it != finished_.rend(); ++it) {
+      hidden.push_back(it->hidden);
+      cell.push_back(it->cell);
+    }
+    return {at::cat(hidden), state_.cell.defined() ? at::cat(cell) : at::Tensor()};
+  }
+
+ private:
+  template <typename Change>
+  static State each(const State& state, Change change) {
+    return {change(state.hidden), state.cell.defined() ? change(state.cell) : at::Tensor()};
+  }
+
+  const State initial_;
+  State state_;
+  std::vector<State> finished_;
+  bool started_ = false;
+};
+
+struct Sequence {
+  at::Tensor output;
+  State last;
+  Tensors record;
+};
+
+Sequence run(const Network& network, const Equations& equations, const at::Tensor& input, const Steps& by_steps,
+             const State& first, const Weights& weights, bool reverse, Record record) {
+  const Layer layer(network, equations, weights);
+  const Tensors inputs = by_steps.split(at::linear(input, weights.input, weights.bias));
+  const size_t steps = inputs.size();
+  Sequence result;
+  Tensors hidden_probes, cell_probes;
+  if (record == Record::kProbes) {
+    result.record.push_back(probe_like(input, first.hidden));
+    hidden_probes = by_steps.split(result.record.back());
+    if (network.lstm()) {
+      result.record.push_back(probe_like(input, first.cell));
+      cell_probes = by_steps.split(result.record.back());
+    }
+  }
+  Running running(first);
+  Tensors outputs(steps), gates;
+  std::vector<Tensors> traces(record == Record::kGates ? composite::gates(network) : 0, Tensors(steps));
+  for (size_t i = 0; i < steps; i++) {
+    const size_t t = reverse ? steps - 1 - i : i;
+    State probe;
+    if (!hidden_probes.empty()) probe.hidden = hidden_probes[t];
+    if (!cell_probes.empty()) probe.cell = cell_probes[t];
+    State state = layer.step(inputs[t], running.before(inputs[t].size(0)), probe, gates);
+    outputs[t] = state.hidden;
+    running.after(std::move(state));
+    for (size_t k = 0; k < traces.size(); k++) traces[k][t] = gates[k];
+  }
+  result.output = by_steps.join(outputs);
+  result.last = running.last();
+  for (const Tensors& trace : traces) result.record.push_back(by_steps.join(trace));
+  return result;
+}
+
+}  // namespace
+
+void Weights::set_biases(CellKind cell, const at::Tensor& input_bias, const at::Tensor& hidden_bias) {
+  if (cell != CellKind::kGru) {
+    bias = input_bias + hidden_bias;
+    return;
+  }
+  const int64_t size = input_bias.size(0) / 3;
+  bias =
+      at::cat({rows(input_bias, 0, 2 * size) + rows(hidden_bias, 0, 2 * size), rows(input_bias, 2 * size, 3 * size)});
+  inner_bias = rows(hidden_bias, 2 * size, 3 * size);
+}
+
+Result forward(const Network& network, const Equations& equations, const at::Tensor& input,
+               const std::vector<int64_t>& batch_sizes, const Tensors& states, const std::vector<Weights>& weights,
+               Record record) {
+  TORCH_CHECK(input.size(0) > 0, "Expected sequence length to be larger than 0 in RNN");
+  const int64_t directions = network.directions();
+  Result result;
+  Tensors hidden, cells;
+  at::Tensor x = input;
+  for (int64_t layer = 0; layer < network.layers; layer++) {
+    Tensors outputs;
+    for (int64_t direction = 0; direction < directions; direction++) {
+      const int64_t i = layer * directions + direction;
+      const State first{states[0].select(0, i), states.size() > 1 ? states[1].select(0, i) : at::Tensor()};
+      Sequence sequence = run(network, equations, x, {batch_sizes}, first, weights.at(i), direction == 1, record);
+      outputs.push_back(std::move(sequence.output));
+      hidden.push_back(std::move(sequence.last.hidden));
+      if (network.lstm()) cells.push_back(std::move(sequence.last.cell));
+      if (record != Record::kNothing) result.records.push_back(std::move(sequence.record));
+    }
+    x = directions == 1 ? outputs[0] : at::cat(outputs, -1);
+    if (network.train && network.dropout > 0 && layer + 1 < network.layers) {
+      x = at::dropout(x, network.dropout, true);
+    }
+  }
+  result.output = std::move(x);
+  result.finals.push_back(at::stack(hidden));
+  if (!cells.empty()) result.finals.push_back(at::stack(cells));
+  return result;
+}
+
+}  // namespace rnn::composite

@@ -1,0 +1,99 @@
+// Each example, small: it runs to its end, says what it found, and draws what it says it draws.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { CHECKOUT } from '../support/checkout.ts'
+import { temporaryFolder } from '../support/folder.ts'
+
+function run(...args: string[]): { stdout: string; stderr: string; status: number | null; folder: string } {
+  const folder = temporaryFolder()
+  const { stdout, stderr, status } = spawnSync(process.execPath, ['--import', 'tsx', 'examples/run.ts', ...args], {
+    cwd: CHECKOUT,
+    encoding: 'utf8',
+    env: { ...process.env, EXAMPLES_OUTPUT: folder },
+  })
+  return { stdout, stderr, status, folder }
+}
+
+/** The numbers of the line that begins with `label`. */
+function numbers(stdout: string, label: string): number[] {
+  const line = stdout.split('\n').find((text) => text.trimStart().startsWith(label))
+  expect(line, `${label} in ${stdout}`).toBeDefined()
+  const rest = (line as string).trimStart().slice(label.length)
+  return rest.trim().split(/\s+/).map(Number)
+}
+
+function expectPictures(folder: string, ...names: string[]): void {
+  for (const name of names) {
+    expect(existsSync(join(folder, `${name}.svg`)), name).toBe(true)
+    const svg = readFileSync(join(folder, `${name}.svg`), 'utf8')
+    expect(svg).toMatch(/^<svg [\s\S]*<\/svg>\s*$/)
+    // Lines and rectangles have paths; what is not finite would show.
+    expect(svg.match(/<path /g)?.length).toBeGreaterThan(10)
+    expect(svg).not.toMatch(/NaN|undefined|Infinity/)
+  }
+}
+
+describe('examples', { timeout: 120_000 }, () => {
+  test('article', () => {
+    const { stdout, stderr, status } = run('article')
+    expect(status, stderr).toBe(0)
+    expect(stdout.match(/output of shape \[10,1,5\]/g)).toHaveLength(3)
+  })
+
+  test('gradients: gates and gains decide what is left', () => {
+    const { stdout, stderr, status, folder } = run('gradients', '--steps', '60', '--hidden', '16', '--updates', '30')
+    expect(status, stderr).toBe(0)
+    expect(stderr).toBe('')
+    const left = (label: string): number => numbers(stdout, label).at(-1) as number
+    for (const name of ['RNN  ', 'LSTM  ', 'GRU  ']) expect(left(name)).toBeLessThan(1e-6)
+    expect(left('gain 0.6')).toBeLessThan(1e-10)
+    expect(left('gain 2')).toBeGreaterThan(10)
+    expect(left('bias 4')).toBeGreaterThan(100 * left('bias 1'))
+    expect(numbers(stdout, 'clipped to norm 1').at(-1)).toBeLessThan(0.5)
+    expectPictures(folder, 'gradients', 'gradients-clipping')
+  })
+
+  test('adding: a GRU learns to add over ten steps', () => {
+    const { stdout, stderr, status, folder } = run(
+      ...['adding', '--lengths', '10', '--updates', '200', '--learning-rate', '0.02', '--hidden', '16'],
+    )
+    expect(status, stderr).toBe(0)
+    expect(stderr).toBe('')
+    expect(stdout).toMatch(/10 {2}GRU +0\.00\d\d +after \d+ updates/)
+    expect(stdout).toMatch(/10 {2}RNN +0\.\d+ +(no|after \d+ updates)/)
+    expectPictures(folder, 'adding')
+  })
+
+  test('gates: a forget gate closes at a mark', () => {
+    const { stdout, stderr, status, folder } = run('gates', '--updates', '250')
+    expect(status, stderr).toBe(0)
+    expect(stderr).toBe('')
+    for (const gate of ['f ', 'z ']) {
+      const [marked, others] = numbers(stdout, gate) as [number, number]
+      expect(marked).toBeLessThan(others - 0.1)
+    }
+    expectPictures(folder, 'gates-lstm', 'gates-gru')
+  })
+
+  test('an unknown one is answered with a list', () => {
+    const { stderr, status } = run('gradient')
+    expect(status).toBe(1)
+    expect(stderr).toContain("There is no 'gradient'")
+    for (const name of ['adding', 'article', 'forecast', 'gates', 'gradients']) expect(stderr).toContain(`-- ${name}\n`)
+    expect(stderr).not.toContain('support')
+  })
+
+  test('an option that is wrong is refused', () => {
+    for (const args of [
+      ['adding', '--lengths', '2'],
+      ['gates', '--updates', '0'],
+      ['gradients', '--stepss', '3'],
+    ]) {
+      const { stderr, status } = run(...args)
+      expect(status).toBe(1)
+      expect(stderr).toMatch(/^error: (option|unknown option)/)
+    }
+  })
+})
