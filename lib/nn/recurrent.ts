@@ -259,8 +259,9 @@ export abstract class RecurrentModule extends Module {
   /**
    * A sequence to be fed step by step. Streams of one module share its packed weights as long as these do not change.
    *
-   * @throws {TorchError} for a bidirectional network, which has to see the whole sequence, and for parameters that are
-   *   not on the CPU.
+   * @throws {TorchError} for a bidirectional network, which has to see the whole sequence, for one whose equations are
+   *   not PyTorch's, and for parameters that are not on the CPU, not of a floating dtype or of another shape than the
+   *   module's sizes.
    */
   stream(options: StreamOptions = {}): RecurrentStream {
     const name = this.constructor.name
@@ -278,9 +279,11 @@ export abstract class RecurrentModule extends Module {
         `${name}.stream: a bidirectional network needs the whole sequence: use forward`,
       )
     }
+    if (this.equations !== undefined) {
+      throw torchError('ERR_TORCH_VALUE', `${name}.stream: a stream knows PyTorch's equations only: use forward`)
+    }
     const { inputSize, hiddenSize, numLayers } = this
-    const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
-    const handle = native.openStream(this.#plan, this.#recurrence, this, idsOf(weights), dtype === 'bfloat16')
+    const handle = native.openStream(this.#plan, this.#recurrence, this, idsOf(this.#weights), dtype === 'bfloat16')
     const lstm = this.#recurrence === 'LSTM'
     return new RecurrentStream(handle, {
       inputSize,

@@ -21,6 +21,8 @@ Napi::Value open_stream(const Napi::CallbackInfo& info) {
   const std::vector<at::Tensor> weights = Cells(addon, info[3]).get();
   const WeightType type = info[4].ToBoolean() ? WeightType::kBfloat16 : WeightType::kFloat32;
   auto stream = addon.run([&] {
+    const std::string reason = why_not_packed(net, weights);
+    TORCH_CHECK_VALUE(reason.empty(), "stream(): ", reason);
     auto packed =
         std::make_shared<StreamWeights>(StreamWeights{.network = net, .kernels = *addon.kernels, .layers = {}});
     const size_t count = net.parameters();

@@ -46,10 +46,19 @@ Napi::Value is_inference(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), tensor_of(info).is_inference());
 }
 
+// `torch::autograd::CppNode<namespace::Name>`, of a class Name in C++, becomes what PyTorch calls that of a class in
+// Python: NameBackward.
+std::string name_of(const torch::autograd::Node& node) {
+  const std::string name = node.name();
+  if (name.find("autograd::CppNode<") == std::string::npos) return name;
+  const size_t start = name.rfind(':') + 1;
+  return name.substr(start, name.size() - 1 - start) + "Backward";
+}
+
 // The name of the function that made the tensor, as in `grad_fn=<AddBackward0>`, or null.
 Napi::Value grad_fn(const Napi::CallbackInfo& info) {
   const auto& node = tensor_of(info).grad_fn();
-  return node ? Napi::String::New(info.Env(), node->name()) : info.Env().Null();
+  return node ? Napi::String::New(info.Env(), name_of(*node)) : info.Env().Null();
 }
 
 // Whether two tensors share memory: in-place changes of one are seen in the other.

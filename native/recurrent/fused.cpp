@@ -3,6 +3,8 @@
 #include <ATen/ops/dropout.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -44,24 +46,41 @@ struct Setting {
   }
 };
 
-// What the forward pass of a layer leaves for its backward pass, beside tensors.
-struct Tape : torch::CustomClassHolder {
+// Which layer of which call a node of the graph belongs to.
+struct Origin : torch::CustomClassHolder {
   std::shared_ptr<const Setting> setting;
   int64_t layer;
-  std::vector<Workspace::Lease> gates, cells, unprojected;
 
-  Tape(std::shared_ptr<const Setting> setting, int64_t layer) : setting(std::move(setting)), layer(layer) {}
+  Origin(std::shared_ptr<const Setting> setting, int64_t layer) : setting(std::move(setting)), layer(layer) {}
 };
 
-float* data_of(const std::vector<Workspace::Lease>& leases, int64_t direction) {
-  return leases.empty() ? nullptr : leases[static_cast<size_t>(direction)]->data();
+// What the forward pass of a direction leaves for its backward pass; undefined where a cell has none. As tensors, since
+// autograd frees those that it saved with the backward pass, and not with the graph, which may live much longer.
+struct Trace {
+  static constexpr size_t kTensors = 3;
+  at::Tensor gates, cells, unprojected;
+};
+
+// Memory of the workspace, which goes back to it with the tensor.
+at::Tensor borrow(Workspace& workspace, int64_t size) {
+  const Workspace::Lease lease = workspace.lease(size);
+  return at::from_blob(lease->data(), {size}, [lease](void*) {}, at::kFloat);
+}
+
+float* data_of(const at::Tensor& tensor) { return tensor.defined() ? tensor.mutable_data_ptr<float>() : nullptr; }
+
+// As the kernels read it: gradients also come sparse, as views with a sign, and as zeros without memory.
+at::Tensor plain(const at::Tensor& gradient) {
+  if (gradient._is_zerotensor()) return at::zeros(gradient.sizes(), gradient.options());
+  return (gradient.layout() == at::kStrided ? gradient : gradient.to_dense()).resolve_neg();
 }
 
 at::Tensor with_dense_rows(const at::Tensor& x) { return x.stride(-1) == 1 || x.size(-1) == 1 ? x : x.contiguous(); }
 
-// The output and last states of one layer in all its directions. `state` is that of the layer, contiguous.
+// The output and last states of one layer in all its directions. `state` is that of the layer, contiguous. `traces`
+// gets one for each direction unless it is null.
 Tensors forward_layer(const Setting& setting, int64_t index, const at::Tensor& x, const Tensors& state,
-                      at::ArrayRef<at::Tensor> weights, Tape* tape) {
+                      at::ArrayRef<at::Tensor> weights, std::vector<Trace>* traces) {
   const Layer layer = setting.layer(index, x);
   const LayerShape& shape = layer.shape;
   const int64_t directions = setting.network.directions(), width = directions * shape.outputs();
@@ -77,11 +96,13 @@ Tensors forward_layer(const Setting& setting, int64_t index, const at::Tensor& x
   for (int64_t d = 0; d < directions; d++) {
     packed.push_back(setting.plan->forward_weights(setting.kernels, shape, setting.place(index, d),
                                                    setting.parameters(weights, d), setting.type));
-    if (tape != nullptr) {
+    Trace trace;
+    if (traces != nullptr) {
       Workspace& workspace = setting.plan->workspace();
-      if (shape.saved() > 0) tape->gates.push_back(workspace.lease(total * shape.saved()));
-      if (setting.network.lstm()) tape->cells.push_back(workspace.lease(total * shape.units));
-      if (shape.projection > 0) tape->unprojected.push_back(workspace.lease(total * shape.units));
+      if (shape.saved() > 0) trace.gates = borrow(workspace, total * shape.saved());
+      if (setting.network.lstm()) trace.cells = borrow(workspace, total * shape.units);
+      if (shape.projection > 0) trace.unprojected = borrow(workspace, total * shape.units);
+      traces->push_back(trace);
     }
     const auto of_state = [&](const Tensors& tensors, size_t i, int64_t units) {
       return tensors.size() <= i ? nullptr : tensors[i].mutable_data_ptr<float>() + d * batch * units;
@@ -94,60 +115,70 @@ Tensors forward_layer(const Setting& setting, int64_t index, const at::Tensor& x
         .h_last = of_state(results, 1, shape.outputs()),
         .c_last = of_state(results, 2, shape.units),
         .y = {y.mutable_data_ptr<float>() + d * shape.outputs(), width},
-        .gates = tape ? data_of(tape->gates, d) : nullptr,
-        .cells = tape ? data_of(tape->cells, d) : nullptr,
-        .unprojected = tape ? data_of(tape->unprojected, d) : nullptr,
+        .gates = data_of(trace.gates),
+        .cells = data_of(trace.cells),
+        .unprojected = data_of(trace.unprojected),
     });
   }
   layer.forward(runs);
   return results;
 }
 
-class LayerFunction : public torch::autograd::Function<LayerFunction> {
+// The node of the graph prints as RecurrentLayerBackward.
+class RecurrentLayer : public torch::autograd::Function<RecurrentLayer> {
  public:
   // The arguments: x, the states, the parameters of all directions.
   static Tensors forward(AutogradContext* context, at::TensorList arguments,
                          const std::shared_ptr<const Setting>& setting, int64_t index) {
     const size_t states = setting->network.lstm() ? 2 : 1;
     const at::Tensor x = with_dense_rows(arguments[0]);
-    const auto tape = c10::make_intrusive<Tape>(setting, index);
     const Tensors state(arguments.begin() + 1, arguments.begin() + 1 + static_cast<int64_t>(states));
-    Tensors results = forward_layer(*setting, index, x, state, arguments.slice(1 + states), tape.get());
+    std::vector<Trace> traces;
+    Tensors results = forward_layer(*setting, index, x, state, arguments.slice(1 + states), &traces);
     Tensors saved = arguments.vec();
     saved.push_back(results[0]);
+    for (const Trace& trace : traces) saved.insert(saved.end(), {trace.gates, trace.cells, trace.unprojected});
     context->save_for_backward(std::move(saved));
-    context->saved_data["tape"] = c10::IValue::make_capsule(tape);
+    context->saved_data["origin"] = c10::IValue::make_capsule(c10::make_intrusive<Origin>(setting, index));
     context->set_materialize_grads(false);
     return results;
   }
 
   static Tensors backward(AutogradContext* context, const Tensors& gradients) {
-    const auto tape = c10::static_intrusive_pointer_cast<Tape>(context->saved_data["tape"].toCapsule());
-    Tensors arguments = context->get_saved_variables();
-    const at::Tensor y = std::move(arguments.back());
-    arguments.pop_back();
-    Tensors results(arguments.size());
+    const auto origin = c10::static_intrusive_pointer_cast<Origin>(context->saved_data["origin"].toCapsule());
+    const Tensors saved = context->get_saved_variables();
+    const auto directions = static_cast<size_t>(origin->setting->network.directions());
+    const size_t count = saved.size() - 1 - directions * Trace::kTensors;
+    const Tensors arguments(saved.begin(), saved.begin() + static_cast<int64_t>(count));
+    std::vector<Trace> traces;
+    for (size_t i = count + 1; i < saved.size(); i += Trace::kTensors) {
+      traces.push_back({.gates = saved[i], .cells = saved[i + 1], .unprojected = saved[i + 2]});
+    }
+    Tensors results(count);
     if (std::any_of(gradients.begin(), gradients.end(), [](const at::Tensor& g) { return g.defined(); })) {
       std::vector<bool> needed;
-      for (size_t i = 0; i < arguments.size(); i++) needed.push_back(context->needs_input_grad(i));
-      results = at::GradMode::is_enabled() ? differentiably(*tape, arguments, gradients, needed)
-                                           : differentiate(*tape, arguments, y, gradients, needed);
+      for (size_t i = 0; i < count; i++) needed.push_back(context->needs_input_grad(i));
+      results = at::GradMode::is_enabled() ? differentiably(*origin, arguments, gradients, needed)
+                                           : differentiate(*origin, arguments, saved[count], traces, gradients, needed);
     }
     // Setting and index.
-    results.resize(arguments.size() + 2);
+    results.resize(count + 2);
     return results;
   }
 
  private:
   // For derivatives of derivatives: LibTorch's own operations, which have them.
-  static Tensors differentiably(const Tape& tape, const Tensors& arguments, const Tensors& gradients,
+  static Tensors differentiably(const Origin& origin, const Tensors& arguments, const Tensors& gradients,
                                 const std::vector<bool>& needed) {
-    const Setting& setting = *tape.setting;
+    const Setting& setting = *origin.setting;
     const size_t states = setting.network.lstm() ? 2 : 1;
+    // A tied parameter is an argument more than once: each has a gradient of its own.
+    Tensors aliases;
+    for (size_t i = 0; i < arguments.size(); i++) aliases.push_back(needed[i] ? arguments[i].alias() : arguments[i]);
     NetworkCall call{.network = setting.network,
-                     .input = arguments[0],
-                     .state = {arguments.begin() + 1, arguments.begin() + 1 + static_cast<int64_t>(states)},
-                     .weights = {arguments.begin() + 1 + static_cast<int64_t>(states), arguments.end()},
+                     .input = aliases[0],
+                     .state = {aliases.begin() + 1, aliases.begin() + 1 + static_cast<int64_t>(states)},
+                     .weights = {aliases.begin() + 1 + static_cast<int64_t>(states), aliases.end()},
                      .batch_sizes = setting.batch_sizes};
     call.network.layers = 1;
     call.network.dropout = 0;
@@ -159,7 +190,7 @@ class LayerFunction : public torch::autograd::Function<LayerFunction> {
       seeds.push_back(gradients[i]);
     }
     for (size_t i = 0; i < arguments.size(); i++) {
-      if (needed[i]) inputs.push_back(arguments[i]);
+      if (needed[i]) inputs.push_back(aliases[i]);
     }
     const Tensors of_inputs = torch::autograd::grad(outputs, inputs, seeds, true, true, true);
     for (size_t i = 0, next = 0; i < arguments.size(); i++) {
@@ -168,18 +199,19 @@ class LayerFunction : public torch::autograd::Function<LayerFunction> {
     return found;
   }
 
-  static Tensors differentiate(const Tape& tape, const Tensors& arguments, const at::Tensor& y,
-                               const Tensors& gradients, const std::vector<bool>& needed) {
-    const Setting& setting = *tape.setting;
+  static Tensors differentiate(const Origin& origin, const Tensors& arguments, const at::Tensor& y,
+                               const std::vector<Trace>& traces, const Tensors& gradients,
+                               const std::vector<bool>& needed) {
+    const Setting& setting = *origin.setting;
     const Network& net = setting.network;
     const at::Tensor x = with_dense_rows(arguments[0]);
-    const Layer layer = setting.layer(tape.layer, x);
+    const Layer layer = setting.layer(origin.layer, x);
     const LayerShape& shape = layer.shape;
     const int64_t batch = setting.schedule.batch, total = setting.schedule.total;
     const int64_t width = net.directions() * shape.outputs();
     const size_t states = net.lstm() ? 2 : 1, first_weight = 1 + states;
     const auto of_layer = at::TensorList(arguments).slice(first_weight);
-    const at::Tensor dy = gradients[0].defined() ? gradients[0].contiguous() : at::Tensor();
+    const at::Tensor dy = gradients[0].defined() ? plain(gradients[0]).contiguous() : at::Tensor();
 
     Tensors results(arguments.size());
     if (needed[0]) results[0] = at::empty(x.sizes(), x.options());
@@ -187,7 +219,7 @@ class LayerFunction : public torch::autograd::Function<LayerFunction> {
     for (size_t i = 0; i < states; i++) {
       const at::Tensor& last = gradients[1 + i];
       results[1 + i] = at::empty(arguments[1 + i].sizes(), x.options());
-      last.defined() ? results[1 + i].copy_(last) : results[1 + i].zero_();
+      last.defined() ? results[1 + i].copy_(plain(last)) : results[1 + i].zero_();
     }
     for (size_t i = first_weight; i < arguments.size(); i++) {
       if (needed[i]) results[i] = at::empty(arguments[i].sizes(), x.options());
@@ -201,25 +233,23 @@ class LayerFunction : public torch::autograd::Function<LayerFunction> {
     };
     std::vector<DirectionBackward> runs;
     for (int64_t d = 0; d < net.directions(); d++) {
-      packed.push_back(setting.plan->backward_weights(setting.kernels, shape, setting.place(tape.layer, d),
+      packed.push_back(setting.plan->backward_weights(setting.kernels, shape, setting.place(origin.layer, d),
                                                       setting.parameters(of_layer, d)));
       const auto of_state = [&](const Tensors& tensors, size_t i, int64_t units) {
         return i < states ? tensors[1 + i].mutable_data_ptr<float>() + d * batch * units : nullptr;
       };
       const size_t parameter = first_weight + static_cast<size_t>(d) * net.parameters();
-      const auto of_parameter = [&](size_t i) {
-        const at::Tensor& gradient = results[parameter + i];
-        return gradient.defined() ? gradient.mutable_data_ptr<float>() : nullptr;
-      };
+      const auto of_parameter = [&](size_t i) { return data_of(results[parameter + i]); };
+      const Trace& trace = traces[static_cast<size_t>(d)];
       runs.push_back({
           .reverse = d == 1,
           .weights = packed.back().get(),
           .h_first = of_state(arguments, 0, shape.outputs()),
           .c_first = of_state(arguments, 1, shape.units),
           .y = {y.const_data_ptr<float>() + d * shape.outputs(), width},
-          .gates = data_of(tape.gates, d),
-          .cells = data_of(tape.cells, d),
-          .unprojected = data_of(tape.unprojected, d),
+          .gates = data_of(trace.gates),
+          .cells = data_of(trace.cells),
+          .unprojected = data_of(trace.unprojected),
           .dy = {dy.defined() ? dy.const_data_ptr<float>() + d * shape.outputs() : nullptr, width},
           .dh = of_state(results, 0, shape.outputs()),
           .dc = of_state(results, 1, shape.units),
@@ -232,7 +262,7 @@ class LayerFunction : public torch::autograd::Function<LayerFunction> {
           .dweight_projection = shape.projection > 0 ? of_parameter(net.parameters() - 1) : nullptr,
       });
     }
-    layer.backward(runs, results[0].defined() ? results[0].mutable_data_ptr<float>() : nullptr);
+    layer.backward(runs, data_of(results[0]));
     for (size_t i = 0; i < states; i++) {
       if (!needed[1 + i]) results[1 + i].reset();
     }
@@ -254,30 +284,23 @@ Schedule schedule_of(const NetworkCall& call) {
   return {sizes[0], std::vector<int64_t>(sizes, sizes + call.batch_sizes.numel())};
 }
 
+// Whether values can be read from the tensor's memory as they are.
 bool is_plain(const at::Tensor& tensor) {
-  return tensor.device().is_cpu() && tensor.layout() == at::kStrided && !tensor.is_conj() && !tensor.is_neg();
+  return tensor.layout() == at::kStrided && !tensor.is_conj() && !tensor.is_neg() && !tensor._is_zerotensor();
 }
 
 }  // namespace
 
-std::string why_not_fused(const NetworkCall& call) {
-  const Network& net = call.network;
-  Tensors all = call.state;
-  all.push_back(call.input);
-  all.insert(all.end(), call.weights.begin(), call.weights.end());
-  const at::ScalarType type = call.input.scalar_type();
-  if (type != at::kFloat && type != at::kBFloat16) return "the tensors are neither float32 nor bfloat16";
-  for (const at::Tensor& tensor : all) {
-    if (!is_plain(tensor)) return "a tensor is not on the CPU";
-    if (tensor.scalar_type() != type) return "the tensors are of several dtypes";
-  }
-  if (type == at::kBFloat16 && at::GradMode::is_enabled() &&
-      std::any_of(all.begin(), all.end(), [](const at::Tensor& tensor) { return tensor.requires_grad(); })) {
-    return "gradients are computed in float32 only";
-  }
-  if (call.input.numel() == 0) return "the input is empty";
+std::string why_not_packed(const Network& net, at::TensorList weights) {
   const size_t count = net.parameters();
-  for (size_t i = 0; i < call.weights.size(); i++) {
+  if (static_cast<int64_t>(weights.size()) != net.layers * net.directions() * static_cast<int64_t>(count)) {
+    return "there are not as many parameters as the module's sizes ask for";
+  }
+  for (size_t i = 0; i < weights.size(); i++) {
+    const at::Tensor& weight = weights[i];
+    if (!weight.device().is_cpu()) return "a parameter is not on the CPU";
+    if (!is_plain(weight)) return "the memory of a parameter cannot be read as it is";
+    if (!at::isFloatingType(weight.scalar_type())) return "a parameter is not of a floating dtype";
     const LayerShape shape = net.layer(static_cast<int64_t>(i / count) / net.directions());
     const size_t kind = i % count;
     const bool is_projection = net.projection > 0 && kind == count - 1;
@@ -285,10 +308,28 @@ std::string why_not_fused(const NetworkCall& call) {
                                       : kind == 0   ? std::vector{shape.gates(), shape.inputs}
                                       : kind == 1   ? std::vector{shape.gates(), shape.outputs()}
                                                     : std::vector{shape.gates()};
-    if (call.weights[i].sizes() != at::IntArrayRef(size))
-      return "a parameter has another shape than the module's sizes";
+    if (weight.sizes() != at::IntArrayRef(size)) return "a parameter has another shape than the module's sizes";
   }
   return {};
+}
+
+std::string why_not_fused(const NetworkCall& call) {
+  Tensors all = call.state;
+  all.push_back(call.input);
+  all.insert(all.end(), call.weights.begin(), call.weights.end());
+  const at::ScalarType type = call.input.scalar_type();
+  if (type != at::kFloat && type != at::kBFloat16) return "the tensors are neither float32 nor bfloat16";
+  for (const at::Tensor& tensor : all) {
+    if (!tensor.device().is_cpu()) return "a tensor is not on the CPU";
+    if (!is_plain(tensor)) return "the memory of a tensor cannot be read as it is";
+    if (tensor.scalar_type() != type) return "the tensors are of several dtypes";
+  }
+  if (type == at::kBFloat16 && at::GradMode::is_enabled() &&
+      std::any_of(all.begin(), all.end(), [](const at::Tensor& tensor) { return tensor.requires_grad(); })) {
+    return "gradients are computed in float32 only";
+  }
+  if (call.input.numel() == 0) return "the input is empty";
+  return why_not_packed(call.network, call.weights);
 }
 
 std::vector<at::Tensor> run_fused(const NetworkCall& call, const std::shared_ptr<Plan>& plan, const Kernels& kernels,
@@ -320,7 +361,7 @@ std::vector<at::Tensor> run_fused(const NetworkCall& call, const std::shared_ptr
       Tensors arguments{x};
       arguments.insert(arguments.end(), state.begin(), state.end());
       arguments.insert(arguments.end(), weights.begin(), weights.end());
-      results = LayerFunction::apply(at::TensorList(arguments), setting, index);
+      results = RecurrentLayer::apply(at::TensorList(arguments), setting, index);
     } else {
       results = forward_layer(*setting, index, with_dense_rows(x), state, weights, nullptr);
     }

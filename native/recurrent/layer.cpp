@@ -40,6 +40,7 @@ int64_t continued(const Schedule& schedule, int64_t step, bool reverse) {
 // The rows from `first` to `last` in up to two runs, by where their state before the step is.
 template <typename Function>
 void by_origin(const Schedule& schedule, int64_t step, bool reverse, int64_t first, int64_t last, Function function) {
+  if (first >= last) return;
   const int64_t border = std::clamp(continued(schedule, step, reverse), first, last);
   if (first < border) function(first, border, schedule.offsets[reverse ? step + 1 : step - 1]);
   if (border < last) function(border, last, int64_t{-1});

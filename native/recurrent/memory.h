@@ -38,6 +38,9 @@ class Workspace : public std::enable_shared_from_this<Workspace> {
   // Goes back to the workspace with its last owner.
   using Lease = std::shared_ptr<const Floats>;
 
+  // So that taking memory back needs none.
+  Workspace() { free_.reserve(kMost); }
+
   Lease lease(int64_t size) {
     Floats floats;
     {

@@ -24,7 +24,10 @@ struct NetworkCall {
 // Output and final states, through LibTorch's own implementation.
 std::vector<at::Tensor> run_libtorch(const NetworkCall& call);
 
-// Why the kernels of this folder cannot make a call, or nothing where they can.
+// Why the kernels of this folder cannot use the parameters of a network, or nothing where they can.
+std::string why_not_packed(const Network& network, at::TensorList weights);
+
+// Why they cannot make a call, or nothing where they can.
 std::string why_not_fused(const NetworkCall& call);
 
 // The same through those kernels, and differentiable as often as one likes.

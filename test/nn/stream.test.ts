@@ -180,6 +180,25 @@ describe('a stream', () => {
       /'float32' or 'bfloat16', got 'int8'/,
     )
     expectError(() => net.stream({ dtpye: 'float32' } as never), 'ERR_TORCH_OPTION', /did you mean 'dtype'/)
+    for (const other of [new nn.PeepholeLSTM(2, 3), new nn.ChungGRU(2, 3)]) {
+      expectError(() => other.stream(), 'ERR_TORCH_VALUE', /a stream knows PyTorch's equations only/)
+    }
+  })
+
+  it('refuses parameters that it cannot read', () => {
+    const wrong: [nn.Parameter, RegExp][] = [
+      [new nn.Parameter(torch.zeros([1, 1])), /another shape than the module's sizes/],
+      [new nn.Parameter(torch.zeros([16, 2, 1])), /another shape than the module's sizes/],
+      [new nn.Parameter(torch.zeros([16, 2], { dtype: 'complex64' })), /not of a floating dtype/],
+      [new nn.Parameter(torch.zeros([16, 2], { device: 'meta' as 'cpu' })), /not on the CPU/],
+    ]
+    for (const [weight, pattern] of wrong) {
+      const changed = new nn.LSTM(2, 4)
+      changed.weight_ih_l0 = weight
+      expectError(() => changed.stream(), 'ERR_TORCH_VALUE', pattern)
+    }
+    const wide = new nn.LSTM(2, 4, { dtype: 'float64' })
+    expect(wide.stream().step(input)).toHaveLength(4)
   })
 
   it('steps with others over the same weights only', () => {

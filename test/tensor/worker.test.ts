@@ -40,6 +40,26 @@ test('a worker can be terminated with work in flight', async () => {
   expect((await torch.offload(() => torch.ones([2]).add(1))).toArray()).toEqual([2, 2])
 })
 
+test('a worker can be terminated while a recurrent network trains on several threads', async () => {
+  for (let i = 0; i < 8; i++) {
+    const one = worker(`
+      const { nn } = await import('${INDEX}')
+      torch.setNumThreads(3)
+      const net = new nn.LSTM(64, 96)
+      const x = torch.randn([60, 32, 64])
+      const stream = net.stream()
+      parentPort.postMessage('busy')
+      for (;;) {
+        await torch.offload(() => torch.tidy(() => { net.forward(x)[0].sum().backward() }))
+        stream.step(new Float32Array(64))
+      }`)
+    await once(one, 'message')
+    await new Promise((resolve) => setTimeout(resolve, 3 * i))
+    await one.terminate()
+  }
+  expect((await torch.offload(() => torch.ones([2]).add(1))).toArray()).toEqual([2, 2])
+})
+
 test('a process can exit with work in flight', () => {
   const code = `import { torch } from '${INDEX}'
     const x = torch.randn([500, 500])
