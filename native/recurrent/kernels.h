@@ -119,6 +119,7 @@ struct Kernels {
 // Those that this build has and this processor can run, best first.
 std::span<const Kernels* const> available_kernels();
 
+// Constants, so that loading the addon runs no instruction of a set that the processor may lack.
 extern const Kernels kPortableKernels;
 #ifdef RNN_X86_KERNELS
 extern const Kernels kAvx2Kernels;

@@ -4,6 +4,6 @@
 
 namespace rnn {
 
-const Kernels kAvx2Kernels = make_kernels("avx2");
+constinit const Kernels kAvx2Kernels = make_kernels("avx2");
 
 }  // namespace rnn

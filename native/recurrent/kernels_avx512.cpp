@@ -4,6 +4,6 @@
 
 namespace rnn {
 
-const Kernels kAvx512Kernels = make_kernels("avx512");
+constinit const Kernels kAvx512Kernels = make_kernels("avx512");
 
 }  // namespace rnn

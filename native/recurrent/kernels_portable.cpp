@@ -4,6 +4,6 @@
 
 namespace rnn {
 
-const Kernels kPortableKernels = make_kernels("portable");
+constinit const Kernels kPortableKernels = make_kernels("portable");
 
 }  // namespace rnn

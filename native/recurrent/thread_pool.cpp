@@ -1,7 +1,7 @@
 #include "recurrent/thread_pool.h"
 
 #include <algorithm>
-#include <system_error>
+#include <exception>
 
 namespace rnn {
 
@@ -37,8 +37,8 @@ void ThreadPool::run(int64_t count, int64_t threads, const std::function<void(in
     const std::lock_guard lock(mutex_);
     try {
       while (static_cast<int64_t>(threads_.size()) < helpers) threads_.emplace_back([this] { serve(); });
-    } catch (const std::system_error&) {
-      // The system gives no more threads: those that there are do the work.
+    } catch (const std::exception&) {
+      // The system gives no more threads, or no memory for them: those that there are do the work.
     }
     loop_ = &loop;
   }
