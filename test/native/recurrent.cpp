@@ -339,7 +339,7 @@ Schedule any_schedule(int64_t batch, int64_t steps, bool even) {
 
 void test_layers(ThreadPool& pool) {
   for (const Kernels* kernels : available_kernels()) {
-    for (int i = 0; i < 48; i++) {
+    for (int i = 0; i < 32; i++) {
       const auto cell = static_cast<CellKind>(i % 4);
       const int64_t units = one_of<int64_t>({1, 2, 5, 8, 15, 16, 17, 33});
       const int64_t projection = cell == CellKind::kLstm && units > 1 && any(0, 1) == 1 ? any(1, units - 1) : 0;
