@@ -30,9 +30,16 @@ export function plotLearning(trained: readonly Trained[], updates: number): Prom
       encoding: { y: { ...y, field: 'level' } },
     },
     {
-      data: { values: lengths.slice(0, 1).map((length) => ({ length: title(length), update: updates, level: error })) },
+      // Once, in the first panel.
+      transform: [
+        { filter: `datum.length === '${title(lengths[0] as number)}' && datum.update === 0` },
+        { window: [{ op: 'row_number', as: 'row' }] },
+        { filter: 'datum.row === 1' },
+        { calculate: `${error}`, as: 'level' },
+        { calculate: `${updates}`, as: 'end' },
+      ],
       mark: { type: 'text', align: 'right', dy: -12, fontSize: 11, color: '#777', text },
-      encoding: { x, y: { ...y, field: 'level' } },
+      encoding: { x: { ...x, field: 'end' }, y: { ...y, field: 'level' } },
     },
   ]
   return render({

@@ -122,7 +122,7 @@ export function plotFlows(panels: readonly Panel[], steps: number): Promise<stri
 /** Loss and gradient norm of the same training, with and without clipping. */
 export function plotClipping(runs: readonly Run[]): Promise<string> {
   const updates = Math.max(...runs.map(({ losses }) => losses.length))
-  const [low, high] = [-4, 12]
+  const [low, high] = [-6, 12]
   const powers = [-4, 0, 4, 8, 12]
   const curves = (field: 'losses' | 'norms'): object[][] =>
     runs.map((run) => {
@@ -171,7 +171,7 @@ export function plotClipping(runs: readonly Run[]): Promise<string> {
           encoding: { x, y, color },
         },
         name(whole, { align: 'left', dx: 8, dy: 4 }),
-        name(clipped, { align: 'right', dy: -16 }),
+        name(clipped, { align: 'right', dy: 18 }),
       ],
     }
   }
@@ -180,7 +180,7 @@ export function plotClipping(runs: readonly Run[]): Promise<string> {
       text: 'What clipping does about an explosion',
       subtitle: [
         'An RNN with recurrent weights of gain 1.5 learns to predict a wave. Its first gradients are longer than 10.',
-        'Taken whole, they throw the weights to where gradients are longer still, until nothing is finite.',
+        'Taken whole, they throw the weights far away, to where gradients are longer still.',
         'Scaled to length 1, the same gradients lead out. Clipping cures the explosion; it does nothing for vanishing.',
       ],
     },
