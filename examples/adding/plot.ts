@@ -6,9 +6,10 @@ import { BASELINE, LEARNED, type Trained } from './task.ts'
 export function plotLearning(trained: readonly Trained[], updates: number): Promise<string> {
   const lengths = [...new Set(trained.map(({ length }) => length))]
   const title = (length: number): string => `T = ${length}`
-  const points = trained.flatMap(({ model, length, curve }) =>
-    curve.map((point) => ({ model, length: title(length), ...point })),
+  const points = trained.flatMap(({ model, length, seed, curve }) =>
+    curve.map((point) => ({ model, length: title(length), seed, ...point })),
   )
+  const [first] = points as [(typeof points)[number]]
   const x = {
     field: 'update',
     type: 'quantitative',
@@ -32,9 +33,8 @@ export function plotLearning(trained: readonly Trained[], updates: number): Prom
     {
       // Once, in the first panel.
       transform: [
-        { filter: `datum.length === '${title(lengths[0] as number)}' && datum.update === 0` },
-        { window: [{ op: 'row_number', as: 'row' }] },
-        { filter: 'datum.row === 1' },
+        { filter: `datum.length === '${first.length}' && datum.model === '${first.model}'` },
+        { filter: `datum.seed === ${first.seed} && datum.update === 0` },
         { calculate: `${error}`, as: 'level' },
         { calculate: `${updates}`, as: 'end' },
       ],
@@ -47,7 +47,7 @@ export function plotLearning(trained: readonly Trained[], updates: number): Prom
       text: 'The adding problem',
       subtitle: [
         'Add the two marked numbers among T, and answer after the last. Who forgets the first can only answer 1.',
-        'A line that ends early has learned it. Hochreiter and Schmidhuber, 1997.',
+        'A line for each training; one that ends early has learned it. Hochreiter and Schmidhuber, 1997.',
       ],
     },
     data: { values: points },
@@ -60,8 +60,13 @@ export function plotLearning(trained: readonly Trained[], updates: number): Prom
         ...level(BASELINE, 'always answering 1'),
         ...level(LEARNED, 'learned'),
         {
-          mark: { type: 'line', strokeWidth: 2, clip: true },
-          encoding: { x, y, color: { field: 'model', type: 'nominal', scale: modelColors(), title: null } },
+          mark: { type: 'line', strokeWidth: 1.6, clip: true },
+          encoding: {
+            x,
+            y,
+            detail: { field: 'seed' },
+            color: { field: 'model', type: 'nominal', scale: modelColors(), title: null },
+          },
         },
       ],
     },
