@@ -8,7 +8,7 @@ import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
 import { requireBoolean } from './check.ts'
 import { type FactoryOptions, factoryOf } from './factory.ts'
 import { uniform_ } from './init.ts'
-import type { LSTMState } from './lstm.ts'
+import { type LSTMState, pairOf } from './lstm.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import type { Recurrence } from './recurrent.ts'
@@ -132,10 +132,7 @@ export class LSTMCell extends RecurrentCell {
    * @returns the next h and c
    */
   override forward(input: Tensor, state?: LSTMState | null): [h: Tensor, c: Tensor] {
-    if (state !== undefined && state !== null && !(Array.isArray(state) && state.length === 2)) {
-      throw torchError('ERR_TORCH_TYPE', `LSTMCell: the state must be [h, c], two Tensors, got ${describe(state)}`)
-    }
-    const [h, c] = this.run('LSTM', input, state ?? [])
+    const [h, c] = this.run('LSTM', input, pairOf('LSTMCell', state))
     return [h as Tensor, c as Tensor]
   }
 }

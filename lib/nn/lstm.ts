@@ -16,7 +16,9 @@ export type LSTMState = readonly [h: Tensor, c: Tensor]
 export function pairOf(module: string, state: LSTMState | null | undefined): LSTMState | [] {
   if (state === undefined || state === null) return []
   if (Array.isArray(state) && state.length === 2) return state as unknown as LSTMState
-  throw torchError('ERR_TORCH_TYPE', `${module}: the state must be [h, c], two Tensors, got ${describe(state)}`)
+  throw torchError('ERR_TORCH_TYPE', `${module}: the state must be [h, c], two Tensors, got ${describe(state)}`, {
+    op: module,
+  })
 }
 
 /**

@@ -265,12 +265,14 @@ export abstract class RecurrentModule extends Module {
       throw torchError(
         'ERR_TORCH_VALUE',
         `${name}.stream: dtype must be 'float32' or 'bfloat16', got ${describe(dtype)}`,
+        { op: `${name}.stream` },
       )
     }
     if (this.bidirectional) {
       throw torchError(
         'ERR_TORCH_VALUE',
         `${name}.stream: a bidirectional network needs the whole sequence: use forward`,
+        { op: `${name}.stream` },
       )
     }
     const { inputSize, hiddenSize, numLayers } = this
