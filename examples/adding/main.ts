@@ -31,7 +31,7 @@ const { lengths, seeds, ...settings } = new Command('adding')
   .parse()
   .opts<Settings & { lengths: number[]; seeds: number }>()
 
-// Steps as small as these take longer on several threads, much longer where other programs use the cores.
+// Steps as small as these are fastest on one thread.
 torch.setNumThreads(1)
 
 const { updates, hidden, batch, learningRate, init } = settings

@@ -24,7 +24,7 @@ export function plotLearning(trained: readonly Trained[], updates: number): Prom
     scale: { type: 'log', domain: [0.002, 1.2], nice: false },
     axis: { values: [0.01, 0.1, 1], format: '~g' },
   } as const
-  const level = (error: number, text: string): object[] => [
+  const level = (error: number, text: string, dy: number): object[] => [
     {
       transform: [{ calculate: `${error}`, as: 'level' }],
       mark: { type: 'rule', color: '#aaa', strokeDash: [2, 3] },
@@ -38,7 +38,7 @@ export function plotLearning(trained: readonly Trained[], updates: number): Prom
         { calculate: `${error}`, as: 'level' },
         { calculate: `${updates}`, as: 'end' },
       ],
-      mark: { type: 'text', align: 'right', dy: -12, fontSize: 11, color: '#777', text },
+      mark: { type: 'text', align: 'right', dy, fontSize: 11, color: '#777', text },
       encoding: { x: { ...x, field: 'end' }, y: { ...y, field: 'level' } },
     },
   ]
@@ -57,8 +57,8 @@ export function plotLearning(trained: readonly Trained[], updates: number): Prom
       width: 270,
       height: 230,
       layer: [
-        ...level(BASELINE, 'always answering 1'),
-        ...level(LEARNED, 'learned'),
+        ...level(BASELINE, 'always answering 1', -28),
+        ...level(LEARNED, 'learned', -10),
         {
           mark: { type: 'line', strokeWidth: 1.6, clip: true },
           encoding: {
