@@ -148,6 +148,14 @@ export interface Native {
   ): Id[]
   // recurrent_cell.cpp
   recurrentCell(kind: string, hiddenSize: number, input: Uint32Array, state: Uint32Array, weights: Uint32Array): Id[]
+  // stream.cpp
+  openStream(plan: object, recurrence: string, shape: object, weights: Uint32Array, bfloat16: boolean): object
+  forkStream(stream: object): object
+  stepStream(stream: object, x: Float32Array, y: Float32Array): void
+  stepStreams(streams: readonly object[], x: Float32Array, y: Float32Array): void
+  sharesWeights(stream: object, other: object): boolean
+  streamState(stream: object): Float32Array
+  setStreamState(stream: object, state: Float32Array): void
   // offload.cpp
   record(start: true): void
   record(start: false): Promise<void>

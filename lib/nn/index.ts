@@ -70,4 +70,5 @@ export { type Peephole, PeepholeLSTM, type PeepholeLSTMOptions } from './peephol
 export { type RecurrentBackend, RecurrentModule, type RecurrentOptions } from './recurrent.ts'
 export { RNN, type RNNOptions } from './rnn.ts'
 export { type Layer, Sequential } from './sequential.ts'
+export { RecurrentStream, type StreamOptions, type StreamState, stepStreams } from './stream.ts'
 export * as utils from './utils/index.ts'

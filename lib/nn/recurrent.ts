@@ -11,6 +11,7 @@ import type { FactoryOptions } from './linear.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import { currentRecorder, type Recorder } from './recorder.ts'
+import { RecurrentStream, type StreamOptions } from './stream.ts'
 import { PackedSequence } from './utils/rnn.ts'
 
 /** Options that RNN, LSTM and GRU share. */
@@ -256,17 +257,58 @@ export abstract class RecurrentModule extends Module {
   }
 
   /**
+   * A sequence to be fed step by step. Streams of one module share its packed weights as long as these do not change.
+   *
+   * @throws {TorchError} for a bidirectional network, which has to see the whole sequence, for equations that are not
+   *   PyTorch's, and for parameters that are not on the CPU.
+   */
+  stream(options: StreamOptions = {}): RecurrentStream {
+    const name = this.constructor.name
+    checkOptions(`${name}.stream`, options, ['dtype'])
+    const { dtype = 'float32' } = options
+    if (dtype !== 'float32' && dtype !== 'bfloat16') {
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `${name}.stream: dtype must be 'float32' or 'bfloat16', got ${describe(dtype)}`,
+      )
+    }
+    if (this.bidirectional) {
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `${name}.stream: a bidirectional network needs the whole sequence: use forward`,
+      )
+    }
+    if (this.equations !== undefined) {
+      throw torchError(
+        'ERR_TORCH_NOT_IMPLEMENTED',
+        `${name}.stream: streams compute PyTorch's equations: call forward with one step and the state before it`,
+      )
+    }
+    const { inputSize, hiddenSize, numLayers } = this
+    const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
+    const handle = native.openStream(this.#plan, this.#recurrence, this, idsOf(weights), dtype === 'bfloat16')
+    const lstm = this.#recurrence === 'LSTM'
+    return new RecurrentStream(handle, {
+      inputSize,
+      outputSize: this.projSize || hiddenSize,
+      hiddenSize,
+      numLayers,
+      lstm,
+    })
+  }
+
+  /**
    * Which implementation `forward` would use for an input, and why: this library's fused kernels for the CPU, or
    * LibTorch's.
    *
-   * @example lstm.explainBackend(x) // { backend: 'libtorch', reason: 'a tensor is not float32' }
+   * @example lstm.explainBackend(x) // { backend: 'libtorch', reason: 'the tensors are neither float32 nor bfloat16' }
    * @throws {TorchError} what `forward` would throw for the shape or dtype of the input.
    */
   explainBackend(input: Tensor | PackedSequence): { backend: 'fused' | 'libtorch'; reason: string } {
     if (this.equations !== undefined) return { backend: 'libtorch', reason: 'its equations are not those of PyTorch' }
     const reason = native.explainRecurrent(...this.#arguments(input, []))
     if (reason !== '') return { backend: 'libtorch', reason }
-    return { backend: 'fused', reason: `float32 on the CPU, with ${native.instructionSet()} instructions` }
+    return { backend: 'fused', reason: `float32 or bfloat16 on the CPU, with ${native.instructionSet()} instructions` }
   }
 
   protected override extraRepr(): string {

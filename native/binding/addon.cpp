@@ -86,6 +86,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   rnn::init_packed(exports);
   rnn::init_recurrent(exports);
   rnn::init_recurrent_cell(exports);
+  rnn::init_stream(exports);
   rnn::init_system(exports);
   rnn::init_tensor(exports);
   return exports;

@@ -90,6 +90,7 @@ void init_optimizer(Napi::Object exports);
 void init_packed(Napi::Object exports);
 void init_recurrent(Napi::Object exports);
 void init_recurrent_cell(Napi::Object exports);
+void init_stream(Napi::Object exports);
 void init_system(Napi::Object exports);
 void init_tensor(Napi::Object exports);
 

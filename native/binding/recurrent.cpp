@@ -14,12 +14,6 @@
 namespace rnn {
 namespace {
 
-CellKind cell_of(const std::string& name) {
-  if (name == "LSTM") return CellKind::kLstm;
-  if (name == "GRU") return CellKind::kGru;
-  return name == "RNN_RELU" ? CellKind::kRnnRelu : CellKind::kRnnTanh;
-}
-
 std::string python_list(at::IntArrayRef sizes, char open, char close) {
   std::ostringstream text;
   text << open;
@@ -143,19 +137,6 @@ Tensors run_packed(const Shape& shape, const at::Tensor& data, Tensors state, co
 
 }  // namespace
 
-Shape::Shape(const std::string& name, Napi::Object object)
-    : Network{.cell = cell_of(name),
-              .inputs = object.Get("inputSize").ToNumber(),
-              .units = object.Get("hiddenSize").ToNumber(),
-              .projection = object.Get("projSize").ToNumber(),
-              .layers = object.Get("numLayers").ToNumber(),
-              .dropout = object.Get("dropout").ToNumber(),
-              .bias = object.Get("bias").ToBoolean(),
-              .bidirectional = object.Get("bidirectional").ToBoolean(),
-              .train = object.Get("training").ToBoolean()},
-      batch_first(object.Get("batchFirst").ToBoolean()),
-      prefers_libtorch(object.Get("backend").ToString().Utf8Value() == "libtorch") {}
-
 Arguments::Arguments(const Addon& addon, const Napi::CallbackInfo& info, size_t first)
     : shape(info[first].ToString(), info[first + 1].ToObject()),
       input(addon, info[first + 2]),
@@ -172,9 +153,6 @@ Tensors Arguments::run(const Compute& compute) const {
 }
 
 namespace {
-
-// What a module keeps between calls, as JavaScript holds it.
-using PlanHandle = Napi::External<std::shared_ptr<Plan>>;
 
 // recurrentPlan() -> a plan for `recurrent`
 Napi::Value recurrent_plan(const Napi::CallbackInfo& info) {

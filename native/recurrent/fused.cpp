@@ -23,6 +23,7 @@ struct Setting {
   std::shared_ptr<Plan> plan;
   std::shared_ptr<ThreadPool> pool;
   const Kernels& kernels;
+  WeightType type;
 
   Layer layer(int64_t index, const at::Tensor& x) const {
     return {.kernels = kernels,
@@ -74,8 +75,8 @@ Tensors forward_layer(const Setting& setting, int64_t index, const at::Tensor& x
   std::vector<std::shared_ptr<const ForwardWeights>> packed;
   std::vector<DirectionForward> runs;
   for (int64_t d = 0; d < directions; d++) {
-    packed.push_back(
-        setting.plan->forward_weights(setting.kernels, shape, setting.place(index, d), setting.parameters(weights, d)));
+    packed.push_back(setting.plan->forward_weights(setting.kernels, shape, setting.place(index, d),
+                                                   setting.parameters(weights, d), setting.type));
     if (tape != nullptr) {
       Workspace& workspace = setting.plan->workspace();
       if (shape.saved() > 0) tape->gates.push_back(workspace.lease(total * shape.saved()));
@@ -264,9 +265,15 @@ std::string why_not_fused(const NetworkCall& call) {
   Tensors all = call.state;
   all.push_back(call.input);
   all.insert(all.end(), call.weights.begin(), call.weights.end());
+  const at::ScalarType type = call.input.scalar_type();
+  if (type != at::kFloat && type != at::kBFloat16) return "the tensors are neither float32 nor bfloat16";
   for (const at::Tensor& tensor : all) {
     if (!is_plain(tensor)) return "a tensor is not on the CPU";
-    if (tensor.scalar_type() != at::kFloat) return "a tensor is not float32";
+    if (tensor.scalar_type() != type) return "the tensors are of several dtypes";
+  }
+  if (type == at::kBFloat16 && at::GradMode::is_enabled() &&
+      std::any_of(all.begin(), all.end(), [](const at::Tensor& tensor) { return tensor.requires_grad(); })) {
+    return "gradients are computed in float32 only";
   }
   if (call.input.numel() == 0) return "the input is empty";
   const size_t count = net.parameters();
@@ -287,19 +294,23 @@ std::string why_not_fused(const NetworkCall& call) {
 std::vector<at::Tensor> run_fused(const NetworkCall& call, const std::shared_ptr<Plan>& plan, const Kernels& kernels,
                                   const std::shared_ptr<ThreadPool>& pool) {
   const Network& net = call.network;
-  const auto setting = std::make_shared<const Setting>(Setting{.network = net,
-                                                               .schedule = schedule_of(call),
-                                                               .batch_sizes = call.batch_sizes,
-                                                               .plan = plan,
-                                                               .pool = pool,
-                                                               .kernels = kernels});
+  // Only the weights are in bfloat16 throughout: sums, states and what a layer passes to the next are float32.
+  const bool bfloat16 = call.input.scalar_type() == at::kBFloat16;
+  const auto setting =
+      std::make_shared<const Setting>(Setting{.network = net,
+                                              .schedule = schedule_of(call),
+                                              .batch_sizes = call.batch_sizes,
+                                              .plan = plan,
+                                              .pool = pool,
+                                              .kernels = kernels,
+                                              .type = bfloat16 ? WeightType::kBfloat16 : WeightType::kFloat32});
   const size_t per_layer = net.parameters() * static_cast<size_t>(net.directions());
-  at::Tensor x = sequence_first(call, call.input);
+  at::Tensor x = sequence_first(call, call.input).to(at::kFloat);
   std::vector<Tensors> last(call.state.size());
   for (int64_t index = 0; index < net.layers; index++) {
     Tensors state;
     for (const at::Tensor& of_all : call.state) {
-      state.push_back(of_all.narrow(0, index * net.directions(), net.directions()).contiguous());
+      state.push_back(of_all.narrow(0, index * net.directions(), net.directions()).to(at::kFloat).contiguous());
     }
     const auto weights = at::TensorList(call.weights).slice(static_cast<size_t>(index) * per_layer, per_layer);
     const auto differs = [](const at::Tensor& tensor) { return tensor.requires_grad(); };
@@ -314,12 +325,15 @@ std::vector<at::Tensor> run_fused(const NetworkCall& call, const std::shared_ptr
       results = forward_layer(*setting, index, with_dense_rows(x), state, weights, nullptr);
     }
     x = std::move(results[0]);
-    if (index + 1 < net.layers && net.dropout > 0 && net.train) x = at::dropout(x, net.dropout, true);
+    if (index + 1 < net.layers && net.dropout != 0 && net.train) x = at::dropout(x, net.dropout, true);
     for (size_t i = 0; i < last.size(); i++) last[i].push_back(std::move(results[1 + i]));
   }
   Tensors results{sequence_first(call, x)};
   for (const Tensors& of_layers : last) {
     results.push_back(net.layers == 1 ? of_layers[0] : at::cat(of_layers));
+  }
+  if (bfloat16) {
+    for (at::Tensor& result : results) result = result.to(at::kBFloat16);
   }
   return results;
 }

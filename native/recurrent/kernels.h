@@ -8,6 +8,7 @@ enum class CellKind : uint8_t { kRnnTanh, kRnnRelu, kLstm, kGru };
 
 // The gates of a unit, and the sums that they are computed from: the GRU's candidate is made of two.
 constexpr int64_t gates_of(CellKind cell) { return cell == CellKind::kLstm ? 4 : cell == CellKind::kGru ? 3 : 1; }
+constexpr int64_t pairs_of(int64_t inputs) { return (inputs + 1) / 2; }
 constexpr int64_t sums_of(CellKind cell) { return cell == CellKind::kLstm || cell == CellKind::kGru ? 4 : 1; }
 
 // A matrix in row-major order.
@@ -24,7 +25,8 @@ struct MutableRows {
 // gates, (panels, inputs, gates, lanes), and start values the sums, (panels, sums, lanes); what is beyond the last
 // unit is zero.
 
-// The sums start + x Wx + h Wh of a cell, and what the cell makes of them.
+// The sums start + x Wx + h Wh of a cell, and what the cell makes of them. In bfloat16, each float of the packed
+// weights is a pair of numbers instead: those of the inputs 2k and 2k + 1.
 struct Step {
   CellKind cell;
   int64_t rows;
@@ -47,6 +49,8 @@ struct Step {
   Rows h_before;
   // The output (rows, units): h, or what is to be projected to it.
   MutableRows y;
+  // Memory for bfloat16: pairs_of(inputs) + pairs_of(states) for each row.
+  uint32_t* pairs;
   // For the gradient: the LSTM's i, f, g, o or the GRU's r, z, n, W_hn h + b_hn, (rows, 4 units). May be null.
   MutableRows gates;
 };
@@ -106,6 +110,7 @@ struct Kernels {
   // How many rows a block has at most.
   int64_t rows;
   void (*step)(const Step&);
+  void (*step_bfloat16)(const Step&);
   void (*project)(const Projection&);
   void (*multiply)(const Product&);
   void (*differentiate)(const StepGradient&);
@@ -118,6 +123,7 @@ extern const Kernels kPortableKernels;
 #ifdef RNN_X86_KERNELS
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
+void step_avx512_bfloat16(const Step& step);
 #endif
 
 }  // namespace rnn

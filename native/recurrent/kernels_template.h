@@ -152,6 +152,7 @@ constexpr int panels_at_once(int rows) {
 // Sums of `kRows` rows and `kPanels` panels, kept in registers.
 template <typename Cell, int kRows, int kPanels>
 struct Block {
+  static constexpr int kRowCount = kRows, kPanelCount = kPanels;
   Vector sums[kRows][kPanels][Cell::kSums];
 
   void start(Rows from) {
@@ -204,9 +205,50 @@ struct Block {
   }
 };
 
+// How bfloat16 weights meet their inputs: as floats, which is exact.
+struct Widened {
+  static void prepare(const rnn::Step&) {}
+
+  template <const auto& kOf, typename Block>
+  static void add(Block& block, Rows a, const uint32_t*, int64_t, const float* weights, int64_t panel_stride,
+                  int64_t inner) {
+    constexpr int kGates = sizeof(kOf) / sizeof(kOf[0]);
+    for (int64_t k = 0; k < inner; k += 2) {
+      // An odd number of inputs leaves the last pair without a second one.
+      const bool whole = k + 1 < inner;
+#pragma GCC unroll 8
+      for (int p = 0; p < Block::kPanelCount; p++) {
+#pragma GCC unroll 4
+        for (int g = 0; g < kGates; g++) {
+          const Vector pairs = Vector::load(weights + p * panel_stride + g * kLanes);
+          const Vector first = Vector::first_of(pairs), second = Vector::second_of(pairs);
+#pragma GCC unroll 8
+          for (int i = 0; i < Block::kRowCount; i++) {
+            const float* element = a.data + i * a.stride + k;
+            Vector& sum = block.sums[i][p][kOf[g]];
+            sum = Vector::fma(Vector::all(element[0]), first, sum);
+            if (whole) sum = Vector::fma(Vector::all(element[1]), second, sum);
+          }
+        }
+      }
+      weights += kGates * kLanes;
+    }
+  }
+};
+
 Rows at_row(Rows rows, int64_t row) { return {rows.data + row * rows.stride, rows.stride}; }
 
 // What is done to each block of rows and panels.
+template <typename Cell, int kRows, int kPanels>
+void finish(const rnn::Step& step, const Block<Cell, kRows, kPanels>& block, int64_t row, int64_t panel) {
+  for (int i = 0; i < kRows; i++) {
+    for (int p = 0; p < kPanels; p++) {
+      const int64_t unit = (panel + p) * kLanes, left = step.units - unit;
+      Cell::finish(step, {row + i, unit, left < kLanes ? left : kLanes}, block.sums[i][p]);
+    }
+  }
+}
+
 template <typename Cell_>
 struct StepTask {
   using Cell = Cell_;
@@ -224,13 +266,34 @@ struct StepTask {
       block.template add<Cell::kOfX>(at_row(step.x, row), 1, step.x_weights + offset, step.panel_stride, step.inputs);
     }
     block.template add<Cell::kOfH>(at_row(step.h, row), 1, step.h_weights + offset, step.panel_stride, step.states);
-    for (int i = 0; i < kRows; i++) {
-      for (int p = 0; p < kPanels; p++) {
-        const int64_t unit = (panel + p) * kLanes, left = step.units - unit;
-        Cell::finish(step, {row + i, unit, left < kLanes ? left : kLanes}, block.sums[i][p]);
-      }
-    }
+    finish(step, block, row, panel);
   }
+};
+
+template <typename Pairs>
+struct Bfloat16 {
+  template <typename Cell_>
+  struct Task {
+    using Cell = Cell_;
+    const rnn::Step& step;
+
+    int64_t rows() const { return step.rows; }
+    int64_t units() const { return step.units; }
+
+    template <int kRows, int kPanels>
+    void run(int64_t row, int64_t panel) const {
+      Block<Cell, kRows, kPanels> block;
+      block.start({step.start.data + row * step.start.stride + panel * Cell::kSums * kLanes, step.start.stride});
+      const int64_t offset = panel * step.panel_stride, x_pairs = rnn::pairs_of(step.inputs),
+                    pairs = x_pairs + rnn::pairs_of(step.states);
+      const uint32_t* of_row = step.pairs + row * pairs;
+      Pairs::template add<Cell::kOfX>(block, at_row(step.x, row), of_row, pairs, step.x_weights + offset,
+                                      step.panel_stride, step.inputs);
+      Pairs::template add<Cell::kOfH>(block, at_row(step.h, row), of_row + x_pairs, pairs, step.h_weights + offset,
+                                      step.panel_stride, step.states);
+      finish(step, block, row, panel);
+    }
+  };
 };
 
 template <typename Cell_>
@@ -337,7 +400,13 @@ void differentiate_cell(const rnn::StepGradient& step) {
   }
 }
 
-void differentiate(const rnn::StepGradient& step) {
+template <typename Pairs>
+void step_bfloat16(const rnn::Step& step) {
+  Pairs::prepare(step);
+  run_cell<Bfloat16<Pairs>::template Task, rnn::Step>(step);
+}
+
+[[maybe_unused]] void differentiate(const rnn::StepGradient& step) {
   switch (step.cell) {
     case CellKind::kLstm:
       return differentiate_cell<Lstm>(step);
@@ -350,12 +419,13 @@ void differentiate(const rnn::StepGradient& step) {
   }
 }
 
-constexpr rnn::Kernels make_kernels(const char* name) {
+[[maybe_unused]] constexpr rnn::Kernels make_kernels(const char* name) {
   return {
       .name = name,
       .lanes = kLanes,
       .rows = Vector::kRows,
       .step = run_cell<StepTask, rnn::Step>,
+      .step_bfloat16 = step_bfloat16<Widened>,
       .project = run_cell<ProjectionTask, rnn::Projection>,
       .multiply = [](const rnn::Product& product) { run(ProductTask{product}); },
       .differentiate = differentiate,

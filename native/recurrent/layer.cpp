@@ -60,14 +60,18 @@ Schedule::Schedule(int64_t batch, std::vector<int64_t> rows) : batch(batch), row
   }
 }
 
-ForwardWeights::ForwardWeights(const Kernels& kernels, const LayerShape& shape, const LayerParameters& parameters) {
+ForwardWeights::ForwardWeights(const Kernels& kernels, const LayerShape& shape, const LayerParameters& parameters,
+                               WeightType type)
+    : type(type) {
   const int64_t lanes = kernels.lanes, gates = gates_of(shape.cell), panels = panels_of(shape.units, lanes);
-  panel_stride = (shape.inputs + shape.outputs()) * gates * lanes;
+  const auto length = [&](int64_t inputs) { return type == WeightType::kFloat32 ? inputs : pairs_of(inputs); };
+  const auto pack = type == WeightType::kFloat32 ? pack_gates : pack_gates_bfloat16;
+  h_offset = length(shape.inputs) * gates * lanes;
+  panel_stride = h_offset + length(shape.outputs()) * gates * lanes;
   // Only a last panel that is not full needs the zeros.
   this->panels = shape.units % lanes == 0 ? Floats(panels * panel_stride) : zeros(panels * panel_stride);
-  pack_gates(parameters.weight_x, gates, shape.units, shape.inputs, lanes, this->panels.data(), panel_stride);
-  pack_gates(parameters.weight_h, gates, shape.units, shape.outputs(), lanes,
-             this->panels.data() + shape.inputs * gates * lanes, panel_stride);
+  pack(parameters.weight_x, gates, shape.units, shape.inputs, lanes, this->panels.data(), panel_stride);
+  pack(parameters.weight_h, gates, shape.units, shape.outputs(), lanes, this->panels.data() + h_offset, panel_stride);
   start = Floats(panels * sums_of(shape.cell) * lanes);
   pack_bias(shape.cell, parameters.bias_x, parameters.bias_h, shape.units, lanes, start.data());
   if (shape.projection > 0) {
@@ -126,17 +130,20 @@ void Layer::forward_rows(const DirectionForward& direction, int64_t first, int64
   const int64_t lanes = kernels.lanes, units = shape.units, outputs = shape.outputs();
   const int64_t sums = panels_of(units, lanes) * sums_of(shape.cell) * lanes;
   const float* x_weights = direction.weights->panels.data();
-  const float* h_weights = x_weights + shape.inputs * gates_of(shape.cell) * lanes;
+  const float* h_weights = x_weights + direction.weights->h_offset;
+  const bool bfloat16 = direction.weights->type == WeightType::kBfloat16;
   const bool lstm = shape.cell == CellKind::kLstm;
   if (lstm && direction.cells == nullptr && direction.c_last != direction.c_first) {
     std::copy(direction.c_first + first * units, direction.c_first + last * units, direction.c_last + first * units);
   }
 
-  const bool project = last - first < kFewRows && schedule.steps() > 1;
+  const bool project = !bfloat16 && last - first < kFewRows && schedule.steps() > 1;
   const int64_t block = project ? kProjectedRows / (last - first) : 1;
   Floats inputs(project ? kProjectedRows * shape.inputs : 0);
   Floats projected(project ? kProjectedRows * sums : 0);
   std::vector<int64_t> starts(static_cast<size_t>(block));
+  std::vector<uint32_t> pairs(
+      static_cast<size_t>(bfloat16 ? (last - first) * (pairs_of(shape.inputs) + pairs_of(outputs)) : 0));
   Floats unprojected(shape.projection > 0 && direction.unprojected == nullptr ? (last - first) * units : 0);
 
   const int64_t steps = schedule.steps();
@@ -189,6 +196,7 @@ void Layer::forward_rows(const DirectionForward& direction, int64_t first, int64
           .c = {},
           .h_before = h,
           .y = y,
+          .pairs = pairs.data(),
           .gates = {},
       };
       if (project) {
@@ -203,7 +211,7 @@ void Layer::forward_rows(const DirectionForward& direction, int64_t first, int64
         step.c = {direction.c_last + from * units, units};
         step.c_before = {step.c.data, units};
       }
-      kernels.step(step);
+      bfloat16 ? kernels.step_bfloat16(step) : kernels.step(step);
       if (shape.projection > 0) {
         kernels.multiply({
             .rows = to - from,

@@ -34,14 +34,20 @@ struct LayerParameters {
   const float* weight_projection;
 };
 
-// The same packed for the forward pass.
+enum class WeightType : uint8_t { kFloat32, kBfloat16 };
+
+// The same packed for the forward pass. A projection and the biases stay in float32.
 struct ForwardWeights {
+  WeightType type;
   Floats panels;
   int64_t panel_stride;
+  // Where in each panel the weights of h begin.
+  int64_t h_offset;
   Floats start;
   Floats projection;
 
-  ForwardWeights(const Kernels& kernels, const LayerShape& shape, const LayerParameters& parameters);
+  ForwardWeights(const Kernels& kernels, const LayerShape& shape, const LayerParameters& parameters,
+                 WeightType type = WeightType::kFloat32);
 };
 
 // And for the backward pass.

@@ -1,8 +1,19 @@
 #include "recurrent/pack.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace rnn {
+namespace {
+
+// To the nearest, and of two to the even one.
+uint32_t to_bfloat16(float x) {
+  const auto bits = std::bit_cast<uint32_t>(x);
+  if (x != x) return 0x7fc0U;
+  return (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;
+}
+
+}  // namespace
 
 void pack_gates(const float* weights, int64_t gates, int64_t units, int64_t inputs, int64_t lanes, float* packed,
                 int64_t panel_stride) {
@@ -17,6 +28,24 @@ void pack_gates(const float* weights, int64_t gates, int64_t units, int64_t inpu
           const float* from = weights + (gate * units + panel * lanes + lane) * inputs;
           float* to = packed + panel * panel_stride + gate * lanes + lane;
           for (int64_t k = first; k < last; k++) to[k * gates * lanes] = from[k];
+        }
+      }
+    }
+  }
+}
+
+void pack_gates_bfloat16(const float* weights, int64_t gates, int64_t units, int64_t inputs, int64_t lanes,
+                         float* packed, int64_t panel_stride) {
+  for (int64_t panel = 0; panel < panels_of(units, lanes); panel++) {
+    for (int64_t k = 0; k < inputs; k += 2) {
+      for (int64_t gate = 0; gate < gates; gate++) {
+        for (int64_t lane = 0; lane < lanes; lane++) {
+          const int64_t unit = panel * lanes + lane;
+          const float* from = weights + (gate * units + unit) * inputs + k;
+          const uint32_t pair = unit >= units    ? 0
+                                : k + 1 < inputs ? to_bfloat16(from[0]) | to_bfloat16(from[1]) << 16
+                                                 : to_bfloat16(from[0]);
+          packed[panel * panel_stride + (k / 2 * gates + gate) * lanes + lane] = std::bit_cast<float>(pair);
         }
       }
     }

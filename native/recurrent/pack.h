@@ -12,6 +12,10 @@ constexpr int64_t panels_of(int64_t units, int64_t lanes) { return (units + lane
 void pack_gates(const float* weights, int64_t gates, int64_t units, int64_t inputs, int64_t lanes, float* packed,
                 int64_t panel_stride);
 
+// The same in bfloat16, as `Kernels::step_bfloat16` reads it.
+void pack_gates_bfloat16(const float* weights, int64_t gates, int64_t units, int64_t inputs, int64_t lanes,
+                         float* packed, int64_t panel_stride);
+
 // B (inner, columns) as `Product` reads it: (panels, inner, lanes). The rows of B are `stride` apart.
 void pack_columns(const float* b, int64_t stride, int64_t inner, int64_t columns, int64_t lanes, float* packed,
                   int64_t panel_stride);

@@ -41,9 +41,10 @@ bool Plan::Stamp::fits(const at::Tensor& parameter) const {
          parameter.const_data_ptr() == data && version_of(parameter) == version;
 }
 
-template <typename Weights>
+template <typename Weights, typename... Arguments>
 std::shared_ptr<const Weights> Plan::find(std::vector<Entry<Weights>>& entries, const Kernels& kernels,
-                                          const LayerShape& shape, size_t index, Parameters parameters) {
+                                          const LayerShape& shape, size_t index, Parameters parameters,
+                                          Arguments... arguments) {
   const std::lock_guard lock(mutex_);
   if (entries.size() <= index) entries.resize(index + 1);
   Entry<Weights>& entry = entries[index];
@@ -51,9 +52,9 @@ std::shared_ptr<const Weights> Plan::find(std::vector<Entry<Weights>>& entries, 
   for (size_t i = 0; fits && i < parameters.size(); i++) fits = entry.stamps[i].fits(parameters[i]);
   if (fits) return entry.weights;
 
-  std::vector<at::Tensor> contiguous;
-  for (const at::Tensor& parameter : parameters) contiguous.push_back(parameter.contiguous());
-  entry.weights = std::make_shared<const Weights>(kernels, shape, pointers(shape, contiguous));
+  std::vector<at::Tensor> floats;
+  for (const at::Tensor& parameter : parameters) floats.push_back(parameter.detach().to(at::kFloat).contiguous());
+  entry.weights = std::make_shared<const Weights>(kernels, shape, pointers(shape, floats), arguments...);
   entry.kernels = &kernels;
   entry.stamps.clear();
   for (const at::Tensor& parameter : parameters) {
@@ -64,8 +65,8 @@ std::shared_ptr<const Weights> Plan::find(std::vector<Entry<Weights>>& entries, 
 }
 
 std::shared_ptr<const ForwardWeights> Plan::forward_weights(const Kernels& kernels, const LayerShape& shape,
-                                                            size_t index, Parameters parameters) {
-  return find(forward_, kernels, shape, index, parameters);
+                                                            size_t index, Parameters parameters, WeightType type) {
+  return find(type == WeightType::kFloat32 ? forward_ : forward_bfloat16_, kernels, shape, index, parameters, type);
 }
 
 std::shared_ptr<const BackwardWeights> Plan::backward_weights(const Kernels& kernels, const LayerShape& shape,

@@ -38,7 +38,7 @@ class Plan {
 
   // `index` numbers the directions of all layers.
   std::shared_ptr<const ForwardWeights> forward_weights(const Kernels& kernels, const LayerShape& shape, size_t index,
-                                                        Parameters parameters);
+                                                        Parameters parameters, WeightType type);
   std::shared_ptr<const BackwardWeights> backward_weights(const Kernels& kernels, const LayerShape& shape, size_t index,
                                                           Parameters parameters);
   Workspace& workspace() { return *workspace_; }
@@ -62,12 +62,14 @@ class Plan {
     std::shared_ptr<const Weights> weights;
   };
 
-  template <typename Weights>
+  template <typename Weights, typename... Arguments>
   std::shared_ptr<const Weights> find(std::vector<Entry<Weights>>& entries, const Kernels& kernels,
-                                      const LayerShape& shape, size_t index, Parameters parameters);
+                                      const LayerShape& shape, size_t index, Parameters parameters,
+                                      Arguments... arguments);
 
   std::mutex mutex_;
   std::vector<Entry<ForwardWeights>> forward_;
+  std::vector<Entry<ForwardWeights>> forward_bfloat16_;
   std::vector<Entry<BackwardWeights>> backward_;
   std::shared_ptr<Workspace> workspace_;
 };

@@ -37,6 +37,15 @@ struct Vector {
     return {_mm256_and_ps(_mm256_cmp_ps(x.value, _mm256_setzero_ps(), _CMP_NLE_UQ), y.value)};
   }
 
+  // The first and the second numbers of pairs of bfloat16.
+  static Vector first_of(Vector pairs) {
+    return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(pairs.value), 16))};
+  }
+  static Vector second_of(Vector pairs) {
+    return {_mm256_castsi256_ps(
+        _mm256_and_si256(_mm256_castps_si256(pairs.value), _mm256_set1_epi32(static_cast<int>(0xffff0000U))))};
+  }
+
   friend Vector operator+(Vector a, Vector b) { return {_mm256_add_ps(a.value, b.value)}; }
   friend Vector operator-(Vector a, Vector b) { return {_mm256_sub_ps(a.value, b.value)}; }
   friend Vector operator*(Vector a, Vector b) { return {_mm256_mul_ps(a.value, b.value)}; }

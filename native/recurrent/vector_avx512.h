@@ -34,6 +34,15 @@ struct Vector {
     return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.value, _mm512_setzero_ps(), _CMP_NLE_UQ), y.value)};
   }
 
+  // The first and the second numbers of pairs of bfloat16.
+  static Vector first_of(Vector pairs) {
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(pairs.value), 16))};
+  }
+  static Vector second_of(Vector pairs) {
+    return {_mm512_castsi512_ps(
+        _mm512_and_si512(_mm512_castps_si512(pairs.value), _mm512_set1_epi32(static_cast<int>(0xffff0000U))))};
+  }
+
   friend Vector operator+(Vector a, Vector b) { return {_mm512_add_ps(a.value, b.value)}; }
   friend Vector operator-(Vector a, Vector b) { return {_mm512_sub_ps(a.value, b.value)}; }
   friend Vector operator*(Vector a, Vector b) { return {_mm512_mul_ps(a.value, b.value)}; }

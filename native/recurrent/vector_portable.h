@@ -33,10 +33,7 @@ struct Vector {
     return map(
         [](float x) {
           // A NaN has no whole number; what it is multiplied with is NaN.
-          const uint32_t bits = x == x ? static_cast<uint32_t>(static_cast<int32_t>(x) + 127) << 23 : 0;
-          float power;
-          std::memcpy(&power, &bits, sizeof(power));
-          return power;
+          return from_bits(x == x ? static_cast<uint32_t>(static_cast<int32_t>(x) + 127) << 23 : 0);
         },
         n);
   }
@@ -59,6 +56,14 @@ struct Vector {
     return map([](float a, float b) { return a <= 0 ? 0.0F : b; }, x, y);
   }
 
+  // The first and the second numbers of pairs of bfloat16.
+  static Vector first_of(Vector pairs) {
+    return map([](float x) { return from_bits(bits(x) << 16); }, pairs);
+  }
+  static Vector second_of(Vector pairs) {
+    return map([](float x) { return from_bits(bits(x) & 0xffff0000U); }, pairs);
+  }
+
   friend Vector operator+(Vector a, Vector b) {
     return map([](float x, float y) { return x + y; }, a, b);
   }
@@ -73,6 +78,17 @@ struct Vector {
   }
 
  private:
+  static uint32_t bits(float x) {
+    uint32_t bits;
+    std::memcpy(&bits, &x, sizeof(bits));
+    return bits;
+  }
+  static float from_bits(uint32_t bits) {
+    float x;
+    std::memcpy(&x, &bits, sizeof(x));
+    return x;
+  }
+
   template <typename Function, typename... Vectors>
   static Vector map(Function function, Vectors... vectors) {
     Vector result;

@@ -336,13 +336,15 @@ describe('explainBackend', () => {
   it('tells which implementation takes a call, and why', () => {
     expect(net.explainBackend(x)).toEqual({
       backend: 'fused',
-      reason: `float32 on the CPU, with ${BEST} instructions`,
+      reason: `float32 or bfloat16 on the CPU, with ${BEST} instructions`,
     })
     expect(new nn.LSTM(3, 4, { backend: 'libtorch' }).explainBackend(x)).toEqual({
       backend: 'libtorch',
       reason: "the module's option says backend: 'libtorch'",
     })
-    expect(new nn.LSTM(3, 4, { dtype: 'float64' }).explainBackend(x.double()).reason).toBe('a tensor is not float32')
+    expect(new nn.LSTM(3, 4, { dtype: 'float64' }).explainBackend(x.double()).reason).toBe(
+      'the tensors are neither float32 nor bfloat16',
+    )
   })
 
   it('throws what forward throws', () => {

@@ -1,11 +1,13 @@
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { GRU, LSTM, type LSTMState, RNN, utils } from '../../lib/nn/index.ts'
+import { TorchError } from '../../lib/errors.ts'
+import { GRU, LSTM, type LSTMState, type RecurrentModule, RNN, utils } from '../../lib/nn/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { expectClose } from '../support/close.ts'
 import { expectError } from '../support/error.ts'
+import { collectGarbage } from '../support/garbage.ts'
 
 const {
   invertPermutation,
@@ -409,3 +411,99 @@ test('a disposed packed sequence is an error', () => {
   expectError(() => new GRU(1, 1).forward(packed), 'ERR_TORCH_DISPOSED', /disposed/)
   expect(inspect(packed)).toBe('PackedSequence(<disposed>)')
 })
+
+test('nothing is left behind but what is returned', async () => {
+  await collectGarbage()
+  const grows = (by: number, fn: () => unknown): void => {
+    const { tensors } = torch.memory()
+    const kept = fn()
+    expect(torch.memory().tensors - tensors).toBe(by)
+    expect(kept).toBeDefined()
+  }
+  const lstm = new LSTM(2, 3)
+  const x = torch.randn([4, 3, 2])
+  const packed = packPaddedSequence(x, [2, 4, 1], { enforceSorted: false })
+  grows(4, () => packPaddedSequence(x, [2, 4, 1], { enforceSorted: false }))
+  grows(2, () => packPaddedSequence(x, [4, 2, 1]))
+  grows(2, () => padPackedSequence(packed))
+  grows(1, () => padSequence(x))
+  grows(3, () => unpadSequence(x, [2, 4, 1]))
+  grows(3, () => unpackSequence(packed))
+  grows(4, () => packed.double())
+  grows(6, () => lstm.forward(packed))
+  grows(0, () => torch.tidy(() => lstm.forward(packed)[0].data.shape))
+  grows(0, () =>
+    expectError(() => packPaddedSequence(x, [0, 4, 1], { enforceSorted: false }), 'ERR_TORCH_RUNTIME', /./),
+  )
+})
+
+test('any lengths of any input give a packed sequence or a TorchError', () => {
+  const size = fc.integer({ min: 0, max: 4 })
+  const length = fc.oneof(
+    fc.integer({ min: -1, max: 5 }),
+    fc.constantFrom(Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER),
+  )
+  fc.assert(
+    fc.property(
+      fc.array(size, { maxLength: 3 }),
+      fc.array(length, { maxLength: 4 }),
+      fc.boolean(),
+      fc.boolean(),
+      (...args) =>
+        torch.tidy(() => {
+          const [shape, lengths, batchFirst, enforceSorted] = args
+          for (const given of [lengths, torch.tensor(lengths, int64)]) {
+            try {
+              const packed = packPaddedSequence(torch.randn(shape), given, { batchFirst, enforceSorted })
+              expect(padPackedSequence(packed)[1].toArray()).toEqual(lengths)
+            } catch (error) {
+              if (!(error instanceof TorchError)) throw error
+            }
+          }
+        }),
+    ),
+    { numRuns: 500 },
+  )
+})
+
+test('any parts of a packed sequence give numbers or a TorchError', () => {
+  const networks = [new LSTM(2, 3, { bidirectional: true }), new GRU(2, 3, { numLayers: 2 }), new RNN(2, 3)]
+  const sizes = fc.oneof(
+    fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 4 }).map((list) => list.sort((a, b) => b - a)),
+    fc.array(fc.integer({ min: -2, max: 5 }), { maxLength: 4 }),
+    fc.constant([Number.MAX_SAFE_INTEGER, 1]),
+  )
+  const indices = fc.option(fc.array(fc.integer({ min: -1, max: 4 }), { maxLength: 4 }))
+  fc.assert(
+    fc.property(
+      sizes,
+      fc.array(fc.integer({ min: 0, max: 8 }), { maxLength: 3 }),
+      indices,
+      indices,
+      fc.constantFrom('int64', 'int32', 'float32'),
+      (batchSizes, shape, sorted, unsorted, dtype) =>
+        torch.tidy(() => {
+          const index = (list: number[] | null): Tensor | null => list && torch.tensor(list, int64)
+          const make = (): utils.rnn.PackedSequence =>
+            new PackedSequence(
+              torch.randn([...shape, 2]),
+              torch.tensor(batchSizes, { dtype: dtype as 'int64' }),
+              index(sorted),
+              index(unsorted),
+            )
+          for (const use of [padPackedSequence, unpackSequence, ...networks.map((network) => forwardOf(network))]) {
+            try {
+              use(make())
+            } catch (error) {
+              expect(error).toBeInstanceOf(TorchError)
+            }
+          }
+        }),
+    ),
+    { numRuns: 500 },
+  )
+})
+
+function forwardOf(network: RecurrentModule): (packed: utils.rnn.PackedSequence) => unknown {
+  return (packed) => network.forward(packed)[0].data.sum().backward()
+}

@@ -1,0 +1,110 @@
+#include "recurrent/stream.h"
+
+#include "binding/addon.h"
+#include "binding/cells.h"
+#include "binding/shape.h"
+
+namespace rnn {
+namespace {
+
+using Handle = Napi::External<Stream>;
+
+Napi::Value wrap(Napi::Env env, std::unique_ptr<Stream> stream) {
+  return Handle::New(env, stream.release(),
+                     [](Napi::Env, Stream* collected) { const std::unique_ptr<Stream> owner(collected); });
+}
+
+// openStream(plan, recurrence, shape, weights, bfloat16) -> a stream with a state of zeros
+Napi::Value open_stream(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  if (addon.recording) throw PendingError("offload() cannot open a stream");
+  const std::shared_ptr<Plan> plan = *info[0].As<PlanHandle>().Data();
+  const Network net = Shape(info[1].ToString(), info[2].ToObject());
+  const std::vector<at::Tensor> weights = Cells(addon, info[3]).get();
+  const WeightType type = info[4].ToBoolean() ? WeightType::kBfloat16 : WeightType::kFloat32;
+  auto stream = addon.run([&] {
+    auto packed =
+        std::make_shared<StreamWeights>(StreamWeights{.network = net, .kernels = *addon.kernels, .layers = {}});
+    const size_t count = net.parameters();
+    for (int64_t layer = 0; layer < net.layers; layer++) {
+      const auto index = static_cast<size_t>(layer);
+      packed->layers.push_back(plan->forward_weights(*addon.kernels, net.layer(layer), index,
+                                                     at::TensorList(weights).slice(index * count, count), type));
+    }
+    return std::make_unique<Stream>(std::move(packed));
+  });
+  return wrap(info.Env(), std::move(stream));
+}
+
+// forkStream(stream) -> another one over the same weights, in the same state
+Napi::Value fork_stream(const Napi::CallbackInfo& info) {
+  return wrap(info.Env(), std::make_unique<Stream>(*info[0].As<Handle>().Data()));
+}
+
+// The floats of a Float32Array that must have `length` of them.
+float* floats(Napi::Env env, Napi::Value value, int64_t length, const char* name) {
+  napi_typedarray_type type = napi_int8_array;
+  size_t found = 0;
+  void* data = nullptr;
+  const bool is_typed = napi_get_typedarray_info(env, value, &type, &found, &data, nullptr, nullptr) == napi_ok &&
+                        type == napi_float32_array;
+  TORCH_CHECK_TYPE(is_typed, "step(): argument '", name, "' must be Float32Array");
+  TORCH_CHECK_VALUE(static_cast<int64_t>(found) == length, "step(): argument '", name, "' must have ", length,
+                    " elements, got ", found);
+  return static_cast<float*>(data);
+}
+
+// stepStream(stream, x, y): x (inputs) -> y (outputs)
+Napi::Value step_stream(const Napi::CallbackInfo& info) {
+  Stream& stream = *info[0].As<Handle>().Data();
+  const float* x = floats(info.Env(), info[1], stream.inputs(), "input");
+  stream.step(x, floats(info.Env(), info[2], stream.outputs(), "output"));
+  return info.Env().Undefined();
+}
+
+// stepStreams(streams, x, y): x (streams, inputs) -> y (streams, outputs). The streams share their weights.
+Napi::Value step_streams(const Napi::CallbackInfo& info) {
+  const auto handles = info[0].As<Napi::Array>();
+  std::vector<Stream*> streams;
+  for (uint32_t i = 0; i < handles.Length(); i++) streams.push_back(handles.Get(i).As<Handle>().Data());
+  const auto rows = static_cast<int64_t>(streams.size());
+  const float* x = floats(info.Env(), info[1], rows * streams[0]->inputs(), "input");
+  Stream::step(streams, x, floats(info.Env(), info[2], rows * streams[0]->outputs(), "output"));
+  return info.Env().Undefined();
+}
+
+// sharesWeights(stream, stream)
+Napi::Value shares_weights(const Napi::CallbackInfo& info) {
+  const auto& layers = info[0].As<Handle>().Data()->weights().layers;
+  return Napi::Boolean::New(info.Env(), layers == info[1].As<Handle>().Data()->weights().layers);
+}
+
+// streamState(stream) -> a Float32Array of h (layers, outputs), then c (layers, units)
+Napi::Value stream_state(const Napi::CallbackInfo& info) {
+  const std::span<float> state = info[0].As<Handle>().Data()->state();
+  auto copy = Napi::Float32Array::New(info.Env(), state.size());
+  std::copy(state.begin(), state.end(), copy.Data());
+  return copy;
+}
+
+// setStreamState(stream, state)
+Napi::Value set_stream_state(const Napi::CallbackInfo& info) {
+  const std::span<float> state = info[0].As<Handle>().Data()->state();
+  const auto given = info[1].As<Napi::Float32Array>();
+  std::copy_n(given.Data(), std::min(state.size(), given.ElementLength()), state.begin());
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void init_stream(Napi::Object exports) {
+  define<open_stream>(exports, "openStream");
+  define<fork_stream>(exports, "forkStream");
+  define<step_stream>(exports, "stepStream");
+  define<step_streams>(exports, "stepStreams");
+  define<shares_weights>(exports, "sharesWeights");
+  define<stream_state>(exports, "streamState");
+  define<set_stream_state>(exports, "setStreamState");
+}
+
+}  // namespace rnn
