@@ -10,6 +10,9 @@ export default defineConfig({
     // .ci/run closes with the count of this report.
     reporters: process.env.CI ? ['default', ['json', { outputFile: 'build/test-report.json' }]] : ['default'],
     maxWorkers: 2,
+    // Two files at a time, and each operation on all cores: threads that wait actively would take the cores from those
+    // that they wait for, and a step of a millisecond would take seconds.
+    env: { OMP_WAIT_POLICY: 'passive' },
     testTimeout: 60_000,
   },
 })

@@ -1,88 +1,177 @@
-// npm run bench: the time of a call here and in Python PyTorch, in turns, in one run.
+// npm run bench: the time of a call here and in rivals, in turns, in one run; `npm run bench -- lstm` runs a part.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { torch } from 'libtorch-rnn'
-import { CASES, type Case } from './cases.ts'
-import { Python } from './python.ts'
+import { CASES, type Case, type Rival as Name } from './cases.ts'
+import { prepare, SAMPLES, type Work } from './here.ts'
+import { onnxModel } from './onnx.ts'
+import { HEADER, line, type Result, RIVALS, type Side, write } from './report.ts'
+import { type Files, Rival } from './rival.ts'
+import { Roof } from './roof.ts'
+import { EXCHANGE, setUp } from './setup.ts'
 
 const OUTPUT = fileURLToPath(new URL('output/', import.meta.url))
+/** How long one side runs before it is the next one's turn, and in all. */
 const BLOCK_SECONDS = 0.03
+const SIDE_SECONDS = 3
+const LEAST_ROUNDS = 3
+const MOST_CALLS = 20_000
 
-const options = new Command('bench')
-  .option('--only <text>', 'only cases whose name contains this', '')
-  .option('--rounds <n>', 'blocks per case and side', Number, 21)
+function positive(text: string): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('It must be a positive integer.')
+  return value
+}
+
+const command = new Command('bench')
+  .argument('[words...]', 'only cases whose names contain all of these, as in `lstm H=128`')
+  .option('--rounds <n>', 'turns of each side', positive, 15)
+  .option('--list', 'print the names of the cases')
   .parse()
-  .opts<{ only: string; rounds: number }>()
-
-interface Figures {
-  case: string
-  threads: number
-  /** Seconds per call: medians. */
-  here: number
-  python: number
+const { rounds, list } = command.opts<{ rounds: number; list?: boolean }>()
+const words = command.args.map((word) => word.toLowerCase())
+const cases = CASES.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)))
+if (list || cases.length === 0) {
+  console.log((list ? cases : CASES).map(({ name }) => name).join('\n'))
+  process.exit(list ? 0 : 1)
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number
+/** How far two sides may be apart, as a part of the greatest value. */
+function tolerance(one: Case): number {
+  if ('dtype' in one && one.dtype === 'bfloat16') return 3e-2
+  return one.kind === 'train' || one.kind === 'step' ? 1e-4 : 1e-5
 }
 
-async function timed(one: Case, times: number): Promise<number> {
-  const start = performance.now()
-  await one.run(times)
-  return (performance.now() - start) / 1000
+function expectEqual(one: Case, rival: Name, here: Float32Array, there: Float32Array): void {
+  if (here.length !== there.length) {
+    throw new Error(`${one.name}: ${here.length} values here, and ${there.length} by ${RIVALS[rival]}`)
+  }
+  const largest = there.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+  const wrong = here.findIndex((value, i) => !(Math.abs(value - (there[i] as number)) <= tolerance(one) * largest))
+  if (wrong < 0) return
+  throw new Error(`${one.name}: value ${wrong} is ${here[wrong]} here, and ${there[wrong]} by ${RIVALS[rival]}`)
 }
 
-function expectEqual(name: string, here: readonly number[], python: readonly number[]): void {
-  const wrong = here.findIndex(
-    (value, i) => !(Math.abs(value - (python[i] as number)) <= 1e-5 + 1e-4 * Math.abs(value)),
-  )
-  if (here.length !== python.length || wrong >= 0) {
-    throw new Error(`${name}: element ${wrong} is ${here[wrong]} here and ${python[wrong]} in Python`)
+function exchange(one: Case, { data }: Work): Files | undefined {
+  if (data === undefined || one.kind === 'add' || !('cell' in one) || one.kind === 'step') return undefined
+  const write = (name: string, bytes: Uint8Array | Float32Array): string => {
+    writeFileSync(EXCHANGE + name, bytes)
+    return EXCHANGE + name
+  }
+  const { weights, x } = data
+  return {
+    x: write('x', x),
+    weights: (['ih', 'hh', 'biasIh', 'biasHh'] as const).map((name) => write(name, weights[name])),
+    model: write('model.onnx', onnxModel(one as Parameters<typeof onnxModel>[0], weights)),
   }
 }
 
-async function measure(name: string, make: () => Case, python: Python, threads: number): Promise<Figures> {
-  torch.setNumThreads(threads)
-  const one = make()
-  expectEqual(name, one.value(), await python.value(name, threads))
-  let times = 1
-  for (; (await timed(one, times)) < BLOCK_SECONDS; times *= 2);
-  await python.run(name, times, threads)
-  const here: number[] = []
-  const there: number[] = []
-  for (let round = 0; round < options.rounds; round++) {
-    here.push((await timed(one, times)) / times)
-    there.push((await python.run(name, times, threads)) / times)
+function quantile(sorted: Float64Array, part: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] as number
+}
+
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5))
+
+interface Turn {
+  by: Side['by']
+  run(times: number): Promise<ArrayLike<number>>
+}
+
+/** Runs all sides in turns, each as often as fits into a block. */
+async function inTurns(turns: readonly Turn[], threads: number): Promise<Side[]> {
+  const sides = []
+  for (const { by, run } of turns) {
+    // The first call warms up; the second tells how many make a block.
+    await run(1)
+    let times = 1
+    let seconds = 0
+    for (; seconds < BLOCK_SECONDS / 2 && times < MOST_CALLS; times *= 2) {
+      seconds = Array.from(await run(times)).reduce((a, b) => a + b)
+    }
+    const each = (2 * seconds) / times
+    sides.push({ by, run, times: Math.max(1, Math.round(BLOCK_SECONDS / each)), each, durations: [] as number[] })
   }
-  return { case: name, threads, here: median(here), python: median(there) }
+  for (let round = 0; round < rounds; round++) {
+    for (const { run, times, each, durations } of sides) {
+      if (round >= LEAST_ROUNDS && (round + 1) * times * each > SIDE_SECONDS) continue
+      // Threads of the one before may still wait actively for more to do.
+      await pause()
+      durations.push(...Array.from(await run(times)))
+    }
+  }
+  return sides.map(({ by, durations }) => {
+    const sorted = Float64Array.from(durations).sort()
+    const mean = sorted.reduce((a, b) => a + b, 0) / sorted.length
+    return { by, threads, calls: sorted.length, median: quantile(sorted, 0.5), mean, p99: quantile(sorted, 0.99) }
+  })
 }
 
-function show(seconds: number): string {
-  return seconds < 1e-3 ? `${(seconds * 1e6).toFixed(2)} µs` : `${(seconds * 1e3).toFixed(2)} ms`
+async function measure(one: Case, rivals: ReadonlyMap<Name, Rival>, roof: Roof): Promise<Result> {
+  const all: Side[] = []
+  const skipped: Result['skipped'] = {}
+  for (const threads of one.threads === undefined ? THREADS : [one.threads]) {
+    torch.setNumThreads(threads)
+    const work = prepare(one)
+    const values = work.values()
+    const files = exchange(one, work)
+    const turns: Turn[] = [{ by: 'here', run: async (times) => work.run(times) }]
+    for (const name of one.rivals) {
+      const rival = rivals.get(name) as Rival
+      const there = await rival.prepare(name, { ...one, samples: SAMPLES }, threads, files, `${EXCHANGE}values`)
+      if (typeof there === 'string') {
+        skipped[name] = there
+        continue
+      }
+      expectEqual(one, name, values, there)
+      turns.push({ by: name, run: (times) => rival.run(name, times, threads) })
+    }
+    all.push(...(await inTurns(turns, threads)))
+  }
+  const best = (by: Side['by']): Side | undefined =>
+    all.filter((side) => side.by === by).sort((a, b) => a.median - b.median)[0]
+  const here = best('here') as Side
+  const others = one.rivals.map(best).filter((side) => side !== undefined)
+  // A step of a stream takes one thread, whatever it may use.
+  const least = roof.seconds(one, one.kind === 'stream' ? 1 : here.threads)
+  const result: Result = { case: one, sides: [here, ...others], all, skipped }
+  return least === undefined ? result : { ...result, ofRoof: least / here.median }
 }
 
-const best = (figures: readonly Figures[], side: 'here' | 'python'): number =>
-  Math.min(...figures.map((one) => one[side]))
-
-const python = new Python()
-await python.start()
-const machine = `${cpus()[0]?.model}, ${availableParallelism()} cores`
-console.log(`LibTorch ${torch.version} in Node ${process.version}, PyTorch ${python.version}; ${machine}`)
-console.log(`Medians of ${options.rounds} blocks in turns, at each side's best number of threads\n`)
-console.log(`${'case'.padEnd(38)}${'here'.padStart(12)}${'Python'.padStart(12)}${'Python / here'.padStart(16)}`)
-const all: Figures[] = []
-for (const [name, make] of Object.entries(CASES)) {
-  if (!name.includes(options.only)) continue
-  const figures: Figures[] = []
-  for (const threads of new Set([1, availableParallelism()])) figures.push(await measure(name, make, python, threads))
-  const [here, there] = [best(figures, 'here'), best(figures, 'python')]
-  console.log(
-    `${name.padEnd(38)}${show(here).padStart(12)}${show(there).padStart(12)}${(there / here).toFixed(2).padStart(16)}`,
-  )
-  all.push(...figures)
+const THREADS = [...new Set([1, availableParallelism()])]
+const programs = setUp()
+const roof = new Roof(programs.roof, cases, THREADS)
+roof.measure()
+const python = await Rival.start(programs.python, fileURLToPath(new URL('rival.py', import.meta.url)))
+const rivals = new Map<Name, Rival>([
+  ['python', python],
+  ['cell', python],
+])
+for (const name of ['onnx', 'tfjs'] as const) {
+  if (!cases.some((one) => one.rivals.includes(name))) continue
+  const program = fileURLToPath(new URL('rival.mjs', import.meta.url))
+  rivals.set(name, await Rival.start(process.execPath, program, name, programs.packages))
 }
-python.stop()
+
+const machine = `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores`
+const here = `LibTorch ${torch.version} in Node.js ${process.version}`
+const versions = Object.fromEntries(
+  [...rivals].filter(([name]) => name !== 'cell').map(([name, { version }]) => [name, version]),
+)
+console.log(`${here}; ${Object.values(versions).join('; ')}\n${machine}`)
+console.log(
+  `Medians of up to ${rounds} blocks in turns, each side at its best number of threads: how many times as fast`,
+)
+console.log(`as each rival (✓ where a goal is reached), and how much of what the machine can do at most\n\n${HEADER}`)
+const results: Result[] = []
+for (const one of cases) {
+  const result = await measure(one, rivals, roof)
+  results.push(result)
+  console.log(line(result))
+}
+roof.measure()
+for (const rival of new Set(rivals.values())) rival.stop()
 mkdirSync(OUTPUT, { recursive: true })
-writeFileSync(`${OUTPUT}results.json`, `${JSON.stringify({ machine, torch: torch.version, results: all }, null, 2)}\n`)
+await write(OUTPUT, { machine, here, rivals: versions, roof: roof.toJSON() }, results)
+console.log(`\n${OUTPUT}results.json and results.svg`)

@@ -7,6 +7,8 @@ export type ErrorCode =
   | 'ERR_TORCH_DEVICE'
   | 'ERR_TORCH_DISPOSED'
   | 'ERR_TORCH_DTYPE'
+  | 'ERR_TORCH_FILE'
+  | 'ERR_TORCH_FORMAT'
   | 'ERR_TORCH_INDEX'
   | 'ERR_TORCH_LIBTORCH'
   | 'ERR_TORCH_NOT_IMPLEMENTED'
@@ -29,13 +31,27 @@ export interface TorchErrorOptions extends ErrorOptions {
 
 const LIBRARY = fileURLToPath(new URL('.', import.meta.url))
 
+/** A frame of this library, or of what it calls on the way: `Array.map (<anonymous>)`, `AsyncLocalStorage.run (node:…)`. */
+function isOurs(frame: string): boolean {
+  return frame.includes(LIBRARY) || /\((<anonymous>|native|node:[^)]*)\)$/.test(frame)
+}
+
+// As many frames as this library may have above the caller's.
+const OWN_FRAMES = 50
+
 /** Drops the frames of this library above the caller's: the first line of the trace is the one to look at. */
-function fromCaller(stack: string | undefined): string | undefined {
-  if (stack === undefined) return stack
+function fromCaller(error: Error): string | undefined {
+  const limit = Error.stackTraceLimit
+  if (error.stack === undefined || !(limit > 0)) return error.stack
+  Error.stackTraceLimit = limit + OWN_FRAMES
+  Error.captureStackTrace(error, TorchError)
+  Error.stackTraceLimit = limit
+  const { stack } = error
   const lines = stack.split('\n')
   const first = lines.findIndex((line) => /^\s+at /.test(line))
-  const caller = lines.findIndex((line, index) => index >= first && !line.includes(LIBRARY))
-  return first < 0 || caller < 0 ? stack : [...lines.slice(0, first), ...lines.slice(caller)].join('\n')
+  const caller = lines.findIndex((line, index) => index >= first && !isOurs(line))
+  if (first < 0 || caller < 0) return stack
+  return [...lines.slice(0, first), ...lines.slice(caller, caller + limit)].join('\n')
 }
 
 /** Every error that this library throws on purpose; `code` tells the kind, the first line is enough to act on. */
@@ -51,7 +67,7 @@ export class TorchError extends Error {
     if (options.op !== undefined) this.op = options.op
     if (options.shapes !== undefined) this.shapes = options.shapes
     const site = options.site?.stack
-    const stack = site === undefined ? fromCaller(this.stack) : `${this}${site.slice(site.indexOf('\n'))}`
+    const stack = site === undefined ? fromCaller(this) : `${this}${site.slice(site.indexOf('\n'))}`
     if (stack !== undefined) this.stack = stack
   }
 }

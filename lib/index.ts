@@ -9,6 +9,8 @@ export {
   TorchTypeError,
   TorchValueError,
 } from './errors.ts'
+export * as io from './io/index.ts'
+export { ScriptModule, type ScriptValue } from './jit/index.ts'
 export * as nn from './nn/index.ts'
 export * as optim from './optim/index.ts'
 export type { DType } from './tensor/dtype.ts'

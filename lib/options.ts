@@ -24,6 +24,14 @@ export function unknownOption(key: string, known: readonly string[]): string {
   return `unknown option '${key}'${meant}${list}`
 }
 
+/** Refuses what is not a boolean: `'no'` would count as true. */
+export function checkBoolean(name: string, option: string, value: unknown): void {
+  if (typeof value === 'boolean') return
+  throw torchError('ERR_TORCH_TYPE', `${name}(): argument '${option}' must be bool, not ${describe(value)}`, {
+    op: name,
+  })
+}
+
 /**
  * Refuses options that `name` does not have: a misspelled one would be ignored without a word.
  *

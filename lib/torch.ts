@@ -1,3 +1,5 @@
+import { load, loadSync } from './io/checkpoint.ts'
+import * as script from './jit/load.ts'
 import { libTorchVersion } from './native/load.ts'
 import { native } from './tensor/binding.ts'
 import {
@@ -72,6 +74,9 @@ export const torch = {
   slice,
   ops: operators,
   autograd: { backward, grad, gradcheck, gradgradcheck },
+  load,
+  loadSync,
+  jit: { load: script.load, loadSync: script.loadSync },
   manualSeed,
   getNumThreads,
   setNumThreads,

@@ -63,7 +63,7 @@ describe('documents', () => {
   })
 
   test.each(files)('$title', { timeout: 60_000 }, ({ file, output }) => {
-    const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', file], { cwd: ROOT, encoding: 'utf8' })
+    const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', file], { cwd: FOLDER, encoding: 'utf8' })
     expect(stdout, stderr).toBe(output)
   })
 })

@@ -9,6 +9,7 @@ import { expectError } from './support/error.ts'
 test('the package exports what its documentation names', () => {
   expect(Object.keys(library).sort()).toEqual([
     'LibTorchError',
+    'ScriptModule',
     'Tensor',
     'TorchDisposedError',
     'TorchError',
@@ -17,6 +18,7 @@ test('the package exports what its documentation names', () => {
     'TorchShapeError',
     'TorchTypeError',
     'TorchValueError',
+    'io',
     'nn',
     'optim',
     'torch',
@@ -38,6 +40,19 @@ describe('manualSeed', () => {
     const first = torch.randint(0, 1000, [5]).toArray()
     torch.manualSeed(0n)
     expect(torch.randint(0, 1000, [5]).toArray()).toEqual(first)
+  })
+
+  // Of torch 2.13 after torch.manual_seed(-1), which it takes for 2 ** 64 - 1.
+  test('reaches all of 64 bits', () => {
+    const drawn = [-1, 2n ** 64n - 1n].map((seed) => {
+      torch.manualSeed(seed)
+      return torch.randint(0, 1000, [5]).toArray()
+    })
+    expect(drawn).toEqual([
+      [371, 978, 476, 639, 820],
+      [371, 978, 476, 639, 820],
+    ])
+    expectError(() => torch.manualSeed(2n ** 64n), 'ERR_TORCH_TYPE', 'seed')
   })
 
   test('takes whole numbers only', () => {

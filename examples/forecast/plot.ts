@@ -18,16 +18,18 @@ export function plotForecasts(task: Task, trained: readonly Trained[]): Promise<
     series.id === 'seattle' ? Math.floor((origins.length - count * horizon) / 2) : (origins.length - 1) % horizon
   const starts = Array.from({ length: count }, (_, i) => first + i * horizon).filter((i) => i < origins.length)
   const at = (i: number, h: number): string => (dates[(origins[i] as number) + h + 1] as Date).toISOString()
-  const observed = starts.flatMap((i) => (actual[i] as number[]).map((value, h) => ({ date: at(i, h), value })))
+  const known = (i: number): { date: string; value: number } => ({
+    date: (dates[origins[i] as number] as Date).toISOString(),
+    value: values[origins[i] as number] as number,
+  })
+  const observed = [
+    ...starts.slice(0, 1).map(known),
+    ...starts.flatMap((i) => (actual[i] as number[]).map((value, h) => ({ date: at(i, h), value }))),
+  ]
   const forecasts = trained.flatMap(({ name, forecasts: rows }) =>
     starts.flatMap((i) => [
       // Each forecast begins at the last value that it knew.
-      {
-        model: name,
-        origin: i,
-        date: (dates[origins[i] as number] as Date).toISOString(),
-        value: values[origins[i] as number] as number,
-      },
+      { model: name, origin: i, ...known(i) },
       ...(rows[i] as number[]).map((value, h) => ({ model: name, origin: i, date: at(i, h), value })),
     ]),
   )

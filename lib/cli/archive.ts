@@ -24,7 +24,10 @@ async function open(archive: string): Promise<ZipFile> {
   try {
     return await openPromise(archive, { autoClose: false })
   } catch (cause) {
-    throw new LibTorchError(`${archive} is not a zip archive or a wheel: ${(cause as Error).message}.`, { cause })
+    throw new LibTorchError(
+      `${archive} is not a zip archive or a wheel: ${(cause as Error).message.replace(/\.$/, '')}.`,
+      { cause },
+    )
   }
 }
 

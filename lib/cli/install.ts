@@ -33,6 +33,19 @@ function inspectWhole(folder: string, what: string, range: VersionRange): LibTor
   return libtorch
 }
 
+function checkChoice({ cuda, from, sha256 }: InstallOptions): void {
+  if (from !== undefined && cuda) {
+    throw new LibTorchError('--cuda is for what pip fetches; whether --from is a CUDA build is seen in it.')
+  }
+  if (sha256 === undefined) return
+  if (from === undefined) {
+    throw new LibTorchError('--sha256 is for an archive given with --from; pip checks what it fetches itself.')
+  }
+  if (!/^[0-9a-f]{64}$/i.test(sha256)) {
+    throw new LibTorchError(`--sha256 takes 64 hexadecimal digits, got '${sha256}'.`)
+  }
+}
+
 /**
  * Puts LibTorch into the per-user cache and returns it: fetched, checked and unpacked in a temporary folder, which is
  * renamed when whole. What is there already is not fetched again.
@@ -41,6 +54,7 @@ function inspectWhole(folder: string, what: string, range: VersionRange): LibTor
  */
 export async function install(options: InstallOptions = {}): Promise<LibTorch> {
   const { cuda = false, from, sha256, version = PINNED, range = BUILDABLE } = options
+  checkChoice(options)
   const cache = cacheFolder()
   const present = from === undefined ? inspectLibTorch(join(cache, entryName(version, cuda)), range) : undefined
   if (typeof present === 'object') {

@@ -58,6 +58,23 @@ function copyFolder(target: string, from: string, range: VersionRange): void {
   if (cuda) copy(join(dirname(root), 'nvidia'), 'nvidia')
 }
 
+function urlOf(from: string): URL | undefined {
+  const scheme = /^(\w{2,}):\/\//.exec(from)?.[1]?.toLowerCase()
+  if (scheme === undefined) return undefined
+  if (!URL.canParse(from) || !['http', 'https', 'file'].includes(scheme)) {
+    throw new LibTorchError(`${from} cannot be fetched: it is not the URL of a file by http, https or file.`)
+  }
+  return new URL(from)
+}
+
+function pathOf(url: URL): string {
+  try {
+    return fileURLToPath(url)
+  } catch (cause) {
+    throw new LibTorchError(`${url} cannot be installed: ${(cause as Error).message}.`, { cause })
+  }
+}
+
 /** What the user names: a folder, a wheel or an archive, or the `http(s)` or `file` URL of one. */
 export async function obtainFrom(
   room: Room,
@@ -65,8 +82,9 @@ export async function obtainFrom(
   sha256: string | undefined,
   range: VersionRange,
 ): Promise<void> {
-  if (/^https?:/.test(from)) return obtainDownload(room, new URL(from), sha256)
-  const path = from.startsWith('file:') ? fileURLToPath(from) : resolve(from)
+  const url = urlOf(from)
+  if (url !== undefined && url.protocol !== 'file:') return obtainDownload(room, url, sha256)
+  const path = url === undefined ? resolve(from) : pathOf(url)
   if (!existsSync(path)) throw new LibTorchError(`${path} cannot be installed: no such file or folder.`)
   if (statSync(path).isDirectory()) {
     if (sha256 !== undefined) throw new LibTorchError('--sha256 is for an archive; a folder has no checksum.')

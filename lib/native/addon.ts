@@ -12,6 +12,21 @@ export type NativeIndex =
   | readonly [number | null, number | null, number | null]
   | { tensor: Id }
 
+/** A TorchScript module, which the object keeps alive. */
+export type Script = object
+
+/** A value of TorchScript as `ivalue.cpp` reads and makes it. `undefined` is an argument that is left out. */
+export type NativeValue =
+  | number
+  | bigint
+  | boolean
+  | string
+  | null
+  | undefined
+  | readonly NativeValue[]
+  | { tensor: Id }
+  | { entries: readonly (readonly [NativeValue, NativeValue])[] }
+
 export interface BuildInfo {
   /** The LibTorch whose headers the addon was compiled with. */
   torchVersion: string
@@ -60,9 +75,23 @@ export interface Native {
   toBytes(id: Id): ArrayBuffer
   viewBytes(id: Id): ArrayBuffer | null
   item(id: Id): number | bigint | boolean | [number, number]
+  // storage.cpp
+  readBytes(id: Id, offset: number, target: Uint8Array): void
+  writeBytes(id: Id, offset: number, source: Uint8Array): void
+  memoryRange(id: Id): [storage: number, first: number, last: number, plain: boolean]
+  version(id: Id): number
+  fromStorage(id: Id, scalarType: number, offset: number, size: readonly number[], stride: readonly number[]): Id
   // indexing.cpp
   index(id: Id, items: readonly NativeIndex[]): Id
   indexPut(id: Id, items: readonly NativeIndex[], value: { tensor: Id } | number | bigint | boolean): void
+  // jit.cpp
+  jitLoad(path: string, device: string | null): Script
+  jitRun(script: Script, method: string, args: readonly NativeValue[]): NativeValue
+  jitStart(script: Script, method: string, args: readonly NativeValue[]): object
+  jitResult(started: object): NativeValue
+  jitTensors(script: Script): { parameters: [string, Id][]; buffers: [string, Id][] }
+  jitDescribe(script: Script): { name: string; training: boolean | null; methods: string[] }
+  jitTrain(script: Script, on: boolean): void
   // autograd.cpp
   setMode(grad: boolean, inference: boolean): void
   setRequiresGrad(id: Id, requiresGrad: boolean): void

@@ -19,33 +19,34 @@ export abstract class ActivationModule extends Module {
 /** A function with options, which are the constructor's and properties of the module. */
 class Applied<O extends object> extends ActivationModule {
   readonly #fn: F.Activation<O>
+  readonly #options: Readonly<Required<O>>
+  // A call without options costs less.
+  readonly #standard: boolean
 
   constructor(fn: F.Activation<O>, options: O) {
     super()
     const { name: module } = new.target
     checkOptions(module, options, Object.keys(fn.defaults))
-    for (const [name, standard] of Object.entries(fn.defaults)) {
+    const pairs = Object.entries(fn.defaults).map(([name, standard]) => {
       const value = options[name as keyof O] ?? standard
       if (typeof value !== typeof standard) {
         const message = `${module}: ${name} must be a ${typeof standard}, got ${describe(value)}`
         throw torchError('ERR_TORCH_TYPE', message, { op: module })
       }
-      Object.assign(this, { [name]: value })
-    }
+      Object.defineProperty(this, name, { value, enumerable: true })
+      return [name, value] as const
+    })
     this.#fn = fn
-  }
-
-  #options(): [name: string, value: unknown][] {
-    return Object.keys(this.#fn.defaults).map((name) => [name, this[name as keyof this]])
+    this.#options = Object.fromEntries(pairs) as Readonly<Required<O>>
+    this.#standard = pairs.every(([name, value]) => value === fn.defaults[name as keyof O])
   }
 
   override forward(input: Tensor): Tensor {
-    const options = this.#options()
-    return options.length === 0 ? this.#fn(input) : this.#fn(input, Object.fromEntries(options) as O)
+    return this.#standard ? this.#fn(input) : this.#fn(input, this.#options)
   }
 
   protected override extraRepr(): string {
-    return this.#options()
+    return Object.entries(this.#options)
       .filter(([name, value]) => name !== 'inplace' || value === true)
       .map(([name, value]) => `${snakeCase(name)}=${name === 'dim' ? value : python(value)}`)
       .join(', ')

@@ -1,5 +1,6 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { isTensor, type Tensor } from '../tensor/tensor.ts'
 
 /** @throws {TorchError} where `value`, the argument `name` of `module`, is no integer of at least `least`. */
 export function requireInteger(module: string, name: string, value: unknown, least: 0 | 1): void {
@@ -31,4 +32,10 @@ export function paddingRow(paddingIdx: number | null, rows: number): number | nu
     throw torchError('ERR_TORCH_VALUE', 'Padding_idx must be within num_embeddings', { op: 'embedding' })
   }
   return paddingIdx < 0 ? paddingIdx + rows : paddingIdx
+}
+
+/** @throws {TorchError} where `value`, the argument `name` of `fn`, is no tensor. */
+export function requireTensor(fn: string, name: string, value: unknown): asserts value is Tensor {
+  if (isTensor(value)) return
+  throw torchError('ERR_TORCH_TYPE', `${fn}(): argument '${name}' must be Tensor, not ${describe(value)}`, { op: fn })
 }

@@ -1,4 +1,5 @@
 import { checkOptions } from '../options.ts'
+import { functions } from '../tensor/methods.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { Module } from './module.ts'
 
@@ -22,7 +23,7 @@ export class Flatten extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    return input.flatten(this.startDim, this.endDim)
+    return functions.flatten(input, this.startDim, this.endDim)
   }
 
   protected override extraRepr(): string {

@@ -7,18 +7,20 @@ import { slice } from '../tensor/indexing.ts'
 import { functions } from '../tensor/methods.ts'
 import { tensorOp } from '../tensor/packet.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
-import { requireInteger } from './check.ts'
+import { requireInteger, requireNumber, requireTensor } from './check.ts'
 import type { Module } from './module.ts'
 
 export type Nonlinearity = 'linear' | 'conv1d' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' | 'selu'
 
 /** Fills with numbers from the interval [from, to). Returns the tensor, as all functions here. */
 export function uniform_(tensor: Tensor, from = 0, to = 1): Tensor {
+  requireTensor('uniform_', 'tensor', tensor)
   return noGrad(() => tensor.uniform_(from, to))
 }
 
 /** Fills with numbers from the normal distribution. */
 export function normal_(tensor: Tensor, mean = 0, std = 1): Tensor {
+  requireTensor('normal_', 'tensor', tensor)
   return noGrad(() => tensor.normal_(mean, std))
 }
 
@@ -26,6 +28,8 @@ const truncNormal = tensorOp('libtorch_rnn::trunc_normal_')
 
 /** Fills with numbers from the normal distribution that lie in [a, b], which are values, not deviations. */
 export function truncNormal_(tensor: Tensor, mean = 0, std = 1, a = -2, b = 2): Tensor {
+  requireTensor('truncNormal_', 'tensor', tensor)
+  for (const [name, value] of Object.entries({ mean, std, a, b })) requireNumber('truncNormal_', name, value)
   if (!(std > 0) || !(a < b)) {
     throw torchError(
       'ERR_TORCH_VALUE',
@@ -42,6 +46,7 @@ export function truncNormal_(tensor: Tensor, mean = 0, std = 1, a = -2, b = 2): 
 
 /** Fills with `value`. */
 export function constant_(tensor: Tensor, value: number): Tensor {
+  requireTensor('constant_', 'tensor', tensor)
   return noGrad(() => tensor.fill_(value))
 }
 
@@ -68,6 +73,9 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number): numbe
     case 'relu':
       return Math.SQRT2
     case 'leakyRelu':
+      if (param !== undefined && typeof param !== 'number') {
+        throw torchError('ERR_TORCH_VALUE', `negative_slope ${describe(param)} not a valid number`)
+      }
       return Math.sqrt(2 / (1 + (param ?? 0.01) ** 2))
     case 'selu':
       return 3 / 4
@@ -77,7 +85,8 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number): numbe
 }
 
 /** The inputs and outputs of one unit of a weight (out, in, …). */
-function fans(tensor: Tensor): { fanIn: number; fanOut: number } {
+function fans(name: string, tensor: Tensor): { fanIn: number; fanOut: number } {
+  requireTensor(name, 'tensor', tensor)
   const [out, into, ...field] = tensor.shape
   if (out === undefined || into === undefined) {
     throw torchError(
@@ -91,14 +100,16 @@ function fans(tensor: Tensor): { fanIn: number; fanOut: number } {
 
 /** Uniform from ±gain √(6 / (fanIn + fanOut)): Glorot and Bengio, 2010. */
 export function xavierUniform_(tensor: Tensor, gain = 1): Tensor {
-  const { fanIn, fanOut } = fans(tensor)
+  const { fanIn, fanOut } = fans('xavierUniform_', tensor)
+  requireNumber('xavierUniform_', 'gain', gain)
   const bound = gain * Math.sqrt(6 / (fanIn + fanOut))
   return uniform_(tensor, -bound, bound)
 }
 
 /** Normal with deviation gain √(2 / (fanIn + fanOut)): Glorot and Bengio, 2010. */
 export function xavierNormal_(tensor: Tensor, gain = 1): Tensor {
-  const { fanIn, fanOut } = fans(tensor)
+  const { fanIn, fanOut } = fans('xavierNormal_', tensor)
+  requireNumber('xavierNormal_', 'gain', gain)
   return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)))
 }
 
@@ -117,10 +128,11 @@ function kaimingStd(tensor: Tensor, options: KaimingOptions): number {
   if (mode !== 'fanIn' && mode !== 'fanOut') {
     throw torchError('ERR_TORCH_VALUE', `Mode ${describe(mode)} not supported, please use one of fanIn, fanOut`)
   }
-  return calculateGain(nonlinearity, a) / Math.sqrt(fans(tensor)[mode])
+  return calculateGain(nonlinearity, a) / Math.sqrt(fans('kaiming', tensor)[mode])
 }
 
 function hasElements(tensor: Tensor): boolean {
+  requireTensor('kaiming', 'tensor', tensor)
   if (!tensor.shape.includes(0)) return true
   process.emitWarning('Initializing zero-element tensors is a no-op')
   return false
@@ -141,6 +153,7 @@ export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}): Te
 
 /** A (semi-)orthogonal matrix over all but the first dimension: Saxe et al., 2013. */
 export function orthogonal_(tensor: Tensor, gain = 1): Tensor {
+  requireTensor('orthogonal_', 'tensor', tensor)
   const [rows, ...rest] = tensor.shape
   if (rows === undefined || rest.length === 0) {
     throw torchError('ERR_TORCH_VALUE', 'Only tensors with 2 or more dimensions are supported')
@@ -160,7 +173,8 @@ export function orthogonal_(tensor: Tensor, gain = 1): Tensor {
 }
 
 /** The shape of a matrix. */
-function matrixSize(tensor: Tensor): [rows: number, columns: number] {
+function matrixSize(name: string, tensor: Tensor): [rows: number, columns: number] {
+  requireTensor(name, 'tensor', tensor)
   const [rows, columns, ...more] = tensor.shape
   if (rows === undefined || columns === undefined || more.length > 0) {
     throw torchError('ERR_TORCH_VALUE', 'Only tensors with 2 dimensions are supported')
@@ -170,7 +184,7 @@ function matrixSize(tensor: Tensor): [rows: number, columns: number] {
 
 /** 1 on the diagonal of a matrix, 0 elsewhere: a linear layer then passes on as many inputs as it can. */
 export function eye_(tensor: Tensor): Tensor {
-  const [rows, columns] = matrixSize(tensor)
+  const [rows, columns] = matrixSize('eye_', tensor)
   return noGrad(() => tidy(() => tensor.copy_(eye(rows, columns, { dtype: tensor.dtype, device: tensor.device }))))
 }
 
@@ -179,6 +193,7 @@ export function eye_(tensor: Tensor): Tensor {
  * to 3 dimensions of field then passes on as many channels as it can, in each of the `groups` by itself.
  */
 export function dirac_(tensor: Tensor, groups = 1): Tensor {
+  requireTensor('dirac_', 'tensor', tensor)
   const [out, into, ...field] = tensor.shape
   if (out === undefined || into === undefined || field.length < 1 || field.length > 3) {
     throw torchError('ERR_TORCH_VALUE', 'Only tensors with 3, 4, or 5 dimensions are supported')
@@ -202,11 +217,12 @@ export function dirac_(tensor: Tensor, groups = 1): Tensor {
 
 /** Normal with deviation `std`, but for zeros in the share `sparsity` of each column: Martens, 2010. */
 export function sparse_(tensor: Tensor, sparsity: number, std = 0.01): Tensor {
-  const [rows, columns] = matrixSize(tensor)
-  if (!(sparsity >= 0 && sparsity <= 1)) {
+  const [rows, columns] = matrixSize('sparse_', tensor)
+  if (!(typeof sparsity === 'number' && sparsity >= 0 && sparsity <= 1)) {
     throw torchError('ERR_TORCH_VALUE', `sparse_: sparsity must be from 0 to 1, got ${describe(sparsity)}`)
   }
   const zeros = Math.ceil(sparsity * rows)
+  requireNumber('sparse_', 'std', std)
   noGrad(() =>
     tidy(() => {
       tensor.normal_(0, std)
@@ -230,6 +246,10 @@ const LSTM_BIAS = /^bias_(ih|hh)(_l\d+(_reverse)?)?$/
  * @throws {TorchError} where the module has no LSTM with biases.
  */
 export function forgetBias_<M extends Module>(module: M, value = 1): M {
+  if (typeof module?.modules !== 'function') {
+    throw torchError('ERR_TORCH_TYPE', `forgetBias_: module must be a Module, got ${describe(module)}`)
+  }
+  requireNumber('forgetBias_', 'value', value)
   let found = 0
   noGrad(() =>
     tidy(() => {

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
+import { checkBoolean, checkOptions } from '../options.ts'
 import { noGrad } from '../tensor/context.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { setData, zeroGrad } from '../tensor/gradient.ts'
@@ -117,7 +117,9 @@ export abstract class Module {
   /** Drops the gradients of all parameters, or with `setToNone: false` fills them with 0. */
   zeroGrad(options: { setToNone?: boolean } = {}): void {
     checkOptions('zeroGrad', options, ['setToNone'])
-    zeroGrad(this.parameters(), options.setToNone ?? true)
+    const { setToNone = true } = options
+    checkBoolean('zeroGrad', 'setToNone', setToNone)
+    zeroGrad(this.parameters(), setToNone)
   }
 
   /** Calls `fn` with every module below, children first, and with this one. */
@@ -174,6 +176,7 @@ export abstract class Module {
   loadStateDict(stateDict: Readonly<StateDict>, options: { strict?: boolean } = {}): LoadResult {
     checkOptions('loadStateDict', options, ['strict'])
     const { strict = true } = options
+    checkBoolean('loadStateDict', 'strict', strict)
     if (typeof stateDict !== 'object' || stateDict === null) {
       throw torchError('ERR_TORCH_TYPE', `Expected state_dict to be dict-like, got ${describe(stateDict)}.`)
     }

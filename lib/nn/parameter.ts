@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
-import { isTensor, Tensor } from '../tensor/tensor.ts'
+import { isTensor, keep, Tensor } from '../tensor/tensor.ts'
 
 /**
  * A tensor that a module learns: assigned to a property of a module, it is one of its parameters. No `tidy` disposes
@@ -16,6 +16,11 @@ export class Parameter extends Tensor {
     checkOptions('Parameter', options, ['requiresGrad'])
     super(...Tensor.take(data.detach()))
     this.requiresGrad_(options.requiresGrad ?? true)
+  }
+
+  /** @internal `tensor` itself, where a native module owns it: the constructor would make another one of its memory. */
+  static adopt(tensor: Tensor): Parameter {
+    return Object.setPrototypeOf(keep(tensor), Parameter.prototype) as Parameter
   }
 
   override toString(): string {
@@ -32,5 +37,10 @@ export class Buffer extends Tensor {
   constructor(data: Tensor) {
     if (!isTensor(data)) throw torchError('ERR_TORCH_TYPE', `Buffer: data must be a Tensor, got ${describe(data)}`)
     super(...Tensor.take(data.detach()))
+  }
+
+  /** @internal `tensor` itself, where a native module owns it: the constructor would make another one of its memory. */
+  static adopt(tensor: Tensor): Buffer {
+    return Object.setPrototypeOf(keep(tensor), Buffer.prototype) as Buffer
   }
 }

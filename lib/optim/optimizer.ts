@@ -1,6 +1,6 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
+import { checkBoolean, checkOptions } from '../options.ts'
 import { atOnce, noGrad, tidy } from '../tensor/context.ts'
 import { zeros, zerosLike } from '../tensor/creation.ts'
 import { type FusedHyper, type FusedLists, fusedStep, zeroGrad } from '../tensor/gradient.ts'
@@ -57,6 +57,9 @@ export abstract class Optimizer<Settings extends object = object> {
       : [{ params: entries as Tensor[] } as unknown as Partial<Settings> & { params: Iterable<Tensor> }]
     this.paramGroups = groups.map((group) => {
       checkOptions(name, group, [...Object.keys(defaults), 'params'])
+      for (const [option, standard] of Object.entries(defaults)) {
+        if (typeof standard === 'boolean') checkBoolean(name, option, { ...common, ...group }[option as keyof Settings])
+      }
       return { ...common, ...group, params: isTensor(group.params) ? [group.params] : [...group.params] }
     })
     const seen = new Set<Tensor>()
@@ -114,7 +117,9 @@ export abstract class Optimizer<Settings extends object = object> {
   /** Drops all gradients, or with `setToNone: false` fills them with 0. */
   zeroGrad(options: { setToNone?: boolean } = {}): void {
     checkOptions('zeroGrad', options, ['setToNone'])
-    for (const group of this.paramGroups) zeroGrad(group.params, options.setToNone ?? true)
+    const { setToNone = true } = options
+    checkBoolean('zeroGrad', 'setToNone', setToNone)
+    for (const group of this.paramGroups) zeroGrad(group.params, setToNone)
   }
 
   /** Settings and state by the numbers of the parameters, in PyTorch's layout. The tensors are the optimizer's own. */
@@ -134,12 +139,20 @@ export abstract class Optimizer<Settings extends object = object> {
 
   /** Takes over settings and a copy of the state of an optimizer of the same shape. */
   loadStateDict(stateDict: OptimizerStateDict<Settings>): void {
-    const { paramGroups, state } = stateDict
+    const { paramGroups, state } = stateDict ?? {}
+    if (typeof state !== 'object' || state === null) {
+      throw torchError('ERR_TORCH_TYPE', `expected the state dict of an optimizer, got ${describe(stateDict)}`)
+    }
+    for (const value of Object.values(state).flatMap((saved) => Object.values(saved ?? {}))) {
+      if (!isTensor(value)) {
+        throw torchError('ERR_TORCH_TYPE', `the state of an optimizer is made of Tensors, got ${describe(value)}`)
+      }
+    }
     if (!Array.isArray(paramGroups) || paramGroups.length !== this.paramGroups.length) {
       throw torchError('ERR_TORCH_VALUE', 'loaded state dict has a different number of parameter groups')
     }
     this.paramGroups.forEach((group, index) => {
-      if (paramGroups[index]?.params.length !== group.params.length) {
+      if (paramGroups[index]?.params?.length !== group.params.length) {
         throw torchError(
           'ERR_TORCH_VALUE',
           "loaded state dict contains a parameter group that doesn't match the size of optimizer's group",

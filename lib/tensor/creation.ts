@@ -1,5 +1,5 @@
 import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
+import { checkBoolean, checkOptions } from '../options.ts'
 import { native } from './binding.ts'
 import { enter } from './context.ts'
 import { dtypeOfArray, flatten, isTypedArray, type NestedData, pack, type TypedArray } from './data.ts'
@@ -43,6 +43,7 @@ export function tensor(data: NestedData | TypedArray, options: TensorOptions = {
       op: 'tensor',
     })
   }
+  checkBoolean('tensor', 'requiresGrad', options.requiresGrad ?? false)
   const source = isTypedArray(data) ? fromTypedArray(data, options) : fromNested(data, options)
   return finish(source, options)
 }
@@ -69,7 +70,8 @@ function fromNested(data: NestedData, { dtype, shape }: TensorOptions): { made: 
 }
 
 function fromBytes(array: TypedArray, dtype: DType, shape: readonly number[]): Tensor {
-  return wrap(native.fromBytes(array, scalarTypeOf(dtype), shape), enter())
+  const scope = enter()
+  return wrap(native.fromBytes(array, scalarTypeOf(dtype), shape), scope)
 }
 
 function finish({ made, dtype }: { made: Tensor; dtype: DType }, options: TensorOptions): Tensor {
@@ -107,8 +109,17 @@ const ops = {
 function factory(name: keyof typeof ops, args: readonly unknown[], options: CreationOptions = {}): Tensor {
   checkOptions(name, options, OPTIONS)
   const { requiresGrad = false, ...rest } = options
+  checkBoolean(name, 'requiresGrad', requiresGrad)
   const made = ops[name](...args, rest) as Tensor
   return requiresGrad ? made.requiresGrad_() : made
+}
+
+/** Refuses arguments beyond the last one: in a row of numbers they would go unnoticed. */
+function checkCount(name: string, args: readonly unknown[], most: number): void {
+  if (args.length <= most) return
+  throw torchError('ERR_TORCH_TYPE', `${name}(): takes ${most} positional arguments but ${args.length} were given`, {
+    op: name,
+  })
 }
 
 /** A tensor of this shape filled with 0. */
@@ -147,6 +158,7 @@ export function randint(high: number, size: readonly number[], options?: Creatio
 export function randint(low: number, high: number, size: readonly number[], options?: CreationOptions): Tensor
 export function randint(...args: unknown[]): Tensor {
   if (Array.isArray(args[1])) args.unshift(0)
+  checkCount('randint', args, 4)
   const [low, high, size, options] = args
   return factory('randint', [low, high, size], { dtype: 'int64', ...(options as CreationOptions | undefined) })
 }
@@ -157,13 +169,20 @@ export function randperm(n: number, options: CreationOptions = {}): Tensor {
 }
 
 /** The numbers from `start` (default 0) up to, not including, `end`, by `step` (1): int64 when all three are whole. */
-export function arange(end: number, options?: CreationOptions): Tensor
-export function arange(start: number, end: number, options?: CreationOptions): Tensor
-export function arange(start: number, end: number, step: number, options?: CreationOptions): Tensor
+export function arange(end: number | bigint, options?: CreationOptions): Tensor
+export function arange(start: number | bigint, end: number | bigint, options?: CreationOptions): Tensor
+export function arange(
+  start: number | bigint,
+  end: number | bigint,
+  step: number | bigint,
+  options?: CreationOptions,
+): Tensor
 export function arange(...args: unknown[]): Tensor {
   const options = typeof args.at(-1) === 'object' ? (args.pop() as CreationOptions) : {}
-  const [start, end, step] = args.length < 2 ? [0, args[0], 1] : [args[0], args[1], args[2] ?? 1]
-  const dtype = [start, end, step].every(Number.isInteger) ? 'int64' : 'float32'
+  checkCount('arange', args, 3)
+  const [start, end, step = 1] = args.length < 2 ? [0, args[0]] : args
+  const isWhole = (value: unknown): boolean => Number.isInteger(value) || typeof value === 'bigint'
+  const dtype = [start, end, step].every(isWhole) ? 'int64' : 'float32'
   return factory('arange', [start, end, step], { dtype, ...options })
 }
 

@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { type DType, isComplex } from './dtype.ts'
@@ -68,6 +69,32 @@ export function dtypeOfArray(array: TypedArray, wanted: DType | undefined): DTyp
     )
   }
   return name === 'Uint8Array' && wanted === 'bool' ? 'bool' : dtype
+}
+
+// What V8 needs for an element and an array while it builds nested arrays, and the elements that one array can hold.
+const BYTES_PER_ELEMENT = 24
+const BYTES_PER_ARRAY = 96
+const LONGEST_ARRAY = 2 ** 26
+
+/** V8 ends the process when its heap is full: an error comes before. */
+export function checkNestable(shape: readonly number[]): void {
+  let arrays = 0
+  let elements = 1
+  for (const size of shape) {
+    arrays += elements
+    elements *= size
+    if (size > LONGEST_ARRAY) arrays = Number.POSITIVE_INFINITY
+  }
+  const bytes = elements * BYTES_PER_ELEMENT + arrays * BYTES_PER_ARRAY
+  // Asking for the state of the heap takes longer than a small array.
+  if (bytes < 2 ** 24) return
+  const { heap_size_limit, used_heap_size } = getHeapStatistics()
+  if (bytes < heap_size_limit - used_heap_size) return
+  throw torchError(
+    'ERR_TORCH_OUT_OF_MEMORY',
+    `toArray(): a tensor of shape [${shape.join(', ')}] is too large for JavaScript's arrays: read it with toTypedArray(), or in parts`,
+    { op: 'toArray' },
+  )
 }
 
 export function toNested(values: TypedArray, shape: readonly number[], dtype: DType): NestedArray {
@@ -141,14 +168,15 @@ export function pack(
     case 'int64':
       return { array: BigInt64Array.from(values, toBigInt), dtype }
     case 'bool':
-      return { array: Uint8Array.from(values, (value) => (value ? 1 : 0)), dtype }
+      // NaN is true, as in Python.
+      return { array: Uint8Array.from(values, (value) => (value || Number.isNaN(value) ? 1 : 0)), dtype }
     case 'float64':
       return { array: Float64Array.from(values, Number), dtype }
     case 'int8':
     case 'int16':
     case 'int32':
     case 'uint8':
-      return { array: new ARRAYS[dtype](values.map(Number)), dtype }
+      return { array: new ARRAYS[dtype](values.map((value) => toInteger(value, dtype))), dtype }
     case 'complex128':
       return { array: Float64Array.from(values, Number), dtype: 'float64' }
     default:
@@ -156,9 +184,30 @@ export function pack(
   }
 }
 
+function overflow(value: number | bigint | boolean, dtype: DType): never {
+  throw torchError('ERR_TORCH_VALUE', `value ${value} cannot be converted to type ${dtype} without overflow`, {
+    op: 'tensor',
+  })
+}
+
+const RANGES = {
+  uint8: [0, 255],
+  int8: [-128, 127],
+  int16: [-32768, 32767],
+  int32: [-2147483648, 2147483647],
+} as const
+
+/** Fractions are cut off, as by PyTorch; what is out of range would come out as another number. */
+function toInteger(value: number | bigint | boolean, dtype: keyof typeof RANGES): number {
+  const number = Number(value)
+  const [least, most] = RANGES[dtype]
+  // A negative integer wraps around, as in PyTorch.
+  const wraps = dtype === 'uint8' && Number.isInteger(number) && number >= -most
+  return (number >= least || wraps) && number <= most ? Math.trunc(number) : overflow(value, dtype)
+}
+
 function toBigInt(value: number | bigint | boolean): bigint {
-  if (typeof value !== 'number') return BigInt(value)
-  if (!Number.isFinite(value))
-    throw torchError('ERR_TORCH_VALUE', `cannot convert float ${value} to an integer`, { op: 'tensor' })
-  return BigInt(Math.trunc(value))
+  if (typeof value === 'number' && !Number.isFinite(value)) return overflow(value, 'int64')
+  const whole = BigInt(typeof value === 'number' ? Math.trunc(value) : value)
+  return BigInt.asIntN(64, whole) === whole ? whole : overflow(value, 'int64')
 }

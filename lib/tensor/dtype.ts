@@ -44,6 +44,12 @@ export function dtypeOf(scalarType: number): DType {
   return name
 }
 
+/** @internal The bytes of one element. */
+export function itemSizeOf(dtype: DType): number {
+  const bits = dtype === 'bool' ? 8 : Number(/\d+$/.exec(dtype)?.[0])
+  return bits / 8
+}
+
 export function isFloatingPoint(dtype: DType): boolean {
   return dtype === 'float32' || dtype === 'float64' || dtype === 'float16' || dtype === 'bfloat16'
 }

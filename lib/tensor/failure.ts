@@ -16,8 +16,12 @@ const CODES: Record<Exclude<Kind, 'runtime'>, ErrorCode> = {
 /** LibTorch throws one class for most failures: its wording tells them apart. The first match counts. */
 const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
   [/allocate memory|out of memory|not enough memory|Storage size calculation overflowed/i, 'ERR_TORCH_OUT_OF_MEMORY'],
+  [
+    /without overflow|step must be nonzero|steps must be non-negative|must be greater|inconsistent with step|unsupported range|expects 'from' to be less/,
+    'ERR_TORCH_VALUE',
+  ],
   [/Dimension out of range|index out of range|out of (?:DATA )?bounds|index .* is out of/i, 'ERR_TORCH_INDEX'],
-  [/same device|CUDA|cuda|cuDNN|backend/, 'ERR_TORCH_DEVICE'],
+  [/same device|CUDA|cuda|cuDNN|NVIDIA|backend/, 'ERR_TORCH_DEVICE'],
   [
     /does not require grad|backward through the graph|RNN backward can only be called in training mode|leaf Variable|requires_grad|[Ii]nference tensor|inplace operation|not have been used in the graph|grad can be implicitly/,
     'ERR_TORCH_AUTOGRAD',
@@ -36,6 +40,27 @@ function codeOf(kind: Kind, message: string): ErrorCode {
   return found ?? (kind === 'notImplemented' ? 'ERR_TORCH_NOT_IMPLEMENTED' : 'ERR_TORCH_RUNTIME')
 }
 
+const WITHOUT_CUDA =
+  /Could not run .* from the 'CUDA' backend|with CUDA_HOME|Cannot initialize CUDA|not linked with support for cuda/
+
+/** What TorchScript says at the end of its own trace, which comes first. */
+function withoutScriptTrace(message: string): string {
+  if (!/^The following operation failed in the TorchScript interpreter/.test(message)) return message
+  const last = message
+    .trimEnd()
+    .split('\n')
+    .findLastIndex((line) => /^[\w.]+: /.test(line))
+  return last < 0
+    ? message
+    : message
+        .trimEnd()
+        .split('\n')
+        .slice(last)
+        .join('\n')
+        .replace(/^builtins\./, '')
+        .replace(/^RuntimeError: /, '')
+}
+
 /** The message without what only LibTorch's developers can use, and with the operation that failed. */
 function sentence(message: string, op: string | undefined): string {
   const text = message
@@ -44,7 +69,7 @@ function sentence(message: string, op: string | undefined): string {
     .replace(/\bCPU(\w+)Type\b/g, 'torch.$1Tensor')
     .replace(/\bCUDA(\w+)Type\b/g, 'torch.cuda.$1Tensor')
     .trimEnd()
-  if (/Could not run .* from the 'CUDA' backend|with CUDA_HOME|Cannot initialize CUDA/.test(text)) {
+  if (WITHOUT_CUDA.test(text)) {
     return `${op ? `${op}: ` : ''}Torch not compiled with CUDA enabled: this LibTorch runs on the CPU only. \`npx libtorch-rnn install --cuda\` fetches the CUDA one.`
   }
   if (text.includes('RNN backward can only be called in training mode')) {
@@ -64,6 +89,9 @@ function sentence(message: string, op: string | undefined): string {
 /** The typed error for what a native call threw. */
 export function failure(thrown: unknown, options: TorchErrorOptions = {}): unknown {
   if (thrown instanceof TorchError || !(thrown instanceof Error) || !('kind' in thrown)) return thrown
-  const message = sentence(thrown.message, options.op)
-  return torchError(codeOf(thrown.kind as Kind, message), message, options)
+  const text = withoutScriptTrace(thrown.message)
+  const message = sentence(text, options.op)
+  // The trace is worth keeping: it has the lines of the module.
+  const cause = text === thrown.message ? {} : { cause: thrown }
+  return torchError(codeOf(thrown.kind as Kind, message), message, { ...cause, ...options })
 }

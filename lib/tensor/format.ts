@@ -20,13 +20,15 @@ export interface Printable {
   shape: readonly number[]
   /** The shape of what `values` holds. */
   shown: readonly number[]
-  /** Row-major; complex elements as real and imaginary part after each other. */
-  values: ArrayLike<number | bigint>
+  /** Row-major; complex elements as real and imaginary part after each other. `null`: there are none to show. */
+  values: ArrayLike<number | bigint> | null
   dtype: DType
   device: string
   requiresGrad: boolean
   gradFn: string | null
 }
+
+type Readable = Printable & { values: ArrayLike<number | bigint> }
 
 /** Rounds halves to even, as C's printf does; JavaScript rounds them up. */
 function halfEven(text: string, long: string, precision: number, down: () => string): string {
@@ -111,13 +113,13 @@ function formatterOf(
 
 /** Writes the elements from the innermost dimension outwards. */
 class Layout {
-  readonly #source: Printable
+  readonly #source: Readable
   readonly #options: PrintOptions
   readonly #element: (index: number) => string
   readonly #width: number
   readonly #summarize: boolean
 
-  constructor(source: Printable, options: PrintOptions) {
+  constructor(source: Readable, options: PrintOptions) {
     this.#source = source
     this.#options = options
     this.#summarize = source.shape.reduce((product, size) => product * size, 1) > options.threshold
@@ -172,8 +174,10 @@ function suffixesOf(source: Printable, empty: boolean): string[] {
   const { shape, dtype, device, gradFn, requiresGrad } = source
   const suffixes: string[] = []
   if (device !== 'cpu') suffixes.push(`device='${device}'`)
-  if (empty && shape.length !== 1) suffixes.push(`size=(${shape.join(', ')})`)
-  const usual = empty ? ['float32'] : ['float32', 'complex64', 'int64', 'bool']
+  if (source.values === null || (empty && shape.length !== 1)) {
+    suffixes.push(`size=(${shape.join(', ')}${shape.length === 1 ? ',' : ''})`)
+  }
+  const usual = empty || source.values === null ? ['float32'] : ['float32', 'complex64', 'int64', 'bool']
   if (!usual.includes(dtype)) suffixes.push(`dtype=torch.${dtype}`)
   if (gradFn !== null) suffixes.push(`grad_fn=<${gradFn}>`)
   else if (requiresGrad) suffixes.push('requires_grad=True')
@@ -185,7 +189,10 @@ export function formatTensor(source: Printable, options: PrintOptions): string {
   const prefix = 'tensor('
   const indent = prefix.length
   const empty = source.shape.includes(0)
-  const text = prefix + (empty ? '[]' : new Layout(source, options).write(0, 0, indent))
+  const { values } = source
+  const elements = (): string =>
+    values === null ? '...' : new Layout({ ...source, values }, options).write(0, 0, indent)
+  const text = prefix + (empty && values !== null ? '[]' : elements())
   let result = text
   let column = text.length - text.lastIndexOf('\n') + 1
   for (const suffix of suffixesOf(source, empty)) {

@@ -1,6 +1,6 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
+import { checkBoolean, checkOptions } from '../options.ts'
 import { native } from './binding.ts'
 import { enter } from './context.ts'
 import { backward, idOf, idsOf, isTensor, type Tensor, wrap } from './tensor.ts'
@@ -37,6 +37,8 @@ export function grad(
 ): (Tensor | null)[] {
   checkOptions('grad', options, ['gradOutputs', 'retainGraph', 'createGraph', 'allowUnused'])
   const { gradOutputs = [], createGraph = false, retainGraph = createGraph, allowUnused = false } = options
+  for (const [name, value] of Object.entries({ createGraph, retainGraph, allowUnused }))
+    checkBoolean('grad', name, value)
   const scope = enter()
   const ids = native.gradients(list(outputs), list(inputs), idsOf(gradOutputs), retainGraph, createGraph, allowUnused)
   return ids.map((id) => (id === null ? null : wrap(id, scope)))
@@ -51,6 +53,7 @@ function list(tensors: Tensor | readonly Tensor[]): Uint32Array {
 
 /** @internal Gives a parameter the storage, dtype and device of another tensor, and keeps its identity. */
 export function setData(target: Tensor, data: Tensor): void {
+  enter()
   native.setData(idOf(target), idOf(data))
 }
 
@@ -67,11 +70,13 @@ export function clipGradNorm(
 
 /** @internal */
 export function clipGradValue(parameters: Iterable<Tensor>, clipValue: number): void {
+  enter()
   native.clipGradValue(idsOf(parameters), clipValue)
 }
 
 /** @internal */
 export function zeroGrad(parameters: Iterable<Tensor>, setToNone: boolean): void {
+  enter()
   native.zeroGrad(idsOf(parameters), setToNone)
 }
 
@@ -106,6 +111,7 @@ export interface FusedHyper {
  */
 export function fusedStep(algorithm: 'sgd' | 'adam' | 'adamw', lists: FusedLists, hyper: FusedHyper): void {
   const states = algorithm === 'sgd' ? [lists.momentumBuffers] : [lists.expAvgs, lists.expAvgSqs, lists.maxExpAvgSqs]
+  enter()
   native.fusedStep(
     algorithm,
     idsOf(lists.params),

@@ -38,7 +38,7 @@ export function setPrintOptions(options: Partial<PrintOptions> & { profile?: key
     if (!Number.isInteger(value) || value < least || (name === 'precision' && value > 50)) {
       throw torchError(
         'ERR_TORCH_VALUE',
-        `setPrintOptions: ${name} must be an integer of at least ${least}, got ${value}`,
+        `setPrintOptions: ${name} must be an integer ${name === 'precision' ? 'from 0 to 50' : `of at least ${least}`}, got ${describe(value)}`,
       )
     }
   }
@@ -66,6 +66,10 @@ function edges(tensor: Tensor, shape: readonly number[]): Tensor {
 /** The tensor in PyTorch's notation, with the current options. */
 export function printTensor(tensor: Tensor): string {
   const { shape, dtype, device, requiresGrad, gradFn } = tensor
+  // Of these there is no more than what follows from their shape.
+  if (String(device) === 'meta') {
+    return formatTensor({ shape, shown: shape, values: null, dtype, device, requiresGrad, gradFn }, current)
+  }
   const large = shape.reduce((product, size) => product * size, 1) > current.threshold
   const { shown, values } = tidy(() =>
     noGrad(() => {

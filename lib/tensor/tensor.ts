@@ -2,10 +2,10 @@ import { inspect } from 'node:util'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { TensorMethods } from '../ops/generated.ts'
-import { checkOptions } from '../options.ts'
+import { checkBoolean, checkOptions } from '../options.ts'
 import { native } from './binding.ts'
 import { enter } from './context.ts'
-import { type NestedArray, type TypedArray, toNested, typedArrayOf } from './data.ts'
+import { checkNestable, type NestedArray, type TypedArray, toNested, typedArrayOf } from './data.ts'
 import { type DType, dtypeOf } from './dtype.ts'
 import { type Index, indexItems } from './indexing.ts'
 import { op } from './packet.ts'
@@ -198,6 +198,8 @@ export class Tensor implements Disposable {
 
   /** Sets {@link requiresGrad}, and returns the tensor. */
   requiresGrad_(requiresGrad = true): this {
+    checkBoolean('requiresGrad_', 'requiresGrad', requiresGrad)
+    enter()
     native.setRequiresGrad(idOf(this), requiresGrad)
     return this
   }
@@ -214,6 +216,7 @@ export class Tensor implements Disposable {
   }
 
   set grad(gradient: Tensor | null) {
+    if (gradient === this) throw torchError('ERR_TORCH_RUNTIME', "can't assign Variable as its own grad")
     native.setGrad(idOf(this), gradient === null ? null : idOf(gradient))
   }
 
@@ -338,6 +341,7 @@ export class Tensor implements Disposable {
    */
   toArray(): NestedArray {
     const id = idOf(this)
+    checkNestable(native.shape(id))
     const dtype = dtypeOf(native.scalarType(id))
     const isHalf = dtype === 'float16' || dtype === 'bfloat16'
     const readable = isHalf ? (op('aten::_to_copy')(this, { dtype: 'float32' }) as Tensor) : undefined
@@ -357,6 +361,7 @@ export class Tensor implements Disposable {
    */
   toTypedArray(options: { copy?: boolean } = {}): TypedArray {
     checkOptions('toTypedArray', options, ['copy'])
+    checkBoolean('toTypedArray', 'copy', options.copy ?? true)
     return elementsOf(this, options.copy)
   }
 
@@ -395,6 +400,8 @@ export function backward(
 ): void {
   checkOptions('backward', options, ['retainGraph', 'createGraph', 'inputs'])
   const { createGraph = false, retainGraph = createGraph, inputs = [] } = options
+  checkBoolean('backward', 'createGraph', createGraph)
+  checkBoolean('backward', 'retainGraph', retainGraph)
   enter()
   native.backward(idsOf(tensors), idsOf(gradients), retainGraph, createGraph, idsOf(inputs))
 }
@@ -405,5 +412,6 @@ function convert(tensor: Tensor, target: DType | Device | ToOptions | Tensor): T
     const isDevice = target === 'cpu' || target.startsWith('cuda')
     return convert(tensor, isDevice ? { device: target as Device } : { dtype: target as DType })
   }
+  checkOptions('to', target, ['dtype', 'device', 'nonBlocking', 'copy'])
   return op('aten::to.dtype_layout')(tensor, { ...target }) as Tensor
 }

@@ -81,11 +81,13 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   rnn::init_composite(exports);
   rnn::init_data(exports);
   rnn::init_indexing(exports);
+  rnn::init_jit(exports);
   rnn::init_offload(exports);
   rnn::init_optimizer(exports);
   rnn::init_packed(exports);
   rnn::init_recurrent(exports);
   rnn::init_recurrent_cell(exports);
+  rnn::init_storage(exports);
   rnn::init_stream(exports);
   rnn::init_system(exports);
   rnn::init_tensor(exports);

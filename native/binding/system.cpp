@@ -34,12 +34,22 @@ Napi::Value runtime_info(const Napi::CallbackInfo& info) {
   return runtime;
 }
 
+// From -2^63 up to 2^64 - 1: a negative one wraps around, as in PyTorch.
+uint64_t to_seed(Napi::Value value) {
+  if (value.IsBigInt()) {
+    bool lossless = false;
+    const uint64_t seed = value.As<Napi::BigInt>().Uint64Value(&lossless);
+    if (lossless) return seed;
+  }
+  return static_cast<uint64_t>(to_int(value, "seed"));
+}
+
 // manualSeed(seed): all devices, as torch.manual_seed
 Napi::Value manual_seed(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const int64_t seed = to_int(info[0], "seed");
+  const uint64_t seed = to_seed(info[0]);
   addon.run_in_order([seed] {
-    at::manual_seed(static_cast<uint64_t>(seed));
+    at::manual_seed(seed);
     return std::vector<at::Tensor>{};
   });
   return info.Env().Undefined();
@@ -50,7 +60,8 @@ Napi::Value num_threads(const Napi::CallbackInfo& info) { return Napi::Number::N
 Napi::Value set_num_threads(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const int64_t threads = to_int(info[0], "num_threads");
-  TORCH_CHECK_VALUE(threads > 0 && threads <= 1024, "set_num_threads expects a positive integer");
+  TORCH_CHECK_VALUE(threads > 0, "set_num_threads expects a positive integer");
+  TORCH_CHECK_VALUE(threads <= 1024, "set_num_threads: ", threads, " threads are more than the 1024 that are allowed");
   addon.run([&] { at::set_num_threads(static_cast<int>(threads)); });
   if (addon.offload) addon.offload->lane().set_num_threads(static_cast<int>(threads));
   return info.Env().Undefined();

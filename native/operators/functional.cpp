@@ -5,10 +5,12 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Reduction.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/binary_cross_entropy.h>
 #include <ATen/ops/binary_cross_entropy_with_logits.h>
 #include <ATen/ops/broadcast_tensors.h>
+#include <ATen/ops/ctc_loss.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/huber_loss.h>
@@ -137,6 +139,28 @@ Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, Tensor var, 
   return reduce(loss, reduction);
 }
 
+// ATen reads its table of probabilities at whatever class a target says. Behind a target's length it may say anything.
+void require_classes(const Tensor& log_probs, const Tensor& targets, const Tensor& target_lengths) {
+  if (log_probs.dim() == 0) return;
+  const c10::AutoGradMode no_grad(false);
+  Tensor wrong = targets.lt(0).logical_or(targets.ge(log_probs.size(-1)));
+  if (targets.dim() == 2) {
+    // ATen has words for another number of lengths.
+    if (target_lengths.numel() != targets.size(0)) return;
+    const Tensor places = at::arange(targets.size(1), targets.options().dtype(at::kLong));
+    wrong = wrong.logical_and(places.lt(target_lengths.to(targets.device()).reshape({-1, 1})));
+  }
+  if (!wrong.any().item<bool>()) return;
+  const auto target = targets.masked_select(wrong)[0].item<int64_t>();
+  TORCH_CHECK_INDEX(false, "Target ", target, " is out of bounds.");
+}
+
+Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const Tensor& input_lengths,
+                const Tensor& target_lengths, int64_t blank, int64_t reduction, bool zero_infinity) {
+  require_classes(log_probs, targets, target_lengths);
+  return at::ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity);
+}
+
 void require_batch(const Tensor& input, double eps) {
   TORCH_CHECK_INDEX(input.dim() > 0, "tuple index out of range");
   int64_t values = input.size(0);
@@ -237,6 +261,10 @@ void register_functional() {
         "gaussian_nll_loss(Tensor input, Tensor target, Tensor var, bool full=False, float eps=1e-6, int reduction=1) "
         "-> Tensor",
         gaussian_nll_loss);
+    made.def(
+        "ctc_loss(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, "
+        "int reduction=1, bool zero_infinity=False) -> Tensor",
+        ctc_loss);
     made.def(
         "batch_norm(Tensor input, Tensor? running_mean, Tensor? running_var, Tensor? weight=None, Tensor? bias=None, "
         "bool training=False, float momentum=0.1, float eps=1e-5) -> Tensor",

@@ -367,9 +367,11 @@ void Layer::input_gradient(const std::vector<DirectionBackward>& directions, flo
 
 std::vector<std::function<void()>> Layer::weight_gradients(const DirectionBackward& direction) const {
   std::vector<std::function<void()>> tasks;
-  // Splits the rows of a gradient among the threads; each packs the right-hand side for itself.
+  // Splits the rows of the gradients among the threads; each packs the right-hand sides for itself.
   const auto add = [&](TransposedProduct product) {
-    if (product.c == nullptr && product.sums == nullptr) return;
+    std::erase_if(product.sides, [](const auto& side) { return side.c == nullptr; });
+    std::erase(product.sums, nullptr);
+    if (product.sides.empty() && product.sums.empty()) return;
     const int64_t count = threads == 1 ? 1 : std::min(divide_up(product.rows, kernels.rows), 2 * threads);
     for (int64_t i = 0; i < count; i++) {
       // Whole blocks, but for the last.
@@ -395,33 +397,35 @@ std::vector<std::function<void()>> Layer::weight_gradients(const DirectionBackwa
       }
     });
   }
-  const auto product = [&](int64_t column, int64_t rows, const auto& right, int64_t width, float* weight, float* bias,
-                           int64_t to) {
+  // From a column of dsums on, gradients of the gates from `gate` on, by way of x, of h, or of both.
+  const auto of_gates = [&](int64_t column, int64_t rows, int64_t gate, bool of_x, bool of_h) {
+    const auto at = [gate](float* gradient, int64_t width) {
+      return gradient == nullptr ? nullptr : gradient + gate * width;
+    };
     add({
         .rows = rows,
-        .columns = width,
+        .inner = schedule.total,
         .a = {direction.dsums + column, sums},
-        .b = right,
-        .c = weight == nullptr ? nullptr : weight + to * width,
-        .sums = bias == nullptr ? nullptr : bias + to,
+        .sides = {{inputs, shape.inputs, of_x ? at(direction.dweight_x, shape.inputs) : nullptr},
+                  {states, shape.outputs(), of_h ? at(direction.dweight_h, shape.outputs()) : nullptr}},
+        .sums = {of_x ? at(direction.dbias_x, 1) : nullptr, of_h ? at(direction.dbias_h, 1) : nullptr},
     });
   };
   if (shape.cell == CellKind::kGru) {
-    product(0, 2 * units, inputs, shape.inputs, direction.dweight_x, direction.dbias_x, 0);
-    product(3 * units, units, inputs, shape.inputs, direction.dweight_x, direction.dbias_x, 2 * units);
+    of_gates(0, 2 * units, 0, true, true);
+    of_gates(2 * units, units, 2 * units, false, true);
+    of_gates(3 * units, units, 2 * units, true, false);
   } else {
-    product(0, shape.gates(), inputs, shape.inputs, direction.dweight_x, direction.dbias_x, 0);
+    of_gates(0, shape.gates(), 0, true, true);
   }
-  product(0, shape.gates(), states, shape.outputs(), direction.dweight_h, direction.dbias_h, 0);
   if (shape.projection > 0) {
     for (int64_t row = 0; row < schedule.total; row++) unprojected->push_back(direction.unprojected + row * units);
     add({
         .rows = shape.outputs(),
-        .columns = units,
+        .inner = schedule.total,
         .a = {direction.dprojected, shape.outputs()},
-        .b = unprojected,
-        .c = direction.dweight_projection,
-        .sums = nullptr,
+        .sides = {{unprojected, units, direction.dweight_projection}},
+        .sums = {},
     });
   }
   return tasks;

@@ -1,6 +1,7 @@
 #include "recurrent/transposed.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "recurrent/memory.h"
 #include "recurrent/pack.h"
@@ -10,6 +11,27 @@ namespace {
 
 // Packed pieces of B of this size stay in the second-level cache.
 constexpr int64_t kPieceFloats = 96 * 1024;
+// Blocks whose elements of a row are neighbours are packed together.
+constexpr int64_t kBlocksAtOnce = 8;
+
+// A (count, rows) as (blocks, count, block).
+void pack_blocks(Rows a, int64_t count, int64_t rows, int64_t block, float* packed) {
+  for (int64_t first = 0; first < rows; first += kBlocksAtOnce * block) {
+    const int64_t last = std::min(first + kBlocksAtOnce * block, rows);
+    for (int64_t k = 0; k < count; k++) {
+      const float* from = a.data + k * a.stride;
+      for (int64_t row = first; row < last; row += block) {
+        const int64_t width = std::min(block, rows - row);
+        float* to = packed + row * count + k * width;
+        // Of a constant size, this is a move and no call.
+        if (width == 6)
+          std::memcpy(to, from + row, 6 * sizeof(float));
+        else
+          for (int64_t i = 0; i < width; i++) to[i] = from[row + i];
+      }
+    }
+  }
+}
 
 }  // namespace
 
@@ -17,52 +39,52 @@ TransposedProduct TransposedProduct::part(int64_t first, int64_t last) const {
   TransposedProduct part = *this;
   part.rows = last - first;
   part.a.data += first;
-  if (c != nullptr) part.c += first * columns;
-  if (sums != nullptr) part.sums += first;
+  for (Side& side : part.sides) side.c += first * side.columns;
+  for (float*& sum : part.sums) sum += first;
   return part;
 }
 
 void TransposedProduct::run(const Kernels& kernels) const {
-  const int64_t inner = static_cast<int64_t>(b->size()), lanes = kernels.lanes;
-  const int64_t panels = panels_of(columns, lanes);
-  const int64_t most = std::min(inner, std::max(kPieceFloats / (panels * lanes), int64_t{64}));
-  Floats right(c == nullptr ? 0 : panels * lanes * most);
-  Floats left(c == nullptr ? 0 : rows * most);
-  if (sums != nullptr) std::fill_n(sums, rows, 0.0F);
+  const int64_t lanes = kernels.lanes;
+  int64_t width = 0;
+  for (const Side& side : sides) width = std::max(width, panels_of(side.columns, lanes) * lanes);
+  const int64_t most = sides.empty() ? inner : std::min(inner, std::max(kPieceFloats / width, int64_t{64}));
+  Floats right(width * most);
+  Floats left(sides.empty() ? 0 : rows * most);
+  for (float* sum : sums) std::fill_n(sum, rows, 0.0F);
 
   for (int64_t start = 0; start < inner; start += most) {
     const int64_t count = std::min(most, inner - start);
-    if (sums != nullptr) {
-      for (int64_t k = start; k < start + count; k++) {
-        const float* from = a.data + k * a.stride;
-        for (int64_t i = 0; i < rows; i++) sums[i] += from[i];
-      }
-    }
-    if (c == nullptr) continue;
-    for (int64_t k = 0; k < count; k++) {
-      pack_columns((*b)[static_cast<size_t>(start + k)], 0, 1, columns, lanes, right.data() + k * lanes, count * lanes);
-    }
-    // Each block of A's columns becomes (count, block).
-    for (int64_t first = 0; first < rows; first += kernels.rows) {
-      const int64_t block = std::min(kernels.rows, rows - first);
-      float* to = left.data() + first * count;
+    const Rows piece = {a.data + start * a.stride, a.stride};
+    if (!sums.empty()) {
       for (int64_t k = 0; k < count; k++) {
-        const float* from = a.data + (start + k) * a.stride + first;
-        for (int64_t i = 0; i < block; i++) to[k * block + i] = from[i];
+        for (int64_t i = 0; i < rows; i++) sums[0][i] += piece.data[k * piece.stride + i];
       }
-      kernels.multiply({
-          .rows = block,
-          .columns = columns,
-          .inner = count,
-          .a = {to, 1},
-          .a_step = block,
-          .b = right.data(),
-          .panel_stride = count * lanes,
-          .c = {c + first * columns, columns},
-          .accumulate = start > 0,
-      });
+    }
+    if (sides.empty()) continue;
+    pack_blocks(piece, count, rows, kernels.rows, left.data());
+    for (const Side& side : sides) {
+      for (int64_t k = 0; k < count; k++) {
+        const float* row = (*side.b)[static_cast<size_t>(start + k)];
+        pack_columns(row, 0, 1, side.columns, lanes, right.data() + k * lanes, count * lanes);
+      }
+      for (int64_t first = 0; first < rows; first += kernels.rows) {
+        const int64_t block = std::min(kernels.rows, rows - first);
+        kernels.multiply({
+            .rows = block,
+            .columns = side.columns,
+            .inner = count,
+            .a = {left.data() + first * count, 1},
+            .a_step = block,
+            .b = right.data(),
+            .panel_stride = count * lanes,
+            .c = {side.c + first * side.columns, side.columns},
+            .accumulate = start > 0,
+        });
+      }
     }
   }
+  for (size_t i = 1; i < sums.size(); i++) std::copy_n(sums[0], rows, sums[i]);
 }
 
 }  // namespace rnn

@@ -6,18 +6,22 @@
 
 namespace rnn {
 
-// C = Aᵀ B over many rows, and the sums of A's columns: the gradients of a weight and of its bias. A is (k, rows), B
-// has its k rows anywhere, C is (rows, columns).
+// C = Aᵀ B over many rows for several B at once, and the sums of A's columns: the gradients of weights and of biases.
+// A is (k, rows), each B has its k rows anywhere, its C is (rows, columns).
 struct TransposedProduct {
-  int64_t rows;
-  int64_t columns;
-  Rows a;
-  std::shared_ptr<const std::vector<const float*>> b;
-  // Either may be null.
-  float* c;
-  float* sums;
+  struct Side {
+    std::shared_ptr<const std::vector<const float*>> b;
+    int64_t columns;
+    float* c;
+  };
 
-  // The part that makes C's rows from `first` to `last`.
+  int64_t rows;
+  int64_t inner;
+  Rows a;
+  std::vector<Side> sides;
+  std::vector<float*> sums;
+
+  // The part that makes the rows of C from `first` to `last`.
   TransposedProduct part(int64_t first, int64_t last) const;
   void run(const Kernels& kernels) const;
 };

@@ -133,7 +133,8 @@ describe('install from a folder', () => {
 
   it('has no checksum', async () => {
     const from = writeFiles(temporaryFolder(), fakeLibTorch('2.13.0'))
-    expect(await failureOf({ from, sha256: 'ab' })).toBe('--sha256 is for an archive; a folder has no checksum.')
+    const sha256 = 'ab'.repeat(32)
+    expect(await failureOf({ from, sha256 })).toBe('--sha256 is for an archive; a folder has no checksum.')
   })
 })
 
@@ -153,15 +154,19 @@ describe('install from a URL', () => {
     const wheel = writeWheel()
     const from = `${await serve(wheel)}/torch.whl`
     expect(await failureOf({ from })).toMatch(/^A download needs its checksum: give --sha256/)
-    expect(await failureOf({ from, sha256: 'ab' })).toMatch(/^The SHA-256 of the archive is not the one given/)
+    expect(await failureOf({ from, sha256: 'ab'.repeat(32) })).toMatch(
+      /^The SHA-256 of the archive is not the one given/,
+    )
     await install({ from, sha256: await sha256Of(wheel) })
     expect(inCache()).toEqual(['2.13.0-cpu'])
   })
 
   it('tells why nothing came', async () => {
     const host = await serve(writeWheel())
-    expect(await failureOf({ from: `${host}/other`, sha256: 'ab' })).toContain('the server answered 404 Not Found')
-    expect(await failureOf({ from: 'http://127.0.0.1:1/torch.whl', sha256: 'ab' })).toMatch(
+    expect(await failureOf({ from: `${host}/other`, sha256: 'ab'.repeat(32) })).toContain(
+      'the server answered 404 Not Found',
+    )
+    expect(await failureOf({ from: 'http://127.0.0.1:1/torch.whl', sha256: 'ab'.repeat(32) })).toMatch(
       /cannot be fetched: .+\nDownload/,
     )
   })
@@ -260,6 +265,17 @@ describe.skipIf(process.platform === 'win32')('install with pip', () => {
     await install()
     expect(inCache()).toEqual(['2.13.0-cpu'])
   })
+})
+
+it.each([
+  [{ sha256: 'ab'.repeat(32) }, /^--sha256 is for an archive given with --from/],
+  [{ from: 'torch.whl', sha256: 'ab' }, /^--sha256 takes 64 hexadecimal digits, got 'ab'/],
+  [{ from: 'torch.whl', cuda: true }, /^--cuda is for what pip fetches/],
+  [{ from: 'https://' }, /not the URL of a file by http, https or file/],
+  [{ from: 'ftp://host/torch.whl' }, /not the URL of a file by http, https or file/],
+  [{ from: 'file://host/torch.whl' }, /cannot be installed: File URL host must be/],
+] as const)('install refuses %j', async (options, message) => {
+  expect(await failureOf(options)).toMatch(message)
 })
 
 describe('the install command', () => {

@@ -140,6 +140,13 @@ describe('forgetBias_', () => {
     expectClose(c, [[[kept, kept]]])
   })
 
+  test('knows the cell, too', () => {
+    const cell = init.forgetBias_(new nn.LSTMCell(1, 2), 3)
+    expect(cell.bias_ih?.index(torch.slice(2, 4)).toArray()).toEqual([3, 3])
+    expect(cell.bias_hh?.index(torch.slice(2, 4)).toArray()).toEqual([0, 0])
+    expectError(() => init.forgetBias_(new nn.GRUCell(1, 2)), 'ERR_TORCH_VALUE', /no LSTM with biases in GRUCell/)
+  })
+
   test('finds LSTMs in models, and says where there is none', () => {
     class Model extends nn.Module {
       parts = new nn.ModuleList([new nn.LSTM(1, 2), new nn.GRU(1, 2)])

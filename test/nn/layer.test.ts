@@ -125,6 +125,12 @@ test.each(fixture.activations.map((one) => [one.repr, one] as const))('%s as a f
   expect(output === input).toBe(one.options.inplace === true)
 })
 
+test('options of an activation are fixed, and no change of one is ignored', () => {
+  const elu = new nn.ELU({ alpha: 0.5 })
+  expect([elu.alpha, elu.inplace]).toEqual([0.5, false])
+  expect(() => Object.assign(elu, { alpha: 1 })).toThrow(TypeError)
+})
+
 test('every layer has its function', () => {
   const F = nn.functional
   const x = torch.randn([2, 3, 4])

@@ -123,6 +123,24 @@ test('lengths of CTC are tensors or arrays, or one of each', () => {
   }
 })
 
+test('targets of CTC beyond the classes are refused, where LibTorch reads beyond its memory', async () => {
+  const logProbs = torch.zeros([3, 2, 4]).logSoftmax(2)
+  const wrong = (target: bigint) =>
+    torch.tensor([
+      [1n, target],
+      [1n, 2n],
+    ])
+  for (const target of [4n, -1n, 10n ** 9n]) {
+    const message = `Target ${target} is out of bounds`
+    expectError(() => F.ctcLoss(logProbs, wrong(target), [3, 3], [2, 2]), 'ERR_TORCH_INDEX', message)
+    expectError(() => F.ctcLoss(logProbs, wrong(target).flatten(), [3, 3], [2, 2]), 'ERR_TORCH_INDEX', message)
+    await expect(torch.offload(() => F.ctcLoss(logProbs, wrong(target), [3, 3], [2, 2]))).rejects.toThrow(message)
+    // Padding is not read.
+    const padded = F.ctcLoss(logProbs, wrong(target), [3, 3], [1, 2])
+    expect(padded.equal(F.ctcLoss(logProbs, wrong(0n), [3, 3], [1, 2]))).toBe(true)
+  }
+})
+
 test("weights belong to a loss's state, under PyTorch's names", () => {
   const loss = new nn.BCEWithLogitsLoss({ weight: torch.ones([2]), posWeight: torch.tensor([2, 3]) })
   expect(Object.keys(loss.stateDict())).toEqual(['weight', 'pos_weight'])

@@ -155,3 +155,27 @@ test('and off the main thread, where shapes are not known yet', async () => {
     check(mistake, error as TorchError)
   }
 })
+
+type AnyModule = { forward(input?: unknown): unknown }
+
+/** One of each class that can be made from these arguments. */
+function modules(): (readonly [string, AnyModule])[] {
+  const { Module, RecurrentModule, Identity, Sequential, ...others } = nn as Record<string, unknown>
+  return Object.entries(others).flatMap(([name, value]) => {
+    if (typeof value !== 'function' || !(value.prototype instanceof nn.Module)) return []
+    for (const args of [[], [2], [2, 2], [2, 2, 2]]) {
+      try {
+        return [[name, Reflect.construct(value, args) as AnyModule] as const]
+      } catch (error) {
+        expect(error, `${name}(${args})`).toBeInstanceOf(TorchError)
+      }
+    }
+    return []
+  })
+}
+
+describe('what is no tensor', () => {
+  test.each(modules().filter(([, { forward }]) => typeof forward === 'function'))('%s refuses it', (_, module) => {
+    for (const input of [undefined, 5, [1, 2], {}]) expect(() => module.forward(input)).toThrow(TorchError)
+  })
+})

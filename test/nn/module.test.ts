@@ -192,6 +192,14 @@ test('Parameter and Buffer take tensors only', () => {
   expect(String(new Parameter(torch.tensor([1.5])))).toBe('Parameter containing:\ntensor([1.5000], requires_grad=True)')
 })
 
+test('Linear without inputs is its bias, 0, as in PyTorch', () => {
+  const linear = new Linear(0, 2)
+  expectClose(linear.forward(torch.ones([2, 0])), [
+    [0, 0],
+    [0, 0],
+  ])
+})
+
 test('Linear and Dropout check their arguments', () => {
   expect(() => new Dropout(2)).toThrow(fixture.errors['dropout p'])
   expect(() => new Linear(3, 2).forward(torch.randn([5, 3, 4]))).toThrow(fixture.errors['linear shapes'])

@@ -142,6 +142,17 @@ describe('refuses', () => {
     [() => new optim.Adam([w], { betas: [0.9, 1] }), 'ERR_TORCH_VALUE', /^Invalid beta parameter at index 1: 1$/],
     [() => new optim.Adam([w], { betas: 0.9 as never }), 'ERR_TORCH_TYPE', /betas must be an array of two numbers/],
     [() => new optim.Adam([w], { eps: -1 }), 'ERR_TORCH_VALUE', /^Invalid epsilon value: -1$/],
+    [
+      () => new optim.Adam([w], { amsgrad: 'yes' as never }),
+      'ERR_TORCH_TYPE',
+      /Adam\(\): argument 'amsgrad' must be bool/,
+    ],
+    [
+      () => new optim.SGD([{ params: [w], maximize: 1 as never }]),
+      'ERR_TORCH_TYPE',
+      /SGD\(\): argument 'maximize' must be bool, not 1/,
+    ],
+    [() => new optim.Adam([w]).zeroGrad({ setToNone: 0 as never }), 'ERR_TORCH_TYPE', /'setToNone' must be bool/],
     [() => new optim.AdamW([w], { weightDecay: -1 }), 'ERR_TORCH_VALUE', /^Invalid weight_decay value: -1$/],
     [
       () => new optim.Adam([w], { learningRate: 1 } as never),
@@ -153,6 +164,21 @@ describe('refuses', () => {
       () => new optim.Adam([w]).loadStateDict({ state: {}, paramGroups: [] }),
       'ERR_TORCH_VALUE',
       /different number of parameter groups/,
+    ],
+    [
+      () => new optim.Adam([w]).loadStateDict(undefined as never),
+      'ERR_TORCH_TYPE',
+      /expected the state dict of an optim/,
+    ],
+    [
+      () => new optim.Adam([w]).loadStateDict({ state: {}, paramGroups: [{} as never] }),
+      'ERR_TORCH_VALUE',
+      /doesn't match the size of optimizer's group/,
+    ],
+    [
+      () => new optim.Adam([w]).loadStateDict({ state: { 0: { expAvg: 3 as never } }, paramGroups: [] }),
+      'ERR_TORCH_TYPE',
+      /made of Tensors, got 3/,
     ],
   ] as const)('%s', (call, code, message) => {
     expectError(call, code, message)

@@ -15,3 +15,22 @@ export function expectError(fn: () => unknown, code: ErrorCode, message: RegExp 
   expect(error.code).toBe(code)
   return error
 }
+
+/** The same of a promise, which must reject. */
+export async function expectRejection(
+  promise: Promise<unknown>,
+  code: ErrorCode,
+  message: RegExp | string,
+): Promise<TorchError> {
+  const thrown: unknown = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  return expectError(
+    () => {
+      throw thrown
+    },
+    code,
+    message,
+  )
+}

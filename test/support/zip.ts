@@ -16,12 +16,12 @@ function record({ signature, sizes }: Fields): Buffer {
 }
 
 /** Writes a zip archive, uncompressed. `mode` is the Unix mode of its entries. */
-export function writeZip(file: string, entries: Record<string, string>, mode = 0o100644): string {
+export function writeZip(file: string, entries: Record<string, string | Uint8Array>, mode = 0o100644): string {
   const locals: Buffer[] = []
   const directory: Buffer[] = []
   let offset = 0
   for (const [name, text] of Object.entries(entries)) {
-    const [path, data] = [Buffer.from(name), Buffer.from(text)]
+    const [path, data] = [Buffer.from(name), Buffer.from(text as string)]
     const common = [
       [2, 20],
       [2, 0],

@@ -80,6 +80,43 @@ describe('tensor', () => {
     expectError(() => torch.tensor(data as never), code, message)
   })
 
+  // What torch 2.13 does with the same numbers; a boolean is what Python makes of it.
+  test.each([
+    ['uint8', 255, 255],
+    ['uint8', -1, 255],
+    ['uint8', -255, 1],
+    ['int8', -128, -128],
+    ['int32', 2.9, 2],
+    ['int32', -2.9, -2],
+    ['int64', -(2n ** 63n), -(2n ** 63n)],
+    ['bool', Number.NaN, true],
+    ['bool', -0, false],
+  ] as const)('%s of %s', (dtype, value, expected) => {
+    const [element] = torch.tensor([value], { dtype }).toTypedArray()
+    expect(dtype === 'bool' ? element === 1 : element).toBe(expected)
+  })
+
+  test.each([
+    ['uint8', 256],
+    ['uint8', -256],
+    ['uint8', -0.5],
+    ['uint8', 255.9],
+    ['int8', 128],
+    ['int8', -129n],
+    ['int16', 40_000],
+    ['int32', 2 ** 31],
+    ['int32', Number.NaN],
+    ['int64', Number.POSITIVE_INFINITY],
+    ['int64', 2 ** 70],
+    ['int64', 2n ** 63n],
+  ] as const)('%s cannot hold %s', (dtype, value) => {
+    expectError(
+      () => torch.tensor([value], { dtype }),
+      'ERR_TORCH_VALUE',
+      /cannot be converted to type .* without overflow/,
+    )
+  })
+
   test('refuses what does not fit', () => {
     expectError(
       () => torch.tensor(new Float32Array(5), { shape: [2, 3] }),
@@ -88,7 +125,11 @@ describe('tensor', () => {
     )
     expectError(() => torch.tensor([1], { dtype: 'float31' as never }), 'ERR_TORCH_DTYPE', /dtype must be one of/)
     expectError(() => torch.tensor([1], { dtyp: 'float32' } as never), 'ERR_TORCH_OPTION', /did you mean 'dtype'/)
-    expectError(() => torch.tensor([Number.NaN], { dtype: 'int64' }), 'ERR_TORCH_VALUE', /cannot convert float NaN/)
+    expectError(
+      () => torch.tensor([Number.NaN], { dtype: 'int64' }),
+      'ERR_TORCH_VALUE',
+      /value NaN cannot be converted to type int64 without overflow/,
+    )
     expectError(() => torch.tensor(torch.ones([1]) as never), 'ERR_TORCH_TYPE', /already/)
     let deep: unknown = 1
     for (let i = 0; i < 100; i++) deep = [deep]
@@ -121,6 +162,7 @@ describe('factories', () => {
     expect(torch.arange(3).toArray()).toEqual([0, 1, 2])
     expect(torch.arange(3).dtype).toBe('int64')
     expect(torch.arange(1, 4, { dtype: 'float64' }).toArray()).toEqual([1, 2, 3])
+    expect(torch.arange(3n).dtype).toBe('int64')
     expectClose(torch.arange(0, 1, 0.25), [0, 0.25, 0.5, 0.75])
     expectClose(torch.linspace(0, 1, 5), [0, 0.25, 0.5, 0.75, 1])
     expectClose(torch.logspace(0, 2, 3), [1, 10, 100])
@@ -175,9 +217,21 @@ describe('factories', () => {
     [() => torch.zeros([1e15]), 'ERR_TORCH_OUT_OF_MEMORY', /allocate memory/],
     [() => torch.zeros([2 ** 40, 2 ** 40]), 'ERR_TORCH_OUT_OF_MEMORY', /overflow/],
     [() => torch.zeros([2], { device: 'gpu' as never }), 'ERR_TORCH_DEVICE', /Expected one of cpu, cuda/],
-    [() => torch.arange(0, 5, 0), 'ERR_TORCH_RUNTIME', /step must be nonzero/],
-    [() => torch.linspace(0, 1, -1), 'ERR_TORCH_RUNTIME', /number of steps must be non-negative/],
-    [() => torch.randint(5, 5, [1]), 'ERR_TORCH_RUNTIME', /random_ expects 'from' to be less than 'to'/],
+    [() => torch.arange(0, 5, 0), 'ERR_TORCH_VALUE', /step must be nonzero/],
+    [() => torch.linspace(0, 1, -1), 'ERR_TORCH_VALUE', /number of steps must be non-negative/],
+    [() => torch.arange(0, 5, 1, 2 as never), 'ERR_TORCH_TYPE', /takes 3 positional arguments but 4 were given/],
+    [
+      () => torch.randint(...([0, 5, [1], {}, 1] as unknown as [number, number[]])),
+      'ERR_TORCH_TYPE',
+      /takes 4 positional arguments but 5/,
+    ],
+    [
+      () => torch.zeros([1], { requiresGrad: 'no' as never }),
+      'ERR_TORCH_TYPE',
+      /'requiresGrad' must be bool, not 'no'/,
+    ],
+    [() => torch.tensor([1], { requiresGrad: 1 as never }), 'ERR_TORCH_TYPE', /'requiresGrad' must be bool, not 1/],
+    [() => torch.randint(5, 5, [1]), 'ERR_TORCH_VALUE', /random_ expects 'from' to be less than 'to'/],
   ] as const)('refuse %s', (make, code, message) => {
     expectError(make, code, message)
   })

@@ -45,6 +45,10 @@ describe('toTypedArray', () => {
     expect([...view]).toEqual([0, 0, 0])
   })
 
+  test('refuses a word for a boolean', () => {
+    expectError(() => torch.zeros([1]).toTypedArray({ copy: 'no' as never }), 'ERR_TORCH_TYPE', /'copy' must be bool/)
+  })
+
   test('refuses a view of what is not contiguous', () => {
     expectError(() => torch.zeros([2, 3]).t().toTypedArray({ copy: false }), 'ERR_TORCH_VALUE', /contiguous/)
   })
@@ -65,6 +69,19 @@ describe('item', () => {
       /Tensor with 2 elements cannot be converted to Scalar/,
     )
   })
+})
+
+// More than V8 can hold would end the process.
+test.each([
+  ['a long row', torch.ones([1]).expand([2 ** 40])],
+  ['rows of nothing', torch.zeros([2 ** 31, 0])],
+  ['many rows', torch.ones([1, 1]).expand([2 ** 20, 2 ** 20])],
+])('toArray refuses %s', (_, tensor) => {
+  expectError(
+    () => tensor.toArray(),
+    'ERR_TORCH_OUT_OF_MEMORY',
+    /too large for JavaScript's arrays: read it with toTyped/,
+  )
 })
 
 test('toArray nests', () => {

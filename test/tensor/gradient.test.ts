@@ -42,6 +42,13 @@ describe('backward', () => {
     expect(y.grad).toBe(null)
   })
 
+  test('refuses words for booleans', () => {
+    const x = torch.ones([1], { requiresGrad: true })
+    const options = { retainGraph: 'yes' as never }
+    expectError(() => x.mul(2).backward(null, options), 'ERR_TORCH_TYPE', /'retainGraph' must be bool, not 'yes'/)
+    expectError(() => torch.autograd.grad(x.mul(2), x, options), 'ERR_TORCH_TYPE', /'retainGraph' must be bool/)
+  })
+
   test('refuses what requires no gradient', () => {
     expectError(() => torch.tensor(1).backward(), 'ERR_TORCH_AUTOGRAD', /does not require grad/)
   })
@@ -84,6 +91,13 @@ describe('grad property', () => {
       'ERR_TORCH_TYPE',
       /assigned grad has data of a different size/,
     )
+    expectError(
+      () => {
+        x.grad = x
+      },
+      'ERR_TORCH_RUNTIME',
+      /can't assign Variable as its own grad/,
+    )
   })
 })
 
@@ -120,6 +134,27 @@ describe('modes', () => {
       })(),
     ])
     expect(seen).toEqual([false, false])
+  })
+
+  // LibTorch is told of a mode by the next call that it bears on.
+  test.each([
+    ['tensor', () => torch.tensor([1, 2])],
+    ['tensor of a typed array', () => torch.tensor(new Float64Array(2))],
+    ['zeros', () => torch.zeros([2])],
+    ['index', () => torch.ones([2, 2]).index([0, 1])],
+  ])('end before the next %s', (_, make) => {
+    torch.inferenceMode(() => torch.ones([1]))
+    const made = make()
+    expect(made.isInference).toBe(false)
+    torch.noGrad(() => torch.ones([1]))
+    made.requiresGrad = true
+    made.mul(made).sum().backward()
+    expect(made.grad?.isInference).toBe(false)
+  })
+
+  test('end before the next change of requiresGrad', () => {
+    const inferred = torch.inferenceMode(() => torch.ones([1]))
+    expectError(() => inferred.requiresGrad_(), 'ERR_TORCH_AUTOGRAD', /outside InferenceMode is not allowed/)
   })
 
   test('end with an error', () => {

@@ -56,6 +56,18 @@ test('a disposed tensor can be inspected, but has no text', async () => {
   expectError(() => String(x), 'ERR_TORCH_DISPOSED', 'disposed')
 })
 
+// As torch 2.13 prints them.
+test('a tensor on the meta device has a shape and no elements', () => {
+  const device = 'meta' as never
+  expect(String(torch.zeros([1], { device }))).toBe("tensor(..., device='meta', size=(1,))")
+  expect(String(torch.zeros([2, 3], { device, dtype: 'int32' }))).toBe(
+    "tensor(..., device='meta', size=(2, 3), dtype=torch.int32)",
+  )
+  expect(String(torch.zeros([0], { device, dtype: 'int64' }))).toBe(
+    "tensor(..., device='meta', size=(0,), dtype=torch.int64)",
+  )
+})
+
 test('options are read back, reset by a profile, and refused where they are wrong', () => {
   torch.setPrintOptions({ precision: 2, sciMode: true })
   expect(torch.getPrintOptions()).toMatchObject({ precision: 2, sciMode: true, threshold: 1000 })

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { DataLoader, SequenceDataset, TensorDataset } from '../../lib/data/index.ts'
 import { GRUModel, LSTMModel, RNNModel } from '../../lib/models/index.ts'
 import {
@@ -141,6 +141,21 @@ describe('event loop and memory', () => {
     expect(torch.memory()).toEqual(before)
     // Half of the ticks at least, on however busy a machine.
     expect(ticks).toBeGreaterThan(elapsed / 10 / 2)
+  })
+
+  test('holds memory flat over 10,000 steps', async () => {
+    const threads = torch.getNumThreads()
+    torch.setNumThreads(1)
+    onTestFinished(() => torch.setNumThreads(threads))
+    const trainer = new Trainer(new LSTMModel(1, 4, 1), { ...quiet, epochs: 10, sequenceLength: 3, batchSize: 1 })
+    const data = series(102)
+    await trainer.fit(data)
+    await collectGarbage()
+    const before = { tensors: torch.memory().tensors, rss: process.memoryUsage().rss }
+    for (let i = 0; i < 10; i++) await trainer.fit(data)
+    await collectGarbage()
+    expect(torch.memory().tensors).toBe(before.tensors)
+    expect(process.memoryUsage().rss - before.rss).toBeLessThan(40 * 2 ** 20)
   })
 
   test('a model of one own, loss and all, runs off the main thread', async () => {

@@ -5,6 +5,7 @@ import { tidy } from '../../tensor/context.ts'
 import type { DType } from '../../tensor/dtype.ts'
 import { tensorOp } from '../../tensor/packet.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { requireTensor } from '../check.ts'
 
 export interface InplaceOptions {
   /** Write into the input, and return it. Default `false`. */
@@ -89,6 +90,7 @@ function activation<O extends object = object>(name: string, torchName: string, 
 function composed(name: string, fn: (input: Tensor) => Tensor): Activation<object> {
   const call = (input: Tensor, options: object = {}): Tensor => {
     checkOptions(name, options, [])
+    requireTensor(name, 'input', input)
     return tidy(() => fn(input))
   }
   return Object.assign(call, { defaults: {} })
@@ -142,6 +144,7 @@ const clamped = activation<HardtanhOptions>('hardtanh', 'hardtanh', { minVal: -1
 /** min(max(x, minVal), maxVal) */
 export const hardtanh: Activation<HardtanhOptions> = Object.assign(
   (input: Tensor, options: HardtanhOptions = {}): Tensor => {
+    checkOptions('hardtanh', options, Object.keys(clamped.defaults))
     const { minVal = -1, maxVal = 1 } = options
     if (minVal > maxVal) {
       throw torchError('ERR_TORCH_VALUE', 'min_val cannot be greater than max_val', { op: 'hardtanh' })
@@ -201,6 +204,7 @@ export function softmax(input: Tensor, dim: number, options: SoftmaxOptions = {}
 
 /** exp(-x) / Σ exp(-x) along `dim`. */
 export function softmin(input: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor {
+  requireTensor('softmin', 'input', input)
   return tidy(() => along('softmax', input.neg(), dim, options))
 }
 

@@ -2,6 +2,7 @@ import { checkOptions } from '../../options.ts'
 import { tidy } from '../../tensor/context.ts'
 import { tensorOp } from '../../tensor/packet.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { requireTensor } from '../check.ts'
 
 const ops = { cosine: tensorOp('aten::cosine_similarity'), pairwise: tensorOp('aten::pairwise_distance') }
 
@@ -51,6 +52,7 @@ export interface NormalizeOptions {
 /** x / max(|x|ₚ, eps) along `dim`. */
 export function normalize(input: Tensor, options: NormalizeOptions = {}): Tensor {
   checkOptions('normalize', options, ['p', 'dim', 'eps'])
+  requireTensor('normalize', 'input', input)
   const { p = 2, dim = 1, eps = 1e-12 } = options
   return tidy(() => input.div(input.norm(p, [dim], true).clampMin(eps)))
 }

@@ -3,7 +3,7 @@ import { torchError } from '../../errors.ts'
 import { checkOptions } from '../../options.ts'
 import { tidy } from '../../tensor/context.ts'
 import { fullLike, tensor } from '../../tensor/creation.ts'
-import { packet, tensorOp } from '../../tensor/packet.ts'
+import { tensorOp } from '../../tensor/packet.ts'
 import { isTensor, type Tensor } from '../../tensor/tensor.ts'
 import { type Reduction, type ReductionOptions, reductionOf } from '../reduction.ts'
 
@@ -23,10 +23,7 @@ const ops = {
   klDivBatchmean: tensorOp('libtorch_rnn::kl_div_batchmean'),
   gaussianNll: tensorOp('libtorch_rnn::gaussian_nll_loss'),
   poissonNll: tensorOp('aten::poisson_nll_loss'),
-  ctc: packet('ctc_loss', [
-    ['aten::ctc_loss', 'IntList'],
-    ['aten::ctc_loss', 'Tensor'],
-  ]),
+  ctc: tensorOp('libtorch_rnn::ctc_loss'),
   cosineEmbedding: tensorOp('aten::cosine_embedding_loss'),
   tripletMargin: tensorOp('aten::triplet_margin_loss'),
 }
@@ -296,12 +293,10 @@ export function ctcLoss(
   const { blank = 0, zeroInfinity = false, reduction } = options
   const number = reductionOf(reduction)
   return tidy(() => {
-    // ATen takes two lists or two tensors.
-    const mixed = isTensor(inputLengths) !== isTensor(targetLengths)
     const lengths = [inputLengths, targetLengths].map((given) =>
-      mixed && Array.isArray(given) ? tensor(given, { dtype: 'int64' }) : given,
+      Array.isArray(given) ? tensor(given, { dtype: 'int64' }) : given,
     )
-    return ops.ctc(logProbs, targets, ...lengths, blank, number, zeroInfinity) as Tensor
+    return ops.ctc(logProbs, targets, ...lengths, blank, number, zeroInfinity)
   })
 }
 

@@ -1,0 +1,163 @@
+import { Buffer } from 'node:buffer'
+import { randomUUID } from 'node:crypto'
+import fs from 'node:fs'
+import { dirname, join } from 'node:path'
+import { torchError } from '../errors.ts'
+import { close, fileError, open, pathOf, statOf } from './file.ts'
+import { type Steps, step } from './steps.ts'
+
+const BUFFER = 1 << 22
+const HOUR = 3_600_000
+const TEMPORARY = /^\.libtorch-rnn-(\d+)-[0-9a-f]+\.tmp$/
+
+/** Temporary files that a process.exit() would leave behind. */
+const unfinished = new Set<string>()
+
+function removeUnfinished(): void {
+  for (const path of unfinished) fs.rmSync(path, { force: true })
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Bytes on their way to a file, gathered so that many small tensors make few writes. */
+export class FileWriter {
+  readonly #fd: number
+  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER)
+  #used = 0
+
+  constructor(fd: number) {
+    this.#fd = fd
+  }
+
+  /** Appends `length` bytes, which `fill` puts where it is told to, piece by piece. */
+  *write(length: number, fill: (target: Uint8Array, offset: number) => void): Steps<void> {
+    for (let offset = 0; offset < length; ) {
+      const size = Math.min(length - offset, BUFFER - this.#used)
+      fill(this.#buffer.subarray(this.#used, this.#used + size), offset)
+      offset += size
+      this.#used += size
+      if (this.#used === BUFFER) yield* this.flush()
+    }
+  }
+
+  *flush(): Steps<void> {
+    for (let done = 0; done < this.#used; ) {
+      const [from, length] = [done, this.#used - done]
+      done += yield* step(
+        () => fs.writeSync(this.#fd, this.#buffer, from, length),
+        () =>
+          new Promise<number>((resolve, reject) => {
+            fs.write(this.#fd, this.#buffer, from, length, null, (error, n) => (error ? reject(error) : resolve(n)))
+          }),
+      )
+    }
+    this.#used = 0
+  }
+}
+
+function* fsync(fd: number): Steps<void> {
+  yield* step(
+    () => fs.fsyncSync(fd),
+    () =>
+      new Promise<void>((resolve, reject) => {
+        fs.fsync(fd, (error) => (error ? reject(error) : resolve()))
+      }),
+  )
+}
+
+/** Makes the new name of a file last through a power failure, where the operating system has a way to. */
+function* syncFolder(folder: string): Steps<void> {
+  if (process.platform === 'win32') return
+  try {
+    const fd = yield* open(folder, 'r')
+    try {
+      yield* fsync(fd)
+    } finally {
+      yield* close(fd)
+    }
+  } catch {
+    // The file is there and whole. Some network file systems have no fsync for folders; some folders cannot be read.
+  }
+}
+
+/** Removes what processes that were killed have left in the folder. */
+function* removeAbandoned(folder: string): Steps<void> {
+  try {
+    const names = yield* step(
+      () => fs.readdirSync(folder),
+      () => fs.promises.readdir(folder),
+    )
+    for (const name of names) {
+      const pid = TEMPORARY.exec(name)?.[1]
+      if (pid === undefined || isAlive(Number(pid))) continue
+      const stats = yield* statOf(join(folder, name))
+      // Another machine may be writing to a shared folder.
+      if (stats !== undefined && Date.now() - stats.mtimeMs > HOUR) fs.rmSync(join(folder, name), { force: true })
+    }
+  } catch {
+    // A folder that cannot be listed can still be written to.
+  }
+}
+
+/** Where a path leads to through symbolic links; the path itself where there is nothing yet. */
+function* resolved(path: string): Steps<string> {
+  try {
+    return yield* step(
+      () => fs.realpathSync(path),
+      () => fs.promises.realpath(path),
+    )
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return path
+    throw error
+  }
+}
+
+/**
+ * Writes a file as a whole or not at all: into a temporary file in the same folder, which takes the place of `given`
+ * when all is on the disk. Whoever reads `given` meanwhile finds the former file.
+ */
+export function* writeFile(name: string, given: unknown, work: (file: FileWriter) => Steps<void>): Steps<void> {
+  const path = pathOf(name, given)
+  try {
+    const target = yield* resolved(path)
+    const former = yield* statOf(target)
+    if (former !== undefined && !former.isFile()) {
+      throw torchError('ERR_TORCH_FILE', `${name}: ${path} is not a regular file`, { op: name })
+    }
+    const folder = dirname(target)
+    yield* removeAbandoned(folder)
+    const temporary = join(folder, `.libtorch-rnn-${process.pid}-${randomUUID().replaceAll('-', '')}.tmp`)
+    if (unfinished.size === 0) process.on('exit', removeUnfinished)
+    unfinished.add(temporary)
+    try {
+      const fd = yield* open(temporary, 'wx', former === undefined ? 0o666 : former.mode & 0o777)
+      try {
+        const writer = new FileWriter(fd)
+        yield* work(writer)
+        yield* writer.flush()
+        yield* fsync(fd)
+      } finally {
+        yield* close(fd)
+      }
+      yield* step(
+        () => fs.renameSync(temporary, target),
+        () => fs.promises.rename(temporary, target),
+      )
+    } catch (error) {
+      fs.rmSync(temporary, { force: true })
+      throw error
+    } finally {
+      unfinished.delete(temporary)
+      if (unfinished.size === 0) process.off('exit', removeUnfinished)
+    }
+    yield* syncFolder(folder)
+  } catch (cause) {
+    throw fileError(name, cause)
+  }
+}

@@ -1,0 +1,284 @@
+import { Buffer } from 'node:buffer'
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import type { DType } from '../tensor/dtype.ts'
+import { setOwn } from './record.ts'
+import { numelOf } from './size.ts'
+
+/** What the header of a safetensors file says of one tensor. */
+export interface TensorInfo {
+  /** The file's name for the dtype: `'F32'`, `'BF16'`, `'I64'`. */
+  dtype: string
+  shape: number[]
+  /** Where the data begin and end, counted in bytes from the end of the header. */
+  dataOffsets: [number, number]
+}
+
+/** The header of a safetensors file. */
+export interface Header {
+  /** Free text by name, such as `{ format: 'pt' }`. */
+  metadata: Record<string, string>
+  /** In the order of their data. */
+  tensors: Record<string, TensorInfo>
+}
+
+/** The limit of the reference implementation. */
+export const MAX_HEADER = 100_000_000
+/** LibTorch's own limit is 64. */
+const MAX_RANK = 64
+
+/** In the order of the reference implementation, whose files have the tensors of the last one first. */
+const DTYPES: readonly (readonly [name: string, bytes: number, dtype?: DType])[] = [
+  ['BOOL', 1, 'bool'],
+  ['U8', 1, 'uint8'],
+  ['I8', 1, 'int8'],
+  ['F8_E5M2', 1],
+  ['F8_E4M3', 1],
+  ['I16', 2, 'int16'],
+  ['U16', 2],
+  ['F16', 2, 'float16'],
+  ['BF16', 2, 'bfloat16'],
+  ['I32', 4, 'int32'],
+  ['U32', 4],
+  ['F32', 4, 'float32'],
+  ['F64', 8, 'float64'],
+  ['I64', 8, 'int64'],
+  ['U64', 8],
+]
+const SUPPORTED = DTYPES.filter(([, , dtype]) => dtype !== undefined).map(([name]) => name)
+
+/** The dtype of a tensor here; undefined where there is none. */
+export function dtypeNamed(name: string): DType | undefined {
+  return DTYPES.find(([known]) => known === name)?.[2]
+}
+
+/** What to say of a dtype that cannot be loaded. */
+export function unsupported(name: string): string {
+  return `dtype ${name} cannot be loaded; the dtypes are ${SUPPORTED.join(', ')}`
+}
+
+/** A tensor that is to be written. */
+export interface Entry {
+  name: string
+  dtype: DType
+  shape: readonly number[]
+}
+
+function rankOf(op: string, { name, dtype }: Entry): number {
+  const rank = DTYPES.findIndex(([, , own]) => own === dtype)
+  if (rank >= 0) return rank
+  throw torchError('ERR_TORCH_DTYPE', `${op}: '${name}' is ${dtype}, which safetensors cannot hold`, { op })
+}
+
+/** Bytes that are text. JavaScript's strings can hold halves of characters, which UTF-8 cannot. */
+function requireText(op: string, text: string): void {
+  if (Buffer.from(text).toString() !== text) {
+    throw torchError('ERR_TORCH_VALUE', `${op}: ${describe(text)} is not valid Unicode`, { op })
+  }
+}
+
+/**
+ * The entries in the order of a file (by alignment, then by name) with their sizes, and its header with the length before
+ * it: byte for byte as the reference implementation writes them. That one leaves the order of metadata to chance; here it is sorted.
+ */
+export function formatHeader<E extends Entry>(
+  op: string,
+  entries: readonly E[],
+  metadata: Readonly<Record<string, string>> | undefined,
+): { header: Buffer; ordered: { entry: E; bytes: number }[] } {
+  const keyed = entries.map((entry) => ({ entry, rank: rankOf(op, entry), key: Buffer.from(entry.name) }))
+  keyed.sort((a, b) => b.rank - a.rank || Buffer.compare(a.key, b.key))
+  const parts: string[] = []
+  if (metadata !== undefined) {
+    const texts = Object.keys(metadata)
+      .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+      .map((name) => {
+        const text = metadata[name] as string
+        requireText(op, name)
+        requireText(op, text)
+        return `${JSON.stringify(name)}:${JSON.stringify(text)}`
+      })
+    parts.push(`"__metadata__":{${texts.join()}}`)
+  }
+  let offset = 0
+  const ordered = keyed.map(({ entry, rank }) => {
+    if (entry.name === '__metadata__') {
+      throw torchError('ERR_TORCH_VALUE', `${op}: a tensor cannot be called '__metadata__'`, { op })
+    }
+    requireText(op, entry.name)
+    const [dtype, itemSize] = DTYPES[rank] as (typeof DTYPES)[number]
+    const bytes = entry.shape.reduce((product, size) => product * size, itemSize)
+    const offsets = `[${offset},${offset + bytes}]`
+    offset += bytes
+    parts.push(
+      `${JSON.stringify(entry.name)}:{"dtype":"${dtype}","shape":[${entry.shape.join()}],"data_offsets":${offsets}}`,
+    )
+    return { entry, bytes }
+  })
+  const text = Buffer.from(`{${parts.join()}}`)
+  const length = Math.ceil(text.length / 8) * 8
+  if (length > MAX_HEADER) {
+    throw torchError('ERR_TORCH_VALUE', `${op}: the header would have ${length} bytes, more than ${MAX_HEADER}`, { op })
+  }
+  const header = Buffer.alloc(8 + length, ' ')
+  header.writeBigUInt64LE(BigInt(length))
+  text.copy(header, 8)
+  return { header, ordered }
+}
+
+/** Reads JSON of one form only, so that a hostile header cannot make more objects than it describes tensors. */
+class HeaderText {
+  readonly #text: string
+  readonly #reject: (problem: string) => never
+  #position = 0
+
+  constructor(text: string, reject: (problem: string) => never) {
+    this.#text = text
+    this.#reject = reject
+  }
+
+  fail(problem: string): never {
+    return this.#reject(`the header is malformed at character ${this.#position}: ${problem}`)
+  }
+
+  #space(): void {
+    while (' \t\n\r'.includes(this.#text[this.#position] ?? '!')) this.#position++
+  }
+
+  next(expected: string): boolean {
+    this.#space()
+    if (this.#text[this.#position] !== expected) return false
+    this.#position++
+    return true
+  }
+
+  expect(expected: string): void {
+    if (!this.next(expected)) {
+      const found = this.#text[this.#position]
+      this.fail(`expected '${expected}', found ${found === undefined ? 'the end' : `'${found}'`}`)
+    }
+  }
+
+  string(): string {
+    this.expect('"')
+    const start = this.#position - 1
+    for (let end = this.#text.indexOf('"', this.#position); end >= 0; end = this.#text.indexOf('"', end + 1)) {
+      let backslashes = 0
+      while (this.#text[end - 1 - backslashes] === '\\') backslashes++
+      if (backslashes % 2 === 1) continue
+      this.#position = end + 1
+      try {
+        return JSON.parse(this.#text.slice(start, end + 1)) as string
+      } catch {
+        return this.fail('a string is not valid JSON')
+      }
+    }
+    return this.fail('a string does not end')
+  }
+
+  integer(what: string): number {
+    this.#space()
+    const digits = /(?:0|[1-9]\d{0,15})(?![\d.eE])/y
+    digits.lastIndex = this.#position
+    const value = Number(digits.exec(this.#text)?.[0] ?? Number.NaN)
+    if (!Number.isSafeInteger(value)) this.fail(`${what} must be a non-negative integer below 2^53`)
+    this.#position = digits.lastIndex
+    return value
+  }
+
+  integers(what: string, most: number): number[] {
+    const values: number[] = []
+    this.expect('[')
+    if (this.next(']')) return values
+    do {
+      if (values.length === most) this.fail(`${what} has more than ${most} numbers`)
+      values.push(this.integer(what))
+    } while (this.next(','))
+    this.expect(']')
+    return values
+  }
+
+  /** The members of an object, one `read` each, whose names differ. */
+  members(read: (name: string) => void): void {
+    const names = new Set<string>()
+    this.expect('{')
+    if (this.next('}')) return
+    do {
+      const name = this.string()
+      if (names.has(name)) this.fail(`the name ${describe(name)} comes twice`)
+      names.add(name)
+      this.expect(':')
+      read(name)
+    } while (this.next(','))
+    this.expect('}')
+  }
+
+  end(): void {
+    this.#space()
+    if (this.#position < this.#text.length) this.fail('there is more after the end')
+  }
+}
+
+function readInfo(text: HeaderText): TensorInfo {
+  const info: Partial<TensorInfo> = {}
+  text.members((key) => {
+    if (key === 'dtype') info.dtype = text.string()
+    else if (key === 'shape') info.shape = text.integers('shape', MAX_RANK)
+    else if (key === 'data_offsets') info.dataOffsets = text.integers('data_offsets', 2) as [number, number]
+    else text.fail(`a tensor has no ${describe(key)}`)
+  })
+  const { dtype, shape, dataOffsets } = info
+  if (dtype === undefined || shape === undefined || dataOffsets?.length !== 2) {
+    return text.fail('a tensor needs dtype, shape and two data_offsets')
+  }
+  return { dtype, shape, dataOffsets }
+}
+
+/** Throws unless dtype and shape ask for as many bytes as the offsets enclose. */
+function checkSize(
+  name: string,
+  { dtype, shape, dataOffsets: [start, end] }: TensorInfo,
+  reject: (problem: string) => never,
+): void {
+  const itemSize = DTYPES.find(([known]) => known === dtype)?.[1]
+  if (itemSize === undefined) reject(`${describe(name)}: ${unsupported(dtype)}`)
+  const bytes = numelOf(shape) * itemSize
+  if (!Number.isSafeInteger(bytes) || bytes !== end - start) {
+    reject(`${describe(name)} has data_offsets [${start}, ${end}], which do not fit ${dtype} of shape [${shape}]`)
+  }
+}
+
+/**
+ * Reads a header, and checks that its tensors lie one after the other, without holes, in `dataSize` bytes.
+ *
+ * @param reject Throws the error for what is wrong.
+ */
+export function parseHeader(bytes: Uint8Array, dataSize: number, reject: (problem: string) => never): Header {
+  let decoded: string
+  try {
+    decoded = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return reject('the header is not valid UTF-8')
+  }
+  const text = new HeaderText(decoded, reject)
+  const metadata: Record<string, string> = {}
+  const found: [string, TensorInfo][] = []
+  text.members((name) => {
+    if (name === '__metadata__') text.members((key) => setOwn(metadata, key, text.string()))
+    else found.push([name, readInfo(text)])
+  })
+  text.end()
+
+  found.sort(([, a], [, b]) => a.dataOffsets[0] - b.dataOffsets[0] || a.dataOffsets[1] - b.dataOffsets[1])
+  const tensors: Record<string, TensorInfo> = {}
+  let end = 0
+  for (const [name, info] of found) {
+    if (info.dataOffsets[0] !== end)
+      reject(`the data of ${describe(name)} should begin at ${end}, not at ${info.dataOffsets[0]}`)
+    checkSize(name, info, reject)
+    end = info.dataOffsets[1]
+    setOwn(tensors, name, info)
+  }
+  if (end !== dataSize) reject(`the header describes ${end} bytes of data, but there are ${dataSize}`)
+  return { metadata, tensors }
+}

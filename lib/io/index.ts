@@ -1,0 +1,12 @@
+export { type Checkpoint, type LoadOptions, load, loadSync } from './checkpoint.ts'
+export type { Header, TensorInfo } from './header.ts'
+export {
+  type LoadFileOptions,
+  loadFile,
+  loadFileSync,
+  readHeader,
+  readHeaderSync,
+  type SaveFileOptions,
+  saveFile,
+  saveFileSync,
+} from './safetensors.ts'

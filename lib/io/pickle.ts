@@ -1,0 +1,339 @@
+import { Buffer } from 'node:buffer'
+import { describe } from '../describe.ts'
+
+/** Something else than a pickle of plain data. */
+export class PickleError extends Error {}
+
+/** The bytes end before the pickle does. */
+export class PickleEndError extends PickleError {}
+
+/** A tuple of Python, which differs from a list in what may be done to it. */
+export class Tuple {
+  readonly items: readonly unknown[]
+
+  constructor(items: readonly unknown[]) {
+    this.items = items
+  }
+}
+
+/** A function or class that a pickle names, and that stands for something here. */
+export interface Callable {
+  /** `torch._utils._rebuild_tensor_v2` */
+  name: string
+  /** Missing for what is named only, such as a type of storage. */
+  call?: (args: readonly unknown[]) => unknown
+}
+
+/** What gives names in a pickle their meaning: nothing is looked up anywhere else. */
+export interface Names {
+  /** Throws where a pickle may not name this. */
+  global(module: string, name: string): unknown
+  persistent(id: unknown): unknown
+}
+
+/**
+ * What a pickle may make in memory, roughly. Its bytes are in a file, but a byte of `]` is an empty list of 56, and
+ * when the heap of V8 is full, the process ends.
+ */
+const BUDGET = 1 << 28
+const DIGITS = 4300
+const MARK = Symbol('mark')
+
+/**
+ * A machine for the opcodes that Python's pickle writes for containers, numbers and text (protocols 2 to 5), and no
+ * others. A dict becomes a Map, a set a Set, a list an Array, a tuple a {@link Tuple}, bytes a Uint8Array, an int
+ * beyond 2^53 a BigInt. It runs nothing: what may be called is what `names` gives.
+ * @see https://docs.python.org/3/library/pickletools.html
+ */
+class Machine {
+  readonly #bytes: Buffer
+  readonly #names: Names
+  readonly #memo = new Map<number, unknown>()
+  #stack: unknown[] = []
+  #position: number
+  #budget = BUDGET
+
+  constructor(bytes: Uint8Array, start: number, names: Names) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#position = start
+    this.#names = names
+  }
+
+  run(): { value: unknown; end: number } {
+    for (;;) {
+      const opcode = this.#take(1)[0] as number
+      if (opcode === 0x2e) return { value: this.#pop(), end: this.#position }
+      const execute = OPCODES[opcode]
+      if (execute === undefined) {
+        throw new PickleError(
+          `opcode 0x${opcode.toString(16).padStart(2, '0')} at byte ${this.#position - 1} is none that plain data needs`,
+        )
+      }
+      execute(this)
+    }
+  }
+
+  #take(length: number): Buffer {
+    const end = this.#position + length
+    if (!(end <= this.#bytes.length)) throw new PickleEndError('the pickle ends early')
+    const taken = this.#bytes.subarray(this.#position, end)
+    this.#position = end
+    return taken
+  }
+
+  uint(size: 1 | 2 | 4): number {
+    return this.#take(size).readUIntLE(0, size)
+  }
+
+  int32(): number {
+    return this.#take(4).readInt32LE()
+  }
+
+  double(): number {
+    return this.#take(8).readDoubleBE()
+  }
+
+  size64(): number {
+    const size = this.#take(8).readBigUInt64LE()
+    if (size > BigInt(this.#bytes.length)) throw new PickleEndError('the pickle ends early')
+    return Number(size)
+  }
+
+  skip(length: number): void {
+    this.#take(length)
+  }
+
+  line(): string {
+    const end = this.#bytes.indexOf(0x0a, this.#position)
+    if (end < 0) throw new PickleEndError('the pickle ends early')
+    const line = this.#text(this.#take(end - this.#position))
+    this.#position++
+    return line
+  }
+
+  #text(bytes: Buffer): string {
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    } catch {
+      throw new PickleError('a string is not valid UTF-8')
+    }
+  }
+
+  string(length: number): void {
+    this.push(this.#text(this.#take(length)), 32 + 2 * length)
+  }
+
+  bytes(length: number): void {
+    this.push(Uint8Array.from(this.#take(length)), 100 + length)
+  }
+
+  /** A two's complement number of any length. */
+  long(length: number): void {
+    if (length > DIGITS) throw new PickleError('a number has more digits than Python reads')
+    const bytes = Buffer.from(this.#take(length)).reverse()
+    const magnitude = length === 0 ? 0n : BigInt(`0x${bytes.toString('hex')}`)
+    this.integer(BigInt.asIntN(length * 8, magnitude))
+  }
+
+  integer(value: bigint): void {
+    const number = Number(value)
+    this.push(Number.isSafeInteger(number) ? number : value, 32)
+  }
+
+  #charge(bytes: number): void {
+    this.#budget -= bytes
+    if (this.#budget < 0) throw new PickleError('the pickle makes more objects than a checkpoint has')
+  }
+
+  /** Puts a value on the stack that costs about `bytes`. */
+  push(value: unknown, bytes = 8): void {
+    this.#charge(bytes)
+    this.#stack.push(value)
+  }
+
+  #pop(): unknown {
+    const value = this.#stack.pop()
+    if (value === undefined || value === MARK) throw new PickleError('the pickle takes what it has not made')
+    return value
+  }
+
+  pop(): unknown {
+    return this.#pop()
+  }
+
+  top(): unknown {
+    const value = this.#pop()
+    this.#stack.push(value)
+    return value
+  }
+
+  mark(): void {
+    this.push(MARK)
+  }
+
+  /** What lies above the last mark, which goes too. */
+  popMark(): unknown[] {
+    const mark = this.#stack.lastIndexOf(MARK)
+    if (mark < 0) throw new PickleError('the pickle takes what it has not made')
+    const items = this.#stack.splice(mark)
+    items.shift()
+    return items
+  }
+
+  put(index: number): void {
+    this.#charge(40)
+    this.#memo.set(index, this.top())
+  }
+
+  memoize(): void {
+    this.put(this.#memo.size)
+  }
+
+  get(index: number): void {
+    const value = this.#memo.get(index)
+    if (value === undefined) throw new PickleError(`the pickle refers to its object ${index}, which is none`)
+    this.push(value)
+  }
+
+  tuple(items: readonly unknown[]): void {
+    this.push(new Tuple(items), 80 + 8 * items.length)
+  }
+
+  append(items: readonly unknown[]): void {
+    const list = this.top()
+    if (!Array.isArray(list)) throw new PickleError(`appends to ${describe(list)}`)
+    this.#charge(16 * items.length)
+    for (const item of items) list.push(item)
+  }
+
+  setItems(items: readonly unknown[]): void {
+    const dict = this.top()
+    if (!(dict instanceof Map)) throw new PickleError(`sets items of ${describe(dict)}`)
+    if (items.length % 2 !== 0) throw new PickleError('a dict has a key without a value')
+    this.#charge(32 * items.length)
+    for (let i = 0; i < items.length; i += 2) dict.set(items[i], items[i + 1])
+  }
+
+  addItems(items: readonly unknown[]): void {
+    const set = this.top()
+    if (!(set instanceof Set)) throw new PickleError(`adds to ${describe(set)}`)
+    this.#charge(32 * items.length)
+    for (const item of items) set.add(item)
+  }
+
+  global(module: unknown, name: unknown): void {
+    if (typeof module !== 'string' || typeof name !== 'string') throw new PickleError('names something without a name')
+    this.push(this.#names.global(module, name))
+  }
+
+  persistent(): void {
+    this.push(this.#names.persistent(this.#pop()), 64)
+  }
+
+  reduce(): void {
+    const args = this.#pop()
+    const callable = this.#pop() as Callable
+    if (!(args instanceof Tuple)) throw new PickleError('calls something without a tuple of arguments')
+    if (typeof callable !== 'object' || typeof callable?.call !== 'function' || typeof callable.name !== 'string') {
+      throw new PickleError(`calls ${typeof callable?.name === 'string' ? callable.name : describe(callable)}`)
+    }
+    this.push(callable.call(args.items), 128)
+  }
+
+  /** The attributes of an object. Only an OrderedDict may have some, such as the `_metadata` of a state dict. */
+  build(): void {
+    const state = this.#pop()
+    const object = this.top()
+    if (!(object instanceof Map) || !(state instanceof Map)) {
+      throw new PickleError(`sets attributes of ${describe(object)}`)
+    }
+  }
+}
+
+type Execute = (machine: Machine) => void
+
+const OPCODES: readonly (Execute | undefined)[] = (() => {
+  const table: (Execute | undefined)[] = new Array(256).fill(undefined)
+  const define = (opcode: number | string, execute: Execute): void => {
+    table[typeof opcode === 'string' ? opcode.charCodeAt(0) : opcode] = execute
+  }
+  define(0x80, (m) => {
+    const protocol = m.uint(1)
+    if (protocol < 2 || protocol > 5) throw new PickleError(`protocol ${protocol} is not read, only 2 to 5`)
+  })
+  define(0x95, (m) => m.skip(8)) // FRAME
+  define('(', (m) => m.mark())
+  define('0', (m) => m.pop())
+  define('1', (m) => m.popMark())
+  define('2', (m) => m.push(m.top()))
+  define('N', (m) => m.push(null))
+  define(0x88, (m) => m.push(true))
+  define(0x89, (m) => m.push(false))
+  define('K', (m) => m.push(m.uint(1)))
+  define('M', (m) => m.push(m.uint(2)))
+  define('J', (m) => m.push(m.int32()))
+  define(0x8a, (m) => m.long(m.uint(1)))
+  define(0x8b, (m) => m.long(m.uint(4)))
+  define('G', (m) => m.push(m.double(), 16))
+  define('U', (m) => m.string(m.uint(1)))
+  define('T', (m) => m.string(m.uint(4)))
+  define('X', (m) => m.string(m.uint(4)))
+  define(0x8c, (m) => m.string(m.uint(1)))
+  define(0x8d, (m) => m.string(m.size64()))
+  define('C', (m) => m.bytes(m.uint(1)))
+  define('B', (m) => m.bytes(m.uint(4)))
+  define(0x8e, (m) => m.bytes(m.size64()))
+  define(0x96, (m) => m.bytes(m.size64())) // BYTEARRAY8
+  define(')', (m) => m.tuple([]))
+  define(0x85, (m) => m.tuple([m.pop()]))
+  define(0x86, (m) => m.tuple([m.pop(), m.pop()].reverse()))
+  define(0x87, (m) => m.tuple([m.pop(), m.pop(), m.pop()].reverse()))
+  define('t', (m) => m.tuple(m.popMark()))
+  define(']', (m) => m.push([], 64))
+  define('l', (m) => {
+    const items = m.popMark()
+    m.push(items, 64 + 8 * items.length)
+  })
+  define('}', (m) => m.push(new Map(), 256))
+  define('d', (m) => {
+    const items = m.popMark()
+    m.push(new Map(), 256)
+    m.setItems(items)
+  })
+  define(0x8f, (m) => m.push(new Set(), 256))
+  define(0x91, (m) => {
+    const items = m.popMark()
+    m.push(new Set(), 256)
+    m.addItems(items)
+  })
+  define('a', (m) => m.append([m.pop()]))
+  define('e', (m) => m.append(m.popMark()))
+  define('s', (m) => m.setItems([m.pop(), m.pop()].reverse()))
+  define('u', (m) => m.setItems(m.popMark()))
+  define(0x90, (m) => m.addItems(m.popMark()))
+  define('q', (m) => m.put(m.uint(1)))
+  define('r', (m) => m.put(m.uint(4)))
+  define(0x94, (m) => m.memoize())
+  define('h', (m) => m.get(m.uint(1)))
+  define('j', (m) => m.get(m.uint(4)))
+  define('c', (m) => m.global(m.line(), m.line()))
+  define(0x93, (m) => {
+    const name = m.pop()
+    m.global(m.pop(), name)
+  })
+  define('Q', (m) => m.persistent())
+  define('R', (m) => m.reduce())
+  define(0x81, (m) => m.reduce()) // NEWOBJ: cls.__new__(cls, *args)
+  define('b', (m) => m.build())
+  return table
+})()
+
+/**
+ * The value of the pickle that begins at `start`, and where it ends.
+ *
+ * @throws {PickleEndError} where the bytes end before the pickle does.
+ * @throws {PickleError} where it is not a pickle of plain data.
+ */
+export function unpickle(bytes: Uint8Array, start: number, names: Names): { value: unknown; end: number } {
+  return new Machine(bytes, start, names).run()
+}

@@ -1,0 +1,244 @@
+import { Buffer } from 'node:buffer'
+import { describe } from '../describe.ts'
+import { DTYPES, type DType, itemSizeOf } from '../tensor/dtype.ts'
+import { type Callable, type Names, PickleError, Tuple } from './pickle.ts'
+import { numelOf } from './size.ts'
+
+/** A storage that a pickle refers to; its bytes are elsewhere in the file. */
+export interface StorageRecord {
+  key: string
+  /** Missing where it is untyped, and `numel` counts bytes. */
+  dtype: DType | undefined
+  numel: number
+  /** `'cpu'`, `'cuda:0'` */
+  location: string
+}
+
+interface TensorFields {
+  storage: StorageRecord
+  dtype: DType
+  /** In elements, as the stride. */
+  offset: number
+  size: readonly number[]
+  stride: readonly number[]
+  requiresGrad: boolean
+  isParameter: boolean
+}
+
+/** A tensor as its pickle describes it, which has been checked to lie within its storage. */
+export class TensorRecord {
+  readonly fields: Readonly<TensorFields>
+
+  constructor(fields: TensorFields) {
+    this.fields = fields
+  }
+}
+
+/** A class of storages, such as `torch.FloatStorage`. */
+class StorageType implements Callable {
+  readonly name: string
+  readonly dtype: DType | undefined
+
+  constructor(name: string, dtype: DType | undefined) {
+    this.name = name
+    this.dtype = dtype
+  }
+}
+
+const STORAGES: Readonly<Record<string, DType>> = {
+  BFloat16Storage: 'bfloat16',
+  BoolStorage: 'bool',
+  ByteStorage: 'uint8',
+  CharStorage: 'int8',
+  ComplexDoubleStorage: 'complex128',
+  ComplexFloatStorage: 'complex64',
+  DoubleStorage: 'float64',
+  FloatStorage: 'float32',
+  HalfStorage: 'float16',
+  IntStorage: 'int32',
+  LongStorage: 'int64',
+  ShortStorage: 'int16',
+}
+
+function requireType<T>(value: unknown, is: (value: unknown) => value is T, what: string): T {
+  if (!is(value)) throw new PickleError(`${what}, not ${value instanceof Tuple ? 'a tuple' : describe(value)}`)
+  return value
+}
+
+function isStorage(value: unknown): value is StorageRecord {
+  return typeof value === 'object' && value !== null && 'key' in value && 'numel' in value && 'location' in value
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
+function countsOf(value: unknown, what: string): number[] {
+  const items = value instanceof Tuple ? value.items : value
+  if (!Array.isArray(items) || !items.every(isCount) || items.length > 64) {
+    throw new PickleError(`a tensor's ${what} must be a tuple of at most 64 non-negative integers`)
+  }
+  return items
+}
+
+/** The arguments of `torch._utils._rebuild_tensor_v2`, and what comes after them in other versions. */
+function rebuildTensor(args: readonly unknown[], dtypeArgument?: unknown, metadata?: unknown): TensorRecord {
+  const storage = requireType(args[0], isStorage, 'a tensor needs a storage')
+  const offset = requireType(args[1], isCount, "a tensor's storage_offset must be a non-negative integer")
+  const [size, stride] = [countsOf(args[2], 'size'), countsOf(args[3], 'stride')]
+  if (metadata instanceof Map && metadata.size > 0) {
+    throw new PickleError(
+      `a tensor is marked as ${[...metadata.keys()].join(' and ')}: save its resolve_conj().resolve_neg()`,
+    )
+  }
+  const requiresGrad = args[4] ?? false
+  if (typeof requiresGrad !== 'boolean') throw new PickleError("a tensor's requires_grad must be a bool")
+  const dtype = (dtypeArgument as DType | undefined) ?? storage.dtype
+  if (dtype === undefined || !DTYPES.includes(dtype)) throw new PickleError(`a tensor has no dtype`)
+  const available = storage.dtype === undefined ? Math.floor(storage.numel / itemSizeOf(dtype)) : storage.numel
+  if (storage.dtype !== undefined && storage.dtype !== dtype) {
+    throw new PickleError(`a tensor of ${dtype} has a storage of ${storage.dtype}`)
+  }
+  const numel = numelOf(size)
+  const reach = size.reduce((sum, length, dim) => sum + (length - 1) * (stride[dim] ?? 0), 1)
+  const fits = numel === 0 ? offset <= available : offset + reach <= available
+  if (size.length !== stride.length || !Number.isSafeInteger(numel) || !fits) {
+    throw new PickleError(
+      `a tensor of size [${size}] and stride [${stride}] at ${offset} is beyond its storage of ${available} elements`,
+    )
+  }
+  if (requiresGrad && !/^(float|bfloat|complex)/.test(dtype)) {
+    throw new PickleError(`a tensor of ${dtype} cannot require a gradient`)
+  }
+  return new TensorRecord({ storage, dtype, offset, size, stride, requiresGrad, isParameter: false })
+}
+
+function rebuildParameter(args: readonly unknown[]): TensorRecord {
+  const isTensor = (value: unknown): value is TensorRecord => value instanceof TensorRecord
+  const data = requireType(args[0], isTensor, 'a parameter needs a tensor')
+  if (typeof args[1] !== 'boolean') throw new PickleError("a parameter's requires_grad must be a bool")
+  return new TensorRecord({ ...data.fields, requiresGrad: args[1], isParameter: true })
+}
+
+function latin1(args: readonly unknown[]): Uint8Array {
+  const text = requireType(args[0], isString, 'bytes must be encoded from a string')
+  if (args.length > 1 && args[1] !== 'latin1' && args[1] !== 'latin-1') {
+    throw new PickleError(`bytes are encoded as ${describe(args[1])}`)
+  }
+  return Uint8Array.from(Buffer.from(text, 'latin1'))
+}
+
+function entriesOf(value: unknown): Map<unknown, unknown> {
+  if (value === undefined) return new Map()
+  if (value instanceof Map) return new Map(value)
+  if (!Array.isArray(value)) throw new PickleError(`a dict is made from ${describe(value)}`)
+  const map = new Map<unknown, unknown>()
+  for (const pair of value) {
+    const items: unknown = pair instanceof Tuple ? pair.items : pair
+    if (!Array.isArray(items) || items.length !== 2)
+      throw new PickleError('a dict is made from something else than pairs')
+    map.set(items[0], items[1])
+  }
+  return map
+}
+
+function deviceOf([type, index]: readonly unknown[]): string {
+  if (typeof type !== 'string' || !(index === undefined || index === null || isCount(index))) {
+    throw new PickleError('a torch.device must have a type and an index')
+  }
+  return index === undefined || index === null ? type : `${type}:${index}`
+}
+
+function setOf([items = []]: readonly unknown[]): Set<unknown> {
+  return new Set(requireType(items, (value): value is unknown[] => Array.isArray(value), 'a set is made from a list'))
+}
+
+function bytesOf(args: readonly unknown[]): Uint8Array {
+  if (args.length === 0) return new Uint8Array(0)
+  return args[0] instanceof Uint8Array ? args[0].slice() : latin1(args)
+}
+
+function complex(args: readonly unknown[]): [number, number] {
+  const [real, imaginary] = args
+  if (typeof real !== 'number' || typeof imaginary !== 'number')
+    throw new PickleError('a complex number needs two floats')
+  return [real, imaginary]
+}
+
+const CALLABLES: Readonly<Record<string, (args: readonly unknown[]) => unknown>> = {
+  'torch._utils._rebuild_tensor': (args) => rebuildTensor(args.slice(0, 4)),
+  'torch._utils._rebuild_tensor_v2': (args) => rebuildTensor(args, undefined, args[6]),
+  'torch._utils._rebuild_tensor_v3': (args) => rebuildTensor(args, args[6], args[7]),
+  'torch._utils._rebuild_parameter': rebuildParameter,
+  'torch.Size': ([items = new Tuple([])]) => new Tuple(countsOf(items, 'size')),
+  'torch.device': deviceOf,
+  'collections.OrderedDict': ([items]) => entriesOf(items),
+  'collections.Counter': ([items]) => entriesOf(items),
+  '_codecs.encode': latin1,
+  'builtins.set': setOf,
+  'builtins.frozenset': setOf,
+  'builtins.bytearray': bytesOf,
+  'builtins.bytes': bytesOf,
+  'builtins.complex': complex,
+}
+
+const MODULES: Readonly<Record<string, string>> = {
+  __builtin__: 'builtins',
+  'torch.storage': 'torch',
+  'torch.cuda': 'torch',
+}
+
+function refused(name: string): PickleError {
+  const isFunction = /^(torch\.(?!nn\.)|builtins\.|os\.|posix\.|nt\.|sys\.)/.test(name)
+  const advice = isFunction
+    ? ''
+    : ' It may be a whole module or another object of Python: save its state_dict() instead, torch.save(model.state_dict(), path).'
+  return new PickleError(
+    `it needs ${name}, and only tensors, containers, numbers and text are read: loading anything else could run code.${advice}`,
+  )
+}
+
+/**
+ * What `torch.load(weights_only=True)` of Python lets a pickle name, as far as there is a counterpart here. Storages that
+ * it refers to gather in `storages`.
+ */
+export class TorchNames implements Names {
+  readonly storages = new Map<string, StorageRecord>()
+
+  global(module: string, name: string): unknown {
+    const qualified = `${Object.hasOwn(MODULES, module) ? MODULES[module] : module}.${name}`
+    const call = Object.hasOwn(CALLABLES, qualified) ? CALLABLES[qualified] : undefined
+    if (call !== undefined) return { name: qualified, call } satisfies Callable
+    const own = /^torch\.(\w+)$/.exec(qualified)?.[1]
+    if (own !== undefined && DTYPES.includes(own as DType)) return own
+    if (own !== undefined && Object.hasOwn(STORAGES, own)) return new StorageType(qualified, STORAGES[own])
+    if (own === 'UntypedStorage') return new StorageType(qualified, undefined)
+    throw refused(`${module === '__builtin__' ? 'builtins' : module}.${name}`)
+  }
+
+  /** ('storage', type, key, location, numel); before PyTorch 1.6 also None, or the part of it that a view has. */
+  persistent(id: unknown): StorageRecord {
+    const [tag, type, key, location, numel, view = null] = id instanceof Tuple ? id.items : []
+    if (tag !== 'storage' || !(type instanceof StorageType)) {
+      throw new PickleError('it refers to something else than a storage')
+    }
+    if (!isString(key) || !isString(location) || !isCount(numel)) {
+      throw new PickleError('a storage is described wrongly')
+    }
+    if (view !== null) throw new PickleError('it has a view of a storage, as PyTorch before 0.4 wrote: save it again')
+    const found = this.storages.get(key)
+    if (found === undefined) {
+      const storage = { key, dtype: type.dtype, numel, location }
+      this.storages.set(key, storage)
+      return storage
+    }
+    if (found.dtype !== type.dtype || found.numel !== numel || found.location !== location) {
+      throw new PickleError(`storage ${describe(key)} is described in two ways`)
+    }
+    return found
+  }
+}

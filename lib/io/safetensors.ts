@@ -1,0 +1,264 @@
+import { Buffer } from 'node:buffer'
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import { noGrad, offload, tidy } from '../tensor/context.ts'
+import { allocate, getBytes, type MemoryRange, memoryRange, setBytes, version } from '../tensor/memory.ts'
+import { op } from '../tensor/packet.ts'
+import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
+import { type FileWriter, writeFile } from './atomic.ts'
+import { checkDevice } from './device.ts'
+import { type FileReader, readFile } from './file.ts'
+import {
+  dtypeNamed,
+  type Entry,
+  formatHeader,
+  type Header,
+  MAX_HEADER,
+  parseHeader,
+  type TensorInfo,
+  unsupported,
+} from './header.ts'
+import { setOwn } from './record.ts'
+import { run, runSync, type Steps, step } from './steps.ts'
+
+export interface SaveFileOptions {
+  /** Free text that travels with the tensors, such as `{ format: 'pt', epoch: '3' }`. */
+  metadata?: Readonly<Record<string, string>>
+}
+
+export interface LoadFileOptions {
+  /** Where the tensors go. Default `'cpu'`. */
+  device?: Device
+  /** The tensors to load; the others are not read. Default: all. */
+  names?: readonly string[]
+}
+
+/** A tensor to write, and how it was when it was handed over. */
+interface Source extends Entry {
+  tensor: Tensor
+  version: number
+  range: MemoryRange
+}
+
+function sourcesOf(call: string, tensors: unknown): Source[] {
+  if (typeof tensors !== 'object' || tensors === null || Array.isArray(tensors) || isTensor(tensors)) {
+    throw torchError('ERR_TORCH_TYPE', `${call}: expected an object of tensors by name, got ${describe(tensors)}`, {
+      op: call,
+    })
+  }
+  return Object.entries(tensors).map(([name, tensor]: [string, unknown]) => {
+    if (!isTensor(tensor)) {
+      throw torchError('ERR_TORCH_TYPE', `${call}: '${name}' must be a Tensor, got ${describe(tensor)}`, { op: call })
+    }
+    const { dtype, shape } = tensor
+    return { name, tensor, dtype, shape, version: version(tensor), range: memoryRange(tensor) }
+  })
+}
+
+/** Two names for one memory would come back as two tensors, and a tied weight as two weights. */
+function refuseShared(call: string, sources: readonly Source[]): void {
+  const sorted = sources.filter(({ range }) => range.storage !== 0)
+  sorted.sort((a, b) => a.range.storage - b.range.storage || a.range.first - b.range.first)
+  let furthest: Source | undefined
+  for (const source of sorted) {
+    const same = furthest !== undefined && furthest.range.storage === source.range.storage
+    if (same && furthest !== undefined && source.range.first < furthest.range.last) {
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `${call}: '${furthest.name}' and '${source.name}' share memory, and a safetensors file cannot keep that: they would be two tensors after loading. Save one of them, or a clone().`,
+        { op: call },
+      )
+    }
+    if (!same || furthest === undefined || source.range.last > furthest.range.last) furthest = source
+  }
+}
+
+function checkMetadata(call: string, metadata: unknown): Record<string, string> | undefined {
+  if (metadata === undefined) return undefined
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+    throw torchError('ERR_TORCH_TYPE', `${call}: metadata must be an object of strings, got ${describe(metadata)}`, {
+      op: call,
+    })
+  }
+  for (const [key, value] of Object.entries(metadata)) {
+    if (typeof value !== 'string') {
+      throw torchError('ERR_TORCH_TYPE', `${call}: metadata '${key}' must be a string, got ${describe(value)}`, {
+        op: call,
+      })
+    }
+  }
+  return { ...metadata } as Record<string, string>
+}
+
+/** The elements in row-major order on the CPU. */
+function pack(tensor: Tensor): Tensor {
+  return noGrad(() => (op('aten::resolve_neg')(tensor.detach().cpu()) as Tensor).contiguous())
+}
+
+function* writeTensor(file: FileWriter, { tensor, range }: Source, bytes: number): Steps<void> {
+  if (range.plain) {
+    yield* file.write(bytes, (target, offset) => getBytes(tensor, offset, target))
+    return
+  }
+  const packed = yield* step(
+    () => tidy(() => pack(tensor)),
+    () => offload(() => tidy(() => pack(tensor))),
+  )
+  try {
+    yield* file.write(bytes, (target, offset) => getBytes(packed, offset, target))
+  } finally {
+    packed.dispose()
+  }
+}
+
+function checkUnchanged(call: string, { name, tensor, ...before }: Source): void {
+  if (version(tensor) === before.version && memoryRange(tensor).first === before.range.first) return
+  throw torchError(
+    'ERR_TORCH_VALUE',
+    `${call}: '${name}' was changed while it was written. Await ${call} before the next step, or save clones. The file is as it was before.`,
+    { op: call },
+  )
+}
+
+function save(call: string, tensors: unknown, path: unknown, options: SaveFileOptions): Steps<void> {
+  checkOptions(call, options, ['metadata'])
+  const metadata = checkMetadata(call, options.metadata)
+  const sources = sourcesOf(call, tensors)
+  refuseShared(call, sources)
+  const { header, ordered } = formatHeader(call, sources, metadata)
+  return writeFile(call, path, function* (file) {
+    yield* file.write(header.length, (target, offset) => target.set(header.subarray(offset, offset + target.length)))
+    for (const { entry, bytes } of ordered) yield* writeTensor(file, entry, bytes)
+    for (const { entry } of ordered) checkUnchanged(call, entry)
+  })
+}
+
+/**
+ * Writes tensors by name into a safetensors file, off the main thread. The file appears whole or not at all: an error,
+ * a full disk or the end of the process leave `path` as it was. Beside the tensors it takes a few MiB of memory,
+ * however large they are.
+ *
+ * The bytes are those that Python's `safetensors.torch.save_file` writes. A tensor that is not contiguous is written in
+ * row-major order; one on another device comes to the CPU for it. Whether a tensor requires a gradient is not kept.
+ *
+ * @example await saveFile(model.stateDict(), 'model.safetensors', { metadata: { format: 'pt' } })
+ * @param tensors Must stay as they are until the promise is settled: a change in place rejects it.
+ * @throws {TorchError} `ERR_TORCH_VALUE` where two names share memory, `ERR_TORCH_DTYPE` for complex tensors,
+ *   `ERR_TORCH_FILE` where the file cannot be written.
+ * @see https://github.com/huggingface/safetensors#format
+ */
+export async function saveFile(
+  tensors: Readonly<Record<string, Tensor>>,
+  path: string | URL,
+  options: SaveFileOptions = {},
+): Promise<void> {
+  await run(save('saveFile', tensors, path, options))
+}
+
+/** {@link saveFile} that blocks until the file is on the disk. */
+export function saveFileSync(
+  tensors: Readonly<Record<string, Tensor>>,
+  path: string | URL,
+  options: SaveFileOptions = {},
+): void {
+  runSync(save('saveFileSync', tensors, path, options))
+}
+
+function* header(file: FileReader): Steps<{ header: Header; start: number }> {
+  if (file.size < 8) file.reject('not a safetensors file: it has fewer than 8 bytes')
+  const prefix = Buffer.from(yield* file.read(0, 8))
+  if (prefix.readUInt32LE() === 0x04034b50) {
+    file.reject('not a safetensors file but a zip archive, as torch.save writes: read it with torch.load')
+  }
+  const length = prefix.readBigUInt64LE()
+  if (length > MAX_HEADER) file.reject(`not a safetensors file: its header would have ${length} bytes`)
+  const start = 8 + Number(length)
+  if (start > file.size) file.reject(`the header has ${length} bytes, but the file ends after ${file.size}`)
+  const bytes = yield* file.read(8, Number(length))
+  return { header: parseHeader(bytes, file.size - start, (problem) => file.reject(problem)), start }
+}
+
+/**
+ * Reads what a safetensors file says of itself: metadata, and the dtype, shape and place of each tensor. No tensor is
+ * made or read.
+ *
+ * @throws {TorchError} `ERR_TORCH_FILE` where the file cannot be read, `ERR_TORCH_FORMAT` where it is not a safetensors
+ *   file or a damaged one.
+ */
+export async function readHeader(path: string | URL): Promise<Header> {
+  return (await run(readFile('readHeader', path, header))).header
+}
+
+/** {@link readHeader} that blocks. */
+export function readHeaderSync(path: string | URL): Header {
+  return runSync(readFile('readHeaderSync', path, header)).header
+}
+
+function* loadTensor(file: FileReader, start: number, name: string, info: TensorInfo, device: Device): Steps<Tensor> {
+  const dtype = dtypeNamed(info.dtype)
+  if (dtype === undefined) file.reject(`${describe(name)}: ${unsupported(info.dtype)}`)
+  const [first, last] = info.dataOffsets
+  const tensor = allocate(dtype, info.shape)
+  try {
+    yield* file.stream(start + first, last - first, 1, (piece, offset) => setBytes(tensor, offset, piece))
+    if (device === 'cpu') return tensor
+    const moved = yield* step(
+      () => tensor.to(device),
+      () => offload(() => tensor.to(device)),
+    )
+    tensor.dispose()
+    return moved
+  } catch (error) {
+    tensor.dispose()
+    throw error
+  }
+}
+
+function load(call: string, path: unknown, options: LoadFileOptions): Steps<Record<string, Tensor>> {
+  checkOptions(call, options, ['device', 'names'])
+  checkDevice(call, options.device)
+  const { device = 'cpu', names } = options
+  if (names !== undefined && !(Array.isArray(names) && names.every((name) => typeof name === 'string'))) {
+    throw torchError('ERR_TORCH_TYPE', `${call}: names must be an array of strings, got ${describe(names)}`, {
+      op: call,
+    })
+  }
+  return readFile(call, path, function* (file) {
+    const { header: found, start } = yield* header(file)
+    for (const name of names ?? []) {
+      if (Object.hasOwn(found.tensors, name)) continue
+      throw torchError('ERR_TORCH_VALUE', `${call}: ${file.path} has no tensor ${describe(name)}`, { op: call })
+    }
+    const wanted = names === undefined ? undefined : new Set(names)
+    const tensors: Record<string, Tensor> = {}
+    try {
+      for (const [name, info] of Object.entries(found.tensors)) {
+        if (wanted !== undefined && !wanted.has(name)) continue
+        setOwn(tensors, name, yield* loadTensor(file, start, name, info, device))
+      }
+      return tensors
+    } catch (error) {
+      for (const tensor of Object.values(tensors)) tensor.dispose()
+      throw error
+    }
+  })
+}
+
+/**
+ * Reads the tensors of a safetensors file by name, off the main thread. They belong to the `tidy` around the call, as
+ * all tensors do. Nothing is taken on trust: a file whose header does not describe it exactly is refused before any
+ * memory is reserved.
+ *
+ * @example model.loadStateDict(await loadFile('model.safetensors'))
+ * @throws {TorchError} `ERR_TORCH_FILE` where the file cannot be read, `ERR_TORCH_FORMAT` where it is not a safetensors
+ *   file, a damaged one, or has dtypes that LibTorch's Node.js side lacks; `ERR_TORCH_VALUE` for a name that it lacks.
+ */
+export async function loadFile(path: string | URL, options: LoadFileOptions = {}): Promise<Record<string, Tensor>> {
+  return run(load('loadFile', path, options))
+}
+
+/** {@link loadFile} that blocks. */
+export function loadFileSync(path: string | URL, options: LoadFileOptions = {}): Record<string, Tensor> {
+  return runSync(load('loadFileSync', path, options))
+}

@@ -1,0 +1,189 @@
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <unordered_map>
+
+#include "binding/addon.h"
+#include "binding/ivalue.h"
+
+namespace rnn {
+namespace {
+
+using torch::jit::Module;
+// Shared with jobs in the lane.
+using Script = std::shared_ptr<Module>;
+
+const Script& script_of(const Napi::CallbackInfo& info) { return *info[0].As<Napi::External<Script>>().Data(); }
+
+template <typename T>
+Napi::Value external(Napi::Env env, T value) {
+  auto owner = std::make_unique<T>(std::move(value));
+  const auto result =
+      Napi::External<T>::New(env, owner.get(), [](Napi::Env, T* data) { std::unique_ptr<T>(data).reset(); });
+  static_cast<void>(owner.release());
+  return result;
+}
+
+// One call of a method, ready to run on any thread.
+struct Call {
+  Script script;
+  torch::jit::Method method;
+  std::vector<Later> arguments;
+
+  // (script, name, arguments)
+  Call(Addon& addon, const Napi::CallbackInfo& info)
+      : script(script_of(info)), method(find(*script, info[1].ToString())) {
+    const Napi::Array given = info[2].As<Napi::Array>();
+    const auto& schema = method.function().getSchema();
+    const auto& expected = schema.arguments();
+    // The first one is the module.
+    TORCH_CHECK_TYPE(given.Length() + 1 <= expected.size(), "takes ", expected.size() - 1, " positional arguments but ",
+                     given.Length(), " were given: ", schema);
+    for (uint32_t i = 0; i + 1 < expected.size(); i++) {
+      const c10::Argument& argument = expected[i + 1];
+      const Napi::Value value = i < given.Length() ? given.Get(i) : info.Env().Undefined();
+      if (value.IsUndefined() && argument.default_value()) {
+        arguments.push_back([standard = *argument.default_value()] { return standard; });
+      } else {
+        TORCH_CHECK_TYPE(i < given.Length(), "missing 1 required positional argument: '", argument.name(), "'");
+        arguments.push_back(later(addon, argument.type(), value, argument.name()));
+      }
+    }
+  }
+
+  c10::IValue operator()() const {
+    std::vector<c10::IValue> inputs;
+    for (const Later& make : arguments) inputs.push_back(make());
+    return method(std::move(inputs));
+  }
+
+ private:
+  static torch::jit::Method find(const Module& module, const std::string& name) {
+    const auto found = module.find_method(name);
+    if (found) return *found;
+    std::string names;
+    for (const auto& method : module.get_methods()) names += (names.empty() ? "" : ", ") + method.name();
+    TORCH_CHECK_VALUE(false, "the module has no method '", name, "'; methods are ", names);
+  }
+};
+
+// jitLoad(path, device or null) -> a script, which can be used once what is queued has run
+Napi::Value jit_load(const Napi::CallbackInfo& info) {
+  const auto script = std::make_shared<Module>();
+  std::optional<c10::Device> device;
+  if (info[1].IsString()) device = c10::Device(info[1].As<Napi::String>().Utf8Value());
+  Addon::of(info.Env()).dispatch(0, [script, device, path = info[0].ToString().Utf8Value()] {
+    *script = torch::jit::load(path, device);
+    return std::vector<at::Tensor>{};
+  });
+  return external(info.Env(), script);
+}
+
+// jitRun(script, method, arguments) -> its result. While JavaScript records, a result of tensors alone is promised;
+// another one is waited for.
+Napi::Value jit_run(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Addon& addon = Addon::of(env);
+  const auto call = std::make_shared<Call>(addon, info);
+  const c10::TypePtr type = call->method.function().getSchema().returns().at(0).type();
+  if (addon.recording && is_tensors(*type)) {
+    const auto ids = addon.dispatch(count_tensors(*type), [call] {
+      std::vector<at::Tensor> tensors;
+      flatten((*call)(), tensors);
+      return tensors;
+    });
+    return promised(env, *type, ids);
+  }
+  c10::IValue result;
+  addon.run_in_order([&] {
+    result = (*call)();
+    return std::vector<at::Tensor>{};
+  });
+  return to_value(env, addon, result);
+}
+
+using Slot = std::shared_ptr<c10::IValue>;
+
+// jitStart(script, method, arguments) -> where jitResult will find the result, once what is queued has run
+Napi::Value jit_start(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const auto call = std::make_shared<Call>(addon, info);
+  const Slot slot = std::make_shared<c10::IValue>();
+  addon.dispatch(0, [call, slot] {
+    *slot = (*call)();
+    return std::vector<at::Tensor>{};
+  });
+  return external(info.Env(), slot);
+}
+
+// jitResult(started) -> the result of the call
+Napi::Value jit_result(const Napi::CallbackInfo& info) {
+  return to_value(info.Env(), Addon::of(info.Env()), **info[0].As<Napi::External<Slot>>().Data());
+}
+
+// [[name, id], …]: one id for each tensor, whatever names it has
+template <typename List>
+Napi::Value named(Napi::Env env, Addon& addon, const List& tensors) {
+  std::unordered_map<const c10::TensorImpl*, Napi::Value> ids;
+  Napi::Array array = Napi::Array::New(env);
+  for (const auto& tensor : tensors) {
+    if (!tensor.value.defined()) continue;
+    auto& id = ids[tensor.value.unsafeGetTensorImpl()];
+    if (id.IsEmpty()) id = addon.wrap(env, tensor.value);
+    Napi::Array pair = Napi::Array::New(env, 2);
+    pair.Set(0U, tensor.name);
+    pair.Set(1U, id);
+    array.Set(array.Length(), pair);
+  }
+  return array;
+}
+
+// jitTensors(script) -> { parameters: [[name, id], …], buffers }, the module's own tensors
+Napi::Value jit_tensors(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const Module& module = *script_of(info);
+  Napi::Object tensors = Napi::Object::New(info.Env());
+  tensors.Set("parameters", named(info.Env(), addon, module.named_parameters()));
+  tensors.Set("buffers", named(info.Env(), addon, module.named_buffers()));
+  return tensors;
+}
+
+// jitDescribe(script) -> { name, training or null where it is frozen, methods }
+Napi::Value jit_describe(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Module& module = *script_of(info);
+  Napi::Object description = Napi::Object::New(env);
+  const auto name = module.type()->name();
+  description.Set("name", name ? name->name() : "");
+  const bool trains = module.type()->findAttributeSlot("training").has_value();
+  description.Set("training", trains ? Napi::Value(Napi::Boolean::New(env, module.is_training())) : env.Null());
+  Napi::Array methods = Napi::Array::New(env);
+  for (const auto& method : module.get_methods()) methods.Set(methods.Length(), method.name());
+  description.Set("methods", methods);
+  return description;
+}
+
+// jitTrain(script, on): sets the training attribute of each module in it that has one, in order with what is queued
+Napi::Value jit_train(const Napi::CallbackInfo& info) {
+  Addon::of(info.Env()).dispatch(0, [script = script_of(info), on = info[1].ToBoolean().Value()] {
+    for (Module module : script->modules()) {
+      if (module.type()->findAttributeSlot("training")) module.setattr("training", on);
+    }
+    return std::vector<at::Tensor>{};
+  });
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void init_jit(Napi::Object exports) {
+  define<jit_load>(exports, "jitLoad");
+  define<jit_run>(exports, "jitRun");
+  define<jit_start>(exports, "jitStart");
+  define<jit_result>(exports, "jitResult");
+  define<jit_tensors>(exports, "jitTensors");
+  define<jit_describe>(exports, "jitDescribe");
+  define<jit_train>(exports, "jitTrain");
+}
+
+}  // namespace rnn

@@ -1,0 +1,147 @@
+// What saveFile leaves on the disk when something goes wrong: the former file or the new one, and nothing else.
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { io, nn, optim, torch } from '../../lib/index.ts'
+import { expectError, expectRejection } from '../support/error.ts'
+import { temporaryFolder } from '../support/folder.ts'
+
+const INDEX = new URL('../../dist/index.js', import.meta.url).href
+const { loadFileSync, saveFile, saveFileSync } = io
+
+test('an error leaves the former file and no other', async () => {
+  const folder = temporaryFolder()
+  const path = join(folder, 'x')
+  const large = torch.ones([1 << 22])
+  await saveFile({ x: torch.ones([1]) }, path)
+  const former = readFileSync(path)
+  for (const [change, code] of [
+    [(x: typeof large) => x.add_(1), 'ERR_TORCH_VALUE'],
+    [(x: typeof large) => void torch.offload(() => void x.add_(1)), 'ERR_TORCH_VALUE'],
+    [(x: typeof large) => x.dispose(), 'ERR_TORCH_DISPOSED'],
+  ] as const) {
+    const x = large.clone()
+    const saved = saveFile({ x }, path)
+    change(x)
+    await expectRejection(saved, code, /changed while it was written|disposed/)
+    expect(readFileSync(path).equals(former)).toBe(true)
+    expect(readdirSync(folder)).toEqual(['x'])
+  }
+})
+
+test('a step of an optimizer in the middle is noticed', async () => {
+  const path = join(temporaryFolder(), 'x')
+  const model = new nn.Linear(64, 64)
+  const optimizer = new optim.Adam(model.parameters())
+  model
+    .forward(torch.ones([1, 64]))
+    .sum()
+    .backward()
+  const saved = saveFile(model.stateDict(), path)
+  optimizer.step()
+  await expectRejection(saved, 'ERR_TORCH_VALUE', "'bias' was changed while it was written. Await saveFile")
+  await saveFile(model.stateDict(), path)
+  expect(loadFileSync(path).weight?.equal(model.weight)).toBe(true)
+})
+
+test('places that cannot be written to', async () => {
+  const folder = temporaryFolder()
+  const x = torch.ones([1])
+  await expectRejection(saveFile({ x }, join(folder, 'no', 'x')), 'ERR_TORCH_FILE', 'saveFile: ENOENT')
+  expectError(() => saveFileSync({ x }, folder), 'ERR_TORCH_FILE', 'is not a regular file')
+  expectError(() => saveFileSync({ x }, '/dev/null'), 'ERR_TORCH_FILE', 'is not a regular file')
+  expectError(() => saveFileSync({ x }, {} as never), 'ERR_TORCH_TYPE', 'path must be a string or a file: URL')
+  expect(readdirSync(folder)).toEqual([])
+})
+
+test.skipIf(process.platform === 'win32')('follows symbolic links, and keeps the mode of the file', async () => {
+  const folder = temporaryFolder()
+  mkdirSync(join(folder, 'real'))
+  const [real, link] = [join(folder, 'real', 'x'), join(folder, 'x')]
+  writeFileSync(real, 'former', { mode: 0o600 })
+  symlinkSync(real, link)
+  await saveFile({ x: torch.ones([1]) }, link)
+  expect(realpathSync(link)).toBe(real)
+  expect(statSync(real).mode & 0o777).toBe(0o600)
+  expect(loadFileSync(real).x?.item()).toBe(1)
+  expect(readdirSync(join(folder, 'real'))).toEqual(['x'])
+})
+
+const SAVE = `
+  import { io, torch } from '${INDEX}'
+  const x = torch.ones([1 << 25])
+  console.log('ready')
+  for (;;) await io.saveFile({ x }, process.argv[1])`
+
+test.skipIf(process.platform === 'win32')('a disk that is full leaves the former file', () => {
+  const folder = temporaryFolder()
+  const path = join(folder, 'x')
+  saveFileSync({ x: torch.zeros([1]) }, path)
+  const former = readFileSync(path)
+  const code = `import { io, torch } from '${INDEX}'
+    const x = torch.ones([1 << 20])
+    const codes = []
+    await io.saveFile({ x }, process.argv[1]).catch((error) => codes.push(error.code, error.cause.code))
+    try { io.saveFileSync({ x }, process.argv[1]) } catch (error) { codes.push(error.code) }
+    console.log(codes.join())`
+  // A limit on the size of files is what comes nearest.
+  const shell = `trap '' XFSZ; ulimit -f 2048; exec "$0" --input-type=module -e "$1" "$2"`
+  const output = execFileSync('sh', ['-c', shell, process.execPath, code, path], { encoding: 'utf8' })
+  expect(output).toBe('ERR_TORCH_FILE,EFBIG,ERR_TORCH_FILE\n')
+  expect(readFileSync(path).equals(former)).toBe(true)
+  expect(readdirSync(folder)).toEqual(['x'])
+})
+
+test('a process that is killed leaves the former file, and the next save removes what it left', async () => {
+  const folder = temporaryFolder()
+  const path = join(folder, 'x')
+  saveFileSync({ x: torch.zeros([1]) }, path)
+  const child = spawn(process.execPath, ['--input-type=module', '-e', SAVE, path], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await once(child.stdout, 'data')
+  while (readdirSync(folder).length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  expect([1, 1 << 25]).toContain(loadFileSync(path).x?.numel)
+  const left = readdirSync(folder).filter((name) => name !== 'x')
+  expect(left.length).toBeLessThanOrEqual(1)
+  // It is left alone while it could be another machine's.
+  saveFileSync({ x: torch.zeros([1]) }, path)
+  expect(readdirSync(folder).length).toBe(1 + left.length)
+  for (const name of left) utimesSync(join(folder, name), 0, 0)
+  saveFileSync({ x: torch.zeros([1]) }, path)
+  expect(readdirSync(folder)).toEqual(['x'])
+})
+
+test('a process that exits in the middle removes its temporary file', () => {
+  const folder = temporaryFolder()
+  const code = `${SAVE.replace('for (;;) await', '')}
+    const { readdirSync } = await import('node:fs')
+    while (readdirSync(${JSON.stringify(folder)}).length === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    process.exit(3)`
+  expect(() =>
+    execFileSync(process.execPath, ['--input-type=module', '-e', code, join(folder, 'x')], { stdio: 'pipe' }),
+  ).toThrow(expect.objectContaining({ status: 3 }))
+  expect(readdirSync(folder).filter((name) => name !== 'x')).toEqual([])
+})
+
+test('saves at the same time do not mix', async () => {
+  const folder = temporaryFolder()
+  const path = join(folder, 'x')
+  await Promise.all([1, 2, 3, 4].map((n) => saveFile({ x: torch.full([1 << 20], n) }, path)))
+  const x = loadFileSync(path).x
+  expect(x?.min().item()).toBe(x?.max().item())
+  expect(readdirSync(folder)).toEqual(['x'])
+})
