@@ -14,6 +14,12 @@
 namespace rnn {
 namespace {
 
+CellKind cell_of(const std::string& name) {
+  if (name == "LSTM") return CellKind::kLstm;
+  if (name == "GRU") return CellKind::kGru;
+  return name == "RNN_RELU" ? CellKind::kRnnRelu : CellKind::kRnnTanh;
+}
+
 std::string python_list(at::IntArrayRef sizes, char open, char close) {
   std::ostringstream text;
   text << open;

@@ -14,6 +14,22 @@ namespace rnn {
 
 using Tensors = std::vector<at::Tensor>;
 
+// A module as the caller sees it.
+struct Shape : Network {
+  bool batch_first;
+  bool prefers_libtorch;
+
+  Shape(const std::string& name, Napi::Object object);
+
+  // The sizes of hidden state `i`: the LSTM's second one is the cell, which is not projected.
+  std::vector<int64_t> state_size(int64_t batch, size_t i) const {
+    return {layers * directions(), batch, projection > 0 && i == 0 ? projection : units};
+  }
+};
+
+// What a module keeps between calls, as JavaScript holds it.
+using PlanHandle = Napi::External<std::shared_ptr<Plan>>;
+
 // A call whose arguments have been checked: input (L, N, I) or (N, L, I), or the rows (ΣL, I) of a packed sequence, and
 // each state (layers * D, N, H).
 struct Call {

@@ -1,8 +1,6 @@
 #include "recurrent/stream.h"
 
-#include "binding/addon.h"
-#include "binding/cells.h"
-#include "binding/shape.h"
+#include "binding/recurrent.h"
 
 namespace rnn {
 namespace {
