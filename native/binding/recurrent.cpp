@@ -143,6 +143,19 @@ Tensors run_packed(const Shape& shape, const at::Tensor& data, Tensors state, co
 
 }  // namespace
 
+Shape::Shape(const std::string& name, Napi::Object object)
+    : Network{.cell = cell_of(name),
+              .inputs = object.Get("inputSize").ToNumber(),
+              .units = object.Get("hiddenSize").ToNumber(),
+              .projection = object.Get("projSize").ToNumber(),
+              .layers = object.Get("numLayers").ToNumber(),
+              .dropout = object.Get("dropout").ToNumber(),
+              .bias = object.Get("bias").ToBoolean(),
+              .bidirectional = object.Get("bidirectional").ToBoolean(),
+              .train = object.Get("training").ToBoolean()},
+      batch_first(object.Get("batchFirst").ToBoolean()),
+      prefers_libtorch(object.Get("backend").ToString().Utf8Value() == "libtorch") {}
+
 Arguments::Arguments(const Addon& addon, const Napi::CallbackInfo& info, size_t first)
     : shape(info[first].ToString(), info[first + 1].ToObject()),
       input(addon, info[first + 2]),

@@ -7,7 +7,6 @@
 
 #include "binding/addon.h"
 #include "binding/cells.h"
-#include "binding/shape.h"
 #include "recurrent/network.h"
 
 namespace rnn {
