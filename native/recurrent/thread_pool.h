@@ -20,9 +20,9 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  // Runs `item(i)` once for each i below `count`, on up to `threads` threads, and returns when all are done. Throws what
-  // an item threw first; those that had not begun then are left out. While another caller uses the pool, all items run
-  // on this thread.
+  // Runs `item(i)` once for each i below `count`, on up to `threads` threads, and returns when all are done. Throws
+  // what an item threw first; those that had not begun then are left out. While another caller uses the pool, all items
+  // run on this thread.
   void run(int64_t count, int64_t threads, const std::function<void(int64_t)>& item);
 
  private:
