@@ -254,8 +254,8 @@ export abstract class RecurrentModule extends Module {
   /**
    * A sequence to be fed step by step. Streams of one module share its packed weights as long as these do not change.
    *
-   * @throws {TorchError} for a bidirectional network, which has to see the whole sequence, and for parameters that are
-   *   not on the CPU.
+   * @throws {TorchError} for a bidirectional network, which has to see the whole sequence, for equations that are not
+   *   PyTorch's, and for parameters that are not on the CPU.
    */
   stream(options: StreamOptions = {}): RecurrentStream {
     const name = this.constructor.name
@@ -273,6 +273,12 @@ export abstract class RecurrentModule extends Module {
         'ERR_TORCH_VALUE',
         `${name}.stream: a bidirectional network needs the whole sequence: use forward`,
         { op: `${name}.stream` },
+      )
+    }
+    if (this.equations !== undefined) {
+      throw torchError(
+        'ERR_TORCH_NOT_IMPLEMENTED',
+        `${name}.stream: streams compute PyTorch's equations: call forward with one step and the state before it`,
       )
     }
     const { inputSize, hiddenSize, numLayers } = this

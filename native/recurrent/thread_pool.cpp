@@ -1,6 +1,7 @@
 #include "recurrent/thread_pool.h"
 
 #include <algorithm>
+#include <system_error>
 
 namespace rnn {
 
@@ -14,7 +15,12 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::Loop::work() {
-  for (int64_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) (*item)(i);
+  try {
+    for (int64_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) (*item)(i);
+  } catch (...) {
+    next = count;
+    if (!failed.exchange(true)) error = std::current_exception();
+  }
 }
 
 void ThreadPool::run(int64_t count, int64_t threads, const std::function<void(int64_t)>& item) {
@@ -29,7 +35,11 @@ void ThreadPool::run(int64_t count, int64_t threads, const std::function<void(in
   loop.places = helpers;
   {
     const std::lock_guard lock(mutex_);
-    while (static_cast<int64_t>(threads_.size()) < helpers) threads_.emplace_back([this] { serve(); });
+    try {
+      while (static_cast<int64_t>(threads_.size()) < helpers) threads_.emplace_back([this] { serve(); });
+    } catch (const std::system_error&) {
+      // The system gives no more threads: those that there are do the work.
+    }
     loop_ = &loop;
   }
   wake_.notify_all();
@@ -39,6 +49,7 @@ void ThreadPool::run(int64_t count, int64_t threads, const std::function<void(in
   loop_ = nullptr;
   done_.wait(lock, [&] { return loop.working == 0; });
   used_ = false;
+  if (loop.error) std::rethrow_exception(loop.error);
 }
 
 void ThreadPool::serve() {

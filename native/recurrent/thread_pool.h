@@ -2,6 +2,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -19,8 +20,9 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  // Runs `item(i)` once for each i below `count`, on up to `threads` threads, and returns when all are done. `item`
-  // must not throw. While another caller uses the pool, all items run on this thread.
+  // Runs `item(i)` once for each i below `count`, on up to `threads` threads, and returns when all are done. Throws
+  // what an item threw first; those that had not begun then are left out. While another caller uses the pool, all items
+  // run on this thread.
   void run(int64_t count, int64_t threads, const std::function<void(int64_t)>& item);
 
  private:
@@ -31,6 +33,8 @@ class ThreadPool {
     // Threads of the pool that may still take part, and those that do.
     int64_t places = 0;
     int64_t working = 0;
+    std::atomic<bool> failed = false;
+    std::exception_ptr error;
 
     void work();
   };
