@@ -53,6 +53,18 @@ function list(curves: readonly Curve[]): Place[] {
   return curves.map(({ label, norms }, i) => ({ curve: label, back: norms.length * 0.8, power: HIGHEST - 3 - 2.4 * i }))
 }
 
+/** A logarithmic axis for the field `power`, labelled at `exponents`. */
+function powersOfTen(domain: [number, number], exponents: readonly number[]): object {
+  const labels = exponents.map((exponent) => `'${exponent}': '${power(exponent)}'`)
+  return {
+    field: 'power',
+    type: 'quantitative',
+    title: null,
+    scale: { domain, nice: false },
+    axis: { values: exponents, labelExpr: `{${labels.join(', ')}}[datum.value]` },
+  }
+}
+
 function panel({ title, note, kind, curves }: Panel): object {
   const labels = curves.map(({ label }) => label)
   const range = kind === 'all' ? Object.values(COLORS) : shades(COLORS[kind], curves.length)
@@ -69,16 +81,7 @@ function panel({ title, note, kind, curves }: Panel): object {
     scale: { domain: [0, Math.ceil(steps * 1.13)], nice: false },
     axis: { grid: false, tickCount: 5 },
   } as const
-  const y = {
-    field: 'power',
-    type: 'quantitative',
-    title: null,
-    scale: { domain: [LOWEST, HIGHEST], nice: false },
-    axis: {
-      values: GRID,
-      labelExpr: `{${GRID.map((exponent) => `'${exponent}': '${power(exponent)}'`).join(', ')}}[datum.value]`,
-    },
-  } as const
+  const y = powersOfTen([LOWEST, HIGHEST], GRID)
   const color = { field: 'curve', type: 'nominal', scale: { domain: labels, range }, legend: null } as const
   return {
     title: { text: title, subtitle: note, frame: 'group', fontSize: 14, subtitleFontSize: 11.5, offset: 10 },
@@ -137,16 +140,7 @@ export function plotClipping(runs: readonly Run[]): Promise<string> {
     scale: { domain: [0, updates], nice: false },
     axis: { grid: false, tickCount: 5 },
   } as const
-  const y = {
-    field: 'power',
-    type: 'quantitative',
-    title: null,
-    scale: { domain: [low, high], nice: false },
-    axis: {
-      values: powers,
-      labelExpr: `{${powers.map((exponent) => `'${exponent}': '${power(exponent)}'`).join(', ')}}[datum.value]`,
-    },
-  } as const
+  const y = powersOfTen([low, high], powers)
   const color = {
     field: 'run',
     type: 'nominal',
