@@ -2,7 +2,6 @@ import { fileURLToPath } from 'node:url'
 
 /** What went wrong, as a stable string to branch on. */
 export type ErrorCode =
-  | 'ERR_TORCH_ABORTED'
   | 'ERR_TORCH_AUTOGRAD'
   | 'ERR_TORCH_DEVICE'
   | 'ERR_TORCH_DISPOSED'

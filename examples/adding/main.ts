@@ -19,7 +19,7 @@ function rate(text: string): number {
   return value
 }
 
-const { lengths, ...settings } = new Command('adding')
+const { lengths, seeds, ...settings } = new Command('adding')
   .description('Trains RNN, LSTM and GRU on the adding problem, and tells which learn it.')
   .option('--lengths <list>', 'lengths of the sequences', lengthsOf, [50, 200, 400])
   .option('--updates <n>', 'updates after which to give up', positive, 1500)
@@ -27,11 +27,11 @@ const { lengths, ...settings } = new Command('adding')
   .option('--batch <n>', 'sequences per update', positive, 32)
   .option('--learning-rate <x>', 'learning rate of Adam', rate, 0.01)
   .addOption(new Option('--init <how>', 'initial gates').choices(['chrono', 'default']).default('chrono'))
-  .option('--seed <n>', 'seed of weights and sequences', positive, 1)
+  .option('--seeds <n>', 'how often to train each, with weights and sequences of their own', positive, 3)
   .parse()
-  .opts<Settings & { lengths: number[] }>()
+  .opts<Settings & { lengths: number[]; seeds: number }>()
 
-// Steps as small as these take longer on several threads, much longer where other programs use the cores.
+// Steps as small as these are fastest on one thread.
 torch.setNumThreads(1)
 
 const { updates, hidden, batch, learningRate, init } = settings
@@ -40,22 +40,31 @@ console.log(`The adding problem: two of T numbers are marked; after the last, th
   Always answering 1 has the mean squared error ${BASELINE.toFixed(4)} (2/12; 0.1767 in the literature); below ${LEARNED} counts as learned.
   ${hidden} hidden units, Adam at ${learningRate}, batches of ${batch}, gradients clipped to norm 1, at most ${updates} updates.
   ${init === 'chrono' ? 'Gates start open for up to T steps (chrono initialization); --init default starts them as PyTorch does.' : 'Gates start as in PyTorch.'}
-  With the defaults, this takes about a minute on two cores. The numbers are those of one seed.
+  Each is trained ${seeds} times from other weights. With the defaults, this takes about a minute on two cores.
 `)
 
 const results: Trained[] = []
-console.log(
-  `  ${'T'.padStart(5)}  ${'network'.padEnd(8)}${'error'.padStart(8)}${'learned'.padStart(22)}${'seconds'.padStart(10)}`,
-)
+function row(length: string, name: string, learned: string, updates: string, error: string, seconds: string): void {
+  console.log(
+    `  ${length.padStart(5)}  ${name.padEnd(8)}${learned.padStart(9)}${updates.padStart(14)}${error.padStart(13)}${seconds.padStart(10)}`,
+  )
+}
+
+row('T', 'network', 'learned', 'updates', 'worst error', 'seconds')
 for (const length of lengths) {
   for (const name of Object.keys(MODELS) as ModelName[]) {
-    const trained = await train(name, length, settings)
-    results.push(trained)
-    const learned = trained.curve.find(({ error }) => error < LEARNED)
-    const verdict = learned === undefined ? 'no' : `after ${learned.update} updates`
-    const error = trained.curve.at(-1)?.error as number
-    console.log(
-      `  ${String(length).padStart(5)}  ${name.padEnd(8)}${error.toFixed(4).padStart(8)}${verdict.padStart(22)}${trained.seconds.toFixed(1).padStart(10)}`,
+    const runs: Trained[] = []
+    for (let seed = 1; seed <= seeds; seed++) runs.push(await train(name, length, seed, settings))
+    results.push(...runs)
+    const learned = runs.flatMap(({ curve }) => curve.find(({ error }) => error < LEARNED)?.update ?? [])
+    const [first, last] = [Math.min(...learned), Math.max(...learned)]
+    row(
+      String(length),
+      name,
+      `${learned.length} of ${seeds}`,
+      learned.length === 0 ? '-' : first === last ? `${first}` : `${first} to ${last}`,
+      Math.max(...runs.map(({ curve }) => curve.at(-1)?.error as number)).toFixed(4),
+      runs.reduce((sum, { seconds }) => sum + seconds, 0).toFixed(1),
     )
   }
 }

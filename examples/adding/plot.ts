@@ -6,9 +6,10 @@ import { BASELINE, LEARNED, type Trained } from './task.ts'
 export function plotLearning(trained: readonly Trained[], updates: number): Promise<string> {
   const lengths = [...new Set(trained.map(({ length }) => length))]
   const title = (length: number): string => `T = ${length}`
-  const points = trained.flatMap(({ model, length, curve }) =>
-    curve.map((point) => ({ model, length: title(length), ...point })),
+  const points = trained.flatMap(({ model, length, seed, curve }) =>
+    curve.map((point) => ({ model, length: title(length), seed, ...point })),
   )
+  const [first] = points as [(typeof points)[number]]
   const x = {
     field: 'update',
     type: 'quantitative',
@@ -23,16 +24,22 @@ export function plotLearning(trained: readonly Trained[], updates: number): Prom
     scale: { type: 'log', domain: [0.002, 1.2], nice: false },
     axis: { values: [0.01, 0.1, 1], format: '~g' },
   } as const
-  const level = (error: number, text: string): object[] => [
+  const level = (error: number, text: string, dy: number): object[] => [
     {
       transform: [{ calculate: `${error}`, as: 'level' }],
       mark: { type: 'rule', color: '#aaa', strokeDash: [2, 3] },
       encoding: { y: { ...y, field: 'level' } },
     },
     {
-      data: { values: lengths.slice(0, 1).map((length) => ({ length: title(length), update: updates, level: error })) },
-      mark: { type: 'text', align: 'right', dy: -12, fontSize: 11, color: '#777', text },
-      encoding: { x, y: { ...y, field: 'level' } },
+      // Once, in the first panel.
+      transform: [
+        { filter: `datum.length === '${first.length}' && datum.model === '${first.model}'` },
+        { filter: `datum.seed === ${first.seed} && datum.update === 0` },
+        { calculate: `${error}`, as: 'level' },
+        { calculate: `${updates}`, as: 'end' },
+      ],
+      mark: { type: 'text', align: 'right', dy, fontSize: 11, color: '#777', text },
+      encoding: { x: { ...x, field: 'end' }, y: { ...y, field: 'level' } },
     },
   ]
   return render({
@@ -40,7 +47,7 @@ export function plotLearning(trained: readonly Trained[], updates: number): Prom
       text: 'The adding problem',
       subtitle: [
         'Add the two marked numbers among T, and answer after the last. Who forgets the first can only answer 1.',
-        'A line that ends early has learned it. Hochreiter and Schmidhuber, 1997.',
+        'A line for each training; one that ends early has learned it. Hochreiter and Schmidhuber, 1997.',
       ],
     },
     data: { values: points },
@@ -50,11 +57,16 @@ export function plotLearning(trained: readonly Trained[], updates: number): Prom
       width: 270,
       height: 230,
       layer: [
-        ...level(BASELINE, 'always answering 1'),
-        ...level(LEARNED, 'learned'),
+        ...level(BASELINE, 'always answering 1', -28),
+        ...level(LEARNED, 'learned', -10),
         {
-          mark: { type: 'line', strokeWidth: 2, clip: true },
-          encoding: { x, y, color: { field: 'model', type: 'nominal', scale: modelColors(), title: null } },
+          mark: { type: 'line', strokeWidth: 1.6, clip: true },
+          encoding: {
+            x,
+            y,
+            detail: { field: 'seed' },
+            color: { field: 'model', type: 'nominal', scale: modelColors(), title: null },
+          },
         },
       ],
     },

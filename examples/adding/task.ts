@@ -17,12 +17,12 @@ export interface Settings {
   batch: number
   learningRate: number
   init: 'chrono' | 'default'
-  seed: number
 }
 
 export interface Trained {
   model: ModelName
   length: number
+  seed: number
   /** Mean squared error on sequences that are not trained with, and the number of updates before it. */
   curve: { update: number; error: number }[]
   seconds: number
@@ -68,8 +68,8 @@ function chrono(model: RecurrentModel, length: number): void {
 }
 
 /** Trains until the task is learned well, or the updates are used up. Every update is off the main thread. */
-export async function train(name: ModelName, length: number, settings: Settings): Promise<Trained> {
-  const { updates, hidden, batch, learningRate, init, seed } = settings
+export async function train(name: ModelName, length: number, seed: number, settings: Settings): Promise<Trained> {
+  const { updates, hidden, batch, learningRate, init } = settings
   const start = performance.now()
   torch.manualSeed(seed)
   const model = new MODELS[name](2, hidden, 1)
@@ -98,5 +98,5 @@ export async function train(name: ModelName, length: number, settings: Settings)
     curve.push({ update, error })
     if (error < ENOUGH) break
   }
-  return { model: name, length, curve, seconds: (performance.now() - start) / 1000 }
+  return { model: name, length, seed, curve, seconds: (performance.now() - start) / 1000 }
 }

@@ -1,5 +1,6 @@
 // npm run demo: forecasts CO2 at Mauna Loa and temperatures in Seattle with RNN, LSTM and GRU, trained side by side.
 import { Command, Option } from 'commander'
+import { torch } from 'libtorch-rnn'
 import { save } from '../support/chart.ts'
 import { positive } from '../support/options.ts'
 import { plotForecasts, plotLosses } from './plot.ts'
@@ -17,6 +18,9 @@ const options = new Command('demo')
   .option('--seed <n>', 'seed of weights and batches', positive, 1)
   .parse()
   .opts<Settings & { series: 'co2' | 'seattle' | 'both' }>()
+
+// Steps as small as these are fastest on one thread.
+torch.setNumThreads(1)
 
 /** How late a timer of 10 ms fires at worst while `work` runs. */
 async function watched<T>(work: () => Promise<T>): Promise<{ result: T; worst: number }> {

@@ -14,7 +14,7 @@ const options = new Command('gates')
   .parse()
   .opts<Settings>()
 
-// Operations as small as these take longer on several threads.
+// Steps as small as these are fastest on one thread.
 torch.setNumThreads(1)
 
 console.log('Keep the last marked number: at every step the answer is the number that was marked last.\n')

@@ -8,7 +8,7 @@ import { train } from './clipping.ts'
 import { panels } from './flows.ts'
 import { plotClipping, plotFlows } from './plot.ts'
 
-// Operations as small as these take longer on several threads.
+// Steps as small as these are fastest on one thread.
 torch.setNumThreads(1)
 
 const { steps, hidden, seed, updates } = new Command('gradients')

@@ -53,6 +53,18 @@ function list(curves: readonly Curve[]): Place[] {
   return curves.map(({ label, norms }, i) => ({ curve: label, back: norms.length * 0.8, power: HIGHEST - 3 - 2.4 * i }))
 }
 
+/** A logarithmic axis for the field `power`, labelled at `exponents`. */
+function powersOfTen(domain: [number, number], exponents: readonly number[]): object {
+  const labels = exponents.map((exponent) => `'${exponent}': '${power(exponent)}'`)
+  return {
+    field: 'power',
+    type: 'quantitative',
+    title: null,
+    scale: { domain, nice: false },
+    axis: { values: exponents, labelExpr: `{${labels.join(', ')}}[datum.value]` },
+  }
+}
+
 function panel({ title, note, kind, curves }: Panel): object {
   const labels = curves.map(({ label }) => label)
   const range = kind === 'all' ? Object.values(COLORS) : shades(COLORS[kind], curves.length)
@@ -69,16 +81,7 @@ function panel({ title, note, kind, curves }: Panel): object {
     scale: { domain: [0, Math.ceil(steps * 1.13)], nice: false },
     axis: { grid: false, tickCount: 5 },
   } as const
-  const y = {
-    field: 'power',
-    type: 'quantitative',
-    title: null,
-    scale: { domain: [LOWEST, HIGHEST], nice: false },
-    axis: {
-      values: GRID,
-      labelExpr: `{${GRID.map((exponent) => `'${exponent}': '${power(exponent)}'`).join(', ')}}[datum.value]`,
-    },
-  } as const
+  const y = powersOfTen([LOWEST, HIGHEST], GRID)
   const color = { field: 'curve', type: 'nominal', scale: { domain: labels, range }, legend: null } as const
   return {
     title: { text: title, subtitle: note, frame: 'group', fontSize: 14, subtitleFontSize: 11.5, offset: 10 },
@@ -122,7 +125,7 @@ export function plotFlows(panels: readonly Panel[], steps: number): Promise<stri
 /** Loss and gradient norm of the same training, with and without clipping. */
 export function plotClipping(runs: readonly Run[]): Promise<string> {
   const updates = Math.max(...runs.map(({ losses }) => losses.length))
-  const [low, high] = [-4, 12]
+  const [low, high] = [-6, 12]
   const powers = [-4, 0, 4, 8, 12]
   const curves = (field: 'losses' | 'norms'): object[][] =>
     runs.map((run) => {
@@ -137,16 +140,7 @@ export function plotClipping(runs: readonly Run[]): Promise<string> {
     scale: { domain: [0, updates], nice: false },
     axis: { grid: false, tickCount: 5 },
   } as const
-  const y = {
-    field: 'power',
-    type: 'quantitative',
-    title: null,
-    scale: { domain: [low, high], nice: false },
-    axis: {
-      values: powers,
-      labelExpr: `{${powers.map((exponent) => `'${exponent}': '${power(exponent)}'`).join(', ')}}[datum.value]`,
-    },
-  } as const
+  const y = powersOfTen([low, high], powers)
   const color = {
     field: 'run',
     type: 'nominal',
@@ -171,7 +165,7 @@ export function plotClipping(runs: readonly Run[]): Promise<string> {
           encoding: { x, y, color },
         },
         name(whole, { align: 'left', dx: 8, dy: 4 }),
-        name(clipped, { align: 'right', dy: -16 }),
+        name(clipped, { align: 'right', dy: 18 }),
       ],
     }
   }
@@ -180,7 +174,7 @@ export function plotClipping(runs: readonly Run[]): Promise<string> {
       text: 'What clipping does about an explosion',
       subtitle: [
         'An RNN with recurrent weights of gain 1.5 learns to predict a wave. Its first gradients are longer than 10.',
-        'Taken whole, they throw the weights to where gradients are longer still, until nothing is finite.',
+        'Taken whole, they throw the weights far away, to where gradients are longer still.',
         'Scaled to length 1, the same gradients lead out. Clipping cures the explosion; it does nothing for vanishing.',
       ],
     },

@@ -60,10 +60,12 @@ function aboutSearch({ found, tried }: Search, range: VersionRange): Line[] {
 function aboutProbe(report: ProbeReport | string, libtorch: LibTorch): Line[] {
   if (typeof report === 'string') return [['Test load', `failed: ${report}`]]
   const { version, cpuCapability, threads, interopThreads, cudaDevices, cudaFailure } = report
+  const { instructionSet, instructionSets } = report
   const why = libtorch.cuda ? cudaFailure : 'this LibTorch is a build for the CPU'
   return [
     ['Test load', `LibTorch ${version} computes`],
     ['CPU', `${cpuCapability}, ${threads} threads in one operation, ${interopThreads} between operations`],
+    ['Kernels', `RNN, LSTM and GRU with ${instructionSet}, of ${instructionSets.join(', ')}`],
     ['CUDA', cudaFailure === null ? `computes, devices: ${cudaDevices}` : `cannot be used: ${why}`],
   ]
 }

@@ -5,6 +5,9 @@
 export interface ProbeReport {
   version: string
   cpuCapability: string
+  /** What the recurrent kernels are computed with here, of all that this processor has. */
+  instructionSet: string
+  instructionSets: string[]
   threads: number
   interopThreads: number
   cudaDevices: number
@@ -28,7 +31,16 @@ async function probe(): Promise<ProbeReport> {
   } catch (error) {
     cudaFailure = (error as Error).message
   }
-  return { version: torch.version, cpuCapability, threads, interopThreads, cudaDevices, cudaFailure }
+  return {
+    version: torch.version,
+    cpuCapability,
+    instructionSet: native.instructionSet(),
+    instructionSets: native.instructionSets(),
+    threads,
+    interopThreads,
+    cudaDevices,
+    cudaFailure,
+  }
 }
 
 try {

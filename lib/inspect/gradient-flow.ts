@@ -20,16 +20,22 @@ export interface GradientFlow extends Place {
 /** Runs model, loss and the backward pass, to what was added to the states: zeros, whose gradients are the states'. */
 function run<Output>(model: Model<Output>, input: Tensor, loss: (output: Output) => Tensor): readonly Observed[] {
   if (!isTensor(input)) {
-    throw torchError('ERR_TORCH_TYPE', `gradientFlow: input must be a Tensor, got ${describe(input)}`)
+    throw torchError('ERR_TORCH_TYPE', `gradientFlow: input must be a Tensor, got ${describe(input)}`, {
+      op: 'gradientFlow',
+    })
   }
   if (typeof loss !== 'function') {
-    throw torchError('ERR_TORCH_TYPE', `gradientFlow: loss must be a function, got ${describe(loss)}`)
+    throw torchError('ERR_TORCH_TYPE', `gradientFlow: loss must be a function, got ${describe(loss)}`, {
+      op: 'gradientFlow',
+    })
   }
   return enableGrad(() => {
     const { output, runs } = observe('gradientFlow', 'probes', model, () => model.forward(input))
     const value = loss(output)
     if (!isTensor(value)) {
-      throw torchError('ERR_TORCH_TYPE', `gradientFlow: loss must return a Tensor, got ${describe(value)}`)
+      throw torchError('ERR_TORCH_TYPE', `gradientFlow: loss must return a Tensor, got ${describe(value)}`, {
+        op: 'gradientFlow',
+      })
     }
     backward([value], [], { inputs: runs.flatMap(({ tensors }) => tensors) })
     return runs

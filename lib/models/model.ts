@@ -1,3 +1,4 @@
+import { factoryOf } from '../nn/factory.ts'
 import { Linear } from '../nn/linear.ts'
 import { Module } from '../nn/module.ts'
 import type { RecurrentModule } from '../nn/recurrent.ts'
@@ -29,9 +30,6 @@ export abstract class RecurrentModel extends Module {
 /** The head for the output of a recurrent network. */
 export function headOf(network: RecurrentModule, outputSize: number): Linear {
   const width = network.projSize > 0 ? network.projSize : network.hiddenSize
-  const { device, dtype } = network.allWeights[0]?.[0] ?? {}
-  return new Linear(network.bidirectional ? 2 * width : width, outputSize, {
-    ...(device === undefined ? {} : { device }),
-    ...(dtype === undefined ? {} : { dtype }),
-  })
+  const factory = factoryOf(network.allWeights[0]?.[0] ?? {})
+  return new Linear(network.bidirectional ? 2 * width : width, outputSize, factory)
 }

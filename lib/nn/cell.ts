@@ -5,9 +5,10 @@ import { native } from '../tensor/binding.ts'
 import { enter } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
 import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
+import { requireBoolean } from './check.ts'
+import { type FactoryOptions, factoryOf } from './factory.ts'
 import { uniform_ } from './init.ts'
-import type { FactoryOptions } from './linear.ts'
-import type { LSTMState } from './lstm.ts'
+import { type LSTMState, pairOf } from './lstm.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import type { Recurrence } from './recurrent.ts'
@@ -36,16 +37,14 @@ export abstract class RecurrentCell extends Module {
     super()
     const name = new.target.name
     checkOptions(name, options, ['bias', 'device', 'dtype', ...own])
-    const { bias = true, device, dtype } = options
-    if (typeof bias !== 'boolean') {
-      throw torchError('ERR_TORCH_TYPE', `bias should be of type bool, got: ${describe(bias)}`, { op: name })
-    }
+    const { bias = true } = options
+    requireBoolean(name, 'bias', bias)
     for (const [torchName, size] of Object.entries({ input_size: inputSize, hidden_size: hiddenSize })) {
       if (!Number.isSafeInteger(size)) {
         throw torchError('ERR_TORCH_TYPE', `${torchName} should be of type int, got: ${describe(size)}`, { op: name })
       }
     }
-    const factory = { ...(device === undefined ? {} : { device }), ...(dtype === undefined ? {} : { dtype }) }
+    const factory = factoryOf(options)
     const create = (...size: number[]): Parameter => new Parameter(empty(size, factory))
     this.inputSize = inputSize
     this.hiddenSize = hiddenSize
@@ -133,10 +132,7 @@ export class LSTMCell extends RecurrentCell {
    * @returns the next h and c
    */
   override forward(input: Tensor, state?: LSTMState | null): [h: Tensor, c: Tensor] {
-    if (state !== undefined && state !== null && !(Array.isArray(state) && state.length === 2)) {
-      throw torchError('ERR_TORCH_TYPE', `LSTMCell: the state must be [h, c], two Tensors, got ${describe(state)}`)
-    }
-    const [h, c] = this.run('LSTM', input, state ?? [])
+    const [h, c] = this.run('LSTM', input, pairOf('LSTMCell', state))
     return [h as Tensor, c as Tensor]
   }
 }

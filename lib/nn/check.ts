@@ -17,6 +17,12 @@ export function requireNumber(module: string, name: string, value: unknown): voi
   throw torchError('ERR_TORCH_TYPE', `${module}: ${name} must be a number, got ${describe(value)}`, { op: module })
 }
 
+/** @throws {TorchError} where `value`, the option `name` of `module` as PyTorch or else we spell it, is no boolean. */
+export function requireBoolean(module: string, name: string, value: unknown): asserts value is boolean {
+  if (typeof value === 'boolean') return
+  throw torchError('ERR_TORCH_TYPE', `${name} should be of type bool, got: ${describe(value)}`, { op: module })
+}
+
 /** @throws {TorchError} where `p` is no probability. */
 export function requireProbability(p: unknown): void {
   if (typeof p === 'number' && p >= 0 && p <= 1) return

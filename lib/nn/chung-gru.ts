@@ -4,6 +4,7 @@ import { checkOptions } from '../options.ts'
 import { zerosLike } from '../tensor/creation.ts'
 import { functions } from '../tensor/methods.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { requireBoolean } from './check.ts'
 import {
   type Activation,
   type ActivationOptions,
@@ -59,10 +60,7 @@ export class ChungGRU extends RecurrentModule {
   constructor(inputSize: number, hiddenSize: number, options: ChungGRUOptions = {}) {
     const { resetAfter = true, innerBias = false, bias = true } = options ?? {}
     const { gateActivation, activation } = readActivations('ChungGRU', options ?? {})
-    for (const [name, value] of Object.entries({ resetAfter, innerBias })) {
-      if (typeof value === 'boolean') continue
-      throw torchError('ERR_TORCH_TYPE', `ChungGRU: ${name} should be of type bool, got: ${describe(value)}`)
-    }
+    for (const [name, value] of Object.entries({ resetAfter, innerBias })) requireBoolean('ChungGRU', name, value)
     if (innerBias && !resetAfter) {
       throw torchError('ERR_TORCH_VALUE', 'ChungGRU: innerBias needs resetAfter: without it, bias is all that there is')
     }

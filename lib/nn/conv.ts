@@ -6,9 +6,9 @@ import { empty } from '../tensor/creation.ts'
 import { tensorOp } from '../tensor/packet.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { requireInteger } from './check.ts'
+import { type FactoryOptions, factoryOf } from './factory.ts'
 import { type Conv1dSettings, conv1d } from './functional/layer.ts'
 import { kaimingUniform_, uniform_ } from './init.ts'
-import type { FactoryOptions } from './linear.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 
@@ -57,8 +57,7 @@ export class Conv1d extends Module {
       'dtype',
     ])
     const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, paddingMode = 'zeros' } = options
-    const { device, dtype } = options
-    const factory = { ...(device === undefined ? {} : { device }), ...(dtype === undefined ? {} : { dtype }) }
+    const factory = factoryOf(options)
     if (!(groups > 0)) throw torchError('ERR_TORCH_VALUE', 'groups must be a positive integer', { op: 'Conv1d' })
     for (const [name, size] of Object.entries({ kernelSize, stride, dilation, groups })) {
       requireInteger('Conv1d', name, size, 1)

@@ -38,13 +38,14 @@ export { Conv1d, type Conv1dOptions, type PaddingMode } from './conv.ts'
 export { CosineSimilarity, PairwiseDistance } from './distance.ts'
 export { Dropout } from './dropout.ts'
 export { Embedding, type EmbeddingOptions, type PretrainedOptions } from './embedding.ts'
+export type { FactoryOptions } from './factory.ts'
 export { Flatten, type FlattenOptions } from './flatten.ts'
 export * as functional from './functional/index.ts'
 export { GRU, type GRUOptions } from './gru.ts'
 export { Identity } from './identity.ts'
 export * as init from './init.ts'
 export { LayerNorm, type LayerNormOptions } from './layer-norm.ts'
-export { type FactoryOptions, Linear, type LinearOptions } from './linear.ts'
+export { Linear, type LinearOptions } from './linear.ts'
 export {
   BCELoss,
   BCEWithLogitsLoss,

@@ -1,19 +1,12 @@
 import { checkOptions } from '../options.ts'
 import { empty } from '../tensor/creation.ts'
-import type { DType } from '../tensor/dtype.ts'
-import type { Device, Tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import { requireInteger } from './check.ts'
+import type { FactoryOptions } from './factory.ts'
 import { linear } from './functional/layer.ts'
 import { kaimingUniform_, uniform_ } from './init.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
-
-/** Where and as what a module's parameters are made. */
-export interface FactoryOptions {
-  device?: Device
-  /** Default float32. */
-  dtype?: DType
-}
 
 export interface LinearOptions extends FactoryOptions {
   /** Whether to learn an additive bias. Default `true`. */

@@ -12,6 +12,15 @@ export interface LSTMOptions extends RecurrentOptions {
 /** The hidden and the cell state. */
 export type LSTMState = readonly [h: Tensor, c: Tensor]
 
+/** @internal The state that `module` was given, or nothing. @throws {TorchError} where it is no pair. */
+export function pairOf(module: string, state: LSTMState | null | undefined): LSTMState | [] {
+  if (state === undefined || state === null) return []
+  if (Array.isArray(state) && state.length === 2) return state as unknown as LSTMState
+  throw torchError('ERR_TORCH_TYPE', `${module}: the state must be [h, c], two Tensors, got ${describe(state)}`, {
+    op: module,
+  })
+}
+
 /**
  * Long short-term memory, with the gates i, f, o, the candidate g and the cell c, and ⊙ element by element:
  *
@@ -52,10 +61,7 @@ export class LSTM extends RecurrentModule {
     input: Tensor | PackedSequence,
     state?: LSTMState | null,
   ): [Tensor | PackedSequence, [Tensor, Tensor]] {
-    if (state !== undefined && state !== null && !(Array.isArray(state) && state.length === 2)) {
-      throw torchError('ERR_TORCH_TYPE', `LSTM: the state must be [h, c], two Tensors, got ${describe(state)}`)
-    }
-    const [output, hN, cN] = this.run(input, state ?? [])
+    const [output, hN, cN] = this.run(input, pairOf('LSTM', state))
     return [output, [hN as Tensor, cN as Tensor]]
   }
 }

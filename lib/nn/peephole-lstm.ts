@@ -2,6 +2,7 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { requireBoolean } from './check.ts'
 import {
   type Activation,
   type ActivationOptions,
@@ -15,7 +16,7 @@ import {
   sharedOptions,
 } from './composite.ts'
 import { zeros_ } from './init.ts'
-import { LSTM, type LSTMOptions, type LSTMState } from './lstm.ts'
+import { LSTM, type LSTMOptions, type LSTMState, pairOf } from './lstm.ts'
 import { RecurrentModule } from './recurrent.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
@@ -67,12 +68,7 @@ export class PeepholeLSTM extends RecurrentModule {
     const { peephole = 'diagonal', forgetInCandidate = false, bias = true, projSize = 0 } = options ?? {}
     const { gateActivation, activation } = readActivations('PeepholeLSTM', options ?? {})
     requireOneOf('PeepholeLSTM', 'peephole', peephole, ['none', 'diagonal', 'full'])
-    if (typeof forgetInCandidate !== 'boolean') {
-      throw torchError(
-        'ERR_TORCH_TYPE',
-        `PeepholeLSTM: forgetInCandidate should be of type bool, got: ${describe(forgetInCandidate)}`,
-      )
-    }
+    requireBoolean('PeepholeLSTM', 'forgetInCandidate', forgetInCandidate)
     super('LSTM', inputSize, hiddenSize, options, OWN, (inputs, outputs) => ({
       weight_ih: [4 * hiddenSize, inputs],
       weight_hh: [4 * hiddenSize, outputs],
@@ -153,10 +149,7 @@ export class PeepholeLSTM extends RecurrentModule {
     input: Tensor | PackedSequence,
     state?: LSTMState | null,
   ): [Tensor | PackedSequence, [Tensor, Tensor]] {
-    if (state !== undefined && state !== null && !(Array.isArray(state) && state.length === 2)) {
-      throw torchError('ERR_TORCH_TYPE', `PeepholeLSTM: the state must be [h, c], two Tensors, got ${describe(state)}`)
-    }
-    const [output, hN, cN] = this.run(input, state ?? [])
+    const [output, hN, cN] = this.run(input, pairOf('PeepholeLSTM', state))
     return [output, [hN as Tensor, cN as Tensor]]
   }
 

@@ -5,9 +5,10 @@ import { native } from '../tensor/binding.ts'
 import { enter } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
 import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
+import { requireBoolean } from './check.ts'
 import { type Equations, STANDARD } from './composite.ts'
+import { type FactoryOptions, factoryOf } from './factory.ts'
 import { uniform_ } from './init.ts'
-import type { FactoryOptions } from './linear.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import { currentRecorder, type Recorder } from './recorder.ts'
@@ -48,12 +49,6 @@ function requireSize(name: string, torchName: string, value: unknown): void {
     throw torchError('ERR_TORCH_TYPE', `${torchName} should be of type int, got: ${describe(value)}`, { op: name })
   }
   if (value <= 0) throw torchError('ERR_TORCH_VALUE', `${torchName} must be greater than zero`, { op: name })
-}
-
-function requireBoolean(name: string, torchName: string, value: unknown): void {
-  if (typeof value !== 'boolean') {
-    throw torchError('ERR_TORCH_TYPE', `${torchName} should be of type bool, got: ${describe(value)}`, { op: name })
-  }
 }
 
 /**
@@ -153,8 +148,8 @@ export abstract class RecurrentModule extends Module {
     }
   }
 
-  #createParameters({ device, dtype }: FactoryOptions, sizes: ParameterSizes): void {
-    const factory = { ...(device === undefined ? {} : { device }), ...(dtype === undefined ? {} : { dtype }) }
+  #createParameters(options: FactoryOptions, sizes: ParameterSizes): void {
+    const factory = factoryOf(options)
     const directions = this.bidirectional ? ['', '_reverse'] : ['']
     const outputSize = this.projSize > 0 ? this.projSize : this.hiddenSize
     for (let layer = 0; layer < this.numLayers; layer++) {
@@ -271,16 +266,21 @@ export abstract class RecurrentModule extends Module {
       throw torchError(
         'ERR_TORCH_VALUE',
         `${name}.stream: dtype must be 'float32' or 'bfloat16', got ${describe(dtype)}`,
+        { op: `${name}.stream` },
       )
     }
     if (this.bidirectional) {
       throw torchError(
         'ERR_TORCH_VALUE',
         `${name}.stream: a bidirectional network needs the whole sequence: use forward`,
+        { op: `${name}.stream` },
       )
     }
     if (this.equations !== undefined) {
-      throw torchError('ERR_TORCH_VALUE', `${name}.stream: a stream knows PyTorch's equations only: use forward`)
+      throw torchError(
+        'ERR_TORCH_NOT_IMPLEMENTED',
+        `${name}.stream: streams compute PyTorch's equations: call forward with one step and the state before it`,
+      )
     }
     const { inputSize, hiddenSize, numLayers } = this
     const handle = native.openStream(this.#plan, this.#recurrence, this, idsOf(this.#weights), dtype === 'bfloat16')
@@ -303,6 +303,7 @@ export abstract class RecurrentModule extends Module {
    */
   explainBackend(input: Tensor | PackedSequence): { backend: 'fused' | 'libtorch'; reason: string } {
     if (this.equations !== undefined) return { backend: 'libtorch', reason: 'its equations are not those of PyTorch' }
+    enter()
     const reason = native.explainRecurrent(...this.#arguments(input, []))
     if (reason !== '') return { backend: 'libtorch', reason }
     return { backend: 'fused', reason: `float32 or bfloat16 on the CPU, with ${native.instructionSet()} instructions` }

@@ -82,11 +82,12 @@ export class RecurrentStream {
     const check = (name: 'h' | 'c', length: number): Float32Array => {
       const part = state?.[name]
       if (!isFloat32Array(part) || part.length !== length) {
-        const got = isFloat32Array(part) ? `${part.length} elements` : describe(part)
-        throw torchError(
-          'ERR_TORCH_VALUE',
-          `restore(): ${name} must be a Float32Array of ${length} elements, got ${got}`,
-        )
+        const [code, got] = isFloat32Array(part)
+          ? (['ERR_TORCH_VALUE', `${part.length} elements`] as const)
+          : (['ERR_TORCH_TYPE', describe(part)] as const)
+        throw torchError(code, `restore(): ${name} must be a Float32Array of ${length} elements, got ${got}`, {
+          op: 'restore',
+        })
       }
       return part
     }
@@ -107,21 +108,26 @@ export class RecurrentStream {
 
   /** @internal */
   static stepAll(streams: readonly RecurrentStream[], inputs: Float32Array, outputs?: Float32Array): Float32Array {
-    if (!Array.isArray(streams) || streams.length === 0) {
-      throw torchError('ERR_TORCH_VALUE', `stepStreams: expected an array of streams, got ${describe(streams)}`)
+    const op = 'stepStreams'
+    if (!Array.isArray(streams)) {
+      throw torchError('ERR_TORCH_TYPE', `stepStreams: expected an array of streams, got ${describe(streams)}`, { op })
     }
+    if (streams.length === 0) throw torchError('ERR_TORCH_VALUE', 'stepStreams: there are no streams to step', { op })
     const wrong = streams.find((stream) => typeof stream !== 'object' || stream === null || !(#handle in stream))
     if (wrong !== undefined) {
-      throw torchError('ERR_TORCH_TYPE', `stepStreams: expected streams, got ${describe(wrong)} among them`)
+      throw torchError('ERR_TORCH_TYPE', `stepStreams: expected streams, got ${describe(wrong)} among them`, { op })
     }
     const [first] = streams as [RecurrentStream]
     if (new Set(streams).size !== streams.length) {
-      throw torchError('ERR_TORCH_VALUE', 'stepStreams: a stream is given twice; it can take one step at a time')
+      throw torchError('ERR_TORCH_VALUE', 'stepStreams: a stream is given twice; it can take one step at a time', {
+        op,
+      })
     }
     if (!streams.every((stream) => native.sharesWeights(first.#handle, stream.#handle))) {
       throw torchError(
         'ERR_TORCH_VALUE',
         'stepStreams: the streams have different weights; open them from one module, without changing it, or fork one',
+        { op },
       )
     }
     const written = outputs ?? new Float32Array(streams.length * first.outputSize)

@@ -62,13 +62,19 @@ class Workspace : public std::enable_shared_from_this<Workspace> {
   }
 
  private:
-  static constexpr size_t kMost = 8;
+  // What stays between calls: large networks do not notice the faults, but would hold much memory.
+  static constexpr int64_t kMostFloats = 32 << 20;
 
   void keep(Floats floats) {
     const std::lock_guard lock(mutex_);
-    // The oldest goes: sizes that are no longer asked for do not stay.
-    if (free_.size() == kMost) free_.erase(free_.begin());
     free_.push_back(std::move(floats));
+    // The oldest go: sizes that are no longer asked for do not stay.
+    int64_t held = 0;
+    for (const Floats& free : free_) held += free.size();
+    while (held > kMostFloats) {
+      held -= free_.front().size();
+      free_.erase(free_.begin());
+    }
   }
 
   std::mutex mutex_;

@@ -27,6 +27,7 @@ describe('doctor', () => {
     expect(stdout).toMatch(/^LibTorch {6}\d\S+ (with CUDA )?in \//m)
     expect(stdout).toContain(`Test load     LibTorch ${builtFor} computes`)
     expect(stdout).toMatch(/^CPU {11}\S.*, \d+ threads in one operation, \d+ between operations$/m)
+    expect(stdout).toMatch(/^Kernels {7}RNN, LSTM and GRU with (\w+), of (\1, .*)?portable$/m)
     expect(stdout).toMatch(/^CUDA {10}(computes, devices: \d+|cannot be used: \S.*)$/m)
   })
 

@@ -57,12 +57,12 @@ describe('examples', { timeout: 120_000 }, () => {
 
   test('adding: a GRU learns to add over ten steps', () => {
     const { stdout, stderr, status, folder } = run(
-      ...['adding', '--lengths', '10', '--updates', '200', '--learning-rate', '0.02', '--hidden', '16'],
+      ...['adding', '--lengths', '10', '--updates', '200', '--learning-rate', '0.02', '--hidden', '16', '--seeds', '2'],
     )
     expect(status, stderr).toBe(0)
     expect(stderr).toBe('')
-    expect(stdout).toMatch(/10 {2}GRU +0\.00\d\d +after \d+ updates/)
-    expect(stdout).toMatch(/10 {2}RNN +0\.\d+ +(no|after \d+ updates)/)
+    expect(stdout).toMatch(/10 {2}GRU +2 of 2 +\d+( to \d+)? +0\.00\d\d +\d/)
+    expect(stdout).toMatch(/10 {2}RNN +[0-2] of 2 +(-|\d+( to \d+)?) +0\.\d+ +\d/)
     expectPictures(folder, 'adding')
   })
 

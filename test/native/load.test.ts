@@ -24,6 +24,22 @@ function loadAddon(env: NodeJS.ProcessEnv, before = ''): { died: boolean; output
   return { died: child.signal !== null, output: child.stdout }
 }
 
+/** How OpenMP's threads wait for work, in a process of its own; and whether that process's children would, too. */
+function waitPolicy(env: NodeJS.ProcessEnv): { policy: string | undefined; inherited: string } {
+  const script = `
+    import('${ADDON}').then(() =>
+      console.log(require('node:child_process').execSync('echo $OMP_WAIT_POLICY', { encoding: 'utf8' }).trim()))`
+  const { OMP_WAIT_POLICY, GOMP_SPINCOUNT, ...rest } = process.env
+  const child = spawnSync(process.execPath, ['-e', script], {
+    encoding: 'utf8',
+    env: { ...rest, OMP_DISPLAY_ENV: 'verbose', ...env },
+  })
+  return {
+    policy: /OMP_WAIT_POLICY = '(\w+)'/.exec(child.stderr)?.[1],
+    inherited: child.stdout.trim(),
+  }
+}
+
 /** Compiles libraries with the names of LibTorch's, which tell this ABI version, or none. */
 function compileLibTorch(abi: string | undefined): string {
   const symbol = abi === undefined ? '' : `unsigned long long aoti_torch_abi_version(void) { return ${abi}ULL; }`
@@ -55,6 +71,11 @@ describe('loadAddon', () => {
     expect(died).toBe(false)
     expect(output).toContain(`ERR_TORCH_LIBTORCH LibTorch ${builtFor} in ${join(folder, 'torch')} cannot be opened: `)
     expect(output).toContain('npx libtorch-rnn doctor')
+  })
+
+  it("lets OpenMP's threads sleep while they wait, unless the user has decided", () => {
+    expect(waitPolicy({})).toEqual({ policy: 'PASSIVE', inherited: '' })
+    expect(waitPolicy({ OMP_WAIT_POLICY: 'active' })).toEqual({ policy: 'ACTIVE', inherited: 'active' })
   })
 
   it('loads in a worker, and in the main thread after it', () => {

@@ -515,6 +515,15 @@ describe('explainBackend', () => {
     )
   })
 
+  it('knows whether gradients are recorded: in bfloat16 there are none to be had', () => {
+    const half = new nn.LSTM(3, 4).to('bfloat16') as nn.LSTM
+    const input = x.to('bfloat16')
+    expect(half.explainBackend(input).reason).toBe('gradients are computed in float32 only')
+    expect(torch.inferenceMode(() => half.explainBackend(input)).backend).toBe('fused')
+    expect(torch.noGrad(() => half.explainBackend(input)).backend).toBe('fused')
+    expect(half.explainBackend(input).backend).toBe('libtorch')
+  })
+
   it('throws what forward throws', () => {
     expectError(() => net.explainBackend(torch.zeros([2, 1, 5])), 'ERR_TORCH_SHAPE', /Expected 3, got 5/)
     expectError(

@@ -371,7 +371,7 @@ test.each<[string, Parameters<typeof expectError>[1], RegExp, () => unknown]>([
   [
     'inplace',
     'ERR_TORCH_TYPE',
-    /relu: inplace must be a boolean/,
+    /relu\(\): argument 'inplace' must be bool/,
     () => nn.functional.relu(zeros([1]), { inplace: 1 as never }),
   ],
   ['no tensor', 'ERR_TORCH_TYPE', /must be Tensor, not 3/, () => nn.functional.relu(3 as never)],

@@ -163,13 +163,13 @@ describe('a stream', () => {
   it('refuses states that are not its own', () => {
     const stream = net.stream()
     const { h, c } = stream.save()
-    expectError(() => stream.restore({ h }), 'ERR_TORCH_VALUE', /c must be a Float32Array of 6 elements, got undefined/)
+    expectError(() => stream.restore({ h }), 'ERR_TORCH_TYPE', /c must be a Float32Array of 6 elements, got undefined/)
     expectError(
       () => stream.restore({ h: new Float32Array(5), c: c as Float32Array }),
       'ERR_TORCH_VALUE',
       /got 5 elements/,
     )
-    expectError(() => stream.restore(null as never), 'ERR_TORCH_VALUE', /h must be/)
+    expectError(() => stream.restore(null as never), 'ERR_TORCH_TYPE', /h must be/)
   })
 
   it('refuses what it cannot do', () => {
@@ -181,7 +181,7 @@ describe('a stream', () => {
     )
     expectError(() => net.stream({ dtpye: 'float32' } as never), 'ERR_TORCH_OPTION', /did you mean 'dtype'/)
     for (const other of [new nn.PeepholeLSTM(2, 3), new nn.ChungGRU(2, 3)]) {
-      expectError(() => other.stream(), 'ERR_TORCH_VALUE', /a stream knows PyTorch's equations only/)
+      expectError(() => other.stream(), 'ERR_TORCH_NOT_IMPLEMENTED', /streams compute PyTorch's equations/)
     }
   })
 
@@ -204,7 +204,8 @@ describe('a stream', () => {
   it('steps with others over the same weights only', () => {
     const stream = net.stream()
     const x = new Float32Array(4)
-    expectError(() => nn.stepStreams([], x), 'ERR_TORCH_VALUE', /array of streams/)
+    expectError(() => nn.stepStreams([], x), 'ERR_TORCH_VALUE', /no streams/)
+    expectError(() => nn.stepStreams(stream as never, x), 'ERR_TORCH_TYPE', /array of streams, got RecurrentStream/)
     expectError(() => nn.stepStreams([stream, stream], x), 'ERR_TORCH_VALUE', /twice/)
     expectError(() => nn.stepStreams([stream, {} as never], x), 'ERR_TORCH_TYPE', /an object among them/)
     expectError(

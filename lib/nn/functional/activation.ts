@@ -1,6 +1,5 @@
-import { describe } from '../../describe.ts'
 import { torchError } from '../../errors.ts'
-import { checkOptions } from '../../options.ts'
+import { checkBoolean, checkOptions } from '../../options.ts'
 import { tidy } from '../../tensor/context.ts'
 import type { DType } from '../../tensor/dtype.ts'
 import { tensorOp } from '../../tensor/packet.ts'
@@ -65,12 +64,6 @@ export interface Activation<O extends object> {
   readonly defaults: Readonly<Required<O>>
 }
 
-function requireBoolean(name: string, option: string, value: unknown): void {
-  if (typeof value !== 'boolean') {
-    throw torchError('ERR_TORCH_TYPE', `${name}: ${option} must be a boolean, got ${describe(value)}`, { op: name })
-  }
-}
-
 /** The ATen operator `torchName`, or with `inplace` its twin that ends in an underscore. */
 function activation<O extends object = object>(name: string, torchName: string, defaults: Required<O>): Activation<O> {
   const fresh = tensorOp(`aten::${torchName}`)
@@ -80,7 +73,7 @@ function activation<O extends object = object>(name: string, torchName: string, 
     if (options === undefined) return fresh(input)
     checkOptions(name, options, known)
     const { inplace = false, ...rest } = options as InplaceOptions
-    requireBoolean(name, 'inplace', inplace)
+    checkBoolean(name, 'inplace', inplace)
     return (inplace ? overwriting : fresh)(input, rest)
   }
   return Object.assign(call, { defaults })
@@ -174,7 +167,7 @@ const thresholdOps = { fresh: tensorOp('aten::threshold'), overwriting: tensorOp
 /** x above the threshold, `value` elsewhere. */
 export function threshold(input: Tensor, threshold: number, value: number, options: InplaceOptions = {}): Tensor {
   checkOptions('threshold', options, ['inplace'])
-  requireBoolean('threshold', 'inplace', options.inplace ?? false)
+  checkBoolean('threshold', 'inplace', options.inplace ?? false)
   return (options.inplace ? thresholdOps.overwriting : thresholdOps.fresh)(input, threshold, value)
 }
 

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { describe } from '../../describe.ts'
 import { torchError } from '../../errors.ts'
-import { checkOptions } from '../../options.ts'
+import { checkBoolean, checkOptions } from '../../options.ts'
 import { native } from '../../tensor/binding.ts'
 import { enter, tidy } from '../../tensor/context.ts'
 import { arange, tensor } from '../../tensor/creation.ts'
@@ -52,13 +52,7 @@ function requireTensor(name: string, argument: string, value: unknown): asserts 
 }
 
 function requireBooleans(name: string, options: Record<string, boolean>): void {
-  for (const [key, value] of Object.entries(options)) {
-    if (typeof value !== 'boolean') {
-      throw torchError('ERR_TORCH_TYPE', `${name}(): argument '${key}' must be bool, not ${describe(value)}`, {
-        op: name,
-      })
-    }
-  }
+  for (const [key, value] of Object.entries(options)) checkBoolean(name, key, value)
 }
 
 /**
