@@ -39,7 +39,7 @@ class Workspace : public std::enable_shared_from_this<Workspace> {
   using Lease = std::shared_ptr<const Floats>;
 
   // So that taking memory back needs none.
-  Workspace() { free_.reserve(kMost); }
+  Workspace() { free_.reserve(kMostBlocks + 1); }
 
   Lease lease(int64_t size) {
     Floats floats;
@@ -64,6 +64,7 @@ class Workspace : public std::enable_shared_from_this<Workspace> {
  private:
   // What stays between calls: large networks do not notice the faults, but would hold much memory.
   static constexpr int64_t kMostFloats = 32 << 20;
+  static constexpr size_t kMostBlocks = 64;
 
   void keep(Floats floats) {
     const std::lock_guard lock(mutex_);
@@ -71,7 +72,7 @@ class Workspace : public std::enable_shared_from_this<Workspace> {
     // The oldest go: sizes that are no longer asked for do not stay.
     int64_t held = 0;
     for (const Floats& free : free_) held += free.size();
-    while (held > kMostFloats) {
+    while (held > kMostFloats || free_.size() > kMostBlocks) {
       held -= free_.front().size();
       free_.erase(free_.begin());
     }
