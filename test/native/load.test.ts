@@ -24,18 +24,18 @@ function loadAddon(env: NodeJS.ProcessEnv, before = ''): { died: boolean; output
   return { died: child.signal !== null, output: child.stdout }
 }
 
-/** How OpenMP's threads wait for work, in a process of its own; and whether that process's children would, too. */
-function waitPolicy(env: NodeJS.ProcessEnv): { policy: string | undefined; inherited: string } {
+/** How long OpenMP's threads spin for work, in a process of its own; and what that process's children inherit. */
+function spinCount(env: NodeJS.ProcessEnv): { turns: number; inherited: string } {
   const script = `
     import('${ADDON}').then(() =>
-      console.log(require('node:child_process').execSync('echo $OMP_WAIT_POLICY', { encoding: 'utf8' }).trim()))`
+      console.log(require('node:child_process').execSync('echo $GOMP_SPINCOUNT', { encoding: 'utf8' }).trim()))`
   const { OMP_WAIT_POLICY, GOMP_SPINCOUNT, ...rest } = process.env
   const child = spawnSync(process.execPath, ['-e', script], {
     encoding: 'utf8',
     env: { ...rest, OMP_DISPLAY_ENV: 'verbose', ...env },
   })
   return {
-    policy: /OMP_WAIT_POLICY = '(\w+)'/.exec(child.stderr)?.[1],
+    turns: Number(/GOMP_SPINCOUNT = '(\d+)'/.exec(child.stderr)?.[1]),
     inherited: child.stdout.trim(),
   }
 }
@@ -73,9 +73,10 @@ describe('loadAddon', () => {
     expect(output).toContain('npx libtorch-rnn doctor')
   })
 
-  it("lets OpenMP's threads sleep while they wait, unless the user has decided", () => {
-    expect(waitPolicy({})).toEqual({ policy: 'PASSIVE', inherited: '' })
-    expect(waitPolicy({ OMP_WAIT_POLICY: 'active' })).toEqual({ policy: 'ACTIVE', inherited: 'active' })
+  it("lets OpenMP's threads spin for microseconds, unless the user has decided", () => {
+    expect(spinCount({})).toEqual({ turns: 1000, inherited: '' })
+    expect(spinCount({ GOMP_SPINCOUNT: '7' })).toEqual({ turns: 7, inherited: '7' })
+    expect(spinCount({ OMP_WAIT_POLICY: 'passive' })).toEqual({ turns: 0, inherited: '' })
   })
 
   it('loads in a worker, and in the main thread after it', () => {
