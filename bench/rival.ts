@@ -38,9 +38,13 @@ export class Rival {
     return JSON.parse(value as string)
   }
 
-  #ask(request: object): Promise<unknown> {
+  async #ask(request: object): Promise<unknown> {
+    this.#child.kill('SIGCONT')
     this.#child.stdin.write(`${JSON.stringify(request)}\n`)
-    return this.#read()
+    const answer = await this.#read()
+    // Its threads would go on spinning for work, on the core that the next side needs.
+    this.#child.kill('SIGSTOP')
+    return answer
   }
 
   /** Prepares a case and returns what it computes, or why it is not comparable. */
@@ -63,6 +67,7 @@ export class Rival {
   }
 
   stop(): void {
+    this.#child.kill('SIGCONT')
     this.#child.stdin.end()
     this.#interface.close()
   }
