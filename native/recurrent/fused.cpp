@@ -253,7 +253,7 @@ class RecurrentLayer : public torch::autograd::Function<RecurrentLayer> {
           .dy = {dy.defined() ? dy.const_data_ptr<float>() + d * shape.outputs() : nullptr, width},
           .dh = of_state(results, 0, shape.outputs()),
           .dc = of_state(results, 1, shape.units),
-          .dsums = lease(total * shape.sums()),
+          .dsums = lease(total * shape.sums_stride()),
           .dprojected = shape.projection > 0 ? lease(total * shape.outputs()) : nullptr,
           .dweight_x = of_parameter(0),
           .dweight_h = of_parameter(1),

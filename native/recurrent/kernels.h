@@ -68,8 +68,9 @@ struct Projection {
   MutableRows sums;
 };
 
-// C = A B or C += A B, with B packed as the weights of one gate: (rows, inner) (inner, columns) -> (rows, columns).
-// The elements of a row of A are `a_step` apart.
+// C = A B or C += A B: (rows, inner) (inner, columns) -> (rows, columns). The elements of a row of A are `a_step`
+// apart, the rows of B `b_step`. B is packed as the weights of one gate, or, where its columns are whole panels, as it
+// is.
 struct Product {
   int64_t rows;
   int64_t columns;
@@ -77,6 +78,7 @@ struct Product {
   Rows a;
   int64_t a_step;
   const float* b;
+  int64_t b_step;
   int64_t panel_stride;
   MutableRows c;
   bool accumulate;

@@ -181,7 +181,8 @@ struct Block {
 
   // Adds a W, with a (rows, inner) of any strides, to the sums that `kOf` names for each gate.
   template <const int (&kOf)[Cell::kGates]>
-  void add(Rows a, int64_t a_step, const float* weights, int64_t panel_stride, int64_t inner) {
+  void add(Rows a, int64_t a_step, const float* weights, int64_t panel_stride, int64_t inner,
+           int64_t step = Cell::kGates * kLanes) {
     const float* element = a.data;
     for (int64_t k = 0; k < inner; k++) {
 #pragma GCC unroll 8
@@ -199,7 +200,7 @@ struct Block {
           }
         }
       }
-      weights += Cell::kGates * kLanes;
+      weights += step;
       element += a_step;
     }
   }
@@ -332,7 +333,7 @@ struct ProductTask {
     Block<Cell, kRows, kPanels> block;
     block.clear();
     block.template add<Cell::kOfX>(at_row(product.a, row), product.a_step, product.b + panel * product.panel_stride,
-                                   product.panel_stride, product.inner);
+                                   product.panel_stride, product.inner, product.b_step);
     for (int i = 0; i < kRows; i++) {
       for (int p = 0; p < kPanels; p++) {
         const int64_t unit = (panel + p) * kLanes, left = product.columns - unit;

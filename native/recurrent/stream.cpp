@@ -39,6 +39,7 @@ void step_layer(const StreamWeights& weights, int64_t index, int64_t rows, const
       .a = {unprojected, units},
       .a_step = 1,
       .b = packed.projection.data(),
+      .b_step = weights.kernels.lanes,
       .panel_stride = units * weights.kernels.lanes,
       .c = {y, outputs},
       .accumulate = false,
