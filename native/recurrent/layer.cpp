@@ -60,6 +60,21 @@ Schedule::Schedule(int64_t batch, std::vector<int64_t> rows) : batch(batch), row
   }
 }
 
+std::vector<int64_t> Schedule::shares(int64_t count) const {
+  std::vector<int64_t> borders{0};
+  // The steps of all rows so far, of which the longest come first.
+  int64_t done = 0, length = steps();
+  for (int64_t row = 0; row < batch; row++) {
+    while (length > 0 && rows[static_cast<size_t>(length - 1)] <= row) length--;
+    done += length;
+    const auto shared = static_cast<int64_t>(borders.size());
+    if (shared < count && row + 1 < batch && 2 * count * done >= 2 * shared * total - count * length)
+      borders.push_back(row + 1);
+  }
+  borders.push_back(batch);
+  return borders;
+}
+
 ForwardWeights::ForwardWeights(const Kernels& kernels, const LayerShape& shape, const LayerParameters& parameters,
                                WeightType type)
     : type(type) {
@@ -104,11 +119,10 @@ std::vector<Layer::Part> Layer::parts(size_t directions) const {
   const int64_t least =
       divide_up(schedule.batch, threads) < kRowsOfAPart ? divide_up(schedule.batch, threads) : kRowsOfAPart;
   const int64_t count = threads == 1 ? 1 : std::clamp(schedule.batch / std::max(least, int64_t{1}), int64_t{1}, wanted);
+  const std::vector<int64_t> borders = schedule.shares(count);
   std::vector<Part> parts;
-  for (int64_t i = 0; i < count; i++) {
-    for (size_t d = 0; d < directions; d++) {
-      parts.push_back({d, schedule.batch * i / count, schedule.batch * (i + 1) / count});
-    }
+  for (size_t i = 1; i < borders.size(); i++) {
+    for (size_t d = 0; d < directions; d++) parts.push_back({d, borders[i - 1], borders[i]});
   }
   return parts;
 }

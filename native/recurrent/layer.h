@@ -74,6 +74,8 @@ struct Schedule {
 
   Schedule(int64_t batch, std::vector<int64_t> rows);
   int64_t steps() const { return static_cast<int64_t>(rows.size()); }
+  // The borders of `count` shares of the batch with nearly as many steps each.
+  std::vector<int64_t> shares(int64_t count) const;
 };
 
 // A sequence of inputs (rows of all steps, inputs). Steps of equally many rows may lie in any order.
