@@ -53,6 +53,9 @@ struct Step {
   uint32_t* pairs;
   // For the gradient: the LSTM's i, f, g, o or the GRU's r, z, n, W_hn h + b_hn, (rows, 4 units). May be null.
   MutableRows gates;
+  // Whether to begin with the last units, as every other step should: of weights that are larger than a cache, it finds
+  // there what the step before read last.
+  bool backwards;
 };
 
 // sums = start + x W: (rows, inputs) -> (rows, panels, sums, lanes)

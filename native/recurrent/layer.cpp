@@ -212,6 +212,7 @@ void Layer::forward_rows(const DirectionForward& direction, int64_t first, int64
           .y = y,
           .pairs = pairs.data(),
           .gates = {},
+          .backwards = i % 2 == 1,
       };
       if (project) {
         step.inputs = 0;
