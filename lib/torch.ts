@@ -1,3 +1,4 @@
+import { GradScaler } from './amp/index.ts'
 import { load, loadSync } from './io/checkpoint.ts'
 import * as script from './jit/load.ts'
 import { libTorchVersion } from './native/load.ts'
@@ -73,6 +74,7 @@ export const torch = {
   keep,
   slice,
   ops: operators,
+  amp: { GradScaler },
   autograd: { backward, grad, gradcheck, gradgradcheck },
   load,
   loadSync,
