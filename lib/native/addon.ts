@@ -15,6 +15,24 @@ export type NativeIndex =
 /** A TorchScript module, which the object keeps alive. */
 export type Script = object
 
+/** A CUDA event, which the object keeps alive. */
+export type CudaEvent = object
+
+/** A CUDA graph, which the object keeps alive. */
+export type GraphHandle = object
+
+/** What a CUDA device is. */
+export interface CudaProperties {
+  /** `NVIDIA H100 80GB HBM3` */
+  name: string
+  /** The compute capability is `major.minor`. */
+  major: number
+  minor: number
+  /** Bytes of its memory. */
+  totalMemory: number
+  multiProcessorCount: number
+}
+
 /** A value of TorchScript as `ivalue.cpp` reads and makes it. `undefined` is an argument that is left out. */
 export type NativeValue =
   | number
@@ -93,7 +111,16 @@ export interface Native {
   jitDescribe(script: Script): { name: string; training: boolean | null; methods: string[] }
   jitTrain(script: Script, on: boolean): void
   // autograd.cpp
-  setMode(grad: boolean, inference: boolean): void
+  setMode(
+    grad: boolean,
+    inference: boolean,
+    autocast: number,
+    cpuDtype: number | null,
+    cudaDtype: number | null,
+    cache: boolean,
+  ): void
+  openAutocast(): number
+  closeAutocast(): void
   setRequiresGrad(id: Id, requiresGrad: boolean): void
   grad(id: Id): Id | null
   setGrad(id: Id, gradient: Id | null): void
@@ -113,6 +140,39 @@ export interface Native {
     createGraph: boolean,
     allowUnused: boolean,
   ): (Id | null)[]
+  // backends.cpp
+  backendSwitch(name: string): boolean
+  setBackendSwitch(name: string, on: boolean): void
+  cudnnVersion(): number | null
+  matmulPrecision(): 'highest' | 'high' | 'medium'
+  setMatmulPrecision(precision: string): void
+  deterministicAlgorithms(): [on: boolean, warnOnly: boolean]
+  useDeterministicAlgorithms(on: boolean, warnOnly: boolean): void
+  // cuda.cpp
+  cudaState(): { built: boolean; runtime: number | null; devices: number; problem: string | null }
+  cudaDevice(): number
+  setCudaDevice(device: number): void
+  cudaMemoryStats(device: number): Record<string, number>
+  cudaResetPeakStats(device: number): void
+  cudaMemoryInfo(device: number): [free: number, total: number]
+  cudaEmptyCache(): void
+  cudaSeed(seed: number | bigint, device: number): void
+  cudaSynchronize(device: number, blocking: false): Promise<void>
+  cudaSynchronize(device: number, blocking: true): void
+  cudaEvent(timing: boolean): CudaEvent
+  cudaRecordEvent(event: CudaEvent): void
+  cudaQueryEvent(event: CudaEvent): boolean
+  cudaSynchronizeEvent(event: CudaEvent, blocking: false): Promise<void>
+  cudaSynchronizeEvent(event: CudaEvent, blocking: true): void
+  cudaElapsedTime(start: CudaEvent, end: CudaEvent): number
+  // graph.cpp
+  connectCuda(library: object): void
+  cudaProperties(device: number): CudaProperties
+  cudaGraph(): GraphHandle
+  beginGraph(graph: GraphHandle, shared: GraphHandle | null): void
+  endGraph(graph: GraphHandle, failed: boolean): void
+  replayGraph(graph: GraphHandle): void
+  resetGraph(graph: GraphHandle): void
   // optimizer.cpp
   fusedStep(
     algorithm: string,
@@ -120,10 +180,14 @@ export interface Native {
     states: readonly Uint32Array[],
     steps: Uint32Array,
     hyper: object,
+    scalars: readonly Uint32Array[],
   ): void
   clipGradNorm(params: Uint32Array, maxNorm: number, normType: number, errorIfNonfinite: boolean): Id
   clipGradValue(params: Uint32Array, value: number): void
   zeroGrad(params: Uint32Array, setToNone: boolean): void
+  // grad_scaler.cpp
+  scaleOutput(outputAndScale: Uint32Array): Id
+  unscaleGradients(params: Uint32Array, foundInfAndInverse: Uint32Array, allowFloat16: boolean): void
   // packed.cpp
   packPaddedSequence(
     input: Id,

@@ -24,7 +24,8 @@ Napi::Value Addon::wrap(Napi::Env env, at::Tensor tensor) {
 
 std::optional<Lane::Pause> Addon::pause_lane() {
   if (!offload) return std::nullopt;
-  return std::optional<Lane::Pause>(std::in_place, offload->lane());
+  const bool within = recording || suspended;
+  return std::optional<Lane::Pause>(std::in_place, offload->lane(), within);
 }
 
 std::vector<at::Tensor> Addon::run_in_order(std::function<std::vector<at::Tensor>()> work) {
@@ -44,6 +45,16 @@ std::vector<at::Tensor> Addon::run_in_order(std::function<std::vector<at::Tensor
   });
   finished->get();
   return tensors;
+}
+
+void Addon::drain() {
+  if (!offload) return;
+  const auto finished = std::make_shared<Cell>();
+  offload->lane().post(
+      {.work = nullptr, .results = {}, .mode = {}, .batch = std::make_shared<Batch>(), .done = [finished] {
+         finished->fulfil({});
+       }});
+  finished->get();
 }
 
 std::vector<Handles::Id> Addon::dispatch(size_t results, std::function<std::vector<at::Tensor>()> work) {
@@ -77,9 +88,13 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   rnn::register_functional();
   env.SetInstanceData(new rnn::Addon(env));
   rnn::init_autograd(exports);
+  rnn::init_backends(exports);
   rnn::init_call(exports);
   rnn::init_composite(exports);
+  rnn::init_cuda(exports);
   rnn::init_data(exports);
+  rnn::init_grad_scaler(exports);
+  rnn::init_graph(exports);
   rnn::init_indexing(exports);
   rnn::init_jit(exports);
   rnn::init_offload(exports);

@@ -1,0 +1,29 @@
+export type { CudaProperties } from '../native/addon.ts'
+export {
+  type CudaDevice,
+  currentDevice,
+  deviceCount,
+  deviceName,
+  getDeviceCapability,
+  getDeviceProperties,
+  isAvailable,
+  isBf16Supported,
+  manualSeed,
+  manualSeedAll,
+  setDevice,
+  synchronize,
+  synchronizeSync,
+  why,
+} from './device.ts'
+export { Event, type EventOptions } from './event.ts'
+export { type CaptureOptions, CUDAGraph } from './graph.ts'
+export {
+  emptyCache,
+  maxMemoryAllocated,
+  maxMemoryReserved,
+  memGetInfo,
+  memoryAllocated,
+  memoryReserved,
+  memoryStats,
+  resetPeakMemoryStats,
+} from './memory.ts'
