@@ -4,3 +4,4 @@ export { type ProgressEvent, type ProgressListener, terminalProgress } from './p
 export type { TrainingData } from './source.ts'
 export type { TrainableModel } from './step.ts'
 export { type FitOptions, type PredictOptions, Trainer } from './trainer.ts'
+export { TrainingStep, type TrainingStepOptions } from './training-step.ts'

@@ -6,7 +6,8 @@ import { clipGradNorm } from '../nn/utils/index.ts'
 import { Optimizer } from '../optim/optimizer.ts'
 import { inferenceMode } from '../tensor/context.ts'
 import type { Device, Tensor } from '../tensor/tensor.ts'
-import type { Criterion, ResolvedOptions } from './options.ts'
+import { directGradients, type Gradients } from './direct.ts'
+import { type Criterion, criterionOf, type ResolvedOptions } from './options.ts'
 
 /** A model that the trainer can train: one tensor in, one out. */
 export interface TrainableModel extends Module {
@@ -22,13 +23,13 @@ export class Step {
   readonly #criterion: Criterion
   readonly #cast: ResolvedOptions['autocast']
   readonly #maxNorm: number | undefined
+  readonly #direct: Gradients | undefined
   #scaling: { device: Device; scaler: GradScaler } | undefined
 
   constructor(
     model: TrainableModel,
     optimizer: Optimizer,
-    criterion: Criterion,
-    { autocast, clipGradNorm }: Pick<ResolvedOptions, 'autocast' | 'clipGradNorm'>,
+    { autocast, clipGradNorm, loss }: Pick<ResolvedOptions, 'autocast' | 'clipGradNorm' | 'loss'>,
   ) {
     if (autocast === 'float16' && optimizer.step !== Optimizer.prototype.step) {
       throw torchError(
@@ -38,7 +39,8 @@ export class Step {
     }
     this.#model = model
     this.#optimizer = optimizer
-    this.#criterion = criterion
+    this.#criterion = criterionOf(loss)
+    this.#direct = autocast === undefined ? directGradients(model, loss) : undefined
     this.#cast = autocast
     this.#maxNorm = clipGradNorm
   }
@@ -61,15 +63,24 @@ export class Step {
   train(batch: Batch, device: Device, rates?: readonly Tensor[]): Tensor {
     this.#model.train()
     this.#optimizer.zeroGrad()
+    const direct = device === 'cpu' ? this.#direct?.(...batch) : undefined
+    if (direct !== undefined) {
+      this.#update(rates)
+      return direct
+    }
     const loss = this.#loss(batch, device)
     if (this.scaler !== undefined) {
       this.#scaled(this.scaler, loss, rates)
     } else {
       loss.backward()
-      this.#clip()
-      this.#optimizer.step({ rates })
+      this.#update(rates)
     }
     return loss.detach()
+  }
+
+  #update(rates: readonly Tensor[] | undefined): void {
+    this.#clip()
+    this.#optimizer.step({ rates })
   }
 
   #scaled(scaler: GradScaler, loss: Tensor, rates: readonly Tensor[] | undefined): void {

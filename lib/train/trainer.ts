@@ -12,7 +12,7 @@ import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
 import { moved } from './feed.ts'
 import { type Graph, Graphs, signatureOf } from './graph.ts'
 import { type EpochResult, History } from './history.ts'
-import { criterionOf, optimizerOf, type ResolvedOptions, readOptions, type TrainerOptions } from './options.ts'
+import { optimizerOf, type ResolvedOptions, readOptions, type TrainerOptions } from './options.ts'
 import { deviceOf, onDevice, place } from './placement.ts'
 import { type ProgressListener, terminalProgress } from './progress.ts'
 import { Runner } from './runner.ts'
@@ -64,13 +64,12 @@ export class Trainer {
     }
     this.#options = readOptions(options)
     const { device, loss } = this.#options
-    const criterion = criterionOf(loss)
     this.model = model
     this.#modules = loss instanceof Module ? [model, loss] : [model]
     // An optimizer makes its state where it finds the parameters.
     if (device !== undefined) place(this.#modules, device)
     this.optimizer = optimizerOf(this.#options, model)
-    this.#step = new Step(model, this.optimizer, criterion, this.#options)
+    this.#step = new Step(model, this.optimizer, this.#options)
     this.#step.prepare(this.#place())
   }
 

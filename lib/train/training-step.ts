@@ -1,0 +1,64 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { Optimizer } from '../optim/optimizer.ts'
+import { checkOptions } from '../options.ts'
+import { tidy } from '../tensor/context.ts'
+import { isTensor, type Tensor } from '../tensor/tensor.ts'
+import type { TrainerOptions } from './options.ts'
+import { deviceOf } from './placement.ts'
+import { Step, type TrainableModel } from './step.ts'
+
+export interface TrainingStepOptions extends Pick<TrainerOptions, 'loss' | 'clipGradNorm'> {
+  /** Of the model's parameters. */
+  optimizer: Optimizer
+}
+
+/**
+ * A step of a training loop of your own, as {@link Trainer} takes it: `zeroGrad`, forward, loss, backward, clipping, and
+ * the optimizer. A recurrent network with a linear head that learns by mean squared error on the CPU does without
+ * autograd, which makes the steps of a small one nearly twice as fast.
+ *
+ * @example
+ * const step = new TrainingStep(model, { optimizer: new optim.Adam(model.parameters()), clipGradNorm: 1 })
+ * for (const [input, target] of loader) console.log(step.run(input, target).item())
+ */
+export class TrainingStep {
+  readonly #model: TrainableModel
+  readonly #step: Step
+
+  /** @throws {TorchError} for an unknown option, or a value that cannot be used. */
+  constructor(model: TrainableModel, options: TrainingStepOptions) {
+    if (typeof model?.forward !== 'function' || typeof model.parameters !== 'function') {
+      throw torchError('ERR_TORCH_TYPE', `TrainingStep: model must be a Module, got ${describe(model)}`)
+    }
+    checkOptions('TrainingStep', options, ['optimizer', 'loss', 'clipGradNorm'])
+    const { optimizer, loss = 'mse', clipGradNorm } = options
+    if (!(optimizer instanceof Optimizer)) {
+      throw torchError('ERR_TORCH_TYPE', `TrainingStep: optimizer must be an Optimizer, got ${describe(optimizer)}`)
+    }
+    if (clipGradNorm !== undefined && !(typeof clipGradNorm === 'number' && clipGradNorm > 0)) {
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `TrainingStep: clipGradNorm must be a positive number, got ${describe(clipGradNorm)}`,
+      )
+    }
+    this.#model = model
+    this.#step = new Step(model, optimizer, { autocast: undefined, clipGradNorm, loss })
+  }
+
+  /**
+   * Changes the weights by a batch, on this thread, or queued within `torch.offload`.
+   *
+   * @param input what the model takes, where the model is
+   * @param target what the loss takes
+   * @returns the loss before the change, without a graph
+   */
+  run(input: Tensor, target: Tensor): Tensor {
+    for (const [name, value] of Object.entries({ input, target })) {
+      if (!isTensor(value)) {
+        throw torchError('ERR_TORCH_TYPE', `TrainingStep: ${name} must be a Tensor, got ${describe(value)}`)
+      }
+    }
+    return tidy(() => this.#step.train([input, target], deviceOf(this.#model)))
+  }
+}
