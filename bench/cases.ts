@@ -33,7 +33,7 @@ export interface RecurrentCase extends Common {
 }
 
 export interface StepCase extends Common {
-  /** A whole training step of a recurrent layer and a linear head on (batch, steps, input), with MSE. */
+  /** A whole training step of a recurrent layer and a linear head on (batch, steps, input), with MSE: a TrainingStep. */
   readonly kind: 'step'
   readonly cell: Cell
   readonly input: number
@@ -45,6 +45,8 @@ export interface StepCase extends Common {
   readonly clip: boolean
   /** Away from the main thread. */
   readonly offload: boolean
+  /** Instead of a TrainingStep, a loop of forward, loss, backward and the optimizer. */
+  readonly byHand?: boolean
 }
 
 export type Case = OperationCase | RecurrentCase | StepCase
@@ -91,8 +93,8 @@ function trainPacked(cell: Cell, python: number): RecurrentCase {
   return { name, kind: 'train', cell, ...size, rivals: ['python'], goals: { python } }
 }
 
-function step(cell: Cell, python: number): StepCase {
-  const name = `step ${cell} H=32 T=20 N=16 Adam`
+function step(cell: Cell, goals: Case['goals'], byHand = false): StepCase {
+  const name = `step ${cell} H=32 T=20 N=16 Adam${byHand ? ' by hand' : ''}`
   const size = { input: 8, hidden: 32, output: 1, steps: 20, batch: 16 }
   return {
     name,
@@ -102,8 +104,9 @@ function step(cell: Cell, python: number): StepCase {
     optimizer: 'Adam',
     clip: false,
     offload: false,
+    byHand,
     rivals: ['python'],
-    goals: { python },
+    goals,
   }
 }
 
@@ -160,8 +163,10 @@ export const CASES: readonly Case[] = [
   train('LSTM', 256, 64, 1.5),
   trainPacked('LSTM', 5),
   trainPacked('GRU', 4),
-  step('LSTM', 5),
-  step('GRU', 10),
+  step('LSTM', { python: 5 }),
+  step('GRU', { python: 10 }),
+  step('LSTM', {}, true),
+  step('GRU', {}, true),
   demo('LSTM'),
   demo('LSTM', true),
   demo('GRU'),

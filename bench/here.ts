@@ -3,6 +3,7 @@ import { type Tensor, torch } from 'libtorch-rnn'
 import { GRUModel, LSTMModel, RNNModel } from 'libtorch-rnn/models'
 import { GRU, Linear, LSTM, MSELoss, type RecurrentModule, RNN, utils } from 'libtorch-rnn/nn'
 import { Adam, AdamW } from 'libtorch-rnn/optim'
+import { TrainingStep } from 'libtorch-rnn/train'
 import type { Case, OperationCase, RecurrentCase, StepCase } from './cases.ts'
 import type { Weights } from './onnx.ts'
 
@@ -141,14 +142,16 @@ function train(one: RecurrentCase): Work {
   }
 }
 
-function step({ cell, input, hidden, output, steps, batch, optimizer, clip, offload }: StepCase): Work {
+function step({ cell, input, hidden, output, steps, batch, optimizer, clip, offload, byHand }: StepCase): Work {
   const model = new MODELS[cell](input, hidden, output, { batchFirst: true })
   const own = new OPTIMIZERS[optimizer](model.parameters(), { lr: 3e-3 })
   const criterion = new MSELoss()
   const x = torch.randn([batch, steps, input])
   const y = torch.randn([batch, steps, output])
+  const whole = new TrainingStep(model, { optimizer: own, ...(clip ? { clipGradNorm: 1 } : {}) })
   const run = (): void =>
     torch.tidy(() => {
+      if (!byHand) return void whole.run(x, y)
       own.zeroGrad()
       criterion.forward(model.forward(x), y).backward()
       if (clip) utils.clipGradNorm(model.parameters(), 1)

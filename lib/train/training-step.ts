@@ -5,7 +5,6 @@ import { checkOptions } from '../options.ts'
 import { tidy } from '../tensor/context.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import type { TrainerOptions } from './options.ts'
-import { deviceOf } from './placement.ts'
 import { Step, type TrainableModel } from './step.ts'
 
 export interface TrainingStepOptions extends Pick<TrainerOptions, 'loss' | 'clipGradNorm'> {
@@ -23,7 +22,6 @@ export interface TrainingStepOptions extends Pick<TrainerOptions, 'loss' | 'clip
  * for (const [input, target] of loader) console.log(step.run(input, target).item())
  */
 export class TrainingStep {
-  readonly #model: TrainableModel
   readonly #step: Step
 
   /** @throws {TorchError} for an unknown option, or a value that cannot be used. */
@@ -42,7 +40,6 @@ export class TrainingStep {
         `TrainingStep: clipGradNorm must be a positive number, got ${describe(clipGradNorm)}`,
       )
     }
-    this.#model = model
     this.#step = new Step(model, optimizer, { autocast: undefined, clipGradNorm, loss })
   }
 
@@ -59,6 +56,7 @@ export class TrainingStep {
         throw torchError('ERR_TORCH_TYPE', `TrainingStep: ${name} must be a Tensor, got ${describe(value)}`)
       }
     }
-    return tidy(() => this.#step.train([input, target], deviceOf(this.#model)))
+    // The device only matters to mixed precision, which there is none of.
+    return tidy(() => this.#step.train([input, target], 'cpu'))
   }
 }
