@@ -93,7 +93,7 @@ function trainPacked(cell: Cell, python: number): RecurrentCase {
   return { name, kind: 'train', cell, ...size, rivals: ['python'], goals: { python } }
 }
 
-function step(cell: Cell, goals: Case['goals'], byHand = false): StepCase {
+function step(cell: Cell, goals: NonNullable<Case['goals']>, byHand = false): StepCase {
   const name = `step ${cell} H=32 T=20 N=16 Adam${byHand ? ' by hand' : ''}`
   const size = { input: 8, hidden: 32, output: 1, steps: 20, batch: 16 }
   return {
