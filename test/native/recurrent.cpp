@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "recurrent/head.h"
 #include "recurrent/layer.h"
 
 namespace {
@@ -350,6 +351,58 @@ void test_layers(ThreadPool& pool) {
   }
 }
 
+// A linear layer and its mean squared error, against the formulas.
+void test_heads(ThreadPool& pool) {
+  for (const Kernels* kernels : available_kernels()) {
+    for (int i = 0; i < 16; i++) {
+      const int64_t rows = any(1, 40), inputs = one_of<int64_t>({1, 3, 16, 17, 32}), outputs = any(1, 19);
+      const auto x = random_floats(rows * inputs), weight = random_floats(outputs * inputs),
+                 bias = random_floats(outputs), target = random_floats(rows * outputs);
+      std::vector<float> dx(x.size(), NAN), dweight(weight.size(), NAN), dbias(bias.size(), NAN);
+      const bool biased = any(0, 1) == 1, wanted = any(0, 3) > 0;
+      const Head head{.kernels = *kernels,
+                      .pool = pool,
+                      .threads = any(1, 3),
+                      .rows = rows,
+                      .inputs = inputs,
+                      .outputs = outputs,
+                      .x = x.data(),
+                      .weight = weight.data(),
+                      .bias = biased ? bias.data() : nullptr,
+                      .target = target.data(),
+                      .dx = wanted ? dx.data() : nullptr,
+                      .dweight = wanted ? dweight.data() : nullptr,
+                      .dbias = wanted && biased ? dbias.data() : nullptr};
+      const double found = head.mean_squared_error();
+      double loss = 0;
+      Doubles of_x(x.size()), of_weight(weight.size()), of_bias(bias.size());
+      const double scale = 2 / static_cast<double>(rows * outputs);
+      for (int64_t row = 0; row < rows; row++) {
+        for (int64_t o = 0; o < outputs; o++) {
+          const auto at = [](const std::vector<float>& of, int64_t place) { return of[static_cast<size_t>(place)]; };
+          double error = (biased ? at(bias, o) : 0) - at(target, row * outputs + o);
+          for (int64_t k = 0; k < inputs; k++) {
+            error += static_cast<double>(at(x, row * inputs + k)) * at(weight, o * inputs + k);
+          }
+          loss += error * error / static_cast<double>(rows * outputs);
+          of_bias[static_cast<size_t>(o)] += scale * error;
+          for (int64_t k = 0; k < inputs; k++) {
+            of_x[static_cast<size_t>(row * inputs + k)] += scale * error * at(weight, o * inputs + k);
+            of_weight[static_cast<size_t>(o * inputs + k)] += scale * error * at(x, row * inputs + k);
+          }
+        }
+      }
+      const std::string name = std::string(kernels->name) + " head of " + std::to_string(rows) + " rows, " +
+                               std::to_string(inputs) + " to " + std::to_string(outputs);
+      require_close({static_cast<float>(found)}, {loss}, 1e-5, name + ": loss");
+      if (!wanted) continue;
+      require_close(dx, of_x, 1e-5, name + ": dx");
+      require_close(dweight, of_weight, 1e-5, name + ": dweight");
+      if (biased) require_close(dbias, of_bias, 1e-5, name + ": dbias");
+    }
+  }
+}
+
 // Large enough for several threads.
 void test_threaded_layers(ThreadPool& pool) {
   const Kernels& kernels = *available_kernels().front();
@@ -394,6 +447,7 @@ int main(int argc, char** argv) {
   ThreadPool pool;
   test_pool(pool);
   test_threaded_layers(pool);
+  test_heads(pool);
   if (argc < 2 || std::strcmp(argv[1], "threads") != 0) test_layers(pool);
   for (const Kernels* kernels : available_kernels()) std::printf("%s\n", kernels->name);
   return 0;
