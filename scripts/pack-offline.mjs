@@ -133,7 +133,7 @@ function archive(packageFiles, nodeFiles) {
   const xz = canRun('xz')
   const name = `libtorch-rnn-offline-${process.platform}-${process.arch}.tar.${xz ? 'xz' : 'gz'}`
   const part = join(STAGING, name)
-  const compress = `--use-compress-program=${xz ? 'xz -6 --threads=1' : 'gzip -9 --no-name'}`
+  const compress = `--use-compress-program=${xz ? 'xz -6 --threads=1' : 'gzip --no-name'}`
   const same = ['--format=gnu', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '--mode=u=rwX,go=rX']
   const parts = [
     ['--directory', ROOT, ...list('packages', packageFiles)],
