@@ -1,6 +1,16 @@
+import { autocast, getAutocastDtype, isAutocastEnabled } from './amp/autocast.ts'
+import * as cuda from './cuda/index.ts'
 import { load, loadSync } from './io/checkpoint.ts'
 import * as script from './jit/load.ts'
 import { libTorchVersion } from './native/load.ts'
+import {
+  areDeterministicAlgorithmsEnabled,
+  backends,
+  getFloat32MatmulPrecision,
+  isDeterministicAlgorithmsWarnOnlyEnabled,
+  setFloat32MatmulPrecision,
+  useDeterministicAlgorithms,
+} from './tensor/backends.ts'
 import { native } from './tensor/binding.ts'
 import {
   enableGrad,
@@ -12,6 +22,7 @@ import {
   tidy,
 } from './tensor/context.ts'
 import * as creation from './tensor/creation.ts'
+import { device } from './tensor/device.ts'
 import { gradcheck, gradgradcheck } from './tensor/gradcheck.ts'
 import { backward, grad } from './tensor/gradient.ts'
 import { slice } from './tensor/indexing.ts'
@@ -67,7 +78,18 @@ export const torch = {
   inferenceMode,
   isGradEnabled,
   isInferenceModeEnabled,
+  autocast,
+  isAutocastEnabled,
+  getAutocastDtype,
   offload,
+  device,
+  cuda,
+  backends,
+  setFloat32MatmulPrecision,
+  getFloat32MatmulPrecision,
+  useDeterministicAlgorithms,
+  areDeterministicAlgorithmsEnabled,
+  isDeterministicAlgorithmsWarnOnlyEnabled,
   Tensor,
   isTensor,
   keep,

@@ -1,11 +1,6 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import type { Device } from '../tensor/tensor.ts'
-
-/** Whether text names a {@link Device}. */
-export function isDevice(text: string): text is Device {
-  return /^(cpu|cuda(:\d+)?)$/.test(text)
-}
+import { isDevice } from '../tensor/device.ts'
 
 /** Throws unless the option `device` of the function `call` is one, or left out. */
 export function checkDevice(call: string, device: unknown): void {

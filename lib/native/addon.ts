@@ -15,6 +15,9 @@ export type NativeIndex =
 /** A TorchScript module, which the object keeps alive. */
 export type Script = object
 
+/** A CUDA event, which the object keeps alive. */
+export type CudaEvent = object
+
 /** A value of TorchScript as `ivalue.cpp` reads and makes it. `undefined` is an argument that is left out. */
 export type NativeValue =
   | number
@@ -93,7 +96,16 @@ export interface Native {
   jitDescribe(script: Script): { name: string; training: boolean | null; methods: string[] }
   jitTrain(script: Script, on: boolean): void
   // autograd.cpp
-  setMode(grad: boolean, inference: boolean): void
+  setMode(
+    grad: boolean,
+    inference: boolean,
+    autocast: number,
+    cpuDtype: number | null,
+    cudaDtype: number | null,
+    cache: boolean,
+  ): void
+  openAutocast(): number
+  closeAutocast(): void
   setRequiresGrad(id: Id, requiresGrad: boolean): void
   grad(id: Id): Id | null
   setGrad(id: Id, gradient: Id | null): void
@@ -113,6 +125,31 @@ export interface Native {
     createGraph: boolean,
     allowUnused: boolean,
   ): (Id | null)[]
+  // backends.cpp
+  backendSwitch(name: string): boolean
+  setBackendSwitch(name: string, on: boolean): void
+  cudnnVersion(): number | null
+  matmulPrecision(): 'highest' | 'high' | 'medium'
+  setMatmulPrecision(precision: string): void
+  deterministicAlgorithms(): [on: boolean, warnOnly: boolean]
+  useDeterministicAlgorithms(on: boolean, warnOnly: boolean): void
+  // cuda.cpp
+  cudaState(): { built: boolean; devices: number; problem: string | null }
+  cudaDevice(): number
+  setCudaDevice(device: number): void
+  cudaMemoryStats(device: number): Record<string, number>
+  cudaResetPeakStats(device: number): void
+  cudaMemoryInfo(device: number): [free: number, total: number]
+  cudaEmptyCache(): void
+  cudaSeed(seed: number | bigint, device: number): void
+  cudaSynchronize(device: number, blocking: false): Promise<void>
+  cudaSynchronize(device: number, blocking: true): void
+  cudaEvent(timing: boolean): CudaEvent
+  cudaRecordEvent(event: CudaEvent): void
+  cudaQueryEvent(event: CudaEvent): boolean
+  cudaSynchronizeEvent(event: CudaEvent, blocking: false): Promise<void>
+  cudaSynchronizeEvent(event: CudaEvent, blocking: true): void
+  cudaElapsedTime(start: CudaEvent, end: CudaEvent): number
   // optimizer.cpp
   fusedStep(
     algorithm: string,

@@ -5,7 +5,7 @@ import { checkBoolean, checkOptions } from '../options.ts'
 import { noGrad } from '../tensor/context.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { setData, zeroGrad } from '../tensor/gradient.ts'
-import { type Device, isTensor, type Tensor, type ToOptions } from '../tensor/tensor.ts'
+import { checkCuda, type Device, isTensor, type Tensor, type ToOptions } from '../tensor/tensor.ts'
 import { Buffer, Parameter } from './parameter.ts'
 
 /** Parameters and buffers by PyTorch's names: `lstm.weight_ih_l0`. */
@@ -148,6 +148,20 @@ export abstract class Module {
     })
     for (const module of this.modules()) module.onReplaced()
     return this
+  }
+
+  /**
+   * Moves parameters and buffers to a CUDA device, by default to the current one. Recurrent networks then lie in one
+   * block of memory each, as cuDNN wants them.
+   */
+  cuda(device: Device = 'cuda'): this {
+    checkCuda('cuda', device)
+    return this.to(device)
+  }
+
+  /** Moves parameters and buffers to the CPU. */
+  cpu(): this {
+    return this.to('cpu')
   }
 
   /** Called after {@link to} and {@link loadStateDict}, which may have given parameters and buffers other memory. */

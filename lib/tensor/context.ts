@@ -1,17 +1,35 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { TorchError, torchError } from '../errors.ts'
 import { native } from './binding.ts'
+import { type DType, scalarTypeOf } from './dtype.ts'
 import { failure } from './failure.ts'
 import { Scope } from './scope.ts'
+
+/** @internal What autocast casts to on one kind of device, where it is on. */
+export interface Cast {
+  readonly enabled: boolean
+  readonly dtype: DType
+}
+
+/** @internal The autocast contexts that surround the code that runs now. */
+export interface Autocast {
+  /** Numbers the outermost of them. */
+  readonly context: number
+  readonly cpu: Cast
+  readonly cuda: Cast
+  /** Whether the casts of parameters are kept for as long as the outermost context lasts. */
+  readonly cache: boolean
+}
 
 /** What holds for the code that runs now: it follows the flow of control through every `await`. */
 interface Context {
   readonly scope: Scope | undefined
   readonly grad: boolean
   readonly inference: boolean
+  readonly autocast: Autocast | undefined
 }
 
-const OUTERMOST: Context = { scope: undefined, grad: true, inference: false }
+const OUTERMOST: Context = { scope: undefined, grad: true, inference: false, autocast: undefined }
 const contexts = new AsyncLocalStorage<Context>()
 
 let applied: Context = OUTERMOST
@@ -29,12 +47,28 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
 export function enter(): Scope | undefined {
   const context = current()
   if (context !== applied) {
-    if (context.grad !== applied.grad || context.inference !== applied.inference) {
-      native.setMode(context.grad, context.inference)
+    if (
+      context.grad !== applied.grad ||
+      context.inference !== applied.inference ||
+      context.autocast !== applied.autocast
+    ) {
+      applyModes(context)
     }
     applied = context
   }
   return context.scope
+}
+
+function applyModes({ grad, inference, autocast }: Context): void {
+  const codeOf = (cast: Cast | undefined): number | null => (cast?.enabled ? scalarTypeOf(cast.dtype) : null)
+  native.setMode(
+    grad,
+    inference,
+    autocast?.context ?? 0,
+    codeOf(autocast?.cpu),
+    codeOf(autocast?.cuda),
+    autocast?.cache ?? true,
+  )
 }
 
 /**
@@ -103,6 +137,36 @@ export function isInferenceModeEnabled(): boolean {
   return current().inference
 }
 
+/** @internal */
+export function currentAutocast(): Autocast | undefined {
+  return current().autocast
+}
+
+/** @internal Runs `fn` within an autocast context; `close` follows when it, or the promise that it returned, is done. */
+export function inAutocast<T>(autocast: Autocast, fn: () => T, close: () => void): T {
+  let result: T
+  try {
+    result = contexts.run({ ...current(), autocast }, fn)
+  } catch (error) {
+    close()
+    throw error
+  }
+  if (isPromise(result)) {
+    return result.then(
+      (value) => {
+        close()
+        return value
+      },
+      (error: unknown) => {
+        close()
+        throw error
+      },
+    ) as T
+  }
+  close()
+  return result
+}
+
 /**
  * Calls the synchronous function `fn`, with every tensor operation in it queued for a thread of its own instead of
  * run at once, and resolves with its result when they have all run: the event loop stays free meanwhile. Operations
@@ -166,6 +230,12 @@ export function atOnce<T>(fn: () => T): T {
   }
 }
 
-function requireFunction(name: string, fn: unknown): void {
+/** @internal Whether operations are queued instead of run. */
+export function isOffloading(): boolean {
+  return offloading
+}
+
+/** @internal */
+export function requireFunction(name: string, fn: unknown): void {
   if (typeof fn !== 'function') throw torchError('ERR_TORCH_TYPE', `${name}() takes a function, got ${typeof fn}`)
 }

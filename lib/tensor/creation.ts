@@ -14,6 +14,8 @@ export interface CreationOptions {
   device?: Device
   /** Record operations on the tensor for gradients. Default `false`. */
   requiresGrad?: boolean
+  /** Make the tensor, on the CPU, in pinned memory: see {@link Tensor.pinMemory}. Default `false`. */
+  pinMemory?: boolean
 }
 
 export interface TensorOptions extends CreationOptions {
@@ -21,7 +23,7 @@ export interface TensorOptions extends CreationOptions {
   shape?: readonly number[]
 }
 
-const OPTIONS = ['dtype', 'device', 'requiresGrad'] as const
+const OPTIONS = ['dtype', 'device', 'requiresGrad', 'pinMemory'] as const
 
 /**
  * A tensor with a copy of `data`: a number, nested arrays of numbers, or a typed array.
@@ -44,6 +46,7 @@ export function tensor(data: NestedData | TypedArray, options: TensorOptions = {
     })
   }
   checkBoolean('tensor', 'requiresGrad', options.requiresGrad ?? false)
+  checkBoolean('tensor', 'pinMemory', options.pinMemory ?? false)
   const source = isTypedArray(data) ? fromTypedArray(data, options) : fromNested(data, options)
   return finish(source, options)
 }
@@ -75,11 +78,16 @@ function fromBytes(array: TypedArray, dtype: DType, shape: readonly number[]): T
 }
 
 function finish({ made, dtype }: { made: Tensor; dtype: DType }, options: TensorOptions): Tensor {
-  const { device, requiresGrad = false } = options
+  const { device, requiresGrad = false, pinMemory = false } = options
   let result = made
   if (dtype !== made.dtype || (device !== undefined && device !== 'cpu')) {
     result = made.to({ dtype, ...(device === undefined ? {} : { device }) })
     made.dispose()
+  }
+  if (pinMemory) {
+    const pageable = result
+    result = pageable.pinMemory()
+    pageable.dispose()
   }
   return requiresGrad ? result.requiresGrad_() : result
 }

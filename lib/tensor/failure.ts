@@ -21,7 +21,7 @@ const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
     'ERR_TORCH_VALUE',
   ],
   [/Dimension out of range|index out of range|out of (?:DATA )?bounds|index .* is out of/i, 'ERR_TORCH_INDEX'],
-  [/same device|CUDA|cuda|cuDNN|NVIDIA|backend/, 'ERR_TORCH_DEVICE'],
+  [/same device|CUDA|cuda|cuDNN|NVIDIA|backend|accelerator/, 'ERR_TORCH_DEVICE'],
   [
     /does not require grad|backward through the graph|RNN backward can only be called in training mode|leaf Variable|requires_grad|[Ii]nference tensor|inplace operation|not have been used in the graph|grad can be implicitly/,
     'ERR_TORCH_AUTOGRAD',
@@ -40,8 +40,13 @@ function codeOf(kind: Kind, message: string): ErrorCode {
   return found ?? (kind === 'notImplemented' ? 'ERR_TORCH_NOT_IMPLEMENTED' : 'ERR_TORCH_RUNTIME')
 }
 
-const WITHOUT_CUDA =
-  /Could not run .* from the 'CUDA' backend|with CUDA_HOME|Cannot initialize CUDA|not linked with support for cuda/
+/** What a LibTorch for the CPU says when it is asked for CUDA or for pinned memory. */
+const ASKED_FOR_CUDA =
+  /Could not run .* from the 'CUDA' backend|with CUDA_HOME|Cannot initialize CUDA|not linked with support for cuda|Cannot access accelerator device|requires a CUDA or other accelerator/
+
+/** What to say of it. */
+export const WITHOUT_CUDA =
+  'Torch not compiled with CUDA enabled: this LibTorch runs on the CPU only. `npx libtorch-rnn install --cuda` fetches the CUDA one.'
 
 /** What TorchScript says at the end of its own trace, which comes first. */
 function withoutScriptTrace(message: string): string {
@@ -69,9 +74,7 @@ function sentence(message: string, op: string | undefined): string {
     .replace(/\bCPU(\w+)Type\b/g, 'torch.$1Tensor')
     .replace(/\bCUDA(\w+)Type\b/g, 'torch.cuda.$1Tensor')
     .trimEnd()
-  if (WITHOUT_CUDA.test(text)) {
-    return `${op ? `${op}: ` : ''}Torch not compiled with CUDA enabled: this LibTorch runs on the CPU only. \`npx libtorch-rnn install --cuda\` fetches the CUDA one.`
-  }
+  if (ASKED_FOR_CUDA.test(text)) return `${op ? `${op}: ` : ''}${WITHOUT_CUDA}`
   if (text.includes('RNN backward can only be called in training mode')) {
     return `${text}: call train() on the module before the forward pass; its dropout can be set to 0 meanwhile`
   }

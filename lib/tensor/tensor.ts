@@ -6,6 +6,7 @@ import { checkBoolean, checkOptions } from '../options.ts'
 import { native } from './binding.ts'
 import { enter } from './context.ts'
 import { checkNestable, type NestedArray, type TypedArray, toNested, typedArrayOf } from './data.ts'
+import { isDevice } from './device.ts'
 import { type DType, dtypeOf } from './dtype.ts'
 import { type Index, indexItems } from './indexing.ts'
 import { op } from './packet.ts'
@@ -21,7 +22,10 @@ export type Scalar = number | bigint | boolean
 export interface ToOptions {
   dtype?: DType
   device?: Device
-  /** Copy to a CUDA device without waiting for it; the source must be in pinned memory. */
+  /**
+   * Copy between the CPU and a CUDA device without waiting for it, where the tensor on the CPU is in pinned memory. One
+   * that is copied to has its values after `torch.cuda.synchronize()`. Default `false`.
+   */
   nonBlocking?: boolean
   /** Copy even where dtype and device are right already. */
   copy?: boolean
@@ -173,6 +177,11 @@ export class Tensor implements Disposable {
     return native.device(idOf(this)) as Device
   }
 
+  /** Whether the tensor is on a CUDA device. */
+  get isCuda(): boolean {
+    return native.device(idOf(this)).startsWith('cuda')
+  }
+
   get isContiguous(): boolean {
     return native.isContiguous(idOf(this))
   }
@@ -262,12 +271,34 @@ export class Tensor implements Disposable {
     return convert(this, target)
   }
 
+  /** The tensor on the CPU. */
   cpu(): Tensor {
     return convert(this, 'cpu')
   }
 
-  cuda(device: Device = 'cuda'): Tensor {
-    return convert(this, { device })
+  /**
+   * The tensor on a CUDA device, by default on the current one.
+   * @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used, and for a device of another kind.
+   */
+  cuda(device: Device = 'cuda', options: { nonBlocking?: boolean } = {}): Tensor {
+    checkOptions('cuda', options, ['nonBlocking'])
+    checkCuda('cuda', device)
+    return convert(this, { device, ...options })
+  }
+
+  /**
+   * A copy in pinned (page-locked) memory, from and to which a CUDA device copies without the processor; itself where
+   * the tensor lies there already. `nonBlocking` copies need it.
+   * @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used, and for a tensor that is not on the CPU.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.pin_memory.html
+   */
+  pinMemory(): Tensor {
+    return op('aten::pin_memory')(this) as Tensor
+  }
+
+  /** Whether the tensor lies in pinned memory: see {@link pinMemory}. */
+  isPinned(): boolean {
+    return op('aten::is_pinned')(this) as boolean
   }
 
   /** As float32. */
@@ -404,6 +435,12 @@ export function backward(
   checkBoolean('backward', 'retainGraph', retainGraph)
   enter()
   native.backward(idsOf(tensors), idsOf(gradients), retainGraph, createGraph, idsOf(inputs))
+}
+
+/** @internal Refuses what does not name a CUDA device. */
+export function checkCuda(op: string, device: unknown): void {
+  if (typeof device === 'string' && device !== 'cpu' && isDevice(device)) return
+  throw torchError('ERR_TORCH_DEVICE', `Invalid device, must be cuda device, got ${describe(device)}`, { op })
 }
 
 function convert(tensor: Tensor, target: DType | Device | ToOptions | Tensor): Tensor {

@@ -46,6 +46,16 @@ std::vector<at::Tensor> Addon::run_in_order(std::function<std::vector<at::Tensor
   return tensors;
 }
 
+void Addon::drain() {
+  if (!offload) return;
+  const auto finished = std::make_shared<Cell>();
+  offload->lane().post(
+      {.work = nullptr, .results = {}, .mode = {}, .batch = std::make_shared<Batch>(), .done = [finished] {
+         finished->fulfil({});
+       }});
+  finished->get();
+}
+
 std::vector<Handles::Id> Addon::dispatch(size_t results, std::function<std::vector<at::Tensor>()> work) {
   std::vector<Handles::Id> ids;
   ids.reserve(results);
@@ -77,8 +87,10 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   rnn::register_functional();
   env.SetInstanceData(new rnn::Addon(env));
   rnn::init_autograd(exports);
+  rnn::init_backends(exports);
   rnn::init_call(exports);
   rnn::init_composite(exports);
+  rnn::init_cuda(exports);
   rnn::init_data(exports);
   rnn::init_indexing(exports);
   rnn::init_jit(exports);

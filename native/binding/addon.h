@@ -56,6 +56,9 @@ class Addon {
   // The same, after all jobs that have been queued.
   std::vector<at::Tensor> run_in_order(std::function<std::vector<at::Tensor>()> work);
 
+  // Waits for all jobs that have been queued.
+  void drain();
+
   // Runs `work` now, or queues it while JavaScript records; its results become numbers.
   std::vector<Handles::Id> dispatch(size_t results, std::function<std::vector<at::Tensor>()> work);
 
@@ -81,8 +84,10 @@ void define(Napi::Object exports, const char* name) {
 }
 
 void init_autograd(Napi::Object exports);
+void init_backends(Napi::Object exports);
 void init_call(Napi::Object exports);
 void init_composite(Napi::Object exports);
+void init_cuda(Napi::Object exports);
 void init_data(Napi::Object exports);
 void init_indexing(Napi::Object exports);
 void init_jit(Napi::Object exports);

@@ -1,15 +1,49 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <atomic>
+
 #include "binding/addon.h"
 #include "binding/cells.h"
+#include "binding/convert.h"
+#include "binding/offload.h"
 
 namespace rnn {
 namespace {
 
-// setMode(grad, inference): holds for the native calls of this environment from now on
+std::optional<at::ScalarType> to_dtype(Napi::Value value) {
+  if (value.IsNull()) return std::nullopt;
+  return static_cast<at::ScalarType>(to_int(value, "dtype"));
+}
+
+// setMode(grad, inference, autocast context or 0, its dtype on the CPU or null, on CUDA or null, whether it keeps
+// casts): holds for the native calls of this environment from now on
 Napi::Value set_mode(const Napi::CallbackInfo& info) {
-  Addon::of(info.Env()).mode = {.grad = info[0].ToBoolean(), .inference = info[1].ToBoolean()};
+  Mode& mode = Addon::of(info.Env()).mode;
+  mode.grad = info[0].ToBoolean();
+  mode.inference = info[1].ToBoolean();
+  mode.autocast = {.context = static_cast<uint64_t>(to_int(info[2], "context")),
+                   .cpu = to_dtype(info[3]),
+                   .cuda = to_dtype(info[4]),
+                   .cache = info[5].ToBoolean()};
+  return info.Env().Undefined();
+}
+
+// openAutocast() -> the number of an outermost autocast context, which no other has in this process
+Napi::Value open_autocast(const Napi::CallbackInfo& info) {
+  static std::atomic<uint64_t> last = 0;
+  return Napi::Number::New(info.Env(), static_cast<double>(++last));
+}
+
+// closeAutocast(): drops the casts that were kept for an outermost context, once what is queued has run
+Napi::Value close_autocast(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  if (addon.offload) {
+    addon.offload->lane().post(
+        {.work = nullptr, .results = {}, .mode = {}, .batch = std::make_shared<Batch>(), .done = clear_autocast_cache});
+  } else {
+    clear_autocast_cache();
+  }
   return info.Env().Undefined();
 }
 
@@ -107,6 +141,8 @@ Napi::Value gradients(const Napi::CallbackInfo& info) {
 
 void init_autograd(Napi::Object exports) {
   define<set_mode>(exports, "setMode");
+  define<open_autocast>(exports, "openAutocast");
+  define<close_autocast>(exports, "closeAutocast");
   define<set_requires_grad>(exports, "setRequiresGrad");
   define<grad>(exports, "grad");
   define<set_grad>(exports, "setGrad");

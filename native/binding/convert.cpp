@@ -73,6 +73,15 @@ c10::Scalar to_scalar(Napi::Value value) {
 
 int64_t to_int(Napi::Value value, const char* what) { return int_from(value, what); }
 
+uint64_t to_seed(Napi::Value value) {
+  if (value.IsBigInt()) {
+    bool lossless = false;
+    const uint64_t seed = value.As<Napi::BigInt>().Uint64Value(&lossless);
+    if (lossless) return seed;
+  }
+  return static_cast<uint64_t>(to_int(value, "seed"));
+}
+
 std::vector<int64_t> to_ints(Napi::Value value, const char* what) {
   if (!value.IsArray()) reject(what, "tuple of ints");
   const Napi::Array array = value.As<Napi::Array>();

@@ -41,6 +41,8 @@ class Arguments {
 
 c10::Scalar to_scalar(Napi::Value value);
 int64_t to_int(Napi::Value value, const char* what);
+// From -2^63 up to 2^64 - 1: a negative one wraps around, as in PyTorch.
+uint64_t to_seed(Napi::Value value);
 std::vector<int64_t> to_ints(Napi::Value value, const char* what);
 
 // A value that an operator returned; `env` names the handles that new tensors go to.

@@ -1,5 +1,6 @@
 #include "binding/recurrent.h"
 
+#include <ATen/autocast_mode.h>
 #include <ATen/ops/_cudnn_rnn_flatten_weight.h>
 #include <ATen/ops/cudnn_is_acceptable.h>
 #include <ATen/ops/zeros.h>
@@ -57,10 +58,15 @@ void check_rank(const Shape& shape, const at::Tensor& input, const Tensors& stat
   }
 }
 
+bool autocast_enabled() {
+  return at::autocast::is_autocast_enabled(at::kCPU) || at::autocast::is_autocast_enabled(at::kCUDA);
+}
+
 void check_input(const Shape& shape, const at::Tensor& input, const at::Tensor& weight, int64_t rank) {
-  TORCH_CHECK_VALUE(input.scalar_type() == weight.scalar_type(), "RNN input dtype (", python_dtype(input),
-                    ") does not match weight dtype (", python_dtype(weight), "). Convert input: input.to(",
-                    python_dtype(weight), "), or convert model: model.to(", python_dtype(input), ")");
+  TORCH_CHECK_VALUE(input.scalar_type() == weight.scalar_type() || autocast_enabled(), "RNN input dtype (",
+                    python_dtype(input), ") does not match weight dtype (", python_dtype(weight),
+                    "). Convert input: input.to(", python_dtype(weight), "), or convert model: model.to(",
+                    python_dtype(input), ")");
   TORCH_CHECK(input.dim() == rank, "input must have ", rank, " dimensions, got ", input.dim());
   TORCH_CHECK(input.size(-1) == shape.inputs, "input.size(-1) must be equal to input_size. Expected ", shape.inputs,
               ", got ", input.size(-1));
@@ -72,7 +78,7 @@ void check_state(const Shape& shape, const at::Tensor& input, const Tensors& sta
     TORCH_CHECK(tensor.device() == input.device(),
                 "Input and hidden tensors are not at the same device, found input tensor at ", input.device(),
                 " and hidden tensor at ", tensor.device());
-    TORCH_CHECK(tensor.scalar_type() == input.scalar_type(),
+    TORCH_CHECK(tensor.scalar_type() == input.scalar_type() || autocast_enabled(),
                 "Input and hidden tensors are not the same dtype, found input tensor with ", input.scalar_type(),
                 " and hidden tensor with ", tensor.scalar_type());
   }
@@ -98,7 +104,9 @@ Call make_call(const Shape& shape, at::Tensor input, Tensors state, const Tensor
                           .weights = weights,
                           .batch_sizes = std::move(batch_sizes)},
             .reason = "the module's option says backend: 'libtorch'"};
-  if (!shape.prefers_libtorch) call.reason = why_not_fused(call.arguments);
+  if (shape.prefers_libtorch) return call;
+  const bool autocast = call.arguments.input.is_cpu() && at::autocast::is_autocast_enabled(at::kCPU);
+  call.reason = autocast ? "autocast is on for the CPU" : why_not_fused(call.arguments);
   return call;
 }
 

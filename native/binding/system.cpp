@@ -28,20 +28,10 @@ Napi::Value runtime_info(const Napi::CallbackInfo& info) {
   runtime.Set("threads", at::get_num_threads());
   runtime.Set("interopThreads", at::get_num_interop_threads());
   runtime.Set("cuda", at::globalContext().hasCUDA());
-  runtime.Set("cudaBuilt", at::detail::getCUDAHooks().hasCUDA());
+  runtime.Set("cudaBuilt", at::CUDAHooksRegistry()->Has("CUDAHooks"));
   runtime.Set("cudaDevices", at::detail::getCUDAHooks().deviceCount());
   runtime.Set("config", at::show_config());
   return runtime;
-}
-
-// From -2^63 up to 2^64 - 1: a negative one wraps around, as in PyTorch.
-uint64_t to_seed(Napi::Value value) {
-  if (value.IsBigInt()) {
-    bool lossless = false;
-    const uint64_t seed = value.As<Napi::BigInt>().Uint64Value(&lossless);
-    if (lossless) return seed;
-  }
-  return static_cast<uint64_t>(to_int(value, "seed"));
 }
 
 // manualSeed(seed): all devices, as torch.manual_seed

@@ -1,26 +1,69 @@
 #pragma once
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/GradMode.h>
 #include <c10/core/InferenceMode.h>
+#include <c10/core/ScalarType.h>
 
+#include <cstdint>
 #include <optional>
 
 namespace rnn {
+
+// The autocast contexts that surround a call.
+struct Autocast {
+  // Numbers the outermost of them, from 1; 0 where there is none. LibTorch keeps the casts of parameters: those of
+  // another context may be of values that have changed since.
+  uint64_t context = 0;
+  // What to cast to on each kind of device, or nothing where autocast is off.
+  std::optional<c10::ScalarType> cpu, cuda;
+  bool cache = true;
+};
 
 // What LibTorch keeps per thread and a call must take along to the thread that runs it.
 struct Mode {
   bool grad = true;
   bool inference = false;
+  // The current CUDA device, once it was set.
+  std::optional<c10::DeviceIndex> device;
+  Autocast autocast;
+};
+
+// Drops the casts of parameters that LibTorch keeps.
+void clear_autocast_cache();
+
+// Installs autocast contexts in this thread, and what was there before again at its end.
+class AutocastGuard {
+ public:
+  explicit AutocastGuard(const Autocast& autocast);
+  ~AutocastGuard();
+  AutocastGuard(const AutocastGuard&) = delete;
+  AutocastGuard& operator=(const AutocastGuard&) = delete;
+
+ private:
+  struct Device {
+    bool enabled;
+    c10::ScalarType dtype;
+  };
+  static Device get(c10::DeviceType type);
+  static void set(c10::DeviceType type, const Device& device);
+
+  Device cpu_, cuda_;
+  bool cache_;
 };
 
 class ModeGuard {
  public:
-  explicit ModeGuard(Mode mode) : grad_(mode.grad) {
+  explicit ModeGuard(const Mode& mode) : grad_(mode.grad) {
     if (mode.inference) inference_.emplace(true);
+    if (mode.device) device_.emplace(c10::Device(c10::DeviceType::CUDA, *mode.device));
+    if (mode.autocast.context != 0) autocast_.emplace(mode.autocast);
   }
 
  private:
   c10::AutoGradMode grad_;
   std::optional<c10::InferenceMode> inference_;
+  std::optional<c10::DeviceGuard> device_;
+  std::optional<AutocastGuard> autocast_;
 };
 
 }  // namespace rnn

@@ -1,0 +1,102 @@
+import { isAvailable, isBf16Supported } from '../cuda/device.ts'
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { checkBoolean, checkOptions } from '../options.ts'
+import { native } from '../tensor/binding.ts'
+import { type Autocast, currentAutocast, inAutocast, requireFunction } from '../tensor/context.ts'
+import { type DType, scalarTypeOf } from '../tensor/dtype.ts'
+
+/** Where autocast can be on. */
+export type AutocastDevice = 'cpu' | 'cuda'
+
+export interface AutocastOptions {
+  /** What to compute in. Default: that of the context around this one, else float16 on CUDA and bfloat16 on the CPU. */
+  dtype?: 'float16' | 'bfloat16'
+  /** `false` switches autocast off within another context. Default `true`. */
+  enabled?: boolean
+  /** Whether a parameter is cast once for the whole outermost context. Default: that of the context around, else `true`. */
+  cacheEnabled?: boolean
+}
+
+const NONE: Omit<Autocast, 'context'> = {
+  cpu: { enabled: false, dtype: 'bfloat16' },
+  cuda: { enabled: false, dtype: 'float16' },
+  cache: true,
+}
+
+function checkDevice(op: string, deviceType: unknown): asserts deviceType is AutocastDevice {
+  if (typeof deviceType !== 'string') {
+    throw torchError('ERR_TORCH_TYPE', `Expected \`device_type\` of type \`str\`, got: ${describe(deviceType)}`, { op })
+  }
+  if (deviceType !== 'cpu' && deviceType !== 'cuda') {
+    throw torchError('ERR_TORCH_VALUE', `User specified an unsupported autocast device_type '${deviceType}'`, { op })
+  }
+}
+
+/** Whether autocast, asked for with a dtype, can be on; warns where PyTorch does. */
+function canCast(deviceType: AutocastDevice, dtype: DType): boolean {
+  if (deviceType === 'cuda' && !isAvailable()) {
+    process.emitWarning('CUDA is not available. Disabling autocast.')
+    return false
+  }
+  if (dtype !== 'float16' && dtype !== 'bfloat16') {
+    const name = deviceType.toUpperCase()
+    process.emitWarning(
+      `In ${name} autocast, but the target dtype is not supported. Disabling autocast.\n${name} Autocast only supports dtypes of torch.bfloat16, torch.float16 currently.`,
+    )
+    return false
+  }
+  if (deviceType === 'cuda' && dtype === 'bfloat16' && !isBf16Supported()) {
+    throw torchError(
+      'ERR_TORCH_DTYPE',
+      'Current CUDA Device does not support bfloat16. Please switch dtype to float16.',
+      { op: 'autocast' },
+    )
+  }
+  return true
+}
+
+/**
+ * Runs `fn`, which may be async, with the operations that gain from it in `dtype` instead of float32, and those that
+ * need the precision in float32: PyTorch's `torch.autocast`. Wrap the forward pass and the loss; call `backward()`
+ * outside. float16 needs a gradient scaler.
+ *
+ * Parameters are cast once for the outermost context: do not change them within it.
+ *
+ * On the CPU, recurrent networks then run through LibTorch's kernels instead of this library's own.
+ *
+ * @example
+ * const loss = torch.autocast('cuda', () => criterion.forward(model.forward(x), y), { dtype: 'bfloat16' })
+ * loss.backward()
+ * @see https://docs.pytorch.org/docs/stable/amp.html
+ */
+export function autocast<T>(deviceType: AutocastDevice, fn: () => T, options: AutocastOptions = {}): T {
+  checkDevice('autocast', deviceType)
+  requireFunction('autocast', fn)
+  checkOptions('autocast', options, ['dtype', 'enabled', 'cacheEnabled'])
+  const outer = currentAutocast()
+  const { cache, ...casts } = outer ?? NONE
+  const { dtype = casts[deviceType].dtype, enabled = true, cacheEnabled = cache } = options
+  scalarTypeOf(dtype)
+  checkBoolean('autocast', 'enabled', enabled)
+  checkBoolean('autocast', 'cacheEnabled', cacheEnabled)
+  const inner = {
+    ...casts,
+    cache: cacheEnabled,
+    [deviceType]: { enabled: enabled && canCast(deviceType, dtype), dtype },
+  }
+  if (outer !== undefined) return inAutocast({ ...inner, context: outer.context }, fn, () => {})
+  return inAutocast({ ...inner, context: native.openAutocast() }, fn, () => native.closeAutocast())
+}
+
+/** Whether operations on this kind of device are cast. */
+export function isAutocastEnabled(deviceType: AutocastDevice): boolean {
+  checkDevice('isAutocastEnabled', deviceType)
+  return currentAutocast()?.[deviceType].enabled ?? false
+}
+
+/** What {@link autocast} casts to on this kind of device where it is given no dtype. */
+export function getAutocastDtype(deviceType: AutocastDevice): DType {
+  checkDevice('getAutocastDtype', deviceType)
+  return (currentAutocast() ?? NONE)[deviceType].dtype
+}

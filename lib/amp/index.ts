@@ -1,0 +1,1 @@
+export { type AutocastDevice, type AutocastOptions, autocast, getAutocastDtype, isAutocastEnabled } from './autocast.ts'

@@ -1,0 +1,130 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { native } from '../tensor/binding.ts'
+import { atOnce, offload } from '../tensor/context.ts'
+import { ones } from '../tensor/creation.ts'
+import { isDevice } from '../tensor/device.ts'
+import { WITHOUT_CUDA } from '../tensor/failure.ts'
+import type { Device } from '../tensor/tensor.ts'
+
+/** A CUDA device: `'cuda:1'`, its number, or `'cuda'` for the current one. */
+export type CudaDevice = Device | number
+
+type State = ReturnType<typeof native.cudaState>
+
+let known: State | undefined
+
+/** LibTorch counts the devices once in the life of a process. */
+function state(): State {
+  known ??= native.cudaState()
+  return known
+}
+
+/** Whether there is a CUDA device that LibTorch can use; {@link why} tells why not. */
+export function isAvailable(): boolean {
+  return state().devices > 0
+}
+
+/** Why CUDA cannot be used, and what to do about it, or `null` where it can. */
+export function why(): string | null {
+  const { built, devices, problem } = state()
+  if (devices > 0) return null
+  if (!built) return WITHOUT_CUDA
+  const hidden = process.env.CUDA_VISIBLE_DEVICES
+  const said = problem ?? 'No CUDA GPUs are available'
+  if (hidden === undefined || !/No CUDA GPUs|no CUDA-capable device/.test(said)) return said
+  return `${said}: the environment variable CUDA_VISIBLE_DEVICES, which names those to use, is '${hidden}'`
+}
+
+/** How many CUDA devices there are; 0 where CUDA cannot be used. */
+export function deviceCount(): number {
+  return state().devices
+}
+
+/** @internal Throws where CUDA cannot be used. */
+export function requireCuda(op: string): void {
+  const reason = why()
+  if (reason !== null) throw torchError('ERR_TORCH_DEVICE', `${op}: ${reason}`, { op })
+}
+
+/** @internal The number of a device, by default of the current one, where CUDA has it. */
+export function indexOf(op: string, device: CudaDevice | undefined): number {
+  requireCuda(op)
+  const index = device === undefined || device === 'cuda' ? native.cudaDevice() : numberOf(op, device)
+  if (index < deviceCount()) return index
+  const count = deviceCount() === 1 ? 'there is 1 CUDA device' : `there are ${deviceCount()} CUDA devices`
+  throw torchError('ERR_TORCH_DEVICE', `${op}: invalid device ${describe(device)}: ${count}`, { op })
+}
+
+function numberOf(op: string, device: CudaDevice): number {
+  if (typeof device === 'string' && isDevice(device)) {
+    if (device === 'cpu') throw torchError('ERR_TORCH_VALUE', `Expected a cuda device, but got: ${device}`, { op })
+    return Number(device.slice('cuda:'.length))
+  }
+  if (typeof device === 'number' && Number.isSafeInteger(device) && device >= 0) return device
+  throw torchError(
+    'ERR_TORCH_VALUE',
+    `${op}: device must be 'cuda', one such as 'cuda:1', or its number, got ${describe(device)}`,
+    { op },
+  )
+}
+
+/** The number of the device that `'cuda'` means. */
+export function currentDevice(): number {
+  requireCuda('currentDevice')
+  return native.cudaDevice()
+}
+
+/** Sets {@link currentDevice} for this thread of JavaScript, also for what it queues with `offload` from now on. */
+export function setDevice(device: CudaDevice): void {
+  native.setCudaDevice(indexOf('setDevice', device))
+}
+
+/**
+ * Resolves when the device has done all that was queued for it, also with `offload`. The event loop stays free.
+ *
+ * @param device Default: the current one.
+ */
+export async function synchronize(device?: CudaDevice): Promise<void> {
+  const index = indexOf('synchronize', device)
+  await offload(() => {})
+  await native.cudaSynchronize(index, false)
+}
+
+/** {@link synchronize}, blocking. */
+export function synchronizeSync(device?: CudaDevice): void {
+  native.cudaSynchronize(indexOf('synchronizeSync', device), true)
+}
+
+/** Seeds the random numbers of the current device. Does nothing where CUDA cannot be used. */
+export function manualSeed(seed: number | bigint): void {
+  if (isAvailable()) native.cudaSeed(seed, native.cudaDevice())
+}
+
+/** Seeds the random numbers of all devices. Does nothing where CUDA cannot be used. */
+export function manualSeedAll(seed: number | bigint): void {
+  for (let device = 0; device < deviceCount(); device++) native.cudaSeed(seed, device)
+}
+
+const bfloat16 = new Map<number, boolean>()
+
+/** Whether the current device computes in bfloat16, in hardware or not; `false` where CUDA cannot be used. */
+export function isBf16Supported(): boolean {
+  if (!isAvailable()) return false
+  const device = native.cudaDevice()
+  let supported = bfloat16.get(device)
+  if (supported === undefined) {
+    supported = computesBfloat16(`cuda:${device}`)
+    bfloat16.set(device, supported)
+  }
+  return supported
+}
+
+function computesBfloat16(device: Device): boolean {
+  try {
+    atOnce(() => ones([1], { device, dtype: 'bfloat16' }).dispose())
+    return true
+  } catch {
+    return false
+  }
+}

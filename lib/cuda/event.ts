@@ -1,0 +1,69 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import type { CudaEvent } from '../native/addon.ts'
+import { checkBoolean, checkOptions } from '../options.ts'
+import { native } from '../tensor/binding.ts'
+import { offload } from '../tensor/context.ts'
+import { requireCuda } from './device.ts'
+
+export interface EventOptions {
+  /** Whether the event notes the time, for {@link Event.elapsedTime}. Default `false`. */
+  enableTiming?: boolean
+}
+
+/**
+ * A mark in the work of a CUDA device: PyTorch's `torch.cuda.Event`.
+ *
+ * @example
+ * const [start, end] = [true, true].map((enableTiming) => new torch.cuda.Event({ enableTiming }))
+ * start.record()
+ * model.forward(x)
+ * end.record()
+ * await end.synchronize()
+ * console.log(start.elapsedTime(end)) // milliseconds on the device
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.cuda.Event.html
+ */
+export class Event {
+  readonly #handle: CudaEvent
+
+  /** @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used. */
+  constructor(options: EventOptions = {}) {
+    checkOptions('Event', options, ['enableTiming'])
+    const { enableTiming = false } = options
+    checkBoolean('Event', 'enableTiming', enableTiming)
+    requireCuda('Event')
+    this.#handle = native.cudaEvent(enableTiming)
+  }
+
+  /** Marks the place after what the current device was given so far. Within `offload` it is queued. */
+  record(): void {
+    native.cudaRecordEvent(this.#handle)
+  }
+
+  /** Whether the device has come to the mark; also true of an event that was never recorded. */
+  query(): boolean {
+    return native.cudaQueryEvent(this.#handle)
+  }
+
+  /** Resolves when the device has come to the mark. The event loop stays free. */
+  async synchronize(): Promise<void> {
+    await offload(() => {})
+    await native.cudaSynchronizeEvent(this.#handle, false)
+  }
+
+  /** {@link synchronize}, blocking. */
+  synchronizeSync(): void {
+    native.cudaSynchronizeEvent(this.#handle, true)
+  }
+
+  /**
+   * Milliseconds from this event to `end`, both with `enableTiming` and reached.
+   * @throws {TorchError} where one was not recorded, or has not been reached.
+   */
+  elapsedTime(end: Event): number {
+    if (!(end instanceof Event)) {
+      throw torchError('ERR_TORCH_TYPE', `elapsedTime(): argument 'end' must be Event, not ${describe(end)}`)
+    }
+    return native.cudaElapsedTime(this.#handle, end.#handle)
+  }
+}

@@ -1,0 +1,117 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { checkBoolean, checkOptions } from '../options.ts'
+import { native } from './binding.ts'
+
+/** How exactly float32 matrices are multiplied on CUDA and, in bfloat16, on some CPUs. */
+export type MatmulPrecision = 'highest' | 'high' | 'medium'
+
+const PRECISIONS: readonly unknown[] = ['highest', 'high', 'medium']
+
+function set(name: string, value: boolean): void {
+  checkBoolean('torch.backends', name, value)
+  native.setBackendSwitch(name, value)
+}
+
+/**
+ * Switches of LibTorch's libraries. They hold for the whole process, also for workers; within `offload` a change is
+ * queued in order with the operations.
+ *
+ * @see https://docs.pytorch.org/docs/stable/backends.html
+ */
+export const backends = {
+  cuda: {
+    matmul: {
+      /** Whether float32 products on CUDA may use TF32, which rounds the factors to 10 bits. Default `false`. */
+      get allowTf32(): boolean {
+        return native.backendSwitch('cuda.matmul.allowTf32')
+      },
+      set allowTf32(allow: boolean) {
+        set('cuda.matmul.allowTf32', allow)
+      },
+    },
+  },
+  cudnn: {
+    /** Whether recurrent networks and convolutions on CUDA use cuDNN. Default `true`. */
+    get enabled(): boolean {
+      return native.backendSwitch('cudnn.enabled')
+    },
+    set enabled(enabled: boolean) {
+      set('cudnn.enabled', enabled)
+    },
+    /** Whether cuDNN tries several algorithms for a convolution and keeps the fastest. Default `false`. */
+    get benchmark(): boolean {
+      return native.backendSwitch('cudnn.benchmark')
+    },
+    set benchmark(benchmark: boolean) {
+      set('cudnn.benchmark', benchmark)
+    },
+    /** Whether cuDNN uses only algorithms that repeat their results exactly. Default `false`. */
+    get deterministic(): boolean {
+      return native.backendSwitch('cudnn.deterministic')
+    },
+    set deterministic(deterministic: boolean) {
+      set('cudnn.deterministic', deterministic)
+    },
+    /** Whether cuDNN may use TF32 for float32, recurrent networks included. Default `true`, as in PyTorch. */
+    get allowTf32(): boolean {
+      return native.backendSwitch('cudnn.allowTf32')
+    },
+    set allowTf32(allow: boolean) {
+      set('cudnn.allowTf32', allow)
+    },
+    /** Whether this LibTorch was built with cuDNN. */
+    isAvailable(): boolean {
+      return native.cudnnVersion() !== null
+    },
+    /** `91002` for 9.10.2; `null` in a LibTorch without cuDNN. */
+    version(): number | null {
+      return native.cudnnVersion()
+    },
+  },
+}
+
+/**
+ * `'highest'` multiplies float32 matrices in float32, `'high'` in TF32 on CUDA, `'medium'` in bfloat16 where there is
+ * a fast way to. Default `'highest'`. `backends.cuda.matmul.allowTf32` is the same switch: on for the last two.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.set_float32_matmul_precision.html
+ */
+export function setFloat32MatmulPrecision(precision: MatmulPrecision): void {
+  if (!PRECISIONS.includes(precision)) {
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `setFloat32MatmulPrecision(): precision must be 'highest', 'high' or 'medium', got ${describe(precision)}`,
+      { op: 'setFloat32MatmulPrecision' },
+    )
+  }
+  native.setMatmulPrecision(precision)
+}
+
+export function getFloat32MatmulPrecision(): MatmulPrecision {
+  return native.matmulPrecision()
+}
+
+/**
+ * Makes operations use only algorithms that repeat their results exactly, and throw (with `warnOnly` warn) where there
+ * is none. On CUDA, cuBLAS repeats its results only where the environment variable `CUBLAS_WORKSPACE_CONFIG` was set to
+ * `:4096:8` or `:16:8` when the process started; without it products throw. cuDNN's LSTM, GRU and RNN need it too.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html
+ */
+export function useDeterministicAlgorithms(on: boolean, options: { warnOnly?: boolean } = {}): void {
+  checkBoolean('useDeterministicAlgorithms', 'mode', on)
+  checkOptions('useDeterministicAlgorithms', options, ['warnOnly'])
+  const { warnOnly = false } = options
+  checkBoolean('useDeterministicAlgorithms', 'warnOnly', warnOnly)
+  native.useDeterministicAlgorithms(on, warnOnly)
+}
+
+export function areDeterministicAlgorithmsEnabled(): boolean {
+  return native.deterministicAlgorithms()[0]
+}
+
+/** Whether {@link useDeterministicAlgorithms} was told to warn instead of throwing. */
+export function isDeterministicAlgorithmsWarnOnlyEnabled(): boolean {
+  return native.deterministicAlgorithms()[1]
+}
