@@ -4,7 +4,7 @@ import { LibTorchError } from '../errors.ts'
 import { cachedLibTorches, cacheFolder } from './cache.ts'
 import { inspectLibTorch, type LibTorch } from './layout.ts'
 import { PACKAGE } from './package.ts'
-import { locatePyTorch } from './python.ts'
+import { findPyTorch } from './python.ts'
 import { inRange, PINNED, showRange, type VersionRange } from './version.ts'
 
 /** A place that was looked at, and what was found there. */
@@ -27,7 +27,7 @@ interface Place {
 }
 
 function installedPyTorch(place: string): Place {
-  const directory = locatePyTorch()
+  const directory = findPyTorch()?.folder
   if (directory) return { place: `${place}, ${directory}`, directory }
   return { place, directory: { none: 'no Python was found that has PyTorch' } }
 }
