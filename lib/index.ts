@@ -1,3 +1,4 @@
+export type { GradScaler, GradScalerOptions, GradScalerState } from './amp/index.ts'
 export {
   type ErrorCode,
   LibTorchError,

@@ -1,4 +1,4 @@
-import { autocast, getAutocastDtype, isAutocastEnabled } from './amp/autocast.ts'
+import { autocast, GradScaler, getAutocastDtype, isAutocastEnabled } from './amp/index.ts'
 import * as cuda from './cuda/index.ts'
 import { load, loadSync } from './io/checkpoint.ts'
 import * as script from './jit/load.ts'
@@ -95,6 +95,7 @@ export const torch = {
   keep,
   slice,
   ops: operators,
+  amp: { GradScaler },
   autograd: { backward, grad, gradcheck, gradgradcheck },
   load,
   loadSync,

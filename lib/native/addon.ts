@@ -157,10 +157,14 @@ export interface Native {
     states: readonly Uint32Array[],
     steps: Uint32Array,
     hyper: object,
+    scalars: readonly Uint32Array[],
   ): void
   clipGradNorm(params: Uint32Array, maxNorm: number, normType: number, errorIfNonfinite: boolean): Id
   clipGradValue(params: Uint32Array, value: number): void
   zeroGrad(params: Uint32Array, setToNone: boolean): void
+  // grad_scaler.cpp
+  scaleOutput(outputAndScale: Uint32Array): Id
+  unscaleGradients(params: Uint32Array, foundInfAndInverse: Uint32Array, allowFloat16: boolean): void
   // packed.cpp
   packPaddedSequence(
     input: Id,

@@ -1,3 +1,10 @@
 export { Adam, type AdamOptions, AdamW } from './adam.ts'
-export { Optimizer, type OptimizerStateDict, type ParameterState, type ParamGroup, type Params } from './optimizer.ts'
+export {
+  Optimizer,
+  type OptimizerStateDict,
+  type ParameterState,
+  type ParamGroup,
+  type Params,
+  type StepInputs,
+} from './optimizer.ts'
 export { SGD, type SGDOptions } from './sgd.ts'

@@ -2,9 +2,9 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
 import { atOnce, noGrad, tidy } from '../tensor/context.ts'
-import { zeros, zerosLike } from '../tensor/creation.ts'
+import { full, zerosLike } from '../tensor/creation.ts'
 import { type FusedHyper, type FusedLists, fusedStep, zeroGrad } from '../tensor/gradient.ts'
-import { isTensor, keep, type Tensor } from '../tensor/tensor.ts'
+import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
 
 /** Tensors that an optimizer keeps for one parameter, by PyTorch's names in camelCase. */
 export type ParameterState = Record<string, Tensor>
@@ -19,6 +19,16 @@ export interface OptimizerStateDict<Settings> {
   /** By the parameters' numbers, counted through all groups. */
   state: Record<number, ParameterState>
   paramGroups: (Settings & { params: number[] })[]
+}
+
+/** What a gradient scaler and a captured step give to a step: tensors, whose values nothing waits for. */
+export interface StepInputs {
+  /** What the gradients have been multiplied by, where they are not unscaled yet. */
+  gradScale?: Tensor | undefined
+  /** 1 where the step is to be left out, else 0. */
+  foundInf?: Tensor | undefined
+  /** The learning rate of each group. */
+  rates?: readonly Tensor[] | undefined
 }
 
 /** @internal @throws {TorchError} unless the number is in the range, in PyTorch's words: "Invalid learning rate: -1". */
@@ -36,6 +46,7 @@ export abstract class Optimizer<Settings extends object = object> {
   /** The groups. Their settings, such as `lr`, can be changed between steps. */
   readonly paramGroups: ParamGroup<Settings>[]
   readonly #state = new Map<Tensor, ParameterState>()
+  #revision = 0
 
   constructor(params: Params<Settings>, options: Partial<Settings>, defaults: Settings) {
     const name = new.target.name
@@ -89,9 +100,20 @@ export abstract class Optimizer<Settings extends object = object> {
 
   protected abstract fused(settings: Settings): { algorithm: 'sgd' | 'adam' | 'adamw'; hyper: FusedHyper }
 
-  /** Changes the parameters by their gradients. Those without a gradient stay as they are. */
-  step(): void {
-    for (const group of this.paramGroups) {
+  /** Where the counter of a parameter's steps lies: for the fused kernels of Adam, with the parameter. */
+  protected counterDevice(param: Tensor): Device {
+    return param.device
+  }
+
+  /**
+   * Changes the parameters by their gradients. Those without a gradient stay as they are.
+   *
+   * @param inputs What a `GradScaler` or a captured step gives.
+   */
+  step(inputs: StepInputs = {}): void {
+    checkOptions('step', inputs, ['gradScale', 'foundInf', 'rates'])
+    const { gradScale, foundInf, rates } = inputs
+    this.paramGroups.forEach((group, index) => {
       const { params, ...settings } = group
       const names = this.stateNames(settings as unknown as Settings)
       const states = params.map((param) => this.#stateOf(param, names))
@@ -100,18 +122,50 @@ export abstract class Optimizer<Settings extends object = object> {
         lists[name === 'step' ? 'steps' : `${name}s`] = states.map((state) => state[name] as Tensor)
       }
       const { algorithm, hyper } = this.fused(settings as unknown as Settings)
-      fusedStep(algorithm, { params, ...lists } as FusedLists, hyper)
-    }
+      fusedStep(algorithm, { params, ...lists } as FusedLists, hyper, { gradScale, foundInf, lr: rates?.[index] })
+    })
   }
 
   #stateOf(param: Tensor, names: readonly string[]): ParameterState {
-    const state = this.#state.get(param) ?? {}
-    for (const name of names) {
-      // Counters stay on the CPU, where reading them costs nothing.
-      state[name] ??= atOnce(() => noGrad(() => keep(name === 'step' ? zeros([]) : zerosLike(param))))
-    }
+    const known = this.#state.get(param)
+    if (known !== undefined && names.every((name) => name in known)) return known
+    // A file of PyTorch has no counter of SGD's steps: where there is a momentum, there has been a step.
+    const before = known !== undefined && 'momentumBuffer' in known ? 1 : 0
+    const state = known ?? {}
+    atOnce(() =>
+      noGrad(() => {
+        for (const name of names) {
+          state[name] ??= keep(
+            name === 'step' ? full([], before, { device: this.counterDevice(param) }) : zerosLike(param),
+          )
+        }
+      }),
+    )
     this.#state.set(param, state)
+    this.#revision++
     return state
+  }
+
+  /** @internal Grows when tensors of the state are made or replaced. */
+  get revision(): number {
+    return this.#revision
+  }
+
+  /** @internal Moves the state to where the parameters are now. */
+  follow(): void {
+    for (const [param, state] of this.#state) {
+      for (const [name, value] of Object.entries(state)) {
+        const device = this.#deviceOf(param, name)
+        if (value.device === device) continue
+        // The old one may be in someone's state dict.
+        state[name] = noGrad(() => keep(value.to(device)))
+        this.#revision++
+      }
+    }
+  }
+
+  #deviceOf(param: Tensor, name: string): Device {
+    return name === 'step' ? this.counterDevice(param) : param.device
   }
 
   /** Drops all gradients, or with `setToNone: false` fills them with 0. */
@@ -167,6 +221,7 @@ export abstract class Optimizer<Settings extends object = object> {
       group.params.forEach((param, i) => {
         const saved = state[numbers[i] as number]
         if (saved === undefined) return
+        this.#revision++
         this.#state.set(
           param,
           tidy(() =>
@@ -175,9 +230,11 @@ export abstract class Optimizer<Settings extends object = object> {
                 Object.entries(saved).map(([name, value]) => [
                   name,
                   keep(
-                    name === 'step'
-                      ? value.clone()
-                      : value.to({ dtype: param.dtype, device: param.device, copy: true }),
+                    value.to({
+                      dtype: name === 'step' ? 'float32' : param.dtype,
+                      device: this.#deviceOf(param, name),
+                      copy: true,
+                    }),
                   ),
                 ]),
               ),

@@ -1,4 +1,5 @@
 import { torchError } from '../errors.ts'
+import type { Device } from '../tensor/tensor.ts'
 import { Optimizer, type Params, requireRange } from './optimizer.ts'
 
 export interface SGDOptions {
@@ -41,6 +42,11 @@ export class SGD extends Optimizer<SGDOptions> {
 
   protected override stateNames({ momentum }: SGDOptions): readonly string[] {
     return momentum === 0 ? [] : ['momentumBuffer', 'step']
+  }
+
+  /** The counter only tells the first step, which reading it must not wait for. */
+  protected override counterDevice(): Device {
+    return 'cpu'
   }
 
   protected override fused(settings: SGDOptions) {

@@ -91,6 +91,19 @@ export interface FusedLists {
   steps?: readonly Tensor[]
 }
 
+/**
+ * @internal What a step takes as tensors of one element, so that nothing has to wait for their values and a CUDA graph
+ * reads them anew at each replay.
+ */
+export interface FusedScalars {
+  /** Instead of `lr`. Float32 on CUDA. */
+  lr?: Tensor | undefined
+  /** What the gradients have been multiplied by: they are divided by it. */
+  gradScale?: Tensor | undefined
+  /** Where it is 1, the step changes nothing. */
+  foundInf?: Tensor | undefined
+}
+
 /** The settings of one step of a fused optimizer, whichever it uses. */
 export interface FusedHyper {
   lr: number
@@ -109,7 +122,12 @@ export interface FusedHyper {
  * @internal One optimizer step over `params` in one native call. Parameters without a gradient are left alone.
  * SGD with momentum needs `steps`, on the CPU.
  */
-export function fusedStep(algorithm: 'sgd' | 'adam' | 'adamw', lists: FusedLists, hyper: FusedHyper): void {
+export function fusedStep(
+  algorithm: 'sgd' | 'adam' | 'adamw',
+  lists: FusedLists,
+  hyper: FusedHyper,
+  { lr, gradScale, foundInf }: FusedScalars = {},
+): void {
   const states = algorithm === 'sgd' ? [lists.momentumBuffers] : [lists.expAvgs, lists.expAvgSqs, lists.maxExpAvgSqs]
   enter()
   native.fusedStep(
@@ -118,5 +136,26 @@ export function fusedStep(algorithm: 'sgd' | 'adam' | 'adamw', lists: FusedLists
     states.map((state) => idsOf(state ?? [])),
     idsOf(lists.steps ?? []),
     hyper,
+    [lr, gradScale, foundInf].map((scalar) => idsOf(scalar === undefined ? [] : [scalar])),
   )
+}
+
+/** @internal The product of an output and a scale, on the output's device. */
+export function scaleOutput(output: Tensor, scale: Tensor): Tensor {
+  const scope = enter()
+  return wrap(native.scaleOutput(idsOf([output, scale])), scope)
+}
+
+/**
+ * @internal Multiplies the gradients of `params` by `inverse`, and sets `foundInf` to 1 where one is not finite.
+ * @throws {TorchError} where none has a gradient, or one is of float16 and `allowFloat16` is false.
+ */
+export function unscaleGradients(
+  params: Iterable<Tensor>,
+  foundInf: Tensor,
+  inverse: Tensor,
+  allowFloat16: boolean,
+): void {
+  enter()
+  native.unscaleGradients(idsOf(params), idsOf([foundInf, inverse]), allowFloat16)
 }

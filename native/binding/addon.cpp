@@ -92,6 +92,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   rnn::init_composite(exports);
   rnn::init_cuda(exports);
   rnn::init_data(exports);
+  rnn::init_grad_scaler(exports);
   rnn::init_indexing(exports);
   rnn::init_jit(exports);
   rnn::init_offload(exports);

@@ -89,6 +89,7 @@ void init_call(Napi::Object exports);
 void init_composite(Napi::Object exports);
 void init_cuda(Napi::Object exports);
 void init_data(Napi::Object exports);
+void init_grad_scaler(Napi::Object exports);
 void init_indexing(Napi::Object exports);
 void init_jit(Napi::Object exports);
 void init_offload(Napi::Object exports);

@@ -1,6 +1,8 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/_foreach_sub.h>
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
@@ -9,6 +11,7 @@
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
 #include <map>
 #include <tuple>
 
@@ -41,6 +44,21 @@ struct Hyper {
   static double number(Napi::Object object, const char* name) {
     const Napi::Value value = object.Get(name);
     return value.IsUndefined() ? 0 : value.ToNumber().DoubleValue();
+  }
+};
+
+// Numbers that a step may take as tensors, so that nothing waits for them: all undefined, or of one element.
+struct Scalars {
+  // Instead of `Hyper::lr`. On CUDA it is read by the kernel, also when a graph with it is replayed.
+  at::Tensor lr;
+  // Gradients are divided by `grad_scale`; where `found_inf` is 1, nothing changes.
+  at::Tensor grad_scale, found_inf;
+
+  Scalars on(c10::Device device) const {
+    const auto move = [device](const at::Tensor& tensor) {
+      return tensor.defined() && tensor.device() != device ? tensor.to(device, /*non_blocking=*/true) : tensor;
+    };
+    return {.lr = move(lr), .grad_scale = move(grad_scale), .found_inf = move(found_inf)};
   }
 };
 
@@ -81,50 +99,83 @@ std::map<Key, Bucket, Before> buckets_of(const Tensors& params, const std::vecto
   return buckets;
 }
 
+std::optional<at::Tensor> optional(const at::Tensor& tensor) {
+  return tensor.defined() ? std::optional(tensor) : std::nullopt;
+}
+
+// `lr` is a number or a tensor, for which LibTorch has two operators.
+template <typename Rate>
+void step_sgd(const Bucket& bucket, const Rate& lr, const Hyper& hyper, const Scalars& scalars, bool first) {
+  at::_fused_sgd_(bucket.params, bucket.gradients, bucket.states[0], hyper.weight_decay, hyper.momentum, lr,
+                  hyper.dampening, hyper.nesterov, hyper.maximize, first, optional(scalars.grad_scale),
+                  optional(scalars.found_inf));
+}
+
+template <typename Rate>
+void step_adam(const Bucket& bucket, const Rate& lr, const Hyper& hyper, const Scalars& scalars, bool decoupled) {
+  const auto run = [&](const auto& operation) {
+    operation(bucket.params, bucket.gradients, bucket.states[0], bucket.states[1], bucket.states[2], bucket.steps, lr,
+              hyper.beta1, hyper.beta2, hyper.weight_decay, hyper.eps, hyper.amsgrad, hyper.maximize,
+              optional(scalars.grad_scale), optional(scalars.found_inf));
+  };
+  if (decoupled) {
+    run([](const auto&... arguments) { at::_fused_adamw_(arguments...); });
+  } else {
+    run([](const auto&... arguments) { at::_fused_adam_(arguments...); });
+  }
+}
+
 enum class Algorithm { kSgd, kAdam, kAdamW };
 
 void step(Algorithm algorithm, const Tensors& params, const std::vector<Tensors>& states, const Tensors& steps,
-          const Hyper& hyper) {
+          const Hyper& hyper, const Scalars& given) {
   const c10::AutoGradMode no_grad(false);
-  // The first momentum is the gradient itself, without dampening.
-  const bool by_age = algorithm == Algorithm::kSgd && hyper.momentum != 0;
+  // The first momentum is the gradient itself, without dampening. Where there is none, buffers of zeros give the same.
+  const bool by_age = algorithm == Algorithm::kSgd && hyper.momentum != 0 && hyper.dampening != 0;
   for (auto& [key, bucket] : buckets_of(params, states, steps, by_age)) {
+    const Scalars scalars = given.on(std::get<0>(key));
+    const bool first = std::get<2>(key);
+    // A first step that is skipped is to be first again. Only until it is taken, this reads from the device.
+    if (first && scalars.found_inf.defined() && scalars.found_inf.item<double>() != 0) continue;
     if (!bucket.steps.empty()) at::_foreach_add_(bucket.steps, 1);
-    switch (algorithm) {
-      case Algorithm::kSgd:
-        at::_fused_sgd_(bucket.params, bucket.gradients, bucket.states[0], hyper.weight_decay, hyper.momentum, hyper.lr,
-                        hyper.dampening, hyper.nesterov, hyper.maximize, std::get<2>(key));
-        break;
-      case Algorithm::kAdam:
-        at::_fused_adam_(bucket.params, bucket.gradients, bucket.states[0], bucket.states[1], bucket.states[2],
-                         bucket.steps, hyper.lr, hyper.beta1, hyper.beta2, hyper.weight_decay, hyper.eps, hyper.amsgrad,
-                         hyper.maximize);
-        break;
-      case Algorithm::kAdamW:
-        at::_fused_adamw_(bucket.params, bucket.gradients, bucket.states[0], bucket.states[1], bucket.states[2],
-                          bucket.steps, hyper.lr, hyper.beta1, hyper.beta2, hyper.weight_decay, hyper.eps,
-                          hyper.amsgrad, hyper.maximize);
-        break;
+    const auto run = [&, &bucket = bucket](const auto& lr) {
+      if (algorithm == Algorithm::kSgd) {
+        step_sgd(bucket, lr, hyper, scalars, first);
+      } else {
+        step_adam(bucket, lr, hyper, scalars, algorithm == Algorithm::kAdamW);
+      }
+    };
+    scalars.lr.defined() ? run(scalars.lr) : run(hyper.lr);
+    // A step that is skipped does not count. SGD's counters are on the CPU, and only tell the first step.
+    if (algorithm != Algorithm::kSgd && scalars.found_inf.defined()) {
+      at::_foreach_sub_(bucket.steps, Tensors(bucket.steps.size(), scalars.found_inf));
     }
     bump_versions(bucket.params);
   }
 }
 
-// fusedStep('sgd' | 'adam' | 'adamw', params, [state lists], steps, hyper): parameters without a gradient are left
-// alone
+// fusedStep('sgd' | 'adam' | 'adamw', params, [state lists], steps, hyper, [lr, gradScale, foundInf]): parameters
+// without a gradient are left alone. Each of the last three is a list of one tensor or of none.
 Napi::Value fused_step(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const std::string name = info[0].ToString();
   const Algorithm algorithm = name == "sgd" ? Algorithm::kSgd : name == "adam" ? Algorithm::kAdam : Algorithm::kAdamW;
+  const auto lists_of = [&addon](Napi::Value value) {
+    std::vector<Cells> lists;
+    const Napi::Array array = value.As<Napi::Array>();
+    for (uint32_t i = 0; i < array.Length(); i++) lists.emplace_back(addon, array.Get(i));
+    return lists;
+  };
   const Cells params(addon, info[1]);
-  std::vector<Cells> states;
-  const Napi::Array lists = info[2].As<Napi::Array>();
-  for (uint32_t i = 0; i < lists.Length(); i++) states.emplace_back(addon, lists.Get(i));
+  const std::vector<Cells> states = lists_of(info[2]);
   const Cells steps(addon, info[3]);
+  const std::vector<Cells> scalars = lists_of(info[5]);
   addon.dispatch(0, [=, hyper = Hyper(info[4].ToObject())] {
     std::vector<Tensors> lists;
     for (const Cells& state : states) lists.push_back(state.get());
-    step(algorithm, params.get(), lists, steps.get(), hyper);
+    const auto scalar = [&scalars](size_t i) { return scalars[i].size() == 0 ? at::Tensor() : scalars[i].get()[0]; };
+    step(algorithm, params.get(), lists, steps.get(), hyper,
+         {.lr = scalar(0), .grad_scale = scalar(1), .found_inf = scalar(2)});
     return Tensors{};
   });
   return info.Env().Undefined();
@@ -151,7 +202,11 @@ at::Tensor clip(const Tensors& gradients, double max_norm, double norm_type, boo
                 "scale the gradients by the non-finite norm anyway, set `errorIfNonfinite: false`");
   }
   const at::Tensor coefficient = at::clamp(max_norm / (total + 1e-6), std::nullopt, 1.0);
-  for (const at::Tensor& gradient : gradients) gradient.mul_(coefficient.to(gradient.device()));
+  if (std::ranges::all_of(gradients, [&](const at::Tensor& one) { return one.device() == coefficient.device(); })) {
+    at::_foreach_mul_(gradients, coefficient);
+  } else {
+    for (const at::Tensor& gradient : gradients) gradient.mul_(coefficient.to(gradient.device()));
+  }
   return total;
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import * as nn from '../../lib/nn/index.ts'
 import * as optim from '../../lib/optim/index.ts'
+import { LearningRates } from '../../lib/optim/rates.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { expectClose } from '../support/close.ts'
@@ -31,16 +32,17 @@ describe.each(
 )('%s', (_, one) => {
   const tolerance = one.dtype === 'float64' ? { rtol: 1e-9, atol: 1e-11 } : { rtol: 1e-5, atol: 1e-6 }
 
-  function follow(runStep: (step: () => void) => Promise<void> | void, restart = false) {
+  function follow(runStep: (step: () => void) => Promise<void> | void, { restart = false, tensors = false } = {}) {
     const { a, b, late, loss } = problem(one.dtype)
     const make = () => new optim[one.kind]([{ params: [a, late] }, { params: [b], lr: 0.02 }], one.options)
     let optimizer = make()
     return async () => {
+      const rates = new LearningRates(optimizer)
       for (let step = 0; step < 20; step++) {
         await runStep(() => {
           optimizer.zeroGrad()
           loss(step).backward()
-          optimizer.step()
+          optimizer.step(tensors ? { rates: rates.refresh() } : {})
         })
         if (restart && step === 6) {
           const saved = optimizer.stateDict()
@@ -66,7 +68,11 @@ describe.each(
   )
   test(
     'and goes on from a state dict',
-    follow((step) => step(), true),
+    follow((step) => step(), { restart: true }),
+  )
+  test(
+    'with learning rates that are tensors, too',
+    follow((step) => torch.offload(step), { tensors: true }),
   )
 })
 
@@ -98,6 +104,71 @@ test('state has the layout of PyTorch', () => {
   expect(Object.keys(state[0] ?? {}).sort()).toEqual(['expAvg', 'expAvgSq', 'step'])
   expect(state[0]?.step?.item()).toBe(1)
   expectClose(state[0]?.expAvg as Tensor, [[0.1, 0.1]])
+})
+
+test.each(['SGD', 'Adam', 'AdamW'] as const)('%s: a learning rate as a tensor follows the number', (kind) => {
+  const run = (tensors: boolean): number[] => {
+    const w = torch.ones([3], { requiresGrad: true })
+    const optimizer = new optim[kind]([w], { lr: 0.1 })
+    using rates = new LearningRates(optimizer)
+    for (const lr of [0.1, 0.1, 0.01, 0.3]) {
+      optimizer.zeroGrad()
+      w.mul(w).sum().backward()
+      for (const group of optimizer.paramGroups) group.lr = lr
+      optimizer.step(tensors ? { rates: rates.refresh() } : {})
+    }
+    return Array.from(w.toTypedArray() as Float32Array)
+  }
+  expect(run(true)).toEqual(run(false))
+})
+
+test('goes on from a momentum that was saved without a counter, as PyTorch saves it', () => {
+  const step = (optimizer: optim.SGD, w: Tensor): void => {
+    optimizer.zeroGrad()
+    w.mul(w).sum().backward()
+    optimizer.step()
+  }
+  const options = { lr: 0.1, momentum: 0.9, dampening: 0.5 }
+  const [w, copy] = [torch.ones([2], { requiresGrad: true }), torch.ones([2], { requiresGrad: true })]
+  const [one, other] = [new optim.SGD([w], options), new optim.SGD([copy], options)]
+  step(one, w)
+  const { state, paramGroups } = one.stateDict()
+  torch.noGrad(() => copy.copy_(w))
+  other.loadStateDict({ state: { 0: { momentumBuffer: state[0]?.momentumBuffer as Tensor } }, paramGroups })
+  step(one, w)
+  step(other, copy)
+  expectClose(copy, w)
+})
+
+test('counters are loaded as float32, whatever they were', () => {
+  const w = torch.ones([2], { dtype: 'float64', requiresGrad: true })
+  const make = () => new optim.Adam([w])
+  const saved = make()
+  w.sum().backward()
+  saved.step()
+  const { state, paramGroups } = saved.stateDict()
+  const optimizer = make()
+  optimizer.loadStateDict({ state: { 0: { ...state[0], step: torch.tensor(4n) } }, paramGroups } as never)
+  optimizer.step()
+  const { step, expAvg } = optimizer.stateDict().state[0] ?? {}
+  expect([step?.dtype, step?.item(), expAvg?.dtype]).toEqual(['float32', 5, 'float64'])
+})
+
+test('state stays in place where the parameters do, and its changes can be told', () => {
+  const w = torch.ones([2], { requiresGrad: true })
+  const optimizer = new optim.Adam([w])
+  w.sum().backward()
+  expect(optimizer.revision).toBe(0)
+  optimizer.step()
+  const made = optimizer.revision
+  expect(made).toBeGreaterThan(0)
+  const before = optimizer.stateDict().state[0]
+  optimizer.step()
+  optimizer.follow()
+  expect(optimizer.revision).toBe(made)
+  expect(optimizer.stateDict().state[0]?.expAvg).toBe(before?.expAvg)
+  optimizer.loadStateDict(optimizer.stateDict())
+  expect(optimizer.revision).toBeGreaterThan(made)
 })
 
 test('steps leave no tensors behind', () => {
@@ -153,6 +224,12 @@ describe('refuses', () => {
       /SGD\(\): argument 'maximize' must be bool, not 1/,
     ],
     [() => new optim.Adam([w]).zeroGrad({ setToNone: 0 as never }), 'ERR_TORCH_TYPE', /'setToNone' must be bool/],
+    [() => new optim.Adam([w]).step({ lr: 1 } as never), 'ERR_TORCH_OPTION', /step: unknown option 'lr'/],
+    [
+      () => new optim.Adam([w]).step((() => 1) as never),
+      'ERR_TORCH_TYPE',
+      /step: options must be an object, got a fun/,
+    ],
     [() => new optim.AdamW([w], { weightDecay: -1 }), 'ERR_TORCH_VALUE', /^Invalid weight_decay value: -1$/],
     [
       () => new optim.Adam([w], { learningRate: 1 } as never),

@@ -1,0 +1,373 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { Optimizer, type StepInputs } from '../optim/optimizer.ts'
+import { checkBoolean, checkOptions } from '../options.ts'
+import { native } from '../tensor/binding.ts'
+import { atOnce, noGrad, tidy } from '../tensor/context.ts'
+import { full, zeros } from '../tensor/creation.ts'
+import { scaleOutput, unscaleGradients } from '../tensor/gradient.ts'
+import { tensorOp } from '../tensor/packet.ts'
+import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
+
+export interface GradScalerOptions {
+  /** The first scale. Default 65536. */
+  initScale?: number
+  /** What the scale is multiplied by after `growthInterval` steps in a row without Inf and NaN. Default 2. */
+  growthFactor?: number
+  /** What the scale is multiplied by where gradients were Inf or NaN. Default 0.5. */
+  backoffFactor?: number
+  /** Default 2000. */
+  growthInterval?: number
+  /** `false`: nothing is scaled, and `step` is the optimizer's own. Default `true`. */
+  enabled?: boolean
+}
+
+/** What {@link GradScaler.stateDict} gives: empty where the scaler is disabled. */
+export interface GradScalerState {
+  scale: number
+  growthFactor: number
+  backoffFactor: number
+  growthInterval: number
+  /** The steps in a row without Inf and NaN. */
+  growthTracker: number
+}
+
+/** Anything with parameters in groups and a step: an {@link Optimizer}, also one whose step is its own. */
+interface Stepping<A extends unknown[]> {
+  readonly paramGroups: readonly { params: Iterable<Tensor> }[]
+  step(...args: A): unknown
+}
+
+interface OptimizerProgress {
+  stage: 'ready' | 'unscaled' | 'stepped'
+  /** 1 where a gradient was Inf or NaN, else 0. */
+  foundInf?: Tensor
+}
+
+interface Scaling {
+  readonly scale: Tensor
+  readonly growthTracker: Tensor
+}
+
+const updateScale = tensorOp('aten::_amp_update_scale_')
+const maximum = tensorOp('aten::maximum')
+
+/**
+ * Keeps small gradients of float16 from vanishing: the loss is multiplied by a scale before `backward`, the gradients
+ * are divided by it before the step, and a step whose gradients are Inf or NaN is left out. Nothing of it waits for a
+ * value of the device: the optimizer's kernel itself leaves the step out, and counts it not.
+ *
+ * @example
+ * const scaler = new torch.amp.GradScaler('cuda')
+ * const loss = torch.autocast('cuda', () => criterion.forward(model.forward(x), y), { dtype: 'float16' })
+ * optimizer.zeroGrad()
+ * scaler.scale(loss).backward()
+ * scaler.unscale_(optimizer) // only where gradients are clipped or looked at
+ * nn.utils.clipGradNorm(model.parameters(), 1)
+ * scaler.step(optimizer)
+ * scaler.update()
+ * @see https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
+ */
+export class GradScaler {
+  readonly #device: Device
+  readonly #enabled: boolean
+  #growthFactor: number
+  #backoffFactor: number
+  #growthInterval: number
+  // What `#scaling` begins with, at the first call of `scale`.
+  #initScale: number
+  #initGrowthTracker = 0
+  #scaling: Scaling | undefined
+  readonly #progress = new Map<object, OptimizerProgress>()
+
+  /**
+   * @param device Where the scale lies: `'cuda'` (the default) or `'cpu'`. For CUDA where there is none, the scaler warns
+   *   and is disabled.
+   * @throws {TorchError} for an unknown option, or a value that cannot be used.
+   */
+  constructor(device: Device = 'cuda', options: GradScalerOptions = {}) {
+    checkOptions('GradScaler', options, ['initScale', 'growthFactor', 'backoffFactor', 'growthInterval', 'enabled'])
+    const {
+      initScale = 2 ** 16,
+      growthFactor = 2,
+      backoffFactor = 0.5,
+      growthInterval = 2000,
+      enabled = true,
+    } = options
+    if (!/^(cpu|cuda(:\d+)?)$/.test(device)) {
+      throw torchError('ERR_TORCH_VALUE', `GradScaler: device must be 'cuda' or 'cpu', got ${describe(device)}`)
+    }
+    checkBoolean('GradScaler', 'enabled', enabled)
+    this.#device = device
+    this.#enabled = enabled && (device === 'cpu' || native.runtimeInfo().cuda)
+    if (enabled && !this.#enabled) {
+      process.emitWarning('torch.cuda.amp.GradScaler is enabled, but CUDA is not available.  Disabling.')
+    }
+    requirePositive('initScale', initScale)
+    requireGrowth(growthFactor)
+    requireBackoff(backoffFactor)
+    requireInterval(growthInterval)
+    this.#initScale = initScale
+    this.#growthFactor = growthFactor
+    this.#backoffFactor = backoffFactor
+    this.#growthInterval = growthInterval
+  }
+
+  /** The outputs multiplied by the scale: one tensor, or arrays of them. Where disabled, the outputs as they are. */
+  scale<T extends Tensor | readonly Tensor[]>(outputs: T): T {
+    if (!this.#enabled) return outputs
+    if (isTensor(outputs)) return scaleOutput(outputs, this.#begin().scale) as T
+    if (!Array.isArray(outputs)) {
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `outputs must be a Tensor or an iterable of Tensors, got ${describe(outputs)}`,
+        { op: 'GradScaler.scale' },
+      )
+    }
+    return (outputs as readonly Tensor[]).map((output) => this.scale(output)) as unknown as T
+  }
+
+  /**
+   * Divides the gradients of the optimizer's parameters by the scale, to clip them or to look at them before
+   * {@link step}, which else does it.
+   *
+   * @throws {TorchError} when it has been called already since the last {@link update}, or when no parameter has a
+   *   gradient.
+   */
+  unscale_<A extends unknown[]>(optimizer: Stepping<A>): void {
+    if (!this.#enabled) return
+    const { scale } = this.#require('unscale_')
+    const progress = this.#progressOf(optimizer)
+    if (progress.stage === 'unscaled') {
+      throw torchError(
+        'ERR_TORCH_RUNTIME',
+        'unscale_() has already been called on this optimizer since the last update().',
+      )
+    }
+    if (progress.stage === 'stepped') {
+      throw torchError('ERR_TORCH_RUNTIME', 'unscale_() is being called after step().')
+    }
+    // The reciprocal of a power of two is exact; that of another number is better taken in float64.
+    noGrad(() => tidy(() => this.#check(optimizer, progress, scale.double().reciprocal().float(), false)))
+    progress.stage = 'unscaled'
+  }
+
+  /**
+   * The optimizer's step with unscaled gradients, or nothing where one of them is Inf or NaN. An optimizer whose `step`
+   * is its own gets the further arguments; to know whether to call it, the device's value has to be read.
+   *
+   * @throws {TorchError} when it has been called already since the last {@link update}, when {@link scale} has not been
+   *   called before, or when no parameter has a gradient.
+   */
+  step<A extends unknown[]>(optimizer: Stepping<A>, ...args: A): void {
+    if (!this.#enabled) {
+      optimizer.step(...args)
+      return
+    }
+    if (typeof args[0] === 'function') {
+      throw torchError('ERR_TORCH_RUNTIME', 'Closure use is not currently supported if GradScaler is enabled.')
+    }
+    const { scale } = this.#require('step')
+    const progress = this.#progressOf(optimizer)
+    if (progress.stage === 'stepped') {
+      throw torchError('ERR_TORCH_RUNTIME', 'step() has already been called since the last update().')
+    }
+    if (optimizer instanceof Optimizer && optimizer.step === Optimizer.prototype.step) {
+      this.#stepFused(optimizer, progress, scale, args[0] as StepInputs | undefined)
+    } else {
+      if (progress.stage === 'ready') this.unscale_(optimizer)
+      if (progress.foundInf?.item() === 0) optimizer.step(...args)
+    }
+    progress.stage = 'stepped'
+  }
+
+  /** The kernels of LibTorch's optimizers unscale and leave out by themselves. */
+  #stepFused(optimizer: Optimizer, progress: OptimizerProgress, scale: Tensor, inputs: StepInputs = {}): void {
+    const unscaled = progress.stage === 'unscaled'
+    if (!unscaled)
+      noGrad(() => tidy(() => this.#check(optimizer, progress, full([], 1, { device: this.#device }), true)))
+    optimizer.step({ ...inputs, foundInf: progress.foundInf, gradScale: unscaled ? undefined : scale })
+  }
+
+  /**
+   * Adapts the scale to what {@link step} has found: to be called at the end of each iteration.
+   *
+   * @param newScale Sets the scale instead: a number, or a tensor of one element.
+   * @throws {TorchError} when there was no step since the last call.
+   */
+  update(newScale?: number | Tensor): void {
+    if (!this.#enabled) return
+    const { scale, growthTracker } = this.#require('update')
+    noGrad(() =>
+      tidy(() => {
+        if (newScale === undefined) {
+          const found = [...this.#progress.values()].flatMap(({ foundInf }) => foundInf ?? [])
+          if (found.length === 0) {
+            throw torchError('ERR_TORCH_RUNTIME', 'No inf checks were recorded prior to update.')
+          }
+          const any = found.reduce((one, other) => maximum(one, other))
+          updateScale(scale, growthTracker, any, this.#growthFactor, this.#backoffFactor, this.#growthInterval)
+        } else if (isTensor(newScale)) {
+          if (newScale.numel !== 1 || newScale.requiresGrad) {
+            throw torchError(
+              'ERR_TORCH_VALUE',
+              'new_scale should be a float or a 1-element torch.cuda.FloatTensor or torch.FloatTensor with requires_grad=False.',
+            )
+          }
+          scale.copy_(newScale.reshape([]))
+        } else {
+          requirePositive('newScale', newScale)
+          scale.fill_(newScale)
+        }
+      }),
+    )
+    for (const { foundInf } of this.#progress.values()) foundInf?.dispose()
+    this.#progress.clear()
+  }
+
+  /** The scale, or 1 where disabled. It is read from the device, which waits for all work queued there. */
+  getScale(): number {
+    if (!this.#enabled) return 1
+    return this.#scaling === undefined ? this.#initScale : this.#scaling.scale.item<number>()
+  }
+
+  getGrowthFactor(): number {
+    return this.#growthFactor
+  }
+
+  setGrowthFactor(newFactor: number): void {
+    requireGrowth(newFactor)
+    this.#growthFactor = newFactor
+  }
+
+  getBackoffFactor(): number {
+    return this.#backoffFactor
+  }
+
+  setBackoffFactor(newFactor: number): void {
+    requireBackoff(newFactor)
+    this.#backoffFactor = newFactor
+  }
+
+  getGrowthInterval(): number {
+    return this.#growthInterval
+  }
+
+  setGrowthInterval(newInterval: number): void {
+    requireInterval(newInterval)
+    this.#growthInterval = newInterval
+  }
+
+  isEnabled(): boolean {
+    return this.#enabled
+  }
+
+  /** What a checkpoint needs of the scaler: to be called after {@link update}. Empty where disabled. */
+  stateDict(): GradScalerState | Record<string, never> {
+    if (!this.#enabled) return {}
+    return {
+      scale: this.getScale(),
+      growthFactor: this.#growthFactor,
+      backoffFactor: this.#backoffFactor,
+      growthInterval: this.#growthInterval,
+      growthTracker: this.#scaling?.growthTracker.item<number>() ?? this.#initGrowthTracker,
+    }
+  }
+
+  /** Takes over what {@link stateDict} gave. Does nothing where disabled. */
+  loadStateDict(stateDict: GradScalerState | Record<string, never>): void {
+    if (!this.#enabled) return
+    if (typeof stateDict !== 'object' || stateDict === null) {
+      throw torchError('ERR_TORCH_TYPE', `expected the state dict of a GradScaler, got ${describe(stateDict)}`)
+    }
+    if (Object.keys(stateDict).length === 0) {
+      throw torchError(
+        'ERR_TORCH_RUNTIME',
+        'The source state dict is empty, possibly because it was saved from a disabled instance of GradScaler.',
+      )
+    }
+    const { scale, growthFactor, backoffFactor, growthInterval, growthTracker } = stateDict as GradScalerState
+    requirePositive('scale', scale)
+    requireGrowth(growthFactor)
+    requireBackoff(backoffFactor)
+    requireInterval(growthInterval)
+    if (!Number.isSafeInteger(growthTracker) || growthTracker < 0) {
+      invalid('growthTracker', 'an integer of at least 0', growthTracker)
+    }
+    this.#initScale = scale
+    this.#initGrowthTracker = growthTracker
+    this.#growthFactor = growthFactor
+    this.#backoffFactor = backoffFactor
+    this.#growthInterval = growthInterval
+    this.#scaling?.scale.fill_(scale)
+    this.#scaling?.growthTracker.fill_(growthTracker)
+  }
+
+  /** Not made before it is needed, and then at once: it outlives a step that fails. */
+  #begin(): Scaling {
+    const device = this.#device
+    this.#scaling ??= atOnce(() =>
+      noGrad(() => ({
+        scale: keep(full([], this.#initScale, { dtype: 'float32', device })),
+        growthTracker: keep(full([], this.#initGrowthTracker, { dtype: 'int32', device })),
+      })),
+    )
+    return this.#scaling
+  }
+
+  #require(name: string): Scaling {
+    if (this.#scaling === undefined) {
+      throw torchError(
+        'ERR_TORCH_RUNTIME',
+        `Attempted ${name} but _scale is None.  This may indicate your script did not use scaler.scale(loss or outputs) earlier in the iteration.`,
+      )
+    }
+    return this.#scaling
+  }
+
+  #progressOf(optimizer: object): OptimizerProgress {
+    const progress = this.#progress.get(optimizer) ?? { stage: 'ready' }
+    this.#progress.set(optimizer, progress)
+    return progress
+  }
+
+  #check(
+    { paramGroups }: Pick<Stepping<never>, 'paramGroups'>,
+    progress: OptimizerProgress,
+    inverse: Tensor,
+    allowFloat16: boolean,
+  ): void {
+    const foundInf = zeros([], { device: this.#device })
+    const params = paramGroups.flatMap((group) => [...group.params])
+    unscaleGradients(params, foundInf, inverse, allowFloat16)
+    progress.foundInf = keep(foundInf)
+  }
+}
+
+function invalid(name: string, wanted: string, value: unknown): never {
+  throw torchError('ERR_TORCH_VALUE', `GradScaler: ${name} must be ${wanted}, got ${describe(value)}`)
+}
+
+function requirePositive(name: string, value: unknown): void {
+  if (!(typeof value === 'number' && value > 0 && value < Number.POSITIVE_INFINITY)) {
+    invalid(name, 'a positive number', value)
+  }
+}
+
+function requireGrowth(factor: unknown): void {
+  if (!(typeof factor === 'number' && factor > 1)) {
+    throw torchError('ERR_TORCH_VALUE', `The growth factor must be > 1.0, got ${describe(factor)}`)
+  }
+}
+
+function requireBackoff(factor: unknown): void {
+  if (!(typeof factor === 'number' && factor < 1 && factor > 0)) {
+    throw torchError('ERR_TORCH_VALUE', `The backoff factor must be < 1.0, got ${describe(factor)}`)
+  }
+}
+
+function requireInterval(interval: unknown): void {
+  if (!(Number.isSafeInteger(interval) && (interval as number) >= 1)) {
+    invalid('growthInterval', 'a positive integer', interval)
+  }
+}

@@ -1,0 +1,46 @@
+import { atOnce, noGrad } from '../tensor/context.ts'
+import { full } from '../tensor/creation.ts'
+import { keep, type Tensor } from '../tensor/tensor.ts'
+import type { Optimizer } from './optimizer.ts'
+
+/**
+ * @internal The learning rates of an optimizer's groups as tensors beside the parameters. A CUDA graph reads numbers
+ * when it is captured, but tensors at each replay.
+ */
+export class LearningRates implements Disposable {
+  readonly #optimizer: Optimizer<{ lr: number }>
+  #rates: { value: number; tensor: Tensor }[] = []
+
+  constructor(optimizer: Optimizer<{ lr: number }>) {
+    this.#optimizer = optimizer
+  }
+
+  /** Brings the tensors in line with the groups' `lr`; in an `offload`, for the operations queued after it. */
+  refresh(): Tensor[] {
+    this.#optimizer.paramGroups.forEach(({ lr, params: [param] }, index) => {
+      const rate = this.#rates[index]
+      if (rate?.value === lr) return
+      noGrad(() => {
+        if (rate !== undefined) {
+          rate.tensor.fill_(lr)
+          rate.value = lr
+          return
+        }
+        const device = param?.device ?? 'cpu'
+        // What LibTorch's kernels read: numbers on the CPU, where nothing waits for them, float32 on CUDA.
+        const dtype = device === 'cpu' ? 'float64' : 'float32'
+        this.#rates[index] = { value: lr, tensor: atOnce(() => keep(full([], lr, { dtype, device }))) }
+      })
+    })
+    return this.#rates.map(({ tensor }) => tensor)
+  }
+
+  dispose(): void {
+    for (const { tensor } of this.#rates) tensor.dispose()
+    this.#rates = []
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}

@@ -1,0 +1,77 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/_amp_foreach_non_finite_check_and_unscale.h>
+#include <ATen/ops/maximum.h>
+
+#include <map>
+#include <utility>
+
+#include "binding/addon.h"
+#include "binding/cells.h"
+
+namespace rnn {
+namespace {
+
+using Tensors = std::vector<at::Tensor>;
+
+// By device and dtype, as the operator wants them.
+std::map<std::pair<std::string, c10::ScalarType>, Tensors> gradients_of(const Tensors& params, bool allow_float16) {
+  std::map<std::pair<std::string, c10::ScalarType>, Tensors> groups;
+  for (const at::Tensor& param : params) {
+    const at::Tensor& gradient = param.grad();
+    if (!gradient.defined()) continue;
+    TORCH_CHECK_VALUE(allow_float16 || gradient.scalar_type() != at::kHalf, "Attempting to unscale FP16 gradients.");
+    groups[{gradient.device().str(), gradient.scalar_type()}].push_back(gradient);
+  }
+  return groups;
+}
+
+// Multiplies the gradients by `inv_scale`, and sets `found_inf` to 1 where one is not finite.
+void unscale(const Tensors& params, at::Tensor found_inf, const at::Tensor& inv_scale, bool allow_float16) {
+  const c10::AutoGradMode no_grad(false);
+  const auto groups = gradients_of(params, allow_float16);
+  TORCH_CHECK(!groups.empty(), "No inf checks were recorded for this optimizer.");
+  for (const auto& [key, gradients] : groups) {
+    const c10::Device device = gradients[0].device();
+    if (device == found_inf.device()) {
+      at::_amp_foreach_non_finite_check_and_unscale_(gradients, found_inf, inv_scale);
+      continue;
+    }
+    at::Tensor found = found_inf.to(device, /*non_blocking=*/true, /*copy=*/true);
+    at::_amp_foreach_non_finite_check_and_unscale_(gradients, found, inv_scale.to(device, /*non_blocking=*/true));
+    found_inf.copy_(at::maximum(found_inf, found.to(found_inf.device())));
+  }
+}
+
+// scaleOutput([output, scale]) -> their product, where the output is
+Napi::Value scale_output(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const Cells cells(addon, info[0]);
+  const auto ids = addon.dispatch(1, [cells] {
+    const Tensors tensors = cells.get();
+    return Tensors{tensors[0] * tensors[1].to(tensors[0].device(), /*non_blocking=*/true)};
+  });
+  return Napi::Number::New(info.Env(), ids[0]);
+}
+
+// unscaleGradients(params, [foundInf, invScale], allowFloat16)
+Napi::Value unscale_gradients(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const Cells params(addon, info[0]);
+  const Cells scalars(addon, info[1]);
+  const bool allow_float16 = info[2].ToBoolean();
+  addon.dispatch(0, [=] {
+    const Tensors tensors = scalars.get();
+    unscale(params.get(), tensors[0], tensors[1], allow_float16);
+    return Tensors{};
+  });
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void init_grad_scaler(Napi::Object exports) {
+  define<scale_output>(exports, "scaleOutput");
+  define<unscale_gradients>(exports, "unscaleGradients");
+}
+
+}  // namespace rnn
