@@ -31,10 +31,9 @@ function stepOf(one: CudaCase, device: Device) {
   torch.manualSeed(0)
   const { cell, input, hidden, output, batch, steps, precision } = one
   const model = new MODELS[cell](input, hidden, output, { batchFirst: true })
-  const [x, y] = torch.tidy(() => [
-    torch.keep(torch.randn([batch, steps, input]).to(device)),
-    torch.keep(torch.randn([batch, steps, output]).to(device)),
-  ])
+  const [x, y] = torch.tidy(
+    () => [torch.randn([batch, steps, input]).to(device), torch.randn([batch, steps, output]).to(device)] as const,
+  )
   model.to(device)
   const optimizer = new Adam(model.parameters(), { lr: 1e-3 })
   const criterion = new MSELoss()

@@ -67,15 +67,17 @@ export function table(results: readonly Result[], clock: Clock): string {
   return [line(HEADER), rule, ...rows.slice(1).map(line)].join('\n')
 }
 
-/** One line of a case, while the benchmark runs. */
-export function line(result: Result, clock: Clock): string {
-  const [name = '', ...rest] = cells(result, clock)
-  return name.padEnd(36) + rest.map((cell) => cell.padStart(14)).join('')
+function columns([name = '', ...rest]: readonly string[]): string {
+  return name.padEnd(36) + rest.map((cell, i) => cell.padStart((HEADER[i + 1] as string).length + 3)).join('')
 }
 
 export function header(): string {
-  const [name = '', ...rest] = [...HEADER.slice(0, 1 + NAMES.length), ...RATIOS.map(([a, b]) => `${b}/${a}`)]
-  return name.padEnd(36) + rest.map((cell) => cell.padStart(14)).join('')
+  return columns(HEADER)
+}
+
+/** A row, to be shown while the benchmark runs. */
+export function line(result: Result, clock: Clock): string {
+  return columns(cells(result, clock))
 }
 
 /** Writes cuda.md, cuda.json and cuda.svg into `folder`. */
