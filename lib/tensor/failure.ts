@@ -1,4 +1,5 @@
 import { type ErrorCode, TorchError, type TorchErrorOptions, torchError } from '../errors.ts'
+import { native as addon } from '../native/addon.ts'
 
 /** What `error.cpp` knows of an exception: its C++ class. */
 type Kind = 'disposed' | 'index' | 'notImplemented' | 'outOfMemory' | 'pending' | 'runtime' | 'type' | 'value'
@@ -48,6 +49,9 @@ const ASKED_FOR_CUDA =
 export const WITHOUT_CUDA =
   'Torch not compiled with CUDA enabled: this LibTorch runs on the CPU only. `npx libtorch-rnn install --cuda` fetches the CUDA one.'
 
+/** What the CUDA runtime says where LibTorch has a better sentence, which Python asks for before every use of CUDA. */
+const NO_DEVICE = /CUDA error: (CUDA driver version is insufficient|no CUDA-capable device)/
+
 /** What TorchScript says at the end of its own trace, which comes first. */
 function withoutScriptTrace(message: string): string {
   if (!/^The following operation failed in the TorchScript interpreter/.test(message)) return message
@@ -74,6 +78,7 @@ function sentence(message: string, op: string | undefined): string {
     .replace(/\bCPU(\w+)Type\b/g, 'torch.$1Tensor')
     .replace(/\bCUDA(\w+)Type\b/g, 'torch.cuda.$1Tensor')
     .trimEnd()
+  if (NO_DEVICE.test(text)) return `${op ? `${op}: ` : ''}${addon.cudaState().problem ?? text}`
   if (ASKED_FOR_CUDA.test(text)) return `${op ? `${op}: ` : ''}${WITHOUT_CUDA}`
   if (text.includes('RNN backward can only be called in training mode')) {
     return `${text}: call train() on the module before the forward pass; its dropout can be set to 0 meanwhile`
