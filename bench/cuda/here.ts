@@ -26,6 +26,7 @@ export interface Work {
 }
 
 type Kind = 'cuda' | 'cpu'
+type Model = InstanceType<(typeof MODELS)[keyof typeof MODELS]>
 
 function stepOf(one: CudaCase, device: Device) {
   torch.manualSeed(0)
@@ -55,28 +56,14 @@ function stepOf(one: CudaCase, device: Device) {
   return { model, step, dispose }
 }
 
-/** Runs steps and gathers what is compared. */
-class Record {
-  readonly #losses: number[] = []
-  #gradients: number[] = []
+/** The loss of a step, and the gradients that it leaves. */
+function valuesOf(loss: Tensor, model: Model): Tensor[] {
+  const gradients = [...model.parameters()].map((parameter) => parameter.grad as Tensor)
+  return [loss, ...gradients.map((gradient) => gradient.div(gradient.abs().max()).flatten())]
+}
 
-  add(loss: Tensor): void {
-    this.#losses.push(loss.item<number>())
-  }
-
-  gradients(model: InstanceType<(typeof MODELS)[keyof typeof MODELS]>): void {
-    if (this.#gradients.length > 0) return
-    torch.tidy(() => {
-      for (const { grad } of model.parameters()) {
-        const gradient = grad as Tensor
-        this.#gradients.push(...(gradient.div(gradient.abs().max()).cpu().toTypedArray() as Float32Array))
-      }
-    })
-  }
-
-  get values(): Float32Array {
-    return Float32Array.from([...this.#losses, ...this.#gradients])
-  }
+function numbers(tensors: readonly Tensor[]): number[] {
+  return tensors.flatMap((tensor) => Array.from(tensor.float().flatten().toTypedArray() as Float32Array))
 }
 
 function timed(run: () => void, times: number, device: Kind): Timing {
@@ -97,26 +84,32 @@ function timed(run: () => void, times: number, device: Kind): Timing {
 /** Equal seeds make equal inputs and weights in Python. */
 export async function prepare(one: CudaCase, device: Kind, graphed: boolean): Promise<Work> {
   const { model, step, dispose } = stepOf(one, device)
-  const record = new Record()
-  const eager = (): void =>
+  const losses: number[] = []
+  const gradients: number[] = []
+  // On the thread that captures, where libraries set themselves up in their first runs.
+  const eager = async (): Promise<void> => {
+    const values = await torch.offload(() => torch.tidy(() => valuesOf(step(), model)))
     torch.tidy(() => {
-      record.add(step())
-      record.gradients(model)
+      const [loss = Number.NaN, ...rest] = numbers(values)
+      losses.push(loss)
+      if (gradients.length === 0) gradients.push(...rest)
     })
-  if (!graphed) {
-    for (let i = 0; i < COMPARED; i++) eager()
-    const run = (): void => torch.tidy(() => void step())
-    return { values: record.values, run: (times) => timed(run, times, device), dispose }
+    for (const value of values) value.dispose()
   }
-  for (let i = 0; i < WARM_UP; i++) eager()
+  for (let i = 0; i < (graphed ? WARM_UP : COMPARED); i++) await eager()
+  if (!graphed) {
+    const run = (): void => torch.tidy(() => void step())
+    const values = Float32Array.from([...losses, ...gradients])
+    return { values, run: (times) => timed(run, times, device), dispose }
+  }
   const graph = new torch.cuda.CUDAGraph()
-  const loss = await graph.capture(step)
+  const loss = await graph.capture(() => torch.tidy(step))
   for (let i = WARM_UP; i < COMPARED; i++) {
     graph.replay()
-    record.add(loss)
+    losses.push(loss.item<number>())
   }
   return {
-    values: record.values,
+    values: Float32Array.from([...losses, ...gradients]),
     run: (times) => timed(() => graph.replay(), times, device),
     dispose: () => {
       graph.reset()
