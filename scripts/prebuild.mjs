@@ -1,15 +1,17 @@
 // Puts the addons of this platform into prebuilds/, ready to be published, and checks that they run where the README
 // promises. LibTorch is not part of them.
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const RELEASE = join(ROOT, 'build', 'Release')
 const PREBUILDS = join(ROOT, 'prebuilds', `${process.platform}-${process.arch}`)
 const LOADER = join('loader', 'loader.node')
+// Where LibTorch is a CUDA build: the same main addon runs with both.
+const CUDA = join('cuda', 'libtorch_rnn_cuda.node')
 
 /** glibc 2.28 and the C++ library of GCC 8: what LibTorch itself asks for. */
 const NEWEST = { GLIBC: '2.28', GLIBCXX: '3.4.25', CXXABI: '1.3.11' }
@@ -46,13 +48,21 @@ rmSync(PREBUILDS, { recursive: true, force: true })
 const backend = `"${process.execPath}" scripts/setup.mjs`
 const tags = ['--napi', '--strip', '--tag-libc']
 run(process.execPath, ['node_modules/prebuildify/bin.js', ...tags, '--shell', '--node-gyp', backend])
-mkdirSync(join(PREBUILDS, 'loader'))
-copyFileSync(join(RELEASE, LOADER), join(PREBUILDS, LOADER))
-if (process.platform === 'linux') run('strip', ['--strip-all', join(PREBUILDS, LOADER)])
+const extra = [LOADER, CUDA].filter((file) => existsSync(join(RELEASE, file)))
+for (const file of extra) {
+  mkdirSync(dirname(join(PREBUILDS, file)), { recursive: true })
+  copyFileSync(join(RELEASE, file), join(PREBUILDS, file))
+  if (process.platform === 'linux') run('strip', ['--strip-unneeded', join(PREBUILDS, file)])
+}
 
-const files = readdirSync(PREBUILDS, { recursive: true }).filter((name) => name !== 'loader')
-const addon = files.find((name) => name !== LOADER)
-if (files.length !== 2 || !addon?.endsWith('.node')) fail(`prebuilds hold something else than the addons: ${files}`)
+const files = readdirSync(PREBUILDS, { recursive: true }).filter((name) => name.endsWith('.node'))
+const addon = files.find((name) => !extra.includes(name))
+const others = readdirSync(PREBUILDS, { recursive: true }).filter(
+  (name) => !files.includes(name) && !extra.some((file) => dirname(file) === name),
+)
+if (!extra.includes(LOADER) || files.length !== extra.length + 1 || !addon || others.length > 0) {
+  fail(`prebuilds hold something else than the addons: ${[...files, ...others]}`)
+}
 // prebuildify has moved it away.
 copyFileSync(join(PREBUILDS, addon), join(RELEASE, 'libtorch_rnn.node'))
 

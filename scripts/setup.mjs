@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const BUILD = join(ROOT, 'build')
 const DIST = join(ROOT, 'dist')
+const CUDA_ADDON = 'build/Release/cuda/libtorch_rnn_cuda.node'
 
 function fail(message) {
   console.error(`\nsetup: ${message}\n`)
@@ -126,15 +127,26 @@ async function findTools() {
 async function buildAddon(libtorch) {
   const facts = { root: libtorch.root, version: libtorch.version }
   const hash = hashOf(['native', 'CMakeLists.txt', 'package-lock.json'], facts)
-  if (isDone('addon', hash, ['build/Release/libtorch_rnn.node', 'build/Release/loader/loader.node'])) return
+  const outputs = ['build/Release/libtorch_rnn.node', 'build/Release/loader/loader.node']
+  // Whether it can be built shows on the way; where it could not, what it lacked may be there by now.
+  if (libtorch.cuda) outputs.push(CUDA_ADDON)
+  if (isDone('addon', hash, outputs)) return
   const tools = await findTools()
-  const { CC, CXX, CFLAGS, CXXFLAGS } = process.env
-  const configuration = hashOf(['package-lock.json'], { ...facts, ...tools, ROOT, CC, CXX, CFLAGS, CXXFLAGS })
-  if (!isDone('configuration', configuration, [])) {
+  const { CC, CXX, CFLAGS, CXXFLAGS, CUDA_HOME, CUDA_PATH } = process.env
+  const environment = { CC, CXX, CFLAGS, CXXFLAGS, CUDA_HOME, CUDA_PATH }
+  const configuration = hashOf(['package-lock.json', 'native/cuda/headers.cmake'], {
+    ...facts,
+    ...tools,
+    ROOT,
+    ...environment,
+  })
+  if (!isDone('configuration', configuration, libtorch.cuda ? [CUDA_ADDON] : [])) {
     // CMake refuses another generator or folder than the first, and keeps the rest.
     rmSync(join(BUILD, 'CMakeCache.txt'), { force: true })
     rmSync(join(BUILD, 'CMakeFiles'), { recursive: true, force: true })
   }
+  // One that is not built this time would be of another LibTorch.
+  rmSync(join(ROOT, CUDA_ADDON), { force: true })
   console.error(`setup: building the addon with LibTorch ${libtorch.version} (${libtorch.root})`)
   const definitions = [`--CDLIBTORCH=${libtorch.root}`]
   if (tools.ccache) definitions.push('--CDCMAKE_C_COMPILER_LAUNCHER=ccache', '--CDCMAKE_CXX_COMPILER_LAUNCHER=ccache')
@@ -144,6 +156,10 @@ async function buildAddon(libtorch) {
   writeFileSync(join(BUILD, 'libtorch.json'), `${JSON.stringify(facts)}\n`)
   markDone('configuration', configuration)
   markDone('addon', hash)
+  if (libtorch.cuda && !existsSync(join(ROOT, CUDA_ADDON))) {
+    const { WITHOUT_HEADERS } = await import('../dist/native/libtorch.js')
+    console.error(`setup: ${WITHOUT_HEADERS}`)
+  }
 }
 
 if (!existsSync(join(ROOT, 'node_modules'))) fail('the npm packages are not installed; run: npm ci')

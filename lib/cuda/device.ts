@@ -1,5 +1,7 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import type { CudaProperties } from '../native/addon.ts'
+import { whyNotConnected } from '../native/cuda.ts'
 import { native } from '../tensor/binding.ts'
 import { atOnce, offload } from '../tensor/context.ts'
 import { ones } from '../tensor/creation.ts'
@@ -67,6 +69,39 @@ function numberOf(op: string, device: CudaDevice): number {
     `${op}: device must be 'cuda', one such as 'cuda:1', or its number, got ${describe(device)}`,
     { op },
   )
+}
+
+/** @internal Throws where CUDA cannot be used, or the addon for what needs CUDA's own classes. */
+export function requireCudaAddon(op: string): void {
+  requireCuda(op)
+  const reason = whyNotConnected()
+  if (reason !== null) throw torchError('ERR_TORCH_NOT_IMPLEMENTED', `${op}: ${reason}`, { op })
+}
+
+function propertiesOf(op: string, device: CudaDevice | undefined): CudaProperties {
+  const index = indexOf(op, device)
+  requireCudaAddon(op)
+  return native.cudaProperties(index)
+}
+
+/**
+ * What a device (default: the current one) is.
+ *
+ * @throws {TorchError} `ERR_TORCH_NOT_IMPLEMENTED` where this library was built without CUDA's headers.
+ */
+export function getDeviceProperties(device?: CudaDevice): CudaProperties {
+  return propertiesOf('getDeviceProperties', device)
+}
+
+/** The name of a device, such as `NVIDIA H100 80GB HBM3`; see {@link getDeviceProperties}. */
+export function deviceName(device?: CudaDevice): string {
+  return propertiesOf('deviceName', device).name
+}
+
+/** The compute capability of a device, such as `[9, 0]`; see {@link getDeviceProperties}. */
+export function getDeviceCapability(device?: CudaDevice): [major: number, minor: number] {
+  const { major, minor } = propertiesOf('getDeviceCapability', device)
+  return [major, minor]
 }
 
 /** The number of the device that `'cuda'` means. */

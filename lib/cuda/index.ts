@@ -1,7 +1,11 @@
+export type { CudaProperties } from '../native/addon.ts'
 export {
   type CudaDevice,
   currentDevice,
   deviceCount,
+  deviceName,
+  getDeviceCapability,
+  getDeviceProperties,
   isAvailable,
   isBf16Supported,
   manualSeed,
@@ -12,6 +16,7 @@ export {
   why,
 } from './device.ts'
 export { Event, type EventOptions } from './event.ts'
+export { type CaptureOptions, CUDAGraph } from './graph.ts'
 export {
   emptyCache,
   maxMemoryAllocated,

@@ -18,6 +18,21 @@ export type Script = object
 /** A CUDA event, which the object keeps alive. */
 export type CudaEvent = object
 
+/** A CUDA graph, which the object keeps alive. */
+export type GraphHandle = object
+
+/** What a CUDA device is. */
+export interface CudaProperties {
+  /** `NVIDIA H100 80GB HBM3` */
+  name: string
+  /** The compute capability is `major.minor`. */
+  major: number
+  minor: number
+  /** Bytes of its memory. */
+  totalMemory: number
+  multiProcessorCount: number
+}
+
 /** A value of TorchScript as `ivalue.cpp` reads and makes it. `undefined` is an argument that is left out. */
 export type NativeValue =
   | number
@@ -134,7 +149,7 @@ export interface Native {
   deterministicAlgorithms(): [on: boolean, warnOnly: boolean]
   useDeterministicAlgorithms(on: boolean, warnOnly: boolean): void
   // cuda.cpp
-  cudaState(): { built: boolean; devices: number; problem: string | null }
+  cudaState(): { built: boolean; runtime: number | null; devices: number; problem: string | null }
   cudaDevice(): number
   setCudaDevice(device: number): void
   cudaMemoryStats(device: number): Record<string, number>
@@ -150,6 +165,14 @@ export interface Native {
   cudaSynchronizeEvent(event: CudaEvent, blocking: false): Promise<void>
   cudaSynchronizeEvent(event: CudaEvent, blocking: true): void
   cudaElapsedTime(start: CudaEvent, end: CudaEvent): number
+  // graph.cpp
+  connectCuda(library: object): void
+  cudaProperties(device: number): CudaProperties
+  cudaGraph(): GraphHandle
+  beginGraph(graph: GraphHandle, shared: GraphHandle | null): void
+  endGraph(graph: GraphHandle, failed: boolean): void
+  replayGraph(graph: GraphHandle): void
+  resetGraph(graph: GraphHandle): void
   // optimizer.cpp
   fusedStep(
     algorithm: string,

@@ -3,10 +3,12 @@ import { dirname, join } from 'node:path'
 import { LibTorchError } from '../errors.ts'
 import { PACKAGE } from './package.ts'
 
-/** The files of the two addons. */
+/** The files of the addons. */
 export interface Binaries {
   addon: string
   loader: string
+  /** Built only with a LibTorch for CUDA. */
+  cuda: string
 }
 
 const require = createRequire(import.meta.url)
@@ -24,7 +26,12 @@ export function findBinaries(): Binaries {
   try {
     const addon = nodeGypBuild.resolve(PACKAGE)
     // In a folder of its own: node-gyp-build and prebuildify take the first .node file that they see.
-    return { addon, loader: join(dirname(addon), 'loader', 'loader.node') }
+    const folder = dirname(addon)
+    return {
+      addon,
+      loader: join(folder, 'loader', 'loader.node'),
+      cuda: join(folder, 'cuda', 'libtorch_rnn_cuda.node'),
+    }
   } catch (cause) {
     throw new LibTorchError(missing(), { cause })
   }

@@ -94,6 +94,10 @@ export function remedies(range: VersionRange): string {
   return fetched ? `To fetch it, ${fetch}\nOr ${set}` : `To go on, ${set}`
 }
 
+/** What set-up says where it cannot build the addon, and what those say who ask for what is in it. */
+export const WITHOUT_HEADERS =
+  "libtorch-rnn was built without CUDA's headers, so it has no CUDA graphs and knows no properties of devices. Install the CUDA toolkit of LibTorch's version, or set CUDA_HOME to its folder, and in a source checkout run: npm run setup"
+
 /** What to throw where {@link searchLibTorch} found none. */
 export function notFound(search: Search, range: VersionRange): LibTorchError {
   const [first] = search.tried

@@ -39,7 +39,8 @@ function current(): Context {
   return contexts.getStore() ?? OUTERMOST
 }
 
-function isPromise(value: unknown): value is PromiseLike<unknown> {
+/** @internal */
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 

@@ -24,7 +24,8 @@ Napi::Value Addon::wrap(Napi::Env env, at::Tensor tensor) {
 
 std::optional<Lane::Pause> Addon::pause_lane() {
   if (!offload) return std::nullopt;
-  return std::optional<Lane::Pause>(std::in_place, offload->lane());
+  const bool within = recording || suspended;
+  return std::optional<Lane::Pause>(std::in_place, offload->lane(), within);
 }
 
 std::vector<at::Tensor> Addon::run_in_order(std::function<std::vector<at::Tensor>()> work) {
@@ -93,6 +94,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   rnn::init_cuda(exports);
   rnn::init_data(exports);
   rnn::init_grad_scaler(exports);
+  rnn::init_graph(exports);
   rnn::init_indexing(exports);
   rnn::init_jit(exports);
   rnn::init_offload(exports);

@@ -8,6 +8,7 @@
 
 #include "recurrent/kernels.h"
 #include "recurrent/thread_pool.h"
+#include "runtime/cuda.h"
 #include "runtime/handles.h"
 #include "runtime/lane.h"
 #include "runtime/mode.h"
@@ -38,6 +39,8 @@ class Addon {
   // What recurrent networks run with. The threads outlive the addon where a graph still refers to them.
   const Kernels* kernels = available_kernels().front();
   std::shared_ptr<ThreadPool> pool = std::make_shared<ThreadPool>();
+  // What the CUDA addon offers, once it is loaded.
+  const CudaLibrary* cuda = nullptr;
 
   // A computed tensor becomes a number that JavaScript holds; an undefined one becomes null.
   Napi::Value wrap(Napi::Env env, at::Tensor tensor);
@@ -90,6 +93,7 @@ void init_composite(Napi::Object exports);
 void init_cuda(Napi::Object exports);
 void init_data(Napi::Object exports);
 void init_grad_scaler(Napi::Object exports);
+void init_graph(Napi::Object exports);
 void init_indexing(Napi::Object exports);
 void init_jit(Napi::Object exports);
 void init_offload(Napi::Object exports);

@@ -10,6 +10,7 @@
 #include "binding/convert.h"
 #include "binding/error.h"
 #include "binding/offload.h"
+#include "runtime/graph_recorder.h"
 
 // What LibTorch offers of CUDA without CUDA's headers: the main addon loads with every LibTorch. Functions that take
 // the index of a device are called only where there is one.
@@ -22,8 +23,8 @@ c10::DeviceIndex device_index(Napi::Value value) { return static_cast<c10::Devic
 
 c10::DeviceAllocator& allocator() { return *c10::getDeviceAllocator(at::kCUDA); }
 
-// cudaState() -> { built, devices, problem }: whether LibTorch's CUDA library is loaded, how many devices there are,
-// and what LibTorch says where there are none, or null
+// cudaState() -> { built, runtime, devices, problem }: whether LibTorch's CUDA library is loaded, the version of CUDA
+// that it was compiled with or null, how many devices there are, and what LibTorch says where there are none, or null
 Napi::Value cuda_state(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Napi::Object state = Napi::Object::New(env);
@@ -31,6 +32,8 @@ Napi::Value cuda_state(const Napi::CallbackInfo& info) {
   const int64_t devices = built ? at::detail::getCUDAHooks().deviceCount() : 0;
   state.Set("built", built);
   state.Set("devices", static_cast<double>(devices));
+  state.Set("runtime", built ? Napi::Number::New(env, static_cast<double>(at::detail::getCUDAHooks().versionCUDART()))
+                             : env.Null());
   state.Set("problem", env.Null());
   if (built && devices == 0) {
     try {
@@ -179,8 +182,7 @@ Napi::Value wait(const Napi::CallbackInfo& info, bool blocking, std::function<vo
 
 // cudaSynchronize(device, blocking): waits for all that the device has to do
 Napi::Value cuda_synchronize(const Napi::CallbackInfo& info) {
-  return wait(info, info[1].ToBoolean(),
-              [device = device_index(info[0])] { Guard(at::kCUDA).synchronizeDevice(device); });
+  return wait(info, info[1].ToBoolean(), [device = device_index(info[0])] { synchronize_device(device); });
 }
 
 using EventPtr = std::shared_ptr<c10::Event>;

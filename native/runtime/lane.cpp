@@ -26,10 +26,34 @@ void Lane::post(Job job) {
   wake_.notify_one();
 }
 
-Lane::Pause::Pause(Lane& lane) {
-  lane.waiting_.fetch_add(1);
-  lock_ = std::unique_lock(lane.running_);
-  lane.waiting_.fetch_sub(1);
+Lane::Pause::Pause(Lane& lane, bool within) {
+  for (;;) {
+    if (!within) lane.exclusive_.wait(true);
+    lane.waiting_.fetch_add(1);
+    lock_ = std::unique_lock(lane.running_);
+    lane.waiting_.fetch_sub(1);
+    if (within || !lane.exclusive_.load()) return;
+    lock_.unlock();
+  }
+}
+
+void Lane::begin_graph(std::shared_ptr<CudaGraph> graph) {
+  recorder_.begin(std::move(graph));
+  exclusive_.store(true);
+}
+
+void Lane::end_graph() {
+  const auto release = [this] {
+    exclusive_.store(false);
+    exclusive_.notify_all();
+  };
+  try {
+    recorder_.end();
+  } catch (...) {
+    release();
+    throw;
+  }
+  release();
 }
 
 void Lane::loop() {
@@ -39,7 +63,7 @@ void Lane::loop() {
     {
       std::unique_lock lock(queue_mutex_);
       wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (stopping_) return;
+      if (stopping_) break;
       job = std::move(queue_.front());
       queue_.pop_front();
     }
@@ -49,6 +73,8 @@ void Lane::loop() {
     std::lock_guard lock(running_);
     run(job);
   }
+  // CUDA ends a recording on the thread that began it only.
+  recorder_.abandon();
 }
 
 void Lane::run(Job& job) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/cell.h"
+#include "runtime/graph_recorder.h"
 #include "runtime/mode.h"
 
 namespace rnn {
@@ -42,16 +43,22 @@ class Lane {
   void post(Job job);
 
   // Keeps jobs from running while a caller on another thread uses LibTorch: the two share parameters, gradients and
-  // graphs, on which LibTorch has no locks. The caller goes before the next job.
+  // graphs, on which LibTorch has no locks. The caller goes before the next job, but not in the middle of the recording
+  // of a CUDA graph, unless it is `within` a batch that it queues: the recording may wait for it to go on.
   class Pause {
    public:
-    explicit Pause(Lane& lane);
+    Pause(Lane& lane, bool within);
 
    private:
     std::unique_lock<std::mutex> lock_;
   };
 
   void set_num_threads(int threads) { threads_.store(threads); }
+
+  // These are for jobs. What the jobs between the two give the device goes into the graph instead.
+  void begin_graph(std::shared_ptr<CudaGraph> graph);
+  void end_graph();
+  bool records_graph() const { return recorder_.recording(); }
 
  private:
   void loop();
@@ -64,6 +71,9 @@ class Lane {
   std::mutex running_;
   std::atomic<int> waiting_ = 0;
   std::atomic<int> threads_ = 0;
+  GraphRecorder recorder_;
+  // A CUDA graph is being recorded.
+  std::atomic<bool> exclusive_ = false;
   std::thread thread_;
 };
 

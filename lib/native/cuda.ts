@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { native } from './addon.ts'
+import { findBinaries } from './binaries.ts'
+import { WITHOUT_HEADERS } from './libtorch.ts'
+import { inRange, sameMinor } from './version.ts'
+
+/** `native/cuda/addon.cpp` */
+interface CudaAddon {
+  /** The LibTorch whose headers it was compiled with. */
+  torchVersion: string
+  /** The CUDA whose headers it was compiled with: 13000 for 13.0. */
+  cudaVersion: number
+  library: object
+}
+
+const require = createRequire(import.meta.url)
+
+const major = (version: number): number => Math.floor(version / 1000)
+
+function connect(): string | null {
+  const { cuda } = findBinaries()
+  const { runtime } = native.cudaState()
+  if (!existsSync(cuda)) return WITHOUT_HEADERS
+  // LibTorch has opened all that it needs by now.
+  let addon: CudaAddon
+  try {
+    addon = require(cuda) as CudaAddon
+  } catch (error) {
+    return `${cuda} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`
+  }
+  const { torchVersion } = native.buildInfo()
+  if (!inRange(addon.torchVersion, sameMinor(torchVersion))) {
+    return `${cuda} was built for LibTorch ${addon.torchVersion}, and the main addon for ${torchVersion}: build both anew with: npm run setup`
+  }
+  if (runtime !== null && major(addon.cudaVersion) !== major(runtime)) {
+    return `${cuda} was built with the headers of CUDA ${major(addon.cudaVersion)}, and LibTorch with those of CUDA ${major(runtime)}: set CUDA_HOME to the folder of that one and run: npm run setup`
+  }
+  native.connectCuda(addon.library)
+  return null
+}
+
+let reason: string | null | undefined
+
+/** Loads the addon for what needs CUDA's own classes, once. Tells why it cannot, or `null`. With a LibTorch for CUDA only. */
+export function whyNotConnected(): string | null {
+  if (reason === undefined) reason = connect()
+  return reason
+}

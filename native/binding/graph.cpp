@@ -1,0 +1,133 @@
+#include "runtime/cuda.h"
+
+#include <ATen/Context.h>
+
+#include "binding/addon.h"
+#include "binding/convert.h"
+#include "binding/offload.h"
+
+namespace rnn {
+namespace {
+
+const CudaLibrary& library_of(const Addon& addon) {
+  TORCH_CHECK(addon.cuda != nullptr, "the CUDA addon is not loaded");
+  return *addon.cuda;
+}
+
+// connectCuda(library): takes the table of the CUDA addon
+Napi::Value connect_cuda(const Napi::CallbackInfo& info) {
+  const auto table = info[0].As<Napi::External<CudaLibrary>>();
+  TORCH_CHECK_TYPE(info[0].IsExternal() && table.CheckTypeTag(&kCudaLibraryTag),
+                   "the CUDA addon is of another version than the main one");
+  Addon::of(info.Env()).cuda = table.Data();
+  return info.Env().Undefined();
+}
+
+// cudaProperties(device) -> { name, major, minor, totalMemory, multiProcessorCount }
+Napi::Value cuda_properties(const Napi::CallbackInfo& info) {
+  const auto device = static_cast<c10::DeviceIndex>(to_int(info[0], "device"));
+  const CudaProperties properties = library_of(Addon::of(info.Env())).properties(device);
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("name", properties.name);
+  result.Set("major", properties.major);
+  result.Set("minor", properties.minor);
+  result.Set("totalMemory", static_cast<double>(properties.total_memory));
+  result.Set("multiProcessorCount", properties.multi_processors);
+  return result;
+}
+
+// What JavaScript calls a graph: empty, or with one recording. The lane and the JavaScript thread use it in turns.
+struct Recording {
+  std::shared_ptr<CudaGraph> graph;
+  // It has been recorded, all of it.
+  bool complete = false;
+};
+using RecordingPtr = std::shared_ptr<Recording>;
+using GraphHandle = Napi::External<RecordingPtr>;
+
+RecordingPtr recording_of(Napi::Value value) { return *value.As<GraphHandle>().Data(); }
+
+// cudaGraph() -> a graph without a recording
+Napi::Value cuda_graph(const Napi::CallbackInfo& info) {
+  library_of(Addon::of(info.Env()));
+  at::globalContext().lazyInitDevice(at::kCUDA);
+  auto recording = std::make_unique<RecordingPtr>(std::make_shared<Recording>());
+  return GraphHandle::New(info.Env(), recording.release(), [](Napi::Env, RecordingPtr* collected) {
+    const std::unique_ptr<RecordingPtr> owner(collected);
+  });
+}
+
+// beginGraph(graph, graph whose memory it shares or null): what is queued from here on is recorded instead of run
+Napi::Value begin_graph(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  TORCH_CHECK(addon.recording, "a graph is recorded by the lane only");
+  const RecordingPtr recording = recording_of(info[0]);
+  const RecordingPtr shared = info[1].IsNull() ? nullptr : recording_of(info[1]);
+  addon.dispatch(0, [recording, shared, &lane = addon.offload->lane(), &library = library_of(addon)] {
+    TORCH_CHECK(!recording->graph,
+                "This CUDAGraph instance already owns a captured graph. To capture a new graph, create a new instance, "
+                "or call reset().");
+    TORCH_CHECK_VALUE(!shared || shared->complete, "the CUDAGraph whose pool is to be shared has not been captured");
+    std::shared_ptr<CudaGraph> graph = library.graph(shared ? shared->graph.get() : nullptr);
+    lane.begin_graph(graph);
+    recording->graph = std::move(graph);
+    return std::vector<at::Tensor>{};
+  });
+  return info.Env().Undefined();
+}
+
+// endGraph(graph, failed): always ends what beginGraph began; with `failed` to no purpose
+Napi::Value end_graph(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  TORCH_CHECK(addon.recording, "a graph is recorded by the lane only");
+  Lane& lane = addon.offload->lane();
+  auto end = [recording = recording_of(info[0]), failed = info[1].ToBoolean().Value(), batch = addon.recording, &lane] {
+    // An earlier recording stays as it is where a second one was refused.
+    if (!lane.records_graph()) return;
+    try {
+      lane.end_graph();
+      recording->complete = !batch->error && !failed;
+    } catch (...) {
+      // What spoilt it says more than that it is spoilt.
+      if (!batch->error) batch->error = std::current_exception();
+    }
+    if (!recording->complete) recording->graph = nullptr;
+  };
+  // Not as work, which is skipped after a failure.
+  lane.post({.work = nullptr, .results = {}, .mode = {}, .batch = addon.recording, .done = std::move(end)});
+  return info.Env().Undefined();
+}
+
+// replayGraph(graph)
+Napi::Value replay_graph(const Napi::CallbackInfo& info) {
+  Addon::of(info.Env()).dispatch(0, [recording = recording_of(info[0])] {
+    TORCH_CHECK(recording->complete, "Called CUDAGraph::replay without a preceding successful capture.");
+    recording->graph->replay();
+    return std::vector<at::Tensor>{};
+  });
+  return info.Env().Undefined();
+}
+
+// resetGraph(graph): drops the recording, and gives its memory back where no tensor is in it
+Napi::Value reset_graph(const Napi::CallbackInfo& info) {
+  Addon::of(info.Env()).dispatch(0, [recording = recording_of(info[0])] {
+    recording->complete = false;
+    recording->graph = nullptr;
+    return std::vector<at::Tensor>{};
+  });
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void init_graph(Napi::Object exports) {
+  define<connect_cuda>(exports, "connectCuda");
+  define<cuda_properties>(exports, "cudaProperties");
+  define<cuda_graph>(exports, "cudaGraph");
+  define<begin_graph>(exports, "beginGraph");
+  define<end_graph>(exports, "endGraph");
+  define<replay_graph>(exports, "replayGraph");
+  define<reset_graph>(exports, "resetGraph");
+}
+
+}  // namespace rnn

@@ -1,0 +1,45 @@
+#include <cuda_runtime_api.h>
+#include <napi.h>
+#include <torch/version.h>
+
+#include "cuda/graph.h"
+#include "runtime/cuda.h"
+
+// Its header asks for those of cuBLAS, cuSPARSE and cuSOLVER, which not every installation has.
+namespace at::cuda {
+TORCH_CUDA_CPP_API cudaDeviceProp* getDeviceProperties(c10::DeviceIndex device);
+}  // namespace at::cuda
+
+namespace rnn {
+namespace {
+
+class Library final : public CudaLibrary {
+ public:
+  CudaProperties properties(c10::DeviceIndex device) const override {
+    const cudaDeviceProp& properties = *at::cuda::getDeviceProperties(device);
+    return {.name = properties.name,
+            .major = properties.major,
+            .minor = properties.minor,
+            .total_memory = static_cast<int64_t>(properties.totalGlobalMem),
+            .multi_processors = properties.multiProcessorCount};
+  }
+
+  std::unique_ptr<CudaGraph> graph(const CudaGraph* shared) const override { return std::make_unique<Graph>(shared); }
+};
+
+// { torchVersion, cudaVersion, library }: what it was compiled with, and the table for the main addon
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  static Library library;
+  exports.Set("torchVersion", TORCH_VERSION);
+  exports.Set("cudaVersion", CUDART_VERSION);
+  auto table = Napi::External<CudaLibrary>::New(env, &library);
+  table.TypeTag(&kCudaLibraryTag);
+  exports.Set("library", table);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(libtorch_rnn_cuda, init)
+
+}  // namespace rnn

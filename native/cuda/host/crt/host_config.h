@@ -1,0 +1,2 @@
+#pragma once
+// See host_defines.h. A host compiler needs nothing of this.
