@@ -3,7 +3,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { torch } from 'libtorch-rnn'
 import { save } from '../support/chart.ts'
-import { positive } from '../support/options.ts'
+import { deviceOption, positive } from '../support/options.ts'
 import { plotLearning } from './plot.ts'
 import { BASELINE, LEARNED, MODELS, type ModelName, type Settings, type Trained, train } from './task.ts'
 
@@ -27,6 +27,7 @@ const { lengths, seeds, ...settings } = new Command('adding')
   .option('--batch <n>', 'sequences per update', positive, 32)
   .option('--learning-rate <x>', 'learning rate of Adam', rate, 0.01)
   .addOption(new Option('--init <how>', 'initial gates').choices(['chrono', 'default']).default('chrono'))
+  .addOption(deviceOption())
   .option('--seeds <n>', 'how often to train each, with weights and sequences of their own', positive, 3)
   .parse()
   .opts<Settings & { lengths: number[]; seeds: number }>()

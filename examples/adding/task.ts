@@ -1,4 +1,4 @@
-import { nn, optim, type Tensor, torch } from 'libtorch-rnn'
+import { type Device, nn, optim, type Tensor, torch } from 'libtorch-rnn'
 import { GRUModel, LSTMModel, type RecurrentModel, RNNModel } from 'libtorch-rnn/models'
 
 export const MODELS = { RNN: RNNModel, LSTM: LSTMModel, GRU: GRUModel } as const
@@ -17,6 +17,7 @@ export interface Settings {
   batch: number
   learningRate: number
   init: 'chrono' | 'default'
+  device: Device
 }
 
 export interface Trained {
@@ -32,13 +33,13 @@ export interface Trained {
  * A batch of the adding problem: (T, N, 2) numbers from [0, 1] and marks, of which each sequence has one in its first
  * and one in its second half, and (N, 1) sums of the two marked numbers.
  */
-export function addingProblem(length: number, batch: number): [inputs: Tensor, targets: Tensor] {
+export function addingProblem(length: number, batch: number, device: Device): [inputs: Tensor, targets: Tensor] {
   const half = Math.floor(length / 2)
   const numbers = torch.rand([length, batch])
   const marks = torch.zeros([length, batch])
   marks.scatter_(0, torch.randint(0, half, [1, batch]), 1)
   marks.scatter_(0, torch.randint(half, length, [1, batch]), 1)
-  return [torch.stack([numbers, marks], 2), numbers.mul(marks).sum(0).unsqueeze(1)]
+  return [torch.stack([numbers, marks], 2).to(device), numbers.mul(marks).sum(0).unsqueeze(1).to(device)]
 }
 
 /**
@@ -69,14 +70,15 @@ function chrono(model: RecurrentModel, length: number): void {
 
 /** Trains until the task is learned well, or the updates are used up. Every update is off the main thread. */
 export async function train(name: ModelName, length: number, seed: number, settings: Settings): Promise<Trained> {
-  const { updates, hidden, batch, learningRate, init } = settings
+  const { updates, hidden, batch, learningRate, init, device } = settings
   const start = performance.now()
   torch.manualSeed(seed)
   const model = new MODELS[name](2, hidden, 1)
   if (init === 'chrono') chrono(model, length)
+  model.to(device)
   const parameters = [...model.parameters()]
   const optimizer = new optim.Adam(parameters, { lr: learningRate })
-  const [inputs, targets] = addingProblem(length, 256)
+  const [inputs, targets] = addingProblem(length, 256, device)
   const errorOf = (x: Tensor, y: Tensor): Tensor => nn.functional.mseLoss(model.forward(x).index(-1), y)
   const test = async (): Promise<number> => {
     const error = await torch.offload(() => torch.tidy(() => torch.inferenceMode(() => errorOf(inputs, targets))))
@@ -86,7 +88,7 @@ export async function train(name: ModelName, length: number, seed: number, setti
   for (let update = 1; update <= updates; update++) {
     await torch.offload(() =>
       torch.tidy(() => {
-        const [x, y] = addingProblem(length, batch)
+        const [x, y] = addingProblem(length, batch, device)
         optimizer.zeroGrad()
         errorOf(x, y).backward()
         nn.utils.clipGradNorm(parameters, 1)

@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander'
 import { torch } from 'libtorch-rnn'
 import { save } from '../support/chart.ts'
-import { positive } from '../support/options.ts'
+import { deviceOption, positive } from '../support/options.ts'
 import { plotForecasts, plotLosses } from './plot.ts'
 import { co2, seattle } from './series.ts'
 import { errorsOf, type Forecasts, Task } from './task.ts'
@@ -16,6 +16,7 @@ const options = new Command('demo')
   .option('--epochs <n>', 'passes over the training part', positive, 40)
   .option('--hidden <n>', 'hidden size of the networks', positive, 32)
   .option('--seed <n>', 'seed of weights and batches', positive, 1)
+  .addOption(deviceOption())
   .parse()
   .opts<Settings & { series: 'co2' | 'seattle' | 'both' }>()
 

@@ -1,4 +1,4 @@
-import { type Tensor, torch } from 'libtorch-rnn'
+import { type Device, type Tensor, torch } from 'libtorch-rnn'
 import { GRUModel, LSTMModel, RNNModel } from 'libtorch-rnn/models'
 import { type History, Trainer, terminalProgress } from 'libtorch-rnn/train'
 import type { Forecasts, Task } from './task.ts'
@@ -10,6 +10,7 @@ export interface Settings {
   epochs: number
   hidden: number
   seed: number
+  device: Device
 }
 
 export interface Trained {
@@ -19,7 +20,7 @@ export interface Trained {
 }
 
 /** Trains one network, and forecasts with its weights of the epoch that was best on the validation part. */
-export async function train(name: ModelName, task: Task, { epochs, hidden, seed }: Settings): Promise<Trained> {
+export async function train(name: ModelName, task: Task, { epochs, hidden, seed, device }: Settings): Promise<Trained> {
   torch.manualSeed(seed)
   const { horizon, context } = task.series
   const model = new MODELS[name](task.inputSize, hidden, horizon, { batchFirst: true })
@@ -33,6 +34,7 @@ export async function train(name: ModelName, task: Task, { epochs, hidden, seed 
     optimizer: 'adamw',
     clipGradNorm: 1,
     seed,
+    device,
     progress: (event) => {
       show(event)
       if (event.type !== 'epoch') return

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { torch } from 'libtorch-rnn'
 import { save } from '../support/chart.ts'
-import { positive } from '../support/options.ts'
+import { deviceOption, positive } from '../support/options.ts'
 import { plotGates } from './plot.ts'
 import { MODELS, type ModelName, meansOf, type Settings, tell } from './task.ts'
 
@@ -11,6 +11,7 @@ const options = new Command('gates')
   .option('--updates <n>', 'updates of the training', positive, 800)
   .option('--hidden <n>', 'hidden size of the networks', positive, 8)
   .option('--seed <n>', 'seed of weights and sequences', positive, 1)
+  .addOption(deviceOption())
   .parse()
   .opts<Settings>()
 

@@ -1,4 +1,4 @@
-import { nn, optim, type Tensor, torch } from 'libtorch-rnn'
+import { type Device, nn, optim, type Tensor, torch } from 'libtorch-rnn'
 import { type GateTrace, traceGates } from 'libtorch-rnn/inspect'
 import { GRUModel, LSTMModel } from 'libtorch-rnn/models'
 
@@ -9,6 +9,7 @@ export interface Settings {
   updates: number
   hidden: number
   seed: number
+  device: Device
 }
 
 /** One sequence, what a network answers to it, and what its gates do: unit by unit, step by step. */
@@ -29,14 +30,14 @@ export const SHOWN = { LSTM: ['i', 'f', 'o', 'c'], GRU: ['z', 'r', 'h'] } as con
  * Keep the last marked number: (T, N, 2) numbers from [-1, 1] and marks, of which there is one at the first step and one
  * in ten after, and (T, N, 1) numbers that were marked last.
  */
-export function lastMarked(length: number, batch: number): [inputs: Tensor, targets: Tensor] {
+export function lastMarked(length: number, batch: number, device: Device): [inputs: Tensor, targets: Tensor] {
   const numbers = torch.rand([length, batch]).mul(2).sub(1)
   const marks = torch.rand([length, batch]).lt(0.1).to('float32')
   marks.index(0).fill_(1)
   const steps = torch.arange(0, length).unsqueeze(1)
   // The greatest marked step so far.
   const [last] = marks.mul(steps).cummax(0)
-  return [torch.stack([numbers, marks], 2), numbers.gather(0, last.to('int64')).unsqueeze(2)]
+  return [torch.stack([numbers, marks], 2).to(device), numbers.gather(0, last.to('int64')).unsqueeze(2).to(device)]
 }
 
 function columns(tensor: Tensor): number[] {
@@ -44,14 +45,14 @@ function columns(tensor: Tensor): number[] {
 }
 
 /** Trains a small network, and looks at its gates while it reads one sequence that it has not seen. */
-export async function tell(name: ModelName, { updates, hidden, seed }: Settings): Promise<Story> {
+export async function tell(name: ModelName, { updates, hidden, seed, device }: Settings): Promise<Story> {
   torch.manualSeed(seed)
-  const model = new MODELS[name](2, hidden, 1)
+  const model = new MODELS[name](2, hidden, 1).to(device)
   const optimizer = new optim.Adam([...model.parameters()], { lr: 0.02 })
   for (let update = 0; update < updates; update++) {
     await torch.offload(() =>
       torch.tidy(() => {
-        const [x, y] = lastMarked(50, 32)
+        const [x, y] = lastMarked(50, 32, device)
         optimizer.zeroGrad()
         nn.functional.mseLoss(model.forward(x), y).backward()
         nn.utils.clipGradNorm([...model.parameters()], 1)
@@ -61,11 +62,11 @@ export async function tell(name: ModelName, { updates, hidden, seed }: Settings)
   }
   torch.manualSeed(seed + 1)
   return torch.tidy(async () => {
-    const [tests, expected] = lastMarked(50, 256)
+    const [tests, expected] = lastMarked(50, 256, device)
     const error = await torch.offload(() =>
       torch.inferenceMode(() => nn.functional.mseLoss(model.forward(tests), expected)),
     )
-    const [x, y] = lastMarked(60, 1)
+    const [x, y] = lastMarked(60, 1, device)
     const [trace] = await traceGates(model, x)
     const gates = Object.entries(trace as GateTrace).filter(([gate]) =>
       (SHOWN[name] as readonly string[]).includes(gate),

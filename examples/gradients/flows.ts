@@ -1,4 +1,4 @@
-import { nn, type Tensor, torch } from 'libtorch-rnn'
+import { type Device, nn, type Tensor, torch } from 'libtorch-rnn'
 import { gradientFlow } from 'libtorch-rnn/inspect'
 
 /** How a gradient fares on its way back: the norm at each step relative to the last, the nearest first. */
@@ -21,13 +21,14 @@ export interface Settings {
   steps: number
   hidden: number
   seed: number
+  device: Device
 }
 
 type Network = nn.RNN | nn.LSTM | nn.GRU
 
 /** The gradient of a loss on the last output, from the last step back to the first. */
 async function curveOf(label: string, network: Network, x: Tensor, of: 'hidden' | 'cell' = 'hidden'): Promise<Curve> {
-  const toward = torch.randn([network.hiddenSize], { dtype: 'float64' })
+  const toward = torch.randn([network.hiddenSize], { dtype: 'float64', device: x.device })
   const loss = ([output]: [Tensor, unknown]): Tensor => output.index(-1).matmul(toward).sum()
   const [flow] = await gradientFlow(network as nn.RNN, x, loss)
   const norms = (flow?.[of] ?? []).toReversed()
@@ -40,18 +41,18 @@ function set(weight: Tensor | undefined, change: (weight: Tensor) => void): void
 }
 
 /** Four views: the networks as they start, and what of each decides how long a gradient lasts. */
-export async function panels({ steps, hidden, seed }: Settings): Promise<Panel[]> {
+export async function panels({ steps, hidden, seed, device }: Settings): Promise<Panel[]> {
   torch.manualSeed(seed)
-  const dtype = { dtype: 'float64' } as const
-  const x = torch.randn([steps, BATCH, INPUT], dtype)
+  const place = { dtype: 'float64', device } as const
+  const x = torch.randn([steps, BATCH, INPUT], place)
   const start: Curve[] = []
   for (const kind of ['RNN', 'LSTM', 'GRU'] as const) {
-    start.push(await curveOf(kind, new nn[kind](INPUT, hidden, dtype), x))
+    start.push(await curveOf(kind, new nn[kind](INPUT, hidden, place), x))
   }
 
   const recurrent: Curve[] = []
   for (const gain of [0.6, 0.8, 1, 1.5, 2]) {
-    const rnn = new nn.RNN(INPUT, hidden, dtype)
+    const rnn = new nn.RNN(INPUT, hidden, place)
     set(rnn.weight_ih_l0, (weight) => weight.mul_(0.3))
     set(rnn.weight_hh_l0, (weight) => nn.init.orthogonal_(weight, gain))
     recurrent.push(await curveOf(`gain ${gain}`, rnn, x))
@@ -59,14 +60,14 @@ export async function panels({ steps, hidden, seed }: Settings): Promise<Panel[]
 
   const forget: Curve[] = []
   for (const bias of [0, 1, 2, 4, 6]) {
-    const lstm = new nn.LSTM(INPUT, hidden, dtype)
+    const lstm = new nn.LSTM(INPUT, hidden, place)
     set(lstm.bias_ih_l0, (weight) => weight.narrow(0, hidden, hidden).fill_(bias))
     forget.push(await curveOf(`bias ${bias}`, lstm, x, 'cell'))
   }
 
   const update: Curve[] = []
   for (const bias of [0, 1, 2, 4, 6]) {
-    const gru = new nn.GRU(INPUT, hidden, dtype)
+    const gru = new nn.GRU(INPUT, hidden, place)
     set(gru.bias_ih_l0, (weight) => weight.narrow(0, hidden, hidden).fill_(bias))
     update.push(await curveOf(`bias ${bias}`, gru, x))
   }

@@ -20,6 +20,11 @@ const unfold = tensorOp('aten::unfold')
 const transpose = tensorOp('aten::transpose.int')
 const permute = tensorOp('aten::permute')
 
+/** Numbers of rows where the rows are: samples may be on a GPU. */
+function beside({ device }: Tensor, positions: Tensor): Tensor {
+  return device === 'cpu' ? positions : positions.to({ device, nonBlocking: true })
+}
+
 function requireTensor(owner: string, name: string, value: unknown): asserts value is Tensor {
   if (!isTensor(value)) throw torchError('ERR_TORCH_TYPE', `${owner}: ${name} must be a Tensor, got ${describe(value)}`)
   if (value.ndim < 1) throw torchError('ERR_TORCH_SHAPE', `${owner}: ${name} must have a dimension of samples`)
@@ -65,7 +70,7 @@ export class TensorDataset implements Dataset {
 
   batch(positions: Tensor, batchFirst: boolean): [Tensor, Tensor] {
     const pick = (source: Tensor): Tensor => {
-      const batch = indexSelect(source, 0, positions)
+      const batch = indexSelect(source, 0, beside(source, positions))
       return batchFirst || source.ndim < 3 ? batch : transpose(batch, 0, 1)
     }
     return [pick(this.inputs), pick(this.targets)]
@@ -129,7 +134,8 @@ export class SequenceDataset implements Dataset {
   batch(positions: Tensor, batchFirst: boolean): [Tensor, Tensor] {
     const windows = (series: Tensor): Tensor => {
       // unfold puts the steps last: (N, features, L).
-      const batch = indexSelect(unfold(series, 0, this.sequenceLength, this.stride), 0, positions)
+      const windows = unfold(series, 0, this.sequenceLength, this.stride)
+      const batch = indexSelect(windows, 0, beside(series, positions))
       return permute(batch, batchFirst ? [0, 2, 1] : [2, 0, 1])
     }
     return [windows(this.#inputs), windows(this.#targets)]

@@ -1,7 +1,9 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
+import { checkBoolean, checkOptions } from '../options.ts'
+import { native } from '../tensor/binding.ts'
 import { randint, tensor } from '../tensor/creation.ts'
+import { tensorOp } from '../tensor/packet.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Dataset } from './dataset.ts'
 import { permutation } from './shuffle.ts'
@@ -29,7 +31,15 @@ export interface DataLoaderOptions {
    * modules want by default; batches of less than 3 dimensions stay as they are. Default `true`.
    */
   batchFirst?: boolean
+  /**
+   * Put the batches into pinned memory, from which `to({ device: 'cuda', nonBlocking: true })` copies while the program
+   * goes on. The samples must be on the CPU. Without CUDA the loader warns, and pins nothing. A `Trainer` with a CUDA
+   * device does it by itself. Default `false`.
+   */
+  pinMemory?: boolean
 }
+
+const pinMemory = tensorOp('aten::pin_memory')
 
 /**
  * Iterates over a dataset in batches. Each iteration makes its tensors anew: use them within a `tidy`, or dispose them.
@@ -41,11 +51,13 @@ export class DataLoader implements Iterable<Batch> {
   readonly shuffle: boolean
   readonly dropLast: boolean
   readonly batchFirst: boolean
+  /** Whether batches are in pinned memory: `false` also where that was asked for and there is no CUDA. */
+  readonly pinMemory: boolean
   #seed: number | undefined
   #epoch = 0
 
   constructor(dataset: Dataset, options: DataLoaderOptions = {}) {
-    checkOptions('DataLoader', options, ['batchSize', 'shuffle', 'dropLast', 'seed', 'batchFirst'])
+    checkOptions('DataLoader', options, ['batchSize', 'shuffle', 'dropLast', 'seed', 'batchFirst', 'pinMemory'])
     const { batchSize = 1, shuffle = false, dropLast = false, seed, batchFirst = true } = options
     if (typeof dataset?.length !== 'number' || typeof dataset.batch !== 'function') {
       throw torchError(
@@ -62,11 +74,19 @@ export class DataLoader implements Iterable<Batch> {
     if (seed !== undefined && !Number.isSafeInteger(seed)) {
       throw torchError('ERR_TORCH_VALUE', `DataLoader: seed must be an integer, got ${describe(seed)}`)
     }
+    checkBoolean('DataLoader', 'pinMemory', options.pinMemory ?? false)
+    const pins = (options.pinMemory ?? false) && native.runtimeInfo().cuda
+    if (options.pinMemory && !pins) {
+      process.emitWarning(
+        "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
+      )
+    }
     this.dataset = dataset
     this.batchSize = batchSize
     this.shuffle = shuffle
     this.dropLast = dropLast
     this.batchFirst = batchFirst
+    this.pinMemory = pins
     this.#seed = seed
   }
 
@@ -103,6 +123,9 @@ export class DataLoader implements Iterable<Batch> {
     const index = tensor(BigInt64Array.from(positions, BigInt))
     const batch = this.dataset.batch(index, this.batchFirst)
     index.dispose()
-    return batch
+    if (!this.pinMemory) return batch
+    const pinned = batch.map((tensor) => pinMemory(tensor)) as Batch
+    for (const tensor of batch) tensor.dispose()
+    return pinned
   }
 }

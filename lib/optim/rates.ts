@@ -15,6 +15,11 @@ export class LearningRates implements Disposable {
     this.#optimizer = optimizer
   }
 
+  /** The rate of each group, as it was at the last {@link refresh}. */
+  get tensors(): Tensor[] {
+    return this.#rates.map(({ tensor }) => tensor)
+  }
+
   /** Brings the tensors in line with the groups' `lr`; in an `offload`, for the operations queued after it. */
   refresh(): Tensor[] {
     this.#optimizer.paramGroups.forEach(({ lr, params: [param] }, index) => {
@@ -32,7 +37,7 @@ export class LearningRates implements Disposable {
         this.#rates[index] = { value: lr, tensor: atOnce(() => keep(full([], lr, { dtype, device }))) }
       })
     })
-    return this.#rates.map(({ tensor }) => tensor)
+    return this.tensors
   }
 
   dispose(): void {

@@ -1,4 +1,6 @@
 export { type EpochResult, History } from './history.ts'
 export type { Criterion, TrainerOptions } from './options.ts'
 export { type ProgressEvent, type ProgressListener, terminalProgress } from './progress.ts'
-export { type FitOptions, type TrainableModel, Trainer, type TrainingData } from './trainer.ts'
+export type { TrainingData } from './source.ts'
+export type { TrainableModel } from './step.ts'
+export { type FitOptions, type PredictOptions, Trainer } from './trainer.ts'

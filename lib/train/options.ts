@@ -15,7 +15,8 @@ import type { Module } from '../nn/module.ts'
 import type { Parameter } from '../nn/parameter.ts'
 import { Adam, AdamW, Optimizer, SGD } from '../optim/index.ts'
 import { checkOptions } from '../options.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import type { Device, Tensor } from '../tensor/tensor.ts'
+import { requireDevice } from './placement.ts'
 import type { ProgressListener } from './progress.ts'
 
 /** The loss of an output against a target: one number. */
@@ -40,6 +41,24 @@ export interface TrainerOptions {
   seed?: number
   /** A new order of samples in each epoch, where the trainer makes the batches. Default `true`. */
   shuffle?: boolean
+  /**
+   * Where to compute: `'cpu'`, `'cuda'` or one such as `'cuda:1'`. The model, a loss that is a module, and the optimizer's
+   * state are moved there, and each batch on its way to the model. Default: where the model is.
+   */
+  device?: Device
+  /**
+   * Compute the model and the loss in this dtype where that does no harm: `torch.autocast`. float16 brings a `GradScaler`
+   * along, `Trainer.scaler`. On the CPU LibTorch has no LSTM of float16 to train. Default: as they are.
+   */
+  autocast?: 'bfloat16' | 'float16'
+  /**
+   * On CUDA, capture whole steps and predictions into CUDA graphs, one for each shape of a batch, and replay them: many
+   * times faster where the GPU is done sooner than the program can tell it what to do. What the model and the loss do in
+   * TypeScript then happens when a step is captured, and must be the same for all batches of a shape; learning rates can
+   * be changed. Where a step cannot be captured, the trainer warns and goes on without: see
+   * `Trainer.cudaGraphFallback`. Default `false`.
+   */
+  cudaGraph?: boolean
   /** A bar on a terminal, else a line per epoch, on standard error; or a listener. Default `true`. */
   progress?: boolean | ProgressListener
 }
@@ -68,6 +87,9 @@ const NAMES = [
   'clipGradNorm',
   'seed',
   'shuffle',
+  'device',
+  'autocast',
+  'cudaGraph',
   'progress',
 ] as const
 
@@ -81,6 +103,9 @@ export interface ResolvedOptions {
   clipGradNorm: number | undefined
   seed: number | undefined
   shuffle: boolean
+  device: Device | undefined
+  autocast: 'bfloat16' | 'float16' | undefined
+  cudaGraph: boolean
   progress: boolean | ProgressListener
 }
 
@@ -103,6 +128,12 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
   if (seed !== undefined && !Number.isSafeInteger(seed)) invalid('seed', 'an integer', seed)
   if (typeof shuffle !== 'boolean') invalid('shuffle', 'a boolean', shuffle)
   if (!['boolean', 'function'].includes(typeof progress)) invalid('progress', 'a boolean or a function', progress)
+  const { device, autocast, cudaGraph = false } = options
+  if (device !== undefined) requireDevice(device)
+  if (autocast !== undefined && autocast !== 'bfloat16' && autocast !== 'float16') {
+    invalid('autocast', "'bfloat16' or 'float16'", autocast)
+  }
+  if (typeof cudaGraph !== 'boolean') invalid('cudaGraph', 'a boolean', cudaGraph)
   if (typeof optimizer === 'function' && options.learningRate !== undefined) {
     throw torchError(
       'ERR_TORCH_OPTION',
@@ -119,6 +150,9 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     loss,
     seed,
     shuffle,
+    device,
+    autocast,
+    cudaGraph,
     progress,
   }
 }

@@ -1,43 +1,23 @@
-import { type Dataset, SequenceDataset, TensorDataset } from '../data/dataset.ts'
-import { type Batch, type BatchPlan, DataLoader } from '../data/loader.ts'
+import type { GradScaler } from '../amp/index.ts'
+import { CUDAGraph } from '../cuda/index.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import type { Module } from '../nn/module.ts'
-import { clipGradNorm } from '../nn/utils/index.ts'
-import type { Optimizer } from '../optim/optimizer.ts'
-import { checkOptions } from '../options.ts'
+import { Module } from '../nn/module.ts'
+import { Optimizer } from '../optim/optimizer.ts'
+import { LearningRates } from '../optim/rates.ts'
+import { checkBoolean, checkOptions } from '../options.ts'
 import { native } from '../tensor/binding.ts'
 import { inferenceMode, offload, tidy } from '../tensor/context.ts'
-import { zeros } from '../tensor/creation.ts'
-import { isTensor, type Tensor } from '../tensor/tensor.ts'
-import { History } from './history.ts'
-import {
-  type Criterion,
-  criterionOf,
-  optimizerOf,
-  type ResolvedOptions,
-  readOptions,
-  type TrainerOptions,
-} from './options.ts'
+import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
+import { moved } from './feed.ts'
+import { type Graph, Graphs, signatureOf } from './graph.ts'
+import { type EpochResult, History } from './history.ts'
+import { criterionOf, optimizerOf, type ResolvedOptions, readOptions, type TrainerOptions } from './options.ts'
+import { deviceOf, onDevice, place } from './placement.ts'
 import { type ProgressListener, terminalProgress } from './progress.ts'
-
-/** A model that the trainer can train: one tensor in, one out. */
-export interface TrainableModel extends Module {
-  forward(input: Tensor): Tensor
-  /** Whether its batches are (N, L, …) rather than (L, N, …). Default, where it does not say: `true`. */
-  readonly batchFirst?: boolean
-}
-
-/**
- * What a trainer takes: a {@link DataLoader}; a dataset; tensors of inputs and targets, whose first dimension are
- * samples, or the steps of one series where `sequenceLength` is set; or anything that iterates over batches.
- */
-export type TrainingData =
-  | DataLoader
-  | Dataset
-  | readonly [inputs: Tensor, targets: Tensor]
-  | Iterable<Batch>
-  | AsyncIterable<Batch>
+import { Runner } from './runner.ts'
+import { type Source, sourceOf, type TrainingData } from './source.ts'
+import { evaluating, Step, type TrainableModel } from './step.ts'
 
 export interface FitOptions {
   /** Data to compute a loss on after each epoch, with which nothing is trained. */
@@ -46,33 +26,52 @@ export interface FitOptions {
   signal?: AbortSignal
 }
 
+export interface PredictOptions {
+  /** Capture the model once for each shape of inputs, and replay it. Default: the trainer's own option. */
+  cudaGraph?: boolean
+}
+
 /** How often a step is reported: a bar needs no more. */
 const REPORT_INTERVAL_MS = 100
 
 /**
  * Trains a model. Each step (the batch, forward, loss, backward, clipping, the optimizer) runs on a thread of its own,
- * whatever of it is written in TypeScript: the event loop stays free. Its tensors are disposed when it is done.
+ * whatever of it is written in TypeScript: the event loop stays free. Its tensors are disposed when it is done. On a GPU
+ * no step waits for a value: the loss is added up there and read once per epoch, while the next batches are on their way.
  *
  * @example
  * const trainer = new Trainer(model, { epochs: 50, batchSize: 32, learningRate: 1e-2, clipGradNorm: 1 })
  * const history = await trainer.fit([inputs, targets], { validation: [heldOutInputs, heldOutTargets] })
+ * @example
+ * new Trainer(model, { device: 'cuda', autocast: 'bfloat16', cudaGraph: true })
  */
 export class Trainer {
   readonly model: TrainableModel
   readonly optimizer: Optimizer
   readonly #options: ResolvedOptions
-  readonly #criterion: Criterion
+  // The model, and a loss that is a module: what has tensors to be moved.
+  readonly #modules: Module[]
+  readonly #step: Step
   #fitting = false
+  #fallback: string | null = null
+  readonly #warnings = new Set<string>()
+  #predictions: { device: Device; graphs: Graphs } | undefined
 
-  /** @throws {TorchError} for an unknown option, or a value that cannot be used. */
+  /** @throws {TorchError} for an unknown option, or a value that cannot be used, such as a device that is not there. */
   constructor(model: TrainableModel, options: TrainerOptions = {}) {
     if (typeof model?.forward !== 'function' || typeof model.parameters !== 'function') {
       throw torchError('ERR_TORCH_TYPE', `Trainer: model must be a Module, got ${describe(model)}`)
     }
     this.#options = readOptions(options)
+    const { device, loss } = this.#options
+    const criterion = criterionOf(loss)
     this.model = model
+    this.#modules = loss instanceof Module ? [model, loss] : [model]
+    // An optimizer makes its state where it finds the parameters.
+    if (device !== undefined) place(this.#modules, device)
     this.optimizer = optimizerOf(this.#options, model)
-    this.#criterion = criterionOf(this.#options.loss)
+    this.#step = new Step(model, this.optimizer, criterion, this.#options)
+    this.#step.prepare(this.#place())
   }
 
   /** Trains for the number of epochs that was set, and tells how it went. Can be called again to go on. */
@@ -87,16 +86,24 @@ export class Trainer {
     const held = validation === undefined ? undefined : this.#source(validation, false)
     const report = this.#listener()
     const history = new History()
+    const device = this.#place()
+    this.#step.prepare(device)
     this.#fitting = true
+    this.#fallback = null
     if (seed !== undefined) native.manualSeed(seed)
     try {
+      using training = this.#training(device)
+      using validating = held === undefined ? undefined : this.#evaluating(device)
       for (let epoch = 1; epoch <= epochs; epoch++) {
         const start = performance.now()
-        const trainLoss = await this.#epoch(source, epoch, report, signal)
+        const trainLoss = await training.mean(source, this.#reporter(source, epoch, report, signal))
         const seconds = (performance.now() - start) / 1000
-        const result = { epoch, trainLoss, seconds }
-        history.epochs.push(held === undefined ? result : { ...result, validationLoss: await this.#loss(held, signal) })
-        report({ type: 'epoch', epochs, result: history.epochs.at(-1) ?? result })
+        const result: EpochResult = { epoch, trainLoss, seconds }
+        if (held !== undefined && validating !== undefined) {
+          result.validationLoss = await validating.mean(held, () => signal?.throwIfAborted())
+        }
+        history.epochs.push(result)
+        report({ type: 'epoch', epochs, result })
       }
     } finally {
       this.#fitting = false
@@ -110,67 +117,157 @@ export class Trainer {
     checkOptions('evaluate', options, ['signal'])
     const { signal } = options
     requireSignal('evaluate', signal)
-    return this.#loss(this.#source(data, false), signal)
+    const source = this.#source(data, false)
+    using runner = this.#evaluating(this.#place())
+    return await runner.mean(source, () => signal?.throwIfAborted())
   }
 
-  /** The model's output for `inputs`, in evaluation mode, computed off the main thread. */
-  async predict(inputs: Tensor): Promise<Tensor> {
-    return offload(() => this.predictSync(inputs))
-  }
-
-  /** {@link predict} on this thread, which it blocks. */
-  predictSync(inputs: Tensor): Tensor {
-    return tidy(() => evaluating(this.model, () => inferenceMode(() => this.model.forward(inputs))))
-  }
-
-  async #epoch(
-    source: Source,
-    epoch: number,
-    report: ProgressListener,
-    signal: AbortSignal | undefined,
-  ): Promise<number> {
-    const { epochs, clipGradNorm: maxNorm } = this.#options
-    let reported = 0
-    let step = 0
-    return this.#mean(source, signal, (load) => {
-      step++
-      if (performance.now() - reported > REPORT_INTERVAL_MS) {
-        reported = performance.now()
-        report({ type: 'step', epoch, epochs, step, steps: source.length })
-      }
-      this.model.train()
-      const [input, target] = load()
-      this.optimizer.zeroGrad()
-      const loss = this.#criterion(this.model.forward(input), target)
-      loss.backward()
-      if (maxNorm !== undefined) clipGradNorm(this.model.parameters(), maxNorm)
-      this.optimizer.step()
-      return loss.detach()
+  /**
+   * The model's output for `inputs`, in evaluation mode, computed off the main thread and on the trainer's device. It
+   * comes back to where the inputs are.
+   */
+  async predict(inputs: Tensor, options: PredictOptions = {}): Promise<Tensor> {
+    checkOptions('predict', options, ['cudaGraph'])
+    const { cudaGraph = this.#options.cudaGraph } = options
+    checkBoolean('predict', 'cudaGraph', cudaGraph)
+    if (!isTensor(inputs))
+      throw torchError('ERR_TORCH_TYPE', `predict: inputs must be a Tensor, got ${describe(inputs)}`)
+    const device = this.#place()
+    const graphs = cudaGraph ? this.#predictionGraphs(device) : undefined
+    if (graphs === undefined) return onDevice(device, () => offload(() => this.#predict(inputs, device)))
+    return graphs.run([inputs], {
+      run: ([input]) => this.#step.predict(moved(input as Tensor, device), device),
+      finish: (output, fromGraph) => inferenceMode(() => output.to({ device: inputs.device, copy: fromGraph })),
+      signature: evaluating(this.model, () => signatureOf([this.model])),
     })
   }
 
-  #loss(source: Source, signal: AbortSignal | undefined): Promise<number> {
-    return this.#mean(source, signal, (load) =>
-      evaluating(this.model, () =>
-        inferenceMode(() => {
-          const [input, target] = load()
-          return this.#criterion(this.model.forward(input), target)
-        }),
-      ),
-    )
+  /** {@link predict} on this thread, which it blocks, and without CUDA graphs. */
+  predictSync(inputs: Tensor): Tensor {
+    const device = this.#place()
+    return onDevice(device, () => this.#predict(inputs, device))
   }
 
-  /** Runs `step` off the main thread for each batch. The sum of losses stays native: reading it would wait for it. */
-  async #mean(source: Source, signal: AbortSignal | undefined, step: (load: () => Batch) => Tensor): Promise<number> {
-    using total = zeros([], { dtype: 'float64' })
-    let samples = 0
-    for await (const { size, load } of source.plans()) {
-      signal?.throwIfAborted()
-      await offload(() => tidy(() => void total.add_(step(load).to('cpu'), { alpha: size })))
-      samples += size
+  /**
+   * Why steps of the last `fit`, or predictions, ran without CUDA graphs although `cudaGraph` asked for them: a sentence,
+   * of which there has been a warning; else `null`.
+   */
+  get cudaGraphFallback(): string | null {
+    return this.#fallback
+  }
+
+  /** The scaler of `autocast: 'float16'`, whose state belongs into a checkpoint; without float16 `undefined`. */
+  get scaler(): GradScaler | undefined {
+    return this.#step.scaler
+  }
+
+  /** @internal A graph to capture into. @throws {TorchError} where there are none. */
+  protected makeGraph(device: Device): Graph {
+    if (device === 'cpu') throw torchError('ERR_TORCH_DEVICE', 'the model is on the CPU, and CUDA graphs are of CUDA')
+    const graph = new CUDAGraph()
+    return {
+      capture: (fn) => onDevice(device, () => graph.capture(fn)),
+      replay: () => graph.replay(),
+      reset: () => graph.reset(),
     }
-    if (samples === 0) throw torchError('ERR_TORCH_VALUE', 'Trainer: the data has no batches')
-    return (total.item() as number) / samples
+  }
+
+  #predict(inputs: Tensor, device: Device): Tensor {
+    if (!this.#moves(device)) return tidy(() => this.#step.predict(inputs, device))
+    return tidy(() => this.#step.predict(moved(inputs, device), device).to({ device: inputs.device }))
+  }
+
+  #training(device: Device): Runner {
+    // An optimizer with a step of its own reads its rates as numbers.
+    const rates = this.optimizer.step === Optimizer.prototype.step ? this.#rates() : undefined
+    return new Runner({
+      device,
+      moves: this.#moves(device),
+      step: ([input, target], tensors) => this.#step.train([input as Tensor, target as Tensor], device, tensors),
+      makeGraphs: this.#makeGraphs(device),
+      signature: () => signatureOf(this.#modules, this.optimizer, rates),
+      rates,
+    })
+  }
+
+  #evaluating(device: Device): Runner {
+    return new Runner({
+      device,
+      moves: this.#moves(device),
+      step: ([input, target]) => this.#step.evaluate([input as Tensor, target as Tensor], device),
+      makeGraphs: this.#makeGraphs(device),
+      signature: () => signatureOf(this.#modules),
+    })
+  }
+
+  #rates(): LearningRates | undefined {
+    const { paramGroups } = this.optimizer as Optimizer<{ lr: number }>
+    return paramGroups.every(({ lr }) => typeof lr === 'number')
+      ? new LearningRates(this.optimizer as Optimizer<{ lr: number }>)
+      : undefined
+  }
+
+  /** Graphs for a runner, where they were asked for and can be made. */
+  #makeGraphs(
+    device: Device,
+    wanted = this.#options.cudaGraph,
+  ): ((queue: <T>(fn: () => T) => Promise<T>) => Graphs) | undefined {
+    if (!wanted) return undefined
+    try {
+      this.makeGraph(device).reset()
+    } catch (error) {
+      this.#fallBack((error as Error).message)
+      return undefined
+    }
+    return (queue) =>
+      new Graphs({
+        device,
+        queue,
+        make: () => this.makeGraph(device),
+        onFallback: (reason) => this.#fallBack(reason),
+      })
+  }
+
+  #predictionGraphs(device: Device): Graphs | undefined {
+    if (this.#predictions?.device === device) return this.#predictions.graphs
+    this.#predictions?.graphs.dispose()
+    const graphs = this.#makeGraphs(device, true)?.((fn) => onDevice(device, () => offload(() => tidy(fn))))
+    this.#predictions = graphs && { device, graphs }
+    return graphs
+  }
+
+  #fallBack(reason: string): void {
+    this.#fallback = reason
+    if (this.#warnings.has(reason)) return
+    this.#warnings.add(reason)
+    process.emitWarning(`Trainer: cudaGraph: ${reason}`, { code: 'TORCH_CUDA_GRAPH' })
+  }
+
+  /** Where the model is, after it has been moved there if it has to be. */
+  #place(): Device {
+    const { device } = this.#options
+    if (device === undefined) return deviceOf(this.model)
+    const target = place(this.#modules, device)
+    this.optimizer.follow()
+    return target
+  }
+
+  #moves(device: Device): boolean {
+    return this.#options.device !== undefined || device !== 'cpu'
+  }
+
+  /** Reports a step now and then, and throws where the signal wants no more. */
+  #reporter(source: Source, epoch: number, report: ProgressListener, signal: AbortSignal | undefined): () => void {
+    const { epochs } = this.#options
+    let reported = 0
+    let step = 0
+    return () => {
+      signal?.throwIfAborted()
+      step++
+      if (performance.now() - reported <= REPORT_INTERVAL_MS) return
+      reported = performance.now()
+      report({ type: 'step', epoch, epochs, step, steps: source.length })
+    }
   }
 
   #listener(): ProgressListener {
@@ -180,72 +277,12 @@ export class Trainer {
   }
 
   #source(data: TrainingData, shuffle: boolean): Source {
-    const { batchSize, sequenceLength, seed } = this.#options
-    const batchFirst = this.model.batchFirst ?? true
-    const loader = (dataset: Dataset): DataLoader =>
-      new DataLoader(dataset, { batchSize, shuffle, batchFirst, ...(seed === undefined ? {} : { seed }) })
-    if (data instanceof DataLoader) return data
-    if (isPair(data)) {
-      const [inputs, targets] = data
-      return loader(
-        sequenceLength === undefined
-          ? new TensorDataset(inputs, targets)
-          : new SequenceDataset(inputs, targets, { sequenceLength }),
-      )
-    }
-    if (isDataset(data)) return loader(data)
-    if (isIterable(data)) return { length: undefined, plans: () => plansOf(data, batchFirst ? 0 : 1) }
-    throw torchError(
-      'ERR_TORCH_TYPE',
-      `Trainer: data must be a DataLoader, a dataset, [inputs, targets] or an iterable of batches, got ${describe(data)}`,
-    )
+    return sourceOf(data, { ...this.#options, shuffle, batchFirst: this.model.batchFirst ?? true })
   }
 }
 
 function requireSignal(name: string, signal: unknown): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw torchError('ERR_TORCH_TYPE', `${name}: signal must be an AbortSignal, got ${describe(signal)}`)
-  }
-}
-
-interface Source {
-  readonly length: number | undefined
-  plans(): Iterable<BatchPlan> | AsyncIterable<BatchPlan>
-}
-
-function isPair(data: unknown): data is readonly [Tensor, Tensor] {
-  return Array.isArray(data) && data.length === 2 && data.every(isTensor)
-}
-
-function isDataset(data: unknown): data is Dataset {
-  return typeof data === 'object' && data !== null && 'batch' in data && 'length' in data
-}
-
-function isIterable(data: unknown): data is Iterable<Batch> | AsyncIterable<Batch> {
-  return typeof data === 'object' && data !== null && (Symbol.iterator in data || Symbol.asyncIterator in data)
-}
-
-/** The batches that a user's own iterable gives, which stay the user's. */
-async function* plansOf(data: Iterable<Batch> | AsyncIterable<Batch>, batchDim: number): AsyncGenerator<BatchPlan> {
-  for await (const batch of data) {
-    if (!isPair(batch)) {
-      throw torchError(
-        'ERR_TORCH_TYPE',
-        `Trainer: a batch must be [input, target], two Tensors, got ${describe(batch)}`,
-      )
-    }
-    const [input] = batch
-    yield { size: input.ndim > batchDim ? input.size(batchDim) : 1, load: () => [...batch] }
-  }
-}
-
-/** Runs `fn` with all modules in evaluation mode, and puts each back into its own. */
-function evaluating<T>(model: Module, fn: () => T): T {
-  const modules = [...model.modules()].map((module) => [module, module.training] as const)
-  model.eval()
-  try {
-    return fn()
-  } finally {
-    for (const [module, training] of modules) module.training = training
   }
 }

@@ -56,7 +56,9 @@ struct Scalars {
 
   Scalars on(c10::Device device) const {
     const auto move = [device](const at::Tensor& tensor) {
-      return tensor.defined() && tensor.device() != device ? tensor.to(device, /*non_blocking=*/true) : tensor;
+      if (!tensor.defined() || tensor.device() == device) return tensor;
+      // What the kernels read, which on the CPU take any dtype of a learning rate.
+      return tensor.to(device, at::kFloat, /*non_blocking=*/true);
     };
     return {.lr = move(lr), .grad_scale = move(grad_scale), .found_inf = move(found_inf)};
   }

@@ -235,6 +235,13 @@ Tensor trunc_normal_(const Tensor& self, double mean, double std, double a, doub
   return self.copy_(result);
 }
 
+// What PyTorch's loops do between a loader and a model: through pinned memory, from which a GPU fetches by itself while
+// this thread goes on. Memory that is pinned already, or a tensor that is there already, is taken as it is.
+Tensor to_device(const Tensor& self, at::Device device) {
+  if (!device.is_cuda() || !self.device().is_cpu() || self.requires_grad()) return self.to(device);
+  return self.pin_memory().to(device, self.scalar_type(), /*non_blocking=*/true);
+}
+
 }  // namespace
 
 void register_functional() {
@@ -273,6 +280,7 @@ void register_functional() {
         "batch_norm_1d(Tensor input, Tensor? running_mean, Tensor? running_var, Tensor? weight, Tensor? bias, "
         "Tensor? batches, bool training, float? momentum, float eps) -> Tensor",
         batch_norm_1d);
+    made.def("to_device(Tensor(a) self, Device device) -> Tensor(a)", to_device);
     made.def("trunc_normal_(Tensor(a!) self, float mean, float std, float a, float b) -> Tensor(a!)", trunc_normal_);
     return made;
   }();

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { DataLoader, SequenceDataset, TensorDataset } from '../../lib/data/index.ts'
 import { torch } from '../../lib/torch.ts'
 import { expectError } from '../support/error.ts'
@@ -57,6 +57,19 @@ describe('TensorDataset and DataLoader', () => {
     expect(order(new DataLoader(dataset(20), { shuffle: true }))).toEqual(drawn)
   })
 
+  test.skipIf(torch.cuda.isAvailable())('without CUDA, pinning is left out with a warning', () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const loader = new DataLoader(dataset(2), { batchSize: 2, pinMemory: true })
+    expect(warn.mock.calls).toEqual([
+      ["'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used."],
+    ])
+    expect(loader.pinMemory).toBe(false)
+    expect([...loader].map(([x]) => x.toArray())).toEqual([[[0], [1]]])
+    new DataLoader(dataset(2), { pinMemory: false })
+    expect(warn).toHaveBeenCalledTimes(1)
+    warn.mockRestore()
+  })
+
   test('stacks at the second dimension on request', () => {
     const data = new TensorDataset(torch.randn([6, 4, 2]), torch.randn([6, 1]))
     const [[x, y] = []] = [...new DataLoader(data, { batchSize: 3, batchFirst: false })]
@@ -90,6 +103,7 @@ test.each([
     /batch_size should be a positive integer value/,
   ],
   [() => new DataLoader(dataset(2), { seed: 1.5 }), 'ERR_TORCH_VALUE', /seed must be an integer/],
+  [() => new DataLoader(dataset(2), { pinMemory: 1 as never }), 'ERR_TORCH_TYPE', /'pinMemory' must be bool, not 1/],
   [() => new DataLoader(dataset(2), { batch: 2 } as never), 'ERR_TORCH_OPTION', /unknown option 'batch'/],
   [() => new DataLoader([1, 2] as never), 'ERR_TORCH_TYPE', /must have a length and a batch\(\)/],
   [() => new TensorDataset(numbers(2), numbers(3)), 'ERR_TORCH_SHAPE', /2 inputs and 3 targets/],

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { torch } from '../../lib/torch.ts'
 import { CHECKOUT } from '../support/checkout.ts'
 import { temporaryFolder } from '../support/folder.ts'
 
@@ -83,6 +84,20 @@ describe('examples', { timeout: 120_000 }, () => {
     expect(stderr).toContain("There is no 'gradient'")
     for (const name of ['adding', 'article', 'forecast', 'gates', 'gradients']) expect(stderr).toContain(`-- ${name}\n`)
     expect(stderr).not.toContain('support')
+  })
+
+  test('a device that is not there is refused with the reason', () => {
+    const cpu = run('article', '--device', 'cpu')
+    expect(cpu.status, cpu.stderr).toBe(0)
+    for (const name of ['adding', 'article', 'forecast', 'gates', 'gradients']) {
+      const { stderr, status } = run(name, '--device', 'gpu')
+      expect(status).toBe(1)
+      expect(stderr).toMatch(/^error: option '--device <name>' argument 'gpu' is invalid\. Expected one of cpu, cuda/)
+    }
+    if (torch.cuda.isAvailable()) return
+    const { stderr, status } = run('forecast', '--device', 'cuda')
+    expect(status).toBe(1)
+    expect(stderr).toContain(torch.cuda.why())
   })
 
   test('an option that is wrong is refused', () => {

@@ -3,6 +3,7 @@ import { describe } from '../../describe.ts'
 import { torchError } from '../../errors.ts'
 import { checkBoolean, checkOptions } from '../../options.ts'
 import { native } from '../../tensor/binding.ts'
+import { refuseRecorded } from '../../tensor/capture.ts'
 import { enter, tidy } from '../../tensor/context.ts'
 import { arange, tensor } from '../../tensor/creation.ts'
 import type { DType } from '../../tensor/dtype.ts'
@@ -189,6 +190,7 @@ export function packPaddedSequence(
   options: PackPaddedSequenceOptions = {},
 ): PackedSequence {
   checkOptions('packPaddedSequence', options, ['batchFirst', 'enforceSorted'])
+  refuseRecorded('a packed sequence')
   const { batchFirst = false, enforceSorted = true } = options
   requireBooleans('packPaddedSequence', { batchFirst, enforceSorted })
   requireTensor('packPaddedSequence', 'input', input)
@@ -206,6 +208,7 @@ export function packPaddedSequence(
  */
 export function packSequence(sequences: Iterable<Tensor>, options: { enforceSorted?: boolean } = {}): PackedSequence {
   checkOptions('packSequence', options, ['enforceSorted'])
+  refuseRecorded('a packed sequence')
   const { enforceSorted = true } = options
   requireBooleans('packSequence', { enforceSorted })
   const list = listOf('packSequence', sequences)

@@ -1,0 +1,95 @@
+import type { Batch, BatchPlan } from '../data/loader.ts'
+import { offload, tidy } from '../tensor/context.ts'
+import { tensorOp } from '../tensor/packet.ts'
+import { type Device, keep, type Tensor } from '../tensor/tensor.ts'
+import type { Source } from './source.ts'
+
+/** A batch whose turn it is. */
+export interface Ready {
+  /** The number of samples. */
+  readonly size: number
+  /** Its tensors; those that this makes belong to the scope of the call. */
+  take(): Batch
+  /** Frees what was made beforehand. */
+  dispose(): void
+}
+
+export interface FeedOptions {
+  /** Where the batches go. Default: they stay where they are. */
+  device?: Device | undefined
+  /** With a device: make each batch before its step, in an `offload` of its own. Default `false`: as part of the step. */
+  ahead?: boolean
+}
+
+const toDevice = tensorOp('libtorch_rnn::to_device')
+
+/** @internal A tensor on a device: where it comes from the CPU and goes to CUDA, through pinned memory. */
+export function moved(tensor: Tensor, device: Device): Tensor {
+  return toDevice(tensor, device)
+}
+
+/**
+ * The batches of one pass, each on the device of the model. Made ahead, the next one is loaded, pinned and sent while the
+ * device works on the one before; there are never more than two.
+ */
+export class Feed {
+  readonly #source: Source
+  readonly #plans: Iterator<BatchPlan> | AsyncIterator<BatchPlan>
+  readonly #device: Device | undefined
+  readonly #ahead: boolean
+  #coming: Promise<Ready | undefined> | undefined
+  #ended = false
+
+  constructor(source: Source, { device, ahead = false }: FeedOptions = {}) {
+    this.#source = source
+    this.#plans = source.plans()
+    this.#device = device
+    this.#ahead = ahead && device !== undefined
+  }
+
+  /** The next batch, or `undefined` after the last. */
+  next(): Promise<Ready | undefined> {
+    const coming = this.#coming ?? this.#make()
+    this.#coming = undefined
+    return coming
+  }
+
+  /** Begins with the next batch: to be called when the step of the one before has been queued. */
+  prepare(): void {
+    if (!this.#ahead || !this.#source.own || this.#ended) return
+    this.#coming ??= this.#make()
+    // Who asks for the batch gets the error.
+    this.#coming.catch(() => {})
+  }
+
+  /** Ends the pass early, as leaving a `for await` does. */
+  async close(): Promise<void> {
+    const coming = await this.#coming?.catch(() => undefined)
+    coming?.dispose()
+    if (this.#ended) return
+    this.#ended = true
+    await this.#plans.return?.()
+  }
+
+  async #make(): Promise<Ready | undefined> {
+    const result = this.#plans.next()
+    // Waits only where it must: the batch is to be queued right behind the step that runs.
+    const { done, value } = result instanceof Promise ? await result : result
+    if (done) {
+      this.#ended = true
+      return undefined
+    }
+    const { size } = value
+    if (!this.#ahead) return { size, take: () => this.#load(value), dispose: () => {} }
+    const batch = await offload(() => tidy(() => this.#load(value).map(keep) as Batch))
+    const dispose = (): void => {
+      for (const tensor of batch) tensor.dispose()
+    }
+    return { size, take: () => batch, dispose }
+  }
+
+  #load(plan: BatchPlan): Batch {
+    const device = this.#device
+    return device === undefined ? plan.load() : (plan.load().map((tensor) => moved(tensor, device)) as Batch)
+  }
+}

@@ -1,0 +1,59 @@
+import { currentDevice, deviceCount, isAvailable, why } from '../cuda/index.ts'
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import type { Module } from '../nn/module.ts'
+import { native } from '../tensor/binding.ts'
+import { isDevice } from '../tensor/device.ts'
+import type { Device, Tensor } from '../tensor/tensor.ts'
+
+/** @throws {TorchError} unless `device` is one, and this machine has it. */
+export function requireDevice(device: unknown): asserts device is Device {
+  if (typeof device !== 'string' || !isDevice(device)) {
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `Trainer: device must be 'cpu', 'cuda' or one such as 'cuda:1', got ${describe(device)}`,
+    )
+  }
+  if (device === 'cpu') return
+  if (!isAvailable()) throw torchError('ERR_TORCH_DEVICE', `Trainer: device '${device}' cannot be used: ${why()}`)
+  if (indexOf(device) < deviceCount()) return
+  throw torchError('ERR_TORCH_DEVICE', `Trainer: there is no device '${device}': CUDA devices are ${deviceCount()}`)
+}
+
+function indexOf(device: Device): number {
+  return device === 'cuda' ? currentDevice() : Number(device.slice('cuda:'.length))
+}
+
+function* tensorsOf(module: Module): Generator<Tensor> {
+  yield* module.parameters()
+  yield* module.buffers()
+}
+
+/** Where a model is: where its first parameter or buffer is. */
+export function deviceOf(model: Module): Device {
+  for (const tensor of tensorsOf(model)) return tensor.device
+  return 'cpu'
+}
+
+/**
+ * Moves modules to a device; those that are there already stay as they are. Gives the device by its number.
+ */
+export function place(modules: readonly Module[], device: Device): Device {
+  const target: Device = device === 'cpu' ? device : `cuda:${indexOf(device)}`
+  for (const module of modules) {
+    if ([...tensorsOf(module)].some((tensor) => tensor.device !== target)) module.to({ device: target })
+  }
+  return target
+}
+
+/** Runs the synchronous `fn` with `device` as the current one: events and graphs belong to it. */
+export function onDevice<T>(device: Device, fn: () => T): T {
+  if (device === 'cpu') return fn()
+  const before = native.cudaDevice()
+  native.setCudaDevice(indexOf(device))
+  try {
+    return fn()
+  } finally {
+    native.setCudaDevice(before)
+  }
+}
