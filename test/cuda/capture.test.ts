@@ -92,7 +92,7 @@ describeCuda('CUDA graphs of a trainer', () => {
     const eager = await train(make, options)
     const captured = await train(make, { ...options, cudaGraph: true })
     expect(captured.trainer.cudaGraphFallback).toBeNull()
-    expectNear(captured.losses, eager.losses, autocast === undefined ? 1e-4 : 1e-2)
+    expectNear(captured.losses, eager.losses, autocast === undefined ? 1e-3 : 1e-2)
     const [x] = samples()
     const output = await captured.trainer.predict(x)
     expect(

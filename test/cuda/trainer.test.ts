@@ -9,8 +9,12 @@ import { expectClose } from '../support/close.ts'
 import { describeCuda, useTf32 } from '../support/cuda.ts'
 
 const device = 'cuda' as const
-const MODELS = { RNNModel, LSTMModel, GRUModel } as const
-const KINDS = Object.entries(MODELS) as [string, typeof LSTMModel][]
+// All are made alike.
+const MODELS = { RNNModel, LSTMModel, GRUModel } as unknown as Record<
+  `${'RNN' | 'LSTM' | 'GRU'}Model`,
+  typeof LSTMModel
+>
+const KINDS = Object.entries(MODELS)
 
 /** 64 sequences of a task that a network learns: (N, L, 4) and (N, L, 2). */
 function samples(): [Tensor, Tensor] {
@@ -71,7 +75,7 @@ describeCuda('a trainer on the GPU', () => {
   })
 
   test('data may be on either device, in a loader, pinned, or an iterable', async () => {
-    const { history } = await learn(GRUModel, { device })
+    const { history } = await learn(MODELS.GRUModel, { device })
     const [x, y] = samples()
     const sources = {
       moved: [x.to(device), y.to(device)] as const,
@@ -112,8 +116,15 @@ describeCuda('a trainer on the GPU', () => {
   test('a loss that is a module goes along, and all losses are computed there', async () => {
     const { trainer } = await learn(LSTMModel, { device, loss: new MSELoss() })
     for (const parameter of trainer.model.parameters()) expect(parameter.device).toBe('cuda:0')
-    const { history } = await learn(RNNModel, { device, loss: new PoissonNLLLoss({ logInput: true }), epochs: 2 })
-    const { history: expected } = await learn(RNNModel, { loss: new PoissonNLLLoss({ logInput: true }), epochs: 2 })
+    const { history } = await learn(MODELS.RNNModel, {
+      device,
+      loss: new PoissonNLLLoss({ logInput: true }),
+      epochs: 2,
+    })
+    const { history: expected } = await learn(MODELS.RNNModel, {
+      loss: new PoissonNLLLoss({ logInput: true }),
+      epochs: 2,
+    })
     expectNear(history.trainLosses, expected.trainLosses, 1e-3)
   })
 
