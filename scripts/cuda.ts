@@ -3,11 +3,10 @@
 // or for bench/cuda/main.ts.
 import { spawnSync } from 'node:child_process'
 import { inspectLibTorch } from '../lib/native/layout.ts'
-import { notFound, searchLibTorch } from '../lib/native/libtorch.ts'
+import { notFound, searchLibTorch, WITHOUT_CUDA } from '../lib/native/libtorch.ts'
 import { PACKAGE } from '../lib/native/package.ts'
 import { findPyTorch } from '../lib/native/python.ts'
 import { BUILDABLE } from '../lib/native/version.ts'
-import { WITHOUT_CUDA } from '../lib/tensor/failure.ts'
 
 const WHY = `
   import { torch } from 'libtorch-rnn'

@@ -94,6 +94,10 @@ export function remedies(range: VersionRange): string {
   return fetched ? `To fetch it, ${fetch}\nOr ${set}` : `To go on, ${set}`
 }
 
+/** What to say where CUDA is asked for and LibTorch is a build for the CPU. */
+export const WITHOUT_CUDA =
+  'Torch not compiled with CUDA enabled: this LibTorch runs on the CPU only. `npx libtorch-rnn install --cuda` fetches the CUDA one.'
+
 /** What set-up says where it cannot build the addon, and what those say who ask for what is in it. */
 export const WITHOUT_HEADERS =
   "libtorch-rnn was built without CUDA's headers, so it has no CUDA graphs and knows no properties of devices. Install the CUDA toolkit of LibTorch's version, or set CUDA_HOME to its folder, and in a source checkout run: npm run setup"
