@@ -86,7 +86,8 @@ export function autocast<T>(deviceType: AutocastDevice, fn: () => T, options: Au
     [deviceType]: { enabled: enabled && canCast(deviceType, dtype), dtype },
   }
   if (outer !== undefined) return inAutocast({ ...inner, context: outer.context }, fn, () => {})
-  return inAutocast({ ...inner, context: native.openAutocast() }, fn, () => native.closeAutocast())
+  const context = native.openAutocast()
+  return inAutocast({ ...inner, context }, fn, () => native.closeAutocast(context))
 }
 
 /** Whether operations on this kind of device are cast. */

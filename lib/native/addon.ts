@@ -120,7 +120,7 @@ export interface Native {
     cache: boolean,
   ): void
   openAutocast(): number
-  closeAutocast(): void
+  closeAutocast(context: number): void
   setRequiresGrad(id: Id, requiresGrad: boolean): void
   grad(id: Id): Id | null
   setGrad(id: Id, gradient: Id | null): void

@@ -35,14 +35,17 @@ Napi::Value open_autocast(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(++last));
 }
 
-// closeAutocast(): drops the casts that were kept for an outermost context, once what is queued has run
+// closeAutocast(context): drops the casts that were kept for an outermost context, once what is queued has run
 Napi::Value close_autocast(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
+  const auto context = static_cast<uint64_t>(to_int(info[0], "context"));
   if (addon.offload) {
     addon.offload->lane().post(
-        {.work = nullptr, .results = {}, .mode = {}, .batch = std::make_shared<Batch>(), .done = clear_autocast_cache});
+        {.work = nullptr, .results = {}, .mode = {}, .batch = std::make_shared<Batch>(), .done = [context] {
+           clear_autocast_cache(context);
+         }});
   } else {
-    clear_autocast_cache();
+    clear_autocast_cache(context);
   }
   return info.Env().Undefined();
 }

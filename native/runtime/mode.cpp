@@ -14,6 +14,10 @@ std::atomic<uint64_t> cached_context = 0;
 
 void clear_autocast_cache() { at::autocast::clear_cache(); }
 
+void clear_autocast_cache(uint64_t context) {
+  if (cached_context.compare_exchange_strong(context, 0)) clear_autocast_cache();
+}
+
 AutocastGuard::AutocastGuard(const Autocast& autocast)
     : cpu_(get(at::kCPU)), cuda_(get(at::kCUDA)), cache_(at::autocast::is_autocast_cache_enabled()) {
   set(at::kCPU, {autocast.cpu.has_value(), autocast.cpu.value_or(cpu_.dtype)});

@@ -28,8 +28,9 @@ struct Mode {
   Autocast autocast;
 };
 
-// Drops the casts of parameters that LibTorch keeps.
+// Drops the casts of parameters that LibTorch keeps: all, or only where they are of this context.
 void clear_autocast_cache();
+void clear_autocast_cache(uint64_t context);
 
 // Installs autocast contexts in this thread, and what was there before again at its end.
 class AutocastGuard {
