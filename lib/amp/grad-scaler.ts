@@ -1,10 +1,11 @@
+import { isAvailable } from '../cuda/index.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { Optimizer, type StepInputs } from '../optim/optimizer.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
-import { native } from '../tensor/binding.ts'
 import { atOnce, noGrad, tidy } from '../tensor/context.ts'
 import { full, zeros } from '../tensor/creation.ts'
+import { isDevice } from '../tensor/device.ts'
 import { scaleOutput, unscaleGradients } from '../tensor/gradient.ts'
 import { tensorOp } from '../tensor/packet.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
@@ -94,12 +95,12 @@ export class GradScaler {
       growthInterval = 2000,
       enabled = true,
     } = options
-    if (!/^(cpu|cuda(:\d+)?)$/.test(device)) {
+    if (typeof device !== 'string' || !isDevice(device)) {
       throw torchError('ERR_TORCH_VALUE', `GradScaler: device must be 'cuda' or 'cpu', got ${describe(device)}`)
     }
     checkBoolean('GradScaler', 'enabled', enabled)
     this.#device = device
-    this.#enabled = enabled && (device === 'cpu' || native.runtimeInfo().cuda)
+    this.#enabled = enabled && (device === 'cpu' || isAvailable())
     if (enabled && !this.#enabled) {
       process.emitWarning('torch.cuda.amp.GradScaler is enabled, but CUDA is not available.  Disabling.')
     }

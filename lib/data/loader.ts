@@ -1,9 +1,8 @@
+import { isAvailable } from '../cuda/index.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
-import { native } from '../tensor/binding.ts'
 import { randint, tensor } from '../tensor/creation.ts'
-import { tensorOp } from '../tensor/packet.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Dataset } from './dataset.ts'
 import { permutation } from './shuffle.ts'
@@ -39,8 +38,6 @@ export interface DataLoaderOptions {
   pinMemory?: boolean
 }
 
-const pinMemory = tensorOp('aten::pin_memory')
-
 /**
  * Iterates over a dataset in batches. Each iteration makes its tensors anew: use them within a `tidy`, or dispose them.
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
@@ -75,7 +72,7 @@ export class DataLoader implements Iterable<Batch> {
       throw torchError('ERR_TORCH_VALUE', `DataLoader: seed must be an integer, got ${describe(seed)}`)
     }
     checkBoolean('DataLoader', 'pinMemory', options.pinMemory ?? false)
-    const pins = (options.pinMemory ?? false) && native.runtimeInfo().cuda
+    const pins = (options.pinMemory ?? false) && isAvailable()
     if (options.pinMemory && !pins) {
       process.emitWarning(
         "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
@@ -124,7 +121,7 @@ export class DataLoader implements Iterable<Batch> {
     const batch = this.dataset.batch(index, this.batchFirst)
     index.dispose()
     if (!this.pinMemory) return batch
-    const pinned = batch.map((tensor) => pinMemory(tensor)) as Batch
+    const pinned = batch.map((tensor) => tensor.pinMemory()) as Batch
     for (const tensor of batch) tensor.dispose()
     return pinned
   }

@@ -1,4 +1,5 @@
 import type { Module } from '../nn/module.ts'
+import { Buffer, Parameter } from '../nn/parameter.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import type { LearningRates } from '../optim/rates.ts'
 import { recorded } from '../tensor/capture.ts'
@@ -211,20 +212,25 @@ function keyOf(inputs: readonly Tensor[], variant: string | number = ''): string
  * learning rates, where those are tensors.
  */
 export function signatureOf(modules: readonly Module[], optimizer?: Optimizer, rates?: LearningRates): string {
-  const parts: unknown[] = []
-  for (const module of modules.flatMap((one) => [...one.modules()])) {
-    for (const value of Object.values(module)) {
-      if (['number', 'boolean', 'string'].includes(typeof value)) parts.push(value)
-    }
-  }
-  for (const module of modules) {
-    for (const tensor of [...module.parameters(), ...module.buffers()]) {
-      parts.push(memoryRange(tensor).first, tensor.requiresGrad)
-    }
-  }
+  const parts: unknown[] = [optimizer?.revision]
+  const seen = new Set<Module>()
+  for (const module of modules) describeModule(module, seen, parts)
   for (const { params, ...settings } of optimizer?.paramGroups ?? []) {
     parts.push(params.length, JSON.stringify(rates === undefined ? settings : { ...settings, lr: null }))
   }
-  parts.push(optimizer?.revision)
   return parts.join()
+}
+
+/** Once per step: hence in one pass, not one for each kind of what a module has. */
+function describeModule(module: Module, seen: Set<Module>, parts: unknown[]): void {
+  if (seen.has(module)) return
+  seen.add(module)
+  for (const value of Object.values(module)) {
+    if (value instanceof Parameter || value instanceof Buffer) {
+      parts.push(memoryRange(value).first, value.requiresGrad)
+    } else if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string') {
+      parts.push(value)
+    }
+  }
+  for (const child of module.children()) describeModule(child, seen, parts)
 }

@@ -6,6 +6,7 @@ import { refuseRecorded } from '../../lib/tensor/capture.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { Graphs, MOST_GRAPHS, signatureOf, WARM_UP, type Work } from '../../lib/train/graph.ts'
+import { collectGarbage } from '../support/garbage.ts'
 import { FakeGraph } from '../support/graph.ts'
 
 function setUp(options: { make?: () => FakeGraph } = {}) {
@@ -101,8 +102,10 @@ test('inputs and results of graphs are freed with them', async () => {
     x.dispose()
   }
   await step()
+  await collectGarbage()
   const before = torch.memory().tensors
   await step()
+  await collectGarbage()
   expect(torch.memory().tensors).toBe(before)
 })
 
@@ -175,15 +178,17 @@ describe('goes on without a graph, and says why,', () => {
 describe('the signature tells', () => {
   const setting = () => {
     const model = new nn.LSTM(1, 2, { numLayers: 2, dropout: 0.5 })
+    const whole = new nn.ModuleDict({ lstm: model, norms: new nn.ModuleList([new nn.BatchNorm1d(2)]) })
     const optimizer = new Adam(model.parameters())
     const rates = new LearningRates(optimizer)
-    return { model, optimizer, rates, of: () => signatureOf([model], optimizer, rates) }
+    return { model, whole, optimizer, rates, of: () => signatureOf([whole], optimizer, rates) }
   }
   const changes: [string, (s: ReturnType<typeof setting>) => void][] = [
     ['a mode', ({ model }) => void model.eval()],
     ['a setting of a module', ({ model }) => void Object.assign(model, { dropout: 0.2 })],
     ['a parameter that is no longer learned', ({ model }) => void model.bias_hh_l0?.requiresGrad_(false)],
     ['memory that was replaced', ({ model }) => void model.to('float64')],
+    ['memory of a buffer that was replaced', ({ whole }) => void [...whole.modules()].at(-1)?.to('float64')],
     ['a setting of the optimizer', ({ optimizer }) => void (optimizer.paramGroups[0] as { eps: number }).eps++],
     [
       'state that was loaded',
