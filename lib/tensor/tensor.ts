@@ -281,6 +281,7 @@ export class Tensor implements Disposable {
    * @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used, and for a device of another kind.
    */
   cuda(device: Device = 'cuda', options: { nonBlocking?: boolean } = {}): Tensor {
+    checkReceiver(this)
     checkOptions('cuda', options, ['nonBlocking'])
     checkCuda('cuda', device)
     return convert(this, { device, ...options })
