@@ -91,7 +91,10 @@ export class TorchIndexError extends TorchError {
   override readonly name = 'TorchIndexError'
 }
 
-/** The memory of the machine or of the device does not suffice. */
+/**
+ * The memory of the machine or of the device does not suffice. On CUDA the allocator has by then given back all that it
+ * kept and tried once more; what the operation had allocated so far is free again, and smaller work goes on.
+ */
 export class TorchOutOfMemoryError extends TorchError {
   override readonly name = 'TorchOutOfMemoryError'
 }

@@ -239,6 +239,18 @@ export interface Native {
     roles: readonly string[],
     record: string,
   ): Id[]
+  // training.cpp
+  mseGradients(
+    plan: object,
+    recurrence: string,
+    shape: object,
+    input: Uint32Array,
+    state: Uint32Array,
+    weights: Uint32Array,
+    packing: Uint32Array,
+    head: Uint32Array,
+    target: Uint32Array,
+  ): Id
   // recurrent_cell.cpp
   recurrentCell(kind: string, hiddenSize: number, input: Uint32Array, state: Uint32Array, weights: Uint32Array): Id[]
   // stream.cpp

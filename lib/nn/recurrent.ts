@@ -224,6 +224,17 @@ export abstract class RecurrentModule extends Module {
     return [packed ? PackedSequence.of([output, ...packing], scope) : wrap(output, scope), ...finals]
   }
 
+  /**
+   * @internal The mean squared error of a linear head on the output; its gradients are added to those of the
+   * parameters. In one native call, which makes no graph where the fused kernels apply. `undefined` where the network
+   * computes something else than PyTorch's equations, or is being traced.
+   */
+  mseGradients(input: Tensor, head: readonly Tensor[], target: Tensor): Tensor | undefined {
+    if (this.equations !== undefined || currentRecorder() !== undefined) return undefined
+    const scope = enter()
+    return wrap(native.mseGradients(...this.#arguments(input, []), idsOf(head), idsOf([target])), scope)
+  }
+
   #call(input: Tensor | PackedSequence, state: readonly Tensor[], recorder: Recorder | undefined): number[] {
     const call = this.#arguments(input, state)
     const own = this.equations

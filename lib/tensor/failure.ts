@@ -17,7 +17,10 @@ const CODES: Record<Exclude<Kind, 'runtime'>, ErrorCode> = {
 
 /** LibTorch throws one class for most failures: its wording tells them apart. The first match counts. */
 const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
-  [/allocate memory|out of memory|not enough memory|Storage size calculation overflowed/i, 'ERR_TORCH_OUT_OF_MEMORY'],
+  [
+    /allocate memory|out of memory|STATUS_ALLOC_FAILED|not enough memory|Storage size calculation overflowed/i,
+    'ERR_TORCH_OUT_OF_MEMORY',
+  ],
   [
     /without overflow|step must be nonzero|steps must be non-negative|must be greater|inconsistent with step|unsupported range|expects 'from' to be less/,
     'ERR_TORCH_VALUE',

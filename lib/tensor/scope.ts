@@ -1,4 +1,5 @@
 import { native } from './binding.ts'
+import { listOf } from './ids.ts'
 import type { Tensor } from './tensor.ts'
 
 /** How a scope reaches into tensors, whose fields are private: `tensor.ts` provides it. */
@@ -51,7 +52,7 @@ export class Scope {
       if (id >= 0) ids.push(id)
     }
     this.#tensors = []
-    if (ids.length > 0) native.release(Uint32Array.from(ids))
+    if (ids.length > 0) native.release(listOf(ids))
   }
 }
 

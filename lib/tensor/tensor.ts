@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import type { Id } from '../native/addon.ts'
 import type { TensorMethods } from '../ops/generated.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
 import { native } from './binding.ts'
@@ -8,6 +9,7 @@ import { enter } from './context.ts'
 import { checkNestable, type NestedArray, type TypedArray, toNested, typedArrayOf } from './data.ts'
 import { isDevice } from './device.ts'
 import { type DType, dtypeOf } from './dtype.ts'
+import { listOf } from './ids.ts'
 import { type Index, indexItems } from './indexing.ts'
 import { op } from './packet.ts'
 import { printTensor } from './print.ts'
@@ -421,7 +423,9 @@ function elementsOf(tensor: Tensor, copy = true): TypedArray {
 
 /** @internal */
 export function idsOf(tensors: Iterable<Tensor>): Uint32Array {
-  return Uint32Array.from(tensors, idOf)
+  const ids: Id[] = []
+  for (const tensor of tensors) ids.push(idOf(tensor))
+  return listOf(ids)
 }
 
 /** `torch.autograd.backward`: {@link Tensor.backward} from several tensors at once. */

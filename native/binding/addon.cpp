@@ -106,6 +106,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   rnn::init_stream(exports);
   rnn::init_system(exports);
   rnn::init_tensor(exports);
+  rnn::init_training(exports);
   return exports;
 }
 

@@ -105,5 +105,6 @@ void init_storage(Napi::Object exports);
 void init_stream(Napi::Object exports);
 void init_system(Napi::Object exports);
 void init_tensor(Napi::Object exports);
+void init_training(Napi::Object exports);
 
 }  // namespace rnn

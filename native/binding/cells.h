@@ -13,8 +13,9 @@ class Cells {
   // From a Uint32Array of ids. Waits unless JavaScript records.
   Cells(const Addon& addon, Napi::Value value) {
     const auto ids = value.As<Napi::Uint32Array>();
-    cells_.reserve(ids.ElementLength());
-    for (size_t i = 0; i < ids.ElementLength(); i++) {
+    const size_t count = ids.ElementLength();
+    cells_.reserve(count);
+    for (size_t i = 0; i < count; i++) {
       cells_.push_back(addon.handles->cell(ids[i]));
       if (!addon.recording) cells_.back()->get();
     }

@@ -7,6 +7,7 @@
 #include <ATen/ops/pad_sequence.h>
 #include <ATen/ops/sort.h>
 #include <ATen/ops/tensor.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include "binding/addon.h"
 #include "binding/cells.h"
@@ -85,6 +86,28 @@ Tensors pack(at::Tensor input, at::Tensor lengths, bool batch_first, bool enforc
   return {data, batch_sizes, sorted_indices, invert(sorted_indices)};
 }
 
+// LibTorch pads by writing a slice for each length, and the gradient of each slice is as large as the whole: with many
+// lengths, that took longer than the network. Padding's gradient is packing.
+class PadPackedSequence : public torch::autograd::Function<PadPackedSequence> {
+ public:
+  static Tensors forward(torch::autograd::AutogradContext* context, const at::Tensor& data,
+                         const at::Tensor& batch_sizes, bool batch_first, double padding_value, int64_t length) {
+    const auto [padded, lengths] = at::_pad_packed_sequence(data, batch_sizes, batch_first, padding_value, length);
+    context->mark_non_differentiable({lengths});
+    context->saved_data["lengths"] = lengths;
+    context->saved_data["longest"] = batch_sizes.numel();
+    context->saved_data["batch_first"] = batch_first;
+    return {padded, lengths};
+  }
+
+  static Tensors backward(torch::autograd::AutogradContext* context, const Tensors& gradients) {
+    const bool batch_first = context->saved_data["batch_first"].toBool();
+    const at::Tensor steps = gradients[0].narrow(batch_first ? 1 : 0, 0, context->saved_data["longest"].toInt());
+    const at::Tensor lengths = context->saved_data["lengths"].toTensor();
+    return {std::get<0>(at::_pack_padded_sequence(steps, lengths, batch_first)), {}, {}, {}, {}};
+  }
+};
+
 Tensors pad(const at::Tensor& data, const Packing& packing, bool batch_first, double padding_value,
             std::optional<int64_t> total_length) {
   packing.check(data);
@@ -94,8 +117,8 @@ Tensors pad(const at::Tensor& data, const Packing& packing, bool batch_first, do
                     "Expected total_length to be at least the length of the longest sequence in input, but got "
                     "total_length=",
                     length, " and max sequence length being ", longest);
-  const auto [padded, lengths] =
-      at::_pad_packed_sequence(data, packing.batch_sizes, batch_first, padding_value, length);
+  const Tensors results = PadPackedSequence::apply(data, packing.batch_sizes, batch_first, padding_value, length);
+  const at::Tensor &padded = results[0], &lengths = results[1];
   const at::Tensor& indices = packing.unsorted_indices;
   if (!indices.defined()) return {padded, lengths};
   return {padded.index_select(batch_first ? 0 : 1, indices), lengths.index_select(0, indices.to(at::kCPU))};

@@ -1,5 +1,6 @@
 #include "binding/recurrent.h"
 
+#include <ATen/Context.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/_cudnn_rnn_flatten_weight.h>
 #include <ATen/ops/cudnn_is_acceptable.h>
@@ -244,12 +245,24 @@ Napi::Value instruction_set(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), addon.kernels->name);
 }
 
+// Whether cuDNN has recurrent networks for weights of this kind. LibTorch's own question leaves out bfloat16.
+bool is_acceptable(const at::Tensor& weight) {
+  const auto has_bfloat16 = [](const auto& hooks) {
+    if constexpr (requires { hooks.supportsBFloat16RNNWithCuDNN(); }) return hooks.supportsBFloat16RNNWithCuDNN();
+    return false;
+  };
+  if (weight.scalar_type() != at::kBFloat16) return at::cudnn_is_acceptable(weight);
+  const auto& hooks = at::detail::getCUDAHooks();
+  return weight.is_cuda() && weight.numel() > 0 && at::globalContext().userEnabledCuDNN() &&
+         hooks.compiledWithCuDNN() && has_bfloat16(hooks);
+}
+
 // The conditions of RNNBase.flatten_parameters: what cuDNN takes, and no parameter that is another one as well. Those
 // that lie in one storage have been flattened already.
 bool can_flatten(const Tensors& weights) {
   std::set<const void*> places;
   for (const at::Tensor& weight : weights) {
-    if (!at::cudnn_is_acceptable(weight) || weight.scalar_type() != weights[0].scalar_type()) return false;
+    if (!is_acceptable(weight) || weight.scalar_type() != weights[0].scalar_type()) return false;
     if (weight.device() != weights[0].device() || !places.insert(weight.const_data_ptr()).second) return false;
   }
   return std::any_of(weights.begin(), weights.end(),

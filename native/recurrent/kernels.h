@@ -53,6 +53,9 @@ struct Step {
   uint32_t* pairs;
   // For the gradient: the LSTM's i, f, g, o or the GRU's r, z, n, W_hn h + b_hn, (rows, 4 units). May be null.
   MutableRows gates;
+  // Whether to begin with the last units, as every other step should: of weights that are larger than a cache, it finds
+  // there what the step before read last.
+  bool backwards;
 };
 
 // sums = start + x W: (rows, inputs) -> (rows, panels, sums, lanes)
@@ -68,8 +71,9 @@ struct Projection {
   MutableRows sums;
 };
 
-// C = A B or C += A B, with B packed as the weights of one gate: (rows, inner) (inner, columns) -> (rows, columns).
-// The elements of a row of A are `a_step` apart.
+// C = A B or C += A B: (rows, inner) (inner, columns) -> (rows, columns). The elements of a row of A are `a_step`
+// apart, the rows of B `b_step`. B is packed as the weights of one gate, or, where its columns are whole panels, as it
+// is.
 struct Product {
   int64_t rows;
   int64_t columns;
@@ -77,6 +81,7 @@ struct Product {
   Rows a;
   int64_t a_step;
   const float* b;
+  int64_t b_step;
   int64_t panel_stride;
   MutableRows c;
   bool accumulate;

@@ -181,7 +181,8 @@ struct Block {
 
   // Adds a W, with a (rows, inner) of any strides, to the sums that `kOf` names for each gate.
   template <const int (&kOf)[Cell::kGates]>
-  void add(Rows a, int64_t a_step, const float* weights, int64_t panel_stride, int64_t inner) {
+  void add(Rows a, int64_t a_step, const float* weights, int64_t panel_stride, int64_t inner,
+           int64_t step = Cell::kGates * kLanes) {
     const float* element = a.data;
     for (int64_t k = 0; k < inner; k++) {
 #pragma GCC unroll 8
@@ -199,7 +200,7 @@ struct Block {
           }
         }
       }
-      weights += Cell::kGates * kLanes;
+      weights += step;
       element += a_step;
     }
   }
@@ -256,6 +257,7 @@ struct StepTask {
 
   int64_t rows() const { return step.rows; }
   int64_t units() const { return step.units; }
+  bool backwards() const { return step.backwards; }
 
   template <int kRows, int kPanels>
   void run(int64_t row, int64_t panel) const {
@@ -279,6 +281,7 @@ struct Bfloat16 {
 
     int64_t rows() const { return step.rows; }
     int64_t units() const { return step.units; }
+    bool backwards() const { return step.backwards; }
 
     template <int kRows, int kPanels>
     void run(int64_t row, int64_t panel) const {
@@ -303,6 +306,7 @@ struct ProjectionTask {
 
   int64_t rows() const { return projection.rows; }
   int64_t units() const { return projection.units; }
+  bool backwards() const { return false; }
 
   template <int kRows, int kPanels>
   void run(int64_t row, int64_t panel) const {
@@ -326,13 +330,14 @@ struct ProductTask {
 
   int64_t rows() const { return product.rows; }
   int64_t units() const { return product.columns; }
+  bool backwards() const { return false; }
 
   template <int kRows, int kPanels>
   void run(int64_t row, int64_t panel) const {
     Block<Cell, kRows, kPanels> block;
     block.clear();
     block.template add<Cell::kOfX>(at_row(product.a, row), product.a_step, product.b + panel * product.panel_stride,
-                                   product.panel_stride, product.inner);
+                                   product.panel_stride, product.inner, product.b_step);
     for (int i = 0; i < kRows; i++) {
       for (int p = 0; p < kPanels; p++) {
         const int64_t unit = (panel + p) * kLanes, left = product.columns - unit;
@@ -344,33 +349,44 @@ struct ProductTask {
   }
 };
 
-// All panels of `kRows` rows, `kPanels` at a time, then what is left in halves.
+// All panels of `kRows` rows, `kPanels` at a time, then what is left in halves; or the other way round.
 template <int kRows, int kPanels, typename Task>
-void run_panels(const Task& task, int64_t row, int64_t panel, int64_t panels) {
-  for (; panel + kPanels <= panels; panel += kPanels) task.template run<kRows, kPanels>(row, panel);
+void run_panels(const Task& task, int64_t row, int64_t first, int64_t panels, bool backwards) {
+  const int64_t rest = first + (panels - first) / kPanels * kPanels;
+  if (!backwards) {
+    for (int64_t panel = first; panel < rest; panel += kPanels) task.template run<kRows, kPanels>(row, panel);
+  }
   if constexpr (kPanels > 1) {
-    if (panel < panels) run_panels<kRows, kPanels / 2>(task, row, panel, panels);
+    if (rest < panels) run_panels<kRows, kPanels / 2>(task, row, rest, panels, backwards);
+  }
+  if (backwards) {
+    for (int64_t panel = rest; panel > first; panel -= kPanels) {
+      task.template run<kRows, kPanels>(row, panel - kPanels);
+    }
   }
 }
 
 template <int kRows, typename Task>
-void run_rows(const Task& task, int64_t row, int64_t rows) {
+void run_rows(const Task& task, int64_t row, int64_t rows, bool backwards) {
   if (rows == kRows) {
     const int64_t panels = (task.units() + kLanes - 1) / kLanes;
-    run_panels<kRows, panels_at_once<typename Task::Cell>(kRows)>(task, row, 0, panels);
+    run_panels<kRows, panels_at_once<typename Task::Cell>(kRows)>(task, row, 0, panels, backwards);
   } else if constexpr (kRows > 1) {
-    run_rows<kRows - 1>(task, row, rows);
+    run_rows<kRows - 1>(task, row, rows, backwards);
   }
 }
 
-// In blocks of rows that are as large as fits and nearly alike.
+// In blocks of rows that are as large as fits and nearly alike. Each goes through the weights in the direction opposite
+// to the one before: of weights larger than a cache, it finds there what was read last.
 template <typename Task>
 void run(const Task& task) {
   const int64_t blocks = (task.rows() + Vector::kRows - 1) / Vector::kRows;
+  bool backwards = task.backwards();
   for (int64_t block = 0, row = 0; block < blocks; block++) {
     const int64_t end = task.rows() * (block + 1) / blocks;
-    run_rows<Vector::kRows>(task, row, end - row);
+    run_rows<Vector::kRows>(task, row, end - row, backwards);
     row = end;
+    backwards = !backwards;
   }
 }
 

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "recurrent/pack.h"
-#include "recurrent/transposed.h"
 
 namespace rnn {
 namespace {
@@ -61,6 +60,21 @@ Schedule::Schedule(int64_t batch, std::vector<int64_t> rows) : batch(batch), row
   }
 }
 
+std::vector<int64_t> Schedule::shares(int64_t count) const {
+  std::vector<int64_t> borders{0};
+  // The steps of all rows so far, of which the longest come first.
+  int64_t done = 0, length = steps();
+  for (int64_t row = 0; row < batch; row++) {
+    while (length > 0 && rows[static_cast<size_t>(length - 1)] <= row) length--;
+    done += length;
+    const auto shared = static_cast<int64_t>(borders.size());
+    if (shared < count && row + 1 < batch && 2 * count * done >= 2 * shared * total - count * length)
+      borders.push_back(row + 1);
+  }
+  borders.push_back(batch);
+  return borders;
+}
+
 ForwardWeights::ForwardWeights(const Kernels& kernels, const LayerShape& shape, const LayerParameters& parameters,
                                WeightType type)
     : type(type) {
@@ -105,11 +119,10 @@ std::vector<Layer::Part> Layer::parts(size_t directions) const {
   const int64_t least =
       divide_up(schedule.batch, threads) < kRowsOfAPart ? divide_up(schedule.batch, threads) : kRowsOfAPart;
   const int64_t count = threads == 1 ? 1 : std::clamp(schedule.batch / std::max(least, int64_t{1}), int64_t{1}, wanted);
+  const std::vector<int64_t> borders = schedule.shares(count);
   std::vector<Part> parts;
-  for (int64_t i = 0; i < count; i++) {
-    for (size_t d = 0; d < directions; d++) {
-      parts.push_back({d, schedule.batch * i / count, schedule.batch * (i + 1) / count});
-    }
+  for (size_t i = 1; i < borders.size(); i++) {
+    for (size_t d = 0; d < directions; d++) parts.push_back({d, borders[i - 1], borders[i]});
   }
   return parts;
 }
@@ -199,6 +212,7 @@ void Layer::forward_rows(const DirectionForward& direction, int64_t first, int64
           .y = y,
           .pairs = pairs.data(),
           .gates = {},
+          .backwards = i % 2 == 1,
       };
       if (project) {
         step.inputs = 0;
@@ -221,6 +235,7 @@ void Layer::forward_rows(const DirectionForward& direction, int64_t first, int64
             .a = {y.data, y.stride},
             .a_step = 1,
             .b = direction.weights->projection.data(),
+            .b_step = kernels.lanes,
             .panel_stride = units * lanes,
             .c = {direction.y.data + row * direction.y.stride, direction.y.stride},
             .accumulate = false,
@@ -271,7 +286,7 @@ void Layer::backward(const std::vector<DirectionBackward>& directions, float* dx
 }
 
 void Layer::backward_rows(const DirectionBackward& direction, int64_t first, int64_t last) const {
-  const int64_t units = shape.units, outputs = shape.outputs(), sums = shape.sums();
+  const int64_t units = shape.units, outputs = shape.outputs(), sums = shape.sums_stride();
   const bool lstm = shape.cell == CellKind::kLstm;
   Floats unprojected(shape.projection > 0 ? (last - first) * units : 0);
   for (int64_t i = 0; i < schedule.steps(); i++) {
@@ -316,6 +331,7 @@ void Layer::backward_rows(const DirectionBackward& direction, int64_t first, int
             .a = {projected, outputs},
             .a_step = 1,
             .b = direction.weights->projection.data(),
+            .b_step = kernels.lanes,
             .panel_stride = outputs * kernels.lanes,
             .c = {unprojected.data(), units},
             .accumulate = false,
@@ -331,6 +347,7 @@ void Layer::backward_rows(const DirectionBackward& direction, int64_t first, int
           .a = {step.sums.data, sums},
           .a_step = 1,
           .b = direction.weights->h.data(),
+          .b_step = kernels.lanes,
           .panel_stride = shape.gates() * kernels.lanes,
           .c = dh,
           .accumulate = shape.cell == CellKind::kGru,
@@ -348,9 +365,10 @@ void Layer::input_gradient(const std::vector<DirectionBackward>& directions, flo
           .rows = last - first,
           .columns = shape.inputs,
           .inner = inner,
-          .a = {direction.dsums + first * shape.sums() + column, shape.sums()},
+          .a = {direction.dsums + first * shape.sums_stride() + column, shape.sums_stride()},
           .a_step = 1,
           .b = direction.weights->x.data() + weight_row * kernels.lanes,
+          .b_step = kernels.lanes,
           .panel_stride = shape.gates() * kernels.lanes,
           .c = {dx + first * shape.inputs, shape.inputs},
           .accumulate = accumulate,
@@ -366,9 +384,48 @@ void Layer::input_gradient(const std::vector<DirectionBackward>& directions, flo
   }
 }
 
+// The inputs beside the rows of all steps.
+std::vector<Run> Layer::input_runs() const {
+  const int64_t batch = schedule.batch, steps = schedule.steps();
+  if (x.step_stride < 0 || (schedule.total == batch * steps && x.step_stride == batch * x.row_stride)) {
+    return {{0, 1, schedule.total, {x.data, x.row_stride}}};
+  }
+  std::vector<Run> runs;
+  if (schedule.total == batch * steps && batch < steps) {
+    for (int64_t row = 0; row < batch; row++) {
+      runs.push_back({row, batch, steps, {x.data + row * x.row_stride, x.step_stride}});
+    }
+  } else {
+    for (int64_t t = 0; t < steps; t++) {
+      runs.push_back({schedule.offsets[t], 1, schedule.rows[t], {x.data + t * x.step_stride, x.row_stride}});
+    }
+  }
+  return runs;
+}
+
+// The states before each step.
+std::vector<Run> Layer::state_runs(const DirectionBackward& direction) const {
+  const int64_t outputs = shape.outputs();
+  std::vector<Run> runs;
+  for (int64_t t = 0; t < schedule.steps(); t++) {
+    by_origin(schedule, t, direction.reverse, 0, schedule.rows[t], [&](int64_t from, int64_t to, int64_t before) {
+      const Run run = {schedule.offsets[t] + from, 1, to - from,
+                       state(direction.y, direction.h_first, outputs, before, from)};
+      Run* last = runs.empty() ? nullptr : &runs.back();
+      if (last != nullptr && last->first + last->count == run.first && last->b.stride == run.b.stride &&
+          last->b.data + last->count * last->b.stride == run.b.data) {
+        last->count += run.count;
+      } else {
+        runs.push_back(run);
+      }
+    });
+  }
+  return runs;
+}
+
 std::vector<std::function<void()>> Layer::weight_gradients(const DirectionBackward& direction) const {
   std::vector<std::function<void()>> tasks;
-  // Splits the rows of the gradients among the threads; each packs the right-hand sides for itself.
+  // Splits the rows of the gradients among the threads.
   const auto add = [&](TransposedProduct product) {
     std::erase_if(product.sides, [](const auto& side) { return side.c == nullptr; });
     std::erase(product.sums, nullptr);
@@ -385,19 +442,9 @@ std::vector<std::function<void()>> Layer::weight_gradients(const DirectionBackwa
     }
   };
 
-  const int64_t units = shape.units, sums = shape.sums();
-  // The rows of the right-hand sides, in the order of those of dsums.
-  auto inputs = std::make_shared<std::vector<const float*>>();
-  auto states = std::make_shared<std::vector<const float*>>();
-  auto unprojected = std::make_shared<std::vector<const float*>>();
-  for (int64_t t = 0; t < schedule.steps(); t++) {
-    for (int64_t row = 0; row < schedule.rows[t]; row++) inputs->push_back(x.at(schedule, t, row).data);
-    by_origin(schedule, t, direction.reverse, 0, schedule.rows[t], [&](int64_t from, int64_t to, int64_t before) {
-      for (int64_t row = from; row < to; row++) {
-        states->push_back(state(direction.y, direction.h_first, shape.outputs(), before, row).data);
-      }
-    });
-  }
+  const int64_t units = shape.units, sums = shape.sums_stride();
+  const auto inputs = std::make_shared<std::vector<Run>>(input_runs());
+  const auto states = std::make_shared<std::vector<Run>>(state_runs(direction));
   // From a column of dsums on, gradients of the gates from `gate` on, by way of x, of h, or of both.
   const auto of_gates = [&](int64_t column, int64_t rows, int64_t gate, bool of_x, bool of_h) {
     const auto at = [gate](float* gradient, int64_t width) {
@@ -420,7 +467,8 @@ std::vector<std::function<void()>> Layer::weight_gradients(const DirectionBackwa
     of_gates(0, shape.gates(), 0, true, true);
   }
   if (shape.projection > 0) {
-    for (int64_t row = 0; row < schedule.total; row++) unprojected->push_back(direction.unprojected + row * units);
+    const auto unprojected =
+        std::make_shared<std::vector<Run>>(std::vector<Run>{{0, 1, schedule.total, {direction.unprojected, units}}});
     add({
         .rows = shape.outputs(),
         .inner = schedule.total,

@@ -6,6 +6,7 @@
 #include "recurrent/kernels.h"
 #include "recurrent/memory.h"
 #include "recurrent/thread_pool.h"
+#include "recurrent/transposed.h"
 
 namespace rnn {
 
@@ -19,9 +20,13 @@ struct LayerShape {
 
   int64_t outputs() const { return projection > 0 ? projection : units; }
   int64_t gates() const { return gates_of(cell) * units; }
-  // The width of what `Step` keeps of its gates, and of the gradient of the sums.
+  // The width of what `Step` keeps of its gates, and the distance between rows of the gradient of the sums.
   int64_t saved() const { return cell == CellKind::kLstm || cell == CellKind::kGru ? 4 * units : 0; }
-  int64_t sums() const { return sums_of(cell) * units; }
+  // Not a power of two: what lies at such distances shares few places in the caches.
+  int64_t sums_stride() const { return sums_of(cell) * units + kCacheLine; }
+
+ private:
+  static constexpr int64_t kCacheLine = 16;
 };
 
 // A direction's parameters in PyTorch's layout: (gates units, inputs), (gates units, outputs), (gates units) or null,
@@ -69,6 +74,8 @@ struct Schedule {
 
   Schedule(int64_t batch, std::vector<int64_t> rows);
   int64_t steps() const { return static_cast<int64_t>(rows.size()); }
+  // The borders of `count` shares of the batch with nearly as many steps each.
+  std::vector<int64_t> shares(int64_t count) const;
 };
 
 // A sequence of inputs (rows of all steps, inputs). Steps of equally many rows may lie in any order.
@@ -115,7 +122,7 @@ struct DirectionBackward {
   // Gradients of the last states, which become those of the first: (batch, outputs), (batch, units).
   float* dh;
   float* dc;
-  // Memory: (total, sums) and, with a projection, (total, outputs).
+  // Memory: (total, sums_stride) and, with a projection, (total, outputs).
   float* dsums;
   float* dprojected;
   // Gradients of the parameters, or null where none is wanted.
@@ -146,6 +153,8 @@ struct Layer {
   void forward_rows(const DirectionForward& direction, int64_t first, int64_t last) const;
   void backward_rows(const DirectionBackward& direction, int64_t first, int64_t last) const;
   void input_gradient(const std::vector<DirectionBackward>& directions, float* dx, int64_t first, int64_t last) const;
+  std::vector<Run> input_runs() const;
+  std::vector<Run> state_runs(const DirectionBackward& direction) const;
   std::vector<std::function<void()>> weight_gradients(const DirectionBackward& direction) const;
   int64_t useful_threads(double operations) const;
 };

@@ -53,7 +53,10 @@ std::shared_ptr<const Weights> Plan::find(std::vector<Entry<Weights>>& entries, 
   if (fits) return entry.weights;
 
   std::vector<at::Tensor> floats;
-  for (const at::Tensor& parameter : parameters) floats.push_back(parameter.detach().to(at::kFloat).contiguous());
+  for (const at::Tensor& parameter : parameters) {
+    const bool readable = parameter.scalar_type() == at::kFloat && parameter.is_contiguous();
+    floats.push_back(readable ? parameter : parameter.detach().to(at::kFloat).contiguous());
+  }
   entry.weights = std::make_shared<const Weights>(kernels, shape, pointers(shape, floats), arguments...);
   entry.kernels = &kernels;
   entry.stamps.clear();

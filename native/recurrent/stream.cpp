@@ -7,7 +7,7 @@ namespace {
 
 // One layer over `rows` rows: from x, h and c to y and c, where h and y are different memory.
 void step_layer(const StreamWeights& weights, int64_t index, int64_t rows, const float* x, const float* h, float* c,
-                float* y, float* unprojected, uint32_t* pairs) {
+                float* y, float* unprojected, uint32_t* pairs, bool backwards) {
   const LayerShape shape = weights.network.layer(index);
   const ForwardWeights& packed = *weights.layers[static_cast<size_t>(index)];
   const int64_t outputs = shape.outputs(), units = shape.units;
@@ -29,6 +29,7 @@ void step_layer(const StreamWeights& weights, int64_t index, int64_t rows, const
       .y = {shape.projection > 0 ? unprojected : y, units},
       .pairs = pairs,
       .gates = {},
+      .backwards = backwards,
   };
   packed.type == WeightType::kBfloat16 ? weights.kernels.step_bfloat16(step) : weights.kernels.step(step);
   if (shape.projection == 0) return;
@@ -39,6 +40,7 @@ void step_layer(const StreamWeights& weights, int64_t index, int64_t rows, const
       .a = {unprojected, units},
       .a_step = 1,
       .b = packed.projection.data(),
+      .b_step = weights.kernels.lanes,
       .panel_stride = units * weights.kernels.lanes,
       .c = {y, outputs},
       .accumulate = false,
@@ -65,9 +67,10 @@ void Stream::step(const float* x, float* y) {
   const Network& net = weights_->network;
   for (int64_t layer = 0; layer < net.layers; layer++) {
     step_layer(*weights_, layer, 1, layer == 0 ? x : h(layer - 1), h(layer), net.lstm() ? c(layer) : nullptr, y_.data(),
-               unprojected_.data(), pairs_.data());
+               unprojected_.data(), pairs_.data(), backwards_);
     std::copy(y_.begin(), y_.end(), h(layer));
   }
+  backwards_ = !backwards_;
   std::copy(y_.begin(), y_.end(), y);
 }
 
@@ -86,7 +89,7 @@ void Stream::step(std::span<Stream* const> streams, const float* x, float* y) {
       if (net.lstm()) std::copy_n(stream.c(layer), units, c.data() + row * units);
     }
     step_layer(weights, layer, rows, layer == 0 ? x : below.data(), h.data(), c.data(), above.data(),
-               unprojected.data(), pairs.data());
+               unprojected.data(), pairs.data(), false);
     for (int64_t row = 0; row < rows; row++) {
       Stream& stream = *streams[static_cast<size_t>(row)];
       std::copy_n(above.data() + row * outputs, outputs, stream.h(layer));

@@ -44,6 +44,8 @@ class Stream {
   std::vector<float> y_;
   std::vector<float> unprojected_;
   std::vector<uint32_t> pairs_;
+  // The next step's, see `Step`.
+  bool backwards_ = false;
 };
 
 }  // namespace rnn

@@ -1,9 +1,35 @@
 #include "recurrent/thread_pool.h"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
 
 namespace rnn {
+namespace {
+
+// Waking a thread takes the system as long as the arithmetic of a small layer. Between the passes of a training step
+// a thread therefore waits actively, for no longer than that.
+constexpr std::chrono::microseconds kActiveWait{100};
+
+void pause() {
+#if defined(__x86_64__) || defined(_M_X64)
+  _mm_pause();
+#elif defined(__aarch64__) && defined(__GNUC__)
+  __asm__ volatile("yield");
+#endif
+}
+
+// Until `ready()`, or for `kActiveWait`.
+template <typename Ready>
+void wait_actively(Ready ready) {
+  const auto end = std::chrono::steady_clock::now() + kActiveWait;
+  while (!ready() && std::chrono::steady_clock::now() < end) pause();
+}
+
+}  // namespace
 
 ThreadPool::~ThreadPool() {
   {
@@ -41,12 +67,16 @@ void ThreadPool::run(int64_t count, int64_t threads, const std::function<void(in
       // The system gives no more threads, or no memory for them: those that there are do the work.
     }
     loop_ = &loop;
+    loops_++;
+    if (asleep_ > 0) wake_.notify_all();
   }
-  wake_.notify_all();
   loop.work();
   std::unique_lock lock(mutex_);
   // Who has not come yet need not come any more.
   loop_ = nullptr;
+  lock.unlock();
+  wait_actively([&] { return loop.working == 0; });
+  lock.lock();
   done_.wait(lock, [&] { return loop.working == 0; });
   used_ = false;
   if (loop.error) std::rethrow_exception(loop.error);
@@ -55,7 +85,9 @@ void ThreadPool::run(int64_t count, int64_t threads, const std::function<void(in
 void ThreadPool::serve() {
   std::unique_lock lock(mutex_);
   for (;;) {
+    asleep_++;
     wake_.wait(lock, [this] { return stopping_ || (loop_ != nullptr && loop_->places > 0); });
+    asleep_--;
     if (stopping_) return;
     Loop& loop = *loop_;
     loop.places--;
@@ -63,7 +95,12 @@ void ThreadPool::serve() {
     lock.unlock();
     loop.work();
     lock.lock();
+    const uint64_t seen = loops_;
+    // The loop may be gone when its caller sees that nobody works on it.
     if (--loop.working == 0) done_.notify_one();
+    lock.unlock();
+    wait_actively([&] { return loops_ != seen; });
+    lock.lock();
   }
 }
 

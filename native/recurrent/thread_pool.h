@@ -32,7 +32,7 @@ class ThreadPool {
     std::atomic<int64_t> next = 0;
     // Threads of the pool that may still take part, and those that do.
     int64_t places = 0;
-    int64_t working = 0;
+    std::atomic<int64_t> working = 0;
     std::atomic<bool> failed = false;
     std::exception_ptr error;
 
@@ -47,6 +47,9 @@ class ThreadPool {
   std::condition_variable done_;
   Loop* loop_ = nullptr;
   bool stopping_ = false;
+  // How many loops there have been, for threads that look out for the next one without the mutex.
+  std::atomic<uint64_t> loops_ = 0;
+  int64_t asleep_ = 0;
   std::vector<std::thread> threads_;
 };
 

@@ -6,11 +6,20 @@
 
 namespace rnn {
 
+// Rows of two matrices that belong together, each at equal distances: `count` of A from the row `first` on, every
+// `step`-th, and of B.
+struct Run {
+  int64_t first;
+  int64_t step;
+  int64_t count;
+  Rows b;
+};
+
 // C = Aᵀ B over many rows for several B at once, and the sums of A's columns: the gradients of weights and of biases.
-// A is (k, rows), each B has its k rows anywhere, its C is (rows, columns).
+// A is (inner, rows), each B has its rows anywhere, its C is (rows, columns).
 struct TransposedProduct {
   struct Side {
-    std::shared_ptr<const std::vector<const float*>> b;
+    std::shared_ptr<const std::vector<Run>> runs;
     int64_t columns;
     float* c;
   };

@@ -164,3 +164,75 @@ describe.skipIf(devices === 0)('with a CUDA device (needs one)', () => {
     )
   })
 })
+
+describe('tensors on several devices', () => {
+  // The device that has no memory is everywhere.
+  const meta = { device: 'meta' as never }
+  const [here, there] = [torch.ones([5, 2, 3]), torch.ones([5, 2, 3], meta)]
+  const state = torch.ones([1, 2, 4], meta)
+
+  // The words of PyTorch 2.13.
+  describe.each([nn.RNN, nn.LSTM, nn.GRU])('%o', (Network) => {
+    // Their states differ, which is of no matter here.
+    const create = (options?: object): nn.GRU => new Network(3, 4, options) as nn.GRU
+    const network = create()
+    const states = (network instanceof nn.LSTM ? [state, state] : state) as never
+
+    test('refuses them', () => {
+      for (const [call, message] of [
+        [
+          () => network.forward(there),
+          'Input and parameter tensors are not at the same device, found input tensor at meta and parameter tensor at cpu',
+        ],
+        [
+          () => create(meta).forward(here),
+          'Input and parameter tensors are not at the same device, found input tensor at cpu and parameter tensor at meta',
+        ],
+        [
+          () => network.forward(here, states),
+          'Input and hidden tensors are not at the same device, found input tensor at cpu and hidden tensor at meta',
+        ],
+      ] as const) {
+        expect(expectError(call, 'ERR_TORCH_DEVICE', '').message).toBe(message)
+      }
+    })
+
+    test('refuses them in the queue', async () => {
+      await expectRejection(
+        torch.offload(() => network.forward(there)),
+        'ERR_TORCH_DEVICE',
+        'not at the same device',
+      )
+    })
+  })
+
+  test('losses and operations refuse them', () => {
+    const message = 'Expected all tensors to be on the same device, but found at least two devices'
+    for (const call of [
+      () => nn.functional.mseLoss(here, there),
+      () => nn.functional.l1Loss(here, there),
+      () => nn.functional.crossEntropy(here, there),
+      () => here.add(there),
+      () => new nn.PeepholeLSTM(3, 4).forward(there),
+    ]) {
+      expectError(call, 'ERR_TORCH_DEVICE', message)
+    }
+  })
+
+  test.skipIf(devices === 0)('on CUDA, in words that name the two (needs a CUDA device)', () => {
+    const onCuda = here.cuda()
+    const message = /Expected all tensors to be on the same device|not at the same device/
+    for (const call of [
+      () => new nn.Linear(3, 4).forward(onCuda),
+      () => new nn.Linear(3, 4).cuda().forward(here),
+      () => new nn.LSTM(3, 4).cuda().forward(here),
+      () => new nn.GRUCell(3, 4).forward(onCuda.index(0)),
+      () => new nn.ChungGRU(3, 4).forward(onCuda),
+      () => nn.functional.mseLoss(onCuda, here),
+      () => torch.cat([onCuda, here]),
+      () => onCuda.matmul(here.transpose(1, 2)),
+    ]) {
+      expectError(call, 'ERR_TORCH_DEVICE', message)
+    }
+  })
+})

@@ -261,7 +261,7 @@ class Trial {
                       .dy = {dy.data() + static_cast<int64_t>(d) * outputs, width()},
                       .dh = side.dh.data(),
                       .dc = side.dc.data(),
-                      .dsums = lend(total * shape_.sums()),
+                      .dsums = lend(total * shape_.sums_stride()),
                       .dprojected = lend(shape_.projection > 0 ? total * outputs : 0),
                       .dweight_x = gradient(0),
                       .dweight_h = gradient(1),

@@ -1,0 +1,59 @@
+#include "recurrent/training.h"
+
+#include <ATen/ops/broadcast_tensors.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/mse_loss.h>
+
+#include "binding/addon.h"
+#include "binding/recurrent.h"
+
+namespace rnn {
+namespace {
+
+// The same through the graph, whatever the tensors are.
+at::Tensor through_graph(const Call& call, const TrainingCall& training, bool batched,
+                         const std::shared_ptr<Plan>& plan, const Kernels& kernels,
+                         const std::shared_ptr<ThreadPool>& pool) {
+  const at::Tensor y =
+      call.reason.empty() ? run_fused(call.arguments, plan, kernels, pool)[0] : run_libtorch(call.arguments)[0];
+  at::Tensor output =
+      at::linear(y, training.weight, training.bias.defined() ? std::optional(training.bias) : std::nullopt);
+  if (!batched) output = output.squeeze(call.arguments.batch_first ? 0 : 1);
+  const auto both = at::broadcast_tensors({output, training.target});
+  const at::Tensor loss = at::mse_loss(both[0], both[1]);
+  loss.backward();
+  return loss.detach();
+}
+
+// mseGradients(plan, recurrence, shape, input, [], weights, [], head, target) -> the mean squared error of a recurrent
+// network with a linear head (weight, and bias if there is one), whose gradients are added to those of the parameters
+Napi::Value mse_gradients_of(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const std::shared_ptr<Plan> plan = *info[0].As<PlanHandle>().Data();
+  const Arguments arguments(addon, info, 1);
+  const Cells head(addon, info[7]), target(addon, info[8]);
+  const auto ids = addon.dispatch(1, [=, kernels = addon.kernels, pool = addon.pool] {
+    const Tensors parameters = head.get();
+    const bool batched = arguments.input.get().at(0).dim() == 3;
+    at::Tensor loss;
+    arguments.run([&](const Call& call) {
+      const TrainingCall training{.network = call.arguments,
+                                  .weight = parameters.at(0),
+                                  .bias = parameters.size() > 1 ? parameters[1] : at::Tensor(),
+                                  .target = target.get().at(0)};
+      const bool direct = batched && call.reason.empty() && why_not_direct(training).empty();
+      loss = direct ? mse_gradients(training, plan, *kernels, pool)
+                    : through_graph(call, training, batched, plan, *kernels, pool);
+      return Tensors{};
+    });
+    return Tensors{loss};
+  });
+  addon.account(info.Env());
+  return Napi::Number::New(info.Env(), ids[0]);
+}
+
+}  // namespace
+
+void init_training(Napi::Object exports) { define<mse_gradients_of>(exports, "mseGradients"); }
+
+}  // namespace rnn

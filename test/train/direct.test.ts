@@ -1,0 +1,166 @@
+import fc from 'fast-check'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { nn, type Tensor, torch } from '../../lib/index.ts'
+import { GRUModel, LSTMModel, RNNModel, SequenceModel } from '../../lib/models/index.ts'
+import { native } from '../../lib/tensor/binding.ts'
+import { directGradients } from '../../lib/train/direct.ts'
+import { expectClose } from '../support/close.ts'
+import { expectError } from '../support/error.ts'
+
+const MODELS = { LSTM: LSTMModel, GRU: GRUModel, RNN: RNNModel } as const
+type Model = LSTMModel | GRUModel | RNNModel | SequenceModel
+
+function gradientsOf(model: Model): (Tensor | null)[] {
+  return [...model.parameters()].map(({ grad }) => grad)
+}
+
+function expectEqual(model: Model, other: Model, loss: Tensor, expected: Tensor): void {
+  expect(loss.requiresGrad).toBe(false)
+  expectClose(loss, expected.detach(), { rtol: 1e-5 })
+  const theirs = gradientsOf(other)
+  for (const [i, gradient] of gradientsOf(model).entries()) {
+    const wanted = theirs[i] as Tensor | null
+    if (wanted === null) expect(gradient).toBeNull()
+    else expectClose(gradient as Tensor, wanted, { rtol: 1e-4, atol: 1e-6 })
+  }
+}
+
+const shape = fc.record({
+  kind: fc.constantFrom('LSTM', 'GRU', 'RNN'),
+  input: fc.integer({ min: 1, max: 5 }),
+  hidden: fc.constantFrom(1, 3, 7, 16, 33),
+  output: fc.constantFrom(1, 2, 5, 17),
+  steps: fc.integer({ min: 1, max: 6 }),
+  batch: fc.integer({ min: 1, max: 20 }),
+  numLayers: fc.integer({ min: 1, max: 3 }),
+  bidirectional: fc.boolean(),
+  batchFirst: fc.boolean(),
+  bias: fc.boolean(),
+  headBias: fc.boolean(),
+  projSize: fc.boolean(),
+  backend: fc.constantFrom('auto', 'auto', 'libtorch'),
+  set: fc.constantFrom(...native.instructionSets()),
+  threads: fc.integer({ min: 1, max: 2 }),
+  // What the call has to leave to autograd, or to treat apart.
+  frozen: fc.constantFrom('nothing', 'head', 'network', 'first layer', 'biases'),
+  twice: fc.boolean(),
+  form: fc.constantFrom('batch', 'batch', 'sequence', 'broadcast', 'strided', 'input gradient'),
+})
+
+describe('the gradients of a model without a graph', () => {
+  // Of targets that have to be broadcast.
+  beforeAll(() => void vi.spyOn(process, 'emitWarning').mockImplementation(() => {}))
+
+  it('equal those of autograd, whatever the model', () => {
+    const threads = torch.getNumThreads()
+    fc.assert(
+      fc.property(shape, fc.nat(), (one, seed) => {
+        torch.tidy(() => {
+          torch.manualSeed(seed)
+          native.instructionSet(one.set)
+          torch.setNumThreads(one.threads)
+          const projSize = one.kind === 'LSTM' && one.projSize && one.hidden > 1 ? one.hidden - 1 : 0
+          const { numLayers, bidirectional, batchFirst, bias, backend } = one
+          const options = { numLayers, bidirectional, batchFirst, bias, backend, ...(projSize > 0 ? { projSize } : {}) }
+          const make = (): Model => {
+            const model = new MODELS[one.kind](one.input, one.hidden, one.output, options as nn.RNNOptions)
+            if (!one.headBias) model.linear.bias = null
+            for (const [name, parameter] of model.namedParameters()) {
+              const frozen = {
+                nothing: false,
+                head: name.startsWith('linear'),
+                network: !name.startsWith('linear'),
+                'first layer': name.includes('_l0'),
+                biases: name.includes('bias'),
+              }[one.frozen]
+              if (frozen) parameter.requiresGrad_(false)
+            }
+            return model
+          }
+          const [model, other] = [make(), make()]
+          other.loadStateDict(model.stateDict())
+          const [outer, inner] = batchFirst ? [one.batch, one.steps] : [one.steps, one.batch]
+          let x = torch.randn(one.form === 'sequence' ? [one.steps, one.input] : [outer, inner, one.input])
+          let y = torch.randn(one.form === 'sequence' ? [one.steps, one.output] : [outer, inner, one.output])
+          if (one.form === 'broadcast') y = torch.randn([one.output])
+          if (one.form === 'strided')
+            [x, y] = [x, y].map((t) => torch.cat([t, t], -1).narrow(-1, 0, t.size(-1))) as [Tensor, Tensor]
+          if (one.form === 'input gradient') x.requiresGrad_()
+          const direct = directGradients(model, 'mse')
+          const criterion = new nn.MSELoss()
+          const learns = [...model.parameters()].some(({ requiresGrad }) => requiresGrad)
+          for (let i = 0; i < (one.twice ? 2 : 1); i++) {
+            if (!learns && !x.requiresGrad) {
+              expectError(() => direct?.(x, y), 'ERR_TORCH_AUTOGRAD', 'does not require grad')
+              return
+            }
+            const expected = torch.tidy(() => {
+              const loss = criterion.forward(other.forward(x), y)
+              if (x.requiresGrad) x.grad = null
+              loss.backward()
+              return loss.detach()
+            })
+            const wanted = x.grad
+            if (x.requiresGrad) x.grad = null
+            expectEqual(model, other, direct?.(x, y) as Tensor, expected)
+            if (wanted !== null) expectClose(x.grad as Tensor, wanted, { rtol: 1e-4, atol: 1e-6 })
+          }
+        })
+      }),
+      { numRuns: 300 },
+    )
+    torch.setNumThreads(threads)
+    native.instructionSet(native.instructionSets()[0])
+  })
+
+  it('come with errors in PyTorch’s words', () => {
+    const model = new LSTMModel(3, 4, 2)
+    const direct = directGradients(model, 'mse')
+    expectError(() => direct?.(torch.zeros([5, 2, 4]), torch.zeros([5, 2, 2])), 'ERR_TORCH_SHAPE', 'Expected 3, got 4')
+    expectError(() => direct?.(torch.zeros([5, 2, 3]), torch.zeros([5, 3, 2])), 'ERR_TORCH_SHAPE', 'must match')
+    expectError(
+      () => torch.noGrad(() => direct?.(torch.zeros([5, 2, 3]), torch.zeros([5, 2, 2]))),
+      'ERR_TORCH_AUTOGRAD',
+      'does not require grad',
+    )
+    expect(gradientsOf(model)).toEqual(gradientsOf(model).map(() => null))
+  })
+
+  it('are queued in offload, and hold no memory afterwards', async () => {
+    const model = new GRUModel(3, 8, 2)
+    const direct = directGradients(model, new nn.MSELoss())
+    const x = torch.randn([6, 4, 3])
+    const y = torch.randn([6, 4, 2])
+    const step = (): Promise<Tensor> => torch.offload(() => torch.tidy(() => direct?.(x, y) as Tensor))
+    const first = await step()
+    expectClose(first, new nn.MSELoss().forward(model.forward(x), y).detach())
+    const { tensors } = torch.memory()
+    for (let i = 0; i < 20; i++) (await step()).dispose()
+    expect(torch.memory().tensors).toBe(tensors)
+  })
+
+  it('are only for what is nothing else', () => {
+    const plain = new LSTMModel(3, 4, 2)
+    expect(directGradients(plain, 'mse')).toBeDefined()
+    expect(directGradients(new SequenceModel(new nn.GRU(3, 4), 2), new nn.MSELoss())).toBeDefined()
+    expect(directGradients(plain, 'l1')).toBeUndefined()
+    expect(directGradients(plain, new nn.MSELoss({ reduction: 'sum' }))).toBeUndefined()
+    expect(directGradients(plain, (a, b) => a.sub(b).mean())).toBeUndefined()
+    class Doubled extends LSTMModel {
+      override forward(input: Tensor): Tensor {
+        return super.forward(input).mul(2)
+      }
+    }
+    expect(directGradients(new Doubled(3, 4, 2), 'mse')).toBeUndefined()
+    class Own extends nn.Linear {
+      override forward(input: Tensor): Tensor {
+        return super.forward(input).tanh()
+      }
+    }
+    const other = new GRUModel(3, 4, 2)
+    Object.assign(other, { linear: new Own(4, 2) })
+    expect(directGradients(other, 'mse')).toBeUndefined()
+    const peepholes = directGradients(new SequenceModel(new nn.PeepholeLSTM(3, 4), 2), 'mse')
+    expect(peepholes?.(torch.randn([2, 1, 3]), torch.randn([2, 1, 2]))).toBeUndefined()
+  })
+})
