@@ -32,7 +32,7 @@ export const RIVALS: Record<Rival, string> = {
   tfjs: 'TensorFlow.js',
 }
 const NAMES = Object.keys(RIVALS) as Rival[]
-const COLORS: Record<string, string> = {
+const COLORS = {
   [RIVALS.python]: '#e4632d',
   [RIVALS.cell]: '#f2a54a',
   [RIVALS.onnx]: '#2a78b5',
@@ -72,20 +72,34 @@ export function line(result: Result): string {
   return row(one.name, [show(here.median), String(here.threads), show(here.p99), ...rivals, roof])
 }
 
-async function picture(results: readonly Result[], title: string, subtitle: readonly string[]): Promise<string> {
-  const data = results.flatMap((result) =>
-    NAMES.flatMap((name) => {
-      const times = ratio(result, name)
-      return times === undefined
-        ? []
-        : [{ case: result.case.name, rival: RIVALS[name], times, label: `${times.toPrecision(2)}×` }]
-    }),
-  )
-  const shown = NAMES.map((name) => RIVALS[name]).filter((name) => data.some(({ rival }) => rival === name))
+/** A bar of a picture. */
+export interface Bar {
+  readonly case: string
+  readonly series: string
+  /** How many times as fast as what it is held against. */
+  readonly times: number
+}
+
+export interface PictureOptions {
+  readonly title: string
+  readonly subtitle: readonly string[]
+  /** What the numbers are. */
+  readonly axis: string
+  /** The color of each series, in the order in which they are drawn. */
+  readonly colors: Readonly<Record<string, string>>
+}
+
+/** Bars to both sides of 1, for each case one of each series, as SVG. */
+export async function picture(
+  bars: readonly Bar[],
+  { title, subtitle, axis, colors }: PictureOptions,
+): Promise<string> {
+  const data = bars.map((bar) => ({ ...bar, label: `${bar.times.toPrecision(2)}×` }))
+  const shown = Object.keys(colors).filter((name) => data.some(({ series }) => series === name))
   const x = {
     field: 'times',
     type: 'quantitative',
-    title: 'times as fast as the rival at its best',
+    title: axis,
     scale: { type: 'log', nice: false },
     axis: { grid: true, tickCount: 6, format: '~g' },
   } as const
@@ -93,16 +107,16 @@ async function picture(results: readonly Result[], title: string, subtitle: read
     field: 'case',
     type: 'nominal',
     title: null,
-    sort: results.map((result) => result.case.name),
+    sort: [...new Set(bars.map((bar) => bar.case))],
     scale: { paddingInner: 0.35 },
     axis: { domain: false, ticks: false, labelLimit: 0, labelPadding: 8 },
   } as const
-  const yOffset = { field: 'rival', type: 'nominal', sort: shown } as const
+  const yOffset = { field: 'series', type: 'nominal', sort: shown } as const
   const color = {
-    field: 'rival',
+    field: 'series',
     type: 'nominal',
     title: null,
-    scale: { domain: shown, range: shown.map((name) => COLORS[name]) },
+    scale: { domain: shown, range: shown.map((name) => colors[name] as string) },
     legend: { orient: 'top', symbolType: 'square' },
   } as const
   const spec: TopLevelSpec = {
@@ -166,5 +180,13 @@ export async function write(folder: string, setting: Setting, results: readonly 
     ...Object.values(setting.rivals),
     `Medians at each side's best number of threads; ${setting.machine}.`,
   ]
-  writeFileSync(`${folder}results.svg`, await picture(results, 'libtorch-rnn beside its rivals', subtitle))
+  const bars = results.flatMap((result) =>
+    NAMES.flatMap((name) => {
+      const times = ratio(result, name)
+      return times === undefined ? [] : [{ case: result.case.name, series: RIVALS[name], times }]
+    }),
+  )
+  const axis = 'times as fast as the rival at its best'
+  const title = 'libtorch-rnn beside its rivals'
+  writeFileSync(`${folder}results.svg`, await picture(bars, { title, subtitle, axis, colors: COLORS }))
 }

@@ -38,7 +38,8 @@ export class Rival {
     return JSON.parse(value as string)
   }
 
-  async #ask(request: object): Promise<unknown> {
+  /** Sends a request, and returns the answer. */
+  async ask(request: object): Promise<unknown> {
     this.#child.kill('SIGCONT')
     this.#child.stdin.write(`${JSON.stringify(request)}\n`)
     const answer = await this.#read()
@@ -55,7 +56,7 @@ export class Rival {
     files: Files | undefined,
     values: string,
   ): Promise<Float32Array | string> {
-    const { skip } = (await this.#ask({ rival, case: one, threads, files, values })) as { skip?: string }
+    const { skip } = (await this.ask({ rival, case: one, threads, files, values })) as { skip?: string }
     if (skip !== undefined) return skip
     const bytes = readFileSync(values)
     return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
@@ -63,7 +64,7 @@ export class Rival {
 
   /** The seconds of each of `times` repetitions. */
   async run(rival: Name, times: number, threads: number): Promise<number[]> {
-    return ((await this.#ask({ rival, times, threads })) as { durations: number[] }).durations
+    return ((await this.ask({ rival, times, threads })) as { durations: number[] }).durations
   }
 
   stop(): void {

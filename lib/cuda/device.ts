@@ -2,11 +2,11 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { CudaProperties } from '../native/addon.ts'
 import { whyNotConnected } from '../native/cuda.ts'
+import { WITHOUT_CUDA } from '../native/libtorch.ts'
 import { native } from '../tensor/binding.ts'
 import { atOnce, offload } from '../tensor/context.ts'
 import { ones } from '../tensor/creation.ts'
 import { isDevice } from '../tensor/device.ts'
-import { WITHOUT_CUDA } from '../tensor/failure.ts'
 import type { Device } from '../tensor/tensor.ts'
 
 /** A CUDA device: `'cuda:1'`, its number, or `'cuda'` for the current one. */

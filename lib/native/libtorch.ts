@@ -4,7 +4,7 @@ import { LibTorchError } from '../errors.ts'
 import { cachedLibTorches, cacheFolder } from './cache.ts'
 import { inspectLibTorch, type LibTorch } from './layout.ts'
 import { PACKAGE } from './package.ts'
-import { locatePyTorch } from './python.ts'
+import { findPyTorch } from './python.ts'
 import { inRange, PINNED, showRange, type VersionRange } from './version.ts'
 
 /** A place that was looked at, and what was found there. */
@@ -27,7 +27,7 @@ interface Place {
 }
 
 function installedPyTorch(place: string): Place {
-  const directory = locatePyTorch()
+  const directory = findPyTorch()?.folder
   if (directory) return { place: `${place}, ${directory}`, directory }
   return { place, directory: { none: 'no Python was found that has PyTorch' } }
 }
@@ -93,6 +93,10 @@ export function remedies(range: VersionRange): string {
   const set = `set LIBTORCH to the folder of a LibTorch ${needed}, or LIBTORCH_USE_PYTORCH=1 to use an installed PyTorch.`
   return fetched ? `To fetch it, ${fetch}\nOr ${set}` : `To go on, ${set}`
 }
+
+/** What to say where CUDA is asked for and LibTorch is a build for the CPU. */
+export const WITHOUT_CUDA =
+  'Torch not compiled with CUDA enabled: this LibTorch runs on the CPU only. `npx libtorch-rnn install --cuda` fetches the CUDA one.'
 
 /** What set-up says where it cannot build the addon, and what those say who ask for what is in it. */
 export const WITHOUT_HEADERS =

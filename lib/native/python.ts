@@ -23,11 +23,11 @@ export function findPython(): string | undefined {
   return pythons().find((python) => spawnSync(python, ['--version'], { stdio: 'ignore' }).status === 0)
 }
 
-/** The folder of the PyTorch that the first of {@link pythons} with one would import. */
-export function locatePyTorch(): string | undefined {
+/** The first of {@link pythons} with a PyTorch, and the folder of the PyTorch that it would import. */
+export function findPyTorch(): { python: string; folder: string } | undefined {
   for (const python of pythons()) {
     const { stdout } = spawnSync(python, ['-c', LOCATE], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
-    if (stdout?.trim()) return stdout.trim()
+    if (stdout?.trim()) return { python, folder: stdout.trim() }
   }
   return undefined
 }

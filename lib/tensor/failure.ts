@@ -1,5 +1,6 @@
 import { type ErrorCode, TorchError, type TorchErrorOptions, torchError } from '../errors.ts'
 import { native as addon } from '../native/addon.ts'
+import { WITHOUT_CUDA } from '../native/libtorch.ts'
 
 /** What `error.cpp` knows of an exception: its C++ class. */
 type Kind = 'disposed' | 'index' | 'notImplemented' | 'outOfMemory' | 'pending' | 'runtime' | 'type' | 'value'
@@ -47,10 +48,6 @@ function codeOf(kind: Kind, message: string): ErrorCode {
 /** What a LibTorch for the CPU says when it is asked for CUDA or for pinned memory. */
 const ASKED_FOR_CUDA =
   /Could not run .* from the 'CUDA' backend|with CUDA_HOME|Cannot initialize CUDA|not linked with support for cuda|Cannot access accelerator device|requires a CUDA or other accelerator/
-
-/** What to say of it. */
-export const WITHOUT_CUDA =
-  'Torch not compiled with CUDA enabled: this LibTorch runs on the CPU only. `npx libtorch-rnn install --cuda` fetches the CUDA one.'
 
 /** What the CUDA runtime says where LibTorch has a better sentence, which Python asks for before every use of CUDA. */
 const NO_DEVICE = /CUDA error: (CUDA driver version is insufficient|no CUDA-capable device)/

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { copyCheckout } from '../support/checkout.ts'
-import { temporaryFolder } from '../support/folder.ts'
+import { pathOf } from '../support/folder.ts'
 
 interface Result {
   status: number | null
@@ -19,17 +19,6 @@ function setUp(checkout: string, env: NodeJS.ProcessEnv = {}): Result {
     env: { ...process.env, ...env },
   })
   return { status, output: stdout + stderr, seconds: (performance.now() - start) / 1000 }
-}
-
-/** A `PATH` with these programs only. */
-function pathOf(...programs: string[]): string {
-  const folder = temporaryFolder()
-  for (const name of programs) {
-    const places = (process.env.PATH ?? '').split(delimiter).map((place) => join(place, name))
-    const program = places.find((place) => existsSync(place))
-    if (program) symlinkSync(program, join(folder, name))
-  }
-  return folder
 }
 
 describe.skipIf(process.platform === 'win32')('setup', () => {

@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
 /** Calls a function when something is over. */
@@ -26,5 +26,16 @@ export function writeFiles(folder: string, files: Record<string, string>): strin
 /** Writes a program that a shell runs, and returns the folder to put into `PATH`. */
 export function writeProgram(folder: string, name: string, script: string): string {
   writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+  return folder
+}
+
+/** A `PATH` with these programs only. */
+export function pathOf(...programs: string[]): string {
+  const folder = temporaryFolder()
+  for (const name of programs) {
+    const places = (process.env.PATH ?? '').split(delimiter).map((place) => join(place, name))
+    const program = places.find((place) => existsSync(place))
+    if (program) symlinkSync(program, join(folder, name))
+  }
   return folder
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'vitest'
 import { GRU, GRUCell, LSTM, LSTMCell, type LSTMState, type Module, RNN, RNNCell, utils } from '../../lib/nn/index.ts'
-import type { Tensor } from '../../lib/tensor/tensor.ts'
+import type { Device, Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { readFixture } from './fixture.ts'
 
@@ -56,7 +56,7 @@ function expectedOf(one: ParityCase): number[] {
 }
 
 /** What scripts/fixtures/recurrent.py draws: numbers from [-1, 1) with 24 bits, from a hash of seed and position. */
-function draw(seed: number, size: readonly number[], dtype: 'float32' | 'float64'): Tensor {
+function draw(seed: number, size: readonly number[], dtype: 'float32' | 'float64', device: Device): Tensor {
   const count = size.reduce((product, length) => product * length, 1)
   const values = Float64Array.from({ length: count }, (_, i) => {
     let x = (Math.imul(seed, 0x9e3779b1) + Math.imul(i, 0x85ebca6b)) >>> 0
@@ -64,13 +64,13 @@ function draw(seed: number, size: readonly number[], dtype: 'float32' | 'float64
     x = Math.imul(x ^ (x >>> 15), 0x846ca68b)
     return ((x ^ (x >>> 16)) >>> 8) / 2 ** 23 - 1
   })
-  return torch.tensor(values, { shape: size, dtype })
+  return torch.tensor(values, { shape: size, dtype, device })
 }
 
 /** Each draw of a case has a seed of its own. */
-function drawsOf(one: ParityCase): (...size: number[]) => Tensor {
+function drawsOf(one: ParityCase, device: Device): (...size: number[]) => Tensor {
   let seed = one.seed * 100
-  return (...size) => draw(++seed, size, one.dtype)
+  return (...size) => draw(++seed, size, one.dtype, device)
 }
 
 function inputOf(one: ParityCase, draws: (...size: number[]) => Tensor): Tensor {
@@ -102,14 +102,27 @@ function resultsOf(one: ParityCase, module: Module, x: Tensor, states: Tensor[])
   return [padded, finals].flat() as Tensor[]
 }
 
+export interface ParityRun {
+  /** Where it is computed. Default `'cpu'`. */
+  device?: Device
+  /** A factor of all weights, for numbers that are not the fixture's. Default 1. */
+  weightScale?: number
+}
+
 /** Runs a case as the fixture's script does. `options` are further ones of the module. */
-export function runParityCase(one: ParityCase, options: object = {}): Named {
-  const draws = drawsOf(one)
-  const module = new MODULES[one.kind](one.inputSize, one.hiddenSize, { ...one.options, dtype: one.dtype, ...options })
+export function runParityCase(one: ParityCase, options: object = {}, run: ParityRun = {}): Named {
+  const { device = 'cpu', weightScale = 1 } = run
+  const draws = drawsOf(one, device)
+  const module = new MODULES[one.kind](one.inputSize, one.hiddenSize, {
+    ...one.options,
+    dtype: one.dtype,
+    device,
+    ...options,
+  })
   module.train(one.train ?? true)
   const parameters = [...module.namedParameters()]
   torch.noGrad(() => {
-    for (const [, parameter] of parameters) parameter.copy_(draws(...parameter.shape))
+    for (const [, parameter] of parameters) parameter.copy_(draws(...parameter.shape).mul_(weightScale))
   })
   const x = inputOf(one, draws)
   const states = statesOf(one, draws)
@@ -138,17 +151,29 @@ export function runParityCase(one: ParityCase, options: object = {}): Named {
   ]
 }
 
+/** Within `tolerance` of the expected number, relative to the greatest of all expected ones, or to 1. */
+function expectNear(name: string, tensor: Tensor, expected: readonly number[], tolerance: number): void {
+  const actual = tensor.toTypedArray() as Float32Array
+  const bound = tolerance * expected.reduce((greatest, value) => Math.max(greatest, Math.abs(value)), 1)
+  const wrong = expected.findIndex((value, i) => !(Math.abs((actual[i] as number) - value) <= bound))
+  if (wrong >= 0) expect.fail(`${name}, element ${wrong}: ${actual[wrong]}, expected ${expected[wrong]} ± ${bound}`)
+}
+
 /** Checks what {@link runParityCase} gave against PyTorch's numbers, relative to the greatest of each tensor. */
 export function expectParity(one: ParityCase, named: Named, tolerance: Record<ParityCase['dtype'], number>): void {
   const all = expectedOf(one)
-  for (const [name, tensor] of named) {
-    const expected = all.splice(0, tensor.numel)
-    const actual = tensor.toTypedArray() as Float32Array
-    const bound = tolerance[one.dtype] * expected.reduce((greatest, value) => Math.max(greatest, Math.abs(value)), 1)
-    const wrong = expected.findIndex((value, i) => !(Math.abs((actual[i] as number) - value) <= bound))
-    if (wrong >= 0) expect.fail(`${name}, element ${wrong}: ${actual[wrong]}, expected ${expected[wrong]} ± ${bound}`)
-  }
+  for (const [name, tensor] of named) expectNear(name, tensor, all.splice(0, tensor.numel), tolerance[one.dtype])
   expect(all).toEqual([])
+}
+
+/** Checks one run of a case against another, relative to the greatest number of each tensor. */
+export function expectEqualRuns(named: Named, others: Named, tolerance: number): void {
+  expect(named.map(([name]) => name)).toEqual(others.map(([name]) => name))
+  for (const [i, [name, tensor]] of named.entries()) {
+    const [, other] = others[i] as Named[number]
+    expect(tensor.shape).toEqual(other.shape)
+    expectNear(name, tensor, Array.from(other.toTypedArray() as Float32Array), tolerance)
+  }
 }
 
 /** A line that tells a case from the others. */

@@ -1,0 +1,73 @@
+// npm run test:cuda, npm run bench:cuda: set-up with a CUDA build of LibTorch, then the tests that need a GPU, or the
+// benchmark. Where there is no GPU they fail: tests that are all skipped are no result. Further arguments are for vitest,
+// or for bench/cuda/main.ts.
+import { spawnSync } from 'node:child_process'
+import { inspectLibTorch } from '../lib/native/layout.ts'
+import { notFound, searchLibTorch, WITHOUT_CUDA } from '../lib/native/libtorch.ts'
+import { PACKAGE } from '../lib/native/package.ts'
+import { findPyTorch } from '../lib/native/python.ts'
+import { BUILDABLE } from '../lib/native/version.ts'
+
+const WHY = `
+  import { torch } from 'libtorch-rnn'
+  console.log(torch.cuda.why() ?? '')
+`
+
+const [task = '', ...args] = process.argv.slice(2)
+
+function fail(message: string): never {
+  console.error(`${task}:cuda: ${message}`)
+  process.exit(1)
+}
+
+/** Takes the installed PyTorch where it is a CUDA build and the user names no LibTorch. */
+function chooseLibTorch(): void {
+  const { LIBTORCH, LIBTORCH_USE_PYTORCH } = process.env
+  if (LIBTORCH || LIBTORCH_USE_PYTORCH) return
+  const installed = findPyTorch()
+  const libtorch = installed && inspectLibTorch(installed.folder, BUILDABLE)
+  if (typeof libtorch === 'object' && libtorch.cuda) process.env.LIBTORCH_USE_PYTORCH = '1'
+}
+
+function runNode(...args: string[]): void {
+  const { status } = spawnSync(process.execPath, args, { cwd: PACKAGE, stdio: 'inherit' })
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+/** What `torch.cuda.why()` says of the addon that set-up has built; nothing where there is a GPU. */
+function whyNot(): string {
+  const args = ['--input-type=module', '--eval', WHY]
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: PACKAGE, encoding: 'utf8' })
+  return status === 0 ? stdout.trim() : stderr.trim()
+}
+
+function requireCuda(): void {
+  const search = searchLibTorch(BUILDABLE, { build: true })
+  if (search.found === undefined) fail(notFound(search, BUILDABLE).message)
+  // Set-up would build for minutes before this shows.
+  if (!search.found.cuda) fail(`${WITHOUT_CUDA} It is in ${search.found.root}.`)
+  runNode('scripts/setup.mjs')
+  const why = whyNot()
+  if (why !== '') fail(why)
+}
+
+function test(): void {
+  requireCuda()
+  const filters = args[0] === undefined || args[0].startsWith('-') ? ['test/cuda'] : []
+  process.env.TEST_CUDA = 'required'
+  // One file at a time: some fill the memory of the GPU, others measure time.
+  runNode('node_modules/vitest/vitest.mjs', 'run', '--no-file-parallelism', ...filters, ...args)
+}
+
+function bench(): void {
+  // What tries out whether the benchmark works, and what only prints, needs no GPU.
+  const onCpu = /(^| )--device[= ]cpu( |$)/.test(args.join(' '))
+  if (onCpu || args.includes('--help') || args.includes('--list')) runNode('scripts/setup.mjs')
+  else requireCuda()
+  runNode('--import', 'tsx', 'bench/cuda/main.ts', ...args)
+}
+
+chooseLibTorch()
+if (task === 'test') test()
+else if (task === 'bench') bench()
+else fail('the first argument is test or bench')
