@@ -6,6 +6,7 @@ import { native } from '../../lib/tensor/binding.ts'
 import { directGradients } from '../../lib/train/direct.ts'
 import { expectClose } from '../support/close.ts'
 import { expectError } from '../support/error.ts'
+import { collectGarbage } from '../support/garbage.ts'
 
 const MODELS = { LSTM: LSTMModel, GRU: GRUModel, RNN: RNNModel } as const
 type Model = LSTMModel | GRUModel | RNNModel | SequenceModel
@@ -134,6 +135,7 @@ describe('the gradients of a model without a graph', () => {
     const step = (): Promise<Tensor> => torch.offload(() => torch.tidy(() => direct?.(x, y) as Tensor))
     const first = await step()
     expectClose(first, new nn.MSELoss().forward(model.forward(x), y).detach())
+    await collectGarbage()
     const { tensors } = torch.memory()
     for (let i = 0; i < 20; i++) (await step()).dispose()
     expect(torch.memory().tensors).toBe(tensors)

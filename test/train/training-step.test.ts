@@ -4,6 +4,7 @@ import { GRUModel, LSTMModel, RNNModel } from '../../lib/models/index.ts'
 import { Trainer, TrainingStep } from '../../lib/train/index.ts'
 import { expectClose } from '../support/close.ts'
 import { expectError } from '../support/error.ts'
+import { collectGarbage } from '../support/garbage.ts'
 
 const MODELS = { LSTMModel, GRUModel, RNNModel } as const
 const data = (): { x: ReturnType<typeof torch.randn>; y: ReturnType<typeof torch.randn> } => ({
@@ -53,11 +54,12 @@ describe('TrainingStep', () => {
     expect(model.training).toBe(true)
   })
 
-  it('holds no memory', () => {
+  it('holds no memory', async () => {
     const { x, y } = data()
     const model = new GRUModel(3, 8, 2)
     const step = new TrainingStep(model, { optimizer: new optim.AdamW(model.parameters()) })
     step.run(x, y).dispose()
+    await collectGarbage()
     const { tensors, bytes } = torch.memory()
     for (let i = 0; i < 10; i++) step.run(x, y).dispose()
     expect(torch.memory()).toEqual({ tensors, bytes })
