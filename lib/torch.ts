@@ -29,15 +29,8 @@ import { slice } from './tensor/indexing.ts'
 import { functions } from './tensor/methods.ts'
 import { operators } from './tensor/operators.ts'
 import { getPrintOptions, setPrintOptions } from './tensor/print.ts'
+import { manualSeed } from './tensor/seed.ts'
 import { isTensor, keep, Tensor } from './tensor/tensor.ts'
-
-/**
- * Seeds the random numbers of all devices, so that they repeat and equal those of PyTorch after
- * `torch.manual_seed(seed)`.
- */
-function manualSeed(seed: number | bigint): void {
-  native.manualSeed(seed)
-}
 
 /** The threads that one operation on the CPU may use. */
 function getNumThreads(): number {

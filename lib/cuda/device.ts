@@ -7,6 +7,7 @@ import { native } from '../tensor/binding.ts'
 import { atOnce, offload } from '../tensor/context.ts'
 import { ones } from '../tensor/creation.ts'
 import { isDevice } from '../tensor/device.ts'
+import { seeded } from '../tensor/seed.ts'
 import type { Device } from '../tensor/tensor.ts'
 
 /** A CUDA device: `'cuda:1'`, its number, or `'cuda'` for the current one. */
@@ -133,12 +134,12 @@ export function synchronizeSync(device?: CudaDevice): void {
 
 /** Seeds the random numbers of the current device. Does nothing where CUDA cannot be used. */
 export function manualSeed(seed: number | bigint): void {
-  if (isAvailable()) native.cudaSeed(seed, native.cudaDevice())
+  if (isAvailable()) seeded(() => native.cudaSeed(seed, native.cudaDevice()))
 }
 
 /** Seeds the random numbers of all devices. Does nothing where CUDA cannot be used. */
 export function manualSeedAll(seed: number | bigint): void {
-  for (let device = 0; device < deviceCount(); device++) native.cudaSeed(seed, device)
+  for (let device = 0; device < deviceCount(); device++) seeded(() => native.cudaSeed(seed, device))
 }
 
 const bfloat16 = new Map<number, boolean>()

@@ -23,8 +23,8 @@ export interface CaptureOptions {
  * (`copy_`), and read the results from the tensors that `capture` gave. Numbers of JavaScript, such as a learning rate,
  * shapes, and the branches taken are those of the recording. Dropout draws anew with each replay.
  *
- * Run `fn` a few times before it is captured: what libraries set up at the first call cannot be recorded. Let go of the
- * losses of those runs, whose graphs of autograd belong to another stream.
+ * Run `fn` a few times in `torch.offload` before it is captured: what libraries set up at a thread's first call cannot be
+ * recorded. Let go of the losses of those runs, whose graphs of autograd belong to another stream.
  *
  * @example
  * const graph = new torch.cuda.CUDAGraph()

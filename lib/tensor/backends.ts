@@ -94,8 +94,8 @@ export function getFloat32MatmulPrecision(): MatmulPrecision {
 
 /**
  * Makes operations use only algorithms that repeat their results exactly, and throw (with `warnOnly` warn) where there
- * is none. On CUDA, cuBLAS repeats its results only where the environment variable `CUBLAS_WORKSPACE_CONFIG` was set to
- * `:4096:8` or `:16:8` when the process started; without it products throw. cuDNN's LSTM, GRU and RNN need it too.
+ * is none. On CUDA, RNN, LSTM and GRU repeat their results only where the environment variable
+ * `CUBLAS_WORKSPACE_CONFIG` was set to `:4096:2` or `:16:8` when the process started. Nothing throws where it was not.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html
  */

@@ -26,6 +26,7 @@ const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
     'ERR_TORCH_VALUE',
   ],
   [/Dimension out of range|index out of range|out of (?:DATA )?bounds|index .* is out of/i, 'ERR_TORCH_INDEX'],
+  [/Double backwards is not supported/, 'ERR_TORCH_AUTOGRAD'],
   [/same device|CUDA|cuda|cuDNN|NVIDIA|backend|accelerator/, 'ERR_TORCH_DEVICE'],
   [
     /does not require grad|backward through the graph|RNN backward can only be called in training mode|leaf Variable|requires_grad|[Ii]nference tensor|inplace operation|not have been used in the graph|grad can be implicitly/,

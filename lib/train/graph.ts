@@ -5,6 +5,7 @@ import type { LearningRates } from '../optim/rates.ts'
 import { recorded } from '../tensor/capture.ts'
 import { noGrad, tidy } from '../tensor/context.ts'
 import { memoryRange } from '../tensor/memory.ts'
+import { seedings } from '../tensor/seed.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
 
 /** What is needed of a `torch.cuda.CUDAGraph`. */
@@ -47,9 +48,15 @@ export const MOST_GRAPHS = 8
 /** Changes of the signature in a row after which it counts as never the same. */
 const MOST_CHANGES = 16
 
+interface Captured {
+  graph: Graph
+  inputs: readonly Tensor[]
+  result: unknown
+}
+
 interface Bucket {
   runs: number
-  captured?: { graph: Graph; inputs: readonly Tensor[]; result: unknown }
+  captured?: Captured
 }
 
 /**
@@ -89,7 +96,7 @@ export class Graphs implements Disposable {
     if (captured === undefined) return this.#eager(inputs, work)
     if (this.#buckets.get(key) !== bucket) {
       // The signature has changed in the meantime.
-      free(captured)
+      this.#drop(captured)
       return this.#eager(inputs, work)
     }
     bucket.captured = captured
@@ -104,11 +111,7 @@ export class Graphs implements Disposable {
     })
   }
 
-  #replay<T>(
-    { graph, inputs: own, result }: NonNullable<Bucket['captured']>,
-    inputs: readonly Tensor[],
-    work: Work<T>,
-  ): Promise<T> {
+  #replay<T>({ graph, inputs: own, result }: Captured, inputs: readonly Tensor[], work: Work<T>): Promise<T> {
     return this.#options.queue(() => {
       noGrad(() => {
         for (const [i, tensor] of own.entries()) tensor.copy_(inputs[i] as Tensor, { nonBlocking: true })
@@ -149,7 +152,7 @@ export class Graphs implements Disposable {
     return bucket
   }
 
-  async #capture<T>(inputs: readonly Tensor[], work: Work<T>): Promise<Bucket['captured']> {
+  async #capture<T>(inputs: readonly Tensor[], work: Work<T>): Promise<Captured | undefined> {
     const { device, queue, make } = this.#options
     let graph: Graph | undefined
     let own: readonly Tensor[] = []
@@ -181,13 +184,19 @@ export class Graphs implements Disposable {
   }
 
   #clear(): void {
-    for (const { captured } of this.#buckets.values()) if (captured !== undefined) free(captured)
+    for (const { captured } of this.#buckets.values()) if (captured !== undefined) this.#drop(captured)
     this.#buckets.clear()
+  }
+
+  /** Frees a graph after the replays of it that are queued. */
+  #drop(captured: Captured): void {
+    this.#options.queue(() => free(captured)).catch(() => {})
   }
 
   /** Frees all graphs. What is queued must have run. */
   dispose(): void {
-    this.#clear()
+    for (const { captured } of this.#buckets.values()) if (captured !== undefined) free(captured)
+    this.#buckets.clear()
     this.#signature = undefined
   }
 
@@ -196,7 +205,7 @@ export class Graphs implements Disposable {
   }
 }
 
-function free({ graph, inputs, result }: NonNullable<Bucket['captured']>): void {
+function free({ graph, inputs, result }: Captured): void {
   for (const tensor of inputs) tensor.dispose()
   if (isTensor(result)) result.dispose()
   graph.reset()
@@ -212,7 +221,8 @@ function keyOf(inputs: readonly Tensor[], variant: string | number = ''): string
  * learning rates, where those are tensors.
  */
 export function signatureOf(modules: readonly Module[], optimizer?: Optimizer, rates?: LearningRates): string {
-  const parts: unknown[] = [optimizer?.revision]
+  // After a seeding, cuDNN makes its memory for dropout anew.
+  const parts: unknown[] = [optimizer?.revision, seedings()]
   const seen = new Set<Module>()
   for (const module of modules) describeModule(module, seen, parts)
   for (const { params, ...settings } of optimizer?.paramGroups ?? []) {

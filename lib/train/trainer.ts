@@ -6,8 +6,8 @@ import { Module } from '../nn/module.ts'
 import { Optimizer } from '../optim/optimizer.ts'
 import { LearningRates } from '../optim/rates.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
-import { native } from '../tensor/binding.ts'
 import { inferenceMode, offload, tidy } from '../tensor/context.ts'
+import { manualSeed } from '../tensor/seed.ts'
 import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
 import { moved } from './feed.ts'
 import { type Graph, Graphs, signatureOf } from './graph.ts'
@@ -89,7 +89,7 @@ export class Trainer {
     this.#step.prepare(device)
     this.#fitting = true
     this.#fallback = null
-    if (seed !== undefined) native.manualSeed(seed)
+    if (seed !== undefined) manualSeed(seed)
     try {
       using training = this.#training(device)
       using validating = held === undefined ? undefined : this.#evaluating(device)

@@ -64,6 +64,8 @@ void clean_up_host(Allocator* allocator, CudaGraph::Pool pool, bool acquired) {
 
 // The allocators would go on to ask the graph, which may be gone, whether a stream is its own.
 void Graph::clean_up(bool acquired) {
+  // The graph has got as far as to clean up after itself: twice would be once too often.
+  if (succeeds([&] { graph_.pool(); })) return;
   namespace allocator = c10::cuda::CUDACachingAllocator;
   // Some versions have done this by themselves.
   const bool ended = succeeds([&] { allocator::endAllocateToPool(device_, pool_); });
