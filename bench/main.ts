@@ -14,7 +14,7 @@ import { EXCHANGE, setUp } from './setup.ts'
 
 const OUTPUT = fileURLToPath(new URL('output/', import.meta.url))
 /** How long one side runs before it is the next one's turn, and in all. */
-const BLOCK_SECONDS = 0.1
+const BLOCK_SECONDS = 0.3
 const SIDE_SECONDS = 3
 const LEAST_ROUNDS = 3
 const MOST_CALLS = 20_000
@@ -27,7 +27,7 @@ function positive(text: string): number {
 
 const command = new Command('bench')
   .argument('[words...]', 'only cases whose names contain all of these, as in `lstm H=128`')
-  .option('--rounds <n>', 'turns of each side', positive, 15)
+  .option('--rounds <n>', 'turns of each side', positive, 9)
   .option('--list', 'print the names of the cases')
   .parse()
 const { rounds, list } = command.opts<{ rounds: number; list?: boolean }>()

@@ -15,6 +15,7 @@ constexpr double kWorthAThread = 4e6;
 constexpr int64_t kFewRows = 4;
 constexpr int64_t kProjectedRows = 30;
 constexpr int64_t kRowsOfAPart = 12;
+constexpr int64_t kRowsOfAProduct = 64;
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -101,6 +102,12 @@ BackwardWeights::BackwardWeights(const Kernels& kernels, const LayerShape& shape
       h(columns(kernels, parameters.weight_h, shape.gates(), shape.outputs())) {
   if (shape.projection > 0) projection = columns(kernels, parameters.weight_projection, shape.projection, shape.units);
 }
+
+// A piece of work that depends on no other.
+struct Layer::Task {
+  int64_t operations;
+  std::function<void()> run;
+};
 
 // Some rows of one direction.
 struct Layer::Part {
@@ -270,19 +277,22 @@ void Layer::backward(const std::vector<DirectionBackward>& directions, float* dx
     backward_rows(directions[part.direction], part.first, part.last);
   });
 
-  std::vector<std::function<void()>> tasks;
+  std::vector<Task> tasks;
+  for (const DirectionBackward& direction : directions) {
+    for (Task& task : layer.weight_gradients(direction)) tasks.push_back(std::move(task));
+  }
   if (dx != nullptr) {
     const int64_t count = layer.threads == 1 ? 1 : std::min(schedule.total, 2 * layer.threads);
     for (int64_t i = 0; i < count; i++) {
-      tasks.emplace_back([&, i, count] {
-        input_gradient(directions, dx, schedule.total * i / count, schedule.total * (i + 1) / count);
-      });
+      tasks.push_back({schedule.total / count * shape.inputs * shape.gates(), [&, i, count] {
+                         input_gradient(directions, dx, schedule.total * i / count, schedule.total * (i + 1) / count);
+                       }});
     }
   }
-  for (const DirectionBackward& direction : directions) {
-    for (auto& task : layer.weight_gradients(direction)) tasks.push_back(std::move(task));
-  }
-  pool.run(static_cast<int64_t>(tasks.size()), layer.threads, [&](int64_t i) { tasks[static_cast<size_t>(i)](); });
+  // The longest first: at the end, no thread waits for a long one.
+  std::stable_sort(tasks.begin(), tasks.end(),
+                   [](const Task& a, const Task& b) { return a.operations > b.operations; });
+  pool.run(static_cast<int64_t>(tasks.size()), layer.threads, [&](int64_t i) { tasks[static_cast<size_t>(i)].run(); });
 }
 
 void Layer::backward_rows(const DirectionBackward& direction, int64_t first, int64_t last) const {
@@ -423,22 +433,27 @@ std::vector<Run> Layer::state_runs(const DirectionBackward& direction) const {
   return runs;
 }
 
-std::vector<std::function<void()>> Layer::weight_gradients(const DirectionBackward& direction) const {
-  std::vector<std::function<void()>> tasks;
+std::vector<Layer::Task> Layer::weight_gradients(const DirectionBackward& direction) const {
+  std::vector<Task> tasks;
   // Splits the rows of the gradients among the threads.
   const auto add = [&](TransposedProduct product) {
     std::erase_if(product.sides, [](const auto& side) { return side.c == nullptr; });
     std::erase(product.sums, nullptr);
     if (product.sides.empty() && product.sums.empty()) return;
-    const int64_t count = threads == 1 ? 1 : std::min(divide_up(product.rows, kernels.rows), 2 * threads);
+    int64_t columns = 0;
+    for (const auto& side : product.sides) columns += side.columns;
+    // Each part reads the right-hand sides anew.
+    const int64_t most = threads == 1 ? 1 : 2 * threads;
+    const int64_t count = std::clamp(product.rows / kRowsOfAProduct, int64_t{1}, most);
     for (int64_t i = 0; i < count; i++) {
       // Whole blocks, but for the last.
       const auto border = [&](int64_t n) {
         return n == count ? product.rows : product.rows * n / count / kernels.rows * kernels.rows;
       };
       if (border(i) == border(i + 1)) continue;
-      tasks.emplace_back(
-          [this, product, from = border(i), to = border(i + 1)] { product.part(from, to).run(kernels); });
+      const int64_t from = border(i), to = border(i + 1);
+      tasks.push_back(
+          {(to - from) * product.inner * columns, [this, product, from, to] { product.part(from, to).run(kernels); }});
     }
   };
 

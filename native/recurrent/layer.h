@@ -149,13 +149,14 @@ struct Layer {
 
  private:
   struct Part;
+  struct Task;
   std::vector<Part> parts(size_t directions) const;
   void forward_rows(const DirectionForward& direction, int64_t first, int64_t last) const;
   void backward_rows(const DirectionBackward& direction, int64_t first, int64_t last) const;
   void input_gradient(const std::vector<DirectionBackward>& directions, float* dx, int64_t first, int64_t last) const;
   std::vector<Run> input_runs() const;
   std::vector<Run> state_runs(const DirectionBackward& direction) const;
-  std::vector<std::function<void()>> weight_gradients(const DirectionBackward& direction) const;
+  std::vector<Task> weight_gradients(const DirectionBackward& direction) const;
   int64_t useful_threads(double operations) const;
 };
 
