@@ -27,7 +27,7 @@ function positive(text: string): number {
 
 const command = new Command('bench')
   .argument('[words...]', 'only cases whose names contain all of these, as in `lstm H=128`')
-  .option('--rounds <n>', 'turns of each side', positive, 9)
+  .option('--rounds <n>', 'turns of each side', positive, 6)
   .option('--list', 'print the names of the cases')
   .parse()
 const { rounds, list } = command.opts<{ rounds: number; list?: boolean }>()
