@@ -17,7 +17,7 @@ const OUTPUT = fileURLToPath(new URL('output/', import.meta.url))
 const BLOCK_SECONDS = 0.3
 const SIDE_SECONDS = 3
 const LEAST_ROUNDS = 3
-const MOST_CALLS = 20_000
+const MOST_CALLS = 8_000
 
 function positive(text: string): number {
   const value = Number(text)
@@ -91,7 +91,7 @@ async function inTurns(turns: readonly Turn[], threads: number): Promise<Side[]>
       seconds = Array.from(await run(times)).reduce((a, b) => a + b)
     }
     const each = (2 * seconds) / times
-    sides.push({ by, run, times: Math.max(1, Math.round(BLOCK_SECONDS / each)), each, durations: [] as number[] })
+    sides.push({ by, run, times: Math.min(MOST_CALLS, Math.max(1, Math.round(BLOCK_SECONDS / each))), each, durations: [] as number[] })
   }
   for (let round = 0; round < rounds; round++) {
     for (const { run, times, each, durations } of sides) {
