@@ -91,7 +91,13 @@ async function inTurns(turns: readonly Turn[], threads: number): Promise<Side[]>
       seconds = Array.from(await run(times)).reduce((a, b) => a + b)
     }
     const each = (2 * seconds) / times
-    sides.push({ by, run, times: Math.min(MOST_CALLS, Math.max(1, Math.round(BLOCK_SECONDS / each))), each, durations: [] as number[] })
+    sides.push({
+      by,
+      run,
+      times: Math.min(MOST_CALLS, Math.max(1, Math.round(BLOCK_SECONDS / each))),
+      each,
+      durations: [] as number[],
+    })
   }
   for (let round = 0; round < rounds; round++) {
     for (const { run, times, each, durations } of sides) {
