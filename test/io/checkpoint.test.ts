@@ -8,7 +8,7 @@ import { expectClose } from '../support/close.ts'
 import { expectError, expectRejection } from '../support/error.ts'
 import { formatsPath, readFixture } from '../support/fixture.ts'
 import { temporaryFolder } from '../support/folder.ts'
-import { collectGarbage } from '../support/garbage.ts'
+import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
 import { writeZip } from '../support/zip.ts'
 
 interface Values {
@@ -274,8 +274,7 @@ describe('torch.load', () => {
         }),
         { numRuns: 400 },
       )
-      await collectGarbage()
-      expect(torch.memory().tensors).toBe(before)
+      await expectNoMoreTensors(before)
     },
   )
 })

@@ -7,8 +7,9 @@ import { torch } from '../../lib/torch.ts'
 import { type EpochResult, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
 import { expectClose } from '../support/close.ts'
 import { expectRejection } from '../support/error.ts'
-import { collectGarbage } from '../support/garbage.ts'
+import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
 import { FakeGraph } from '../support/graph.ts'
+import { series } from '../support/series.ts'
 
 /** A trainer whose graphs call the captured functions again: all but CUDA is real. */
 class Repeating extends Trainer {
@@ -23,15 +24,6 @@ class Repeating extends Trainer {
   get captured(): FakeGraph[] {
     return this.graphs.filter(({ captures }) => captures > 0)
   }
-}
-
-function series(steps: number): [Tensor, Tensor] {
-  const wave = torch
-    .arange(0, steps + 1, { dtype: 'float32' })
-    .mul(0.3)
-    .sin()
-    .unsqueeze(1)
-  return [wave.index(torch.slice(0, -1)), wave.index(torch.slice(1))]
 }
 
 const quiet: TrainerOptions = { progress: false, seed: 1, sequenceLength: 8, batchSize: 8 }
@@ -153,8 +145,7 @@ test('a fit leaves no tensors behind', async () => {
   await collectGarbage()
   const before = torch.memory().tensors
   await trainer.fit(data)
-  await collectGarbage()
-  expect(torch.memory().tensors).toBe(before)
+  await expectNoMoreTensors(before)
 })
 
 test('aborting while graphs run ends between two steps', async () => {

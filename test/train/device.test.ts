@@ -4,22 +4,13 @@ import { DataLoader, TensorDataset } from '../../lib/data/index.ts'
 import { GRUModel, LSTMModel } from '../../lib/models/index.ts'
 import { CrossEntropyLoss, Linear } from '../../lib/nn/index.ts'
 import { Adam } from '../../lib/optim/index.ts'
-import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { Trainer, type TrainerOptions } from '../../lib/train/index.ts'
 import { expectClose } from '../support/close.ts'
 import { expectError } from '../support/error.ts'
+import { series } from '../support/series.ts'
 
 const quiet: TrainerOptions = { progress: false, seed: 1 }
-
-function series(steps: number): [Tensor, Tensor] {
-  const wave = torch
-    .arange(0, steps + 1, { dtype: 'float32' })
-    .mul(0.3)
-    .sin()
-    .unsqueeze(1)
-  return [wave.index(torch.slice(0, -1)), wave.index(torch.slice(1))]
-}
 
 describe('device', () => {
   test("'cpu' changes nothing where all is there", async () => {

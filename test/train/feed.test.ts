@@ -4,7 +4,7 @@ import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { Feed, type FeedOptions } from '../../lib/train/feed.ts'
 import { sourceOf, type TrainingData } from '../../lib/train/source.ts'
-import { collectGarbage } from '../support/garbage.ts'
+import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
 
 const numbers = (n: number) => torch.arange(n, { dtype: 'float32' }).unsqueeze(1)
 const options = { batchSize: 2, sequenceLength: undefined, seed: undefined, shuffle: false, batchFirst: true }
@@ -51,8 +51,7 @@ describe.each([
     await collectGarbage()
     const before = torch.memory().tensors
     expect(await drain(feedOf(loader, feed))).toEqual(EXPECTED)
-    await collectGarbage()
-    expect(torch.memory().tensors).toBe(before)
+    await expectNoMoreTensors(before)
   })
 
   test('of an iterable stay usable, and are asked for one by one', async () => {
@@ -120,8 +119,7 @@ test('leaving early frees what was prepared, and ends the iterable', async () =>
   await collectGarbage()
   const before = torch.memory().tensors
   await begin()
-  await collectGarbage()
-  expect(torch.memory().tensors).toBe(before)
+  await expectNoMoreTensors(before)
 
   let ended = 0
   function* batches(): Generator<Batch> {

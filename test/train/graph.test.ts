@@ -6,7 +6,7 @@ import { refuseRecorded } from '../../lib/tensor/capture.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { Graphs, MOST_GRAPHS, signatureOf, WARM_UP, type Work } from '../../lib/train/graph.ts'
-import { collectGarbage } from '../support/garbage.ts'
+import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
 import { FakeGraph } from '../support/graph.ts'
 
 function setUp(options: { make?: () => FakeGraph } = {}) {
@@ -105,8 +105,7 @@ test('inputs and results of graphs are freed with them', async () => {
   await collectGarbage()
   const before = torch.memory().tensors
   await step()
-  await collectGarbage()
-  expect(torch.memory().tensors).toBe(before)
+  await expectNoMoreTensors(before)
 })
 
 describe('goes on without a graph, and says why,', () => {

@@ -1,0 +1,11 @@
+import { type Tensor, torch } from '../../lib/index.ts'
+
+/** A sine of so many steps, (T, 1), and what comes one step later. */
+export function series(steps: number): [Tensor, Tensor] {
+  const wave = torch
+    .arange(0, steps + 1, { dtype: 'float32' })
+    .mul(0.3)
+    .sin()
+    .unsqueeze(1)
+  return [wave.index(torch.slice(0, -1)), wave.index(torch.slice(1))]
+}
