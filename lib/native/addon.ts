@@ -65,6 +65,17 @@ export interface RuntimeInfo {
   config: string
 }
 
+/** A call of a recurrent network; `state` and `packing` may be empty. */
+export type RecurrentCall = [
+  plan: object,
+  recurrence: string,
+  shape: object,
+  input: Uint32Array,
+  state: Uint32Array,
+  weights: Uint32Array,
+  packing: Uint32Array,
+]
+
 /** The functions of `native/binding`. Ids are checked there; all else is checked by the caller. */
 export interface Native {
   // call.cpp
@@ -206,24 +217,8 @@ export interface Native {
   invertPermutation(permutation: Id): Id
   // recurrent.cpp
   recurrentPlan(): object
-  recurrent(
-    plan: object,
-    recurrence: string,
-    shape: object,
-    input: Uint32Array,
-    state: Uint32Array,
-    weights: Uint32Array,
-    packing: Uint32Array,
-  ): Id[]
-  explainRecurrent(
-    plan: object,
-    recurrence: string,
-    shape: object,
-    input: Uint32Array,
-    state: Uint32Array,
-    weights: Uint32Array,
-    packing: Uint32Array,
-  ): string
+  recurrent(...call: RecurrentCall): Id[]
+  explainRecurrent(...call: RecurrentCall): string
   flattenParameters(recurrence: string, shape: object, weights: Uint32Array): void
   instructionSets(): string[]
   instructionSet(name?: string): string
@@ -240,17 +235,7 @@ export interface Native {
     record: string,
   ): Id[]
   // training.cpp
-  mseGradients(
-    plan: object,
-    recurrence: string,
-    shape: object,
-    input: Uint32Array,
-    state: Uint32Array,
-    weights: Uint32Array,
-    packing: Uint32Array,
-    head: Uint32Array,
-    target: Uint32Array,
-  ): Id
+  mseGradients(...call: [...RecurrentCall, head: Uint32Array, target: Uint32Array]): Id
   // recurrent_cell.cpp
   recurrentCell(kind: string, hiddenSize: number, input: Uint32Array, state: Uint32Array, weights: Uint32Array): Id[]
   // stream.cpp
