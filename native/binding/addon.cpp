@@ -4,7 +4,7 @@
 #include "binding/operator.h"
 #include "operators/functional.h"
 
-namespace rnn {
+namespace rnn::binding {
 
 Addon::Addon(Napi::Env) : handles(std::make_shared<Handles>()) {}
 
@@ -82,32 +82,32 @@ void Addon::account(Napi::Env env) {
   accounted_ += change;
 }
 
-}  // namespace rnn
-
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
-  rnn::register_functional();
-  env.SetInstanceData(new rnn::Addon(env));
-  rnn::init_autograd(exports);
-  rnn::init_backends(exports);
-  rnn::init_call(exports);
-  rnn::init_composite(exports);
-  rnn::init_cuda(exports);
-  rnn::init_data(exports);
-  rnn::init_grad_scaler(exports);
-  rnn::init_graph(exports);
-  rnn::init_indexing(exports);
-  rnn::init_jit(exports);
-  rnn::init_offload(exports);
-  rnn::init_optimizer(exports);
-  rnn::init_packed(exports);
-  rnn::init_recurrent(exports);
-  rnn::init_recurrent_cell(exports);
-  rnn::init_storage(exports);
-  rnn::init_stream(exports);
-  rnn::init_system(exports);
-  rnn::init_tensor(exports);
-  rnn::init_training(exports);
+  operators::register_functional();
+  env.SetInstanceData(new Addon(env));
+  init_autograd(exports);
+  init_backends(exports);
+  init_call(exports);
+  init_composite(exports);
+  init_cuda(exports);
+  init_data(exports);
+  init_grad_scaler(exports);
+  init_graph(exports);
+  init_indexing(exports);
+  init_jit(exports);
+  init_offload(exports);
+  init_optimizer(exports);
+  init_packed(exports);
+  init_recurrent(exports);
+  init_recurrent_cell(exports);
+  init_storage(exports);
+  init_stream(exports);
+  init_system(exports);
+  init_tensor(exports);
+  init_training(exports);
   return exports;
 }
 
 NODE_API_MODULE(libtorch_rnn, init)
+
+}  // namespace rnn::binding

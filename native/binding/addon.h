@@ -13,7 +13,11 @@
 #include "runtime/lane.h"
 #include "runtime/mode.h"
 
-namespace rnn {
+namespace rnn::binding {
+
+// The binding stands on both.
+using namespace recurrent;
+using namespace runtime;
 
 class Operator;
 class Offload;
@@ -107,4 +111,4 @@ void init_system(Napi::Object exports);
 void init_tensor(Napi::Object exports);
 void init_training(Napi::Object exports);
 
-}  // namespace rnn
+}  // namespace rnn::binding

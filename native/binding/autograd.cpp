@@ -8,7 +8,7 @@
 #include "binding/convert.h"
 #include "binding/offload.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 std::optional<at::ScalarType> to_dtype(Napi::Value value) {
@@ -154,4 +154,4 @@ void init_autograd(Napi::Object exports) {
   define<gradients>(exports, "gradients");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -5,7 +5,7 @@
 #include "binding/addon.h"
 #include "binding/convert.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 // Runs `work` when what is queued before it has run: a switch holds for the operations after it.
@@ -121,4 +121,4 @@ void init_backends(Napi::Object exports) {
   define<use_deterministic_algorithms>(exports, "useDeterministicAlgorithms");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

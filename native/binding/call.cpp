@@ -4,7 +4,7 @@
 #include "binding/error.h"
 #include "binding/operator.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 std::optional<c10::OperatorHandle> find(const std::string& name, const std::string& overload) {
@@ -54,8 +54,8 @@ Napi::Value results_to_javascript(Napi::Env env, Addon& addon, const Operator& o
   return results;
 }
 
-Napi::Value queue(Napi::Env env, Addon& addon, const Operator& op, Arguments arguments) {
-  auto shared = std::make_shared<Arguments>(std::move(arguments));
+Napi::Value queue(Napi::Env env, Addon& addon, const Operator& op, OperatorArguments arguments) {
+  auto shared = std::make_shared<OperatorArguments>(std::move(arguments));
   const auto ids = addon.dispatch(op.fresh(), [&op, shared] {
     std::vector<c10::IValue> stack = shared->resolve();
     op.call(stack);
@@ -115,7 +115,7 @@ Napi::Value call(const Napi::CallbackInfo& info) {
   if (!addon.recording && op.direct().index() != 0) {
     return addon.wrap(env, std::visit(CallDirect{info, addon, op}, op.direct()));
   }
-  Arguments arguments(addon, op.parameters().size());
+  OperatorArguments arguments(addon, op.parameters().size());
   for (size_t i = 0; i < op.parameters().size(); i++) arguments.push(op.parameters()[i], info[i + 1]);
   if (addon.recording && op.queueable()) return queue(env, addon, op, std::move(arguments));
   if (addon.recording && op.reads()) throw PendingError("offload() cannot read a value before it is computed");
@@ -143,4 +143,4 @@ void init_call(Napi::Object exports) {
   define<overloads>(exports, "overloads");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -5,7 +5,7 @@
 
 #include "binding/addon.h"
 
-namespace rnn {
+namespace rnn::binding {
 
 // A list of tensors from JavaScript, some of which may be pending where the call is queued.
 class Cells {
@@ -34,4 +34,4 @@ class Cells {
   std::vector<CellPtr> cells_;
 };
 
-}  // namespace rnn
+}  // namespace rnn::binding

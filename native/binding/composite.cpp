@@ -6,7 +6,7 @@
 
 #include "binding/recurrent.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 using composite::Equations;
@@ -99,7 +99,7 @@ class Roles {
 };
 
 struct Recurrent {
-  Arguments arguments;
+  RecurrentArguments arguments;
   Equations equations;
   Roles roles;
   Record record;
@@ -145,8 +145,8 @@ struct Recurrent {
 Napi::Value composite_forward(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
-  Recurrent recurrent{Arguments(addon, info, 0), equations_of(info[6].ToObject()), Roles(info[7].As<Napi::Array>()),
-                      record_of(info[8].ToString())};
+  Recurrent recurrent{RecurrentArguments(addon, info, 0), equations_of(info[6].ToObject()),
+                      Roles(info[7].As<Napi::Array>()), record_of(info[8].ToString())};
   // Nobody has to find out whether the fused kernels could make the call.
   recurrent.arguments.shape.prefers_libtorch = true;
   const auto ids = addon.dispatch(recurrent.results(), [recurrent] { return recurrent.run(); });
@@ -160,4 +160,4 @@ Napi::Value composite_forward(const Napi::CallbackInfo& info) {
 
 void init_composite(Napi::Object exports) { define<composite_forward>(exports, "composite"); }
 
-}  // namespace rnn
+}  // namespace rnn::binding

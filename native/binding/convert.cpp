@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 constexpr double kMaxSafeInteger = 9007199254740991.0;
@@ -91,7 +91,7 @@ std::vector<int64_t> to_ints(Napi::Value value, const char* what) {
   return ints;
 }
 
-void Arguments::push(const Parameter& parameter, Napi::Value value) {
+void OperatorArguments::push(const Parameter& parameter, Napi::Value value) {
   // Each question to Node-API costs as much as the answer is worth: ask once.
   const napi_valuetype type = value.Type();
   if (type == napi_undefined) {
@@ -110,7 +110,7 @@ void Arguments::push(const Parameter& parameter, Napi::Value value) {
   }
 }
 
-c10::IValue Arguments::convert(const Parameter& parameter, Napi::Value value, napi_valuetype type) {
+c10::IValue OperatorArguments::convert(const Parameter& parameter, Napi::Value value, napi_valuetype type) {
   switch (parameter.kind) {
     case Kind::kTensor:
       if (type != napi_number) reject(parameter.name, "Tensor");
@@ -153,14 +153,14 @@ c10::IValue Arguments::convert(const Parameter& parameter, Napi::Value value, na
                                  "argument '" + parameter.name + "' has a type that JavaScript cannot give");
 }
 
-at::Tensor Arguments::tensor(Napi::Value id, int64_t element) {
+at::Tensor OperatorArguments::tensor(Napi::Value id, int64_t element) {
   const CellPtr& cell = addon_.handles->cell(id.As<Napi::Number>().Uint32Value());
   if (const at::Tensor* ready = cell->peek()) return *ready;
   pending_.push_back({cell, stack_.size(), element});
   return {};
 }
 
-c10::IValue Arguments::tensors(const Parameter& parameter, Napi::Value value) {
+c10::IValue OperatorArguments::tensors(const Parameter& parameter, Napi::Value value) {
   if (!value.IsArray()) reject(parameter.name, "tuple of Tensors");
   const Napi::Array array = value.As<Napi::Array>();
   c10::List<at::Tensor> list;
@@ -169,7 +169,7 @@ c10::IValue Arguments::tensors(const Parameter& parameter, Napi::Value value) {
   return list;
 }
 
-c10::IValue Arguments::optional_tensors(const Parameter& parameter, Napi::Value value) {
+c10::IValue OperatorArguments::optional_tensors(const Parameter& parameter, Napi::Value value) {
   if (!value.IsArray()) reject(parameter.name, "tuple of Tensors");
   const Napi::Array array = value.As<Napi::Array>();
   c10::List<std::optional<at::Tensor>> list;
@@ -185,7 +185,7 @@ c10::IValue Arguments::optional_tensors(const Parameter& parameter, Napi::Value 
   return list;
 }
 
-std::vector<c10::IValue> Arguments::resolve() {
+std::vector<c10::IValue> OperatorArguments::resolve() {
   for (const Pending& pending : pending_) {
     const at::Tensor& tensor = pending.cell->get();
     c10::IValue& argument = stack_[pending.argument];
@@ -223,4 +223,4 @@ Napi::Value from_ivalue(Napi::Env env, Addon& addon, c10::IValue&& value) {
                                  "a result of type " + value.tagKind() + " has no JavaScript form");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

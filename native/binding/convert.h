@@ -6,12 +6,12 @@
 
 #include "binding/operator.h"
 
-namespace rnn {
+namespace rnn::binding {
 
 // The arguments of one call, and where tensors are still to come from the lane.
-class Arguments {
+class OperatorArguments {
  public:
-  Arguments(Addon& addon, size_t count) : addon_(addon) { stack_.reserve(count); }
+  OperatorArguments(Addon& addon, size_t count) : addon_(addon) { stack_.reserve(count); }
 
   void push(const Parameter& parameter, Napi::Value value);
 
@@ -48,4 +48,4 @@ std::vector<int64_t> to_ints(Napi::Value value, const char* what);
 // A value that an operator returned; `env` names the handles that new tensors go to.
 Napi::Value from_ivalue(Napi::Env env, Addon& addon, c10::IValue&& value);
 
-}  // namespace rnn
+}  // namespace rnn::binding

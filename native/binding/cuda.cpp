@@ -14,7 +14,7 @@
 
 // What LibTorch offers of CUDA without CUDA's headers: the main addon loads with every LibTorch. Functions that take
 // the index of a device are called only where there is one.
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 using Guard = c10::impl::VirtualGuardImpl;
@@ -249,4 +249,4 @@ void init_cuda(Napi::Object exports) {
   define<cuda_elapsed_time>(exports, "cudaElapsedTime");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -5,7 +5,7 @@
 #include "binding/addon.h"
 #include "binding/convert.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 // fromBytes(typedArray, scalarType, shape) -> a tensor with a copy of the bytes
@@ -90,4 +90,4 @@ void init_data(Napi::Object exports) {
   define<item>(exports, "item");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

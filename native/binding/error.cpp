@@ -3,7 +3,7 @@
 #include "binding/addon.h"
 #include "binding/error.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 // TypeScript turns `kind` and the text into the typed error; here is only what C++ knows.
@@ -54,4 +54,4 @@ Napi::Value guarded(const Napi::CallbackInfo& info, Napi::Value (*body)(const Na
   }
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

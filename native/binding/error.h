@@ -3,9 +3,9 @@
 
 #include <exception>
 
-namespace rnn {
+namespace rnn::binding {
 
 // Must be called on the JavaScript thread.
 Napi::Error to_javascript(Napi::Env env, std::exception_ptr exception);
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -8,7 +8,7 @@
 #include "binding/addon.h"
 #include "binding/cells.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 using Tensors = std::vector<at::Tensor>;
@@ -74,4 +74,4 @@ void init_grad_scaler(Napi::Object exports) {
   define<unscale_gradients>(exports, "unscaleGradients");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

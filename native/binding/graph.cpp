@@ -6,7 +6,7 @@
 #include "binding/convert.h"
 #include "binding/offload.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 const CudaLibrary& library_of(const Addon& addon) {
@@ -130,4 +130,4 @@ void init_graph(Napi::Object exports) {
   define<reset_graph>(exports, "resetGraph");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -3,7 +3,7 @@
 #include "binding/addon.h"
 #include "binding/convert.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 using at::indexing::TensorIndex;
@@ -92,4 +92,4 @@ void init_indexing(Napi::Object exports) {
   define<index_put>(exports, "indexPut");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

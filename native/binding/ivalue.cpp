@@ -4,7 +4,7 @@
 
 #include "binding/convert.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 // { tensor: id }
@@ -210,4 +210,4 @@ Napi::Value to_value(Napi::Env env, Addon& addon, const c10::IValue& value) {
   return scope.Escape(result);
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -9,7 +9,7 @@
 
 #include "binding/addon.h"
 
-namespace rnn {
+namespace rnn::binding {
 
 // The values of TorchScript, which nest. To and from JavaScript tensors are { tensor: id }, dicts
 // { entries: [[key, value], …] }, lists and tuples arrays.
@@ -29,4 +29,4 @@ void flatten(const c10::IValue& value, std::vector<at::Tensor>& tensors);
 // Such a value, whose tensors have yet to be computed.
 Napi::Value promised(Napi::Env env, const c10::Type& type, const std::vector<Handles::Id>& ids);
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -6,7 +6,7 @@
 #include "binding/addon.h"
 #include "binding/ivalue.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 using torch::jit::Module;
@@ -186,4 +186,4 @@ void init_jit(Napi::Object exports) {
   define<jit_train>(exports, "jitTrain");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -2,7 +2,7 @@
 
 #include "binding/error.h"
 
-namespace rnn {
+namespace rnn::binding {
 
 struct Offload::Fence {
   BatchPtr batch;
@@ -117,4 +117,4 @@ void init_offload(Napi::Object exports) {
   define<suspend>(exports, "suspend");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -3,7 +3,7 @@
 
 #include "binding/addon.h"
 
-namespace rnn {
+namespace rnn::binding {
 
 // The lane of an environment and its way back to the JavaScript thread. Made at first use.
 class Offload {
@@ -27,4 +27,4 @@ class Offload {
   std::unique_ptr<Lane> lane_;
 };
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -4,7 +4,7 @@
 
 #include "runtime/version.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 Kind kind_of_element(const c10::Type& type) {
@@ -120,4 +120,4 @@ void Operator::call(std::vector<c10::IValue>& stack) const {
   bump_versions(written);
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -7,7 +7,7 @@
 
 #include "binding/addon.h"
 
-namespace rnn {
+namespace rnn::binding {
 
 // How an argument of a schema is read from JavaScript.
 enum class Kind : uint8_t {
@@ -75,4 +75,4 @@ class Operator {
   bool reads_ = false;
 };
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -19,7 +19,7 @@
 #include "binding/cells.h"
 #include "runtime/version.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 using Tensors = std::vector<at::Tensor>;
@@ -277,4 +277,4 @@ void init_optimizer(Napi::Object exports) {
   define<zero_grad>(exports, "zeroGrad");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -13,7 +13,7 @@
 #include "binding/cells.h"
 #include "binding/convert.h"
 
-namespace rnn {
+namespace rnn::binding {
 
 // LibTorch reads batch sizes as if they were contiguous.
 Packing::Packing(const std::vector<at::Tensor>& tensors) : batch_sizes(tensors.at(0).contiguous()) {
@@ -208,4 +208,4 @@ void init_packed(Napi::Object exports) {
   define<invert_permutation>(exports, "invertPermutation");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-namespace rnn {
+namespace rnn::binding {
 
 // How the steps of a packed sequence lie: how many sequences have a first step, a second one, …, and how the sequences
 // were sorted, unless they came so.
@@ -21,4 +21,4 @@ struct Packing {
   void check(const at::Tensor& data) const;
 };
 
-}  // namespace rnn
+}  // namespace rnn::binding

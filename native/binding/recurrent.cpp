@@ -13,7 +13,7 @@
 #include "binding/addon.h"
 #include "binding/packed.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 CellKind cell_of(const std::string& name) {
@@ -165,15 +165,15 @@ Shape::Shape(const std::string& name, Napi::Object object)
       batch_first(object.Get("batchFirst").ToBoolean()),
       prefers_libtorch(object.Get("backend").ToString().Utf8Value() == "libtorch") {}
 
-Arguments::Arguments(const Addon& addon, const Napi::CallbackInfo& info, size_t first)
+RecurrentArguments::RecurrentArguments(const Addon& addon, const Napi::CallbackInfo& info, size_t first)
     : shape(info[first].ToString(), info[first + 1].ToObject()),
       input(addon, info[first + 2]),
       state(addon, info[first + 3]),
       weights(addon, info[first + 4]),
       packing(addon, info[first + 5]) {}
 
-Tensors Arguments::run(const Compute& compute) const {
-  if (packing.size() == 0) return rnn::run(shape, input.get().at(0), state.get(), weights.get(), compute);
+Tensors RecurrentArguments::run(const Compute& compute) const {
+  if (packing.size() == 0) return binding::run(shape, input.get().at(0), state.get(), weights.get(), compute);
   const Tensors tensors = packing.get();
   Tensors results = run_packed(shape, input.get().at(0), state.get(), weights.get(), Packing(tensors), compute);
   results.insert(results.end(), tensors.begin(), tensors.end());
@@ -196,7 +196,7 @@ Napi::Value recurrent(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
   const std::shared_ptr<Plan> plan = *info[0].As<PlanHandle>().Data();
-  const Arguments arguments(addon, info, 1);
+  const RecurrentArguments arguments(addon, info, 1);
   const auto ids = addon.dispatch((arguments.shape.lstm() ? 3 : 2) + arguments.packing.size(),
                                   [arguments, plan, kernels = addon.kernels, pool = addon.pool] {
                                     return arguments.run([&](const Call& call) {
@@ -214,7 +214,7 @@ Napi::Value recurrent(const Napi::CallbackInfo& info) {
 Napi::Value explain_recurrent(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (addon.recording) throw PendingError("offload() cannot tell of a call before it is made");
-  const Arguments arguments(addon, info, 1);
+  const RecurrentArguments arguments(addon, info, 1);
   std::string reason;
   addon.run([&] {
     return arguments.run([&](const Call& call) {
@@ -305,4 +305,4 @@ void init_recurrent(Napi::Object exports) {
   define<instruction_set>(exports, "instructionSet");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -9,7 +9,7 @@
 #include "binding/cells.h"
 #include "recurrent/network.h"
 
-namespace rnn {
+namespace rnn::binding {
 
 using Tensors = std::vector<at::Tensor>;
 
@@ -41,15 +41,15 @@ using Compute = std::function<Tensors(const Call& call)>;
 
 // What a call of a recurrent network takes from JavaScript, from the argument `first` on: the recurrence, the module,
 // input, state or [], weights, packing or [].
-struct Arguments {
+struct RecurrentArguments {
   Shape shape;
   Cells input, state, weights, packing;
 
-  Arguments(const Addon& addon, const Napi::CallbackInfo& info, size_t first);
+  RecurrentArguments(const Addon& addon, const Napi::CallbackInfo& info, size_t first);
 
   // Checks all that `compute` relies on, in PyTorch's words, and turns unbatched and packed sequences into what it
   // takes and back: output, final states, and the packing again, as tensors that the packed output can own.
   Tensors run(const Compute& compute) const;
 };
 
-}  // namespace rnn
+}  // namespace rnn::binding

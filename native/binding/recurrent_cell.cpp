@@ -7,7 +7,7 @@
 #include "binding/addon.h"
 #include "binding/cells.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 using Tensors = std::vector<at::Tensor>;
@@ -80,4 +80,4 @@ Napi::Value recurrent_cell(const Napi::CallbackInfo& info) {
 
 void init_recurrent_cell(Napi::Object exports) { define<recurrent_cell>(exports, "recurrentCell"); }
 
-}  // namespace rnn
+}  // namespace rnn::binding

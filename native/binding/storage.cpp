@@ -5,7 +5,7 @@
 #include "binding/addon.h"
 #include "binding/convert.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 // Whether the elements lie in memory in row-major order, on the CPU, as they are.
@@ -114,4 +114,4 @@ void init_storage(Napi::Object exports) {
   define<from_storage>(exports, "fromStorage");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -2,7 +2,7 @@
 
 #include "binding/recurrent.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 using Handle = Napi::External<Stream>;
@@ -107,4 +107,4 @@ void init_stream(Napi::Object exports) {
   define<set_stream_state>(exports, "setStreamState");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -7,7 +7,7 @@
 #include "binding/convert.h"
 #include "binding/offload.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 // buildInfo() -> what this addon was compiled against
@@ -67,4 +67,4 @@ void init_system(Napi::Object exports) {
   define<set_num_threads>(exports, "setNumThreads");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

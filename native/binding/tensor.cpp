@@ -3,7 +3,7 @@
 
 #include "binding/addon.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 const at::Tensor& tensor_of(const Napi::CallbackInfo& info) { return Addon::of(info.Env()).tensor(info[0]); }
@@ -130,4 +130,4 @@ void init_tensor(Napi::Object exports) {
   define<memory>(exports, "memory");
 }
 
-}  // namespace rnn
+}  // namespace rnn::binding

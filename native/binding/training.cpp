@@ -7,7 +7,7 @@
 #include "binding/addon.h"
 #include "binding/recurrent.h"
 
-namespace rnn {
+namespace rnn::binding {
 namespace {
 
 // The same through the graph, whatever the tensors are.
@@ -30,7 +30,7 @@ at::Tensor through_graph(const Call& call, const TrainingCall& training, bool ba
 Napi::Value mse_gradients_of(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const std::shared_ptr<Plan> plan = *info[0].As<PlanHandle>().Data();
-  const Arguments arguments(addon, info, 1);
+  const RecurrentArguments arguments(addon, info, 1);
   const Cells head(addon, info[7]), target(addon, info[8]);
   const auto ids = addon.dispatch(1, [=, kernels = addon.kernels, pool = addon.pool] {
     const Tensors parameters = head.get();
@@ -56,4 +56,4 @@ Napi::Value mse_gradients_of(const Napi::CallbackInfo& info) {
 
 void init_training(Napi::Object exports) { define<mse_gradients_of>(exports, "mseGradients"); }
 
-}  // namespace rnn
+}  // namespace rnn::binding

@@ -10,12 +10,12 @@ namespace at::cuda {
 TORCH_CUDA_CPP_API cudaDeviceProp* getDeviceProperties(c10::DeviceIndex device);
 }  // namespace at::cuda
 
-namespace rnn {
+namespace rnn::cuda {
 namespace {
 
-class Library final : public CudaLibrary {
+class Library final : public runtime::CudaLibrary {
  public:
-  CudaProperties properties(c10::DeviceIndex device) const override {
+  runtime::CudaProperties properties(c10::DeviceIndex device) const override {
     const cudaDeviceProp& properties = *at::cuda::getDeviceProperties(device);
     return {.name = properties.name,
             .major = properties.major,
@@ -24,7 +24,9 @@ class Library final : public CudaLibrary {
             .multi_processors = properties.multiProcessorCount};
   }
 
-  std::unique_ptr<CudaGraph> graph(const CudaGraph* shared) const override { return std::make_unique<Graph>(shared); }
+  std::unique_ptr<runtime::CudaGraph> graph(const runtime::CudaGraph* shared) const override {
+    return std::make_unique<Graph>(shared);
+  }
 };
 
 // { torchVersion, cudaVersion, library }: what it was compiled with, and the table for the main addon
@@ -32,8 +34,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   static Library library;
   exports.Set("torchVersion", TORCH_VERSION);
   exports.Set("cudaVersion", CUDART_VERSION);
-  auto table = Napi::External<CudaLibrary>::New(env, &library);
-  table.TypeTag(&kCudaLibraryTag);
+  auto table = Napi::External<runtime::CudaLibrary>::New(env, &library);
+  table.TypeTag(&runtime::kCudaLibraryTag);
   exports.Set("library", table);
   return exports;
 }
@@ -42,4 +44,4 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 
 NODE_API_MODULE(libtorch_rnn_cuda, init)
 
-}  // namespace rnn
+}  // namespace rnn::cuda

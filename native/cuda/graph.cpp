@@ -9,9 +9,10 @@ namespace at::cuda {
 TORCH_CUDA_CPP_API void clearCublasWorkspaces();
 }  // namespace at::cuda
 
-namespace rnn {
+namespace rnn::cuda {
 
-Graph::Graph(const CudaGraph* shared) : pool_(shared == nullptr ? at::cuda::graph_pool_handle() : shared->pool()) {}
+Graph::Graph(const runtime::CudaGraph* shared)
+    : pool_(shared == nullptr ? at::cuda::graph_pool_handle() : shared->pool()) {}
 
 void Graph::begin() {
   device_ = c10::cuda::current_device();
@@ -53,7 +54,7 @@ bool succeeds(Work work) {
 
 // Not every version has pools of pinned memory.
 template <typename Allocator>
-void clean_up_host(Allocator* allocator, CudaGraph::Pool pool, bool acquired) {
+void clean_up_host(Allocator* allocator, runtime::CudaGraph::Pool pool, bool acquired) {
   if constexpr (requires { allocator->end_allocate_to_pool(pool); }) {
     const bool ended = succeeds([&] { allocator->end_allocate_to_pool(pool); });
     if (ended || acquired) succeeds([&] { allocator->release_pool(pool); });
@@ -80,4 +81,4 @@ void Graph::clean_up(bool) {}
 
 #endif
 
-}  // namespace rnn
+}  // namespace rnn::cuda

@@ -3,11 +3,11 @@
 
 #include "runtime/cuda.h"
 
-namespace rnn {
+namespace rnn::cuda {
 
-class Graph final : public CudaGraph {
+class Graph final : public runtime::CudaGraph {
  public:
-  explicit Graph(const CudaGraph* shared);
+  explicit Graph(const runtime::CudaGraph* shared);
 
   void begin() override;
   void end() override;
@@ -23,4 +23,4 @@ class Graph final : public CudaGraph {
   at::cuda::CUDAGraph graph_;
 };
 
-}  // namespace rnn
+}  // namespace rnn::cuda

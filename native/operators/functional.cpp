@@ -28,7 +28,7 @@
 #include <numbers>
 #include <sstream>
 
-namespace rnn {
+namespace rnn::operators {
 namespace {
 
 using at::Tensor;
@@ -73,7 +73,7 @@ Tensor l1_loss(const Tensor& input, const Tensor& target, int64_t reduction) {
 }
 
 Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, int64_t reduction, double beta) {
-  if (beta == 0) return rnn::l1_loss(input, target, reduction);
+  if (beta == 0) return operators::l1_loss(input, target, reduction);
   return broadcast(input, target, [=](auto&& x, auto&& y) { return at::smooth_l1_loss(x, y, reduction, beta); });
 }
 
@@ -191,7 +191,7 @@ Tensor batch_norm_1d(const Tensor& input, const OptionalTensor& running_mean, co
     batches->add_(1);
     if (!momentum) factor = 1 / batches->item<double>();
   }
-  return rnn::batch_norm(input, running_mean, running_var, weight, bias, training, factor, eps);
+  return operators::batch_norm(input, running_mean, running_var, weight, bias, training, factor, eps);
 }
 
 double normal_cdf(double x) { return (1 + std::erf(x / std::numbers::sqrt2)) / 2; }
@@ -286,4 +286,4 @@ void register_functional() {
   }();
 }
 
-}  // namespace rnn
+}  // namespace rnn::operators

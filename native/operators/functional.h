@@ -1,10 +1,10 @@
 #pragma once
 
-namespace rnn {
+namespace rnn::operators {
 
 // Registers what PyTorch writes in Python around ATen's operators (torch/nn/functional.py and torch/nn/init.py) as
 // operators `libtorch_rnn::…`. So they are called as ATen's are; and their checks of shapes and values run where the
 // operation does, on the lane, where queued tensors have some. Once per process; further calls do nothing.
 void register_functional();
 
-}  // namespace rnn
+}  // namespace rnn::operators

@@ -18,7 +18,7 @@
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/zeros.h>
 
-namespace rnn::composite {
+namespace rnn::recurrent::composite {
 namespace {
 
 at::Tensor softsign(const at::Tensor& x) { return x / (x.abs() + 1); }
@@ -315,4 +315,4 @@ Result forward(const Network& network, const Equations& equations, const at::Ten
   return result;
 }
 
-}  // namespace rnn::composite
+}  // namespace rnn::recurrent::composite

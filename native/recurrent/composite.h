@@ -7,7 +7,7 @@
 
 // Recurrent networks as loops of ATen operations: slower than fused kernels, but differentiable any number of times,
 // with every equation open to change, and every gate and state open to view.
-namespace rnn::composite {
+namespace rnn::recurrent::composite {
 
 using Tensors = std::vector<at::Tensor>;
 
@@ -79,4 +79,4 @@ Result forward(const Network& network, const Equations& equations, const at::Ten
                const std::vector<int64_t>& batch_sizes, const Tensors& states, const std::vector<Weights>& weights,
                Record record);
 
-}  // namespace rnn::composite
+}  // namespace rnn::recurrent::composite

@@ -6,7 +6,7 @@
 #include "recurrent/network.h"
 #include "recurrent/pass.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 namespace {
 
 using Tensors = std::vector<at::Tensor>;
@@ -184,4 +184,4 @@ std::vector<at::Tensor> run_fused(const NetworkCall& call, const std::shared_ptr
   return results;
 }
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

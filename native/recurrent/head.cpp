@@ -8,7 +8,7 @@
 #include "recurrent/pack.h"
 #include "recurrent/transposed.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 
 // Of some rows: makes y, turns it into its gradient in place, and passes that on to x. Returns the sum of squares.
 double Head::error_of(const float* packed, float* dy, int64_t first, int64_t last) const {
@@ -77,4 +77,4 @@ double Head::mean_squared_error() const {
   return sum / static_cast<double>(rows * outputs);
 }
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

@@ -4,7 +4,7 @@
 #include "recurrent/kernels.h"
 #include "recurrent/thread_pool.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 
 // A linear layer y = x Wᵀ + b on all rows, and the mean squared error of y against a target, with gradients.
 struct Head {
@@ -35,4 +35,4 @@ struct Head {
   double error_of(const float* packed, float* dy, int64_t first, int64_t last) const;
 };
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

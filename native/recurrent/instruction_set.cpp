@@ -8,7 +8,7 @@
 #include <intrin.h>
 #endif
 
-namespace rnn {
+namespace rnn::recurrent {
 namespace {
 
 #ifdef RNN_X86_KERNELS
@@ -66,4 +66,4 @@ std::span<const Kernels* const> available_kernels() {
   return available;
 }
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rnn {
+namespace rnn::recurrent {
 
 enum class CellKind : uint8_t { kRnnTanh, kRnnRelu, kLstm, kGru };
 
@@ -132,4 +132,4 @@ extern const Kernels kAvx512Kernels;
 void step_avx512_bfloat16(const Step& step);
 #endif
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

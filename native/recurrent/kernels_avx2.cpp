@@ -2,8 +2,8 @@
 //
 #include "recurrent/kernels_template.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 
 constinit const Kernels kAvx2Kernels = make_kernels("avx2");
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

@@ -24,8 +24,9 @@ void to_pairs(const float* from, int64_t count, uint32_t* to) {
 
 // The inputs rounded to bfloat16, too, and multiplied two at a time.
 struct Dotted {
-  static void prepare(const rnn::Step& step) {
-    const int64_t x_pairs = rnn::pairs_of(step.inputs), pairs = x_pairs + rnn::pairs_of(step.states);
+  static void prepare(const rnn::recurrent::Step& step) {
+    const int64_t x_pairs = rnn::recurrent::pairs_of(step.inputs),
+                  pairs = x_pairs + rnn::recurrent::pairs_of(step.states);
     for (int64_t row = 0; row < step.rows; row++) {
       to_pairs(step.x.data + row * step.x.stride, step.inputs, step.pairs + row * pairs);
       to_pairs(step.h.data + row * step.h.stride, step.states, step.pairs + row * pairs + x_pairs);
@@ -36,7 +37,7 @@ struct Dotted {
   static void add(Block& block, Rows, const uint32_t* pairs, int64_t stride, const float* weights, int64_t panel_stride,
                   int64_t inner) {
     constexpr int kGates = sizeof(kOf) / sizeof(kOf[0]);
-    for (int64_t k = 0; k < rnn::pairs_of(inner); k++) {
+    for (int64_t k = 0; k < rnn::recurrent::pairs_of(inner); k++) {
 #pragma GCC unroll 8
       for (int p = 0; p < Block::kPanelCount; p++) {
         __m512bh w[kGates];
@@ -61,8 +62,8 @@ struct Dotted {
 
 }  // namespace
 
-namespace rnn {
+namespace rnn::recurrent {
 
 void step_avx512_bfloat16(const Step& step) { step_bfloat16<Dotted>(step); }
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

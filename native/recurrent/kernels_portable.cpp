@@ -2,8 +2,8 @@
 //
 #include "recurrent/kernels_template.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 
 constinit const Kernels kPortableKernels = make_kernels("portable");
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

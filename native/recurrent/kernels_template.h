@@ -8,9 +8,9 @@
 
 namespace {
 
-using rnn::CellKind;
-using rnn::MutableRows;
-using rnn::Rows;
+using rnn::recurrent::CellKind;
+using rnn::recurrent::MutableRows;
+using rnn::recurrent::Rows;
 
 constexpr int64_t kLanes = Vector::kLanes;
 
@@ -70,7 +70,7 @@ struct Lstm {
   static constexpr int kGates = 4, kSums = 4;
   static constexpr int kOfX[] = {0, 1, 2, 3}, kOfH[] = {0, 1, 2, 3};
 
-  static void finish(const rnn::Step& step, Slice at, const Vector* sums) {
+  static void finish(const rnn::recurrent::Step& step, Slice at, const Vector* sums) {
     const Vector i = sigmoid(sums[0]), f = sigmoid(sums[1]), g = tanh(sums[2]), o = sigmoid(sums[3]);
     const Vector c = Vector::fma(f, at.load(step.c_before), i * g);
     at.store(step.c, c);
@@ -82,7 +82,7 @@ struct Lstm {
     at.store(step.gates, o, 3 * step.units);
   }
 
-  static void differentiate(const rnn::StepGradient& step, Slice at, Vector dh) {
+  static void differentiate(const rnn::recurrent::StepGradient& step, Slice at, Vector dh) {
     const Vector one = Vector::all(1);
     const Vector i = at.load(step.gates), f = at.load(step.gates, step.units), g = at.load(step.gates, 2 * step.units),
                  o = at.load(step.gates, 3 * step.units);
@@ -101,7 +101,7 @@ struct Gru {
   // r, z, W_in x + b_in, W_hn h + b_hn
   static constexpr int kOfX[] = {0, 1, 2}, kOfH[] = {0, 1, 3};
 
-  static void finish(const rnn::Step& step, Slice at, const Vector* sums) {
+  static void finish(const rnn::recurrent::Step& step, Slice at, const Vector* sums) {
     const Vector r = sigmoid(sums[0]), z = sigmoid(sums[1]);
     const Vector n = tanh(Vector::fma(r, sums[3], sums[2]));
     at.store(step.y, Vector::fma(z, at.load(step.h_before) - n, n));
@@ -112,7 +112,7 @@ struct Gru {
     at.store(step.gates, sums[3], 3 * step.units);
   }
 
-  static void differentiate(const rnn::StepGradient& step, Slice at, Vector dh) {
+  static void differentiate(const rnn::recurrent::StepGradient& step, Slice at, Vector dh) {
     const Vector one = Vector::all(1);
     const Vector r = at.load(step.gates), z = at.load(step.gates, step.units), n = at.load(step.gates, 2 * step.units),
                  hidden = at.load(step.gates, 3 * step.units);
@@ -130,11 +130,11 @@ struct Rnn {
   static constexpr int kGates = 1, kSums = 1;
   static constexpr int kOfX[] = {0}, kOfH[] = {0};
 
-  static void finish(const rnn::Step& step, Slice at, const Vector* sums) {
+  static void finish(const rnn::recurrent::Step& step, Slice at, const Vector* sums) {
     at.store(step.y, relu ? Vector::max(Vector::zero(), sums[0]) : tanh(sums[0]));
   }
 
-  static void differentiate(const rnn::StepGradient& step, Slice at, Vector dh) {
+  static void differentiate(const rnn::recurrent::StepGradient& step, Slice at, Vector dh) {
     const Vector h = at.load(step.h);
     at.store(step.sums, relu ? Vector::where_positive(h, dh) : dh * Vector::fnma(h, h, Vector::all(1)));
   }
@@ -208,7 +208,7 @@ struct Block {
 
 // How bfloat16 weights meet their inputs: as floats, which is exact.
 struct Widened {
-  static void prepare(const rnn::Step&) {}
+  static void prepare(const rnn::recurrent::Step&) {}
 
   template <const auto& kOf, typename Block>
   static void add(Block& block, Rows a, const uint32_t*, int64_t, const float* weights, int64_t panel_stride,
@@ -241,7 +241,7 @@ Rows at_row(Rows rows, int64_t row) { return {rows.data + row * rows.stride, row
 
 // What is done to each block of rows and panels.
 template <typename Cell, int kRows, int kPanels>
-void finish(const rnn::Step& step, const Block<Cell, kRows, kPanels>& block, int64_t row, int64_t panel) {
+void finish(const rnn::recurrent::Step& step, const Block<Cell, kRows, kPanels>& block, int64_t row, int64_t panel) {
   for (int i = 0; i < kRows; i++) {
     for (int p = 0; p < kPanels; p++) {
       const int64_t unit = (panel + p) * kLanes, left = step.units - unit;
@@ -253,7 +253,7 @@ void finish(const rnn::Step& step, const Block<Cell, kRows, kPanels>& block, int
 template <typename Cell_>
 struct StepTask {
   using Cell = Cell_;
-  const rnn::Step& step;
+  const rnn::recurrent::Step& step;
 
   int64_t rows() const { return step.rows; }
   int64_t units() const { return step.units; }
@@ -277,7 +277,7 @@ struct Bfloat16 {
   template <typename Cell_>
   struct Task {
     using Cell = Cell_;
-    const rnn::Step& step;
+    const rnn::recurrent::Step& step;
 
     int64_t rows() const { return step.rows; }
     int64_t units() const { return step.units; }
@@ -287,8 +287,8 @@ struct Bfloat16 {
     void run(int64_t row, int64_t panel) const {
       Block<Cell, kRows, kPanels> block;
       block.start({step.start.data + row * step.start.stride + panel * Cell::kSums * kLanes, step.start.stride});
-      const int64_t offset = panel * step.panel_stride, x_pairs = rnn::pairs_of(step.inputs),
-                    pairs = x_pairs + rnn::pairs_of(step.states);
+      const int64_t offset = panel * step.panel_stride, x_pairs = rnn::recurrent::pairs_of(step.inputs),
+                    pairs = x_pairs + rnn::recurrent::pairs_of(step.states);
       const uint32_t* of_row = step.pairs + row * pairs;
       Pairs::template add<Cell::kOfX>(block, at_row(step.x, row), of_row, pairs, step.x_weights + offset,
                                       step.panel_stride, step.inputs);
@@ -302,7 +302,7 @@ struct Bfloat16 {
 template <typename Cell_>
 struct ProjectionTask {
   using Cell = Cell_;
-  const rnn::Projection& projection;
+  const rnn::recurrent::Projection& projection;
 
   int64_t rows() const { return projection.rows; }
   int64_t units() const { return projection.units; }
@@ -326,7 +326,7 @@ struct ProjectionTask {
 
 struct ProductTask {
   using Cell = Rnn<false>;
-  const rnn::Product& product;
+  const rnn::recurrent::Product& product;
 
   int64_t rows() const { return product.rows; }
   int64_t units() const { return product.columns; }
@@ -405,7 +405,7 @@ void run_cell(const Arguments& arguments) {
 }
 
 template <typename Cell>
-void differentiate_cell(const rnn::StepGradient& step) {
+void differentiate_cell(const rnn::recurrent::StepGradient& step) {
   for (int64_t row = 0; row < step.rows; row++) {
     for (int64_t unit = 0; unit < step.units; unit += kLanes) {
       const int64_t left = step.units - unit;
@@ -417,12 +417,12 @@ void differentiate_cell(const rnn::StepGradient& step) {
 }
 
 template <typename Pairs>
-void step_bfloat16(const rnn::Step& step) {
+void step_bfloat16(const rnn::recurrent::Step& step) {
   Pairs::prepare(step);
-  run_cell<Bfloat16<Pairs>::template Task, rnn::Step>(step);
+  run_cell<Bfloat16<Pairs>::template Task, rnn::recurrent::Step>(step);
 }
 
-[[maybe_unused]] void differentiate(const rnn::StepGradient& step) {
+[[maybe_unused]] void differentiate(const rnn::recurrent::StepGradient& step) {
   switch (step.cell) {
     case CellKind::kLstm:
       return differentiate_cell<Lstm>(step);
@@ -435,15 +435,15 @@ void step_bfloat16(const rnn::Step& step) {
   }
 }
 
-[[maybe_unused]] constexpr rnn::Kernels make_kernels(const char* name) {
+[[maybe_unused]] constexpr rnn::recurrent::Kernels make_kernels(const char* name) {
   return {
       .name = name,
       .lanes = kLanes,
       .rows = Vector::kRows,
-      .step = run_cell<StepTask, rnn::Step>,
+      .step = run_cell<StepTask, rnn::recurrent::Step>,
       .step_bfloat16 = step_bfloat16<Widened>,
-      .project = run_cell<ProjectionTask, rnn::Projection>,
-      .multiply = [](const rnn::Product& product) { run(ProductTask{product}); },
+      .project = run_cell<ProjectionTask, rnn::recurrent::Projection>,
+      .multiply = [](const rnn::recurrent::Product& product) { run(ProductTask{product}); },
       .differentiate = differentiate,
   };
 }

@@ -5,7 +5,7 @@
 
 #include "recurrent/pack.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 namespace {
 
 // A thread is worth waking for this many multiplications: some 40 µs.
@@ -495,4 +495,4 @@ std::vector<Layer::Task> Layer::weight_gradients(const DirectionBackward& direct
   return tasks;
 }
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

@@ -8,7 +8,7 @@
 #include "recurrent/thread_pool.h"
 #include "recurrent/transposed.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 
 // The sizes of one layer in one direction.
 struct LayerShape {
@@ -160,4 +160,4 @@ struct Layer {
   int64_t useful_threads(double operations) const;
 };
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

@@ -5,7 +5,7 @@
 
 #include "recurrent/network.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 
 std::vector<at::Tensor> run_libtorch(const NetworkCall& call) {
   const Network& net = call.network;
@@ -37,4 +37,4 @@ std::vector<at::Tensor> run_libtorch(const NetworkCall& call) {
   return {};
 }
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

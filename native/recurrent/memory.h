@@ -5,7 +5,7 @@
 #include <new>
 #include <vector>
 
-namespace rnn {
+namespace rnn::recurrent {
 
 // Floats that start a cache line, with values left open.
 class Floats {
@@ -82,4 +82,4 @@ class Workspace : public std::enable_shared_from_this<Workspace> {
   std::vector<Floats> free_;
 };
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

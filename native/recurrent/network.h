@@ -6,7 +6,7 @@
 
 #include "recurrent/plan.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 
 // One call of a recurrent network. Sizes and types have been checked.
 struct NetworkCall {
@@ -34,4 +34,4 @@ std::string why_not_fused(const NetworkCall& call);
 std::vector<at::Tensor> run_fused(const NetworkCall& call, const std::shared_ptr<Plan>& plan, const Kernels& kernels,
                                   const std::shared_ptr<ThreadPool>& pool);
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

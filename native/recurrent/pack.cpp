@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstring>
 
-namespace rnn {
+namespace rnn::recurrent {
 namespace {
 
 // To the nearest, and of two to the even one.
@@ -96,4 +96,4 @@ void pack_bias(CellKind cell, const float* bias_x, const float* bias_h, int64_t 
   }
 }
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

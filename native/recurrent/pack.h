@@ -3,7 +3,7 @@
 
 #include "recurrent/kernels.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 
 constexpr int64_t panels_of(int64_t units, int64_t lanes) { return (units + lanes - 1) / lanes; }
 
@@ -23,4 +23,4 @@ void pack_columns(const float* b, int64_t stride, int64_t inner, int64_t columns
 // The start values of the sums, (panels, sums, lanes), from biases (gates units) that may be null.
 void pack_bias(CellKind cell, const float* bias_x, const float* bias_h, int64_t units, int64_t lanes, float* packed);
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace rnn {
+namespace rnn::recurrent {
 namespace {
 
 using Tensors = std::vector<at::Tensor>;
@@ -184,4 +184,4 @@ Tensors backward_layer(const Pass& pass, int64_t index, const Tensors& arguments
   return results;
 }
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

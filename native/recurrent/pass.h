@@ -6,7 +6,7 @@
 
 #include "recurrent/network.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 
 // What all layers of a call share.
 struct Pass {
@@ -57,4 +57,4 @@ std::vector<at::Tensor> backward_layer(const Pass& pass, int64_t index, const st
                                        const at::Tensor& y, const std::vector<Trace>& traces,
                                        const std::vector<at::Tensor>& gradients, const std::vector<bool>& needed);
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

@@ -1,6 +1,6 @@
 #include "recurrent/plan.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 namespace {
 
 uint32_t version_of(const at::Tensor& tensor) {
@@ -77,4 +77,4 @@ std::shared_ptr<const BackwardWeights> Plan::backward_weights(const Kernels& ker
   return find(backward_, kernels, shape, index, parameters);
 }
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

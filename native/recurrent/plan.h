@@ -8,7 +8,7 @@
 
 #include "recurrent/layer.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 
 // The sizes of a stack of recurrent layers, as in torch.nn.LSTM.
 struct Network {
@@ -74,4 +74,4 @@ class Plan {
   std::shared_ptr<Workspace> workspace_;
 };
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace rnn {
+namespace rnn::recurrent {
 namespace {
 
 // One layer over `rows` rows: from x, h and c to y and c, where h and y are different memory.
@@ -100,4 +100,4 @@ void Stream::step(std::span<Stream* const> streams, const float* x, float* y) {
   std::copy_n(below.data(), rows * outputs, y);
 }
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

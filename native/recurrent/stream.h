@@ -5,7 +5,7 @@
 
 #include "recurrent/plan.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 
 // The packed weights of a network that reads forwards, as they were when the first stream was opened.
 struct StreamWeights {
@@ -48,4 +48,4 @@ class Stream {
   bool backwards_ = false;
 };
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

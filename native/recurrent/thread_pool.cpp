@@ -7,7 +7,7 @@
 #include <immintrin.h>
 #endif
 
-namespace rnn {
+namespace rnn::recurrent {
 namespace {
 
 // Waking a thread takes the system as long as the arithmetic of a small layer. Between the passes of a training step
@@ -104,4 +104,4 @@ void ThreadPool::serve() {
   }
 }
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace rnn {
+namespace rnn::recurrent {
 
 // Threads that share out the items of a loop with the caller, who takes whatever no other has taken yet: a thread that
 // the system does not run in time costs at most the item that it holds. OpenMP's even shares and barriers do not have
@@ -53,4 +53,4 @@ class ThreadPool {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

@@ -10,7 +10,7 @@
 #include "recurrent/head.h"
 #include "recurrent/pass.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 namespace {
 
 using Tensors = std::vector<at::Tensor>;
@@ -155,4 +155,4 @@ at::Tensor mse_gradients(const TrainingCall& call, const std::shared_ptr<Plan>& 
   return loss.value;
 }
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

@@ -3,7 +3,7 @@
 
 #include "recurrent/network.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 
 // A recurrent network whose output at each step goes through a linear layer and is to be near a target.
 struct TrainingCall {
@@ -23,4 +23,4 @@ std::string why_not_direct(const TrainingCall& call);
 at::Tensor mse_gradients(const TrainingCall& call, const std::shared_ptr<Plan>& plan, const Kernels& kernels,
                          const std::shared_ptr<ThreadPool>& pool);
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

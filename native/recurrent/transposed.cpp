@@ -5,7 +5,7 @@
 #include "recurrent/memory.h"
 #include "recurrent/pack.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 namespace {
 
 // So many rows of B stay in the second-level cache while they meet all of A.
@@ -75,4 +75,4 @@ void TransposedProduct::run(const Kernels& kernels) const {
   }
 }
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

@@ -4,7 +4,7 @@
 
 #include "recurrent/kernels.h"
 
-namespace rnn {
+namespace rnn::recurrent {
 
 // Rows of two matrices that belong together, each at equal distances: `count` of A from the row `first` on, every
 // `step`-th, and of B.
@@ -35,4 +35,4 @@ struct TransposedProduct {
   void run(const Kernels& kernels) const;
 };
 
-}  // namespace rnn
+}  // namespace rnn::recurrent

@@ -5,7 +5,7 @@
 #include <exception>
 #include <memory>
 
-namespace rnn {
+namespace rnn::runtime {
 
 // A tensor that JavaScript holds: computed, or promised by a job that waits in a lane.
 class Cell {
@@ -50,4 +50,4 @@ class Cell {
 
 using CellPtr = std::shared_ptr<Cell>;
 
-}  // namespace rnn
+}  // namespace rnn::runtime

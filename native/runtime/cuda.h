@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-namespace rnn {
+namespace rnn::runtime {
 
 struct CudaProperties {
   std::string name;
@@ -45,4 +45,4 @@ class CudaLibrary {
 // Marks the object in which one library hands the other a CudaLibrary. Changed with these classes.
 constexpr napi_type_tag kCudaLibraryTag = {0x6c696274'6f726368, 0x2d726e6e'00000001};
 
-}  // namespace rnn
+}  // namespace rnn::runtime

@@ -6,7 +6,7 @@
 
 #include "runtime/mode.h"
 
-namespace rnn {
+namespace rnn::runtime {
 namespace {
 
 using Guard = c10::impl::VirtualGuardImpl;
@@ -80,4 +80,4 @@ c10::Stream GraphRecorder::side_stream(c10::Device device) {
   return stream;
 }
 
-}  // namespace rnn
+}  // namespace rnn::runtime

@@ -8,7 +8,7 @@
 
 #include "runtime/cuda.h"
 
-namespace rnn {
+namespace rnn::runtime {
 
 // Waits until the device has done all that it was given. Not while a graph is being recorded: CUDA would drop it.
 void synchronize_device(c10::DeviceIndex device);
@@ -45,4 +45,4 @@ class GraphRecorder {
   std::optional<Session> session_;
 };
 
-}  // namespace rnn
+}  // namespace rnn::runtime

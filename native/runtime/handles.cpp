@@ -2,7 +2,7 @@
 
 #include <unordered_set>
 
-namespace rnn {
+namespace rnn::runtime {
 namespace {
 
 constexpr size_t kLarge = 4096;
@@ -89,4 +89,4 @@ void Handles::discount(Slot& slot) {
   }
 }
 
-}  // namespace rnn
+}  // namespace rnn::runtime

@@ -6,7 +6,7 @@
 
 #include "runtime/cell.h"
 
-namespace rnn {
+namespace rnn::runtime {
 
 struct DisposedError : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -64,4 +64,4 @@ class Handles {
   int64_t large_bytes_ = 0;
 };
 
-}  // namespace rnn
+}  // namespace rnn::runtime

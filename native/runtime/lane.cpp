@@ -4,7 +4,7 @@
 
 #include <stdexcept>
 
-namespace rnn {
+namespace rnn::runtime {
 
 Lane::Lane() : thread_([this] { loop(); }) {}
 
@@ -99,4 +99,4 @@ void Lane::run(Job& job) {
   if (job.done) job.done();
 }
 
-}  // namespace rnn
+}  // namespace rnn::runtime

@@ -13,7 +13,7 @@
 #include "runtime/graph_recorder.h"
 #include "runtime/mode.h"
 
-namespace rnn {
+namespace rnn::runtime {
 
 // Jobs that were queued together: after the first that fails, the others are skipped.
 struct Batch {
@@ -77,4 +77,4 @@ class Lane {
   std::thread thread_;
 };
 
-}  // namespace rnn
+}  // namespace rnn::runtime

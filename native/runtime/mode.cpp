@@ -4,7 +4,7 @@
 
 #include <atomic>
 
-namespace rnn {
+namespace rnn::runtime {
 namespace {
 
 // The context whose casts LibTorch keeps. All threads share them, hence also this.
@@ -41,4 +41,4 @@ void AutocastGuard::set(c10::DeviceType type, const Device& device) {
   at::autocast::set_autocast_dtype(type, device.dtype);
 }
 
-}  // namespace rnn
+}  // namespace rnn::runtime

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace rnn {
+namespace rnn::runtime {
 
 // The autocast contexts that surround a call.
 struct Autocast {
@@ -67,4 +67,4 @@ class ModeGuard {
   std::optional<AutocastGuard> autocast_;
 };
 
-}  // namespace rnn
+}  // namespace rnn::runtime

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-namespace rnn {
+namespace rnn::runtime {
 
 // Tells autograd and caches that the tensors have changed in place, where the operation that did it has not.
 inline void bump_versions(const std::vector<at::Tensor>& tensors) {
@@ -12,4 +12,4 @@ inline void bump_versions(const std::vector<at::Tensor>& tensors) {
   }
 }
 
-}  // namespace rnn
+}  // namespace rnn::runtime

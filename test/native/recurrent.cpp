@@ -13,7 +13,7 @@
 
 namespace {
 
-using namespace rnn;
+using namespace rnn::recurrent;
 using Doubles = std::vector<double>;
 
 std::mt19937 generator(1);
