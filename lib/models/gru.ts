@@ -1,10 +1,9 @@
 import { GRU, type GRUOptions } from '../nn/gru.ts'
 import type { Linear } from '../nn/linear.ts'
-import type { Tensor } from '../tensor/tensor.ts'
 import { headOf, RecurrentModel } from './model.ts'
 
 /** {@link GRU} and a linear head. */
-export class GRUModel extends RecurrentModel {
+export class GRUModel extends RecurrentModel<GRU> {
   readonly gru: GRU
   readonly linear: Linear
 
@@ -15,12 +14,7 @@ export class GRUModel extends RecurrentModel {
     this.linear = headOf(this.gru, outputSize)
   }
 
-  override get batchFirst(): boolean {
-    return this.gru.batchFirst
-  }
-
-  override forward(input: Tensor): Tensor {
-    const [output] = this.gru.forward(input)
-    return this.linear.forward(output)
+  override get network(): GRU {
+    return this.gru
   }
 }

@@ -1,10 +1,9 @@
 import type { Linear } from '../nn/linear.ts'
 import { LSTM, type LSTMOptions } from '../nn/lstm.ts'
-import type { Tensor } from '../tensor/tensor.ts'
 import { headOf, RecurrentModel } from './model.ts'
 
 /** {@link LSTM} and a linear head. */
-export class LSTMModel extends RecurrentModel {
+export class LSTMModel extends RecurrentModel<LSTM> {
   readonly lstm: LSTM
   readonly linear: Linear
 
@@ -15,12 +14,7 @@ export class LSTMModel extends RecurrentModel {
     this.linear = headOf(this.lstm, outputSize)
   }
 
-  override get batchFirst(): boolean {
-    return this.lstm.batchFirst
-  }
-
-  override forward(input: Tensor): Tensor {
-    const [output] = this.lstm.forward(input)
-    return this.linear.forward(output)
+  override get network(): LSTM {
+    return this.lstm
   }
 }

@@ -1,14 +1,26 @@
+import { keeps } from '../inheritance.ts'
 import { factoryOf } from '../nn/factory.ts'
 import { Linear } from '../nn/linear.ts'
+import type { LSTMState } from '../nn/lstm.ts'
 import { Module } from '../nn/module.ts'
 import type { RecurrentModule } from '../nn/recurrent.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
-/** A recurrent network and a linear head, which turns its output at each step into the model's. */
-export abstract class RecurrentModel extends Module {
+/** @internal What a model is made of. */
+export interface Parts {
+  readonly network: RecurrentModule
+  readonly linear: Linear
+}
+
+/** A recurrent network and a linear head, which turns the network's output at each step into the model's. */
+export abstract class RecurrentModel<Network extends RecurrentModule = RecurrentModule> extends Module {
   readonly inputSize: number
   readonly hiddenSize: number
   readonly outputSize: number
+  /** The recurrent network. */
+  abstract readonly network: Network
+  /** The head. */
+  abstract readonly linear: Linear
 
   constructor(inputSize: number, hiddenSize: number, outputSize: number) {
     super()
@@ -18,13 +30,36 @@ export abstract class RecurrentModel extends Module {
   }
 
   /** Whether input and output are (N, L, …) rather than (L, N, …). */
-  abstract get batchFirst(): boolean
+  get batchFirst(): boolean {
+    return this.network.batchFirst
+  }
 
   /**
+   * The output of the head at each step.
+   *
    * @param input (L, N, inputSize), or (N, L, inputSize) with batchFirst, or (L, inputSize) without a batch
    * @returns (L, N, outputSize), in the layout of the input
    */
-  abstract override forward(input: Tensor): Tensor
+  override forward(input: Tensor): Tensor {
+    // What a state is differs from network to network; `initialState` belongs to the same class as `network`.
+    const [output] = this.network.forward(input, this.initialState(input) as null)
+    return this.linear.forward(output)
+  }
+
+  /** The state before the first step, as the network takes it. Default: `null`, which stands for zeros. */
+  protected initialState(_input: Tensor): Tensor | LSTMState | null {
+    return null
+  }
+
+  /** @internal The network and the head where `forward` runs one after the other and nothing else, else `undefined`. */
+  get parts(): Parts | undefined {
+    return this.partsOf(RecurrentModel)
+  }
+
+  /** @internal {@link parts}, for a class that has changed nothing since `Class`. */
+  protected partsOf(Class: abstract new (...args: never[]) => RecurrentModel): Parts | undefined {
+    return keeps(this, Class) ? { network: this.network, linear: this.linear } : undefined
+  }
 }
 
 /** The head for the output of a recurrent network. */

@@ -4,10 +4,10 @@ import type { Linear } from '../nn/linear.ts'
 import { RNN, type RNNOptions } from '../nn/rnn.ts'
 import { zeros } from '../tensor/creation.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
-import { headOf, RecurrentModel } from './model.ts'
+import { headOf, type Parts, RecurrentModel } from './model.ts'
 
 /** {@link RNN} from an explicit zero state, and a linear head. */
-export class RNNModel extends RecurrentModel {
+export class RNNModel extends RecurrentModel<RNN> {
   readonly rnn: RNN
   readonly linear: Linear
 
@@ -18,13 +18,17 @@ export class RNNModel extends RecurrentModel {
     this.linear = headOf(this.rnn, outputSize)
   }
 
-  override get batchFirst(): boolean {
-    return this.rnn.batchFirst
+  override get network(): RNN {
+    return this.rnn
   }
 
-  override forward(input: Tensor): Tensor {
-    const [output] = this.rnn.forward(input, this.zeroState(input))
-    return this.linear.forward(output)
+  protected override initialState(input: Tensor): Tensor {
+    return this.zeroState(input)
+  }
+
+  // The zero state is what the network would begin with anyway.
+  override get parts(): Parts | undefined {
+    return this.partsOf(RNNModel)
   }
 
   /** h(0) for an input: (layers * directions, N, hiddenSize). */

@@ -2,7 +2,6 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { Linear } from '../nn/linear.ts'
 import { RecurrentModule } from '../nn/recurrent.ts'
-import type { Tensor } from '../tensor/tensor.ts'
 import { headOf, RecurrentModel } from './model.ts'
 
 /**
@@ -12,7 +11,7 @@ import { headOf, RecurrentModel } from './model.ts'
  * const network = new nn.PeepholeLSTM(10, 20, { peephole: 'full', gateActivation: 'hardSigmoid' })
  * const model = new SequenceModel(network, 5)
  */
-export class SequenceModel<Network extends RecurrentModule = RecurrentModule> extends RecurrentModel {
+export class SequenceModel<Network extends RecurrentModule = RecurrentModule> extends RecurrentModel<Network> {
   readonly network: Network
   readonly linear: Linear
 
@@ -24,14 +23,5 @@ export class SequenceModel<Network extends RecurrentModule = RecurrentModule> ex
     super(network.inputSize, network.hiddenSize, outputSize)
     this.network = network
     this.linear = headOf(network, outputSize)
-  }
-
-  override get batchFirst(): boolean {
-    return this.network.batchFirst
-  }
-
-  override forward(input: Tensor): Tensor {
-    const [output] = this.network.forward(input)
-    return this.linear.forward(output)
   }
 }

@@ -1,23 +1,44 @@
-import { GRUModel, LSTMModel, RNNModel, SequenceModel } from '../models/index.ts'
-import { GRU, Linear, LSTM, MSELoss, type RecurrentModule, RNN } from '../nn/index.ts'
+import { keeps } from '../inheritance.ts'
+import { type Parts, RecurrentModel } from '../models/model.ts'
+import { GRU, Linear, LSTM, MSELoss, RNN } from '../nn/index.ts'
 import type { Module } from '../nn/module.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { TrainerOptions } from './options.ts'
 
-/** Adds the gradients of the loss of a batch to those of the parameters, and gives the loss. */
+/**
+ * Adds the gradients of the loss of a batch to those of the parameters, and gives the loss; `undefined` where autograd
+ * has to do it.
+ */
 export type Gradients = (input: Tensor, target: Tensor) => Tensor | undefined
 
-/** Whether the method that `object` has is the one that its class brings along. */
-function keeps(object: Module, method: 'forward', ...classes: { prototype: { forward: unknown } }[]): boolean {
-  return classes.some(({ prototype }) => object[method] === prototype[method])
+function isMeanSquaredError(loss: TrainerOptions['loss']): boolean {
+  return loss === 'mse' || (loss instanceof MSELoss && loss.reduction === 'mean' && keeps(loss, MSELoss))
 }
 
-function networkOf(model: Module): RecurrentModule | undefined {
-  if (model instanceof LSTMModel && keeps(model, 'forward', LSTMModel)) return model.lstm
-  if (model instanceof GRUModel && keeps(model, 'forward', GRUModel)) return model.gru
-  if (model instanceof RNNModel && keeps(model, 'forward', RNNModel)) return model.rnn
-  if (model instanceof SequenceModel && keeps(model, 'forward', SequenceModel)) return model.network
-  return undefined
+/** The parts of a model, and the methods that the short cut stands for. */
+interface Plain extends Parts {
+  readonly forwards: readonly unknown[]
+}
+
+/** The parts of a model, where they compute what their classes define. */
+function plain(model: RecurrentModel): Plain | undefined {
+  const { parts } = model
+  if (parts === undefined || !keeps(parts.linear, Linear)) return undefined
+  const isPlain = [LSTM, GRU, RNN].some((Class) => keeps(parts.network, Class))
+  return isPlain
+    ? { ...parts, forwards: [model, parts.network, parts.linear].map(({ forward }) => forward) }
+    : undefined
+}
+
+/** Whether a model has still the parts that it had, unchanged: someone may have put another head in since. */
+function isStill(model: RecurrentModel, { network, linear, forwards }: Plain): boolean {
+  return (
+    model.network === network &&
+    model.linear === linear &&
+    model.forward === forwards[0] &&
+    network.forward === forwards[1] &&
+    linear.forward === forwards[2]
+  )
 }
 
 /**
@@ -25,14 +46,13 @@ function networkOf(model: Module): RecurrentModule | undefined {
  * head, and nothing of it is the user's own. A small network trains nearly twice as fast with it.
  */
 export function directGradients(model: Module, loss: TrainerOptions['loss']): Gradients | undefined {
-  const network = networkOf(model)
-  const squared =
-    loss === 'mse' || (loss instanceof MSELoss && keeps(loss, 'forward', MSELoss) && loss.reduction === 'mean')
-  if (!squared || network === undefined || !keeps(network, 'forward', LSTM, GRU, RNN)) return undefined
-  const { linear } = model as LSTMModel
-  if (!keeps(linear, 'forward', Linear)) return undefined
+  if (!(model instanceof RecurrentModel) || !isMeanSquaredError(loss)) return undefined
+  let parts = plain(model)
+  if (parts === undefined) return undefined
   return (input, target) => {
-    const { weight, bias } = linear
-    return network.mseGradients(input, bias === null ? [weight] : [weight, bias], target)
+    if (parts !== undefined && !isStill(model, parts)) parts = plain(model)
+    if (parts === undefined) return undefined
+    const { weight, bias } = parts.linear
+    return parts.network.mseGradients(input, bias === null ? [weight] : [weight, bias], target)
   }
 }

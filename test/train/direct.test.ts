@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
-import { nn, type Tensor, torch } from '../../lib/index.ts'
+import { nn, optim, type Tensor, torch } from '../../lib/index.ts'
 import { GRUModel, LSTMModel, RNNModel, SequenceModel } from '../../lib/models/index.ts'
 import { native } from '../../lib/tensor/binding.ts'
+import { isTensor } from '../../lib/tensor/tensor.ts'
 import { directGradients } from '../../lib/train/direct.ts'
+import { Trainer, TrainingStep } from '../../lib/train/index.ts'
 import { expectClose } from '../support/close.ts'
 import { expectError } from '../support/error.ts'
 import { collectGarbage } from '../support/garbage.ts'
@@ -148,21 +150,141 @@ describe('the gradients of a model without a graph', () => {
     expect(directGradients(plain, 'l1')).toBeUndefined()
     expect(directGradients(plain, new nn.MSELoss({ reduction: 'sum' }))).toBeUndefined()
     expect(directGradients(plain, (a, b) => a.sub(b).mean())).toBeUndefined()
-    class Doubled extends LSTMModel {
-      override forward(input: Tensor): Tensor {
-        return super.forward(input).mul(2)
+    expect(directGradients(new nn.Linear(3, 2), 'mse')).toBeUndefined()
+    expect(directGradients(new SequenceModel(new nn.PeepholeLSTM(3, 4), 2), 'mse')).toBeUndefined()
+    // What a class adds changes nothing.
+    class Titled extends RNNModel {
+      title = 'mine'
+      describe(): string {
+        return this.title
       }
     }
-    expect(directGradients(new Doubled(3, 4, 2), 'mse')).toBeUndefined()
-    class Own extends nn.Linear {
-      override forward(input: Tensor): Tensor {
-        return super.forward(input).tanh()
+    expect(directGradients(new Titled(3, 4, 2), 'mse')).toBeDefined()
+  })
+
+  it('are those of a head that was put in later', () => {
+    const model = new GRUModel(3, 4, 2)
+    const direct = directGradients(model, 'mse')
+    const [x, y] = [torch.randn([5, 2, 3]), torch.randn([5, 2, 1])]
+    Object.assign(model, { linear: new nn.Linear(4, 1) })
+    const expected = new nn.MSELoss().forward(model.forward(x), y).detach()
+    expectClose(direct?.(x, y) as Tensor, expected)
+    class Own extends nn.Linear {}
+    Object.assign(model, { linear: new Own(4, 1) })
+    expect(direct?.(x, y)).toBeDefined()
+    model.forward = (input) => input
+    expect(direct?.(x, y)).toBeUndefined()
+  })
+})
+
+type Method = (...args: unknown[]) => unknown
+// No part of what a class offers.
+const INTERNAL = new Set(['constructor', 'parts', 'partsOf', 'mseGradients'])
+
+/** The names of all methods and accessors of a class, down to Module. */
+function membersOf(Class: { prototype: object }): string[] {
+  const names = new Set<string>()
+  for (let level = Class.prototype; level !== Object.prototype; level = Object.getPrototypeOf(level)) {
+    for (const name of Object.getOwnPropertyNames(level)) if (!INTERNAL.has(name)) names.add(name)
+  }
+  return [...names].sort()
+}
+
+/** A class that overrides one member of another: what comes out is twice as much, where that can be said. */
+function overriding<Class extends new (...args: never[]) => object>(Base: Class, name: string): Class {
+  const Derived = class extends (Base as unknown as new (...args: unknown[]) => object) {} as unknown as Class
+  const original = findDescriptor(Base.prototype, name)
+  const changed = (value: unknown): unknown => {
+    if (isTensor(value)) return value.mul(2).add(1)
+    return Array.isArray(value) && value.every(isTensor) ? value.map(changed) : value
+  }
+  if (original.get !== undefined) {
+    Object.defineProperty(Derived.prototype, name, original)
+  } else {
+    const method = original.value as Method
+    Object.defineProperty(Derived.prototype, name, {
+      ...original,
+      value(this: object, ...args: unknown[]) {
+        return changed(method.apply(this, args))
+      },
+    })
+  }
+  return Derived
+}
+
+function findDescriptor(prototype: object, name: string): PropertyDescriptor {
+  for (let level = prototype; ; level = Object.getPrototypeOf(level)) {
+    const descriptor = Object.getOwnPropertyDescriptor(level, name)
+    if (descriptor !== undefined) return descriptor
+  }
+}
+
+describe('a class of one’s own is trained by what it computes', () => {
+  const [x, y] = [torch.randn([3, 5, 2]), torch.randn([3, 5, 1])]
+  const options = { batchFirst: true } as const
+  const loss = new nn.MSELoss()
+
+  async function expectOwn(model: Model, criterion: 'mse' | nn.MSELoss = 'mse'): Promise<void> {
+    const module = criterion === 'mse' ? loss : criterion
+    const expected = module.forward(model.forward(x), y).detach()
+    const optimizer = (parameters: Iterable<Tensor>) => new optim.SGD(parameters, { lr: 0 })
+    const step = new TrainingStep(model, { optimizer: optimizer(model.parameters()), loss: criterion })
+    expectClose(step.run(x, y), expected)
+    const trainer = new Trainer(model, { epochs: 1, loss: criterion, optimizer, progress: false, shuffle: false })
+    expectClose((await trainer.fit([x, y])).trainLosses, [expected.item<number>()])
+  }
+
+  const models = [LSTMModel, GRUModel, RNNModel] as const
+  it.each(models.flatMap((Class) => membersOf(Class).map((name) => [Class, name] as const)))(
+    '%o that overrides %s',
+    async (Base, name) => {
+      torch.manualSeed(0)
+      const model = new (overriding(Base, name))(2, 4, 1, options)
+      // Whatever `network` is, the short cut takes it.
+      if (name !== 'network') expect(directGradients(model, 'mse')).toBeUndefined()
+      await expectOwn(model)
+    },
+  )
+
+  it.each(membersOf(SequenceModel))('a SequenceModel that overrides %s', async (name) => {
+    const model = new (overriding(SequenceModel, name))(new nn.GRU(2, 4, options), 1)
+    expect(directGradients(model, 'mse')).toBeUndefined()
+    await expectOwn(model)
+  })
+
+  it.each(membersOf(nn.LSTM))('a network that overrides %s', async (name) => {
+    const model = new SequenceModel(new (overriding(nn.LSTM, name))(2, 4, options), 1)
+    expect(directGradients(model, 'mse')).toBeUndefined()
+    await expectOwn(model)
+  })
+
+  it.each(membersOf(nn.Linear))('a head that overrides %s', async (name) => {
+    const model = new LSTMModel(2, 4, 1, options)
+    Object.assign(model, { linear: new (overriding(nn.Linear, name))(4, 1) })
+    expect(directGradients(model, 'mse')).toBeUndefined()
+    await expectOwn(model)
+  })
+
+  it.each(membersOf(nn.MSELoss))('a loss that overrides %s', async (name) => {
+    const model = new LSTMModel(2, 4, 1, options)
+    const criterion = new (overriding(nn.MSELoss, name))()
+    expect(directGradients(model, criterion)).toBeUndefined()
+    await expectOwn(model, criterion)
+  })
+
+  it('an RNN that begins with another state', async () => {
+    class Warm extends RNNModel {
+      override zeroState(input: Tensor): Tensor {
+        return super.zeroState(input).add(1)
       }
     }
-    const other = new GRUModel(3, 4, 2)
-    Object.assign(other, { linear: new Own(4, 2) })
-    expect(directGradients(other, 'mse')).toBeUndefined()
-    const peepholes = directGradients(new SequenceModel(new nn.PeepholeLSTM(3, 4), 2), 'mse')
-    expect(peepholes?.(torch.randn([2, 1, 3]), torch.randn([2, 1, 2]))).toBeUndefined()
+    const model = new Warm(2, 4, 1, options)
+    const plain = new RNNModel(2, 4, 1, options)
+    plain.loadStateDict(model.stateDict())
+    expect(loss.forward(model.forward(x), y).item()).not.toBeCloseTo(
+      loss.forward(plain.forward(x), y).item<number>(),
+      3,
+    )
+    await expectOwn(model)
   })
 })
