@@ -1,18 +1,36 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
+import { tensor } from '../tensor/creation.ts'
 import { tensorOp } from '../tensor/packet.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 
-/** Numbered samples of an input and a target, made into batches on demand. */
+export type Batch = [input: Tensor, target: Tensor]
+
+/**
+ * Numbered samples of an input and a target, made into batches on demand.
+ *
+ * @example
+ * class Files implements Dataset {
+ *   readonly length = 1000
+ *   async batch(indices: readonly number[]): Promise<Batch> {
+ *     const rows = await Promise.all(indices.map((index) => readRow(index)))
+ *     return [torch.tensor(rows.map(({ steps }) => steps)), torch.tensor(rows.map(({ label }) => label))]
+ *   }
+ * }
+ */
 export interface Dataset {
   /** The number of samples. */
   readonly length: number
   /**
-   * The samples at these positions (int64) as an input and a target. They are stacked at the first dimension,
-   * (N, L, …), or where `batchFirst` is false and samples have two dimensions or more at the second, (L, N, …).
+   * The samples of these numbers, from 0 to `length` - 1, as an input and a target. It is called as plain JavaScript, not
+   * within `offload`: it may read files, databases and tensors, and be async. A trainer disposes the tensors that it
+   * creates when their step is done; those that it only passes on stay as they are.
+   *
+   * Samples are stacked at the first dimension, (N, L, …), or where `batchFirst` is false and samples have two dimensions
+   * or more at the second, (L, N, …).
    */
-  batch(positions: Tensor, batchFirst: boolean): [input: Tensor, target: Tensor]
+  batch(indices: readonly number[], batchFirst: boolean): Batch | Promise<Batch>
 }
 
 const indexSelect = tensorOp('aten::index_select')
@@ -20,9 +38,25 @@ const unfold = tensorOp('aten::unfold')
 const transpose = tensorOp('aten::transpose.int')
 const permute = tensorOp('aten::permute')
 
-/** Numbers of rows where the rows are: samples may be on a GPU. */
-function beside({ device }: Tensor, positions: Tensor): Tensor {
-  return device === 'cpu' ? positions : positions.to({ device, nonBlocking: true })
+/** Calls `fn` with what makes rows of a tensor from the numbers of samples. */
+function picking<T>(owner: string, indices: readonly number[], fn: (pick: (rows: Tensor) => Tensor) => T): T {
+  if (!Array.isArray(indices) || !indices.every(Number.isSafeInteger)) {
+    throw torchError('ERR_TORCH_TYPE', `${owner}: batch takes an array of integers, got ${describe(indices)}`)
+  }
+  const numbers = tensor(BigInt64Array.from(indices, BigInt))
+  try {
+    return fn((rows) => {
+      const { device } = rows
+      // Samples may be on a GPU.
+      if (device === 'cpu') return indexSelect(rows, 0, numbers)
+      const there = numbers.to({ device, nonBlocking: true })
+      const picked = indexSelect(rows, 0, there)
+      there.dispose()
+      return picked
+    })
+  } finally {
+    numbers.dispose()
+  }
 }
 
 function requireTensor(owner: string, name: string, value: unknown): asserts value is Tensor {
@@ -59,7 +93,13 @@ export class TensorDataset implements Dataset {
    * @param inputs (N, …)
    * @param targets (N, …)
    */
-  constructor(inputs: Tensor, targets: Tensor) {
+  constructor(inputs: Tensor, targets: Tensor, ...more: never[]) {
+    if (more.length > 0) {
+      throw torchError(
+        'ERR_TORCH_TYPE',
+        `TensorDataset: a sample is an input and a target, but ${2 + more.length} tensors were given`,
+      )
+    }
     requireTensor('TensorDataset', 'inputs', inputs)
     requireTensor('TensorDataset', 'targets', targets)
     requireSameLength('TensorDataset', inputs, targets)
@@ -68,12 +108,14 @@ export class TensorDataset implements Dataset {
     this.length = inputs.size(0)
   }
 
-  batch(positions: Tensor, batchFirst: boolean): [Tensor, Tensor] {
-    const pick = (source: Tensor): Tensor => {
-      const batch = indexSelect(source, 0, beside(source, positions))
-      return batchFirst || source.ndim < 3 ? batch : transpose(batch, 0, 1)
-    }
-    return [pick(this.inputs), pick(this.targets)]
+  batch(indices: readonly number[], batchFirst: boolean): Batch {
+    return picking('TensorDataset', indices, (pick) => {
+      const rowsOf = (source: Tensor): Tensor => {
+        const rows = pick(source)
+        return batchFirst || source.ndim < 3 ? rows : transpose(rows, 0, 1)
+      }
+      return [rowsOf(this.inputs), rowsOf(this.targets)]
+    })
   }
 }
 
@@ -131,13 +173,14 @@ export class SequenceDataset implements Dataset {
     this.#targets = targets
   }
 
-  batch(positions: Tensor, batchFirst: boolean): [Tensor, Tensor] {
-    const windows = (series: Tensor): Tensor => {
-      // unfold puts the steps last: (N, features, L).
-      const windows = unfold(series, 0, this.sequenceLength, this.stride)
-      const batch = indexSelect(windows, 0, beside(series, positions))
-      return permute(batch, batchFirst ? [0, 2, 1] : [2, 0, 1])
-    }
-    return [windows(this.#inputs), windows(this.#targets)]
+  batch(indices: readonly number[], batchFirst: boolean): Batch {
+    return picking('SequenceDataset', indices, (pick) => {
+      const windowsOf = (series: Tensor): Tensor => {
+        // unfold puts the steps last: (N, features, L).
+        const windows = unfold(series, 0, this.sequenceLength, this.stride)
+        return permute(pick(windows), batchFirst ? [0, 2, 1] : [2, 0, 1])
+      }
+      return [windowsOf(this.#inputs), windowsOf(this.#targets)]
+    })
   }
 }

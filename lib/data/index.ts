@@ -1,2 +1,2 @@
-export { type Dataset, SequenceDataset, type SequenceOptions, TensorDataset } from './dataset.ts'
-export { type Batch, type BatchPlan, DataLoader, type DataLoaderOptions } from './loader.ts'
+export { type Batch, type Dataset, SequenceDataset, type SequenceOptions, TensorDataset } from './dataset.ts'
+export { type BatchPlan, DataLoader, type DataLoaderOptions } from './loader.ts'

@@ -1,19 +1,28 @@
 import { isAvailable } from '../cuda/index.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { keeps } from '../inheritance.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
-import { randint, tensor } from '../tensor/creation.ts'
-import type { Tensor } from '../tensor/tensor.ts'
-import type { Dataset } from './dataset.ts'
+import { isPromise } from '../tensor/context.ts'
+import { randint } from '../tensor/creation.ts'
+import { isTensor } from '../tensor/tensor.ts'
+import { type Batch, type Dataset, SequenceDataset, TensorDataset } from './dataset.ts'
 import { permutation } from './shuffle.ts'
-
-export type Batch = [input: Tensor, target: Tensor]
 
 /** A batch to come: `load` makes its tensors. */
 export interface BatchPlan {
   /** The number of samples. */
   readonly size: number
-  load(): Batch
+  /** Whether `load` calls nothing but tensor operations, and can be called within `offload`. */
+  readonly queueable: boolean
+  load(): Batch | Promise<Batch>
+}
+
+/** @throws {TorchError} unless `value` is [input, target]. */
+export function requireBatch(what: string, value: unknown): asserts value is Batch {
+  if (Array.isArray(value) && value.length === 2 && value.every(isTensor)) return
+  const found = Array.isArray(value) ? `[${value.map(describe).join(', ')}]` : describe(value)
+  throw torchError('ERR_TORCH_TYPE', `${what} must be [input, target], two Tensors, got ${found}`)
 }
 
 export interface DataLoaderOptions {
@@ -40,9 +49,12 @@ export interface DataLoaderOptions {
 
 /**
  * Iterates over a dataset in batches. Each iteration makes its tensors anew: use them within a `tidy`, or dispose them.
+ * Where the dataset's `batch` is async, iterate by `for await`.
+ *
+ * @example for await (const [input, target] of new DataLoader(files, { batchSize: 32, shuffle: true })) …
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
  */
-export class DataLoader implements Iterable<Batch> {
+export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
   readonly dataset: Dataset
   readonly batchSize: number
   readonly shuffle: boolean
@@ -96,14 +108,30 @@ export class DataLoader implements Iterable<Batch> {
   /** The batches of one pass, none of them made yet. */
   *plans(): Generator<BatchPlan> {
     const order = this.#order()
+    const queueable = [TensorDataset, SequenceDataset].some((Class) => keeps(this.dataset, Class))
     for (let i = 0; i < this.length; i++) {
-      const positions = order.slice(i * this.batchSize, (i + 1) * this.batchSize)
-      yield { size: positions.length, load: () => this.#load(positions) }
+      const indices = order.slice(i * this.batchSize, (i + 1) * this.batchSize)
+      yield { size: indices.length, queueable, load: () => this.#load(indices) }
     }
   }
 
+  /** @throws {TorchError} where the dataset's `batch` is async. */
   *[Symbol.iterator](): Generator<Batch> {
-    for (const plan of this.plans()) yield plan.load()
+    for (const plan of this.plans()) {
+      const batch = plan.load()
+      if (isPromise(batch)) {
+        batch.then(undefined, () => {})
+        throw torchError(
+          'ERR_TORCH_TYPE',
+          `DataLoader: ${describe(this.dataset)}.batch is async: iterate by 'for await (const [input, target] of loader)'`,
+        )
+      }
+      yield batch
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
+    for (const plan of this.plans()) yield await plan.load()
   }
 
   #order(): number[] {
@@ -116,10 +144,13 @@ export class DataLoader implements Iterable<Batch> {
     return permutation(this.dataset.length, this.#seed + 0x9e3779b9 * this.#epoch++)
   }
 
-  #load(positions: readonly number[]): Batch {
-    const index = tensor(BigInt64Array.from(positions, BigInt))
-    const batch = this.dataset.batch(index, this.batchFirst)
-    index.dispose()
+  #load(indices: readonly number[]): Batch | Promise<Batch> {
+    const batch: unknown = this.dataset.batch(indices, this.batchFirst)
+    return isPromise(batch) ? Promise.resolve(batch).then((made) => this.#finish(made)) : this.#finish(batch)
+  }
+
+  #finish(batch: unknown): Batch {
+    requireBatch(`DataLoader: what ${describe(this.dataset)}.batch returns`, batch)
     if (!this.pinMemory) return batch
     const pinned = batch.map((tensor) => tensor.pinMemory()) as Batch
     for (const tensor of batch) tensor.dispose()

@@ -107,6 +107,22 @@ export function tidy<T>(fn: () => T): T {
   return result
 }
 
+/**
+ * @internal Runs `fn` as {@link tidy} does, but what it creates, its result included, is disposed by `release`: to be
+ * called once `fn`, or the promise that it returned, is done.
+ */
+export function retain<T>(fn: () => T): { readonly result: T; release(): void } {
+  const context = current()
+  const scope = new Scope(context.scope)
+  const release = (): void => scope.close(undefined)
+  try {
+    return { result: contexts.run({ ...context, scope }, fn), release }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
 function inMode<T>(name: string, mode: Partial<Context>, fn: () => T): T {
   requireFunction(name, fn)
   return contexts.run({ ...current(), ...mode }, fn)

@@ -1,5 +1,6 @@
-import type { Batch, BatchPlan } from '../data/loader.ts'
-import { offload, tidy } from '../tensor/context.ts'
+import type { Batch } from '../data/dataset.ts'
+import type { BatchPlan } from '../data/loader.ts'
+import { isPromise, offload, retain, tidy } from '../tensor/context.ts'
 import { tensorOp } from '../tensor/packet.ts'
 import { type Device, keep, type Tensor } from '../tensor/tensor.ts'
 import type { Source } from './source.ts'
@@ -80,16 +81,40 @@ export class Feed {
       return undefined
     }
     const { size } = value
-    if (!this.#ahead) return { size, take: () => this.#load(value), dispose: () => {} }
-    const batch = await offload(() => tidy(() => this.#load(value).map(keep) as Batch))
+    if (!value.queueable) return this.#called(value)
+    const load = (): Batch => this.#moved(value.load() as Batch)
+    if (!this.#ahead) return { size, take: load, dispose: () => {} }
+    return this.#sent(size, load)
+  }
+
+  /** A batch that code of the user's makes, which may be async, and must not be queued: it may read values. */
+  async #called(plan: BatchPlan): Promise<Ready> {
+    const { size } = plan
+    const { result, release } = retain(() => plan.load())
+    try {
+      const batch = isPromise(result) ? await result : result
+      const take = (): Batch => this.#moved(batch)
+      if (!this.#ahead) return { size, take, dispose: release }
+      const ready = await this.#sent(size, take)
+      release()
+      return ready
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
+  /** A batch that is made before its step. */
+  async #sent(size: number, make: () => Batch): Promise<Ready> {
+    const batch = await offload(() => tidy(() => make().map(keep) as Batch))
     const dispose = (): void => {
       for (const tensor of batch) tensor.dispose()
     }
     return { size, take: () => batch, dispose }
   }
 
-  #load(plan: BatchPlan): Batch {
+  #moved(batch: Batch): Batch {
     const device = this.#device
-    return device === undefined ? plan.load() : (plan.load().map((tensor) => moved(tensor, device)) as Batch)
+    return device === undefined ? batch : (batch.map((tensor) => moved(tensor, device)) as Batch)
   }
 }

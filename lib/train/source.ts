@@ -1,5 +1,5 @@
-import { type Dataset, SequenceDataset, TensorDataset } from '../data/dataset.ts'
-import { type Batch, type BatchPlan, DataLoader } from '../data/loader.ts'
+import { type Batch, type Dataset, SequenceDataset, TensorDataset } from '../data/dataset.ts'
+import { type BatchPlan, DataLoader, requireBatch } from '../data/loader.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
@@ -28,32 +28,48 @@ export interface Source {
 type SourceOptions = Pick<ResolvedOptions, 'batchSize' | 'sequenceLength' | 'seed'> & {
   shuffle: boolean
   batchFirst: boolean
+  /** The name of a model that reads sequences only. */
+  reader?: string | undefined
 }
 
 /** @throws {TorchError} for what is no data. */
 export function sourceOf(data: TrainingData, options: SourceOptions): Source {
-  const { batchSize, sequenceLength, seed, shuffle, batchFirst } = options
-  const loader = (dataset: Dataset): Source =>
-    ofLoader(new DataLoader(dataset, { batchSize, shuffle, batchFirst, ...(seed === undefined ? {} : { seed }) }))
-  if (data instanceof DataLoader) return ofLoader(data)
+  const { batchSize, sequenceLength, seed, shuffle, batchFirst, reader } = options
+  const ofDataset = (dataset: Dataset): Source =>
+    ofLoader(
+      new DataLoader(dataset, { batchSize, shuffle, batchFirst, ...(seed === undefined ? {} : { seed }) }),
+      reader,
+    )
+  if (data instanceof DataLoader) return ofLoader(data, reader)
   if (isPair(data)) {
     const [inputs, targets] = data
-    return loader(
+    return ofDataset(
       sequenceLength === undefined
         ? new TensorDataset(inputs, targets)
         : new SequenceDataset(inputs, targets, { sequenceLength }),
     )
   }
-  if (isDataset(data)) return loader(data)
-  if (isIterable(data)) return { length: undefined, own: false, plans: () => plansOf(data, batchFirst ? 0 : 1) }
+  if (isDataset(data)) return ofDataset(data)
+  if (isIterable(data)) return ofIterable(data, batchFirst ? 0 : 1)
   throw torchError(
     'ERR_TORCH_TYPE',
     `Trainer: data must be a DataLoader, a dataset, [inputs, targets] or an iterable of batches, got ${describe(data)}`,
   )
 }
 
-function ofLoader(loader: DataLoader): Source {
+function ofLoader(loader: DataLoader, reader: string | undefined): Source {
+  if (reader !== undefined) requireSequences(loader.dataset, reader)
   return { length: loader.length, own: true, plans: () => loader.plans() }
+}
+
+/** Rows as samples have no steps of time: a batch of them would be read as one sequence, in an order that was drawn. */
+function requireSequences(dataset: Dataset, reader: string): void {
+  if (!(dataset instanceof TensorDataset) || dataset.inputs.ndim !== 2) return
+  const [rows, features] = dataset.inputs.shape
+  throw torchError(
+    'ERR_TORCH_SHAPE',
+    `Trainer: ${reader} reads sequences, but inputs of shape (${rows}, ${features}) with targets of shape (${dataset.targets.shape.join(', ')}) are ${rows} samples without steps. For a series of ${rows} steps set sequenceLength, the length of the windows to train on; or give samples of shape (N, L, ${features})`,
+  )
 }
 
 function isPair(data: unknown): data is readonly [Tensor, Tensor] {
@@ -69,15 +85,27 @@ function isIterable(data: unknown): data is Iterable<Batch> | AsyncIterable<Batc
 }
 
 /** The batches that a user's own iterable gives, which stay the user's. */
-async function* plansOf(data: Iterable<Batch> | AsyncIterable<Batch>, batchDim: number): AsyncGenerator<BatchPlan> {
-  for await (const batch of data) {
-    if (!isPair(batch)) {
+function ofIterable(data: Iterable<Batch> | AsyncIterable<Batch>, batchDim: number): Source {
+  let exhausted = false
+  async function* plans(): AsyncGenerator<BatchPlan> {
+    let batches = 0
+    for await (const batch of data) {
+      requireBatch('Trainer: a batch', batch)
+      batches++
+      const [input] = batch
+      yield {
+        size: input.ndim > batchDim ? input.size(batchDim) : 1,
+        queueable: true,
+        load: () => [...batch],
+      }
+    }
+    if (batches === 0 && exhausted) {
       throw torchError(
-        'ERR_TORCH_TYPE',
-        `Trainer: a batch must be [input, target], two Tensors, got ${describe(batch)}`,
+        'ERR_TORCH_VALUE',
+        'Trainer: the data could be iterated once only: it had batches in the first pass, and none in this one. Give an iterable that begins anew each time, such as { [Symbol.iterator]: () => batches() } of a generator function',
       )
     }
-    const [input] = batch
-    yield { size: input.ndim > batchDim ? input.size(batchDim) : 1, load: () => [...batch] }
+    exhausted ||= batches > 0
   }
+  return { length: undefined, own: false, plans }
 }

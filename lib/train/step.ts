@@ -1,5 +1,5 @@
 import { autocast, GradScaler } from '../amp/index.ts'
-import type { Batch } from '../data/loader.ts'
+import type { Batch } from '../data/dataset.ts'
 import { torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
 import { clipGradNorm } from '../nn/utils/index.ts'

@@ -2,6 +2,7 @@ import type { GradScaler } from '../amp/index.ts'
 import { CUDAGraph } from '../cuda/index.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { RecurrentModel } from '../models/model.ts'
 import { Module } from '../nn/module.ts'
 import { Optimizer } from '../optim/optimizer.ts'
 import { LearningRates } from '../optim/rates.ts'
@@ -276,7 +277,15 @@ export class Trainer {
   }
 
   #source(data: TrainingData, shuffle: boolean): Source {
-    return sourceOf(data, { ...this.#options, shuffle, batchFirst: this.model.batchFirst ?? true })
+    const { model } = this
+    // A model with a forward of its own may well read rows.
+    const reads = model instanceof RecurrentModel && model.forward === RecurrentModel.prototype.forward
+    return sourceOf(data, {
+      ...this.#options,
+      shuffle,
+      batchFirst: model.batchFirst ?? true,
+      reader: reads ? model.constructor.name : undefined,
+    })
   }
 }
 

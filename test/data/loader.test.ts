@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { DataLoader, SequenceDataset, TensorDataset } from '../../lib/data/index.ts'
+import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { expectError } from '../support/error.ts'
 
@@ -84,7 +85,7 @@ describe('TensorDataset and DataLoader', () => {
 test('SequenceDataset gives all windows', () => {
   const data = new SequenceDataset(numbers(7), numbers(7).add(1), { sequenceLength: 3, stride: 2 })
   expect(data.length).toBe(3)
-  const [x, y] = data.batch(torch.tensor([0n, 2n]), true)
+  const [x, y] = data.batch([0, 2], true)
   expect(x.toArray()).toEqual([
     [[0], [1], [2]],
     [[4], [5], [6]],
@@ -93,7 +94,39 @@ test('SequenceDataset gives all windows', () => {
     [[1], [2], [3]],
     [[5], [6], [7]],
   ])
-  expect(data.batch(torch.tensor([1n]), false)[0].toArray()).toEqual([[[2]], [[3]], [[4]]])
+  expect(data.batch([1], false)[0].toArray()).toEqual([[[2]], [[3]], [[4]]])
+})
+
+describe('a dataset whose batch is async', () => {
+  const rows = (indices: readonly number[]): [Tensor, Tensor] => {
+    const x = torch.tensor(indices.map((index) => [index]))
+    return [x, x.mul(10)]
+  }
+  const loader = new DataLoader({ length: 3, batch: async (indices) => rows(indices) }, { batchSize: 2 })
+
+  test('is iterated over by for await, as any other can be', async () => {
+    const seen: unknown[] = []
+    for await (const [x, y] of loader) seen.push([x.toArray(), y.toArray()])
+    const expected = [
+      [
+        [[0], [1]],
+        [[0], [10]],
+      ],
+      [[[2]], [[20]]],
+    ]
+    expect(seen).toEqual(expected)
+    const plain: unknown[] = []
+    for await (const [x, y] of new DataLoader({ length: 3, batch: rows }, { batchSize: 2 })) {
+      plain.push([x.toArray(), y.toArray()])
+    }
+    expect(plain).toEqual(expected)
+  })
+
+  test('and not by for', () => {
+    expectError(() => [...loader], 'ERR_TORCH_TYPE', /batch is async: iterate by 'for await/)
+    const failing = new DataLoader({ length: 3, batch: () => Promise.reject(new Error('no file')) })
+    expectError(() => [...failing], 'ERR_TORCH_TYPE', /is async/)
+  })
 })
 
 test.each([
@@ -122,6 +155,19 @@ test.each([
     () => new SequenceDataset(torch.zeros([2]), numbers(2), { sequenceLength: 1 }),
     'ERR_TORCH_SHAPE',
     /\(steps, features\), got 1-D/,
+  ],
+  [
+    () => new TensorDataset(...([numbers(2), numbers(2), numbers(2)] as unknown as [Tensor, Tensor])),
+    'ERR_TORCH_TYPE',
+    /a sample is an input and a target, but 3 tensors were given/,
+  ],
+  [() => dataset(2).batch(torch.tensor([0n]) as never, true), 'ERR_TORCH_TYPE', /batch takes an array of integers/],
+  [() => dataset(2).batch([0.5], true), 'ERR_TORCH_TYPE', /batch takes an array of integers, got \[0.5\]/],
+  [() => dataset(2).batch([2], true), 'ERR_TORCH_INDEX', /out of range/],
+  [
+    () => [...new DataLoader({ length: 1, batch: () => [numbers(1)] as never })],
+    'ERR_TORCH_TYPE',
+    /batch returns must be \[input, target\], two Tensors, got \[Tensor\]/,
   ],
 ] as const)('refuses %s', (call, code, message) => {
   expectError(call, code, message)

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { type Batch, DataLoader, type Dataset, TensorDataset } from '../../lib/data/index.ts'
-import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { Feed, type FeedOptions } from '../../lib/train/feed.ts'
 import { sourceOf, type TrainingData } from '../../lib/train/source.ts'
@@ -26,9 +25,9 @@ async function drain(feed: Feed): Promise<unknown[]> {
 class Watched implements Dataset {
   readonly length = 6
   readonly made: number[] = []
-  batch(positions: Tensor): Batch {
+  batch(indices: readonly number[]): Batch {
     this.made.push(this.made.length)
-    const x = positions.to('float32')
+    const x = torch.tensor([...indices], { dtype: 'float32' })
     return [x, x.mul(2)]
   }
 }
@@ -75,9 +74,9 @@ describe.each([
 
   test('errors come when it is the turn of their batch', async () => {
     class Failing extends Watched {
-      override batch(positions: Tensor): Batch {
+      override batch(indices: readonly number[]): Batch {
         if (this.made.length === 1) throw new Error('the second batch is missing')
-        return super.batch(positions)
+        return super.batch(indices)
       }
     }
     const source = feedOf(new Failing(), feed)

@@ -1,0 +1,152 @@
+import { describe, expect, test } from 'vitest'
+import { type Batch, DataLoader, type Dataset, SequenceDataset, TensorDataset } from '../../lib/data/index.ts'
+import { nn, type Tensor, torch } from '../../lib/index.ts'
+import { GRUModel, LSTMModel, SequenceModel } from '../../lib/models/index.ts'
+import { Trainer, type TrainerOptions, type TrainingData } from '../../lib/train/index.ts'
+import { expectRejection } from '../support/error.ts'
+import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
+import { series } from '../support/series.ts'
+
+const options: TrainerOptions = { epochs: 2, batchSize: 3, shuffle: false, progress: false }
+
+/** Samples of 5 steps that are made from their numbers; reads tensors on the way. */
+class Numbered implements Dataset {
+  readonly length = 7
+  readonly asked: number[][] = []
+  readonly offset = torch.tensor([0.5])
+
+  batch(indices: readonly number[]): Batch | Promise<Batch> {
+    this.asked.push([...indices])
+    const start = this.offset.item<number>()
+    const rows = torch.stack(indices.map((index) => torch.full([5, 1], (index + start) / 7)))
+    return [rows, rows.mul(torch.tensor((rows.toArray() as number[][][]).length > 0 ? 2 : 0))]
+  }
+}
+
+/** The same, after a while. */
+class Awaited extends Numbered {
+  override async batch(indices: readonly number[]): Promise<Batch> {
+    await new Promise((resolve) => setImmediate(resolve))
+    const [x, y] = (await super.batch(indices)) as Batch
+    await new Promise((resolve) => setImmediate(resolve))
+    return [x, y]
+  }
+}
+
+async function lossesOf(data: TrainingData): Promise<(number | undefined)[]> {
+  torch.manualSeed(0)
+  const trainer = new Trainer(new GRUModel(1, 4, 1, { batchFirst: true }), { ...options, learningRate: 0.05 })
+  const { epochs } = await trainer.fit(data, { validation: data })
+  return epochs.flatMap(({ trainLoss, validationLoss }) => [trainLoss, validationLoss])
+}
+
+describe('a dataset of one’s own', () => {
+  test('is asked by number, and trains as tensors do, also asynchronously', async () => {
+    const all = (await new Numbered().batch([0, 1, 2, 3, 4, 5, 6])) as [Tensor, Tensor]
+    const expected = await lossesOf(all)
+    const data = new Numbered()
+    expect(await lossesOf(data)).toEqual(expected)
+    expect(data.asked).toHaveLength(12)
+    expect(data.asked.slice(0, 3)).toEqual([[0, 1, 2], [3, 4, 5], [6]])
+    expect(await lossesOf(new Awaited())).toEqual(expected)
+    expect(await lossesOf(new DataLoader(new Awaited(), { batchSize: 3 }))).toEqual(expected)
+  })
+
+  test.each([Numbered, Awaited])('%o leaves no tensors behind', async (Class) => {
+    const data = new Class()
+    const trainer = new Trainer(new GRUModel(1, 4, 1, { batchFirst: true }), options)
+    await trainer.fit(data)
+    await collectGarbage()
+    const before = torch.memory().tensors
+    await trainer.fit(data, { validation: data })
+    await expectNoMoreTensors(before)
+  })
+
+  test('keeps tensors that it made before', async () => {
+    const batch: Batch = [torch.randn([2, 5, 1]), torch.randn([2, 5, 1])]
+    const data: Dataset = { length: 6, batch: () => batch }
+    await new Trainer(new GRUModel(1, 4, 1, { batchFirst: true }), options).fit(data)
+    expect(batch.map((tensor) => tensor.disposed)).toEqual([false, false])
+  })
+
+  test('rejects fit with its own error, and with a sentence for what is no batch', async () => {
+    const trainer = new Trainer(new GRUModel(1, 4, 1, { batchFirst: true }), options)
+    const fitWith = (batch: (indices: readonly number[]) => unknown): Promise<unknown> =>
+      trainer.fit({ length: 7, batch } as Dataset)
+    await expect(fitWith(() => Promise.reject(new Error('no such file')))).rejects.toThrow('no such file')
+    await expect(
+      fitWith(() => {
+        throw new Error('no such row')
+      }),
+    ).rejects.toThrow('no such row')
+    const x = torch.ones([3, 5, 1])
+    const sentence = 'must be [input, target], two Tensors, got'
+    await expectRejection(
+      fitWith(() => x),
+      'ERR_TORCH_TYPE',
+      `${sentence} Tensor`,
+    )
+    await expectRejection(
+      fitWith(async () => [x, x, x]),
+      'ERR_TORCH_TYPE',
+      `${sentence} [Tensor, Tensor, Tensor]`,
+    )
+    await expectRejection(
+      fitWith(() => undefined),
+      'ERR_TORCH_TYPE',
+      `${sentence} undefined`,
+    )
+  })
+})
+
+describe('what can be iterated once', () => {
+  function* batches(): Generator<Batch> {
+    for (let i = 0; i < 3; i++) yield [torch.ones([2, 5, 1]), torch.ones([2, 5, 1])]
+  }
+  const trainer = (epochs: number) => new Trainer(new GRUModel(1, 4, 1, { batchFirst: true }), { ...options, epochs })
+
+  test('is data for one epoch, and the second says so', async () => {
+    expect((await trainer(1).fit(batches())).epochs).toHaveLength(1)
+    await expectRejection(trainer(2).fit(batches()), 'ERR_TORCH_VALUE', 'could be iterated once only')
+    await expectRejection(trainer(2).fit([]), 'ERR_TORCH_VALUE', 'the data has no batches')
+  })
+
+  test('is data for all epochs where each begins anew', async () => {
+    expect((await trainer(3).fit({ [Symbol.iterator]: batches })).epochs).toHaveLength(3)
+  })
+})
+
+describe('two series without a sequenceLength', () => {
+  const [x, y] = series(40)
+  const sentence =
+    'Trainer: LSTMModel reads sequences, but inputs of shape (40, 1) with targets of shape (40, 1) are 40 samples without steps. For a series of 40 steps set sequenceLength'
+
+  test('are refused for a model that reads sequences', async () => {
+    const trainer = new Trainer(new LSTMModel(1, 4, 1), options)
+    await expectRejection(trainer.fit([x, y]), 'ERR_TORCH_SHAPE', sentence)
+    await expectRejection(trainer.fit(new TensorDataset(x, y)), 'ERR_TORCH_SHAPE', sentence)
+    await expectRejection(trainer.evaluate(new DataLoader(new TensorDataset(x, y))), 'ERR_TORCH_SHAPE', sentence)
+    const windows = new SequenceDataset(x, y, { sequenceLength: 10 })
+    await expectRejection(trainer.fit(windows, { validation: [x, y] }), 'ERR_TORCH_SHAPE', sentence)
+    const other = new Trainer(new SequenceModel(new nn.ChungGRU(1, 4), 1), options)
+    await expectRejection(other.fit([x, y]), 'ERR_TORCH_SHAPE', 'SequenceModel reads sequences')
+    expect((await trainer.fit(windows)).epochs).toHaveLength(2)
+    expect(
+      (await new Trainer(new LSTMModel(1, 4, 1), { ...options, sequenceLength: 10 }).fit([x, y])).epochs,
+    ).toHaveLength(2)
+  })
+
+  test('are samples for any other', async () => {
+    class Windowed extends LSTMModel {
+      override forward(input: Tensor): Tensor {
+        return super.forward(input.unsqueeze(2)).select(1, -1)
+      }
+    }
+    const windows = x.flatten().unfold(0, 8, 1)
+    const targets = y.narrow(0, 7, 33)
+    const own = new Trainer(new Windowed(1, 4, 1, { batchFirst: true }), options)
+    expect((await own.fit([windows, targets])).epochs).toHaveLength(2)
+    const linear = new Trainer(new nn.Linear(1, 1), options)
+    expect((await linear.fit([x, y])).epochs).toHaveLength(2)
+  })
+})
