@@ -1,4 +1,6 @@
-import { fileURLToPath } from 'node:url'
+import { join, sep } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { isNativeError } from 'node:util/types'
 
 /** What went wrong, as a stable string to branch on. */
 export type ErrorCode =
@@ -28,11 +30,17 @@ export interface TorchErrorOptions extends ErrorOptions {
   shapes?: readonly (readonly number[])[] | undefined
 }
 
-const LIBRARY = fileURLToPath(new URL('.', import.meta.url))
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
+
+/** This library in a trace: compiled or, by source maps, as written; as paths, and as the URLs of modules. */
+const LIBRARY = ['dist', 'lib'].flatMap((folder) => {
+  const path = join(PACKAGE, folder) + sep
+  return [path, pathToFileURL(path).href]
+})
 
 /** A frame of this library, or of what it calls on the way: `Array.map (<anonymous>)`, `AsyncLocalStorage.run (node:…)`. */
 function isOurs(frame: string): boolean {
-  return frame.includes(LIBRARY) || /\((<anonymous>|native|node:[^)]*)\)$/.test(frame)
+  return LIBRARY.some((folder) => frame.includes(folder)) || /\((<anonymous>|native|node:[^)]*)\)$/.test(frame)
 }
 
 // As many frames as this library may have above the caller's.
@@ -55,10 +63,10 @@ function fromCaller(error: Error): string | undefined {
 
 /** Every error that this library throws on purpose; `code` tells the kind, the first line is enough to act on. */
 export class TorchError extends Error {
-  override readonly name: string = 'TorchError'
   readonly code: ErrorCode
-  readonly op?: string
-  readonly shapes?: readonly (readonly number[])[]
+  // Declared only: as fields they would be there as `undefined`.
+  declare readonly op?: string
+  declare readonly shapes?: readonly (readonly number[])[]
 
   constructor(code: ErrorCode, message: string, options: TorchErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
@@ -72,42 +80,28 @@ export class TorchError extends Error {
 }
 
 /** A wrong kind of argument, or an unknown option (Python's TypeError). */
-export class TorchTypeError extends TorchError {
-  override readonly name = 'TorchTypeError'
-}
+export class TorchTypeError extends TorchError {}
 
 /** An argument of the right kind with a value that cannot be used (Python's ValueError). */
-export class TorchValueError extends TorchError {
-  override readonly name = 'TorchValueError'
-}
+export class TorchValueError extends TorchError {}
 
 /** Shapes that do not fit together. */
-export class TorchShapeError extends TorchError {
-  override readonly name = 'TorchShapeError'
-}
+export class TorchShapeError extends TorchError {}
 
 /** An index or a dimension out of range (Python's IndexError). */
-export class TorchIndexError extends TorchError {
-  override readonly name = 'TorchIndexError'
-}
+export class TorchIndexError extends TorchError {}
 
 /**
  * The memory of the machine or of the device does not suffice. On CUDA the allocator has by then given back all that it
  * kept and tried once more; what the operation had allocated so far is free again, and smaller work goes on.
  */
-export class TorchOutOfMemoryError extends TorchError {
-  override readonly name = 'TorchOutOfMemoryError'
-}
+export class TorchOutOfMemoryError extends TorchError {}
 
 /** A tensor was used after `dispose()`, or after the `tidy` that created it. */
-export class TorchDisposedError extends TorchError {
-  override readonly name = 'TorchDisposedError'
-}
+export class TorchDisposedError extends TorchError {}
 
 /** LibTorch is missing, cannot be opened, or has another version than this build needs. */
 export class LibTorchError extends TorchError {
-  override readonly name = 'LibTorchError'
-
   constructor(message: string, options: TorchErrorOptions = {}) {
     super('ERR_TORCH_LIBTORCH', message, options)
   }
@@ -123,7 +117,17 @@ const CLASSES: Partial<Record<ErrorCode, typeof TorchError>> = {
   ERR_TORCH_VALUE: TorchValueError,
 }
 
+// On the prototypes, as of JavaScript's own errors: a trace begins with the name, and is made before fields are.
+for (const type of new Set([TorchError, LibTorchError, ...Object.values(CLASSES)])) {
+  Object.defineProperty(type.prototype, 'name', { value: type.name, writable: true, configurable: true })
+}
+
 /** Makes the subclass of {@link TorchError} that belongs to `code`. */
 export function torchError(code: ErrorCode, message: string, options?: TorchErrorOptions): TorchError {
   return new (CLASSES[code] ?? TorchError)(code, message, options)
+}
+
+/** @internal The message of what was thrown, which can be an error of another realm (a test runner's) or no error at all. */
+export function messageOf(thrown: unknown): string {
+  return isNativeError(thrown) ? thrown.message : String(thrown)
 }

@@ -1,3 +1,4 @@
+import { isMap } from 'node:util/types'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { setOwn } from '../io/record.ts'
@@ -39,8 +40,8 @@ export function toNative(value: unknown, place: string, depth = 0): NativeValue 
       return value
     case 'object':
       if (value === null) return null
-      if (value instanceof Map || isPlain(value)) {
-        const entries = value instanceof Map ? [...value] : Object.entries(value)
+      if (isMap(value) || isPlain(value)) {
+        const entries = isMap(value) ? [...value] : Object.entries(value)
         return {
           entries: entries.map(([key, item]) => [toNative(key, place, depth + 1), toNative(item, place, depth + 1)]),
         }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { messageOf } from '../errors.ts'
 import { native } from './addon.ts'
 import { findBinaries } from './binaries.ts'
 import { WITHOUT_HEADERS } from './libtorch.ts'
@@ -27,7 +28,7 @@ function connect(): string | null {
   try {
     addon = require(cuda) as CudaAddon
   } catch (error) {
-    return `${cuda} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`
+    return `${cuda} cannot be loaded: ${messageOf(error)}`
   }
   const { torchVersion } = native.buildInfo()
   if (!inRange(addon.torchVersion, sameMinor(torchVersion))) {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { LibTorchError } from '../errors.ts'
+import { LibTorchError, messageOf } from '../errors.ts'
 import { type Binaries, findBinaries } from './binaries.ts'
 import { type LibTorch, libraryName, UNKNOWN } from './layout.ts'
 import { notFound, remedies, searchLibTorch } from './libtorch.ts'
@@ -15,10 +15,6 @@ interface Loader {
 }
 
 const require = createRequire(import.meta.url)
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
 
 function load(file: string): unknown {
   try {

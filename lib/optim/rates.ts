@@ -1,3 +1,4 @@
+import { dispose } from '../dispose.ts'
 import { atOnce, noGrad } from '../tensor/context.ts'
 import { full } from '../tensor/creation.ts'
 import { keep, type Tensor } from '../tensor/tensor.ts'
@@ -45,7 +46,7 @@ export class LearningRates implements Disposable {
     this.#rates = []
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.dispose()
   }
 }

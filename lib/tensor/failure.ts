@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types'
 import { type ErrorCode, TorchError, type TorchErrorOptions, torchError } from '../errors.ts'
 import { native as addon } from '../native/addon.ts'
 import { WITHOUT_CUDA } from '../native/libtorch.ts'
@@ -97,7 +98,8 @@ function sentence(message: string, op: string | undefined): string {
 
 /** The typed error for what a native call threw. */
 export function failure(thrown: unknown, options: TorchErrorOptions = {}): unknown {
-  if (thrown instanceof TorchError || !(thrown instanceof Error) || !('kind' in thrown)) return thrown
+  // The addon's errors are of the main realm: in a test runner's, they are not `instanceof Error`.
+  if (thrown instanceof TorchError || !isNativeError(thrown) || !('kind' in thrown)) return thrown
   const text = withoutScriptTrace(thrown.message)
   const message = sentence(text, options.op)
   // The trace is worth keeping: it has the lines of the module.

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { describe } from '../describe.ts'
+import { dispose } from '../dispose.ts'
 import { torchError } from '../errors.ts'
 import type { Id } from '../native/addon.ts'
 import type { TensorMethods } from '../ops/generated.ts'
@@ -248,7 +249,7 @@ export class Tensor implements Disposable {
     if (id >= 0) native.release(id)
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.dispose()
   }
 

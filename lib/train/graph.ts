@@ -1,3 +1,5 @@
+import { dispose } from '../dispose.ts'
+import { messageOf } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
 import { Buffer, Parameter } from '../nn/parameter.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
@@ -172,7 +174,7 @@ export class Graphs implements Disposable {
     } catch (error) {
       graph?.reset()
       for (const tensor of own) tensor.dispose()
-      this.#stop(error instanceof Error ? (error.message.split('\n')[0] as string) : String(error))
+      this.#stop(messageOf(error).split('\n')[0] as string)
       return undefined
     }
   }
@@ -200,7 +202,7 @@ export class Graphs implements Disposable {
     this.#signature = undefined
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.dispose()
   }
 }

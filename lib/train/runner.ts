@@ -1,3 +1,4 @@
+import { dispose } from '../dispose.ts'
 import { torchError } from '../errors.ts'
 import type { LearningRates } from '../optim/rates.ts'
 import { offload, tidy } from '../tensor/context.ts'
@@ -48,8 +49,10 @@ export class Runner implements Disposable {
       const samples = await this.#pass(feed, begin)
       if (samples === 0) throw torchError('ERR_TORCH_VALUE', 'Trainer: the data has no batches')
       // Read on the lane, which waits for the device.
-      using total = await offload(() => this.#total.to('cpu'))
-      return total.item<number>() / samples
+      const total = await offload(() => this.#total.to('cpu'))
+      const loss = total.item<number>() / samples
+      total.dispose()
+      return loss
     } catch (error) {
       // What went wrong first counts.
       await feed.close().catch(() => {})
@@ -107,7 +110,7 @@ export class Runner implements Disposable {
     this.#total.dispose()
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.dispose()
   }
 }

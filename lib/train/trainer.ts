@@ -91,9 +91,11 @@ export class Trainer {
     this.#fitting = true
     this.#fallback = null
     if (seed !== undefined) manualSeed(seed)
+    let training: Runner | undefined
+    let validating: Runner | undefined
     try {
-      using training = this.#training(device)
-      using validating = held === undefined ? undefined : this.#evaluating(device)
+      training = this.#training(device)
+      validating = held === undefined ? undefined : this.#evaluating(device)
       for (let epoch = 1; epoch <= epochs; epoch++) {
         const start = performance.now()
         const trainLoss = await training.mean(source, this.#reporter(source, epoch, report, signal))
@@ -106,6 +108,8 @@ export class Trainer {
         report({ type: 'epoch', epochs, result })
       }
     } finally {
+      training?.dispose()
+      validating?.dispose()
       this.#fitting = false
       report({ type: 'end' })
     }
@@ -118,8 +122,12 @@ export class Trainer {
     const { signal } = options
     requireSignal('evaluate', signal)
     const source = this.#source(data, false)
-    using runner = this.#evaluating(this.#place())
-    return await runner.mean(source, () => signal?.throwIfAborted())
+    const runner = this.#evaluating(this.#place())
+    try {
+      return await runner.mean(source, () => signal?.throwIfAborted())
+    } finally {
+      runner.dispose()
+    }
   }
 
   /**
@@ -289,8 +297,13 @@ export class Trainer {
   }
 }
 
+/** Whether it is an AbortSignal, of whatever realm. */
+function isSignal(value: unknown): value is AbortSignal {
+  return typeof value === 'object' && value !== null && 'aborted' in value && 'throwIfAborted' in value
+}
+
 function requireSignal(name: string, signal: unknown): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  if (signal !== undefined && !isSignal(signal)) {
     throw torchError('ERR_TORCH_TYPE', `${name}: signal must be an AbortSignal, got ${describe(signal)}`)
   }
 }

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { describe } from '../../describe.ts'
+import { dispose } from '../../dispose.ts'
 import { torchError } from '../../errors.ts'
 import { checkBoolean, checkOptions } from '../../options.ts'
 import { native } from '../../tensor/binding.ts'
@@ -142,7 +143,7 @@ export class PackedSequence implements Disposable {
     for (const tensor of [this.data, ...this.packing]) tensor.dispose()
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.dispose()
   }
 
