@@ -75,7 +75,7 @@ export class Feed {
   async #make(): Promise<Ready | undefined> {
     const result = this.#plans.next()
     // Waits only where it must: the batch is to be queued right behind the step that runs.
-    const { done, value } = result instanceof Promise ? await result : result
+    const { done, value } = isPromise(result) ? await result : result
     if (done) {
       this.#ended = true
       return undefined
