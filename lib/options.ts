@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { describe } from './describe.ts'
 import { torchError } from './errors.ts'
 
@@ -45,4 +46,29 @@ export function checkOptions(name: string, options: unknown, known: readonly str
     if (!known.includes(key))
       throw torchError('ERR_TORCH_OPTION', `${name}: ${unknownOption(key, known)}`, { op: name })
   }
+}
+
+/**
+ * An object of names and values, such as a state dict.
+ *
+ * @throws {TorchError} that says what to do with what is often given instead: a promise, a map, a module.
+ */
+export function requireDict(name: string, what: string, value: unknown): Record<string, unknown> {
+  const isObject = typeof value === 'object' && value !== null
+  const given = isObject ? (value as { then?: unknown; stateDict?: unknown }) : {}
+  const hint =
+    typeof given.then === 'function'
+      ? ': await it'
+      : types.isMap(value)
+        ? ': pass Object.fromEntries(map)'
+        : typeof given.stateDict === 'function'
+          ? ': pass its stateDict()'
+          : ''
+  if (isObject && hint === '' && !Array.isArray(value) && !ArrayBuffer.isView(value))
+    return value as Record<string, unknown>
+  throw torchError(
+    'ERR_TORCH_TYPE',
+    `${name}: ${what} must be an object of names and values, got ${describe(value)}${hint}`,
+    { op: name },
+  )
 }

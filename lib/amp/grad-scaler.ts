@@ -173,7 +173,7 @@ export class GradScaler {
     if (progress.stage === 'stepped') {
       throw torchError('ERR_TORCH_RUNTIME', 'step() has already been called since the last update().')
     }
-    if (optimizer instanceof Optimizer && optimizer.step === Optimizer.prototype.step) {
+    if (optimizer instanceof Optimizer && optimizer.isFused) {
       this.#stepFused(optimizer, progress, scale, args[0] as StepInputs | undefined)
     } else {
       if (progress.stage === 'ready') this.unscale_(optimizer)

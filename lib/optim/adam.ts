@@ -1,5 +1,6 @@
 import { torchError } from '../errors.ts'
-import { Optimizer, type Params, requireRange } from './optimizer.ts'
+import { FusedOptimizer } from './fused.ts'
+import { type Params, requireRange } from './optimizer.ts'
 
 export interface AdamOptions {
   /** The learning rate. Default 1e-3. */
@@ -16,7 +17,13 @@ export interface AdamOptions {
   maximize: boolean
 }
 
-abstract class AdamBase extends Optimizer<AdamOptions> {
+abstract class AdamBase extends FusedOptimizer<AdamOptions> {
+  protected override readonly stateFields = ['expAvg', 'expAvgSq', 'maxExpAvgSq', 'step']
+
+  protected override keeps(field: string, { amsgrad }: AdamOptions): boolean {
+    return field !== 'maxExpAvgSq' || amsgrad
+  }
+
   protected override check({ lr, betas, eps, weightDecay }: AdamOptions): void {
     requireRange('learning rate', lr)
     requireRange('epsilon value', eps)
@@ -27,10 +34,6 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
       requireRange(`beta parameter at index ${index}`, beta, 0, 1)
     })
     requireRange('weight_decay value', weightDecay)
-  }
-
-  protected override stateNames({ amsgrad }: AdamOptions): readonly string[] {
-    return ['expAvg', 'expAvgSq', ...(amsgrad ? ['maxExpAvgSq'] : []), 'step']
   }
 
   protected abstract readonly algorithm: 'adam' | 'adamw'

@@ -4,6 +4,8 @@ export {
   type OptimizerStateDict,
   type ParameterState,
   type ParamGroup,
+  type ParamGroupOptions,
+  type ParamList,
   type Params,
   type StepInputs,
 } from './optimizer.ts'

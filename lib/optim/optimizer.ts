@@ -1,24 +1,37 @@
+import { inspect } from 'node:util'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { python, snakeCase } from '../nn/repr.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
 import { atOnce, noGrad, tidy } from '../tensor/context.ts'
 import { full, zerosLike } from '../tensor/creation.ts'
-import { type FusedHyper, type FusedLists, fusedStep, zeroGrad } from '../tensor/gradient.ts'
+import { zeroGrad } from '../tensor/gradient.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
+import { readStateDict } from './state-dict.ts'
 
 /** Tensors that an optimizer keeps for one parameter, by PyTorch's names in camelCase. */
 export type ParameterState = Record<string, Tensor>
 
 /** Parameters with settings of their own. */
-export type ParamGroup<Settings> = Settings & { params: Tensor[] }
+export type ParamGroup<Settings> = Settings & {
+  params: Tensor[]
+  /** Where the parameters came with names: as many. */
+  paramNames?: string[]
+}
 
-/** What an optimizer is made from: parameters, or groups of them with settings that differ from the common ones. */
-export type Params<Settings> = Iterable<Tensor> | readonly (Partial<Settings> & { params: Iterable<Tensor> })[]
+/** Parameters, alone or with names: `module.parameters()`, `module.namedParameters()`. */
+export type ParamList = Iterable<Tensor> | Iterable<readonly [string, Tensor]>
+
+/** Parameters with settings that differ from the common ones. */
+export type ParamGroupOptions<Settings> = Partial<Settings> & { params: ParamList }
+
+/** What an optimizer is made from: parameters, or groups of them. */
+export type Params<Settings> = ParamList | readonly ParamGroupOptions<Settings>[]
 
 export interface OptimizerStateDict<Settings> {
   /** By the parameters' numbers, counted through all groups. */
   state: Record<number, ParameterState>
-  paramGroups: (Settings & { params: number[] })[]
+  paramGroups: (Settings & { params: number[]; paramNames?: string[] })[]
 }
 
 /** What a gradient scaler and a captured step give to a step: tensors, whose values nothing waits for. */
@@ -39,48 +52,80 @@ export function requireRange(what: string, value: unknown, least = 0, below = Nu
 }
 
 /**
- * The base of all optimizers: parameter groups, their state, and the step in one native call per group.
+ * The base of all optimizers: groups of parameters, the state of each parameter, and a step that gives them to
+ * {@link update}.
+ *
+ * @example
+ * // An optimizer of one's own: its settings and their check, the tensors that it keeps, and the change of a parameter.
+ * class Momentum extends optim.Optimizer<{ lr: number; momentum: number }> {
+ *   protected override readonly stateFields = ['velocity']
+ *   constructor(params: optim.Params<{ lr: number; momentum: number }>) {
+ *     super(params, {}, { lr: 0.1, momentum: 0.9 })
+ *   }
+ *   protected override check(): void {}
+ *   protected override update(parameter: Tensor, gradient: Tensor, { velocity }: optim.ParameterState, group) {
+ *     velocity.mul_(group.momentum).add_(gradient)
+ *     parameter.sub_(velocity, { alpha: group.lr })
+ *   }
+ * }
  * @see https://docs.pytorch.org/docs/stable/optim.html#torch.optim.Optimizer
  */
 export abstract class Optimizer<Settings extends object = object> {
   /** The groups. Their settings, such as `lr`, can be changed between steps. */
-  readonly paramGroups: ParamGroup<Settings>[]
+  readonly paramGroups: ParamGroup<Settings>[] = []
+  readonly #defaults: Settings
+  readonly #booleans: readonly string[]
   readonly #state = new Map<Tensor, ParameterState>()
   #revision = 0
 
   constructor(params: Params<Settings>, options: Partial<Settings>, defaults: Settings) {
-    const name = new.target.name
-    checkOptions(name, options, Object.keys(defaults))
-    const common = { ...defaults, ...options }
-    if (isTensor(params) || typeof (params as Iterable<unknown> | undefined)?.[Symbol.iterator] !== 'function') {
+    checkOptions(new.target.name, options, Object.keys(defaults))
+    this.#defaults = { ...defaults, ...options }
+    this.#booleans = Object.keys(defaults).filter((option) => typeof defaults[option as keyof Settings] === 'boolean')
+    const entries = listOf(params, this.constructor.name)
+    if (entries.length === 0) {
       throw torchError(
-        'ERR_TORCH_TYPE',
-        `params argument given to the optimizer should be an iterable of Tensors or dicts, but got ${describe(params)}`,
+        'ERR_TORCH_VALUE',
+        'optimizer got an empty parameter list: parameters() can be read once only, modules have to be properties of their module or in a ModuleList, and weights nn.Parameters',
       )
     }
-    const entries = [...params] as (Tensor | (Partial<Settings> & { params: Iterable<Tensor> }))[]
-    if (entries.length === 0) throw torchError('ERR_TORCH_VALUE', 'optimizer got an empty parameter list')
     const grouped = entries.every(
       (entry) => !isTensor(entry) && typeof entry === 'object' && entry !== null && 'params' in entry,
     )
-    const groups = grouped
-      ? (entries as (Partial<Settings> & { params: Iterable<Tensor> })[])
-      : [{ params: entries as Tensor[] } as unknown as Partial<Settings> & { params: Iterable<Tensor> }]
-    this.paramGroups = groups.map((group) => {
-      checkOptions(name, group, [...Object.keys(defaults), 'params'])
-      for (const [option, standard] of Object.entries(defaults)) {
-        if (typeof standard === 'boolean') checkBoolean(name, option, { ...common, ...group }[option as keyof Settings])
-      }
-      return { ...common, ...group, params: isTensor(group.params) ? [group.params] : [...group.params] }
-    })
-    const seen = new Set<Tensor>()
-    for (const group of this.paramGroups) {
-      this.check(group)
-      for (const param of group.params) this.#admit(param, seen)
-    }
+    const groups = grouped ? entries : [{ params: entries }]
+    for (const group of groups) this.addParamGroup(group as ParamGroupOptions<Settings>)
   }
 
-  #admit(param: Tensor, seen: Set<Tensor>): void {
+  /**
+   * Adds parameters to those that are learned, with settings of their own: a layer that was frozen so far, say.
+   *
+   * @throws {TorchError} for parameters that have a group already, and for what the constructor refuses.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.add_param_group.html
+   */
+  addParamGroup(group: ParamGroupOptions<Settings>): void {
+    const name = this.constructor.name
+    checkOptions(name, group, [...Object.keys(this.#defaults), 'params'])
+    const { params: given, ...settings } = group
+    const params: Tensor[] = []
+    const paramNames: string[] = []
+    for (const entry of isTensor(given) ? [given] : listOf(given, name)) {
+      const [param, paramName] = isNamed(entry) ? [entry[1], entry[0]] : [entry]
+      params.push(this.#admit(param, params))
+      if (paramName !== undefined) paramNames.push(paramName)
+    }
+    if (paramNames.length !== 0 && paramNames.length !== params.length) {
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        'all optimizer params should be with/without names. Some param names are missing',
+      )
+    }
+    const made = { ...this.#defaults, ...settings, params } as ParamGroup<Settings>
+    if (paramNames.length > 0) made.paramNames = paramNames
+    this.#checkSettings(made)
+    this.paramGroups.push(made)
+  }
+
+  #admit(param: unknown, group: readonly Tensor[]): Tensor {
     if (!isTensor(param)) {
       throw torchError(
         'ERR_TORCH_TYPE',
@@ -88,46 +133,76 @@ export abstract class Optimizer<Settings extends object = object> {
       )
     }
     if (!param.isLeaf) throw torchError('ERR_TORCH_VALUE', "can't optimize a non-leaf Tensor")
-    if (seen.has(param)) throw torchError('ERR_TORCH_VALUE', 'some parameters appear in more than one parameter group')
-    seen.add(param)
+    if (group.includes(param)) {
+      throw torchError('ERR_TORCH_VALUE', 'a parameter appears more than once in a parameter group')
+    }
+    if (this.paramGroups.some(({ params }) => params.includes(param))) {
+      throw torchError('ERR_TORCH_VALUE', 'some parameters appear in more than one parameter group')
+    }
+    return param
+  }
+
+  #checkSettings(settings: Settings): void {
+    for (const option of this.#booleans) {
+      checkBoolean(this.constructor.name, option, settings[option as keyof Settings])
+    }
+    this.check(settings)
   }
 
   /** @throws {TorchError} for settings that cannot be used. */
   protected abstract check(settings: Settings): void
 
-  /** The names of the tensors in each parameter's state, in the shape of the parameter. */
-  protected abstract stateNames(settings: Settings): readonly string[]
+  /**
+   * The names of the tensors that the state of a parameter may have. They begin as zeros in the shape of the parameter,
+   * `step` as a single number.
+   */
+  protected abstract readonly stateFields: readonly string[]
 
-  protected abstract fused(settings: Settings): { algorithm: 'sgd' | 'adam' | 'adamw'; hyper: FusedHyper }
+  /** Whether the settings of a group need this tensor of {@link stateFields}. */
+  protected keeps(_field: string, _settings: Settings): boolean {
+    return true
+  }
 
-  /** Where the counter of a parameter's steps lies: for the fused kernels of Adam, with the parameter. */
+  /**
+   * Changes a parameter, in place, by its gradient; and the tensors of its state. No gradients are recorded, and what it
+   * creates is disposed.
+   */
+  protected abstract update(parameter: Tensor, gradient: Tensor, state: ParameterState, settings: Settings): void
+
+  /** Where the counter of a parameter's steps lies. */
   protected counterDevice(param: Tensor): Device {
     return param.device
+  }
+
+  /** @internal Whether {@link step} takes all of its inputs, so that nothing has to be read before. */
+  get isFused(): boolean {
+    return false
   }
 
   /**
    * Changes the parameters by their gradients. Those without a gradient stay as they are.
    *
-   * @param inputs What a `GradScaler` or a captured step gives.
+   * @param inputs What a captured step gives. A `GradScaler` does by itself what it gives only to the fused optimizers.
    */
   step(inputs: StepInputs = {}): void {
-    checkOptions('step', inputs, ['gradScale', 'foundInf', 'rates'])
-    const { gradScale, foundInf, rates } = inputs
-    this.paramGroups.forEach((group, index) => {
-      const { params, ...settings } = group
-      const names = this.stateNames(settings as unknown as Settings)
-      const states = params.map((param) => this.#stateOf(param, names))
-      const lists: Record<string, Tensor[]> = {}
-      for (const name of names) {
-        lists[name === 'step' ? 'steps' : `${name}s`] = states.map((state) => state[name] as Tensor)
-      }
-      const { algorithm, hyper } = this.fused(settings as unknown as Settings)
-      fusedStep(algorithm, { params, ...lists } as FusedLists, hyper, { gradScale, foundInf, lr: rates?.[index] })
-    })
+    // The rates are the groups' own.
+    checkOptions('step', inputs, ['rates'])
+    noGrad(() =>
+      tidy(() => {
+        for (const group of this.paramGroups) {
+          for (const param of group.params) {
+            const gradient = param.grad
+            if (gradient !== null) this.update(param, gradient, this.stateOf(param, group), group)
+          }
+        }
+      }),
+    )
   }
 
-  #stateOf(param: Tensor, names: readonly string[]): ParameterState {
+  /** The state of a parameter; what is missing of it is made. */
+  protected stateOf(param: Tensor, settings: Settings): ParameterState {
     const known = this.#state.get(param)
+    const names = this.stateFields.filter((name) => this.keeps(name, settings))
     if (known !== undefined && names.every((name) => name in known)) return known
     // A file of PyTorch has no counter of SGD's steps: where there is a momentum, there has been a step.
     const before = known !== undefined && 'momentumBuffer' in known ? 1 : 0
@@ -191,57 +266,71 @@ export abstract class Optimizer<Settings extends object = object> {
     return { state, paramGroups }
   }
 
-  /** Takes over settings and a copy of the state of an optimizer of the same shape. */
+  /**
+   * Takes over settings and a copy of the state of an optimizer with as many parameters in each group: what
+   * {@link stateDict} gave, or what `torch.load` reads of PyTorch's `state_dict()`. The state from before is gone.
+   *
+   * @throws {TorchError} naming what does not fit: groups, settings, names or shapes of the state. Then nothing has
+   *   changed.
+   */
   loadStateDict(stateDict: OptimizerStateDict<Settings>): void {
-    const { paramGroups, state } = stateDict ?? {}
-    if (typeof state !== 'object' || state === null) {
-      throw torchError('ERR_TORCH_TYPE', `expected the state dict of an optimizer, got ${describe(stateDict)}`)
-    }
-    for (const value of Object.values(state).flatMap((saved) => Object.values(saved ?? {}))) {
-      if (!isTensor(value)) {
-        throw torchError('ERR_TORCH_TYPE', `the state of an optimizer is made of Tensors, got ${describe(value)}`)
-      }
-    }
-    if (!Array.isArray(paramGroups) || paramGroups.length !== this.paramGroups.length) {
-      throw torchError('ERR_TORCH_VALUE', 'loaded state dict has a different number of parameter groups')
-    }
-    this.paramGroups.forEach((group, index) => {
-      if (paramGroups[index]?.params?.length !== group.params.length) {
-        throw torchError(
-          'ERR_TORCH_VALUE',
-          "loaded state dict contains a parameter group that doesn't match the size of optimizer's group",
-        )
-      }
-      const { params: _, ...settings } = paramGroups[index] as Settings & { params: number[] }
-      this.check(settings as unknown as Settings)
+    const loaded = readStateDict<Settings>(stateDict, {
+      optimizer: this.constructor.name,
+      groups: this.paramGroups,
+      settings: Object.keys(this.#defaults),
+      fields: this.stateFields,
+      keeps: (field, settings) => this.keeps(field, settings),
+      check: (settings) => this.#checkSettings(settings),
     })
+    const state = tidy(() =>
+      noGrad(() => loaded.state.map(([param, tensors]) => [param, this.#copy(param, tensors)] as const)),
+    )
     this.paramGroups.forEach((group, index) => {
-      const { params: numbers, ...settings } = paramGroups[index] as Settings & { params: number[] }
-      Object.assign(group, settings)
-      group.params.forEach((param, i) => {
-        const saved = state[numbers[i] as number]
-        if (saved === undefined) return
-        this.#revision++
-        this.#state.set(
-          param,
-          tidy(() =>
-            noGrad(() =>
-              Object.fromEntries(
-                Object.entries(saved).map(([name, value]) => [
-                  name,
-                  keep(
-                    value.to({
-                      dtype: name === 'step' ? 'float32' : param.dtype,
-                      device: this.#deviceOf(param, name),
-                      copy: true,
-                    }),
-                  ),
-                ]),
-              ),
-            ),
-          ),
-        )
-      })
+      Object.assign(group, loaded.settings[index])
     })
+    this.#state.clear()
+    for (const [param, own] of state) this.#state.set(param, own)
+    this.#revision++
   }
+
+  #copy(param: Tensor, tensors: Record<string, Tensor | number>): ParameterState {
+    const copies = Object.entries(tensors).map(([name, value]) => {
+      const device = this.#deviceOf(param, name)
+      const dtype = name === 'step' ? 'float32' : param.dtype
+      const copy = isTensor(value)
+        ? value.to({ dtype, device, copy: true }).reshape(name === 'step' ? [] : param.shape)
+        : full([], value, { dtype, device })
+      return [name, keep(copy)] as const
+    })
+    return Object.fromEntries(copies)
+  }
+
+  /** As PyTorch prints optimizers: the settings of each group. */
+  toString(): string {
+    const groups = this.paramGroups.map(({ params: _, ...settings }, index) => {
+      const lines = Object.entries(settings).map(([name, value]) => `    ${snakeCase(name)}: ${python(value)}`)
+      return [`Parameter Group ${index}`, ...lines.sort()].join('\n')
+    })
+    return `${this.constructor.name} (\n${groups.join('\n\n')}\n)`
+  }
+
+  [inspect.custom](): string {
+    return this.toString()
+  }
+}
+
+function isNamed(entry: unknown): entry is readonly [string, unknown] {
+  return Array.isArray(entry) && entry.length === 2 && typeof entry[0] === 'string'
+}
+
+function listOf(params: unknown, optimizer: string): unknown[] {
+  if (!isTensor(params) && typeof (params as Iterable<unknown> | undefined)?.[Symbol.iterator] === 'function') {
+    return [...(params as Iterable<unknown>)]
+  }
+  const hint =
+    typeof (params as { parameters?: unknown } | null)?.parameters === 'function' ? ': pass its parameters()' : ''
+  throw torchError(
+    'ERR_TORCH_TYPE',
+    `${optimizer}: params argument given to the optimizer should be an iterable of Tensors or groups of them, but got ${describe(params)}${hint}`,
+  )
 }

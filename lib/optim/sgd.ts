@@ -1,6 +1,7 @@
 import { torchError } from '../errors.ts'
 import type { Device } from '../tensor/tensor.ts'
-import { Optimizer, type Params, requireRange } from './optimizer.ts'
+import { FusedOptimizer } from './fused.ts'
+import { type Params, requireRange } from './optimizer.ts'
 
 export interface SGDOptions {
   /** The learning rate. Default 1e-3. */
@@ -26,7 +27,13 @@ export interface SGDOptions {
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
  */
-export class SGD extends Optimizer<SGDOptions> {
+export class SGD extends FusedOptimizer<SGDOptions> {
+  protected override readonly stateFields = ['momentumBuffer', 'step']
+
+  protected override keeps(_field: string, { momentum }: SGDOptions): boolean {
+    return momentum !== 0
+  }
+
   constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
     super(params, options, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false })
   }
@@ -38,10 +45,6 @@ export class SGD extends Optimizer<SGDOptions> {
     if (nesterov && (momentum <= 0 || dampening !== 0)) {
       throw torchError('ERR_TORCH_VALUE', 'Nesterov momentum requires a momentum and zero dampening')
     }
-  }
-
-  protected override stateNames({ momentum }: SGDOptions): readonly string[] {
-    return momentum === 0 ? [] : ['momentumBuffer', 'step']
   }
 
   /** The counter only tells the first step, which reading it must not wait for. */

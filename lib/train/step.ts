@@ -3,7 +3,7 @@ import type { Batch } from '../data/dataset.ts'
 import { torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
 import { clipGradNorm } from '../nn/utils/index.ts'
-import { Optimizer } from '../optim/optimizer.ts'
+import type { Optimizer } from '../optim/optimizer.ts'
 import { inferenceMode } from '../tensor/context.ts'
 import type { Device, Tensor } from '../tensor/tensor.ts'
 import { directGradients, type Gradients } from './direct.ts'
@@ -31,7 +31,7 @@ export class Step {
     optimizer: Optimizer,
     { autocast, clipGradNorm, loss }: Pick<ResolvedOptions, 'autocast' | 'clipGradNorm' | 'loss'>,
   ) {
-    if (autocast === 'float16' && optimizer.step !== Optimizer.prototype.step) {
+    if (autocast === 'float16' && !optimizer.isFused) {
       throw torchError(
         'ERR_TORCH_OPTION',
         "Trainer: autocast: 'float16' needs an optimizer that can leave a step out by itself; this one has a step of its own. Use 'bfloat16', or SGD, Adam or AdamW",

@@ -4,7 +4,7 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { RecurrentModel } from '../models/model.ts'
 import { Module } from '../nn/module.ts'
-import { Optimizer } from '../optim/optimizer.ts'
+import type { Optimizer } from '../optim/optimizer.ts'
 import { LearningRates } from '../optim/rates.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
 import { inferenceMode, offload, tidy } from '../tensor/context.ts'
@@ -187,7 +187,7 @@ export class Trainer {
 
   #training(device: Device): Runner {
     // An optimizer with a step of its own reads its rates as numbers.
-    const rates = this.optimizer.step === Optimizer.prototype.step ? this.#rates() : undefined
+    const rates = this.optimizer.isFused ? this.#rates() : undefined
     return new Runner({
       device,
       moves: this.#moves(device),

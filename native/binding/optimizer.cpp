@@ -1,177 +1,53 @@
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
-#include <ATen/ops/_foreach_sub.h>
-#include <ATen/ops/_fused_adam.h>
-#include <ATen/ops/_fused_adamw.h>
-#include <ATen/ops/_fused_sgd.h>
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <map>
-#include <tuple>
+#include <cmath>
 
 #include "binding/addon.h"
 #include "binding/cells.h"
-#include "runtime/version.h"
+#include "optim/step.h"
 
 namespace rnn::binding {
 namespace {
 
-using Tensors = std::vector<at::Tensor>;
+using optim::Tensors;
 
-struct Hyper {
-  double lr, weight_decay, momentum, dampening, beta1, beta2, eps;
-  bool nesterov, maximize, amsgrad;
-
-  explicit Hyper(Napi::Object object)
-      : lr(number(object, "lr")),
-        weight_decay(number(object, "weightDecay")),
-        momentum(number(object, "momentum")),
-        dampening(number(object, "dampening")),
-        beta1(number(object, "beta1")),
-        beta2(number(object, "beta2")),
-        eps(number(object, "eps")),
-        nesterov(object.Get("nesterov").ToBoolean()),
-        maximize(object.Get("maximize").ToBoolean()),
-        amsgrad(object.Get("amsgrad").ToBoolean()) {}
-
- private:
-  static double number(Napi::Object object, const char* name) {
-    const Napi::Value value = object.Get(name);
-    return value.IsUndefined() ? 0 : value.ToNumber().DoubleValue();
-  }
-};
-
-// Numbers that a step may take as tensors, so that nothing waits for them: all undefined, or of one element.
-struct Scalars {
-  // Instead of `Hyper::lr`. On CUDA it is read by the kernel, also when a graph with it is replayed.
-  at::Tensor lr;
-  // Gradients are divided by `grad_scale`; where `found_inf` is 1, nothing changes.
-  at::Tensor grad_scale, found_inf;
-
-  Scalars on(c10::Device device) const {
-    const auto move = [device](const at::Tensor& tensor) {
-      if (!tensor.defined() || tensor.device() == device) return tensor;
-      // What the kernels read, which on the CPU take any dtype of a learning rate.
-      return tensor.to(device, at::kFloat, /*non_blocking=*/true);
-    };
-    return {.lr = move(lr), .grad_scale = move(grad_scale), .found_inf = move(found_inf)};
-  }
-};
-
-// The parameters of one fused call: LibTorch wants one device and dtype, and for momentum one age.
-struct Bucket {
-  Tensors params, gradients, steps;
-  // In the order of `states`: momentum buffers, or averages of gradients, of their squares, and the greatest of those.
-  std::vector<Tensors> states;
-};
-
-using Key = std::tuple<c10::Device, c10::ScalarType, bool>;
-struct Before {
-  bool operator()(const Key& a, const Key& b) const {
-    const auto rank = [](const Key& key) {
-      const auto& [device, dtype, first] = key;
-      return std::tuple(static_cast<int>(device.type()), device.index(), static_cast<int>(dtype), first);
-    };
-    return rank(a) < rank(b);
-  }
-};
-
-std::map<Key, Bucket, Before> buckets_of(const Tensors& params, const std::vector<Tensors>& states,
-                                         const Tensors& steps, bool by_age) {
-  std::map<Key, Bucket, Before> buckets;
-  for (size_t i = 0; i < params.size(); i++) {
-    const at::Tensor& gradient = params[i].grad();
-    if (!gradient.defined()) continue;
-    const bool first = by_age && steps.at(i).item<double>() == 0;
-    Bucket& bucket = buckets[{params[i].device(), params[i].scalar_type(), first}];
-    bucket.params.push_back(params[i]);
-    bucket.gradients.push_back(gradient);
-    if (!steps.empty()) bucket.steps.push_back(steps[i]);
-    bucket.states.resize(states.size());
-    for (size_t s = 0; s < states.size(); s++) {
-      if (!states[s].empty()) bucket.states[s].push_back(states[s].at(i));
-    }
-  }
-  return buckets;
+double number(Napi::Object object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  return value.IsUndefined() ? 0 : value.ToNumber().DoubleValue();
 }
 
-std::optional<at::Tensor> optional(const at::Tensor& tensor) {
-  return tensor.defined() ? std::optional(tensor) : std::nullopt;
+optim::Hyper hyper_of(Napi::Object object) {
+  return {.lr = number(object, "lr"),
+          .weight_decay = number(object, "weightDecay"),
+          .momentum = number(object, "momentum"),
+          .dampening = number(object, "dampening"),
+          .beta1 = number(object, "beta1"),
+          .beta2 = number(object, "beta2"),
+          .eps = number(object, "eps"),
+          .nesterov = object.Get("nesterov").ToBoolean(),
+          .maximize = object.Get("maximize").ToBoolean(),
+          .amsgrad = object.Get("amsgrad").ToBoolean()};
 }
 
-// `lr` is a number or a tensor, for which LibTorch has two operators.
-template <typename Rate>
-void step_sgd(const Bucket& bucket, const Rate& lr, const Hyper& hyper, const Scalars& scalars, bool first) {
-  at::_fused_sgd_(bucket.params, bucket.gradients, bucket.states[0], hyper.weight_decay, hyper.momentum, lr,
-                  hyper.dampening, hyper.nesterov, hyper.maximize, first, optional(scalars.grad_scale),
-                  optional(scalars.found_inf));
-}
-
-template <typename Rate>
-void step_adam(const Bucket& bucket, const Rate& lr, const Hyper& hyper, const Scalars& scalars, bool decoupled) {
-  const auto run = [&](const auto& operation) {
-    operation(bucket.params, bucket.gradients, bucket.states[0], bucket.states[1], bucket.states[2], bucket.steps, lr,
-              hyper.beta1, hyper.beta2, hyper.weight_decay, hyper.eps, hyper.amsgrad, hyper.maximize,
-              optional(scalars.grad_scale), optional(scalars.found_inf));
-  };
-  if (decoupled) {
-    run([](const auto&... arguments) { at::_fused_adamw_(arguments...); });
-  } else {
-    run([](const auto&... arguments) { at::_fused_adam_(arguments...); });
-  }
-}
-
-// On the CPU without an operator, which takes longer for a handful of counters than Adam for a small layer.
-void count_up(const Tensors& steps) {
-  const bool plain = std::ranges::all_of(steps, [](const at::Tensor& step) {
-    return step.is_cpu() && step.layout() == at::kStrided && step.scalar_type() == at::kFloat && step.numel() == 1;
-  });
-  if (!plain) return at::_foreach_add_(steps, 1);
-  for (const at::Tensor& step : steps) *step.mutable_data_ptr<float>() += 1;
-  bump_versions(steps);
-}
-
-enum class Algorithm { kSgd, kAdam, kAdamW };
-
-void step(Algorithm algorithm, const Tensors& params, const std::vector<Tensors>& states, const Tensors& steps,
-          const Hyper& hyper, const Scalars& given) {
-  const c10::AutoGradMode no_grad(false);
-  // The first momentum is the gradient itself, without dampening. Where there is none, buffers of zeros give the same.
-  const bool by_age = algorithm == Algorithm::kSgd && hyper.momentum != 0 && hyper.dampening != 0;
-  for (auto& [key, bucket] : buckets_of(params, states, steps, by_age)) {
-    const Scalars scalars = given.on(std::get<0>(key));
-    const bool first = std::get<2>(key);
-    // A first step that is skipped is to be first again. Only until it is taken, this reads from the device.
-    if (first && scalars.found_inf.defined() && scalars.found_inf.item<double>() != 0) continue;
-    if (!bucket.steps.empty()) count_up(bucket.steps);
-    const auto run = [&, &bucket = bucket](const auto& lr) {
-      if (algorithm == Algorithm::kSgd) {
-        step_sgd(bucket, lr, hyper, scalars, first);
-      } else {
-        step_adam(bucket, lr, hyper, scalars, algorithm == Algorithm::kAdamW);
-      }
-    };
-    scalars.lr.defined() ? run(scalars.lr) : run(hyper.lr);
-    // A step that is skipped does not count. SGD's counters are on the CPU, and only tell the first step.
-    if (algorithm != Algorithm::kSgd && scalars.found_inf.defined()) {
-      at::_foreach_sub_(bucket.steps, Tensors(bucket.steps.size(), scalars.found_inf));
-    }
-    bump_versions(bucket.params);
-  }
+optim::Algorithm algorithm_of(const std::string& name) {
+  if (name == "sgd") return optim::Algorithm::kSgd;
+  if (name == "adam") return optim::Algorithm::kAdam;
+  TORCH_CHECK_VALUE(name == "adamw", "there is no fused optimizer '", name, "'");
+  return optim::Algorithm::kAdamW;
 }
 
 // fusedStep('sgd' | 'adam' | 'adamw', params, [state lists], steps, hyper, [lr, gradScale, foundInf]): parameters
 // without a gradient are left alone. Each of the last three is a list of one tensor or of none.
 Napi::Value fused_step(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const std::string name = info[0].ToString();
-  const Algorithm algorithm = name == "sgd" ? Algorithm::kSgd : name == "adam" ? Algorithm::kAdam : Algorithm::kAdamW;
+  const optim::Algorithm algorithm = algorithm_of(info[0].ToString());
   const auto lists_of = [&addon](Napi::Value value) {
     std::vector<Cells> lists;
     const Napi::Array array = value.As<Napi::Array>();
@@ -182,12 +58,12 @@ Napi::Value fused_step(const Napi::CallbackInfo& info) {
   const std::vector<Cells> states = lists_of(info[2]);
   const Cells steps(addon, info[3]);
   const std::vector<Cells> scalars = lists_of(info[5]);
-  addon.dispatch(0, [=, hyper = Hyper(info[4].ToObject())] {
+  addon.dispatch(0, [=, hyper = hyper_of(info[4].ToObject())] {
     std::vector<Tensors> lists;
     for (const Cells& state : states) lists.push_back(state.get());
     const auto scalar = [&scalars](size_t i) { return scalars[i].size() == 0 ? at::Tensor() : scalars[i].get()[0]; };
-    step(algorithm, params.get(), lists, steps.get(), hyper,
-         {.lr = scalar(0), .grad_scale = scalar(1), .found_inf = scalar(2)});
+    optim::step(algorithm, params.get(), lists, steps.get(), hyper,
+                {.lr = scalar(0), .grad_scale = scalar(1), .found_inf = scalar(2)});
     return Tensors{};
   });
   return info.Env().Undefined();

@@ -28,7 +28,9 @@ function problem(dtype: 'float32' | 'float64') {
 }
 
 describe.each(
-  readFixture<Case[]>('optim').map((one) => [`${one.kind} ${JSON.stringify(one.options)} ${one.dtype}`, one] as const),
+  readFixture<{ trajectories: Case[] }>('optim').trajectories.map(
+    (one) => [`${one.kind} ${JSON.stringify(one.options)} ${one.dtype}`, one] as const,
+  ),
 )('%s', (_, one) => {
   const tolerance = one.dtype === 'float64' ? { rtol: 1e-9, atol: 1e-11 } : { rtol: 1e-5, atol: 1e-6 }
 
@@ -122,38 +124,6 @@ test.each(['SGD', 'Adam', 'AdamW'] as const)('%s: a learning rate as a tensor fo
   expect(run(true)).toEqual(run(false))
 })
 
-test('goes on from a momentum that was saved without a counter, as PyTorch saves it', () => {
-  const step = (optimizer: optim.SGD, w: Tensor): void => {
-    optimizer.zeroGrad()
-    w.mul(w).sum().backward()
-    optimizer.step()
-  }
-  const options = { lr: 0.1, momentum: 0.9, dampening: 0.5 }
-  const [w, copy] = [torch.ones([2], { requiresGrad: true }), torch.ones([2], { requiresGrad: true })]
-  const [one, other] = [new optim.SGD([w], options), new optim.SGD([copy], options)]
-  step(one, w)
-  const { state, paramGroups } = one.stateDict()
-  torch.noGrad(() => copy.copy_(w))
-  other.loadStateDict({ state: { 0: { momentumBuffer: state[0]?.momentumBuffer as Tensor } }, paramGroups })
-  step(one, w)
-  step(other, copy)
-  expectClose(copy, w)
-})
-
-test('counters are loaded as float32, whatever they were', () => {
-  const w = torch.ones([2], { dtype: 'float64', requiresGrad: true })
-  const make = () => new optim.Adam([w])
-  const saved = make()
-  w.sum().backward()
-  saved.step()
-  const { state, paramGroups } = saved.stateDict()
-  const optimizer = make()
-  optimizer.loadStateDict({ state: { 0: { ...state[0], step: torch.tensor(4n) } }, paramGroups } as never)
-  optimizer.step()
-  const { step, expAvg } = optimizer.stateDict().state[0] ?? {}
-  expect([step?.dtype, step?.item(), expAvg?.dtype]).toEqual(['float32', 5, 'float64'])
-})
-
 test('state stays in place where the parameters do, and its changes can be told', () => {
   const w = torch.ones([2], { requiresGrad: true })
   const optimizer = new optim.Adam([w])
@@ -169,6 +139,139 @@ test('state stays in place where the parameters do, and its changes can be told'
   expect(optimizer.stateDict().state[0]?.expAvg).toBe(before?.expAvg)
   optimizer.loadStateDict(optimizer.stateDict())
   expect(optimizer.revision).toBeGreaterThan(made)
+})
+
+test('a group can be added, with settings of its own', () => {
+  const [a, b] = [torch.zeros([2], { requiresGrad: true }), torch.zeros([2], { requiresGrad: true })]
+  const optimizer = new optim.SGD([a], { lr: 1, momentum: 0.5 })
+  const step = (): void => {
+    optimizer.zeroGrad()
+    a.add(b).sum().backward()
+    optimizer.step()
+  }
+  step()
+  optimizer.addParamGroup({ params: [b], lr: 0.25 })
+  step()
+  expect(a.toArray()).toEqual([-2.5, -2.5])
+  expect(b.toArray()).toEqual([-0.25, -0.25])
+  const { paramGroups } = optimizer.stateDict()
+  expect(paramGroups.map(({ params, lr, momentum }) => ({ params, lr, momentum }))).toEqual([
+    { params: [0], lr: 1, momentum: 0.5 },
+    { params: [1], lr: 0.25, momentum: 0.5 },
+  ])
+  const refused = [
+    [{ params: [a] }, 'ERR_TORCH_VALUE', /^some parameters appear in more than one parameter group$/],
+    [{ params: [torch.zeros([1])], lr: -1 }, 'ERR_TORCH_VALUE', /^Invalid learning rate: -1$/],
+    [{ params: [torch.zeros([1])], rate: 1 }, 'ERR_TORCH_OPTION', /^SGD: unknown option 'rate'/],
+    [5, 'ERR_TORCH_TYPE', /^SGD: options must be an object, got 5$/],
+    [{}, 'ERR_TORCH_TYPE', /but got undefined$/],
+  ] as const
+  for (const [group, code, message] of refused)
+    expectError(() => optimizer.addParamGroup(group as never), code, message)
+  expect(optimizer.paramGroups).toHaveLength(2)
+})
+
+test('parameters may come with their names', () => {
+  const model = new nn.Linear(2, 1)
+  const optimizer = new optim.AdamW(model.namedParameters())
+  expect(optimizer.paramGroups[0]?.params).toEqual([model.weight, model.bias])
+  expect(optimizer.stateDict().paramGroups[0]?.paramNames).toEqual(['weight', 'bias'])
+  optimizer.loadStateDict(optimizer.stateDict())
+})
+
+test('prints as in Python', () => {
+  const model = new nn.Linear(2, 1)
+  const optimizer = new optim.Adam([
+    { params: [model.weight] },
+    { params: [model.bias as Tensor], lr: 1, amsgrad: true },
+  ])
+  expect(String(optimizer)).toBe(`Adam (
+Parameter Group 0
+    amsgrad: False
+    betas: (0.9, 0.999)
+    eps: 1e-08
+    lr: 0.001
+    maximize: False
+    weight_decay: 0.0
+
+Parameter Group 1
+    amsgrad: True
+    betas: (0.9, 0.999)
+    eps: 1e-08
+    lr: 1.0
+    maximize: False
+    weight_decay: 0.0
+)`)
+})
+
+describe("an optimizer of one's own, in tensor operations", () => {
+  interface Settings {
+    lr: number
+    alpha: number
+    momentum: number
+  }
+  class RootMeanSquare extends optim.Optimizer<Settings> {
+    protected override readonly stateFields = ['squareAvg', 'momentumBuffer']
+    constructor(params: optim.Params<Settings>, options: Partial<Settings> = {}) {
+      super(params, options, { lr: 0.1, alpha: 0.5, momentum: 0 })
+    }
+    protected override check(): void {}
+    protected override keeps(field: string, { momentum }: Settings): boolean {
+      return field === 'squareAvg' || momentum > 0
+    }
+    protected override update(p: Tensor, g: Tensor, { squareAvg, momentumBuffer }: optim.ParameterState, s: Settings) {
+      squareAvg?.mul_(s.alpha).addcmul_(g, g, { value: 1 - s.alpha })
+      const step = g.div(squareAvg?.sqrt() as Tensor)
+      p.sub_(momentumBuffer?.mul_(s.momentum).add_(step) ?? step, { alpha: s.lr })
+    }
+  }
+  const gradients = [2, -1, 4]
+  /** The same in numbers. */
+  const expected = (momentum: number): number => {
+    let [p, average, velocity] = [0, 0, 0]
+    for (const g of gradients) {
+      average = average * 0.5 + 0.5 * g * g
+      velocity = momentum * velocity + g / Math.sqrt(average)
+      p -= 0.1 * velocity
+    }
+    return p
+  }
+
+  test.each([0, 0.5])('steps, with its state in the state dict (momentum %d)', (momentum) => {
+    const p = torch.zeros([2], { requiresGrad: true })
+    let optimizer = new RootMeanSquare([p], { momentum })
+    const before = torch.memory().tensors
+    for (const g of gradients) {
+      p.grad = torch.full([2], g)
+      optimizer.step()
+      const saved = optimizer.stateDict()
+      expect(Object.keys(saved.state[0] ?? {})).toEqual(momentum > 0 ? ['squareAvg', 'momentumBuffer'] : ['squareAvg'])
+      optimizer = new RootMeanSquare([p])
+      optimizer.loadStateDict(saved)
+    }
+    expectClose(p.detach(), [expected(momentum), expected(momentum)])
+    expect(before).toBeGreaterThan(0)
+  })
+
+  test('works with a gradient scaler and in a queued step', async () => {
+    const p = torch.zeros([2], { requiresGrad: true })
+    const optimizer = new RootMeanSquare([p])
+    expect(optimizer.isFused).toBe(false)
+    const scaler = new torch.amp.GradScaler('cpu', { initScale: 8 })
+    for (const g of gradients) {
+      optimizer.zeroGrad()
+      scaler.scale(p.sum().mul(g)).backward()
+      scaler.step(optimizer)
+      scaler.update()
+    }
+    expectClose(p.detach(), [expected(0), expected(0)])
+    await torch.offload(() => {
+      p.grad = torch.full([2], 1)
+      optimizer.step()
+    })
+    expect(p.toArray()).not.toEqual([expected(0), expected(0)])
+    expectError(() => optimizer.step({ foundInf: torch.tensor(1) }), 'ERR_TORCH_OPTION', /unknown option 'foundInf'/)
+  })
 })
 
 test('steps leave no tensors behind', () => {
@@ -192,11 +295,21 @@ test('steps leave no tensors behind', () => {
 describe('refuses', () => {
   const w = torch.zeros([2], { requiresGrad: true })
   test.each([
-    [() => new optim.SGD([]), 'ERR_TORCH_VALUE', /^optimizer got an empty parameter list$/],
-    [() => new optim.SGD(w as never), 'ERR_TORCH_TYPE', /should be an iterable of Tensors or dicts/],
+    [
+      () => new optim.SGD([]),
+      'ERR_TORCH_VALUE',
+      /^optimizer got an empty parameter list: parameters\(\) can be read once only/,
+    ],
+    [
+      () => new optim.SGD(w as never),
+      'ERR_TORCH_TYPE',
+      /^SGD: params argument given to the optimizer should be an iterable of Tensors or groups of them, but got Tensor$/,
+    ],
     [() => new optim.SGD([1] as never), 'ERR_TORCH_TYPE', /can only optimize Tensors, but one of the params is 1/],
     [() => new optim.SGD([w.mul(2)]), 'ERR_TORCH_VALUE', /^can't optimize a non-leaf Tensor$/],
-    [() => new optim.SGD([w, w]), 'ERR_TORCH_VALUE', /more than one parameter group/],
+    [() => new optim.SGD([w, w]), 'ERR_TORCH_VALUE', /^a parameter appears more than once in a parameter group$/],
+    [() => new optim.SGD(new nn.Linear(1, 1) as never), 'ERR_TORCH_TYPE', /but got Linear: pass its parameters\(\)$/],
+    [() => new optim.SGD([['a', w], torch.zeros([1])] as never), 'ERR_TORCH_VALUE', /Some param names are missing$/],
     [
       () => new optim.SGD([{ params: [w] }, { params: [w] }]),
       'ERR_TORCH_VALUE',
@@ -237,26 +350,6 @@ describe('refuses', () => {
       /Adam: unknown option 'learningRate'/,
     ],
     [() => new optim.Adam([{ params: [w], lrate: 1 } as never]), 'ERR_TORCH_OPTION', /unknown option 'lrate'/],
-    [
-      () => new optim.Adam([w]).loadStateDict({ state: {}, paramGroups: [] }),
-      'ERR_TORCH_VALUE',
-      /different number of parameter groups/,
-    ],
-    [
-      () => new optim.Adam([w]).loadStateDict(undefined as never),
-      'ERR_TORCH_TYPE',
-      /expected the state dict of an optim/,
-    ],
-    [
-      () => new optim.Adam([w]).loadStateDict({ state: {}, paramGroups: [{} as never] }),
-      'ERR_TORCH_VALUE',
-      /doesn't match the size of optimizer's group/,
-    ],
-    [
-      () => new optim.Adam([w]).loadStateDict({ state: { 0: { expAvg: 3 as never } }, paramGroups: [] }),
-      'ERR_TORCH_TYPE',
-      /made of Tensors, got 3/,
-    ],
   ] as const)('%s', (call, code, message) => {
     expectError(call, code, message)
   })

@@ -1,0 +1,50 @@
+import { checkOptions } from '../options.ts'
+import { type FusedHyper, type FusedLists, fusedStep } from '../tensor/gradient.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { Optimizer, type StepInputs } from './optimizer.ts'
+
+/** What native code knows of an optimizer: its algorithm by name, and the settings of a group. */
+export interface FusedSettings {
+  algorithm: 'sgd' | 'adam' | 'adamw'
+  hyper: FusedHyper
+}
+
+/**
+ * An optimizer whose step is one native call for each group, of which nothing waits for a value. LibTorch's fused
+ * kernels take what is dense and alike; operations do the rest, such as a parameter that is a view of part of a tensor.
+ */
+export abstract class FusedOptimizer<Settings extends object> extends Optimizer<Settings> {
+  protected abstract fused(settings: Settings): FusedSettings
+
+  override get isFused(): boolean {
+    return this.step === FusedOptimizer.prototype.step
+  }
+
+  /**
+   * Changes the parameters by their gradients. Those without a gradient stay as they are.
+   *
+   * @param inputs What a `GradScaler` or a captured step gives.
+   */
+  override step(inputs: StepInputs = {}): void {
+    checkOptions('step', inputs, ['gradScale', 'foundInf', 'rates'])
+    const { gradScale, foundInf, rates } = inputs
+    this.paramGroups.forEach((group, index) => {
+      this.#stepGroup(group.params, group, { gradScale, foundInf, lr: rates?.[index] })
+    })
+  }
+
+  protected override update(parameter: Tensor, _gradient: Tensor, _state: unknown, settings: Settings): void {
+    this.#stepGroup([parameter], settings, {})
+  }
+
+  #stepGroup(params: readonly Tensor[], settings: Settings, scalars: Parameters<typeof fusedStep>[3]): void {
+    const states = params.map((param) => this.stateOf(param, settings))
+    const lists: Record<string, Tensor[]> = {}
+    for (const name of this.stateFields) {
+      if (!this.keeps(name, settings)) continue
+      lists[name === 'step' ? 'steps' : `${name}s`] = states.map((state) => state[name] as Tensor)
+    }
+    const { algorithm, hyper } = this.fused(settings)
+    fusedStep(algorithm, { params, ...lists } as FusedLists, hyper, scalars)
+  }
+}
