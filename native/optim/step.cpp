@@ -101,7 +101,7 @@ void count_up(const Tensors& steps) {
   });
   if (!plain) return at::_foreach_add_(steps, 1);
   for (const at::Tensor& step : steps) *step.mutable_data_ptr<float>() += 1;
-  bump_versions(steps);
+  runtime::bump_versions(steps);
 }
 
 }  // namespace
@@ -127,7 +127,7 @@ void step(Algorithm algorithm, const Tensors& params, const std::vector<Tensors>
     if (algorithm != Algorithm::kSgd && scalars.found_inf.defined()) {
       at::_foreach_sub_(bucket.steps, Tensors(bucket.steps.size(), scalars.found_inf));
     }
-    bump_versions(bucket.params);
+    runtime::bump_versions(bucket.params);
   }
 }
 
