@@ -1,6 +1,7 @@
 import { isAvailable } from '../cuda/index.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { opaque } from '../opaque.ts'
 import { Optimizer, type StepInputs } from '../optim/optimizer.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
 import { atOnce, noGrad, tidy } from '../tensor/context.ts'
@@ -70,6 +71,8 @@ const maximum = tensorOp('aten::maximum')
  * @see https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
  */
 export class GradScaler {
+  /** @internal */
+  readonly toJSON: () => never = opaque('GradScaler', 'use stateDict()')
   readonly #device: Device
   readonly #enabled: boolean
   #growthFactor: number

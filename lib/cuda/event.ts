@@ -1,6 +1,7 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { CudaEvent } from '../native/addon.ts'
+import { opaque } from '../opaque.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
 import { native } from '../tensor/binding.ts'
 import { offload } from '../tensor/context.ts'
@@ -24,6 +25,8 @@ export interface EventOptions {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.cuda.Event.html
  */
 export class Event {
+  /** @internal */
+  readonly toJSON: () => never = opaque('Event', 'it belongs to this process')
   readonly #handle: CudaEvent
 
   /** @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used. */

@@ -2,6 +2,7 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { GraphHandle } from '../native/addon.ts'
 import { whyNotConnected } from '../native/cuda.ts'
+import { opaque } from '../opaque.ts'
 import { checkOptions } from '../options.ts'
 import { native } from '../tensor/binding.ts'
 import { enter, isPromise, offload, requireFunction } from '../tensor/context.ts'
@@ -38,6 +39,8 @@ export interface CaptureOptions {
  * @see https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
  */
 export class CUDAGraph {
+  /** @internal */
+  readonly toJSON: () => never = opaque('CUDAGraph', 'it belongs to this process')
   readonly #handle: GraphHandle
 
   /**

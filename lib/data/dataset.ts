@@ -1,5 +1,6 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { opaque } from '../opaque.ts'
 import { checkOptions } from '../options.ts'
 import { tensor } from '../tensor/creation.ts'
 import { tensorOp } from '../tensor/packet.ts'
@@ -131,6 +132,8 @@ export interface SequenceOptions {
  * The windows are views: the series is not copied.
  */
 export class SequenceDataset implements Dataset {
+  /** @internal */
+  readonly toJSON: () => never = opaque('SequenceDataset', 'use the tensors that it was made of')
   readonly length: number
   readonly sequenceLength: number
   readonly stride: number

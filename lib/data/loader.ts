@@ -2,6 +2,7 @@ import { isAvailable } from '../cuda/index.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { keeps } from '../inheritance.ts'
+import { opaque } from '../opaque.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
 import { isPromise } from '../tensor/context.ts'
 import { randint } from '../tensor/creation.ts'
@@ -55,6 +56,8 @@ export interface DataLoaderOptions {
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
  */
 export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
+  /** @internal */
+  readonly toJSON: () => never = opaque('DataLoader', 'use its batches')
   readonly dataset: Dataset
   readonly batchSize: number
   readonly shuffle: boolean

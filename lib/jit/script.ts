@@ -3,6 +3,7 @@ import { torchError } from '../errors.ts'
 import { native as addon, type Id, type NativeValue, type Script } from '../native/addon.ts'
 import { Module } from '../nn/module.ts'
 import { Buffer, Parameter } from '../nn/parameter.ts'
+import { opaque } from '../opaque.ts'
 import { native } from '../tensor/binding.ts'
 import { enter, offload } from '../tensor/context.ts'
 import { failure } from '../tensor/failure.ts'
@@ -23,6 +24,8 @@ export let scriptModule: (script: Script) => ScriptModule
  * @see https://docs.pytorch.org/docs/stable/generated/torch.jit.ScriptModule.html
  */
 export class ScriptModule extends Module {
+  /** @internal */
+  readonly toJSON: () => never = opaque('ScriptModule', 'use stateDict()')
   readonly #script: Script
   readonly #name: string
   readonly #methods: readonly string[]

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { markAsUncloneable } from '../opaque.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
 import { noGrad } from '../tensor/context.ts'
 import type { DType } from '../tensor/dtype.ts'
@@ -36,6 +37,11 @@ export interface LoadResult {
 export abstract class Module {
   /** Whether dropout and the like are active. Set by {@link train} and {@link eval}. */
   training = true
+
+  constructor() {
+    // A clone would be settings without methods; tensors are refused in any case.
+    markAsUncloneable(this)
+  }
 
   /** Computes the output. Modules with several inputs or outputs say so in their own signature. */
   abstract forward(...inputs: never[]): unknown
@@ -244,6 +250,11 @@ export abstract class Module {
 
   [inspect.custom](): string {
     return this.toString()
+  }
+
+  /** @internal Functions that compare objects begin with this one: ReLU and Tanh have the same properties. */
+  get [Symbol.toStringTag](): string {
+    return `${this.constructor.name}(${this.extraRepr()})`
   }
 }
 

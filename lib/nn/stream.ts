@@ -1,5 +1,6 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { opaque } from '../opaque.ts'
 import { native } from '../tensor/binding.ts'
 
 /** What a {@link RecurrentStream} remembers: h, one row of P (projSize or else H) for each layer, and the LSTM's c. */
@@ -42,6 +43,8 @@ function isFloat32Array(value: unknown): value is Float32Array {
  * for await (const sample of sensor) console.log(stream.step(sample))
  */
 export class RecurrentStream {
+  /** @internal */
+  readonly toJSON: () => never = opaque('RecurrentStream', 'save() gives its state')
   /** I, the length of an input. */
   readonly inputSize: number
   /** P or H, the length of an output. */

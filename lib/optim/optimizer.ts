@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { python, snakeCase } from '../nn/repr.ts'
+import { opaque } from '../opaque.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
 import { atOnce, noGrad, tidy } from '../tensor/context.ts'
 import { full, zerosLike } from '../tensor/creation.ts'
@@ -71,6 +72,8 @@ export function requireRange(what: string, value: unknown, least = 0, below = Nu
  * @see https://docs.pytorch.org/docs/stable/optim.html#torch.optim.Optimizer
  */
 export abstract class Optimizer<Settings extends object = object> {
+  /** @internal */
+  readonly toJSON: () => never = opaque('Optimizer', 'use stateDict()')
   /** The groups. Their settings, such as `lr`, can be changed between steps. */
   readonly paramGroups: ParamGroup<Settings>[] = []
   readonly #defaults: Settings

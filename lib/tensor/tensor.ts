@@ -6,6 +6,7 @@ import type { Id } from '../native/addon.ts'
 import type { TensorMethods } from '../ops/generated.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
 import { native } from './binding.ts'
+import { CONTENTS, contentsOf } from './contents.ts'
 import { enter } from './context.ts'
 import { checkNestable, type NestedArray, type TypedArray, toNested, typedArrayOf } from './data.ts'
 import { isDevice } from './device.ts'
@@ -70,6 +71,11 @@ export class Tensor implements Disposable {
   #scope: Scope | undefined
   // Releases the tensor when this object is collected. Tensors in a scope go with the scope.
   #guard: object | undefined
+  /**
+   * @internal What is seen from outside. Functions that compare objects compare this one by value, also those that look
+   * at a part of the properties; `structuredClone` and `postMessage` refuse it, instead of giving an empty object.
+   */
+  readonly contents: object = new Proxy(this, CONTENTS)
 
   /** @internal */
   constructor(key: symbol, id: number, scope: Scope | undefined, guard?: object) {
@@ -375,16 +381,9 @@ export class Tensor implements Disposable {
    * @throws {TorchError} where an int64 is beyond the safe integers of JavaScript.
    */
   toArray(): NestedArray {
-    const id = idOf(this)
-    checkNestable(native.shape(id))
-    const dtype = dtypeOf(native.scalarType(id))
-    const isHalf = dtype === 'float16' || dtype === 'bfloat16'
-    const readable = isHalf ? (op('aten::_to_copy')(this, { dtype: 'float32' }) as Tensor) : undefined
-    try {
-      return toNested(elementsOf(readable ?? this), native.shape(id), dtype)
-    } finally {
-      readable?.dispose()
-    }
+    const { shape } = this
+    checkNestable(shape)
+    return toNested(readElements(this), shape, this.dtype)
   }
 
   /**
@@ -400,10 +399,23 @@ export class Tensor implements Disposable {
     return elementsOf(this, options.copy)
   }
 
+  /**
+   * What `JSON.stringify` writes: {@link toArray}. JSON has no NaN and no infinity; it writes `null` for them.
+   * @throws {TorchError} as {@link toArray} does.
+   */
+  toJSON(): NestedArray {
+    return this.toArray()
+  }
+
   /** As PyTorch prints it. */
   toString(): string {
     checkReceiver(this)
     return printTensor(this)
+  }
+
+  /** @internal Functions that compare objects begin with this one: of two tensors it is equal where they are. */
+  get [Symbol.toStringTag](): string {
+    return isTensor(this) ? contentsOf(this, readElements) : 'Tensor'
   }
 
   [inspect.custom](): string {
@@ -420,6 +432,18 @@ function elementsOf(tensor: Tensor, copy = true): TypedArray {
   const id = idOf(tensor)
   const buffer = (copy ? null : native.viewBytes(id)) ?? native.toBytes(id)
   return typedArrayOf(dtypeOf(native.scalarType(id)), buffer)
+}
+
+/** A copy of the elements, as numbers: those of half precision as float32. */
+function readElements(tensor: Tensor): TypedArray {
+  const { dtype } = tensor
+  if (dtype !== 'float16' && dtype !== 'bfloat16') return elementsOf(tensor)
+  const readable = op('aten::_to_copy')(tensor, { dtype: 'float32' }) as Tensor
+  try {
+    return elementsOf(readable)
+  } finally {
+    readable.dispose()
+  }
 }
 
 /** @internal */

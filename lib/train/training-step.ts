@@ -1,5 +1,6 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { opaque } from '../opaque.ts'
 import { Optimizer } from '../optim/optimizer.ts'
 import { checkOptions } from '../options.ts'
 import { tidy } from '../tensor/context.ts'
@@ -22,6 +23,8 @@ export interface TrainingStepOptions extends Pick<TrainerOptions, 'loss' | 'clip
  * for (const [input, target] of loader) console.log(step.run(input, target).item())
  */
 export class TrainingStep {
+  /** @internal */
+  readonly toJSON: () => never = opaque('TrainingStep', 'use the state of its model and optimizer')
   readonly #step: Step
 
   /** @throws {TorchError} for an unknown option, or a value that cannot be used. */
