@@ -1,6 +1,7 @@
 import { join, sep } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import { isNativeError } from 'node:util/types'
+import { PACKAGE } from './native/package.ts'
 
 /** What went wrong, as a stable string to branch on. */
 export type ErrorCode =
@@ -29,8 +30,6 @@ export interface TorchErrorOptions extends ErrorOptions {
   /** The shapes of its tensor arguments. */
   shapes?: readonly (readonly number[])[] | undefined
 }
-
-const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 
 /** This library in a trace: compiled or, by source maps, as written; as paths, and as the URLs of modules. */
 const LIBRARY = ['dist', 'lib'].flatMap((folder) => {

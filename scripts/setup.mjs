@@ -2,7 +2,16 @@
 // done already is not done again: each step leaves a hash of what it was made from in build/stamps.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -89,6 +98,12 @@ function pruneDist() {
   }
 }
 
+/** The package is CommonJS: one copy of it serves `import` and `require`, and what runs CommonJS only, as Jest does. */
+function completeDist() {
+  writeFileSync(join(DIST, 'package.json'), '{ "type": "commonjs" }\n')
+  copyFileSync(join(ROOT, 'lib/native/here.cjs'), join(DIST, 'native/here.cjs'))
+}
+
 function buildTypeScript() {
   const hash = hashOf(['lib', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'])
   if (isDone('typescript', hash, ['dist/native/load.js'])) return
@@ -96,6 +111,7 @@ function buildTypeScript() {
   // `npm run types` checks the types.
   run('node_modules/typescript/bin/tsc', '--project', 'tsconfig.build.json', '--noCheck')
   pruneDist()
+  completeDist()
   markDone('typescript', hash)
 }
 

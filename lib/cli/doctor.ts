@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { findBinaries } from '../native/binaries.ts'
 import type { LibTorch } from '../native/layout.ts'
 import { remedies, type Search, searchLibTorch } from '../native/libtorch.ts'
@@ -13,7 +12,7 @@ import type { ProbeReport } from './probe.ts'
 
 type Line = readonly [label: string, value: string]
 
-const PROBE = fileURLToPath(new URL('./probe.js', import.meta.url))
+const PROBE = join(PACKAGE, 'dist', 'cli', 'probe.js')
 
 /** Loads LibTorch in a child process. Returns what it says, or why it failed. */
 export function testLoad(environment: NodeJS.ProcessEnv = {}): ProbeReport | string {

@@ -31,10 +31,8 @@ program
     process.exitCode = doctor() ? 0 : 1
   })
 
-try {
-  await program.parseAsync()
-} catch (error) {
+program.parseAsync().catch((error: unknown) => {
   if (!(error instanceof LibTorchError)) throw error
   console.error(error.message)
   process.exitCode = 1
-}
+})

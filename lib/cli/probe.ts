@@ -43,9 +43,10 @@ async function probe(): Promise<ProbeReport> {
   }
 }
 
-try {
-  console.log(JSON.stringify(await probe()))
-} catch (error) {
-  console.error(error instanceof Error && 'code' in error ? error.message : error)
-  process.exitCode = 1
-}
+probe().then(
+  (report) => console.log(JSON.stringify(report)),
+  (error: unknown) => {
+    console.error(error instanceof Error && 'code' in error ? error.message : error)
+    process.exitCode = 1
+  },
+)

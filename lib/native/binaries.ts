@@ -1,7 +1,6 @@
-import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { LibTorchError } from '../errors.ts'
-import { PACKAGE } from './package.ts'
+import { PACKAGE, requireHere } from './package.ts'
 
 /** The files of the addons. */
 export interface Binaries {
@@ -10,8 +9,6 @@ export interface Binaries {
   /** Built only with a LibTorch for CUDA. */
   cuda: string
 }
-
-const require = createRequire(import.meta.url)
 
 /** Whether Node runs on musl, for which LibTorch is not made. */
 function isMusl(): boolean {
@@ -22,7 +19,7 @@ function isMusl(): boolean {
 
 /** The addons of this package: built in `build/`, else prebuilt in `prebuilds/`. */
 export function findBinaries(): Binaries {
-  const nodeGypBuild = require('node-gyp-build') as { resolve(root: string): string }
+  const nodeGypBuild = requireHere('node-gyp-build') as { resolve(root: string): string }
   try {
     const addon = nodeGypBuild.resolve(PACKAGE)
     // In a folder of its own: node-gyp-build and prebuildify take the first .node file that they see.

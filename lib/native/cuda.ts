@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { messageOf } from '../errors.ts'
 import { native } from './addon.ts'
 import { findBinaries } from './binaries.ts'
 import { WITHOUT_HEADERS } from './libtorch.ts'
+import { requireHere } from './package.ts'
 import { inRange, sameMinor } from './version.ts'
 
 /** `native/cuda/addon.cpp` */
@@ -15,8 +15,6 @@ interface CudaAddon {
   library: object
 }
 
-const require = createRequire(import.meta.url)
-
 const major = (version: number): number => Math.floor(version / 1000)
 
 function connect(): string | null {
@@ -26,7 +24,7 @@ function connect(): string | null {
   // LibTorch has opened all that it needs by now.
   let addon: CudaAddon
   try {
-    addon = require(cuda) as CudaAddon
+    addon = requireHere(cuda) as CudaAddon
   } catch (error) {
     return `${cuda} cannot be loaded: ${messageOf(error)}`
   }

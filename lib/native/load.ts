@@ -1,9 +1,9 @@
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { LibTorchError, messageOf } from '../errors.ts'
 import { type Binaries, findBinaries } from './binaries.ts'
 import { type LibTorch, libraryName, UNKNOWN } from './layout.ts'
 import { notFound, remedies, searchLibTorch } from './libtorch.ts'
+import { requireHere } from './package.ts'
 import { inRange, sameMinor, showRange } from './version.ts'
 
 /** `native/loader/loader.c` */
@@ -14,11 +14,9 @@ interface Loader {
   open(path: string): void
 }
 
-const require = createRequire(import.meta.url)
-
 function load(file: string): unknown {
   try {
-    return require(file)
+    return requireHere(file)
   } catch (cause) {
     const next = 'To see more: npx libtorch-rnn doctor\nIn a source checkout, build it anew with: npm run setup'
     throw new LibTorchError(`The addon of libtorch-rnn cannot be loaded: ${messageOf(cause)}\n${next}`, { cause })
