@@ -14,6 +14,8 @@ import { permutation } from './shuffle.ts'
 export interface BatchPlan {
   /** The number of samples. */
   readonly size: number
+  /** The numbers of the samples, where they have some. */
+  readonly indices?: readonly number[]
   /** Whether `load` calls nothing but tensor operations, and can be called within `offload`. */
   readonly queueable: boolean
   load(): Batch | Promise<Batch>
@@ -114,7 +116,7 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
     const queueable = [TensorDataset, SequenceDataset].some((Class) => keeps(this.dataset, Class))
     for (let i = 0; i < this.length; i++) {
       const indices = order.slice(i * this.batchSize, (i + 1) * this.batchSize)
-      yield { size: indices.length, queueable, load: () => this.#load(indices) }
+      yield { size: indices.length, indices, queueable, load: () => this.#load(indices) }
     }
   }
 

@@ -235,7 +235,7 @@ export interface Native {
     record: string,
   ): Id[]
   // training.cpp
-  mseGradients(...call: [...RecurrentCall, head: Uint32Array, target: Uint32Array]): Id
+  mseGradients(...call: [...RecurrentCall, head: Uint32Array, target: Uint32Array, strict: boolean]): Id
   // recurrent_cell.cpp
   recurrentCell(kind: string, hiddenSize: number, input: Uint32Array, state: Uint32Array, weights: Uint32Array): Id[]
   // stream.cpp
@@ -255,6 +255,7 @@ export interface Native {
   runtimeInfo(): RuntimeInfo
   manualSeed(seed: number | bigint): void
   numThreads(): number
+  onWarning(listener: (message: string) => void): void
   setNumThreads(threads: number): void
 }
 

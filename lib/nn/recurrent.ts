@@ -227,12 +227,13 @@ export abstract class RecurrentModule extends Module {
   /**
    * @internal The mean squared error of a linear head on the output; its gradients are added to those of the
    * parameters. In one native call, which makes no graph where the fused kernels apply. `undefined` where the network
-   * computes something else than PyTorch's equations, or is being traced.
+   * computes something else than PyTorch's equations, or is being traced. `strict`: a target that would have to be
+   * broadcast is an error instead of a warning.
    */
-  mseGradients(input: Tensor, head: readonly Tensor[], target: Tensor): Tensor | undefined {
+  mseGradients(input: Tensor, head: readonly Tensor[], target: Tensor, strict: boolean): Tensor | undefined {
     if (this.equations !== undefined || currentRecorder() !== undefined) return undefined
     const scope = enter()
-    return wrap(native.mseGradients(...this.#arguments(input, []), idsOf(head), idsOf([target])), scope)
+    return wrap(native.mseGradients(...this.#arguments(input, []), idsOf(head), idsOf([target]), strict), scope)
   }
 
   #call(input: Tensor | PackedSequence, state: readonly Tensor[], recorder: Recorder | undefined): number[] {

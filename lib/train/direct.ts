@@ -3,7 +3,7 @@ import { type Parts, RecurrentModel } from '../models/model.ts'
 import { GRU, Linear, LSTM, MSELoss, RNN } from '../nn/index.ts'
 import type { Module } from '../nn/module.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import type { TrainerOptions } from './options.ts'
+import type { Loss } from './criterion.ts'
 
 /**
  * Adds the gradients of the loss of a batch to those of the parameters, and gives the loss; `undefined` where autograd
@@ -11,7 +11,7 @@ import type { TrainerOptions } from './options.ts'
  */
 export type Gradients = (input: Tensor, target: Tensor) => Tensor | undefined
 
-function isMeanSquaredError(loss: TrainerOptions['loss']): boolean {
+function isMeanSquaredError(loss: Loss): boolean {
   return loss === 'mse' || (loss instanceof MSELoss && loss.reduction === 'mean' && keeps(loss, MSELoss))
 }
 
@@ -43,9 +43,10 @@ function isStill(model: RecurrentModel, { network, linear, forwards }: Plain): b
 
 /**
  * The mean squared error of a model without a detour over autograd, where the model is a recurrent network and a linear
- * head, and nothing of it is the user's own. A small network trains nearly twice as fast with it.
+ * head, and nothing of it is the user's own. A small network trains nearly twice as fast with it. `strict`: a target that
+ * would have to be broadcast is an error instead of a warning.
  */
-export function directGradients(model: Module, loss: TrainerOptions['loss']): Gradients | undefined {
+export function directGradients(model: Module, loss: Loss, strict = false): Gradients | undefined {
   if (!(model instanceof RecurrentModel) || !isMeanSquaredError(loss)) return undefined
   let parts = plain(model)
   if (parts === undefined) return undefined
@@ -53,6 +54,6 @@ export function directGradients(model: Module, loss: TrainerOptions['loss']): Gr
     if (parts !== undefined && !isStill(model, parts)) parts = plain(model)
     if (parts === undefined) return undefined
     const { weight, bias } = parts.linear
-    return parts.network.mseGradients(input, bias === null ? [weight] : [weight, bias], target)
+    return parts.network.mseGradients(input, bias === null ? [weight] : [weight, bias], target, strict)
   }
 }

@@ -7,8 +7,7 @@ import type { Source } from './source.ts'
 
 /** A batch whose turn it is. */
 export interface Ready {
-  /** The number of samples. */
-  readonly size: number
+  readonly plan: BatchPlan
   /** Its tensors; those that this makes belong to the scope of the call. */
   take(): Batch
   /** Frees what was made beforehand. */
@@ -80,22 +79,20 @@ export class Feed {
       this.#ended = true
       return undefined
     }
-    const { size } = value
     if (!value.queueable) return this.#called(value)
     const load = (): Batch => this.#moved(value.load() as Batch)
-    if (!this.#ahead) return { size, take: load, dispose: () => {} }
-    return this.#sent(size, load)
+    if (!this.#ahead) return { plan: value, take: load, dispose: () => {} }
+    return this.#sent(value, load)
   }
 
   /** A batch that code of the user's makes, which may be async, and must not be queued: it may read values. */
   async #called(plan: BatchPlan): Promise<Ready> {
-    const { size } = plan
     const { result, release } = retain(() => plan.load())
     try {
       const batch = isPromise(result) ? await result : result
       const take = (): Batch => this.#moved(batch)
-      if (!this.#ahead) return { size, take, dispose: release }
-      const ready = await this.#sent(size, take)
+      if (!this.#ahead) return { plan, take, dispose: release }
+      const ready = await this.#sent(plan, take)
       release()
       return ready
     } catch (error) {
@@ -105,12 +102,12 @@ export class Feed {
   }
 
   /** A batch that is made before its step. */
-  async #sent(size: number, make: () => Batch): Promise<Ready> {
+  async #sent(plan: BatchPlan, make: () => Batch): Promise<Ready> {
     const batch = await offload(() => tidy(() => make().map(keep) as Batch))
     const dispose = (): void => {
       for (const tensor of batch) tensor.dispose()
     }
-    return { size, take: () => batch, dispose }
+    return { plan, take: () => batch, dispose }
   }
 
   #moved(batch: Batch): Batch {

@@ -22,13 +22,15 @@ export class History {
     return this.epochs.flatMap((epoch) => (epoch.validationLoss === undefined ? [] : [epoch.validationLoss]))
   }
 
-  /** The epoch with the lowest validation loss, or training loss where there is none. */
+  /** The epoch with the lowest validation loss, or training loss where there is none. NaN is never the lowest. */
   get best(): EpochResult | undefined {
     const loss = (epoch: EpochResult): number => epoch.validationLoss ?? epoch.trainLoss
-    return this.epochs.reduce<EpochResult | undefined>(
-      (best, epoch) => (best === undefined || loss(epoch) < loss(best) ? epoch : best),
-      undefined,
-    )
+    return this.epochs
+      .filter((epoch) => !Number.isNaN(loss(epoch)))
+      .reduce<EpochResult | undefined>(
+        (best, epoch) => (best === undefined || loss(epoch) < loss(best) ? epoch : best),
+        undefined,
+      )
   }
 
   get seconds(): number {

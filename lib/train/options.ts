@@ -1,26 +1,14 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import {
-  BCELoss,
-  BCEWithLogitsLoss,
-  CrossEntropyLoss,
-  HuberLoss,
-  L1Loss,
-  MSELoss,
-  NLLLoss,
-  PoissonNLLLoss,
-  SmoothL1Loss,
-} from '../nn/index.ts'
 import type { Module } from '../nn/module.ts'
 import type { Parameter } from '../nn/parameter.ts'
 import { Adam, AdamW, Optimizer, SGD } from '../optim/index.ts'
 import { checkOptions } from '../options.ts'
-import type { Device, Tensor } from '../tensor/tensor.ts'
+import type { Device } from '../tensor/tensor.ts'
+import type { Loss } from './criterion.ts'
+import type { NonFinite } from './divergence.ts'
 import { requireDevice } from './placement.ts'
 import type { ProgressListener } from './progress.ts'
-
-/** The loss of an output against a target: one number. */
-export type Criterion = (output: Tensor, target: Tensor) => Tensor
 
 export interface TrainerOptions {
   /** Passes over the training data. Default 10. */
@@ -33,12 +21,23 @@ export interface TrainerOptions {
   learningRate?: number
   /** By name, or made from the model's parameters. Default `'adam'`. */
   optimizer?: 'sgd' | 'adam' | 'adamw' | ((parameters: Parameter[]) => Optimizer)
-  /** By name, a loss module, or a function. Default `'mse'`. */
-  loss?: keyof typeof LOSSES | { forward: Criterion } | Criterion
+  /**
+   * By name, a loss module, or a function of output and target that gives a tensor of one element. For losses that compare
+   * element by element, as `'mse'` does, output and target must be of one shape. Default `'mse'`.
+   */
+  loss?: Loss
   /** The greatest norm that all gradients together may have. Default: no limit. */
   clipGradNorm?: number
   /** Seeds torch and the order of samples at the start of each `fit`. Default: not seeded. */
   seed?: number
+  /**
+   * What to do about a loss that is NaN or infinite. `'throw'` ends the `fit` with `ERR_TORCH_NON_FINITE`, which tells the
+   * epoch, the step and where it began: in the data, a parameter, the model or the loss function. On the CPU it ends at
+   * that step, before the weights are changed by it; on a GPU, where reading a value at each step would cost time, within
+   * a second or at the end of the pass. `'warn'` says the same once and goes on; `'ignore'` goes on. `evaluate` only ever
+   * gives the value. Default `'throw'`.
+   */
+  nonFinite?: NonFinite
   /** A new order of samples in each epoch, where the trainer makes the batches. Default `true`. */
   shuffle?: boolean
   /**
@@ -59,24 +58,15 @@ export interface TrainerOptions {
    * `Trainer.cudaGraphFallback`. Default `false`.
    */
   cudaGraph?: boolean
-  /** A bar on a terminal, else a line per epoch, on standard error; or a listener. Default `true`. */
-  progress?: boolean | ProgressListener
+  /**
+   * `true`: a bar on a terminal, else a line per epoch, on standard error. `'auto'`: the bar on a terminal, but not in a
+   * test runner, and nothing elsewhere. Or a listener, which may be async: `fit` waits for it, and rejects with what it
+   * throws. Default `'auto'`.
+   */
+  progress?: boolean | 'auto' | ProgressListener
 }
 
 const OPTIMIZERS = { sgd: SGD, adam: Adam, adamw: AdamW } as const
-// Those of one output and one target, with defaults that make sense; the others are given as modules.
-const LOSSES = {
-  mse: MSELoss,
-  l1: L1Loss,
-  smoothL1: SmoothL1Loss,
-  huber: HuberLoss,
-  crossEntropy: CrossEntropyLoss,
-  nll: NLLLoss,
-  bce: BCELoss,
-  bceWithLogits: BCEWithLogitsLoss,
-  poissonNll: PoissonNLLLoss,
-} as const
-
 const NAMES = [
   'epochs',
   'batchSize',
@@ -86,6 +76,7 @@ const NAMES = [
   'loss',
   'clipGradNorm',
   'seed',
+  'nonFinite',
   'shuffle',
   'device',
   'autocast',
@@ -102,11 +93,12 @@ export interface ResolvedOptions {
   loss: NonNullable<TrainerOptions['loss']>
   clipGradNorm: number | undefined
   seed: number | undefined
+  nonFinite: NonFinite
   shuffle: boolean
   device: Device | undefined
   autocast: 'bfloat16' | 'float16' | undefined
   cudaGraph: boolean
-  progress: boolean | ProgressListener
+  progress: boolean | 'auto' | ProgressListener
 }
 
 function invalid(name: string, wanted: string, value: unknown): never {
@@ -124,10 +116,13 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     const value = options[name]
     if (value !== undefined && !(typeof value === 'number' && value > 0)) invalid(name, 'a positive number', value)
   }
-  const { seed, shuffle = true, progress = true, optimizer = 'adam', loss = 'mse' } = options
+  const { seed, nonFinite = 'throw', shuffle = true, progress = 'auto', optimizer = 'adam', loss = 'mse' } = options
   if (seed !== undefined && !Number.isSafeInteger(seed)) invalid('seed', 'an integer', seed)
   if (typeof shuffle !== 'boolean') invalid('shuffle', 'a boolean', shuffle)
-  if (!['boolean', 'function'].includes(typeof progress)) invalid('progress', 'a boolean or a function', progress)
+  if (!['boolean', 'function'].includes(typeof progress) && progress !== 'auto') {
+    invalid('progress', "a boolean, 'auto' or a function", progress)
+  }
+  if (!['throw', 'warn', 'ignore'].includes(nonFinite)) invalid('nonFinite', "'throw', 'warn' or 'ignore'", nonFinite)
   const { device, autocast, cudaGraph = false } = options
   if (device !== undefined) requireDevice(device)
   if (autocast !== undefined && autocast !== 'bfloat16' && autocast !== 'float16') {
@@ -149,6 +144,7 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     optimizer,
     loss,
     seed,
+    nonFinite,
     shuffle,
     device,
     autocast,
@@ -157,25 +153,14 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
   }
 }
 
-export function optimizerOf({ optimizer, learningRate }: ResolvedOptions, model: Module): Optimizer {
+export function optimizerOf({ optimizer, learningRate }: ResolvedOptions, model: Module): Optimizer<{ lr: number }> {
   const parameters = [...model.parameters()]
   if (typeof optimizer === 'function') {
     const made = optimizer(parameters)
-    if (made instanceof Optimizer) return made
+    if (made instanceof Optimizer) return made as Optimizer<{ lr: number }>
     return invalid('optimizer', 'a function that returns an Optimizer', made)
   }
   if (!Object.hasOwn(OPTIMIZERS, optimizer))
     invalid('optimizer', `${Object.keys(OPTIMIZERS).join(', ')} or a function`, optimizer)
   return new OPTIMIZERS[optimizer](parameters, { lr: learningRate })
-}
-
-export function criterionOf(loss: ResolvedOptions['loss']): Criterion {
-  if (typeof loss === 'function') return loss
-  if (typeof loss === 'object' && typeof loss?.forward === 'function') {
-    return (output, target) => loss.forward(output, target)
-  }
-  if (typeof loss !== 'string' || !Object.hasOwn(LOSSES, loss))
-    invalid('loss', `${Object.keys(LOSSES).join(', ')}, a loss module or a function`, loss)
-  const module = new LOSSES[loss]()
-  return (output, target) => module.forward(output, target)
 }

@@ -13,7 +13,8 @@ export type ProgressEvent =
   | { readonly type: 'epoch'; readonly epochs: number; readonly result: EpochResult }
   | { readonly type: 'end' }
 
-export type ProgressListener = (event: ProgressEvent) => void
+/** May be async: `fit` waits for it, and rejects with what it throws. */
+export type ProgressListener = (event: ProgressEvent) => unknown
 
 function number(value: number): string {
   return value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5)
@@ -70,4 +71,19 @@ function bar(stream: NodeJS.WriteStream): ProgressListener {
 /** A bar on a terminal, plain lines elsewhere; both on standard error, which leaves the output to the program. */
 export function terminalProgress(stream: NodeJS.WriteStream = process.stderr): ProgressListener {
   return stream.isTTY ? bar(stream) : lines(stream)
+}
+
+/** Whether a test runner runs this: Vitest, Jest, node:test, or one with globals such as Mocha. */
+function isTest(): boolean {
+  const { env } = process
+  if (['VITEST', 'JEST_WORKER_ID', 'NODE_TEST_CONTEXT'].some((name) => env[name] !== undefined)) return true
+  return ['describe', 'it'].every((name) => typeof Reflect.get(globalThis, name) === 'function')
+}
+
+/** A bar on a terminal; nothing elsewhere, and nothing among the reports of a test runner. */
+export function automaticProgress(
+  stream: NodeJS.WriteStream = process.stderr,
+  test: boolean = isTest(),
+): ProgressListener {
+  return stream.isTTY && !test ? bar(stream) : () => {}
 }

@@ -1,9 +1,11 @@
+import type { BatchPlan } from '../data/loader.ts'
 import { dispose } from '../dispose.ts'
-import { torchError } from '../errors.ts'
+import { messageOf, torchError } from '../errors.ts'
 import type { LearningRates } from '../optim/rates.ts'
-import { offload, tidy } from '../tensor/context.ts'
+import { isPromise, offload, tidy } from '../tensor/context.ts'
 import { zeros } from '../tensor/creation.ts'
 import { type Device, keep, type Tensor } from '../tensor/tensor.ts'
+import { type NonFinite, refusedLoss } from './divergence.ts'
 import { Feed, type Ready } from './feed.ts'
 import type { Graphs } from './graph.ts'
 import { Pace } from './pace.ts'
@@ -23,36 +25,67 @@ export interface RunnerOptions {
   signature(): string
   /** The learning rates that a graph is to read. */
   rates?: LearningRates | undefined
+  /** What to do about a loss that is not finite. */
+  nonFinite: NonFinite
+  /** Whether losses can be looked at after each step. With `'throw'`, `step` then fails by itself where one is not finite. */
+  exact: boolean
+  /** Where a loss that is not finite comes from. `late`: the weights have been changed since. */
+  cause(plan: BatchPlan, late: boolean): Promise<string>
+  /** An error of a step, with what it means. */
+  explained(error: unknown): unknown
+}
+
+/** How often a GPU is asked whether all losses were finite. */
+const INSPECTION_INTERVAL_MS = 1000
+
+/** One pass over the data. */
+interface Pass {
+  /** What it is, in words. */
+  readonly name: string
+  readonly steps: number | undefined
+  samples: number
+  step: number
+  /** The steps since a GPU was last asked, where their batches can be made again. */
+  recent: { step: number; plan: BatchPlan }[]
+  inspected: number
 }
 
 /** Takes a step with each batch of a pass, and adds up the losses where they are: nothing waits for a value. */
 export class Runner implements Disposable {
   readonly #options: RunnerOptions
   readonly #total: Tensor
+  // How many steps of a pass there were until a loss was not finite, or the sum of losses as JavaScript sees it.
+  readonly #finite: Tensor | undefined
+  readonly #seen: Float64Array | undefined
+  #warned = false
   readonly #pace: Pace
   readonly #graphs: Graphs | undefined
 
   constructor(options: RunnerOptions) {
     this.#options = options
-    const { device, makeGraphs } = options
+    const { device, makeGraphs, nonFinite, exact } = options
     this.#total = keep(zeros([], { dtype: 'float64', device }))
+    if (!exact && nonFinite !== 'ignore') this.#finite = keep(zeros([], { dtype: 'float64', device }))
+    if (exact && nonFinite === 'warn') {
+      this.#seen = this.#total.toTypedArray({ copy: false }) as Float64Array
+    }
     this.#pace = onDevice(device, () => new Pace(device))
     this.#graphs = makeGraphs?.((fn) => this.#queue(fn))
   }
 
-  /** The mean loss over all samples. `begin` is called before each step, and can end the pass by throwing. */
-  async mean(source: Source, begin: () => void): Promise<number> {
+  /**
+   * The mean loss over all samples of a pass, called `name` in errors. `begin` is called before each step, may be async,
+   * and can end the pass by throwing.
+   */
+  async mean(source: Source, name: string, begin: () => unknown): Promise<number> {
     const { device, moves } = this.#options
     const ahead = device !== 'cpu' || this.#graphs !== undefined
     const feed = new Feed(source, { device: moves || ahead ? device : undefined, ahead })
+    const pass: Pass = { name, steps: source.length, samples: 0, step: 0, recent: [], inspected: performance.now() }
     try {
-      const samples = await this.#pass(feed, begin)
-      if (samples === 0) throw torchError('ERR_TORCH_VALUE', 'Trainer: the data has no batches')
-      // Read on the lane, which waits for the device.
-      const total = await offload(() => this.#total.to('cpu'))
-      const loss = total.item<number>() / samples
-      total.dispose()
-      return loss
+      await this.#run(feed, pass, source.own, begin)
+      if (pass.samples === 0) throw torchError('ERR_TORCH_VALUE', 'Trainer: the data has no batches')
+      return (await this.#inspect(pass)) / pass.samples
     } catch (error) {
       // What went wrong first counts.
       await feed.close().catch(() => {})
@@ -60,34 +93,105 @@ export class Runner implements Disposable {
     }
   }
 
-  async #pass(feed: Feed, begin: () => void): Promise<number> {
-    let samples = 0
-    await offload(() => void this.#total.zero_())
+  async #run(feed: Feed, pass: Pass, own: boolean, begin: () => unknown): Promise<void> {
+    await offload(() => {
+      this.#total.zero_()
+      this.#finite?.zero_()
+    })
     for (let ready = await feed.next(); ready !== undefined; ready = await feed.next()) {
+      pass.step++
       try {
-        begin()
-        const running = this.#run(ready)
+        const waiting = begin()
+        if (isPromise(waiting)) await waiting
+        const running = this.#take(ready)
         feed.prepare()
-        await running
+        try {
+          await running
+        } catch (error) {
+          throw await this.#explained(error, ready.plan, pass)
+        }
         await this.#pace.wait()
+        await this.#look(ready.plan, pass, own)
       } finally {
         ready.dispose()
       }
-      samples += ready.size
+      pass.samples += ready.plan.size
     }
-    return samples
   }
 
-  #run({ size, take }: Ready): Promise<void> {
+  #take({ plan: { size }, take }: Ready): Promise<void> {
     const { step, signature, rates } = this.#options
-    const work = (batch: readonly Tensor[], tensors?: readonly Tensor[]): void =>
-      void this.#total.add_(step(batch, tensors), { alpha: size })
+    const work = (batch: readonly Tensor[], tensors?: readonly Tensor[]): void => {
+      this.#total.add_(step(batch, tensors), { alpha: size })
+      this.#finite?.add_(this.#total.isfinite())
+    }
     if (this.#graphs === undefined) return this.#queue(() => work(take()))
     return this.#graphs.run(take(), {
       run: (batch) => work(batch, rates?.tensors),
       signature: signature(),
       variant: size,
     })
+  }
+
+  async #explained(error: unknown, plan: BatchPlan, pass: Pass): Promise<unknown> {
+    const value = refusedLoss(error)
+    if (value === undefined) return this.#options.explained(error)
+    return torchError('ERR_TORCH_NON_FINITE', await this.#sentence(pass, pass.step, value, plan, false), {
+      cause: error,
+    })
+  }
+
+  /** Looks after a step whether the losses so far were finite, without waiting for a GPU. */
+  async #look(plan: BatchPlan, pass: Pass, own: boolean): Promise<void> {
+    if (this.#seen !== undefined && !this.#warned && !Number.isFinite(this.#seen[0])) {
+      this.#warn(await this.#sentence(pass, pass.step, String(this.#seen[0]), plan, true))
+    }
+    if (this.#finite === undefined || this.#warned) return
+    if (own) pass.recent.push({ step: pass.step, plan })
+    if (performance.now() - pass.inspected > INSPECTION_INTERVAL_MS) await this.#inspect(pass)
+  }
+
+  /** Reads the sum of the losses, on the lane, which waits for the device. */
+  async #inspect(pass: Pass): Promise<number> {
+    const read = async (tensor: Tensor): Promise<number> => {
+      const there = await offload(() => tensor.to('cpu'))
+      const value = there.item<number>()
+      there.dispose()
+      return value
+    }
+    const total = await read(this.#total)
+    if (this.#finite !== undefined && !this.#warned && !Number.isFinite(total)) {
+      const step = (await read(this.#finite)) + 1
+      const plan = pass.recent.find((one) => one.step === step)?.plan
+      const sentence = await this.#sentence(pass, step, 'not finite', plan, true)
+      if (this.#options.nonFinite === 'throw') throw torchError('ERR_TORCH_NON_FINITE', sentence)
+      this.#warn(sentence)
+    }
+    pass.recent = []
+    pass.inspected = performance.now()
+    return total
+  }
+
+  async #sentence(
+    pass: Pass,
+    step: number,
+    value: string,
+    plan: BatchPlan | undefined,
+    late: boolean,
+  ): Promise<string> {
+    const of = pass.steps === undefined ? '' : ` of ${pass.steps}`
+    const sentence = `Trainer: ${pass.name}, step ${step}${of}: the loss is ${value}.`
+    if (plan === undefined) return sentence
+    // A model or data that fail now must not hide what this is about.
+    const cause = await this.#options
+      .cause(plan, late)
+      .catch((error: unknown) => `Looking for the cause failed: ${messageOf(error)}`)
+    return `${sentence} ${cause}`
+  }
+
+  #warn(sentence: string): void {
+    this.#warned = true
+    process.emitWarning(sentence, { code: 'TORCH_NON_FINITE' })
   }
 
   #queue<T>(fn: () => T): Promise<T> {
@@ -108,6 +212,7 @@ export class Runner implements Disposable {
     this.#graphs?.dispose()
     this.#options.rates?.dispose()
     this.#total.dispose()
+    this.#finite?.dispose()
   }
 
   [dispose](): void {

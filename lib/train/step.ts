@@ -1,13 +1,17 @@
 import { autocast, GradScaler } from '../amp/index.ts'
 import type { Batch } from '../data/dataset.ts'
+import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
 import { clipGradNorm } from '../nn/utils/index.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { inferenceMode } from '../tensor/context.ts'
-import type { Device, Tensor } from '../tensor/tensor.ts'
+import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
+import { type Criterion, criterionOf, type Owner } from './criterion.ts'
 import { directGradients, type Gradients } from './direct.ts'
-import { type Criterion, criterionOf, type ResolvedOptions } from './options.ts'
+import { finiteLoss } from './divergence.ts'
+import { explained } from './explanation.ts'
+import type { ResolvedOptions } from './options.ts'
 
 /** A model that the trainer can train: one tensor in, one out. */
 export interface TrainableModel extends Module {
@@ -16,31 +20,35 @@ export interface TrainableModel extends Module {
   readonly batchFirst?: boolean
 }
 
+export interface StepOptions extends Pick<ResolvedOptions, 'autocast' | 'clipGradNorm' | 'loss'> {
+  owner: Owner
+}
+
 /** What a trainer does with a batch: nothing here reads a value, so all of it can be queued, or captured in a graph. */
 export class Step {
+  readonly #owner: Owner
   readonly #model: TrainableModel
   readonly #optimizer: Optimizer
   readonly #criterion: Criterion
+  readonly #loss: ResolvedOptions['loss']
   readonly #cast: ResolvedOptions['autocast']
   readonly #maxNorm: number | undefined
   readonly #direct: Gradients | undefined
   #scaling: { device: Device; scaler: GradScaler } | undefined
 
-  constructor(
-    model: TrainableModel,
-    optimizer: Optimizer,
-    { autocast, clipGradNorm, loss }: Pick<ResolvedOptions, 'autocast' | 'clipGradNorm' | 'loss'>,
-  ) {
+  constructor(model: TrainableModel, optimizer: Optimizer, { owner, autocast, clipGradNorm, loss }: StepOptions) {
     if (autocast === 'float16' && !optimizer.isFused) {
       throw torchError(
         'ERR_TORCH_OPTION',
         "Trainer: autocast: 'float16' needs an optimizer that can leave a step out by itself; this one has a step of its own. Use 'bfloat16', or SGD, Adam or AdamW",
       )
     }
+    this.#owner = owner
     this.#model = model
     this.#optimizer = optimizer
-    this.#criterion = criterionOf(loss)
-    this.#direct = autocast === undefined ? directGradients(model, loss) : undefined
+    this.#criterion = criterionOf(owner, loss)
+    this.#loss = loss
+    this.#direct = autocast === undefined ? directGradients(model, loss, owner === 'Trainer') : undefined
     this.#cast = autocast
     this.#maxNorm = clipGradNorm
   }
@@ -59,16 +67,18 @@ export class Step {
     this.#scaling = { device, scaler }
   }
 
-  /** Changes the weights, and gives the loss before. */
-  train(batch: Batch, device: Device, rates?: readonly Tensor[]): Tensor {
+  /** Changes the weights, and gives the loss before. `finite`: on the CPU, fails first where the loss is not finite. */
+  train(batch: Batch, device: Device, rates?: readonly Tensor[], finite = false): Tensor {
     this.#model.train()
     this.#optimizer.zeroGrad()
     const direct = device === 'cpu' ? this.#direct?.(...batch) : undefined
     if (direct !== undefined) {
+      if (finite) finiteLoss(direct)
       this.#update(rates)
       return direct
     }
-    const loss = this.#loss(batch, device)
+    const loss = this.#lossOf(batch, device)
+    if (finite && device === 'cpu') finiteLoss(loss)
     if (this.scaler !== undefined) {
       this.#scaled(this.scaler, loss, rates)
     } else {
@@ -97,18 +107,43 @@ export class Step {
     if (this.#maxNorm !== undefined) clipGradNorm(this.#model.parameters(), this.#maxNorm)
   }
 
-  /** The loss in evaluation mode. */
-  evaluate(batch: Batch, device: Device): Tensor {
-    return evaluating(this.#model, () => inferenceMode(() => this.#loss(batch, device)))
+  /** The loss in evaluation mode. `finite`: on the CPU, fails where it is not. */
+  evaluate(batch: Batch, device: Device, finite = false): Tensor {
+    return evaluating(this.#model, () =>
+      inferenceMode(() => {
+        const loss = this.#lossOf(batch, device)
+        return finite && device === 'cpu' ? finiteLoss(loss) : loss
+      }),
+    )
   }
 
   /** The model's output in evaluation mode. */
   predict(input: Tensor, device: Device): Tensor {
-    return evaluating(this.#model, () => inferenceMode(() => this.#casting(device, () => this.#model.forward(input))))
+    return evaluating(this.#model, () => inferenceMode(() => this.#casting(device, () => this.#forward(input))))
   }
 
-  #loss([input, target]: Batch, device: Device): Tensor {
-    return this.#casting(device, () => this.#criterion(this.#model.forward(input), target))
+  /** An error of a step, with what it means in a training. */
+  explained(error: unknown): unknown {
+    const loss = this.#loss
+    const name =
+      typeof loss === 'object' ? loss.constructor.name : `the loss${typeof loss === 'string' ? ` '${loss}'` : ''}`
+    return explained(error, { owner: this.#owner, loss: name, batchFirst: this.#model.batchFirst ?? true })
+  }
+
+  #lossOf([input, target]: Batch, device: Device): Tensor {
+    return this.#casting(device, () => this.#criterion(this.#forward(input), target))
+  }
+
+  #forward(input: Tensor): Tensor {
+    const output: unknown = this.#model.forward(input)
+    if (isTensor(output)) return output
+    const hint = Array.isArray(output)
+      ? '. Of an output and a state take the output; SequenceModel makes a model of a recurrent network'
+      : ''
+    throw torchError(
+      'ERR_TORCH_TYPE',
+      `${this.#owner}: ${this.#model.constructor.name}.forward must return one Tensor, but it returned ${describe(output)}${hint}`,
+    )
   }
 
   #casting<T>(device: Device, fn: () => T): T {

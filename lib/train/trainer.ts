@@ -1,5 +1,7 @@
 import type { GradScaler } from '../amp/index.ts'
 import { CUDAGraph } from '../cuda/index.ts'
+import type { Batch } from '../data/dataset.ts'
+import type { BatchPlan } from '../data/loader.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { RecurrentModel } from '../models/model.ts'
@@ -7,18 +9,20 @@ import { Module } from '../nn/module.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { LearningRates } from '../optim/rates.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
-import { inferenceMode, offload, tidy } from '../tensor/context.ts'
+import { offload, retain } from '../tensor/context.ts'
 import { manualSeed } from '../tensor/seed.ts'
-import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
+import type { Device, Tensor } from '../tensor/tensor.ts'
+import { causeOf, type NonFinite } from './divergence.ts'
 import { moved } from './feed.ts'
 import { type Graph, Graphs, signatureOf } from './graph.ts'
 import { type EpochResult, History } from './history.ts'
 import { optimizerOf, type ResolvedOptions, readOptions, type TrainerOptions } from './options.ts'
 import { deviceOf, onDevice, place } from './placement.ts'
-import { type ProgressListener, terminalProgress } from './progress.ts'
-import { Runner } from './runner.ts'
+import { type PredictOptions, Predictor } from './predictor.ts'
+import { automaticProgress, type ProgressListener, terminalProgress } from './progress.ts'
+import { Runner, type RunnerOptions } from './runner.ts'
 import { type Source, sourceOf, type TrainingData } from './source.ts'
-import { evaluating, Step, type TrainableModel } from './step.ts'
+import { Step, type TrainableModel } from './step.ts'
 
 export interface FitOptions {
   /** Data to compute a loss on after each epoch, with which nothing is trained. */
@@ -27,9 +31,14 @@ export interface FitOptions {
   signal?: AbortSignal
 }
 
-export interface PredictOptions {
-  /** Capture the model once for each shape of inputs, and replay it. Default: the trainer's own option. */
-  cudaGraph?: boolean
+/** What a `fit` works with. */
+interface Fit {
+  source: Source
+  held: Source | undefined
+  device: Device
+  history: History
+  report: ProgressListener
+  signal: AbortSignal | undefined
 }
 
 /** How often a step is reported: a bar needs no more. */
@@ -48,15 +57,17 @@ const REPORT_INTERVAL_MS = 100
  */
 export class Trainer {
   readonly model: TrainableModel
-  readonly optimizer: Optimizer
+  /** Its `paramGroups` can be changed between epochs: `trainer.optimizer.paramGroups[0].lr = 1e-4`. */
+  readonly optimizer: Optimizer<{ lr: number }>
   readonly #options: ResolvedOptions
   // The model, and a loss that is a module: what has tensors to be moved.
   readonly #modules: Module[]
   readonly #step: Step
   #fitting = false
+  #history: History | undefined
   #fallback: string | null = null
   readonly #warnings = new Set<string>()
-  #predictions: { device: Device; graphs: Graphs } | undefined
+  readonly #predictor: Predictor
 
   /** @throws {TorchError} for an unknown option, or a value that cannot be used, such as a device that is not there. */
   constructor(model: TrainableModel, options: TrainerOptions = {}) {
@@ -70,18 +81,33 @@ export class Trainer {
     // An optimizer makes its state where it finds the parameters.
     if (device !== undefined) place(this.#modules, device)
     this.optimizer = optimizerOf(this.#options, model)
-    this.#step = new Step(model, this.optimizer, this.#options)
+    this.#step = new Step(model, this.optimizer, { ...this.#options, owner: 'Trainer' })
     this.#step.prepare(this.#place())
+    this.#predictor = new Predictor({
+      model,
+      step: this.#step,
+      batchSize: this.#options.batchSize,
+      place: () => this.#place(),
+      moves: (device) => this.#moves(device),
+      makeGraphs: (device) => this.#makeGraphs(device, true),
+    })
   }
 
-  /** Trains for the number of epochs that was set, and tells how it went. Can be called again to go on. */
+  /**
+   * Trains for the number of epochs that was set, and tells how it went. Can be called again to go on.
+   *
+   * @throws {TorchError} (rejects) `ERR_TORCH_NON_FINITE` for a loss that is NaN or infinite, see
+   *   {@link TrainerOptions.nonFinite}; `ERR_TORCH_SHAPE` for targets that the loss cannot compare with the output;
+   *   whatever the model, the loss, the data, the listener or the signal throw. {@link Trainer.history} has the epochs
+   *   that were done by then.
+   */
   async fit(data: TrainingData, options: FitOptions = {}): Promise<History> {
     checkOptions('fit', options, ['validation', 'signal'])
     const { validation, signal } = options
     requireSignal('fit', signal)
     if (this.#fitting) throw torchError('ERR_TORCH_RUNTIME', 'Trainer: a fit of this trainer is running already')
     signal?.throwIfAborted()
-    const { epochs, seed, shuffle } = this.#options
+    const { seed, shuffle } = this.#options
     const source = this.#source(data, shuffle)
     const held = validation === undefined ? undefined : this.#source(validation, false)
     const report = this.#listener()
@@ -90,30 +116,48 @@ export class Trainer {
     this.#step.prepare(device)
     this.#fitting = true
     this.#fallback = null
+    this.#history = history
     if (seed !== undefined) manualSeed(seed)
-    let training: Runner | undefined
-    let validating: Runner | undefined
     try {
-      training = this.#training(device)
-      validating = held === undefined ? undefined : this.#evaluating(device)
+      await this.#fit({ source, held, device, history, report, signal })
+    } catch (error) {
+      // What went wrong first counts.
+      await Promise.resolve(report({ type: 'end' })).catch(() => {})
+      throw error
+    } finally {
+      this.#fitting = false
+    }
+    await report({ type: 'end' })
+    return history
+  }
+
+  async #fit({ source, held, device, history, report, signal }: Fit): Promise<void> {
+    const { epochs } = this.#options
+    const training = this.#training(device)
+    const validating = held === undefined ? undefined : this.#evaluating(device, this.#options.nonFinite)
+    try {
       for (let epoch = 1; epoch <= epochs; epoch++) {
         const start = performance.now()
-        const trainLoss = await training.mean(source, this.#reporter(source, epoch, report, signal))
+        const begin = this.#reporter(source, epoch, report, signal)
+        const trainLoss = await training.mean(source, `epoch ${epoch}`, begin)
         const seconds = (performance.now() - start) / 1000
         const result: EpochResult = { epoch, trainLoss, seconds }
         if (held !== undefined && validating !== undefined) {
-          result.validationLoss = await validating.mean(held, () => signal?.throwIfAborted())
+          const name = `validation after epoch ${epoch}`
+          result.validationLoss = await validating.mean(held, name, () => signal?.throwIfAborted())
         }
         history.epochs.push(result)
-        report({ type: 'epoch', epochs, result })
+        await report({ type: 'epoch', epochs, result })
       }
     } finally {
-      training?.dispose()
+      training.dispose()
       validating?.dispose()
-      this.#fitting = false
-      report({ type: 'end' })
     }
-    return history
+  }
+
+  /** The history of the last `fit`: of one that runs, was aborted or failed, with the epochs that were done. */
+  get history(): History | undefined {
+    return this.#history
   }
 
   /** The mean loss over all samples, in evaluation mode. */
@@ -122,9 +166,9 @@ export class Trainer {
     const { signal } = options
     requireSignal('evaluate', signal)
     const source = this.#source(data, false)
-    const runner = this.#evaluating(this.#place())
+    const runner = this.#evaluating(this.#place(), 'ignore')
     try {
-      return await runner.mean(source, () => signal?.throwIfAborted())
+      return await runner.mean(source, 'evaluate', () => signal?.throwIfAborted())
     } finally {
       runner.dispose()
     }
@@ -132,28 +176,20 @@ export class Trainer {
 
   /**
    * The model's output for `inputs`, in evaluation mode, computed off the main thread and on the trainer's device. It
-   * comes back to where the inputs are.
+   * comes back to where the inputs are. Many samples are computed in batches, one after another: they then need the
+   * memory of one batch besides inputs and outputs.
    */
   async predict(inputs: Tensor, options: PredictOptions = {}): Promise<Tensor> {
-    checkOptions('predict', options, ['cudaGraph'])
-    const { cudaGraph = this.#options.cudaGraph } = options
+    checkOptions('predict', options, ['batchSize', 'cudaGraph'])
+    const { cudaGraph = this.#options.cudaGraph, batchSize } = options
     checkBoolean('predict', 'cudaGraph', cudaGraph)
-    if (!isTensor(inputs))
-      throw torchError('ERR_TORCH_TYPE', `predict: inputs must be a Tensor, got ${describe(inputs)}`)
-    const device = this.#place()
-    const graphs = cudaGraph ? this.#predictionGraphs(device) : undefined
-    if (graphs === undefined) return onDevice(device, () => offload(() => this.#predict(inputs, device)))
-    return graphs.run([inputs], {
-      run: ([input]) => this.#step.predict(moved(input as Tensor, device), device),
-      finish: (output, fromGraph) => inferenceMode(() => output.to({ device: inputs.device, copy: fromGraph })),
-      signature: evaluating(this.model, () => signatureOf([this.model])),
-    })
+    return await this.#predictor.predict(inputs, batchSize, cudaGraph)
   }
 
   /** {@link predict} on this thread, which it blocks, and without CUDA graphs. */
-  predictSync(inputs: Tensor): Tensor {
-    const device = this.#place()
-    return onDevice(device, () => this.#predict(inputs, device))
+  predictSync(inputs: Tensor, options: Pick<PredictOptions, 'batchSize'> = {}): Tensor {
+    checkOptions('predictSync', options, ['batchSize'])
+    return this.#predictor.predictSync(inputs, options.batchSize)
   }
 
   /**
@@ -180,39 +216,62 @@ export class Trainer {
     }
   }
 
-  #predict(inputs: Tensor, device: Device): Tensor {
-    if (!this.#moves(device)) return tidy(() => this.#step.predict(inputs, device))
-    return tidy(() => this.#step.predict(moved(inputs, device), device).to({ device: inputs.device }))
-  }
-
   #training(device: Device): Runner {
+    const { nonFinite } = this.#options
     // An optimizer with a step of its own reads its rates as numbers.
     const rates = this.optimizer.isFused ? this.#rates() : undefined
     return new Runner({
       device,
       moves: this.#moves(device),
-      step: ([input, target], tensors) => this.#step.train([input as Tensor, target as Tensor], device, tensors),
+      step: ([input, target], tensors) =>
+        this.#step.train([input as Tensor, target as Tensor], device, tensors, nonFinite === 'throw'),
       makeGraphs: this.#makeGraphs(device),
       signature: () => signatureOf(this.#modules, this.optimizer, rates),
       rates,
+      nonFinite,
+      exact: device === 'cpu',
+      ...this.#reasons(device),
     })
   }
 
-  #evaluating(device: Device): Runner {
+  #evaluating(device: Device, nonFinite: NonFinite): Runner {
     return new Runner({
       device,
       moves: this.#moves(device),
-      step: ([input, target]) => this.#step.evaluate([input as Tensor, target as Tensor], device),
+      step: ([input, target]) =>
+        this.#step.evaluate([input as Tensor, target as Tensor], device, nonFinite === 'throw'),
       makeGraphs: this.#makeGraphs(device),
       signature: () => signatureOf(this.#modules),
+      nonFinite,
+      exact: device === 'cpu',
+      ...this.#reasons(device),
     })
   }
 
+  /** What a runner can say of a step that went wrong. */
+  #reasons(device: Device): Pick<RunnerOptions, 'cause' | 'explained'> {
+    const { model } = this
+    const cause = async (plan: BatchPlan, late: boolean): Promise<string> => {
+      const { result, release } = retain(() => (plan.queueable ? offload(() => plan.load() as Batch) : plan.load()))
+      try {
+        return await causeOf({
+          batch: await result,
+          indices: plan.indices,
+          batchFirst: model.batchFirst ?? true,
+          model,
+          predict: (input) => this.#step.predict(moved(input, device), device),
+          late,
+        })
+      } finally {
+        release()
+      }
+    }
+    return { cause, explained: (error) => this.#step.explained(error) }
+  }
+
   #rates(): LearningRates | undefined {
-    const { paramGroups } = this.optimizer as Optimizer<{ lr: number }>
-    return paramGroups.every(({ lr }) => typeof lr === 'number')
-      ? new LearningRates(this.optimizer as Optimizer<{ lr: number }>)
-      : undefined
+    const { optimizer } = this
+    return optimizer.paramGroups.every(({ lr }) => typeof lr === 'number') ? new LearningRates(optimizer) : undefined
   }
 
   /** Graphs for a runner, where they were asked for and can be made. */
@@ -236,14 +295,6 @@ export class Trainer {
       })
   }
 
-  #predictionGraphs(device: Device): Graphs | undefined {
-    if (this.#predictions?.device === device) return this.#predictions.graphs
-    this.#predictions?.graphs.dispose()
-    const graphs = this.#makeGraphs(device, true)?.((fn) => onDevice(device, () => offload(() => tidy(fn))))
-    this.#predictions = graphs && { device, graphs }
-    return graphs
-  }
-
   #fallBack(reason: string): void {
     this.#fallback = reason
     if (this.#warnings.has(reason)) return
@@ -265,22 +316,23 @@ export class Trainer {
   }
 
   /** Reports a step now and then, and throws where the signal wants no more. */
-  #reporter(source: Source, epoch: number, report: ProgressListener, signal: AbortSignal | undefined): () => void {
+  #reporter(source: Source, epoch: number, report: ProgressListener, signal: AbortSignal | undefined): () => unknown {
     const { epochs } = this.#options
     let reported = 0
     let step = 0
     return () => {
       signal?.throwIfAborted()
       step++
-      if (performance.now() - reported <= REPORT_INTERVAL_MS) return
+      if (performance.now() - reported <= REPORT_INTERVAL_MS) return undefined
       reported = performance.now()
-      report({ type: 'step', epoch, epochs, step, steps: source.length })
+      return report({ type: 'step', epoch, epochs, step, steps: source.length })
     }
   }
 
   #listener(): ProgressListener {
     const { progress } = this.#options
     if (typeof progress === 'function') return progress
+    if (progress === 'auto') return automaticProgress()
     return progress ? terminalProgress() : () => {}
   }
 

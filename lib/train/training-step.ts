@@ -43,7 +43,7 @@ export class TrainingStep {
         `TrainingStep: clipGradNorm must be a positive number, got ${describe(clipGradNorm)}`,
       )
     }
-    this.#step = new Step(model, optimizer, { autocast: undefined, clipGradNorm, loss })
+    this.#step = new Step(model, optimizer, { owner: 'TrainingStep', autocast: undefined, clipGradNorm, loss })
   }
 
   /**
@@ -60,6 +60,10 @@ export class TrainingStep {
       }
     }
     // The device only matters to mixed precision, which there is none of.
-    return tidy(() => this.#step.train([input, target], 'cpu'))
+    try {
+      return tidy(() => this.#step.train([input, target], 'cpu'))
+    } catch (error) {
+      throw this.#step.explained(error)
+    }
   }
 }

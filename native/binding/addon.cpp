@@ -6,7 +6,7 @@
 
 namespace rnn::binding {
 
-Addon::Addon(Napi::Env) : handles(std::make_shared<Handles>()) {}
+Addon::Addon(Napi::Env) : handles(std::make_shared<Handles>()) { mode.warnings = std::make_shared<Warnings>(); }
 
 Addon::~Addon() = default;
 

@@ -43,6 +43,8 @@ class Addon {
   // What recurrent networks run with. The threads outlive the addon where a graph still refers to them.
   const Kernels* kernels = available_kernels().front();
   std::shared_ptr<ThreadPool> pool = std::make_shared<ThreadPool>();
+  // Is called with each warning of LibTorch's, once JavaScript has said what to do with them.
+  Napi::FunctionReference on_warning;
   // What the CUDA addon offers, once it is loaded.
   const CudaLibrary* cuda = nullptr;
 

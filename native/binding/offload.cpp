@@ -76,6 +76,7 @@ void Offload::settle(napi_env raw, napi_value, void* context, void* data) {
 void Offload::settle(Napi::Env env, const Fence& fence) {
   for (const auto& [id, serial] : fence.recorded) addon_.handles->recount_if(id, serial);
   addon_.account(env);
+  addon_.mode.warnings->flush();
   if (--port_->fences == 0) napi_unref_threadsafe_function(env, port_->function);
   if (fence.batch->error) {
     fence.deferred.Reject(to_javascript(env, fence.batch->error).Value());

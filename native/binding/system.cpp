@@ -57,6 +57,22 @@ Napi::Value set_num_threads(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// onWarning(listener): tells the listener what LibTorch warns of
+Napi::Value on_warning(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  addon.on_warning = Napi::Persistent(info[0].As<Napi::Function>());
+  addon.mode.warnings->listen([&addon](const std::string& message) {
+    const Napi::Env env = addon.on_warning.Env();
+    const Napi::HandleScope scope(env);
+    try {
+      addon.on_warning.Call({Napi::String::New(env, message)});
+    } catch (const Napi::Error&) {
+      // An operation does not fail for its warning.
+    }
+  });
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 void init_system(Napi::Object exports) {
@@ -64,6 +80,7 @@ void init_system(Napi::Object exports) {
   define<runtime_info>(exports, "runtimeInfo");
   define<manual_seed>(exports, "manualSeed");
   define<num_threads>(exports, "numThreads");
+  define<on_warning>(exports, "onWarning");
   define<set_num_threads>(exports, "setNumThreads");
 }
 

@@ -6,12 +6,13 @@
 
 #include "binding/addon.h"
 #include "binding/recurrent.h"
+#include "operators/functional.h"
 
 namespace rnn::binding {
 namespace {
 
 // The same through the graph, whatever the tensors are.
-at::Tensor through_graph(const Call& call, const TrainingCall& training, bool batched,
+at::Tensor through_graph(const Call& call, const TrainingCall& training, bool batched, bool strict,
                          const std::shared_ptr<Plan>& plan, const Kernels& kernels,
                          const std::shared_ptr<ThreadPool>& pool) {
   const at::Tensor y =
@@ -19,19 +20,23 @@ at::Tensor through_graph(const Call& call, const TrainingCall& training, bool ba
   at::Tensor output =
       at::linear(y, training.weight, training.bias.defined() ? std::optional(training.bias) : std::nullopt);
   if (!batched) output = output.squeeze(call.arguments.batch_first ? 0 : 1);
+  if (strict) operators::require_same_size(output, training.target);
+  if (output.sizes() != training.target.sizes()) operators::warn_of_broadcast("mseLoss", output, training.target);
   const auto both = at::broadcast_tensors({output, training.target});
   const at::Tensor loss = at::mse_loss(both[0], both[1]);
   loss.backward();
   return loss.detach();
 }
 
-// mseGradients(plan, recurrence, shape, input, [], weights, [], head, target) -> the mean squared error of a recurrent
-// network with a linear head (weight, and bias if there is one), whose gradients are added to those of the parameters
+// mseGradients(plan, recurrence, shape, input, [], weights, [], head, target, strict) -> the mean squared error of a
+// recurrent network with a linear head (weight, and bias if there is one), whose gradients are added to those of the
+// parameters. `strict`: a target that would have to be broadcast is an error.
 Napi::Value mse_gradients_of(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const std::shared_ptr<Plan> plan = *info[0].As<PlanHandle>().Data();
   const RecurrentArguments arguments(addon, info, 1);
   const Cells head(addon, info[7]), target(addon, info[8]);
+  const bool strict = info[9].ToBoolean();
   const auto ids = addon.dispatch(1, [=, kernels = addon.kernels, pool = addon.pool] {
     const Tensors parameters = head.get();
     const bool batched = arguments.input.get().at(0).dim() == 3;
@@ -43,7 +48,7 @@ Napi::Value mse_gradients_of(const Napi::CallbackInfo& info) {
                                   .target = target.get().at(0)};
       const bool direct = batched && call.reason.empty() && why_not_direct(training).empty();
       loss = direct ? mse_gradients(training, plan, *kernels, pool)
-                    : through_graph(call, training, batched, plan, *kernels, pool);
+                    : through_graph(call, training, batched, strict, plan, *kernels, pool);
       return Tensors{};
     });
     return Tensors{loss};

@@ -58,27 +58,30 @@ Tensor reduce(const Tensor& loss, int64_t reduction) {
 // ATen's backward of these divides by the number of elements of one side, which is wrong where they differ: PyTorch
 // broadcasts first.
 template <typename Loss>
-Tensor broadcast(const Tensor& input, const Tensor& target, Loss loss) {
+Tensor broadcast(const char* name, const Tensor& input, const Tensor& target, Loss loss) {
   if (input.sizes() == target.sizes()) return loss(input, target);
+  warn_of_broadcast(name, input, target);
   const auto both = at::broadcast_tensors({input, target});
   return loss(both[0], both[1]);
 }
 
 Tensor mse_loss(const Tensor& input, const Tensor& target, int64_t reduction) {
-  return broadcast(input, target, [=](auto&& x, auto&& y) { return at::mse_loss(x, y, reduction); });
+  return broadcast("mseLoss", input, target, [=](auto&& x, auto&& y) { return at::mse_loss(x, y, reduction); });
 }
 
 Tensor l1_loss(const Tensor& input, const Tensor& target, int64_t reduction) {
-  return broadcast(input, target, [=](auto&& x, auto&& y) { return at::l1_loss(x, y, reduction); });
+  return broadcast("l1Loss", input, target, [=](auto&& x, auto&& y) { return at::l1_loss(x, y, reduction); });
 }
 
 Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, int64_t reduction, double beta) {
   if (beta == 0) return operators::l1_loss(input, target, reduction);
-  return broadcast(input, target, [=](auto&& x, auto&& y) { return at::smooth_l1_loss(x, y, reduction, beta); });
+  return broadcast("smoothL1Loss", input, target,
+                   [=](auto&& x, auto&& y) { return at::smooth_l1_loss(x, y, reduction, beta); });
 }
 
 Tensor huber_loss(const Tensor& input, const Tensor& target, int64_t reduction, double delta) {
-  return broadcast(input, target, [=](auto&& x, auto&& y) { return at::huber_loss(x, y, reduction, delta); });
+  return broadcast("huberLoss", input, target,
+                   [=](auto&& x, auto&& y) { return at::huber_loss(x, y, reduction, delta); });
 }
 
 Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const OptionalTensor& weight,
@@ -194,6 +197,19 @@ Tensor batch_norm_1d(const Tensor& input, const OptionalTensor& running_mean, co
   return operators::batch_norm(input, running_mean, running_var, weight, bias, training, factor, eps);
 }
 
+Tensor same_size(const Tensor& input, const Tensor& target) {
+  require_same_size(input, target);
+  return target;
+}
+
+// On the CPU, where reading a value waits for nothing: what is queued after a loss that is NaN or infinite is skipped.
+Tensor finite_loss(const Tensor& loss) {
+  if (loss.numel() != 1) return loss;
+  const auto value = loss.item<double>();
+  TORCH_CHECK_VALUE(std::isfinite(value), "the loss is not finite: ", value);
+  return loss;
+}
+
 double normal_cdf(double x) { return (1 + std::erf(x / std::numbers::sqrt2)) / 2; }
 
 double rounded_to(c10::ScalarType type, double value) {
@@ -244,6 +260,18 @@ Tensor to_device(const Tensor& self, at::Device device) {
 
 }  // namespace
 
+void warn_of_broadcast(const char* name, const Tensor& input, const Tensor& target) {
+  TORCH_WARN(name, ": Using a target size (", size_of(target), ") that is different to the input size (",
+             size_of(input),
+             "). This will likely lead to incorrect results due to broadcasting. Please ensure they have the same "
+             "size.");
+}
+
+void require_same_size(const Tensor& input, const Tensor& target) {
+  TORCH_CHECK_VALUE(target.sizes() == input.sizes(), "Using a target size (", size_of(target),
+                    ") that is different to the input size (", size_of(input), ")");
+}
+
 void register_functional() {
   // Another copy of the package in this process has made them already.
   static const bool registered =
@@ -280,6 +308,8 @@ void register_functional() {
         "batch_norm_1d(Tensor input, Tensor? running_mean, Tensor? running_var, Tensor? weight, Tensor? bias, "
         "Tensor? batches, bool training, float? momentum, float eps) -> Tensor",
         batch_norm_1d);
+    made.def("same_size(Tensor input, Tensor(a) target) -> Tensor(a)", same_size);
+    made.def("finite_loss(Tensor(a) loss) -> Tensor(a)", finite_loss);
     made.def("to_device(Tensor(a) self, Device device) -> Tensor(a)", to_device);
     made.def("trunc_normal_(Tensor(a!) self, float mean, float std, float a, float b) -> Tensor(a!)", trunc_normal_);
     return made;

@@ -5,7 +5,10 @@
 #include <c10/core/ScalarType.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+
+#include "runtime/warnings.h"
 
 namespace rnn::runtime {
 
@@ -26,6 +29,8 @@ struct Mode {
   // The current CUDA device, once it was set.
   std::optional<c10::DeviceIndex> device;
   Autocast autocast;
+  // Where warnings go.
+  std::shared_ptr<Warnings> warnings;
 };
 
 // Drops the casts of parameters that LibTorch keeps: all, or only where they are of this context.
@@ -58,6 +63,7 @@ class ModeGuard {
     if (mode.inference) inference_.emplace(true);
     if (mode.device) device_.emplace(c10::Device(c10::DeviceType::CUDA, *mode.device));
     if (mode.autocast.context != 0) autocast_.emplace(mode.autocast);
+    if (mode.warnings) warnings_.emplace(mode.warnings.get());
   }
 
  private:
@@ -65,6 +71,7 @@ class ModeGuard {
   std::optional<c10::InferenceMode> inference_;
   std::optional<c10::DeviceGuard> device_;
   std::optional<AutocastGuard> autocast_;
+  std::optional<c10::WarningUtils::WarningHandlerGuard> warnings_;
 };
 
 }  // namespace rnn::runtime

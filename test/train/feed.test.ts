@@ -12,10 +12,10 @@ const feedOf = (data: TrainingData, feed: FeedOptions = {}) => new Feed(sourceOf
 async function drain(feed: Feed): Promise<unknown[]> {
   const batches: unknown[] = []
   for (let ready = await feed.next(); ready !== undefined; ready = await feed.next()) {
-    const { take, size } = ready
+    const { take, plan } = ready
     const read = torch.offload(() => torch.tidy(() => take().map((tensor) => tensor.mul(1))))
     feed.prepare()
-    batches.push([size, ...(await read).map((tensor) => tensor.toArray())])
+    batches.push([plan.size, ...(await read).map((tensor) => tensor.toArray())])
     ready.dispose()
   }
   return batches

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { expect, test, vi } from 'vitest'
-import { type ProgressListener, terminalProgress } from '../../lib/train/progress.ts'
+import { automaticProgress, type ProgressListener, terminalProgress } from '../../lib/train/progress.ts'
 
 function captured(isTTY: boolean): { stream: NodeJS.WriteStream; text: () => string } {
   const stream = Object.assign(new PassThrough(), { isTTY, columns: 100, cursorTo: () => true, clearLine: () => true })
@@ -48,4 +48,34 @@ test('draws a bar on a terminal, which ends with the last epoch', () => {
   }
   listener({ type: 'end' })
   expect(text()).toContain('100%  epoch 3/3  loss 0.3333  validation 0.6667')
+})
+
+test('by default, draws a bar on a terminal, and nothing elsewhere or in a test runner', () => {
+  const textOf = (isTTY: boolean, ...test: boolean[]): string => {
+    const { stream, text } = captured(isTTY)
+    train(automaticProgress(stream, ...test), 2, 0)
+    return text()
+  }
+  vi.useFakeTimers({ toFake: ['performance'] })
+  try {
+    expect(textOf(true, false)).toContain('epoch 2/2  loss 0.5000')
+    expect(textOf(true, true)).toBe('')
+    expect(textOf(false, false)).toBe('')
+    // This is one.
+    expect(textOf(true)).toBe('')
+    vi.stubEnv('VITEST', undefined)
+    expect(textOf(true)).toContain('epoch 2/2')
+    for (const name of ['JEST_WORKER_ID', 'NODE_TEST_CONTEXT', 'VITEST']) {
+      vi.stubEnv(name, '1')
+      expect(textOf(true), name).toBe('')
+      vi.stubEnv(name, undefined)
+    }
+    vi.stubGlobal('describe', () => {})
+    vi.stubGlobal('it', () => {})
+    expect(textOf(true)).toBe('')
+  } finally {
+    vi.unstubAllEnvs()
+    vi.unstubAllGlobals()
+    vi.useRealTimers()
+  }
 })

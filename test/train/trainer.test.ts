@@ -19,7 +19,7 @@ import {
 import { SGD } from '../../lib/optim/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
-import { type ProgressEvent, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
+import { type ProgressEvent, type ProgressListener, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
 import { expectClose } from '../support/close.ts'
 import { expectError } from '../support/error.ts'
 import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
@@ -216,6 +216,82 @@ test('reports steps and epochs', async () => {
   expect(events.find((event) => event.type === 'step')).toMatchObject({ epoch: 1, epochs: 2, step: 1, steps: 3 })
 })
 
+describe('an async listener', () => {
+  const make = (progress: ProgressListener) =>
+    new Trainer(new RNNModel(1, 4, 1), { epochs: 3, sequenceLength: 10, batchSize: 8, progress })
+  const later = () => new Promise((resolve) => setTimeout(resolve, 5))
+
+  test('is waited for, event by event', async () => {
+    const log: string[] = []
+    await make(async ({ type }) => {
+      log.push(`${type} begins`)
+      await later()
+      log.push(`${type} ends`)
+    }).fit(series(30))
+    const epoch = ['epoch begins', 'epoch ends']
+    expect(log.filter((line) => !line.startsWith('step'))).toEqual([
+      ...epoch,
+      ...epoch,
+      ...epoch,
+      'end begins',
+      'end ends',
+    ])
+    expect(log.every((line, i) => i % 2 === 0 || line === log[i - 1]?.replace('begins', 'ends'))).toBe(true)
+  })
+
+  test.each(['step', 'epoch', 'end'])('rejects fit with what it throws at %s', async (when) => {
+    const seen: string[] = []
+    const trainer = make(async ({ type }) => {
+      seen.push(type)
+      await later()
+      if (type === when) throw new Error('the disk is full')
+    })
+    await expect(trainer.fit(series(30))).rejects.toThrow('the disk is full')
+    expect(seen.at(-1)).toBe('end')
+    expect(trainer.history?.epochs.length).toBe({ step: 0, epoch: 1, end: 3 }[when])
+  })
+
+  test('does not hide what went wrong before', async () => {
+    const trainer = make(async ({ type }) => {
+      if (type === 'end') throw new Error('after')
+    })
+    const controller = new AbortController()
+    const running = trainer.fit(series(30), { signal: controller.signal })
+    controller.abort(new Error('stop'))
+    await expect(running).rejects.toThrow('stop')
+    expect(
+      (await new Trainer(trainer.model, { ...quiet, epochs: 1, sequenceLength: 10 }).fit(series(30))).epochs,
+    ).toHaveLength(1)
+  })
+})
+
+test('keeps the history of a fit that was aborted', async () => {
+  const controller = new AbortController()
+  const trainer = new Trainer(new RNNModel(1, 4, 1), {
+    epochs: 9,
+    sequenceLength: 10,
+    progress: (event) => {
+      if (event.type === 'epoch' && event.result.epoch === 4) controller.abort(new Error('enough'))
+    },
+  })
+  expect(trainer.history).toBeUndefined()
+  await expect(trainer.fit(series(30), { signal: controller.signal })).rejects.toThrow('enough')
+  expect(trainer.history?.epochs.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4])
+  const history = await new Trainer(trainer.model, { ...quiet, epochs: 2, sequenceLength: 10 }).fit(series(30))
+  expect(history.best?.trainLoss).toBeGreaterThan(0)
+})
+
+test('has an optimizer whose learning rate can be read and set', async () => {
+  const trainer = new Trainer(new RNNModel(1, 4, 1), { ...quiet, epochs: 1, sequenceLength: 10, learningRate: 0.25 })
+  const [group] = trainer.optimizer.paramGroups
+  const rate: number | undefined = group?.lr
+  expect(rate).toBe(0.25)
+  if (group !== undefined) group.lr = 0
+  const before = trainer.model.stateDict()['linear.weight']?.toArray()
+  await trainer.fit(series(30))
+  expect(trainer.model.stateDict()['linear.weight']?.toArray()).toEqual(before)
+})
+
 test('predicts in evaluation mode, and leaves the mode as it was', async () => {
   const model = new LSTMModel(1, 4, 1, { numLayers: 2, dropout: 0.5 })
   const trainer = new Trainer(model, quiet)
@@ -268,10 +344,11 @@ describe('refuses', () => {
     [{ loss: 'msee' }, 'ERR_TORCH_VALUE', /loss must be mse, l1, smoothL1, huber, crossEntropy/],
     [{ loss: 5 }, 'ERR_TORCH_VALUE', /loss must be mse, l1, smoothL1, huber, crossEntropy/],
     [{ seed: 'a' }, 'ERR_TORCH_VALUE', /seed must be an integer/],
+    [{ nonFinite: 'stop' }, 'ERR_TORCH_VALUE', /nonFinite must be 'throw', 'warn' or 'ignore', got 'stop'/],
     [{ shuffle: 1 }, 'ERR_TORCH_VALUE', /shuffle must be a boolean/],
     [{ loss: null }, 'ERR_TORCH_VALUE', /loss must be mse, .*, poissonNll, a loss module or a function, got null/],
     [{ optimizer: () => 1 }, 'ERR_TORCH_VALUE', /optimizer must be a function that returns an Optimizer, got 1/],
-    [{ progress: 'bar' }, 'ERR_TORCH_VALUE', /progress must be a boolean or a function/],
+    [{ progress: 'bar' }, 'ERR_TORCH_VALUE', /progress must be a boolean, 'auto' or a function, got 'bar'/],
     [
       { optimizer: (p: Tensor[]) => new SGD(p), learningRate: 1 },
       'ERR_TORCH_OPTION',

@@ -4,7 +4,8 @@ import { checkOptions } from '../../options.ts'
 import { tidy } from '../../tensor/context.ts'
 import { fullLike, tensor } from '../../tensor/creation.ts'
 import { tensorOp } from '../../tensor/packet.ts'
-import { isTensor, type Tensor } from '../../tensor/tensor.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { warnOnce } from '../../tensor/warning.ts'
 import { type Reduction, type ReductionOptions, reductionOf } from '../reduction.ts'
 
 export type { Reduction, ReductionOptions } from '../reduction.ts'
@@ -26,24 +27,6 @@ const ops = {
   ctc: tensorOp('libtorch_rnn::ctc_loss'),
   cosineEmbedding: tensorOp('aten::cosine_embedding_loss'),
   tripletMargin: tensorOp('aten::triplet_margin_loss'),
-}
-
-const warned = new Set<string>()
-
-/** A loss is computed at each step: the same warning comes once. */
-function warnOnce(message: string): void {
-  if (warned.has(message)) return
-  warned.add(message)
-  process.emitWarning(message)
-}
-
-/** As PyTorch does, takes a target that can be broadcast, which is often a mistake. Pending tensors have no shape yet. */
-function warnOfBroadcast(name: string, input: Tensor, target: Tensor): void {
-  if (!isTensor(input) || !isTensor(target)) return
-  if (input.pending || target.pending || input.shape.join() === target.shape.join()) return
-  warnOnce(
-    `${name}: Using a target size (torch.Size([${target.shape.join(', ')}])) that is different to the input size (torch.Size([${input.shape.join(', ')}])). This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.`,
-  )
 }
 
 export interface WeightedOptions extends ReductionOptions {
@@ -72,7 +55,6 @@ function weigh(
  */
 export function mseLoss(input: Tensor, target: Tensor, options: WeightedOptions = {}): Tensor {
   checkOptions('mseLoss', options, ['reduction', 'weight'])
-  warnOfBroadcast('mseLoss', input, target)
   return weigh(input, options, true, (reduction) => ops.mseLoss(input, target, reduction))
 }
 
@@ -82,7 +64,6 @@ export function mseLoss(input: Tensor, target: Tensor, options: WeightedOptions 
  */
 export function l1Loss(input: Tensor, target: Tensor, options: WeightedOptions = {}): Tensor {
   checkOptions('l1Loss', options, ['reduction', 'weight'])
-  warnOfBroadcast('l1Loss', input, target)
   return weigh(input, options, true, (reduction) => ops.l1Loss(input, target, reduction))
 }
 
@@ -97,7 +78,6 @@ export interface SmoothL1Options extends ReductionOptions {
  */
 export function smoothL1Loss(input: Tensor, target: Tensor, options: SmoothL1Options = {}): Tensor {
   checkOptions('smoothL1Loss', options, ['reduction', 'beta'])
-  warnOfBroadcast('smoothL1Loss', input, target)
   return ops.smoothL1Loss(input, target, reductionOf(options.reduction), options.beta ?? 1)
 }
 
@@ -112,7 +92,6 @@ export interface HuberOptions extends WeightedOptions {
  */
 export function huberLoss(input: Tensor, target: Tensor, options: HuberOptions = {}): Tensor {
   checkOptions('huberLoss', options, ['reduction', 'delta', 'weight'])
-  warnOfBroadcast('huberLoss', input, target)
   const { delta = 1 } = options
   return weigh(input, options, false, (reduction) => ops.huberLoss(input, target, reduction, delta))
 }

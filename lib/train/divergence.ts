@@ -1,0 +1,110 @@
+import type { Batch } from '../data/dataset.ts'
+import { TorchError } from '../errors.ts'
+import type { Module } from '../nn/module.ts'
+import { offload, tidy } from '../tensor/context.ts'
+import { tensorOp } from '../tensor/packet.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+
+/** What a trainer does about a loss that is NaN or infinite. */
+export type NonFinite = 'throw' | 'warn' | 'ignore'
+
+/** Outputs beyond it come from weights that grow without end: the squares of some more overflow float32. */
+const LARGE = 1e15
+
+/** @throws {TorchError} (on the thread where the loss is computed) for a loss on the CPU that is not finite. */
+export const finiteLoss = tensorOp('libtorch_rnn::finite_loss')
+
+/** The value of a loss that {@link finiteLoss} refused; of any other error `undefined`. */
+export function refusedLoss(error: unknown): string | undefined {
+  const value = error instanceof TorchError ? /the loss is not finite: (\S+)/.exec(error.message)?.[1] : undefined
+  return value?.replace('nan', 'NaN').replace('inf', 'Infinity')
+}
+
+interface Suspects {
+  batch: Batch
+  /** The numbers of the samples in the data, and the dimension that counts them. */
+  indices: readonly number[] | undefined
+  batchFirst: boolean
+  model: Module
+  predict(input: Tensor): Tensor
+  /** Whether the weights have been changed by the loss. */
+  late: boolean
+}
+
+interface Place {
+  index: number[]
+  value: string
+}
+
+/** Where a tensor has a value that is not finite. */
+async function placeIn(tensor: Tensor): Promise<Place | undefined> {
+  const [position, value] = await offload(() =>
+    tidy(() => {
+      const flat = tensor.detach().flatten()
+      const at = flat.isfinite().logicalNot().to('uint8').argmax(0, true)
+      return [at, flat.indexSelect(0, at).to('float64')] as const
+    }),
+  )
+  const [number, found] = [position.item<number>(), value.item<number>()]
+  position.dispose()
+  value.dispose()
+  if (Number.isFinite(found)) return undefined
+  const index: number[] = []
+  let rest = Number(number)
+  for (const size of tensor.shape.toReversed()) {
+    index.unshift(rest % size)
+    rest = Math.floor(rest / size)
+  }
+  return { index, value: String(found) }
+}
+
+/** A sentence about where a loss that is not finite comes from, and what to do about it. */
+export async function causeOf({ batch, indices, batchFirst, model, predict, late }: Suspects): Promise<string> {
+  for (const [i, name] of (['input', 'target'] as const).entries()) {
+    const tensor = batch[i] as Tensor
+    if (tensor.numel === 0) continue
+    const place = await placeIn(tensor)
+    if (place === undefined) continue
+    const sample = indices?.[place.index[batchFirst || tensor.ndim < 3 ? 0 : 1] as number]
+    const where = sample === undefined ? '' : `, in sample ${sample} of the data,`
+    return `It began in the data: ${name}[${place.index.join(', ')}]${where} is ${place.value}. Fill or leave out what is missing`
+  }
+  const remedy = 'a lower learningRate, or clipGradNorm, keeps the weights in bounds'
+  if (late) return `The data of that step are finite; the weights have been changed since. Mostly, ${remedy}`
+  for (const [name, parameter] of model.namedParameters()) {
+    const place = parameter.numel === 0 ? undefined : await placeIn(parameter)
+    if (place === undefined) continue
+    return `It began in a parameter: ${name}[${place.index.join(', ')}] is ${place.value} since the step before, or since it was loaded: ${remedy}`
+  }
+  const output = await offload(() => tidy(() => predict(batch[0])))
+  const place = await placeIn(output)
+  const most = await greatestOf(output)
+  output.dispose()
+  if (place === undefined && most > LARGE) {
+    return `The model's outputs have grown to ${most.toPrecision(3)}: ${remedy}`
+  }
+  if (place === undefined) {
+    return 'It began in the loss function: output and target are finite. A logarithm or a quotient may be taken of 0, or targets lie outside of what the loss is made for'
+  }
+  const [name, size] = await greatest(model)
+  return `It began in the model: its output[${place.index.join(', ')}] is ${place.value}, though input and parameters are finite (the greatest is ${size.toPrecision(3)}, in ${name}): ${remedy}`
+}
+
+/** The greatest absolute value; 0 of no elements. */
+async function greatestOf(tensor: Tensor): Promise<number> {
+  if (tensor.numel === 0) return 0
+  const most = await offload(() => tidy(() => tensor.detach().abs().max().to('float64')))
+  const value = most.item<number>()
+  most.dispose()
+  return value
+}
+
+/** The parameter with the greatest absolute value. */
+async function greatest(model: Module): Promise<[name: string, size: number]> {
+  let found: [name: string, size: number] = ['none', 0]
+  for (const [name, parameter] of model.namedParameters()) {
+    const size = await greatestOf(parameter)
+    if (size >= found[1]) found = [name, size]
+  }
+  return found
+}

@@ -1,0 +1,104 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { inferenceMode, offload, tidy } from '../tensor/context.ts'
+import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
+import { type Cut, cutOf } from './cut.ts'
+import { moved } from './feed.ts'
+import { type Graphs, signatureOf } from './graph.ts'
+import { onDevice } from './placement.ts'
+import { evaluating, type Step, type TrainableModel } from './step.ts'
+
+export interface PredictOptions {
+  /**
+   * How many samples to compute at a time. Default: the trainer's `batchSize`, or 256 where that is more, for a model that
+   * says which dimension counts samples by `batchFirst`, as those of `libtorch-rnn/models` do; of any other model all at
+   * once. Inputs of less than 3 dimensions are one sequence or rows: they are cut where `batchSize` is given.
+   */
+  batchSize?: number
+  /** Capture the model once for each shape of inputs, and replay it. Default: the trainer's own option. */
+  cudaGraph?: boolean
+}
+
+export interface PredictorOptions {
+  model: TrainableModel
+  step: Step
+  /** Of the training. */
+  batchSize: number
+  /** Where the model is, after it has been moved there if it has to be. */
+  place(): Device
+  /** Whether inputs have to be brought to the device. */
+  moves(device: Device): boolean
+  /** Makes graphs to run a model by, where they can be made. */
+  makeGraphs(device: Device): ((queue: <T>(fn: () => T) => Promise<T>) => Graphs) | undefined
+}
+
+/** Computes a model's outputs in evaluation mode. */
+export class Predictor {
+  readonly #options: PredictorOptions
+  #graphs: { device: Device; graphs: Graphs } | undefined
+
+  constructor(options: PredictorOptions) {
+    this.#options = options
+  }
+
+  async predict(inputs: Tensor, batchSize: number | undefined, cudaGraph: boolean): Promise<Tensor> {
+    const cut = this.#cut(inputs, batchSize)
+    if (cut === undefined) return await this.#compute(inputs, cudaGraph)
+    return await tidy(async () => {
+      const outputs: Tensor[] = []
+      for (const part of cut.parts) {
+        outputs.push(await this.#compute(await offload(() => part(inputs)), cudaGraph))
+        if (!cut.fits(outputs)) return await this.#compute(inputs, cudaGraph)
+      }
+      return await offload(() => inferenceMode(() => cut.join(outputs)))
+    })
+  }
+
+  predictSync(inputs: Tensor, batchSize: number | undefined): Tensor {
+    const cut = this.#cut(inputs, batchSize)
+    const device = this.#options.place()
+    const compute = (part: Tensor): Tensor => onDevice(device, () => this.#run(part, device))
+    if (cut === undefined) return compute(inputs)
+    return tidy(() => {
+      const outputs: Tensor[] = []
+      for (const part of cut.parts) {
+        outputs.push(tidy(() => compute(part(inputs))))
+        if (!cut.fits(outputs)) return compute(inputs)
+      }
+      return inferenceMode(() => cut.join(outputs))
+    })
+  }
+
+  #cut(inputs: unknown, batchSize: number | undefined): Cut | undefined {
+    if (!isTensor(inputs)) {
+      throw torchError('ERR_TORCH_TYPE', `predict: inputs must be a Tensor, got ${describe(inputs)}`)
+    }
+    return cutOf(inputs, this.#options.model.batchFirst, batchSize, this.#options.batchSize)
+  }
+
+  async #compute(inputs: Tensor, cudaGraph: boolean): Promise<Tensor> {
+    const { model, step, place } = this.#options
+    const device = place()
+    const graphs = cudaGraph ? this.#graphsOn(device) : undefined
+    if (graphs === undefined) return onDevice(device, () => offload(() => this.#run(inputs, device)))
+    return graphs.run([inputs], {
+      run: ([input]) => step.predict(moved(input as Tensor, device), device),
+      finish: (output, fromGraph) => inferenceMode(() => output.to({ device: inputs.device, copy: fromGraph })),
+      signature: evaluating(model, () => signatureOf([model])),
+    })
+  }
+
+  #run(inputs: Tensor, device: Device): Tensor {
+    const { step, moves } = this.#options
+    if (!moves(device)) return tidy(() => step.predict(inputs, device))
+    return tidy(() => step.predict(moved(inputs, device), device).to({ device: inputs.device }))
+  }
+
+  #graphsOn(device: Device): Graphs | undefined {
+    if (this.#graphs?.device === device) return this.#graphs.graphs
+    this.#graphs?.graphs.dispose()
+    const graphs = this.#options.makeGraphs(device)?.((fn) => onDevice(device, () => offload(() => tidy(fn))))
+    this.#graphs = graphs && { device, graphs }
+    return graphs
+  }
+}

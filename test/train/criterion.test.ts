@@ -1,0 +1,176 @@
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { nn, optim, type Tensor, torch } from '../../lib/index.ts'
+import { GRUModel, LSTMModel } from '../../lib/models/index.ts'
+import { type Criterion, type LossName, Trainer, type TrainerOptions, TrainingStep } from '../../lib/train/index.ts'
+import { expectClose } from '../support/close.ts'
+import { expectError, expectRejection } from '../support/error.ts'
+
+const options: TrainerOptions = { epochs: 1, batchSize: 10, shuffle: false, progress: false }
+const perStep = () => new LSTMModel(3, 4, 1, { batchFirst: true })
+
+/** What has been warned of; each test needs shapes of its own, since a message comes once. */
+function warningsOf(): string[] {
+  const warnings: string[] = []
+  const spy = vi.spyOn(process, 'emitWarning').mockImplementation((message) => void warnings.push(String(message)))
+  onTestFinished(() => spy.mockRestore())
+  return warnings
+}
+
+const COMPARING = {
+  mse: nn.MSELoss,
+  l1: nn.L1Loss,
+  smoothL1: nn.SmoothL1Loss,
+  huber: nn.HuberLoss,
+  bce: nn.BCELoss,
+  bceWithLogits: nn.BCEWithLogitsLoss,
+  poissonNll: nn.PoissonNLLLoss,
+} as const
+
+describe.each(Object.entries(COMPARING))('a target of another shape, with %s', (name, Loss) => {
+  test('is an error that says what to do, from the first batch on', async () => {
+    const warnings = warningsOf()
+    for (const loss of [name as LossName, new Loss()]) {
+      const text = typeof loss === 'string' ? `the loss '${name}'` : Loss.name
+      const trainer = new Trainer(perStep(), { ...options, loss })
+      const before = trainer.model.stateDict()['linear.weight']?.toArray()
+      const x = torch.randn([10, 10, 3])
+      const sentence = `Trainer: ${text} compares the output with the target element by element, but the output is of shape (10, 10, 1) and the target of shape (10, 1). The model gives an output for each step, and there is one target per sequence: let the model give its output of the last step only, output.select(1, -1), or give a target for each step`
+      await expectRejection(trainer.fit([x, torch.rand([10, 1])]), 'ERR_TORCH_SHAPE', sentence)
+      await expectRejection(trainer.evaluate([x, torch.rand([10, 1])]), 'ERR_TORCH_SHAPE', sentence)
+      expect(trainer.model.stateDict()['linear.weight']?.toArray()).toEqual(before)
+      // BCE is of probabilities, which these outputs are none of.
+      if (name !== 'bce') expect(await trainer.evaluate([x, torch.rand([10, 10, 1])])).toBeGreaterThan(0)
+    }
+    expect(warnings).toEqual([])
+  })
+})
+
+test.each([
+  [[10, 4, 3], [10, 1, 1], 'let the model give its output of the last step only, output.narrow(1, -1, 1)'],
+  [[10, 4, 3], [10], 'let the model give its output of the last step only, output.select(1, -1)'],
+  [[10, 4, 3], [10, 4], 'Give targets with a last dimension of 1: targets.unsqueeze(2)'],
+  [[10, 4, 3], [10, 4, 2], 'The model has 1 outputs, and the targets have 2 features'],
+  [[10, 4, 3], [10, 7, 1], 'Give targets of the shape of the output'],
+] as const)('inputs %j and targets %j', async (inputs, targets, cure) => {
+  const data = [torch.randn(inputs), torch.randn(targets)] as const
+  await expectRejection(new Trainer(perStep(), options).fit(data), 'ERR_TORCH_SHAPE', cure)
+  await expectRejection(new Trainer(perStep(), { ...options, loss: 'l1' }).fit(data), 'ERR_TORCH_SHAPE', cure)
+})
+
+test('of layouts and models of other kinds', async () => {
+  const last = new GRUModel(3, 4, 1)
+  await expectRejection(
+    new Trainer(last, options).fit([torch.randn([10, 4, 3]), torch.randn([10, 1])]),
+    'ERR_TORCH_SHAPE',
+    'output.select(0, -1)',
+  )
+  const linear = new nn.Linear(3, 1)
+  await expectRejection(
+    new Trainer(linear, options).fit([torch.randn([10, 3]), torch.randn([10])]),
+    'ERR_TORCH_SHAPE',
+    'the output is of shape (10, 1) and the target of shape (10). Give targets with a last dimension of 1: targets.unsqueeze(1)',
+  )
+  const flat = new nn.Sequential(new nn.Linear(3, 1), new nn.Flatten({ startDim: 0 }))
+  await expectRejection(
+    new Trainer(flat, options).fit([torch.randn([10, 3]), torch.randn([10, 1])]),
+    'ERR_TORCH_SHAPE',
+    'Give targets without the last dimension: targets.squeeze(1)',
+  )
+  // A smaller last batch is of another shape, too.
+  expect((await new Trainer(linear, options).fit([torch.randn([13, 3]), torch.randn([13, 1])])).epochs).toHaveLength(1)
+})
+
+describe('a target that is broadcast in a loop of one’s own', () => {
+  const sentence = (name: string, target: string, output: string): string =>
+    `${name}: Using a target size (torch.Size([${target}])) that is different to the input size (torch.Size([${output}])). This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.`
+
+  test('is warned of by TrainingStep, queued or not, with autograd or without', async () => {
+    const warnings = warningsOf()
+    const model = perStep()
+    const step = (loss: LossName) =>
+      new TrainingStep(model, { optimizer: new optim.SGD(model.parameters(), { lr: 0 }), loss })
+    const x = torch.randn([6, 5, 3])
+    const expected = new nn.MSELoss().forward(model.forward(x), torch.ones([6, 5, 1]))
+    expectClose(step('mse').run(x, torch.ones([6, 1, 1])), expected.detach())
+    step('huber').run(x, torch.ones([6, 1, 1]))
+    await torch.offload(() => step('mse').run(x, torch.ones([1, 5, 1])))
+    await torch.offload(() => step('l1').run(x, torch.ones([1, 5, 1])))
+    expect(warnings).toEqual([
+      sentence('mseLoss', '6, 1, 1', '6, 5, 1'),
+      sentence('huberLoss', '6, 1, 1', '6, 5, 1'),
+      sentence('mseLoss', '1, 5, 1', '6, 5, 1'),
+      sentence('l1Loss', '1, 5, 1', '6, 5, 1'),
+    ])
+  })
+
+  test('is warned of where tensors are pending, and in a Trainer with a loss function', async () => {
+    const warnings = warningsOf()
+    const { mseLoss, smoothL1Loss } = nn.functional
+    await torch.offload(() => mseLoss(torch.ones([7, 2]).add(1), torch.ones([2]).add(1)))
+    const trainer = new Trainer(perStep(), { ...options, loss: (output, target) => smoothL1Loss(output, target) })
+    await trainer.fit([torch.randn([7, 4, 3]), torch.randn([7, 1, 1])])
+    expect(warnings).toEqual([sentence('mseLoss', '2', '7, 2'), sentence('smoothL1Loss', '7, 1, 1', '7, 4, 1')])
+  })
+})
+
+describe('a loss function that gives', () => {
+  const data = [torch.randn([6, 5, 3]), torch.randn([6, 5, 1])] as const
+  const fitWith = (loss: unknown) => new Trainer(perStep(), { ...options, loss: loss as Criterion }).fit(data)
+  const evaluateWith = (loss: unknown) => new Trainer(perStep(), { ...options, loss: loss as Criterion }).evaluate(data)
+  const start =
+    'Trainer: the loss function must return a Tensor of one element, from which gradients can be computed, but it returned'
+
+  test.each([
+    ['a number', () => 0.5, '0.5: compute it by operations of tensors'],
+    ['nothing', () => undefined, 'undefined'],
+    ['an array', (output: Tensor) => [output.mean()], 'an array'],
+    ['a Promise', async (output: Tensor) => output.mean(), 'Promise: it must not be async'],
+    ['a Promise that rejects', () => Promise.reject(new Error('late')), 'Promise: it must not be async'],
+  ])('%s', async (_, loss, found) => {
+    await expectRejection(fitWith(loss), 'ERR_TORCH_TYPE', `${start} ${found}`)
+    await expectRejection(evaluateWith(loss), 'ERR_TORCH_TYPE', `${start} ${found}`)
+    await expectRejection(fitWith({ forward: loss }), 'ERR_TORCH_TYPE', `${start} ${found}`)
+    const model = perStep()
+    const optimizer = new optim.SGD(model.parameters())
+    const step = new TrainingStep(model, { optimizer, loss: loss as unknown as Criterion })
+    expectError(() => step.run(...data), 'ERR_TORCH_TYPE', `${start.replace('Trainer', 'TrainingStep')} ${found}`)
+  })
+
+  test('more than one number', async () => {
+    const loss = (output: Tensor, target: Tensor): Tensor => output.sub(target).square()
+    const hint = 'The loss function must return a Tensor of one element: end it with mean() or sum()'
+    await expectRejection(fitWith(loss), 'ERR_TORCH_AUTOGRAD', hint)
+    await expectRejection(evaluateWith(loss), 'ERR_TORCH_SHAPE', hint)
+    await expectRejection(fitWith(new nn.MSELoss({ reduction: 'none' })), 'ERR_TORCH_AUTOGRAD', hint)
+  })
+
+  test('what no parameter has a part in', async () => {
+    const loss = (output: Tensor): Tensor => output.detach().mean()
+    await expectRejection(fitWith(loss), 'ERR_TORCH_AUTOGRAD', 'The loss does not depend on any parameter that learns')
+  })
+
+  test('classes that come last', async () => {
+    const model = new LSTMModel(3, 4, 7, { batchFirst: true })
+    const classes = torch.randint(7, [6, 5])
+    const hint = 'Classes are the second dimension of what crossEntropy and nll take'
+    for (const loss of ['crossEntropy', 'nll'] as const) {
+      const trainer = new Trainer(model, { ...options, loss })
+      await expectRejection(trainer.fit([data[0], classes]), 'ERR_TORCH_SHAPE', hint)
+    }
+    const flat = new Trainer(model, {
+      ...options,
+      loss: (output, target) => nn.functional.crossEntropy(output.flatten(0, 1), target.flatten()),
+    })
+    expect((await flat.fit([data[0], classes])).epochs).toHaveLength(1)
+  })
+})
+
+test('a model that gives more than a tensor', async () => {
+  const x = torch.randn([6, 5, 3])
+  const trainer = new Trainer(new nn.LSTM(3, 4, { batchFirst: true }) as never, options)
+  const sentence =
+    'Trainer: LSTM.forward must return one Tensor, but it returned an array. Of an output and a state take the output; SequenceModel makes a model of a recurrent network'
+  await expectRejection(trainer.fit([x, x]), 'ERR_TORCH_TYPE', sentence)
+  await expectRejection(trainer.predict(x), 'ERR_TORCH_TYPE', sentence)
+  expectError(() => trainer.predictSync(x), 'ERR_TORCH_TYPE', sentence)
+})
