@@ -6,15 +6,16 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -27,8 +28,14 @@ function fail(message) {
   process.exit(1)
 }
 
+let lock
+
 function run(...args) {
-  const { status, signal } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] })
+  // What it starts holds the lock, too: should this process be killed, the compilers go on.
+  const { status, signal } = spawnSync(process.execPath, args, {
+    cwd: ROOT,
+    stdio: ['ignore', 'inherit', 'inherit', lock],
+  })
   if (status !== 0) throw new Error(`\`node ${args.join(' ')}\` failed${signal ? ` (${signal})` : ''}.`)
 }
 
@@ -63,31 +70,19 @@ function markDone(step, hash) {
   writeFileSync(stampOf(step), hash)
 }
 
-function isAlive(pid) {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return error.code === 'EPERM'
-  }
-}
-
-/** Waits for another set-up of this checkout: two builds in one folder spoil each other. */
+/**
+ * Waits for another set-up of this checkout: two builds in one folder spoil each other. The kernel releases the lock when
+ * this process has ended, and the compilers that it started.
+ */
 async function takeLock() {
-  const lock = join(BUILD, 'setup.lock')
+  const { tryLock, waitForLock } = createRequire(import.meta.url)('fs-native-extensions')
   mkdirSync(BUILD, { recursive: true })
-  for (let waited = 0; ; waited++) {
-    try {
-      writeFileSync(lock, String(process.pid), { flag: 'wx' })
-      process.on('exit', () => rmSync(lock, { force: true }))
-      return
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw error
-    }
-    const holder = Number(existsSync(lock) ? readFileSync(lock, 'utf8') : 0)
-    if (holder > 0 && !isAlive(holder)) rmSync(lock, { force: true })
-    else if (waited === 10) console.error(`setup: waiting for another one, process ${holder} (${lock})`)
-    await sleep(200)
-  }
+  const file = join(BUILD, 'setup.lock')
+  const descriptor = openSync(file, 'a+')
+  const patience = setTimeout(() => console.error(`setup: waiting for another one (${file})`), 2_000)
+  if (!tryLock(descriptor)) await waitForLock(descriptor)
+  clearTimeout(patience)
+  return descriptor
 }
 
 /** Removes what was compiled from sources that are gone. */
@@ -123,7 +118,7 @@ async function obtainLibTorch() {
   // What the user named and cannot be used is not replaced in silence.
   if (search.named) throw notFound(search, BUILDABLE)
   const { install } = await import('../dist/cli/install.js')
-  return install()
+  return install({ headers: true, probe: false, range: BUILDABLE })
 }
 
 async function findTools() {
@@ -179,7 +174,7 @@ async function buildAddon(libtorch) {
 }
 
 if (!existsSync(join(ROOT, 'node_modules'))) fail('the npm packages are not installed; run: npm ci')
-await takeLock()
+lock = await takeLock()
 try {
   buildTypeScript()
   await buildAddon(await obtainLibTorch())

@@ -1,17 +1,33 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { Transform } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
+import { crc32 } from 'node:zlib'
 import { type Entry, openPromise, type ZipFile } from 'yauzl'
 import { LibTorchError } from '../errors.ts'
+import type { Manifest } from '../native/manifest.ts'
 
-// Of a wheel of PyTorch or of NVIDIA, or of a libtorch archive: the libraries, the headers, the version.
-const NEEDED =
-  /^((lib)?torch\/(lib|include|share\/cmake)\/|torch\/version\.py$|libtorch\/build-version$|nvidia\/.+\/(lib|bin)\/)/
-const NOT_NEEDED = /\.a$|\/libtorch_python\./
+// Of a wheel of PyTorch or of NVIDIA, or of a libtorch archive.
+const LIBRARIES = /^((lib)?torch\/lib\/|torch\/version\.py$|libtorch\/build-version$|nvidia\/.+\/(lib|bin)\/)/
+const HEADERS = /^(lib)?torch\/include\//
+// What Python, PyTorch's own tests and static linking need.
+const NOT_NEEDED =
+  /\.(a|py)$|\/libshm\/|\/(lib)?(torch_python|shm|torchbind_test|aoti_custom_ops|backend_with_compiler|jitbackend_test)\./
 const SYMBOLIC_LINK = 0o12
+
+/** Whether a file of an unpacked LibTorch is needed: to run, or also to build against it. */
+export function isNeeded(name: string, headers: boolean): boolean {
+  if (/^torch\/version\.py$/.test(name)) return true
+  return (LIBRARIES.test(name) && !NOT_NEEDED.test(name)) || (headers && HEADERS.test(name))
+}
+
+/** Whether a file counts for what {@link Manifest} says: the headers are too many to look at. */
+export function isListed(name: string): boolean {
+  return !HEADERS.test(name)
+}
 
 /** The SHA-256 of a file, in hexadecimal. */
 export async function sha256Of(file: string): Promise<string> {
@@ -44,23 +60,56 @@ export async function readText(archive: string, name: RegExp): Promise<string> {
   }
 }
 
+/** @throws {LibTorchError} where the file system of `folder` has less room than `bytes`. */
+export async function requireSpace(folder: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder)
+  const [needed, free] = [bytes, bavail * bsize].map((size) => Math.ceil(size / 1e6))
+  if (bytes > bavail * bsize) {
+    throw new LibTorchError(`LibTorch needs ${needed} MB in ${folder}, where ${free} MB are free.`)
+  }
+}
+
 async function unpackEntry(zip: ZipFile, entry: Entry, folder: string): Promise<void> {
   if (entry.externalFileAttributes >>> 28 === SYMBOLIC_LINK) throw new Error(`${entry.fileName} is a symbolic link`)
   const target = join(folder, entry.fileName)
   await mkdir(dirname(target), { recursive: true })
-  await pipeline(await zip.openReadStreamPromise(entry), createWriteStream(target))
+  let sum = 0
+  const check = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      sum = crc32(chunk, sum)
+      done(null, chunk)
+    },
+  })
+  await pipeline(await zip.openReadStreamPromise(entry), check, createWriteStream(target))
+  // yauzl compares the size only.
+  if (sum !== entry.crc32) throw new Error(`${entry.fileName} is damaged (its CRC-32 differs)`)
 }
 
-/** Unpacks what LibTorch needs at run time and to build against. yauzl refuses names that lead out of the folder. */
-export async function unpack(archive: string, folder: string): Promise<void> {
+/**
+ * Unpacks what LibTorch needs at run time, and with `headers` to build against it. yauzl refuses names that lead out of
+ * the folder, and data that is longer than the archive says.
+ */
+export async function unpack(archive: string, folder: string, headers: boolean): Promise<Manifest> {
   const zip = await open(archive)
+  const files: Manifest = {}
   try {
+    const entries: Entry[] = []
     for await (const entry of zip.eachEntry()) {
-      const { fileName } = entry
-      if (fileName.endsWith('/') || !NEEDED.test(fileName) || NOT_NEEDED.test(fileName)) continue
-      await unpackEntry(zip, entry, folder)
+      if (!entry.fileName.endsWith('/') && isNeeded(entry.fileName, headers)) entries.push(entry)
     }
+    await requireSpace(
+      folder,
+      entries.reduce((sum, entry) => sum + entry.uncompressedSize, 0),
+    )
+    for (const entry of entries) {
+      await unpackEntry(zip, entry, folder)
+      if (isListed(entry.fileName)) {
+        files[entry.fileName] = { bytes: entry.uncompressedSize, crc32: entry.crc32 }
+      }
+    }
+    return files
   } catch (cause) {
+    if (cause instanceof LibTorchError) throw cause
     throw new LibTorchError(`${archive} cannot be unpacked: ${(cause as Error).message}.`, { cause })
   } finally {
     zip.close()

@@ -3,32 +3,49 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { LibTorchError } from '../errors.ts'
+import { cacheFolder } from '../native/cache.ts'
 import { PACKAGE } from '../native/package.ts'
 import { PINNED } from '../native/version.ts'
-import { doctor, testLoad } from './doctor.ts'
-import { type InstallOptions, install } from './install.ts'
+import { doctor } from './doctor.ts'
+import { type InstallOptions, install, requireFound } from './install.ts'
+import { uninstall } from './uninstall.ts'
 
 const { version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as { version: string }
 const program = new Command('libtorch-rnn').version(version)
 
+// A reader such as `head` that has seen enough ends the program, without a trace.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 program
   .command('install')
   .description(`fetch LibTorch ${PINNED} into the cache of this user`)
-  .option('--cuda', 'the build for NVIDIA GPUs')
-  .option('--from <place>', 'a folder, a wheel, a libtorch archive, or the URL of one, instead of pip')
+  .option('--cuda', 'the build for NVIDIA GPUs, fetched by pip')
+  .option('--from <place>', 'a folder, a wheel, a libtorch archive, or the URL of one')
   .option('--sha256 <hash>', 'the checksum of the archive')
+  .option('--index-url <url>', "an index of Python packages to take PyTorch's wheel from")
+  .option('--headers', 'keep the headers, which only building needs')
+  .option('--force', 'fetch it also where it is installed already')
   .action(async (options: InstallOptions) => {
-    const { root } = await install(options)
-    const report = testLoad({ LIBTORCH: root })
-    if (typeof report === 'string') throw new LibTorchError(`It is in place, but a test load failed.\n${report}`)
-    console.error('A test load works.')
+    requireFound(await install(options))
+  })
+
+program
+  .command('uninstall')
+  .description('remove what `install` has put into the cache of this user')
+  .action(() => {
+    const removed = uninstall()
+    console.error(removed === undefined ? `There is nothing in ${cacheFolder()}` : `Removed ${removed}`)
   })
 
 program
   .command('doctor')
   .description('tell what is found, what is missing and what LibTorch can do on this machine')
-  .action(() => {
-    process.exitCode = doctor() ? 0 : 1
+  .option('--json', 'as JSON, for programs')
+  .action(({ json = false }: { json?: boolean }) => {
+    process.exitCode = doctor({ json }) ? 0 : 1
   })
 
 program.parseAsync().catch((error: unknown) => {

@@ -1,17 +1,22 @@
-import { cpSync, existsSync, statSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
+import { cp, readdir, stat } from 'node:fs/promises'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { LibTorchError } from '../errors.ts'
 import { inspectLibTorch } from '../native/layout.ts'
+import { crc32Of, type Manifest } from '../native/manifest.ts'
 import type { VersionRange } from '../native/version.ts'
-import { sha256Of, unpack } from './archive.ts'
+import { isListed, isNeeded, requireSpace, sha256Of, unpack } from './archive.ts'
 import { download } from './download.ts'
 import { downloadWheels } from './pip.ts'
+import { findWheel, PYTORCH_INDEX } from './wheel-index.ts'
 
-/** Where the files of LibTorch go, and where there is room for what is needed on the way. */
+/** Where the files of LibTorch go, where there is room for what is needed on the way, and what is wanted. */
 export interface Room {
   target: string
   scratch: string
+  /** Keep what a build needs, too. */
+  headers: boolean
 }
 
 function checkHash(found: string, given: string): void {
@@ -21,41 +26,91 @@ function checkHash(found: string, given: string): void {
   )
 }
 
-async function unpackTo(target: string, archive: string): Promise<void> {
+async function unpackTo({ target, headers }: Room, archive: string): Promise<Manifest> {
   console.error(`Unpacking ${basename(archive)}`)
-  await unpack(archive, target)
+  return unpack(archive, target, headers)
 }
 
-/** PyTorch's wheel, by pip. */
-export async function obtainWheels({ target, scratch }: Room, version: string, cuda: boolean): Promise<void> {
-  for (const wheel of await downloadWheels(join(scratch, 'wheels'), version, cuda)) await unpackTo(target, wheel)
+async function obtainByPip(room: Room, version: string, cuda: boolean): Promise<Manifest> {
+  const files: Manifest = {}
+  for (const wheel of await downloadWheels(join(room.scratch, 'wheels'), version, cuda)) {
+    Object.assign(files, await unpackTo(room, wheel))
+  }
+  return files
 }
 
-async function obtainDownload({ target, scratch }: Room, url: URL, sha256: string | undefined): Promise<void> {
+/**
+ * PyTorch's wheel: for the CPU fetched from its index, else by pip from the sources that it is configured for. A CUDA
+ * wheel needs the wheels of NVIDIA that it names, which pip finds.
+ */
+export async function obtainWheels(room: Room, version: string, cuda: boolean, index?: string): Promise<Manifest> {
+  if (cuda) return obtainByPip(room, version, cuda)
+  try {
+    const { url, sha256 } = await findWheel(index ?? PYTORCH_INDEX, version)
+    return await obtainDownload(room, url, sha256)
+  } catch (error) {
+    if (index !== undefined || !(error instanceof LibTorchError)) throw error
+    console.error(error.message)
+    try {
+      return await obtainByPip(room, version, cuda)
+    } catch (second) {
+      if (second instanceof LibTorchError) throw new LibTorchError(`${error.message}\n${second.message}`)
+      throw second
+    }
+  }
+}
+
+async function obtainDownload(room: Room, url: URL, sha256: string | undefined): Promise<Manifest> {
   if (sha256 === undefined) {
     throw new LibTorchError(
       'A download needs its checksum: give --sha256 <hash>, as published beside the archive or told by `sha256sum`.',
     )
   }
-  const archive = join(scratch, basename(url.pathname) || 'archive')
+  const archive = join(room.scratch, basename(decodeURIComponent(url.pathname)) || 'archive')
   checkHash(await download(url, archive), sha256)
-  await unpackTo(target, archive)
+  return await unpackTo(room, archive)
+}
+
+/** The files of an unpacked LibTorch that are needed, as an archive would name them. */
+async function* filesOf(
+  folder: string,
+  prefix: string,
+  headers: boolean,
+): AsyncGenerator<[file: string, name: string]> {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name)
+    const name = join(prefix, relative(folder, file)).replaceAll(sep, '/')
+    if (isNeeded(name, headers) && (await stat(file)).isFile()) yield [file, name]
+  }
 }
 
 /** What LibTorch needs of an unpacked one. */
-function copyFolder(target: string, from: string, range: VersionRange): void {
+async function copyFolder({ target, headers }: Room, from: string, range: VersionRange): Promise<Manifest> {
   const libtorch = inspectLibTorch(from, range)
   if (typeof libtorch === 'string') throw new LibTorchError(`${from} cannot be installed: ${libtorch}.`)
   const { root, cuda } = libtorch
   console.error(`Copying ${root}`)
-  const copy = (source: string, name: string): void => {
-    if (existsSync(source)) cpSync(source, join(target, name), { recursive: true, dereference: true })
+  const kind = existsSync(join(root, 'version.py')) ? 'torch' : 'libtorch'
+  const files: [file: string, name: string][] = []
+  for (const part of ['lib', 'include']) {
+    if (!existsSync(join(root, part))) continue
+    for await (const found of filesOf(join(root, part), `${kind}/${part}`, headers)) files.push(found)
   }
-  for (const part of ['lib', 'include', 'share/cmake', 'version.py', 'build-version']) {
-    copy(join(root, part), join('torch', part))
+  for (const part of ['version.py', 'build-version']) {
+    if (existsSync(join(root, part))) files.push([join(root, part), `${kind}/${part}`])
   }
   // The libraries of a CUDA wheel look for those of NVIDIA beside their package.
-  if (cuda) copy(join(dirname(root), 'nvidia'), 'nvidia')
+  const nvidia = join(dirname(root), 'nvidia')
+  if (cuda && existsSync(nvidia)) for await (const found of filesOf(nvidia, 'nvidia', headers)) files.push(found)
+  let bytes = 0
+  for (const [file] of files) bytes += (await stat(file)).size
+  await requireSpace(target, bytes)
+  const manifest: Manifest = {}
+  for (const [file, name] of files) {
+    await cp(file, join(target, name), { dereference: true })
+    if (isListed(name)) manifest[name] = { bytes: (await stat(file)).size, crc32: await crc32Of(join(target, name)) }
+  }
+  return manifest
 }
 
 function urlOf(from: string): URL | undefined {
@@ -81,15 +136,15 @@ export async function obtainFrom(
   from: string,
   sha256: string | undefined,
   range: VersionRange,
-): Promise<void> {
+): Promise<Manifest> {
   const url = urlOf(from)
   if (url !== undefined && url.protocol !== 'file:') return obtainDownload(room, url, sha256)
   const path = url === undefined ? resolve(from) : pathOf(url)
   if (!existsSync(path)) throw new LibTorchError(`${path} cannot be installed: no such file or folder.`)
   if (statSync(path).isDirectory()) {
     if (sha256 !== undefined) throw new LibTorchError('--sha256 is for an archive; a folder has no checksum.')
-    return copyFolder(room.target, path, range)
+    return await copyFolder(room, path, range)
   }
   if (sha256 !== undefined) checkHash(await sha256Of(path), sha256)
-  await unpackTo(room.target, path)
+  return await unpackTo(room, path)
 }

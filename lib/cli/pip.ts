@@ -12,18 +12,26 @@ interface Source {
   options: readonly string[]
 }
 
-function sources(index: string): Source[] {
+const CONFIGURED: Source = { name: "pip's configured sources", options: [] }
+
+function sources(cuda: boolean): Source[] {
+  // Where the index of CPU wheels cannot be reached is known by now.
+  if (!cuda) return [CONFIGURED]
+  const index = 'https://download.pytorch.org/whl/cu130'
   // One attempt each: where the index cannot be reached, pip would wait minutes.
-  const own = { name: index, options: ['--index-url', index, '--retries', '0', '--timeout', '15'] }
-  return [own, { name: "pip's configured sources", options: [] }]
+  return [{ name: index, options: ['--index-url', index, '--retries', '0', '--timeout', '15'] }, CONFIGURED]
 }
+
+const WITHOUT_PIP = 'Without Python: npx libtorch-rnn install --from <URL or file of a wheel> --sha256 <its checksum>'
 
 /** A Python whose pip runs. */
 function findPip(): { python: string; options: string[] } {
+  const missing = (...tool: Parameters<typeof missingTool>): LibTorchError =>
+    new LibTorchError(`${missingTool(...tool)}\n${WITHOUT_PIP}`)
   const python = findPython()
-  if (python === undefined) throw new LibTorchError(missingTool('python', 'Python 3', 'fetches LibTorch'))
+  if (python === undefined) throw missing('python', 'Python 3', 'fetches LibTorch')
   const asked = spawnSync(python, ['-m', 'pip', '--version'], { encoding: 'utf8' })
-  if (asked.status !== 0) throw new LibTorchError(missingTool('pip', 'pip', 'fetches LibTorch'))
+  if (asked.status !== 0) throw missing('pip', 'pip', 'fetches LibTorch')
   // LibTorch is the same in the wheels of all Pythons; an old one has none of its own.
   const minor = Number(/python 3\.(\d+)/.exec(asked.stdout)?.[1])
   return { python, options: minor < 10 ? ['--python-version', '3.12'] : [] }
@@ -60,6 +68,7 @@ async function download(
     const args = ['download', '--only-binary', ':all:', '--dest', folder, ...pip.options, ...options, ...where]
     const failure = await runPip(pip.python, [...args, ...requirements])
     if (failure === undefined) return
+    if (/No space left on device/.test(failure)) throw new LibTorchError(`${folder}: no space is left on its disk.`)
     failures.push(`  ${name}: ${failure.split('\n').slice(-3).join('\n    ')}`)
   }
   throw new LibTorchError(
@@ -91,7 +100,7 @@ export async function downloadWheels(folder: string, version: string, cuda: bool
   mkdirSync(folder, { recursive: true })
   // The CPU wheels of PyPI are called `2.13.0` on macOS; on Linux that is a CUDA build.
   const suffix = cuda || process.platform === 'darwin' ? '' : '+cpu'
-  const from = sources(`https://download.pytorch.org/whl/${cuda ? 'cu130' : 'cpu'}`)
+  const from = sources(cuda)
   const wheel = `torch==${version}${suffix}`
   await download({ what: wheel, requirements: [wheel], options: ['--no-deps'] }, from, folder)
   const [torch] = wheelsIn(folder)

@@ -1,5 +1,6 @@
 // Loads LibTorch, computes something and tells about it as JSON: a child process, because a crash in here must not take
-// its parent along.
+// its parent along. An argument names the LibTorch to load; else it is the one that a program finds.
+import { LibTorchError } from '../errors.ts'
 
 /** What the probe tells. */
 export interface ProbeReport {
@@ -43,10 +44,17 @@ async function probe(): Promise<ProbeReport> {
   }
 }
 
+const [, , root] = process.argv
+if (root !== undefined) {
+  process.env.LIBTORCH = root
+  delete process.env.LIBTORCH_USE_PYTORCH
+}
 probe().then(
   (report) => console.log(JSON.stringify(report)),
   (error: unknown) => {
-    console.error(error instanceof Error && 'code' in error ? error.message : error)
+    const message = error instanceof LibTorchError ? error.message : String(error)
+    // What to do about it is for the user's own environment.
+    console.error(root === undefined ? message : message.split('\n')[0])
     process.exitCode = 1
   },
 )

@@ -1,13 +1,36 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
+
+// It has no types of its own.
+const { tryLock } = createRequire(import.meta.url)('fs-native-extensions') as { tryLock(fd: number): boolean }
 
 const SIGNALS: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+/** Takes the lock on `file`, which the kernel releases with the process; `undefined` where another process holds it. */
+function lock(file: string, flags: 'wx' | 'r+'): number | undefined {
+  const fd = openSync(file, flags)
+  if (tryLock(fd)) return fd
+  closeSync(fd)
+  return undefined
+}
+
+/** Removes the folders of processes that have ended. Numbers of processes tell nothing: each container has its own. */
+function removeAbandoned(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const id = /^(partial-.+)\.lock$/.exec(name)?.[1]
+    if (id === undefined) continue
+    try {
+      const fd = lock(join(parent, name), 'r+')
+      if (fd === undefined) continue
+      rmSync(join(parent, id), { recursive: true, force: true })
+      rmSync(join(parent, name), { force: true })
+      closeSync(fd)
+    } catch (error) {
+      // Another process was quicker, or the folder is of another user.
+      if (!['ENOENT', 'EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    }
   }
 }
 
@@ -17,17 +40,23 @@ function isAlive(pid: number): boolean {
  */
 export async function withStaging<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
   mkdirSync(parent, { recursive: true })
-  for (const name of readdirSync(parent)) {
-    const pid = /^partial-(\d+)$/.exec(name)?.[1]
-    if (pid && !isAlive(Number(pid))) rmSync(join(parent, name), { recursive: true, force: true })
+  removeAbandoned(parent)
+  const folder = join(parent, `partial-${randomUUID()}`)
+  const lockFile = `${folder}.lock`
+  const fd = lock(lockFile, 'wx')
+  const clean = (): void => {
+    rmSync(folder, { recursive: true, force: true })
+    rmSync(lockFile, { force: true })
   }
-  const folder = join(parent, `partial-${process.pid}`)
-  const clean = (): void => rmSync(folder, { recursive: true, force: true })
   const stop = (signal: NodeJS.Signals): void => {
     clean()
     process.exit(128 + (SIGNALS[signal] ?? 0))
   }
-  clean()
+  // Another process may have taken the file for an abandoned one between its creation and the lock.
+  if (fd === undefined || statSync(lockFile, { throwIfNoEntry: false }) === undefined) {
+    if (fd !== undefined) closeSync(fd)
+    return withStaging(parent, work)
+  }
   mkdirSync(folder)
   for (const signal of Object.keys(SIGNALS)) process.once(signal, stop)
   try {
@@ -35,5 +64,6 @@ export async function withStaging<T>(parent: string, work: (folder: string) => P
   } finally {
     for (const signal of Object.keys(SIGNALS)) process.off(signal, stop)
     clean()
+    closeSync(fd)
   }
 }

@@ -29,7 +29,7 @@ export function installCommand(tool: Tool): string {
   const asRoot = process.getuid?.() === 0 ? '' : 'sudo '
   return canRun('dnf') && !canRun('apt-get')
     ? `${asRoot}dnf install ${PACKAGES.dnf[tool]}`
-    : `${asRoot}apt-get install ${PACKAGES.apt[tool]}`
+    : `${asRoot}apt-get install --no-install-recommends ${PACKAGES.apt[tool]}`
 }
 
 /** One sentence about a missing tool and the command to run. */

@@ -1,11 +1,13 @@
 import { readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { PINNED } from './version.ts'
 
 function userCache(): string {
-  if (process.env.XDG_CACHE_HOME) return process.env.XDG_CACHE_HOME
-  if (process.platform === 'win32') return process.env.LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local')
+  const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env
+  // The XDG specification wants relative paths to be ignored.
+  if (XDG_CACHE_HOME && isAbsolute(XDG_CACHE_HOME)) return XDG_CACHE_HOME
+  if (process.platform === 'win32') return LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local')
   return process.platform === 'darwin' ? join(homedir(), 'Library', 'Caches') : join(homedir(), '.cache')
 }
 
@@ -14,14 +16,20 @@ export function cacheFolder(): string {
   return join(userCache(), 'libtorch-rnn', 'libtorch')
 }
 
-/** The folders in the cache: {@link PINNED} first, then the newest; of one version CUDA first: who fetched it wants it. */
-export function cachedLibTorches(): string[] {
+const ENTRY = /^\d+\.\d+\.\d+[a-z0-9.]*-(cpu|cuda)$/
+
+/**
+ * The folders in the cache: {@link PINNED} first, then the newest; of one version CUDA first: who fetched it wants it.
+ * A string tells why the cache cannot be read.
+ */
+export function cachedLibTorches(): string[] | string {
   const folder = cacheFolder()
   let names: string[]
   try {
-    names = readdirSync(folder).filter((name) => /^\d+\.\d+\.\d+-(cpu|cuda)$/.test(name))
-  } catch {
-    return []
+    names = readdirSync(folder).filter((name) => ENTRY.test(name))
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    return code === 'ENOENT' ? [] : `it cannot be read (${code ?? message})`
   }
   const pinned = (name: string): number => Number(name.startsWith(`${PINNED}-`))
   return names

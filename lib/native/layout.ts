@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { inRange, showRange, type VersionRange } from './version.ts'
+import { truncationOf } from './manifest.ts'
+import { inRange, publicVersion, showRange, type VersionRange } from './version.ts'
 
 /** A LibTorch on disk: the `torch` folder of a PyTorch wheel, or the root of a libtorch archive. */
 export interface LibTorch {
@@ -36,13 +37,32 @@ function headerVersion(file: string): string | undefined {
 }
 
 function versionOf(root: string): string {
-  return (
+  const text =
     matchIn(join(root, 'version.py'), /^__version__ = '([^']+)'/m) ??
     matchIn(join(root, 'build-version'), /^(\S+)/) ??
     headerVersion(join(root, 'include/torch/headeronly/version.h')) ??
-    headerVersion(join(root, 'include/torch/csrc/api/include/torch/version.h')) ??
-    UNKNOWN
-  )
+    headerVersion(join(root, 'include/torch/csrc/api/include/torch/version.h'))
+  return text === undefined || publicVersion(text) === undefined ? UNKNOWN : text
+}
+
+/** The processors of Node's names, as ELF numbers them. */
+const MACHINES: Record<number, NodeJS.Architecture> = { 3: 'ia32', 40: 'arm', 62: 'x64', 183: 'arm64', 243: 'riscv64' }
+
+/** The processor that a library of Linux was made for, where it tells. */
+function machineOf(library: string): NodeJS.Architecture | undefined {
+  const head = Buffer.alloc(20)
+  const file = openSync(library, 'r')
+  try {
+    readSync(file, head, 0, head.length, 0)
+  } finally {
+    closeSync(file)
+  }
+  return head.toString('latin1', 0, 4) === '\x7fELF' ? MACHINES[head.readUInt16LE(18)] : undefined
+}
+
+/** Whether the headers that the native sources need lie beside the libraries. */
+export function hasHeaders({ root }: LibTorch): boolean {
+  return existsSync(join(root, 'include/torch/csrc/api/include/torch/version.h'))
 }
 
 function rootOf(directory: string): string | undefined {
@@ -59,11 +79,25 @@ function rootOf(directory: string): string | undefined {
  */
 export function inspectLibTorch(directory: string, range: VersionRange): LibTorch | string {
   const path = resolve(directory)
-  if (!existsSync(path)) return 'no such folder'
-  if (!statSync(path).isDirectory()) return 'not a folder'
+  try {
+    if (!statSync(path).isDirectory()) return 'not a folder'
+    return inspectFolder(path, range)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    return code === 'ENOENT' ? 'no such folder' : `it cannot be read (${code ?? message})`
+  }
+}
+
+function inspectFolder(path: string, range: VersionRange): LibTorch | string {
   const root = rootOf(path)
   if (root === undefined) return `no ${basename(path) === 'lib' ? '' : 'lib/'}${TORCH_CPU} in it`
   const lib = root === dirname(path) ? path : join(root, 'lib')
+  const truncation = truncationOf(dirname(root))
+  if (truncation !== undefined) return truncation
+  const machine = machineOf(join(lib, TORCH_CPU))
+  if (machine !== undefined && machine !== process.arch) {
+    return `its libraries are for ${machine}, and this Node is for ${process.arch}`
+  }
   const version = versionOf(root)
   if (version !== UNKNOWN && !inRange(version, range)) {
     return `it is LibTorch ${version}, and ${showRange(range)} is needed`

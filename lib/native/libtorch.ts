@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LibTorchError } from '../errors.ts'
 import { cachedLibTorches, cacheFolder } from './cache.ts'
-import { inspectLibTorch, type LibTorch } from './layout.ts'
+import { hasHeaders, inspectLibTorch, type LibTorch } from './layout.ts'
 import { PACKAGE } from './package.ts'
-import { findPyTorch } from './python.ts'
+import { findPyTorch, pythons } from './python.ts'
 import { inRange, PINNED, showRange, type VersionRange } from './version.ts'
 
 /** A place that was looked at, and what was found there. */
@@ -29,7 +29,7 @@ interface Place {
 function installedPyTorch(place: string): Place {
   const directory = findPyTorch()?.folder
   if (directory) return { place: `${place}, ${directory}`, directory }
-  return { place, directory: { none: 'no Python was found that has PyTorch' } }
+  return { place, directory: { none: `no PyTorch was found by ${pythons().join(', ')}` } }
 }
 
 /** Set-up leaves a note of the LibTorch that it built against. */
@@ -45,14 +45,23 @@ function* places(build: boolean): Generator<Place> {
   yield { place: 'LIBTORCH', directory: { none: 'not set' } }
   yield { place: 'LIBTORCH_USE_PYTORCH', directory: { none: 'not set' } }
   const cached = cachedLibTorches()
-  for (const directory of cached) yield { place: directory, directory }
+  if (typeof cached === 'string') yield { place: cacheFolder(), directory: { none: cached } }
+  else for (const directory of cached) yield { place: directory, directory }
   if (cached.length === 0) yield { place: cacheFolder(), directory: { none: 'nothing is installed there' } }
   yield* builtAgainst()
   if (build) yield installedPyTorch('the installed PyTorch')
 }
 
+const YES = ['1', 'true', 'yes', 'on']
+const NO = ['', '0', 'false', 'no', 'off']
+
 function namesPyTorch(): boolean {
-  return !['', '0', undefined].includes(process.env.LIBTORCH_USE_PYTORCH)
+  const value = (process.env.LIBTORCH_USE_PYTORCH ?? '').toLowerCase()
+  if (YES.includes(value)) return true
+  if (NO.includes(value)) return false
+  throw new LibTorchError(
+    `LIBTORCH_USE_PYTORCH is 1 to use the PyTorch of the active Python, or 0; got '${process.env.LIBTORCH_USE_PYTORCH}'.`,
+  )
 }
 
 /** The one place that the user names, if any. */
@@ -64,7 +73,8 @@ function namedPlace(): Place | undefined {
 
 /**
  * Looks for a LibTorch of a version in `range`: `LIBTORCH`, the installed PyTorch where `LIBTORCH_USE_PYTORCH=1`, the
- * per-user cache, in a source checkout the one that the addon was built with, and to `build` the installed PyTorch.
+ * per-user cache, in a source checkout the one that the addon was built with, and to `build`, which needs headers, the
+ * installed PyTorch.
  * A place that the user names is not passed over: where it does not fit, the search ends. The system's default library
  * path is never looked at.
  */
@@ -72,7 +82,8 @@ export function searchLibTorch(range: VersionRange, { build = false } = {}): Sea
   const tried: Attempt[] = []
   const named = namedPlace()
   for (const { place, directory } of named ? [named] : places(build)) {
-    const result = typeof directory === 'string' ? inspectLibTorch(directory, range) : directory.none
+    let result = typeof directory === 'string' ? inspectLibTorch(directory, range) : directory.none
+    if (build && typeof result === 'object' && !hasHeaders(result)) result = 'it has no headers to build with'
     const found = typeof result === 'string' ? undefined : result
     tried.push({ place, outcome: typeof result === 'string' ? result : `LibTorch ${result.version}` })
     if (found) return { found, tried, named: named !== undefined }
@@ -92,6 +103,11 @@ export function remedies(range: VersionRange): string {
     return `Install PyTorch ${needed}, or unset LIBTORCH_USE_PYTORCH${fetched ? ` and ${fetch}` : '.'}`
   const set = `set LIBTORCH to the folder of a LibTorch ${needed}, or LIBTORCH_USE_PYTORCH=1 to use an installed PyTorch.`
   return fetched ? `To fetch it, ${fetch}\nOr ${set}` : `To go on, ${set}`
+}
+
+/** The variable that hides the cache, as the user has set it; `undefined` where none does. */
+export function hidingVariable(): string | undefined {
+  return namedPlace()?.place.split(', ')[0]
 }
 
 /** What to say where CUDA is asked for and LibTorch is a build for the CPU. */

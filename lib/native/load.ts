@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LibTorchError, messageOf } from '../errors.ts'
 import { type Binaries, findBinaries } from './binaries.ts'
@@ -18,6 +19,12 @@ function load(file: string): unknown {
   try {
     return requireHere(file)
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED') {
+      throw new LibTorchError(
+        "Node was started without addons, and libtorch-rnn is one: leave out --no-addons, and with Node's permission model add --allow-addons.",
+        { cause },
+      )
+    }
     const next = 'To see more: npx libtorch-rnn doctor\nIn a source checkout, build it anew with: npm run setup'
     throw new LibTorchError(`The addon of libtorch-rnn cannot be loaded: ${messageOf(cause)}\n${next}`, { cause })
   }
@@ -28,6 +35,15 @@ export function loadLoader(binaries: Binaries = findBinaries()): Loader {
   return load(binaries.loader) as Loader
 }
 
+/** Why a library cannot be mapped into memory, which the system's words do not tell. */
+function mappingHint(message: string): string {
+  if (process.platform !== 'linux' || !/failed to map segment|cannot allocate memory/i.test(message)) return ''
+  const limit = /^Max address space\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
+  return limit === undefined
+    ? 'The file system that it is on may be mounted noexec: install it elsewhere (XDG_CACHE_HOME), or set LIBTORCH.'
+    : `The process may use ${Math.round(Number(limit) / 1e6)} MB of addresses (\`ulimit -v\`); LibTorch needs 2,000 MB or more.`
+}
+
 function openLibrary(loader: Loader, libtorch: LibTorch, name: string): void {
   try {
     loader.open(join(libtorch.lib, libraryName(name)))
@@ -35,6 +51,7 @@ function openLibrary(loader: Loader, libtorch: LibTorch, name: string): void {
     throw new LibTorchError(
       [
         `LibTorch ${libtorch.version} in ${libtorch.root} cannot be opened: ${messageOf(cause)}.`,
+        mappingHint(messageOf(cause)),
         libtorch.cuda ? 'A CUDA build needs the nvidia packages beside it: npx libtorch-rnn install --cuda' : '',
         'To see more: npx libtorch-rnn doctor',
         remedies(sameMinor(loader.builtFor)),

@@ -10,6 +10,14 @@ export interface VersionRange {
 /** What the native sources compile with. A compiled addon runs on the minor version that it was compiled with. */
 export const BUILDABLE: VersionRange = { from: '2.11', to: '2.14' }
 
+// Of https://packaging.python.org/en/latest/specifications/version-specifiers, what PyTorch uses.
+const VERSION = /^(\d{1,4}\.\d{1,4}\.\d{1,4}(?:\.?(?:a|b|rc|post|dev)\d{1,12})*)(?:\+[a-z0-9]+(?:[._-][a-z0-9]+)*)?$/i
+
+/** `2.13.0` of `2.13.0+cpu`, `2.13.0a0` of `2.13.0a0+git123`; `undefined` where the text is no version. */
+export function publicVersion(text: string): string | undefined {
+  return VERSION.exec(text)?.[1]
+}
+
 function parts(version: string): [major: number, minor: number] {
   const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10))
   return [major, minor]

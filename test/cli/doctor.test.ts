@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import type { Diagnosis } from '../../lib/cli/doctor.ts'
 import { loadLoader } from '../../lib/native/load.ts'
 import { temporaryFolder, writeFiles } from '../support/folder.ts'
 import { fakeLibTorch } from '../support/libtorch.ts'
@@ -43,5 +44,47 @@ describe('doctor', () => {
     const { status, stdout } = doctor({ LIBTORCH: writeFiles(temporaryFolder(), fakeLibTorch(builtFor)) })
     expect(status).toBe(1)
     expect(stdout).toMatch(/^Test load {5}failed: LibTorch \S+ in \S+ cannot be opened: /m)
+  })
+
+  it('prints the same as JSON', () => {
+    const { status, stdout } = spawnSync(process.execPath, [MAIN, 'doctor', '--json'], { encoding: 'utf8' })
+    expect(status).toBe(0)
+    const diagnosis = JSON.parse(stdout) as Diagnosis
+    expect(diagnosis).toMatchObject({
+      works: true,
+      node: { version: process.version, platform: process.platform, arch: process.arch },
+      addon: { builtFor },
+      testLoad: { version: builtFor, cudaFailure: expect.anything() },
+    })
+    expect(diagnosis.lookedAt.at(-1)?.outcome).toMatch(/^LibTorch 2\./)
+    const failed = spawnSync(process.execPath, [MAIN, 'doctor', '--json'], {
+      encoding: 'utf8',
+      env: { ...process.env, LIBTORCH: '/nowhere' },
+    })
+    expect(failed.status).toBe(1)
+    expect(JSON.parse(failed.stdout)).toMatchObject({
+      works: false,
+      lookedAt: [{ place: 'LIBTORCH=/nowhere', outcome: 'no such folder' }],
+      libtorch: { remedy: expect.stringContaining('Set LIBTORCH') },
+      testLoad: null,
+    })
+  })
+
+  it('says so where Node may start no other program', () => {
+    const flag = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      [flag, '--allow-fs-read=*', '--allow-addons', MAIN, 'doctor'],
+      { encoding: 'utf8' },
+    )
+    expect(status).toBe(1)
+    expect(stdout).toMatch(/^Test load {5}failed: .* allow them with --allow-child-process$/m)
+  })
+
+  it('ends quietly where nobody reads on', () => {
+    const { status, stderr } = spawnSync('sh', ['-c', `"${process.execPath}" "${MAIN}" doctor | true`], {
+      encoding: 'utf8',
+    })
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   })
 })

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { LibTorchError } from '../../lib/errors.ts'
@@ -69,6 +70,16 @@ describe('inspectLibTorch', () => {
   })
 })
 
+it.skipIf(process.platform !== 'linux')('says for which processor the libraries are', () => {
+  const elf = Buffer.alloc(64)
+  elf.write('\x7fELF\x02\x01\x01', 'latin1')
+  elf.writeUInt16LE(process.arch === 'arm64' ? 62 : 183, 18)
+  const folder = writeFiles(temporaryFolder(), fakeLibTorch('2.13.0'))
+  writeFileSync(join(folder, 'torch/lib/libtorch_cpu.so'), elf)
+  const other = process.arch === 'arm64' ? 'x64' : 'arm64'
+  expect(inspectLibTorch(folder, RANGE)).toBe(`its libraries are for ${other}, and this Node is for ${process.arch}`)
+})
+
 describe('searchLibTorch', () => {
   it('takes LIBTORCH before the cache', () => {
     writeFiles(join(emptyCache(), '2.13.0-cpu'), fakeLibTorch('2.13.0+cpu'))
@@ -109,11 +120,43 @@ describe('searchLibTorch', () => {
   it.skipIf(process.platform === 'win32')('asks Python for its PyTorch without importing it', () => {
     emptyCache()
     const folder = writeFiles(temporaryFolder(), fakeLibTorch('2.13.0'))
-    vi.stubEnv('PATH', writeProgram(folder, 'python3', `echo ${folder}/torch`))
+    vi.stubEnv('PATH', writeProgram(folder, 'python3', `echo Welcome; echo libtorch-rnn:${folder}/torch; echo Bye`))
     vi.stubEnv('LIBTORCH_USE_PYTORCH', '1')
     expect(searchLibTorch(RANGE)).toMatchObject({ found: { root: join(folder, 'torch') }, named: true })
-    vi.stubEnv('LIBTORCH_USE_PYTORCH', '0')
-    expect(searchLibTorch(RANGE).named).toBe(false)
+    for (const no of ['0', 'false', 'No', 'off']) {
+      vi.stubEnv('LIBTORCH_USE_PYTORCH', no)
+      expect(searchLibTorch(RANGE).named).toBe(false)
+    }
+    vi.stubEnv('LIBTORCH_USE_PYTORCH', 'maybe')
+    expect(() => searchLibTorch(RANGE)).toThrow(/^LIBTORCH_USE_PYTORCH is 1 .*, or 0; got 'maybe'\.$/)
+  })
+
+  it('names the Pythons that it asked', () => {
+    emptyCache()
+    vi.stubEnv('PATH', temporaryFolder())
+    vi.stubEnv('LIBTORCH_USE_PYTORCH', 'true')
+    expect(searchLibTorch(RANGE).tried[0]?.outcome).toMatch(/^no PyTorch was found by \w+/)
+  })
+
+  it('needs headers to build', () => {
+    const cache = emptyCache()
+    vi.stubEnv('PATH', temporaryFolder())
+    writeFiles(join(cache, '2.98.0-cpu'), fakeLibTorch('2.98.0'))
+    const range = sameMinor('2.98.0')
+    expect(searchLibTorch(range).found?.version).toBe('2.98.0')
+    const { found, tried } = searchLibTorch(range, { build: true })
+    expect(found).toBeUndefined()
+    expect(tried.map(({ outcome }) => outcome)).toContain('it has no headers to build with')
+  })
+
+  it('ignores a cache that is no absolute path, as XDG wants', () => {
+    emptyCache()
+    vi.stubEnv('XDG_CACHE_HOME', 'relative')
+    expect(
+      searchLibTorch(ABSENT)
+        .tried.map(({ place }) => place)
+        .join(),
+    ).not.toContain('relative')
   })
 
   it('looks at the installed PyTorch only to build', () => {

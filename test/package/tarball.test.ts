@@ -65,7 +65,7 @@ describe.runIf(process.platform === 'linux' && minorOf(builtFor) === minorOf(PIN
     for (const clean of cleanUps) clean()
   })
 
-  it('holds the compiled package, its sources and the prebuilt addons, and no LibTorch', () => {
+  it('holds the compiled package, its TypeScript and the prebuilt addons, and no LibTorch', () => {
     const paths = packed.files.map(({ path }) => path)
     const binaries = paths.filter((path) => !/\.(js|ts|map|h|c|cpp|cmake|json|txt|md)$|^LICENSE$/.test(path))
     expect(binaries.sort()).toEqual([
@@ -75,14 +75,15 @@ describe.runIf(process.platform === 'linux' && minorOf(builtFor) === minorOf(PIN
     for (const path of ['dist/index.js', 'dist/index.d.ts', 'dist/cli/main.js', 'lib/index.ts', 'LICENSE']) {
       expect(paths).toContain(path)
     }
-    expect(paths.filter((path) => /^(test|bench|examples|build|node_modules)\b/.test(path))).toEqual([])
+    expect(paths.filter((path) => /^(test|bench|examples|build|native|scripts|node_modules)\b/.test(path))).toEqual([])
   })
 
   it('has no script that runs when it is installed', () => {
     const { scripts } = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8')) as { scripts: object }
-    expect(Object.keys(scripts)).not.toContain('preinstall')
-    expect(Object.keys(scripts)).not.toContain('install')
-    expect(Object.keys(scripts)).not.toContain('postinstall')
+    // npm warns of `prepare`, too, where a package is installed from a tarball.
+    for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) {
+      expect(Object.keys(scripts)).not.toContain(name)
+    }
   })
 
   it('imports and trains, with LibTorch given by the environment', () => {
@@ -111,6 +112,26 @@ describe.runIf(process.platform === 'linux' && minorOf(builtFor) === minorOf(PIN
     })
     expect(output).toContain(`Test load     LibTorch ${builtFor} computes`)
   })
+
+  it('runs as the container recipe of the docs says', () => {
+    const docs = readFileSync(join(CHECKOUT, 'docs/installation.md'), 'utf8')
+    const recipe = /```dockerfile\n([\s\S]*?)```/.exec(docs)?.[1] ?? ''
+    const steps = recipe
+      .trim()
+      .split('\n')
+      .map((line) => /^(\w+) (.*)$/.exec(line)?.slice(1) as [string, string])
+    expect(steps.map(([name]) => name)).toEqual(['FROM', 'WORKDIR', 'COPY', 'RUN', 'ENV', 'RUN', 'COPY', 'USER', 'CMD'])
+    const env: NodeJS.ProcessEnv = { ...process.env, LIBTORCH: '', LIBTORCH_USE_PYTORCH: '' }
+    for (const [name, text] of steps) {
+      if (name === 'RUN') execFileSync('sh', ['-c', text], { cwd: project, env, stdio: 'pipe' })
+      if (name === 'ENV') {
+        const [variable = '', folder = ''] = text.split('=')
+        env[variable] = join(temporaryFolder(), folder)
+      }
+    }
+    const output = execFileSync(process.execPath, ['train.js'], { cwd: project, encoding: 'utf8', env })
+    expect(JSON.parse(output)).toMatchObject({ first: expect.any(Number) })
+  }, 300_000)
 
   it('tells on musl that LibTorch has no build for it', () => {
     const script = `

@@ -1,0 +1,61 @@
+import { createReadStream, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+
+/** What is known of an installed file. */
+export interface FileRecord {
+  bytes: number
+  crc32: number
+}
+
+/** The files of an entry of the cache, by path inside it. */
+export type Manifest = Record<string, FileRecord>
+
+const NAME = 'manifest.json'
+
+/** Writes down what was installed into `entry`. */
+export function writeManifest(entry: string, files: Manifest): void {
+  writeFileSync(join(entry, NAME), `${JSON.stringify({ files })}\n`)
+}
+
+function readManifest(entry: string): Manifest | undefined {
+  const file = join(entry, NAME)
+  if (!existsSync(file)) return undefined
+  try {
+    return (JSON.parse(readFileSync(file, 'utf8')) as { files: Manifest }).files
+  } catch {
+    return {}
+  }
+}
+
+/**
+ * What is missing or cut short in an entry of the cache, to follow a colon; `undefined` where all files have the sizes
+ * that they were installed with. A process that opens a library that was cut short dies of SIGBUS.
+ */
+export function truncationOf(entry: string): string | undefined {
+  const files = readManifest(entry)
+  if (files === undefined) return undefined
+  for (const [name, { bytes }] of Object.entries(files)) {
+    const found = statSync(join(entry, name), { throwIfNoEntry: false })?.size
+    if (found === undefined) return `damaged, ${name} is missing`
+    if (found !== bytes) return `damaged, ${name} has ${found} of ${bytes} bytes`
+  }
+  return Object.keys(files).length === 0 ? `damaged, ${NAME} lists no files` : undefined
+}
+
+/** The CRC-32 of a file. */
+export async function crc32Of(file: string): Promise<number> {
+  let sum = 0
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) sum = crc32(chunk as Buffer, sum)
+  return sum
+}
+
+/** As {@link truncationOf}, and reads all files: what differs from what was installed. */
+export async function damageOf(entry: string): Promise<string | undefined> {
+  const truncation = truncationOf(entry)
+  if (truncation !== undefined) return truncation
+  for (const [name, record] of Object.entries(readManifest(entry) ?? {})) {
+    if ((await crc32Of(join(entry, name))) !== record.crc32) return `damaged, ${name} is not what was installed`
+  }
+  return undefined
+}
