@@ -79,6 +79,22 @@ describe('loadAddon', () => {
     expect(spinCount({ OMP_WAIT_POLICY: 'passive' })).toEqual({ turns: 0, inherited: '' })
   })
 
+  it('names the flag that keeps addons out', () => {
+    const script = `import('${ADDON}').catch((error) => console.log(error.code, error.message))`
+    const { stdout } = spawnSync(process.execPath, ['--no-addons', '-e', script], { encoding: 'utf8' })
+    expect(stdout).toMatch(/^ERR_TORCH_LIBTORCH Node was started without addons, .* leave out --no-addons/)
+  })
+
+  it.runIf(process.platform === 'linux')('tells that the address space is too small', () => {
+    const script = `import('${ADDON}').catch((error) => console.log(error.code, error.message))`
+    // Enough for Node, and not for LibTorch as well.
+    const limited = `ulimit -v 1300000; exec "$0" -e "$1"`
+    const { stdout } = spawnSync('sh', ['-c', limited, process.execPath, script], { encoding: 'utf8' })
+    expect(stdout).toMatch(
+      /cannot be opened: .*\nThe process may use 1331 MB of addresses \(`ulimit -v`\); LibTorch needs/,
+    )
+  })
+
   it('loads in a worker, and in the main thread after it', () => {
     const inWorker = `
       const { Worker } = require('node:worker_threads')
