@@ -26,7 +26,7 @@ export class RNNModel extends RecurrentModel<RNN> {
     return this.zeroState(input)
   }
 
-  // The zero state is what the network would begin with anyway.
+  /** @internal The zero state is what the network would begin with anyway. */
   override get parts(): Parts | undefined {
     return this.partsOf(RNNModel)
   }
