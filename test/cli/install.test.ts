@@ -281,7 +281,7 @@ describe('download', () => {
     await download(new URL(`${host}/file`), file)
     expect(readFileSync(file).equals(content)).toBe(true)
     expect(ranges[0]).toBeUndefined()
-    expect(ranges.slice(1).every((range) => /^bytes=[1-9]\d*-$/.test(range ?? ''))).toBe(true)
+    expect(ranges.at(-1)).toMatch(/^bytes=[1-9]\d*-$/)
   })
 
   it('begins anew where the server has another file by now', async () => {
