@@ -1,6 +1,7 @@
 import { join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { isNativeError } from 'node:util/types'
+import { describe } from './describe.ts'
 import { PACKAGE } from './native/package.ts'
 
 /** What went wrong, as a stable string to branch on. */
@@ -61,6 +62,18 @@ function fromCaller(error: Error): string | undefined {
   return [...lines.slice(0, first), ...lines.slice(caller, caller + limit)].join('\n')
 }
 
+function requireArguments(
+  name: string,
+  { options, ...words }: { code: unknown; message: unknown; options: unknown },
+): void {
+  for (const [argument, value] of Object.entries(words)) {
+    if (typeof value === 'string') continue
+    throw torchError('ERR_TORCH_TYPE', `${name}: ${argument} must be a string, got ${describe(value)}`)
+  }
+  if (typeof options === 'object' && options !== null) return
+  throw torchError('ERR_TORCH_TYPE', `${name}: options must be an object, got ${describe(options)}`)
+}
+
 /** Every error that this library throws on purpose; `code` tells the kind, the first line is enough to act on. */
 export class TorchError extends Error {
   readonly code: ErrorCode
@@ -69,6 +82,7 @@ export class TorchError extends Error {
   declare readonly shapes?: readonly (readonly number[])[]
 
   constructor(code: ErrorCode, message: string, options: TorchErrorOptions = {}) {
+    requireArguments(new.target.name, { code, message, options })
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = code
     if (options.op !== undefined) this.op = options.op

@@ -139,6 +139,7 @@ export class GradScaler {
    *   gradient.
    */
   unscale_<A extends unknown[]>(optimizer: Stepping<A>): void {
+    requireOptimizer('unscale_', optimizer)
     if (!this.#enabled) return
     const { scale } = this.#require('unscale_')
     const progress = this.#progressOf(optimizer)
@@ -164,6 +165,7 @@ export class GradScaler {
    *   called before, or when no parameter has a gradient.
    */
   step<A extends unknown[]>(optimizer: Stepping<A>, ...args: A): void {
+    requireOptimizer('step', optimizer)
     if (!this.#enabled) {
       optimizer.step(...args)
       return
@@ -215,7 +217,7 @@ export class GradScaler {
           if (newScale.numel !== 1 || newScale.requiresGrad) {
             throw torchError(
               'ERR_TORCH_VALUE',
-              'new_scale should be a float or a 1-element torch.cuda.FloatTensor or torch.FloatTensor with requires_grad=False.',
+              'newScale should be a number, or a tensor of one element that does not require gradients',
             )
           }
           scale.copy_(newScale.reshape([]))
@@ -350,6 +352,12 @@ export class GradScaler {
 
 function invalid(name: string, wanted: string, value: unknown): never {
   throw torchError('ERR_TORCH_VALUE', `GradScaler: ${name} must be ${wanted}, got ${describe(value)}`)
+}
+
+function requireOptimizer(name: string, value: unknown): void {
+  const given = value as Partial<Stepping<never>> | null | undefined
+  if (typeof given?.step === 'function' && Array.isArray(given.paramGroups)) return
+  throw torchError('ERR_TORCH_TYPE', `GradScaler.${name}: optimizer must be an Optimizer, got ${describe(value)}`)
 }
 
 function requirePositive(name: string, value: unknown): void {

@@ -82,7 +82,7 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
     if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
       throw torchError(
         'ERR_TORCH_VALUE',
-        `batch_size should be a positive integer value, but got batchSize=${describe(batchSize)}`,
+        `batchSize should be a positive integer value, but got batchSize=${describe(batchSize)}`,
       )
     }
     if (seed !== undefined && !Number.isSafeInteger(seed)) {
@@ -91,9 +91,7 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
     checkBoolean('DataLoader', 'pinMemory', options.pinMemory ?? false)
     const pins = (options.pinMemory ?? false) && isAvailable()
     if (options.pinMemory && !pins) {
-      process.emitWarning(
-        "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
-      )
+      process.emitWarning("'pinMemory' is true but no accelerator is found, then device pinned memory won't be used.")
     }
     this.dataset = dataset
     this.batchSize = batchSize

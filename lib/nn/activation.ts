@@ -116,7 +116,7 @@ export class Hardtanh extends moduleOf(F.hardtanh) {
   constructor(options: F.HardtanhOptions = {}) {
     super(options)
     if (this.maxVal > this.minVal) return
-    const message = `max_val (${python(this.maxVal)}) must be greater than min_val (${python(this.minVal)})`
+    const message = `maxVal (${python(this.maxVal)}) must be greater than minVal (${python(this.minVal)})`
     throw torchError('ERR_TORCH_VALUE', message, { op: 'Hardtanh' })
   }
 }

@@ -39,9 +39,9 @@ export abstract class RecurrentCell extends Module {
     checkOptions(name, options, ['bias', 'device', 'dtype', ...own])
     const { bias = true } = options
     requireBoolean(name, 'bias', bias)
-    for (const [torchName, size] of Object.entries({ input_size: inputSize, hidden_size: hiddenSize })) {
+    for (const [argument, size] of Object.entries({ inputSize, hiddenSize })) {
       if (!Number.isSafeInteger(size)) {
-        throw torchError('ERR_TORCH_TYPE', `${torchName} should be of type int, got: ${describe(size)}`, { op: name })
+        throw torchError('ERR_TORCH_TYPE', `${argument} should be of type int, got: ${describe(size)}`, { op: name })
       }
     }
     const factory = factoryOf(options)

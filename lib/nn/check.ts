@@ -35,7 +35,7 @@ export function requireProbability(p: unknown): void {
 export function paddingRow(paddingIdx: number | null, rows: number): number | null {
   if (paddingIdx === null) return null
   if (!Number.isSafeInteger(paddingIdx) || paddingIdx >= rows || paddingIdx < -rows) {
-    throw torchError('ERR_TORCH_VALUE', 'Padding_idx must be within num_embeddings', { op: 'embedding' })
+    throw torchError('ERR_TORCH_VALUE', 'paddingIdx must be within numEmbeddings', { op: 'embedding' })
   }
   return paddingIdx < 0 ? paddingIdx + rows : paddingIdx
 }

@@ -82,8 +82,8 @@ export class Conv1d extends Module {
       throw torchError('ERR_TORCH_VALUE', message, { op: 'Conv1d' })
     }
     const { padding, paddingMode } = this
-    if (this.inChannels % this.groups !== 0) refuse('in_channels must be divisible by groups')
-    if (this.outChannels % this.groups !== 0) refuse('out_channels must be divisible by groups')
+    if (this.inChannels % this.groups !== 0) refuse('inChannels must be divisible by groups')
+    if (this.outChannels % this.groups !== 0) refuse('outChannels must be divisible by groups')
     if (typeof padding !== 'string') requireInteger('Conv1d', 'padding', padding, 0)
     else if (!['same', 'valid'].includes(padding)) {
       refuse(`Invalid padding string ${describe(padding)}, should be one of 'same', 'valid'`)
@@ -92,7 +92,7 @@ export class Conv1d extends Module {
     }
     if (!PADDING_MODES.includes(paddingMode)) {
       refuse(
-        `padding_mode must be one of ${PADDING_MODES.map((mode) => `'${mode}'`).join(', ')}, but got padding_mode=${describe(paddingMode)}`,
+        `paddingMode must be one of ${PADDING_MODES.map((mode) => `'${mode}'`).join(', ')}, but got paddingMode=${describe(paddingMode)}`,
       )
     }
   }

@@ -74,7 +74,7 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number): numbe
       return Math.SQRT2
     case 'leakyRelu':
       if (param !== undefined && typeof param !== 'number') {
-        throw torchError('ERR_TORCH_VALUE', `negative_slope ${describe(param)} not a valid number`)
+        throw torchError('ERR_TORCH_VALUE', `negativeSlope ${describe(param)} not a valid number`)
       }
       return Math.sqrt(2 / (1 + (param ?? 0.01) ** 2))
     case 'selu':

@@ -65,8 +65,13 @@ export class ModuleDict<T extends Record<string, Module> = Record<string, Module
         { op: 'ModuleDict' },
       )
     }
-    const pairs = Symbol.iterator in modules ? [...modules] : Object.entries(modules)
-    for (const [name, module] of pairs) this.set(name, module as T[keyof T & string])
+    const pairs: unknown[] = Symbol.iterator in modules ? [...modules] : Object.entries(modules)
+    for (const pair of pairs) {
+      if (!Array.isArray(pair) || pair.length !== 2) {
+        throw torchError('ERR_TORCH_TYPE', `ModuleDict: expected pairs of a name and a module, got ${describe(pair)}`)
+      }
+      this.set(pair[0], pair[1])
+    }
     return this
   }
 

@@ -3,7 +3,7 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { markAsUncloneable } from '../opaque.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
-import { noGrad } from '../tensor/context.ts'
+import { noGrad, requireFunction } from '../tensor/context.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { setData, zeroGrad } from '../tensor/gradient.ts'
 import { checkCuda, type Device, isTensor, type Tensor, type ToOptions } from '../tensor/tensor.ts'
@@ -130,6 +130,7 @@ export abstract class Module {
 
   /** Calls `fn` with every module below, children first, and with this one. */
   apply(fn: (module: Module) => void): this {
+    requireFunction('Module.apply', fn)
     for (const child of this.children()) child.apply(fn)
     fn(this)
     return this

@@ -84,7 +84,7 @@ export abstract class RecurrentModule extends Module {
     super()
     const name = new.target.name
     if (recurrence !== 'LSTM' && typeof options === 'object' && options !== null && 'projSize' in options) {
-      throw torchError('ERR_TORCH_OPTION', 'proj_size argument is only supported for LSTM, not RNN or GRU', {
+      throw torchError('ERR_TORCH_OPTION', 'projSize argument is only supported for LSTM, not RNN or GRU', {
         op: name,
       })
     }
@@ -100,27 +100,27 @@ export abstract class RecurrentModule extends Module {
       )
     }
     requireBoolean(name, 'bias', bias)
-    requireBoolean(name, 'batch_first', batchFirst)
+    requireBoolean(name, 'batchFirst', batchFirst)
     requireBoolean(name, 'bidirectional', bidirectional)
-    requireSize(name, 'input_size', inputSize)
-    requireSize(name, 'hidden_size', hiddenSize)
-    requireSize(name, 'num_layers', numLayers)
+    requireSize(name, 'inputSize', inputSize)
+    requireSize(name, 'hiddenSize', hiddenSize)
+    requireSize(name, 'numLayers', numLayers)
     if (backend !== 'auto' && backend !== 'libtorch') {
       throw torchError('ERR_TORCH_VALUE', `backend must be 'auto' or 'libtorch', got ${describe(backend)}`, {
         op: name,
       })
     }
     if (!Number.isInteger(projSize) || projSize < 0) {
-      throw torchError('ERR_TORCH_VALUE', 'proj_size should be a positive integer or zero to disable projections', {
+      throw torchError('ERR_TORCH_VALUE', 'projSize should be a positive integer or zero to disable projections', {
         op: name,
       })
     }
     if (projSize >= hiddenSize) {
-      throw torchError('ERR_TORCH_VALUE', 'proj_size has to be smaller than hidden_size', { op: name })
+      throw torchError('ERR_TORCH_VALUE', 'projSize has to be smaller than hiddenSize', { op: name })
     }
     if (dropout > 0 && numLayers === 1) {
       process.emitWarning(
-        `dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers greater than 1, but got dropout=${dropout} and num_layers=${numLayers}`,
+        `dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects numLayers greater than 1, but got dropout=${dropout} and numLayers=${numLayers}`,
       )
     }
     this.inputSize = inputSize

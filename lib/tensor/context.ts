@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { describe } from '../describe.ts'
 import { TorchError, torchError } from '../errors.ts'
 import { native } from './binding.ts'
 import { type DType, scalarTypeOf } from './dtype.ts'
@@ -254,5 +255,5 @@ export function isOffloading(): boolean {
 
 /** @internal */
 export function requireFunction(name: string, fn: unknown): void {
-  if (typeof fn !== 'function') throw torchError('ERR_TORCH_TYPE', `${name}() takes a function, got ${typeof fn}`)
+  if (typeof fn !== 'function') throw torchError('ERR_TORCH_TYPE', `${name}() takes a function, got ${describe(fn)}`)
 }

@@ -2,6 +2,7 @@ import { isNativeError } from 'node:util/types'
 import { type ErrorCode, TorchError, type TorchErrorOptions, torchError } from '../errors.ts'
 import { native as addon } from '../native/addon.ts'
 import { WITHOUT_CUDA } from '../native/libtorch.ts'
+import { inOurWords } from './wording.ts'
 
 /** What `error.cpp` knows of an exception: its C++ class. */
 type Kind = 'disposed' | 'index' | 'notImplemented' | 'outOfMemory' | 'pending' | 'runtime' | 'type' | 'value'
@@ -26,6 +27,10 @@ const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
     /without overflow|step must be nonzero|steps must be non-negative|must be greater|inconsistent with step|unsupported range|expects 'from' to be less/,
     'ERR_TORCH_VALUE',
   ],
+  [
+    /element < 0|n_sample|must be in (the range|label range|\[)|to have value at (most|least)|to be in \[|to be true, but got false|(?<!size must be )non-negative|must be >|expects (std|lambda)|\[from, to\)|non-positive|must be either|to be one of|ZeroDivisionError|divisible by|index k out of range|to be greater than|Order \S* not supported/,
+    'ERR_TORCH_VALUE',
+  ],
   [/Dimension out of range|index out of range|out of (?:DATA )?bounds|index .* is out of/i, 'ERR_TORCH_INDEX'],
   [/Double backwards is not supported/, 'ERR_TORCH_AUTOGRAD'],
   [/same device|CUDA|cuda|cuDNN|NVIDIA|backend|accelerator/, 'ERR_TORCH_DEVICE'],
@@ -38,7 +43,7 @@ const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
     'ERR_TORCH_DTYPE',
   ],
   [/(should|must|has to) be between/, 'ERR_TORCH_VALUE'],
-  [/shape|size|dimension|\d-?D\b|broadcast|stack expects|elements/i, 'ERR_TORCH_SHAPE'],
+  [/shape|size|square|dimension|\d-?D\b|broadcast|stack expects|elements/i, 'ERR_TORCH_SHAPE'],
 ]
 
 function codeOf(kind: Kind, message: string): ErrorCode {
@@ -72,16 +77,11 @@ function withoutScriptTrace(message: string): string {
         .replace(/^RuntimeError: /, '')
 }
 
-/** The message without what only LibTorch's developers can use, and with the operation that failed. */
+/** The message in the words of this API, and with the operation that failed. */
 function sentence(message: string, op: string | undefined): string {
-  const text = message
-    .replace(/\nException raised from [\s\S]*$/, '')
-    // As Python says it.
-    .replace(/\bCPU(\w+)Type\b/g, 'torch.$1Tensor')
-    .replace(/\bCUDA(\w+)Type\b/g, 'torch.cuda.$1Tensor')
-    .trimEnd()
-  if (NO_DEVICE.test(text)) return `${op ? `${op}: ` : ''}${addon.cudaState().problem ?? text}`
-  if (ASKED_FOR_CUDA.test(text)) return `${op ? `${op}: ` : ''}${WITHOUT_CUDA}`
+  if (NO_DEVICE.test(message)) return `${op ? `${op}: ` : ''}${addon.cudaState().problem ?? message}`
+  if (ASKED_FOR_CUDA.test(message)) return `${op ? `${op}: ` : ''}${WITHOUT_CUDA}`
+  const text = inOurWords(message)
   if (text.includes('RNN backward can only be called in training mode')) {
     return `${text}: call train() on the module before the forward pass; its dropout can be set to 0 meanwhile`
   }
@@ -102,7 +102,7 @@ export function failure(thrown: unknown, options: TorchErrorOptions = {}): unkno
   if (thrown instanceof TorchError || !isNativeError(thrown) || !('kind' in thrown)) return thrown
   const text = withoutScriptTrace(thrown.message)
   const message = sentence(text, options.op)
-  // The trace is worth keeping: it has the lines of the module.
-  const cause = text === thrown.message ? {} : { cause: thrown }
-  return torchError(codeOf(thrown.kind as Kind, message), message, { ...cause, ...options })
+  // What was said is worth keeping: a script's trace has the lines of the module.
+  const cause = message.endsWith(thrown.message) ? {} : { cause: thrown }
+  return torchError(codeOf(thrown.kind as Kind, text), message, { ...cause, ...options })
 }

@@ -59,7 +59,7 @@ function checkInputs(inputs: readonly Tensor[]): void {
   if (!inputs.some((input) => input.requiresGrad)) {
     throw torchError(
       'ERR_TORCH_VALUE',
-      'gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True.',
+      'gradcheck expects at least one input tensor to require gradient, but none of them have requiresGrad.',
     )
   }
 }

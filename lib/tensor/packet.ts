@@ -72,7 +72,8 @@ function readerOf(type: string): Reader {
   const expands = list[2] !== ''
   return (value) => {
     if (!Array.isArray(value)) return expands ? element(value) : WRONG
-    const values = value.map(element)
+    // `map` would leave holes.
+    const values = Array.from(value, element)
     return values.includes(WRONG) ? WRONG : values
   }
 }

@@ -46,6 +46,17 @@ export interface BackwardOptions {
 
 const CONSTRUCT = Symbol('construct')
 
+/** What the id of a tensor says that has none any more. */
+const BY_DISPOSE = -1
+const BY_TIDY = -2
+const BY_PARAMETER = -3
+
+const DISPOSED: Record<number, string> = {
+  [BY_DISPOSE]: 'the tensor has been disposed, by dispose() or at the end of its using block',
+  [BY_TIDY]:
+    'the tensor has been disposed at the end of the tidy in which it was made: return it from there, or torch.keep(it)',
+}
+
 /** @internal The number by which native code knows the tensor. Throws where `tensor` is none, or disposed. */
 export let idOf: (tensor: Tensor) => number
 /** @internal */
@@ -94,7 +105,7 @@ export class Tensor implements Disposable {
     isTensor = (value): value is Tensor => typeof value === 'object' && value !== null && #id in value
     idOf = (tensor) => {
       checkReceiver(tensor)
-      if (tensor.#id < 0) throw torchError('ERR_TORCH_DISPOSED', 'the tensor has been disposed')
+      if (tensor.#id < 0) throw torchError('ERR_TORCH_DISPOSED', DISPOSED[tensor.#id] ?? 'the tensor has been disposed')
       return tensor.#id
     }
     wrap = (id, scope) => new Tensor(CONSTRUCT, id, scope)
@@ -109,7 +120,7 @@ export class Tensor implements Disposable {
       move: (tensor, scope) => {
         if (tensor.#id >= 0) tensor.#belong(scope)
       },
-      forget: (tensor) => tensor.#forget(),
+      forget: (tensor) => tensor.#forget(BY_TIDY),
     })
   }
 
@@ -118,7 +129,7 @@ export class Tensor implements Disposable {
     const id = idOf(tensor)
     // The guard goes along: collected apart from the tensor, it would release the tensor.
     const guard = tensor.#guard
-    tensor.#forget()
+    tensor.#forget(BY_PARAMETER)
     return [CONSTRUCT, id, undefined, guard]
   }
 
@@ -131,9 +142,9 @@ export class Tensor implements Disposable {
     }
   }
 
-  #forget(): number {
+  #forget(by: number): number {
     const id = this.#id
-    this.#id = -1
+    if (id >= 0) this.#id = by
     this.#scope = undefined
     this.#guard = undefined
     return id
@@ -251,7 +262,7 @@ export class Tensor implements Disposable {
   /** Frees the tensor now. Tensors that share its memory keep it. A second call does nothing. */
   dispose(): void {
     checkReceiver(this)
-    const id = this.#forget()
+    const id = this.#forget(BY_DISPOSE)
     if (id >= 0) native.release(id)
   }
 
@@ -448,6 +459,9 @@ function readElements(tensor: Tensor): TypedArray {
 
 /** @internal */
 export function idsOf(tensors: Iterable<Tensor>): Uint32Array {
+  if (typeof tensors !== 'object' || tensors === null || !(Symbol.iterator in tensors)) {
+    throw torchError('ERR_TORCH_TYPE', `expected Tensors in an array or another iterable, got ${describe(tensors)}`)
+  }
   const ids: Id[] = []
   for (const tensor of tensors) ids.push(idOf(tensor))
   return listOf(ids)

@@ -202,7 +202,11 @@ describe('refuses', () => {
     [() => scaler().update(), 'ERR_TORCH_RUNTIME', /^Attempted update but _scale is None\./],
     [() => started().scaler.update(), 'ERR_TORCH_RUNTIME', /^No inf checks were recorded prior to update\.$/],
     [() => started().scaler.update(-1), 'ERR_TORCH_VALUE', /newScale must be a positive number/],
-    [() => started().scaler.update(torch.ones([2])), 'ERR_TORCH_VALUE', /^new_scale should be a float or a 1-element/],
+    [
+      () => started().scaler.update(torch.ones([2])),
+      'ERR_TORCH_VALUE',
+      /^newScale should be a number, or a tensor of one element that does not require gradients$/,
+    ],
     [
       () => scaler().step(new optim.SGD([torch.ones([1], { requiresGrad: true })])),
       'ERR_TORCH_RUNTIME',

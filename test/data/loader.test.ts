@@ -62,7 +62,7 @@ describe('TensorDataset and DataLoader', () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
     const loader = new DataLoader(dataset(2), { batchSize: 2, pinMemory: true })
     expect(warn.mock.calls).toEqual([
-      ["'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used."],
+      ["'pinMemory' is true but no accelerator is found, then device pinned memory won't be used."],
     ])
     expect(loader.pinMemory).toBe(false)
     expect([...loader].map(([x]) => x.toArray())).toEqual([[[0], [1]]])
@@ -133,7 +133,7 @@ test.each([
   [
     () => new DataLoader(dataset(2), { batchSize: 0 }),
     'ERR_TORCH_VALUE',
-    /batch_size should be a positive integer value/,
+    /batchSize should be a positive integer value/,
   ],
   [() => new DataLoader(dataset(2), { seed: 1.5 }), 'ERR_TORCH_VALUE', /seed must be an integer/],
   [() => new DataLoader(dataset(2), { pinMemory: 1 as never }), 'ERR_TORCH_TYPE', /'pinMemory' must be bool, not 1/],

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type ErrorCode, TorchError } from '../../lib/errors.ts'
 import * as nn from '../../lib/nn/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
+import { inOurWords } from '../../lib/tensor/wording.ts'
 import { torch } from '../../lib/torch.ts'
 import { readFixture } from '../support/fixture.ts'
 
@@ -60,11 +61,11 @@ function prepare({ call, arguments: args, options, inputs }: Mistake): () => unk
  */
 const OURS: Record<string, RegExp> = {
   // Python's words about its own types.
-  'fractional hidden size': /^hidden_size should be of type int, got: (2|1)\.5$/,
-  'a string as input size': /^input_size should be of type int, got: '4'$/,
-  'a fraction of a layer': /^num_layers should be of type int, got: 1\.5$/,
+  'fractional hidden size': /^hiddenSize should be of type int, got: (2|1)\.5$/,
+  'a string as input size': /^inputSize should be of type int, got: '4'$/,
+  'a fraction of a layer': /^numLayers should be of type int, got: 1\.5$/,
   'a number as bias': /^bias should be of type bool, got: 1$/,
-  'a string as batchFirst': /^batch_first should be of type bool, got: 'yes'$/,
+  'a string as batchFirst': /^batchFirst should be of type bool, got: 'yes'$/,
   'LSTM: three states': /^LSTM: the state must be \[h, c\], two Tensors, got an array$/,
   'LSTMCell: one state': /^LSTMCell: the state must be \[h, c\], two Tensors, got an array$/,
   'packPaddedSequence: lengths as a string': /argument 'lengths' must be Tensor or list of ints, not '32'$/,
@@ -79,7 +80,7 @@ const OURS: Record<string, RegExp> = {
   'GRU: state dtype': /^Input and hidden tensors are not the same dtype, found input tensor with Float and hidden/,
   'LSTM: state dtype': /^Input and hidden tensors are not the same dtype, found input tensor with Float and hidden/,
   // LSTM with a packed sequence is the one place where PyTorch forgets its checks.
-  'LSTM: packed input width': /^input\.size\(-1\) must be equal to input_size\. Expected 4, got 5$/,
+  'LSTM: packed input width': /^input\.size\(-1\) must be equal to inputSize\. Expected 4, got 5$/,
   'LSTM: packed input dtype': /^RNN input dtype \(torch\.float64\) does not match weight dtype \(torch\.float32\)\./,
   'LSTM: packed input rank': /^input must have 2 dimensions, got 3$/,
   'LSTM: packed state batch': /^Expected hidden\[0\] size \(1, 2, 2\), got \[1, 3, 2\]$/,
@@ -91,13 +92,13 @@ const OURS: Record<string, RegExp> = {
   'GRU: packed state batch': /^Expected hidden size \(1, 2, 2\), got \[1, 3, 2\]$/,
   'packed state batch, unsorted': /^Expected hidden size \(1, 2, 2\), got \[1, 1, 2\]$/,
   // PyTorch trusts a packed sequence.
-  'batch sizes beyond the data': /^batch_sizes ask for more steps than the 3 in the data of the packed sequence$/,
-  'batch sizes short of the data': /^batch_sizes should sum to the 4 steps in the data of the packed sequence, but sum/,
-  'batch sizes that grow': /^batch_sizes should be positive and never increase, but got 2 at position 1$/,
-  'RNN: no batch sizes': /^batch_sizes can not be empty$/,
-  'GRU: no batch sizes': /^batch_sizes can not be empty$/,
-  'LSTM: no batch sizes': /^batch_sizes can not be empty$/,
-  'fractional batch sizes': /^batch_sizes should be a 1D int64 tensor, but got 1D Float$/,
+  'batch sizes beyond the data': /^batchSizes ask for more steps than the 3 in the data of the packed sequence$/,
+  'batch sizes short of the data': /^batchSizes should sum to the 4 steps in the data of the packed sequence, but sum/,
+  'batch sizes that grow': /^batchSizes should be positive and never increase, but got 2 at position 1$/,
+  'RNN: no batch sizes': /^batchSizes can not be empty$/,
+  'GRU: no batch sizes': /^batchSizes can not be empty$/,
+  'LSTM: no batch sizes': /^batchSizes can not be empty$/,
+  'fractional batch sizes': /^batchSizes should be a 1D int64 tensor, but got 1D Float$/,
   // PyTorch makes a packed sequence that nothing can use.
   'packPaddedSequence: length beyond the input': /^Expected no length to exceed that of the input, but got 4/,
 }
@@ -128,10 +129,10 @@ function check(mistake: Mistake, error: TorchError): void {
   if (key !== undefined) {
     used.add(key)
     expect(error.message).toMatch(OURS[key] as RegExp)
-    expect(error.message).not.toBe(mistake.message)
+    expect(error.message).not.toBe(inOurWords(mistake.message ?? ''))
     return
   }
-  expect(error.message.replace(`${error.op}: `, '')).toBe(mistake.message)
+  expect(error.message.replace(`${error.op}: `, '')).toBe(inOurWords(mistake.message as string))
   expect(CODES[mistake.type as string]).toContain(error.code)
 }
 

@@ -30,11 +30,11 @@ function forward(module: RNN | LSTM | GRU, x: Tensor, states: Tensor[]): Tensor[
 }
 
 test.each([
-  [() => new LSTM(Number.NaN, 4), 'ERR_TORCH_TYPE', /input_size should be of type int, got: NaN/],
-  [() => new LSTM('4' as never, 4), 'ERR_TORCH_TYPE', /input_size should be of type int, got: '4'/],
-  [() => new LSTM(4, 2.5), 'ERR_TORCH_TYPE', /hidden_size should be of type int/],
+  [() => new LSTM(Number.NaN, 4), 'ERR_TORCH_TYPE', /inputSize should be of type int, got: NaN/],
+  [() => new LSTM('4' as never, 4), 'ERR_TORCH_TYPE', /inputSize should be of type int, got: '4'/],
+  [() => new LSTM(4, 2.5), 'ERR_TORCH_TYPE', /hiddenSize should be of type int/],
   [() => new LSTM(4, 1e15), 'ERR_TORCH_OUT_OF_MEMORY', /./],
-  [() => new GRU(4, 4, { projSize: 2 } as never), 'ERR_TORCH_OPTION', /proj_size argument is only supported for LSTM/],
+  [() => new GRU(4, 4, { projSize: 2 } as never), 'ERR_TORCH_OPTION', /projSize argument is only supported for LSTM/],
   [() => new GRU(4, 4, { numLayer: 2 } as never), 'ERR_TORCH_OPTION', /did you mean 'numLayers'/],
   [() => new GRU(4, 4, { bias: 1 as never }), 'ERR_TORCH_TYPE', /bias should be of type bool, got: 1/],
   [() => new GRU(4, 4, null as never), 'ERR_TORCH_TYPE', /options must be an object, got null/],

@@ -85,7 +85,7 @@ analytical:tensor([[2.50, 0.00],
     expectError(
       () => gradcheck((a) => a, torch.ones([2], { dtype: 'float64' })),
       'ERR_TORCH_VALUE',
-      'gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True.',
+      'gradcheck expects at least one input tensor to require gradient, but none of them have requiresGrad.',
     )
     const wide = torch.ones([1], { dtype: 'float64' }).expand([3]).requiresGrad_()
     expectError(() => gradcheck((a) => a, wide), 'ERR_TORCH_RUNTIME', 'The 0th input has a dimension with stride 0.')

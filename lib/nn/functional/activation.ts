@@ -140,7 +140,7 @@ export const hardtanh: Activation<HardtanhOptions> = Object.assign(
     checkOptions('hardtanh', options, Object.keys(clamped.defaults))
     const { minVal = -1, maxVal = 1 } = options
     if (minVal > maxVal) {
-      throw torchError('ERR_TORCH_VALUE', 'min_val cannot be greater than max_val', { op: 'hardtanh' })
+      throw torchError('ERR_TORCH_VALUE', 'minVal cannot be greater than maxVal', { op: 'hardtanh' })
     }
     return clamped(input, options)
   },

@@ -11,8 +11,13 @@ export interface ClipGradNormOptions {
   errorIfNonfinite?: boolean
 }
 
-function listOf(parameters: Tensor | Iterable<Tensor>): Iterable<Tensor> {
-  return isTensor(parameters) ? [parameters] : parameters
+function listOf(name: string, parameters: Tensor | Iterable<Tensor>): Iterable<Tensor> {
+  if (isTensor(parameters)) return [parameters]
+  if (typeof parameters === 'object' && parameters !== null && Symbol.iterator in parameters) return parameters
+  throw torchError(
+    'ERR_TORCH_TYPE',
+    `${name}: parameters must be a Tensor or an iterable of them, got ${describe(parameters)}`,
+  )
 }
 
 /**
@@ -36,7 +41,7 @@ export function clipGradNorm(
       )
     }
   }
-  return gradient.clipGradNorm(listOf(parameters), maxNorm, normType, errorIfNonfinite)
+  return gradient.clipGradNorm(listOf('clipGradNorm', parameters), maxNorm, normType, errorIfNonfinite)
 }
 
 /**
@@ -50,5 +55,5 @@ export function clipGradValue(parameters: Tensor | Iterable<Tensor>, clipValue: 
       `clipGradValue: clipValue must be a number of at least 0, got ${describe(clipValue)}`,
     )
   }
-  gradient.clipGradValue(listOf(parameters), clipValue)
+  gradient.clipGradValue(listOf('clipGradValue', parameters), clipValue)
 }

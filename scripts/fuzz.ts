@@ -1,0 +1,41 @@
+// Calls everything that the package exports with arguments of all kinds, with fresh seeds, until the time is over:
+// npm run fuzz -- --minutes 30. What it finds is made again with --seed and --call as it prints them.
+import { parseArgs } from 'node:util'
+import { fuzz } from '../test/fuzz/fuzz.ts'
+
+const CALLS = 20_000
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    call: { type: 'string' },
+  },
+})
+
+const seen = new Map<string, number>()
+async function run(seed: number, first: number, count: number): Promise<void> {
+  await fuzz(seed, first, count, ({ call, target, args, what }) => {
+    const lines = what.split('\n')
+    // One line for each kind: what it is, and where in the library it comes from.
+    const kind = `${target} | ${lines[0]} | ${lines.find((line) => line.includes('/lib/')) ?? ''}`
+    seen.set(kind, (seen.get(kind) ?? 0) + 1)
+    if (seen.get(kind) === 1) console.log(`--seed ${seed} --call ${call}\n  ${target}(${args})\n  ${what}\n`)
+  })
+}
+
+if (values.seed !== undefined) {
+  const first = Number(values.call ?? 0)
+  await run(Number(values.seed), first, values.call === undefined ? CALLS : 1)
+} else {
+  const end = Date.now() + Number(values.minutes) * 60_000
+  let rounds = 0
+  do {
+    const seed = Math.floor(Math.random() * 2 ** 31)
+    console.log(`seed ${seed}`)
+    await run(seed, 0, CALLS)
+    rounds++
+  } while (Date.now() < end)
+  console.log(`${rounds * CALLS} calls, ${seen.size} kinds of findings`)
+}
+process.exitCode = seen.size === 0 ? 0 : 1

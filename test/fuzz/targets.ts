@@ -1,0 +1,234 @@
+// Everything that the package exports, as something to call.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { LSTMModel } from '../../lib/models/index.ts'
+import { native } from '../../lib/native/addon.ts'
+import * as nn from '../../lib/nn/index.ts'
+import { parseSchema } from '../../lib/ops/schema.ts'
+import { TABLE } from '../../lib/ops/table.ts'
+import * as optim from '../../lib/optim/index.ts'
+import { torch } from '../../lib/torch.ts'
+import { internalMembers } from './internal.ts'
+import type { Random } from './random.ts'
+import { hostile, ofType } from './values.ts'
+
+export interface Call {
+  run(): unknown
+  args: readonly unknown[]
+  /** A method on something that has no such method: JavaScript's own errors tell that well enough. */
+  torn?: boolean
+}
+
+/** One thing to call, with arguments that each call draws. */
+export interface Target {
+  readonly name: string
+  prepare(random: Random): Call
+}
+
+type Callable = (...args: unknown[]) => unknown
+type Class = (new (...args: unknown[]) => object) & { name: string; prototype: object }
+
+/** What ends or changes the process by design. */
+const SPARED = new Set([
+  // Numbers of threads that a machine has not are the user's to try.
+  'torch.setNumThreads',
+])
+
+const isClass = (value: unknown): value is Class =>
+  typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value))
+
+/** The modules that package.json exports, by the name that an export has in it. */
+async function entries(): Promise<[string, object][]> {
+  const { exports } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    exports: Record<string, unknown>
+  }
+  const files = Object.entries(exports).flatMap(([entry, file]) => {
+    const path = typeof file === 'string' ? file : JSON.stringify(file)
+    const [, source] = path.match(/dist\/([\w/-]*index)\.js/) ?? []
+    return source === undefined ? [] : [[entry, `../../lib/${source}.ts`] as const]
+  })
+  return Promise.all(
+    files.map(async ([entry, file]): Promise<[string, object]> => [entry.replace(/^\.\/?/, ''), await import(file)]),
+  )
+}
+
+const path = (name: string): string => fileURLToPath(new URL(`../fixtures/formats/${name}`, import.meta.url))
+const model = (): LSTMModel => new LSTMModel(3, 4, 2, { batchFirst: true })
+const parameters = (): nn.Parameter[] => [new nn.Parameter(torch.ones([2, 3])), new nn.Parameter(torch.ones([2]))]
+
+/** How to make what cannot be made from a few sizes. */
+const FACTORIES: Record<string, (Class: Class) => object> = {
+  Tensor: () => torch.ones([2, 3]),
+  Parameter: () => new nn.Parameter(torch.ones([2, 3])),
+  Buffer: () => new nn.Buffer(torch.ones([2, 3])),
+  ScriptModule: () => torch.jit.loadSync(path('script.pt')),
+  RecurrentStream: () => new nn.LSTM(3, 4).stream(),
+  PackedSequence: () => nn.utils.rnn.packSequence([torch.ones([2, 3]), torch.ones([1, 3])]),
+  ModuleDict: () => new nn.ModuleDict({ a: new nn.Linear(2, 3) }),
+  ModuleList: () => new nn.ModuleList([new nn.Linear(2, 3)]),
+  Sequential: () => new nn.Sequential(new nn.Linear(3, 3), new nn.Tanh()),
+  SequenceModel: (Model) => new Model(new nn.GRU(3, 4), 2),
+  Trainer: (Trainer) => new Trainer(model(), { epochs: 1, progress: false }),
+  TrainingStep: (Step) => {
+    const own = model()
+    return new Step(own, { optimizer: new optim.SGD(own.parameters(), { lr: 0.1 }) })
+  },
+  DataLoader: (Loader) => new Loader([torch.ones([4, 3]), torch.ones([4, 1])] as never, { batchSize: 2 }),
+  TensorDataset: (Dataset) => new Dataset(torch.ones([4, 3]), torch.ones([4, 1])),
+  SequenceDataset: (Dataset) => new Dataset(torch.ones([8, 3]), torch.ones([8, 1]), { length: 2 }),
+}
+
+/** Arguments that make most classes. */
+const SIZES: readonly (() => unknown[])[] = [
+  () => [],
+  () => [3],
+  () => [3, 4],
+  () => [3, 4, 5],
+  () => [[3]],
+  () => [parameters()],
+  () => ['ERR_TORCH_VALUE', 'a message'],
+  () => ['a message'],
+  () => [torch.ones([4, 3]), torch.ones([4, 1])],
+]
+
+const internal = internalMembers()
+const makers = new Map<Class, (() => object) | undefined>()
+
+/** How to make an instance, or nothing: the class is abstract, or another makes its instances. */
+export function makerOf(Class: Class): (() => object) | undefined {
+  if (makers.has(Class)) return makers.get(Class)
+  const special = FACTORIES[Class.name]
+  const attempts = special === undefined ? SIZES.map((sizes) => () => new Class(...sizes())) : [() => special(Class)]
+  const found = (internal.has(`${Class.name}.constructor`) && special === undefined ? [] : attempts).find((attempt) => {
+    try {
+      attempt()
+      return true
+    } catch {
+      return false
+    }
+  })
+  makers.set(Class, found)
+  return found
+}
+
+const args = (random: Random): unknown[] => random.list(4, () => hostile(random))
+
+function functionTarget(name: string, fn: Callable, self: unknown): Target {
+  return {
+    name,
+    prepare(random) {
+      const given = args(random)
+      return { args: given, run: () => Reflect.apply(fn, self, given) }
+    },
+  }
+}
+
+function constructorTarget(name: string, Class: Class): Target {
+  return {
+    name: `new ${name}`,
+    prepare(random) {
+      // Right sizes with wrong options get further than wrong sizes.
+      const given = random.chance(0.5)
+        ? [...random.pick(SIZES)(), ...random.list(2, () => hostile(random))]
+        : args(random)
+      return { args: given, run: () => new Class(...given) }
+    },
+  }
+}
+
+/** A member of a prototype, on an instance, or now and then on something else. */
+function memberTargets(name: string, key: string, member: PropertyDescriptor, classes: () => Class[]): Target[] {
+  const on = (form: string, use: (self: unknown, given: unknown[]) => unknown): Target => ({
+    name: `${name}.prototype.${key}${form}`,
+    prepare(random) {
+      const makers = classes().flatMap((Class) => makerOf(Class) ?? [])
+      const torn = makers.length === 0 || random.chance(0.05)
+      const self = torn ? hostile(random) : random.pick(makers)()
+      const given = args(random)
+      return { args: [self, ...given], run: () => use(self, given), torn }
+    },
+  })
+  const { get, set, value } = member
+  return [
+    ...(typeof value === 'function' ? [on('', (self, given) => Reflect.apply(value as Callable, self, given))] : []),
+    ...(get ? [on(' (get)', (self) => Reflect.apply(get, self, []))] : []),
+    ...(set ? [on(' (set)', (self, given) => Reflect.apply(set, self, [given[0]]))] : []),
+  ]
+}
+
+/** The operations of the table with arguments of the types of one of their overloads. */
+function operatorTargets(): Target[] {
+  return TABLE.map(({ name, overloads, on }) => {
+    const [last = '', namespace] = name.split('.').reverse()
+    const functions = (namespace === undefined ? torch : torch[namespace as 'linalg']) as unknown as Record<
+      string,
+      Callable
+    >
+    const method = torch.Tensor.prototype[last as 'add'] as unknown as Callable
+    return {
+      name: `operator ${name}`,
+      prepare(random) {
+        const [base = '', variant = ''] = random.pick(overloads).split('.')
+        const { args } = parseSchema(native.schema(`aten::${base}`, variant) as string)
+        const positional = args.filter((arg) => !arg.keywordOnly).slice(0, random.int(1, args.length + 1))
+        const named = args.filter((arg) => !positional.includes(arg) && arg.name !== 'generator' && random.chance(0.5))
+        const given = positional.map(({ type }) => ofType(random, type))
+        const options = Object.fromEntries(named.map((arg) => [arg.name, ofType(random, arg.type)]))
+        const all = named.length > 0 ? [...given, options] : given
+        return {
+          args: all,
+          run: () => (on === 'method' ? Reflect.apply(method, all[0], all.slice(1)) : functions[last]?.(...all)),
+        }
+      },
+    }
+  })
+}
+
+/** Everything to call, and the classes of which there are no instances to be had. */
+export async function findTargets(): Promise<{ targets: Target[]; unmade: string[] }> {
+  const targets: Target[] = operatorTargets()
+  const classes = new Map<Class, string>()
+  const seen = new Set<unknown>(TABLE.map(({ name, on }) => (on === 'function' ? undefined : torch[name as 'add'])))
+  const visit = (name: string, owner: object): void => {
+    for (const [key, { value, get, set }] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
+      const full = name === '' ? key : `${name}.${key}`
+      if (SPARED.has(full)) continue
+      if (get) targets.push(functionTarget(`${full} (get)`, get as Callable, owner))
+      if (set) targets.push(functionTarget(`${full} (set)`, set as Callable, owner))
+      if (seen.has(value)) continue
+      seen.add(value)
+      if (isClass(value)) {
+        classes.set(value, full)
+        if (!internal.has(`${value.name}.constructor`)) targets.push(constructorTarget(full, value))
+      } else if (typeof value === 'function') {
+        targets.push(functionTarget(full, value as Callable, owner))
+      } else if (typeof value === 'object' && value !== null && key !== 'ops') {
+        visit(full, value as object)
+      }
+    }
+  }
+  for (const [entry, exported] of await entries()) visit(entry, exported)
+
+  const bases = (Class: Class): Class[] => {
+    const parent = Object.getPrototypeOf(Class) as Class
+    return parent === Function.prototype || /native code/.test(Function.prototype.toString.call(parent))
+      ? [Class]
+      : [Class, ...bases(parent)]
+  }
+  const derived = (Class: Class): Class[] => [...classes.keys()].filter((other) => bases(other).includes(Class))
+  for (const Class of new Set([...classes.keys()].flatMap(bases))) {
+    const name = classes.get(Class) ?? Class.name
+    for (const [key, member] of Object.entries(Object.getOwnPropertyDescriptors(Class))) {
+      if (typeof member.value !== 'function' || internal.has(`${Class.name}.${key}`)) continue
+      targets.push(functionTarget(`${name}.${key}`, member.value as Callable, Class))
+    }
+    const own = derived(Class)
+    for (const key of Reflect.ownKeys(Class.prototype)) {
+      if (key === 'constructor' || bases(Class).some((base) => internal.has(`${base.name}.${String(key)}`))) continue
+      const member = Object.getOwnPropertyDescriptor(Class.prototype, key) as PropertyDescriptor
+      targets.push(...memberTargets(name, String(key), member, () => own))
+    }
+  }
+  const unmade = [...classes].filter(([Class]) => makerOf(Class) === undefined).map(([, name]) => name)
+  return { targets: targets.filter(({ name }) => !SPARED.has(name)), unmade }
+}
