@@ -1,4 +1,6 @@
 import { SingleBar } from 'cli-progress'
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
 import type { EpochResult } from './history.ts'
 
 /** What a `fit` reports while it runs. */
@@ -68,8 +70,14 @@ function bar(stream: NodeJS.WriteStream): ProgressListener {
   }
 }
 
-/** A bar on a terminal, plain lines elsewhere; both on standard error, which leaves the output to the program. */
+/**
+ * A bar on a terminal, plain lines elsewhere; both on standard error, which leaves the output to the program.
+ * @throws {TorchError} for what is no stream to write to.
+ */
 export function terminalProgress(stream: NodeJS.WriteStream = process.stderr): ProgressListener {
+  if (typeof stream?.write !== 'function') {
+    throw torchError('ERR_TORCH_TYPE', `terminalProgress: stream must be a stream to write to, got ${describe(stream)}`)
+  }
   return stream.isTTY ? bar(stream) : lines(stream)
 }
 

@@ -25,8 +25,8 @@ test('all that is exported is called, and of every class there are instances', a
       'train.Trainer.prototype.fit',
     ]),
   )
-  // Abstract classes: their subclasses have instances.
-  expect(unmade.sort()).toEqual([
+  // Abstract classes, whose subclasses have instances; and what there is only with CUDA.
+  expect(unmade.filter((name) => !name.startsWith('torch.cuda.')).sort()).toEqual([
     'models.RecurrentModel',
     'nn.ActivationModule',
     'nn.Module',

@@ -1,6 +1,7 @@
 // Everything that the package exports, as something to call.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { TensorDataset } from '../../lib/data/index.ts'
 import { LSTMModel } from '../../lib/models/index.ts'
 import { native } from '../../lib/native/addon.ts'
 import * as nn from '../../lib/nn/index.ts'
@@ -73,9 +74,9 @@ const FACTORIES: Record<string, (Class: Class) => object> = {
     const own = model()
     return new Step(own, { optimizer: new optim.SGD(own.parameters(), { lr: 0.1 }) })
   },
-  DataLoader: (Loader) => new Loader([torch.ones([4, 3]), torch.ones([4, 1])] as never, { batchSize: 2 }),
+  DataLoader: (Loader) => new Loader(new TensorDataset(torch.ones([4, 3]), torch.ones([4, 1])), { batchSize: 2 }),
   TensorDataset: (Dataset) => new Dataset(torch.ones([4, 3]), torch.ones([4, 1])),
-  SequenceDataset: (Dataset) => new Dataset(torch.ones([8, 3]), torch.ones([8, 1]), { length: 2 }),
+  SequenceDataset: (Dataset) => new Dataset(torch.ones([8, 3]), torch.ones([8, 1]), { sequenceLength: 2 }),
 }
 
 /** Arguments that make most classes. */
@@ -190,10 +191,15 @@ export async function findTargets(): Promise<{ targets: Target[]; unmade: string
   const classes = new Map<Class, string>()
   const seen = new Set<unknown>(TABLE.map(({ name, on }) => (on === 'function' ? undefined : torch[name as 'add'])))
   const visit = (name: string, owner: object): void => {
-    for (const [key, { value, get, set }] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
+    for (const [key, member] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
       const full = name === '' ? key : `${name}.${key}`
       if (SPARED.has(full)) continue
-      if (get) targets.push(functionTarget(`${full} (get)`, get as Callable, owner))
+      const { set } = member
+      // An export of a module may be a getter.
+      const found: unknown = member.get === undefined ? member.value : Reflect.get(owner, key)
+      const isExport = set === undefined && (typeof found === 'function' || typeof found === 'object')
+      const value = isExport ? found : undefined
+      if (member.get && !isExport) targets.push(functionTarget(`${full} (get)`, member.get as Callable, owner))
       if (set) targets.push(functionTarget(`${full} (set)`, set as Callable, owner))
       if (seen.has(value)) continue
       seen.add(value)
