@@ -8,10 +8,17 @@ import { PACKAGE } from '../lib/native/package.ts'
 import { findPyTorch } from '../lib/native/python.ts'
 import { BUILDABLE } from '../lib/native/version.ts'
 
-const WHY = `
+const STATE = `
   import { torch } from 'libtorch-rnn'
-  console.log(torch.cuda.why() ?? '')
+  const why = torch.cuda.why()
+  console.log(JSON.stringify({ why, libtorch: torch.version, device: why === null ? torch.cuda.deviceName() : '' }))
 `
+
+interface State {
+  why: string | null
+  libtorch: string
+  device: string
+}
 
 const [task = '', ...args] = process.argv.slice(2)
 
@@ -34,11 +41,18 @@ function runNode(...args: string[]): void {
   if (status !== 0) process.exit(status ?? 1)
 }
 
-/** What `torch.cuda.why()` says of the addon that set-up has built; nothing where there is a GPU. */
-function whyNot(): string {
-  const args = ['--input-type=module', '--eval', WHY]
+/** What the addon that set-up has built finds. */
+function findState(): State {
+  const args = ['--input-type=module', '--eval', STATE]
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: PACKAGE, encoding: 'utf8' })
-  return status === 0 ? stdout.trim() : stderr.trim()
+  if (status !== 0) fail(stderr.trim())
+  return JSON.parse(stdout) as State
+}
+
+function driverVersion(): string {
+  const args = ['--query-gpu=driver_version', '--format=csv,noheader']
+  const { status, stdout } = spawnSync('nvidia-smi', args, { encoding: 'utf8' })
+  return (status === 0 && stdout.split('\n')[0]?.trim()) || 'unknown (no nvidia-smi)'
 }
 
 function requireCuda(): void {
@@ -47,8 +61,10 @@ function requireCuda(): void {
   // Set-up would build for minutes before this shows.
   if (!search.found.cuda) fail(`${WITHOUT_CUDA} It is in ${search.found.root}.`)
   runNode('scripts/setup.mjs')
-  const why = whyNot()
-  if (why !== '') fail(why)
+  const { why, libtorch, device } = findState()
+  if (why !== null) fail(why)
+  // What a report of results needs: expected values hold for one version.
+  console.log(`LibTorch ${libtorch} in ${search.found.root}, driver ${driverVersion()}, ${device}`)
 }
 
 function test(): void {

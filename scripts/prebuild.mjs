@@ -1,17 +1,20 @@
 // Puts the addons of this platform into prebuilds/, ready to be published, and checks that they run where the README
 // promises. LibTorch is not part of them.
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const RELEASE = join(ROOT, 'build', 'Release')
+const BUILT = join(ROOT, 'build', 'prebuild', 'Release')
 const PREBUILDS = join(ROOT, 'prebuilds', `${process.platform}-${process.arch}`)
+const LIBC = process.platform === 'linux' ? '.glibc' : ''
 const LOADER = join('loader', 'loader.node')
 // Where LibTorch is a CUDA build: the same main addon runs with both.
 const CUDA = join('cuda', 'libtorch_rnn_cuda.node')
+/** Where node-gyp-build looks for each. */
+const FILES = { 'libtorch_rnn.node': `libtorch-rnn${LIBC}.node`, [LOADER]: LOADER, [CUDA]: CUDA }
 
 /** glibc 2.28 and the C++ library of GCC 8: what LibTorch itself asks for. */
 const NEWEST = { GLIBC: '2.28', GLIBCXX: '3.4.25', CXXABI: '1.3.11' }
@@ -40,34 +43,24 @@ function checkSymbols(addon) {
   if (wrong.length > 0) fail(`${addon} needs a newer Linux than promised:\n${wrong.join('\n')}`)
 }
 
+rmSync(BUILT, { recursive: true, force: true })
+run(process.execPath, ['scripts/setup.mjs', '--prebuild'])
 // The pinned version: what the package says that it needs.
-const { PINNED, minorOf } = await import('../dist/native/version.js').catch(() => fail('run `npm run setup` first'))
+const { PINNED, minorOf } = await import('../dist/native/version.js')
 
 rmSync(PREBUILDS, { recursive: true, force: true })
-// Set-up builds with cmake-js; it does not mind the arguments that prebuildify has for node-gyp.
-const backend = `"${process.execPath}" scripts/setup.mjs`
-const tags = ['--napi', '--strip', '--tag-libc']
-run(process.execPath, ['node_modules/prebuildify/bin.js', ...tags, '--shell', '--node-gyp', backend])
-const extra = [LOADER, CUDA].filter((file) => existsSync(join(RELEASE, file)))
-for (const file of extra) {
-  mkdirSync(dirname(join(PREBUILDS, file)), { recursive: true })
-  copyFileSync(join(RELEASE, file), join(PREBUILDS, file))
-  if (process.platform === 'linux') run('strip', ['--strip-unneeded', join(PREBUILDS, file)])
+const built = Object.entries(FILES).filter(([file]) => file !== CUDA || existsSync(join(BUILT, file)))
+for (const [file, name] of built) {
+  const addon = join(PREBUILDS, name)
+  mkdirSync(dirname(addon), { recursive: true })
+  copyFileSync(join(BUILT, file), addon)
+  if (process.platform !== 'linux') continue
+  run('strip', ['--strip-unneeded', addon])
+  checkSymbols(addon)
 }
-
-const files = readdirSync(PREBUILDS, { recursive: true }).filter((name) => name.endsWith('.node'))
-const addon = files.find((name) => !extra.includes(name))
-const others = readdirSync(PREBUILDS, { recursive: true }).filter(
-  (name) => !files.includes(name) && !extra.some((file) => dirname(file) === name),
-)
-if (!extra.includes(LOADER) || files.length !== extra.length + 1 || !addon || others.length > 0) {
-  fail(`prebuilds hold something else than the addons: ${[...files, ...others]}`)
-}
-// prebuildify has moved it away.
-copyFileSync(join(PREBUILDS, addon), join(RELEASE, 'libtorch_rnn.node'))
 
 const { builtFor } = createRequire(import.meta.url)(join(PREBUILDS, LOADER))
 if (minorOf(builtFor) !== minorOf(PINNED))
   fail(`built with LibTorch ${builtFor}; the package is for ${minorOf(PINNED)}`)
-if (process.platform === 'linux') for (const file of files) checkSymbols(join(PREBUILDS, file))
-console.log(`prebuild: ${files.join(', ')} for LibTorch ${minorOf(builtFor)} in ${PREBUILDS}`)
+const names = built.map(([, name]) => name)
+console.log(`prebuild: ${names.join(', ')} for LibTorch ${minorOf(builtFor)} in ${PREBUILDS}`)

@@ -178,6 +178,10 @@ lock = await takeLock()
 try {
   buildTypeScript()
   await buildAddon(await obtainLibTorch())
+  // For scripts/prebuild.mjs: the same objects, linked for older systems.
+  if (process.argv.includes('--prebuild')) {
+    run('node_modules/cmake-js/bin/cmake-js', 'build', '--config', 'Release', '--target', 'prebuild')
+  }
 } catch (error) {
   fail(error.message)
 }

@@ -62,8 +62,16 @@ function valuesOf(loss: Tensor, model: Model): Tensor[] {
   return [loss, ...gradients.map((gradient) => gradient.div(gradient.abs().max()).flatten())]
 }
 
-function numbers(tensors: readonly Tensor[]): number[] {
-  return tensors.flatMap((tensor) => Array.from(tensor.float().flatten().toTypedArray() as Float32Array))
+function numbers(tensors: readonly Tensor[]): Float32Array {
+  return torch.cat(tensors.map((tensor) => tensor.float().flatten().cpu())).toTypedArray() as Float32Array
+}
+
+/** Gradients can be more than a call takes arguments. */
+function joined(losses: readonly number[], gradients: Float32Array): Float32Array {
+  const values = new Float32Array(losses.length + gradients.length)
+  values.set(losses)
+  values.set(gradients, losses.length)
+  return values
 }
 
 function timed(run: () => void, times: number, device: Kind): Timing {
@@ -85,22 +93,21 @@ function timed(run: () => void, times: number, device: Kind): Timing {
 export async function prepare(one: CudaCase, device: Kind, graphed: boolean): Promise<Work> {
   const { model, step, dispose } = stepOf(one, device)
   const losses: number[] = []
-  const gradients: number[] = []
+  let gradients = new Float32Array()
   // On the thread that captures, where libraries set themselves up in their first runs.
   const eager = async (): Promise<void> => {
     const values = await torch.offload(() => torch.tidy(() => valuesOf(step(), model)))
     torch.tidy(() => {
-      const [loss = Number.NaN, ...rest] = numbers(values)
-      losses.push(loss)
-      if (gradients.length === 0) gradients.push(...rest)
+      const found = numbers(values)
+      losses.push(found[0] as number)
+      if (gradients.length === 0) gradients = found.slice(1)
     })
     for (const value of values) value.dispose()
   }
   for (let i = 0; i < (graphed ? WARM_UP : COMPARED); i++) await eager()
   if (!graphed) {
     const run = (): void => torch.tidy(() => void step())
-    const values = Float32Array.from([...losses, ...gradients])
-    return { values, run: (times) => timed(run, times, device), dispose }
+    return { values: joined(losses, gradients), run: (times) => timed(run, times, device), dispose }
   }
   const graph = new torch.cuda.CUDAGraph()
   const loss = await graph.capture(() => torch.tidy(step))
@@ -109,7 +116,7 @@ export async function prepare(one: CudaCase, device: Kind, graphed: boolean): Pr
     losses.push(loss.item<number>())
   }
   return {
-    values: Float32Array.from([...losses, ...gradients]),
+    values: joined(losses, gradients),
     run: (times) => timed(() => graph.replay(), times, device),
     dispose: () => {
       graph.reset()

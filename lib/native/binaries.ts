@@ -17,12 +17,15 @@ function isMusl(): boolean {
   return header.glibcVersionRuntime === undefined
 }
 
+/** What node-gyp-build takes as the folder that holds `build/` and `prebuilds/`, for a package of this name. */
+const ELSEWHERE = 'LIBTORCH_RNN_PREBUILD'
+
 /** The addons of this package: built in `build/`, else prebuilt in `prebuilds/`. */
 export function findBinaries(): Binaries {
   const nodeGypBuild = requireHere('node-gyp-build') as { resolve(root: string): string }
   try {
     const addon = nodeGypBuild.resolve(PACKAGE)
-    // In a folder of its own: node-gyp-build and prebuildify take the first .node file that they see.
+    // In a folder of its own: node-gyp-build takes the first .node file that it sees.
     const folder = dirname(addon)
     return {
       addon,
@@ -38,9 +41,13 @@ function missing(): string {
   if (isMusl()) {
     return 'LibTorch has no build for musl (Alpine Linux), so libtorch-rnn cannot run here.\nUse a Linux with glibc 2.28 or later, such as the container image node:22-slim.'
   }
+  const elsewhere = process.env[ELSEWHERE]
+  const root = elsewhere || PACKAGE
   return [
     `libtorch-rnn has no compiled addon for ${process.platform}-${process.arch}.`,
-    `Tried: ${join(PACKAGE, 'build', 'Release')}, ${join(PACKAGE, 'prebuilds')}`,
-    'In a source checkout, build it with: npm run setup',
+    `Tried: ${join(root, 'build', 'Release')}, ${join(root, 'prebuilds')}`,
+    elsewhere
+      ? `These are named by ${ELSEWHERE}=${elsewhere}: unset it to use the package's own.`
+      : 'In a source checkout, build it with: npm run setup',
   ].join('\n')
 }

@@ -17,6 +17,9 @@ const CODES: Record<Exclude<Kind, 'runtime'>, ErrorCode> = {
   value: 'ERR_TORCH_VALUE',
 }
 
+/** What no class and no other word of the sentence decides: versions throw several classes for these. */
+const OF_STATE = /\bdeterministic (?:behavior|implementation|algorithms)\b|both events must be/i
+
 /** LibTorch throws one class for most failures: its wording tells them apart. The first match counts. */
 const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
   [
@@ -47,6 +50,7 @@ const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
 ]
 
 function codeOf(kind: Kind, message: string): ErrorCode {
+  if (OF_STATE.test(message)) return 'ERR_TORCH_RUNTIME'
   if (kind !== 'runtime' && kind !== 'notImplemented') return CODES[kind]
   const found = WORDING.find(([wording]) => wording.test(message))?.[1]
   return found ?? (kind === 'notImplemented' ? 'ERR_TORCH_NOT_IMPLEMENTED' : 'ERR_TORCH_RUNTIME')

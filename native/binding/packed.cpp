@@ -9,6 +9,8 @@
 #include <ATen/ops/tensor.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <tuple>
+
 #include "binding/addon.h"
 #include "binding/cells.h"
 #include "binding/convert.h"

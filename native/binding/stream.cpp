@@ -1,5 +1,7 @@
 #include "recurrent/stream.h"
 
+#include <algorithm>
+
 #include "binding/recurrent.h"
 
 namespace rnn::binding {

@@ -1,8 +1,12 @@
 #include "cuda/graph.h"
 
+#include <ATen/Context.h>
 #include <ATen/core/CachingHostAllocator.h>
+#include <ATen/cuda/CUDAGeneratorImpl.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <torch/version.h>
+
+#include <mutex>
 
 // Its header asks for those of cuBLAS, cuSPARSE and cuSOLVER, which not every installation has.
 namespace at::cuda {
@@ -40,6 +44,18 @@ void Graph::end() {
 
 #if TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR < 14
 
+void Graph::Recording::release_generators(c10::DeviceIndex device) {
+  at::Generator generator = at::globalContext().defaultGenerator({at::kCUDA, device});
+  const std::lock_guard lock(generator.mutex());
+  // From 2.13 on a generator keeps its state by capture, and has no such flag.
+  const auto release = [](auto& states) {
+    for (auto& [state, increment] : states) {
+      if constexpr (requires { state->capturing_; }) state->capturing_ = false;
+    }
+  };
+  release(captured_generator_states_);
+}
+
 namespace {
 
 template <typename Work>
@@ -65,6 +81,7 @@ void clean_up_host(Allocator* allocator, runtime::CudaGraph::Pool pool, bool acq
 
 // The allocators would go on to ask the graph, which may be gone, whether a stream is its own.
 void Graph::clean_up(bool acquired) {
+  succeeds([&] { graph_.release_generators(device_); });
   // The graph has got as far as to clean up after itself: twice would be once too often.
   if (succeeds([&] { graph_.pool(); })) return;
   namespace allocator = c10::cuda::CUDACachingAllocator;
@@ -78,6 +95,7 @@ void Graph::clean_up(bool acquired) {
 
 // LibTorch does it.
 void Graph::clean_up(bool) {}
+void Graph::Recording::release_generators(c10::DeviceIndex) {}
 
 #endif
 

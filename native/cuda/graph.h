@@ -18,9 +18,16 @@ class Graph final : public runtime::CudaGraph {
   // What LibTorch before 2.14 leaves behind where a recording fails. `acquired`: the recording had begun.
   void clean_up(bool acquired);
 
+  // What LibTorch before 2.13 leaves behind: the next random number of the device would be an error, also in a replay
+  // of an earlier graph.
+  class Recording : public at::cuda::CUDAGraph {
+   public:
+    void release_generators(c10::DeviceIndex device);
+  };
+
   Pool pool_;
   c10::DeviceIndex device_ = 0;
-  at::cuda::CUDAGraph graph_;
+  Recording graph_;
 };
 
 }  // namespace rnn::cuda

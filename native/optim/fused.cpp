@@ -2,6 +2,8 @@
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
 
+#include <optional>
+
 #include "optim/step.h"
 
 namespace rnn::optim {

@@ -43,11 +43,11 @@ struct Dotted {
         __m512bh w[kGates];
 #pragma GCC unroll 4
         for (int g = 0; g < kGates; g++) {
-          w[g] = reinterpret_cast<__m512bh>(_mm512_loadu_ps(weights + p * panel_stride + g * kLanes));
+          w[g] = __builtin_bit_cast(__m512bh, _mm512_loadu_ps(weights + p * panel_stride + g * kLanes));
         }
 #pragma GCC unroll 8
         for (int i = 0; i < Block::kRowCount; i++) {
-          const auto pair = reinterpret_cast<__m512bh>(_mm512_set1_epi32(static_cast<int>(pairs[i * stride + k])));
+          const auto pair = __builtin_bit_cast(__m512bh, _mm512_set1_epi32(static_cast<int>(pairs[i * stride + k])));
 #pragma GCC unroll 4
           for (int g = 0; g < kGates; g++) {
             __m512& sum = block.sums[i][p][kOf[g]].value;

@@ -68,7 +68,7 @@ struct Slice {
 // The cells: of which sums x W and h W are part, and what becomes of the sums.
 struct Lstm {
   static constexpr int kGates = 4, kSums = 4;
-  static constexpr int kOfX[] = {0, 1, 2, 3}, kOfH[] = {0, 1, 2, 3};
+  static constexpr int kOfX[4] = {0, 1, 2, 3}, kOfH[4] = {0, 1, 2, 3};
 
   static void finish(const rnn::recurrent::Step& step, Slice at, const Vector* sums) {
     const Vector i = sigmoid(sums[0]), f = sigmoid(sums[1]), g = tanh(sums[2]), o = sigmoid(sums[3]);
@@ -99,7 +99,7 @@ struct Lstm {
 struct Gru {
   static constexpr int kGates = 3, kSums = 4;
   // r, z, W_in x + b_in, W_hn h + b_hn
-  static constexpr int kOfX[] = {0, 1, 2}, kOfH[] = {0, 1, 3};
+  static constexpr int kOfX[3] = {0, 1, 2}, kOfH[3] = {0, 1, 3};
 
   static void finish(const rnn::recurrent::Step& step, Slice at, const Vector* sums) {
     const Vector r = sigmoid(sums[0]), z = sigmoid(sums[1]);
@@ -128,7 +128,7 @@ struct Gru {
 template <bool relu>
 struct Rnn {
   static constexpr int kGates = 1, kSums = 1;
-  static constexpr int kOfX[] = {0}, kOfH[] = {0};
+  static constexpr int kOfX[1] = {0}, kOfH[1] = {0};
 
   static void finish(const rnn::recurrent::Step& step, Slice at, const Vector* sums) {
     at.store(step.y, relu ? Vector::max(Vector::zero(), sums[0]) : tanh(sums[0]));

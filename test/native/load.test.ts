@@ -65,6 +65,14 @@ describe('loadAddon', () => {
     expect(output).toContain(`Set LIBTORCH to the folder of a LibTorch ${NEEDED}`)
   })
 
+  it('says where another folder was named for the addon, and it is not there', () => {
+    const folder = temporaryFolder()
+    const { died, output } = loadAddon({ LIBTORCH_RNN_PREBUILD: folder })
+    expect(died).toBe(false)
+    expect(output).toContain(`Tried: ${join(folder, 'build', 'Release')}, ${join(folder, 'prebuilds')}\n`)
+    expect(output).toContain(`LIBTORCH_RNN_PREBUILD=${folder}: unset it`)
+  })
+
   it('tells what the system says of a library that cannot be opened', () => {
     const folder = writeFiles(temporaryFolder(), fakeLibTorch(builtFor))
     const { died, output } = loadAddon({ LIBTORCH: folder })

@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 
 const NATIVE = fileURLToPath(new URL('../../native/', import.meta.url))
-const FOLDERS = ['binding', 'cuda', 'operators', 'recurrent', 'runtime']
+/** C, without namespaces. */
+const OTHERS = ['glibc', 'loader']
+const FOLDERS = readdirSync(NATIVE).filter((folder) => !OTHERS.includes(folder))
 const FILES = FOLDERS.flatMap((folder) =>
   readdirSync(join(NATIVE, folder))
     .filter((name) => /\.(h|cpp)$/.test(name))

@@ -55,6 +55,22 @@ describe.skipIf(process.platform === 'win32')('setup', () => {
     expect(output).toMatch(message)
   })
 
+  it('says in a sentence which compilers are recent enough', () => {
+    const checkout = copyCheckout()
+    writeFileSync(join(checkout, 'native/new.h'), '')
+    const old = join(checkout, 'old-c++')
+    writeFileSync(old, '#!/bin/sh\nexec c++ "$@" -std=c++17\n', { mode: 0o755 })
+    const { status, output } = setUp(checkout, { CXX: old })
+    expect(status).toBe(1)
+    const words = output.replace(/\s+/g, ' ')
+    expect(words).toContain(
+      'libtorch-rnn needs a C++20 compiler and library: GCC 11, Clang 14, Visual Studio 2022, or later. ',
+    )
+    expect(words).toContain(`${old} (`)
+    expect(words).toContain('name it: CC=gcc-12 CXX=g++-12 npm run setup')
+    expect(words).not.toContain('error: ')
+  })
+
   it('does not replace a LibTorch that the user names', () => {
     const { status, output } = setUp(copyCheckout(), { LIBTORCH: '/nowhere' })
     expect(status).toBe(1)

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { cpSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { searchLibTorch } from '../../lib/native/libtorch.ts'
@@ -47,8 +47,10 @@ describe.runIf(process.platform === 'linux' && minorOf(builtFor) === minorOf(PIN
   const later = (clean: () => void): void => void cleanUps.push(clean)
 
   beforeAll(() => {
+    // Its objects are there, and only linked anew.
+    execFileSync(process.execPath, ['scripts/prebuild.mjs'], { cwd: CHECKOUT, stdio: 'pipe' })
     const checkout = copyCheckout(later)
-    execFileSync(process.execPath, ['scripts/prebuild.mjs'], { cwd: checkout, stdio: 'pipe' })
+    cpSync(join(CHECKOUT, 'prebuilds'), join(checkout, 'prebuilds'), { recursive: true })
     const [report] = JSON.parse(
       execFileSync(npm, ['pack', '--json', '--ignore-scripts'], { cwd: checkout, encoding: 'utf8', stdio: 'pipe' }),
     ) as Packed[]
@@ -63,6 +65,21 @@ describe.runIf(process.platform === 'linux' && minorOf(builtFor) === minorOf(PIN
 
   afterAll(() => {
     for (const clean of cleanUps) clean()
+  })
+
+  it.runIf(process.arch === 'x64')('binds to the versions that the C++ library and glibc have long had', () => {
+    const versionsOf = (file: string): string[] =>
+      execFileSync('nm', ['--dynamic', '--undefined-only', join(CHECKOUT, 'prebuilds/linux-x64', file)], {
+        encoding: 'utf8',
+      })
+        .split('\n')
+        .flatMap((line) => /\S+@\S+$/.exec(line) ?? [])
+    expect(versionsOf('libtorch-rnn.glibc.node')).toContain(
+      '_ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE@GLIBCXX_3.4.11',
+    )
+    expect(versionsOf('loader/loader.node')).toEqual(
+      expect.arrayContaining(['dlerror@GLIBC_2.2.5', 'dlopen@GLIBC_2.2.5', 'dlsym@GLIBC_2.2.5']),
+    )
   })
 
   it('holds the compiled package, its TypeScript and the prebuilt addons, and no LibTorch', () => {

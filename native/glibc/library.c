@@ -1,0 +1,15 @@
+// The like for the C++ library: that of GCC 8, as LibTorch asks for.
+
+// std::condition_variable::wait(std::unique_lock<std::mutex>&)
+#define WAIT _ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE
+#define TEXT_OF_(x) #x
+#define TEXT_OF(x) TEXT_OF_(x)
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+
+void old_wait(void* condition, void* lock);
+__asm__(".symver old_wait, " TEXT_OF(WAIT) "@GLIBCXX_3.4.11");
+void JOIN(__wrap_, WAIT)(void* condition, void* lock) { old_wait(condition, lock); }
+
+// Read by std::shared_ptr, to save atomic operations while there is one thread only. LibTorch has several.
+char __libc_single_threaded = 0;
