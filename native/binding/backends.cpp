@@ -50,7 +50,7 @@ const Switch& find_switch(Napi::Value value) {
   for (const Switch& candidate : kSwitches) {
     if (name == candidate.name) return candidate;
   }
-  TORCH_CHECK_VALUE(false, "there is no switch '", name, "'");
+  C10_THROW_ERROR(ValueError, c10::str("there is no switch '", name, "'"));
 }
 
 // backendSwitch(name) -> whether it is on

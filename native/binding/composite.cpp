@@ -21,7 +21,7 @@ Value named(const char* what, const std::string& name,
   for (const auto& [key, value] : values) {
     if (key == name) return value;
   }
-  TORCH_CHECK_VALUE(false, "unknown ", what, " '", name, "'");
+  C10_THROW_ERROR(ValueError, c10::str("unknown ", what, " '", name, "'"));
 }
 
 Function function_of(const std::string& name) {

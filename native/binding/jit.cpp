@@ -63,7 +63,7 @@ struct Call {
     if (found) return *found;
     std::string names;
     for (const auto& method : module.get_methods()) names += (names.empty() ? "" : ", ") + method.name();
-    TORCH_CHECK_VALUE(false, "the module has no method '", name, "'; methods are ", names);
+    C10_THROW_ERROR(ValueError, c10::str("the module has no method '", name, "'; methods are ", names));
   }
 };
 

@@ -46,7 +46,7 @@ at::Tensor apply(Function function, const at::Tensor& x) {
     case Function::kElliottSigmoid:
       return softsign(x) / 2 + 0.5;
   }
-  TORCH_CHECK(false, "no such function");
+  C10_THROW_ERROR(Error, "no such function");
 }
 
 at::Tensor rows(const at::Tensor& weight, int64_t from, int64_t to) { return weight.narrow(0, from, to - from); }
@@ -87,7 +87,7 @@ class Layer {
       case CellKind::kRnnRelu:
         return rnn(x, before, probe, gates);
     }
-    TORCH_CHECK(false, "no such cell");
+    C10_THROW_ERROR(Error, "no such cell");
   }
 
  private:
