@@ -1,5 +1,5 @@
 /**
- * @internal The name of the method that `using` calls. A realm of a test runner (Vitest's vm pools) lacks
+ * The name of the method that `using` calls. A realm of a test runner (Vitest's vm pools) lacks
  * `Symbol.dispose` on Node 20 and 22; compilers of `using` fall back on this one there. For the same reason the library
  * itself has no `using`.
  */

@@ -85,6 +85,7 @@ export class GradScaler {
   readonly #progress = new Map<object, OptimizerProgress>()
 
   /**
+   * Makes a scaler.
    * @param device Where the scale lies: `'cuda'` (the default) or `'cpu'`. For CUDA where there is none, the scaler warns
    *   and is disabled.
    * @throws {TorchError} for an unknown option, or a value that cannot be used.
@@ -237,33 +238,40 @@ export class GradScaler {
     return this.#scaling === undefined ? this.#initScale : this.#scaling.scale.item<number>()
   }
 
+  /** What the scale is multiplied by after `growthInterval` steps without infinities. */
   getGrowthFactor(): number {
     return this.#growthFactor
   }
 
+  /** Sets {@link getGrowthFactor}: above 1. */
   setGrowthFactor(newFactor: number): void {
     requireGrowth(newFactor)
     this.#growthFactor = newFactor
   }
 
+  /** What the scale is multiplied by after a step with infinities. */
   getBackoffFactor(): number {
     return this.#backoffFactor
   }
 
+  /** Sets {@link getBackoffFactor}: between 0 and 1. */
   setBackoffFactor(newFactor: number): void {
     requireBackoff(newFactor)
     this.#backoffFactor = newFactor
   }
 
+  /** Steps without infinities in a row after which the scale grows. */
   getGrowthInterval(): number {
     return this.#growthInterval
   }
 
+  /** Sets {@link getGrowthInterval}: a positive integer. */
   setGrowthInterval(newInterval: number): void {
     requireInterval(newInterval)
     this.#growthInterval = newInterval
   }
 
+  /** Whether the scaler scales: not where it was made for CUDA and there is none. */
   isEnabled(): boolean {
     return this.#enabled
   }

@@ -23,13 +23,13 @@ export interface EventOptions {
  * await end.synchronize()
  * console.log(start.elapsedTime(end)) // milliseconds on the device
  * @see https://docs.pytorch.org/docs/stable/generated/torch.cuda.Event.html
+ * @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used.
  */
 export class Event {
   /** @internal */
   readonly toJSON: () => never = opaque('Event', 'it belongs to this process')
   readonly #handle: CudaEvent
 
-  /** @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used. */
   constructor(options: EventOptions = {}) {
     checkOptions('Event', options, ['enableTiming'])
     const { enableTiming = false } = options

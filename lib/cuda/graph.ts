@@ -44,6 +44,7 @@ export class CUDAGraph {
   readonly #handle: GraphHandle
 
   /**
+   * Makes a graph that is empty yet.
    * @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used, `ERR_TORCH_NOT_IMPLEMENTED` where this library was
    *   built without CUDA's headers.
    */

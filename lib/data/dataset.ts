@@ -91,6 +91,8 @@ export class TensorDataset implements Dataset {
   readonly length: number
 
   /**
+   * Makes a dataset of N samples.
+   *
    * @param inputs (N, …)
    * @param targets (N, …)
    */
@@ -109,6 +111,7 @@ export class TensorDataset implements Dataset {
     this.length = inputs.size(0)
   }
 
+  /** The samples of these numbers: see {@link Dataset.batch}. */
   batch(indices: readonly number[], batchFirst: boolean): Batch {
     return picking('TensorDataset', indices, (pick) => {
       const rowsOf = (source: Tensor): Tensor => {
@@ -141,6 +144,8 @@ export class SequenceDataset implements Dataset {
   readonly #targets: Tensor
 
   /**
+   * Makes a dataset of the windows of a series of T steps.
+   *
    * @param inputs (T, I): the series
    * @param targets (T, O): what is to be predicted at each step
    * @throws {TorchError} where T is less than `sequenceLength`, or differs between the two.
@@ -176,6 +181,7 @@ export class SequenceDataset implements Dataset {
     this.#targets = targets
   }
 
+  /** The samples of these numbers: see {@link Dataset.batch}. */
   batch(indices: readonly number[], batchFirst: boolean): Batch {
     return picking('SequenceDataset', indices, (pick) => {
       const windowsOf = (series: Tensor): Tensor => {

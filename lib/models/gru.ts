@@ -7,7 +7,6 @@ export class GRUModel extends RecurrentModel<GRU> {
   readonly gru: GRU
   readonly linear: Linear
 
-  /** @param options those of {@link GRU} */
   constructor(inputSize: number, hiddenSize: number, outputSize: number, options: GRUOptions = {}) {
     super(inputSize, hiddenSize, outputSize)
     this.gru = new GRU(inputSize, hiddenSize, options)

@@ -7,7 +7,6 @@ export class LSTMModel extends RecurrentModel<LSTM> {
   readonly lstm: LSTM
   readonly linear: Linear
 
-  /** @param options those of {@link LSTM} */
   constructor(inputSize: number, hiddenSize: number, outputSize: number, options: LSTMOptions = {}) {
     super(inputSize, hiddenSize, outputSize)
     this.lstm = new LSTM(inputSize, hiddenSize, options)

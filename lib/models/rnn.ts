@@ -11,7 +11,6 @@ export class RNNModel extends RecurrentModel<RNN> {
   readonly rnn: RNN
   readonly linear: Linear
 
-  /** @param options those of {@link RNN} */
   constructor(inputSize: number, hiddenSize: number, outputSize: number, options: RNNOptions = {}) {
     super(inputSize, hiddenSize, outputSize)
     this.rnn = new RNN(inputSize, hiddenSize, options)

@@ -10,12 +10,12 @@ import { headOf, RecurrentModel } from './model.ts'
  * @example
  * const network = new nn.PeepholeLSTM(10, 20, { peephole: 'full', gateActivation: 'hardSigmoid' })
  * const model = new SequenceModel(network, 5)
+ * @throws {TorchError} when `network` is no recurrent module.
  */
 export class SequenceModel<Network extends RecurrentModule = RecurrentModule> extends RecurrentModel<Network> {
   readonly network: Network
   readonly linear: Linear
 
-  /** @throws {TorchError} when `network` is no recurrent module. */
   constructor(network: Network, outputSize: number) {
     if (!(network instanceof RecurrentModule)) {
       throw torchError('ERR_TORCH_TYPE', `SequenceModel: network must be a recurrent module, got ${describe(network)}`)

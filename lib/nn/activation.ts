@@ -228,6 +228,7 @@ export class PReLU extends ActivationModule {
     this.resetParameters()
   }
 
+  /** Sets all slopes to `init`. */
   resetParameters(): void {
     constant_(this.weight, this.init)
   }

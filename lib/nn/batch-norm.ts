@@ -70,6 +70,7 @@ export class BatchNorm1d extends Module {
     if (this.num_batches_tracked !== null) zeros_(this.num_batches_tracked)
   }
 
+  /** Sets weights to 1, biases to 0, and the running statistics to those of a standard distribution. */
   resetParameters(): void {
     this.resetRunningStats()
     if (this.weight !== null) ones_(this.weight)

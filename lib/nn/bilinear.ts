@@ -40,6 +40,7 @@ export class Bilinear extends Module {
     this.resetParameters()
   }
 
+  /** Draws weights and biases anew, from the distribution that PyTorch uses. */
   resetParameters(): void {
     const bound = 1 / Math.sqrt(this.in1Features)
     uniform_(this.weight, -bound, bound)

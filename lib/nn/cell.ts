@@ -56,6 +56,7 @@ export abstract class RecurrentCell extends Module {
     this.resetParameters()
   }
 
+  /** Draws weights and biases anew, from the distribution that PyTorch uses. */
   resetParameters(): void {
     const bound = this.hiddenSize > 0 ? 1 / Math.sqrt(this.hiddenSize) : 0
     for (const weight of this.parameters()) uniform_(weight, -bound, bound)
@@ -81,11 +82,11 @@ export abstract class RecurrentCell extends Module {
  * Parameters: `weight_ih` (H, I), `weight_hh` (H, H), `bias_ih` and `bias_hh` (H).
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RNNCell.html
+ * @throws {TorchError} for sizes that are no integers of at least 0, and for unknown options.
  */
 export class RNNCell extends RecurrentCell {
   readonly nonlinearity: 'tanh' | 'relu'
 
-  /** @throws {TorchError} for sizes that are no integers of at least 0, and for unknown options. */
   constructor(inputSize: number, hiddenSize: number, options: RNNCellOptions = {}) {
     super(inputSize, hiddenSize, options, 1, ['nonlinearity'])
     const { nonlinearity = 'tanh' } = options
@@ -119,9 +120,9 @@ export class RNNCell extends RecurrentCell {
  * let state: nn.LSTMState | undefined
  * for (const x of torch.randn([6, 3, 10]).unbind()) state = cell.forward(x, state)
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html
+ * @throws {TorchError} for sizes that are no integers of at least 0, and for unknown options.
  */
 export class LSTMCell extends RecurrentCell {
-  /** @throws {TorchError} for sizes that are no integers of at least 0, and for unknown options. */
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
     super(inputSize, hiddenSize, options, 4)
   }
@@ -143,9 +144,9 @@ export class LSTMCell extends RecurrentCell {
  * Parameters: `weight_ih` (3H, I) with the rows of r, z, n, `weight_hh` (3H, H), `bias_ih` and `bias_hh` (3H).
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GRUCell.html
+ * @throws {TorchError} for sizes that are no integers of at least 0, and for unknown options.
  */
 export class GRUCell extends RecurrentCell {
-  /** @throws {TorchError} for sizes that are no integers of at least 0, and for unknown options. */
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
     super(inputSize, hiddenSize, options, 3)
   }

@@ -49,6 +49,7 @@ const OWN = ['resetAfter', 'innerBias', 'gateActivation', 'activation'] as const
  * const gru = new nn.ChungGRU(10, 20, { gateActivation: 'hardSigmoid' })
  * const [output, hN] = gru.forward(torch.randn([5, 3, 10]))
  * @see Chung et al., "Empirical evaluation of gated recurrent neural networks on sequence modeling", arXiv:1412.3555
+ * @throws {TorchError} for sizes that are no positive integers, and for unknown options or choices.
  */
 export class ChungGRU extends RecurrentModule {
   readonly resetAfter: boolean
@@ -56,7 +57,6 @@ export class ChungGRU extends RecurrentModule {
   readonly gateActivation: GateActivation
   readonly activation: Activation
 
-  /** @throws {TorchError} for sizes that are no positive integers, and for unknown options or choices. */
   constructor(inputSize: number, hiddenSize: number, options: ChungGRUOptions = {}) {
     const { resetAfter = true, innerBias = false, bias = true } = options ?? {}
     const { gateActivation, activation } = readActivations('ChungGRU', options ?? {})

@@ -97,6 +97,7 @@ export class Conv1d extends Module {
     }
   }
 
+  /** Draws weights and biases anew, from the distribution that PyTorch uses. */
   resetParameters(): void {
     kaimingUniform_(this.weight, { a: Math.sqrt(5) })
     if (this.bias === null) return

@@ -81,6 +81,7 @@ export class Embedding extends Module {
     return made
   }
 
+  /** Draws the vectors anew from a normal distribution; that of `paddingIdx` is zeros. */
   resetParameters(): void {
     normal_(this.weight)
     const padding = this.paddingIdx

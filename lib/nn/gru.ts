@@ -19,9 +19,9 @@ export type GRUOptions = RecurrentOptions
  * const gru = new nn.GRU(10, 20, { batchFirst: true })
  * const [output, hN] = gru.forward(torch.randn([3, 5, 10]))
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html
+ * @throws {TorchError} for sizes that are no positive integers, and for unknown options.
  */
 export class GRU extends RecurrentModule {
-  /** @throws {TorchError} for sizes that are no positive integers, and for unknown options. */
   constructor(inputSize: number, hiddenSize: number, options: GRUOptions = {}) {
     super('GRU', inputSize, hiddenSize, options, [])
   }

@@ -50,10 +50,12 @@ export function constant_(tensor: Tensor, value: number): Tensor {
   return noGrad(() => tensor.fill_(value))
 }
 
+/** Fills a tensor with 0, and returns it. */
 export function zeros_(tensor: Tensor): Tensor {
   return constant_(tensor, 0)
 }
 
+/** Fills a tensor with 1, and returns it. */
 export function ones_(tensor: Tensor): Tensor {
   return constant_(tensor, 1)
 }

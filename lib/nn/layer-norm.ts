@@ -45,6 +45,7 @@ export class LayerNorm extends Module {
     this.resetParameters()
   }
 
+  /** Sets weights to 1 and biases to 0. */
   resetParameters(): void {
     if (this.weight !== null) ones_(this.weight)
     if (this.bias !== null) zeros_(this.bias)

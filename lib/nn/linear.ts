@@ -36,6 +36,7 @@ export class Linear extends Module {
     this.resetParameters()
   }
 
+  /** Draws weights and biases anew, from the distribution that PyTorch uses. */
   resetParameters(): void {
     kaimingUniform_(this.weight, { a: Math.sqrt(5) })
     if (this.bias === null) return

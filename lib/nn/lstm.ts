@@ -38,9 +38,9 @@ export function pairOf(module: string, state: LSTMState | null | undefined): LST
  * const lstm = new nn.LSTM(10, 20, { numLayers: 2, dropout: 0.1 })
  * const [output, [hN, cN]] = lstm.forward(torch.randn([5, 3, 10]))
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
+ * @throws {TorchError} for sizes that are no positive integers, and for unknown options.
  */
 export class LSTM extends RecurrentModule {
-  /** @throws {TorchError} for sizes that are no positive integers, and for unknown options. */
   constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}) {
     super('LSTM', inputSize, hiddenSize, options, ['projSize'])
   }

@@ -24,7 +24,10 @@ export class ModuleDict<T extends Record<string, Module> = Record<string, Module
     yield* this.#modules
   }
 
-  /** @throws {TorchError} where there is none of this name. */
+  /**
+   * The module of this name.
+   * @throws {TorchError} where there is none.
+   */
   get<K extends keyof T & string>(name: K): T[K] {
     const found = this.#modules.get(name)
     if (found === undefined) {
@@ -34,6 +37,7 @@ export class ModuleDict<T extends Record<string, Module> = Record<string, Module
     return found as T[K]
   }
 
+  /** Whether there is a module of this name. */
   has(name: string): boolean {
     return this.#modules.has(name)
   }
@@ -82,6 +86,7 @@ export class ModuleDict<T extends Record<string, Module> = Record<string, Module
     return found
   }
 
+  /** Removes all modules. */
   clear(): void {
     this.#modules.clear()
   }
@@ -90,14 +95,17 @@ export class ModuleDict<T extends Record<string, Module> = Record<string, Module
     return this.#modules.size
   }
 
+  /** The names, in the order of insertion. */
   keys(): IterableIterator<keyof T & string> {
     return this.#modules.keys()
   }
 
+  /** The modules, in the order of insertion. */
   values(): IterableIterator<T[keyof T]> {
     return this.#modules.values() as IterableIterator<T[keyof T]>
   }
 
+  /** Names and modules, in the order of insertion. */
   entries(): IterableIterator<[name: keyof T & string, module: T[keyof T]]> {
     return this.#modules.entries() as IterableIterator<[string, T[keyof T]]>
   }

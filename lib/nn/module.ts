@@ -52,10 +52,12 @@ export abstract class Module {
     }
   }
 
+  /** The modules that are properties of this one, with their names. */
   *namedChildren(): Generator<[string, Module]> {
     yield* this.#own(Module)
   }
 
+  /** The modules that are properties of this one. */
   *children(): Generator<Module> {
     for (const [, child] of this.namedChildren()) yield child
   }
@@ -70,6 +72,7 @@ export abstract class Module {
     }
   }
 
+  /** This module and all below it, each once. */
   *modules(): Generator<Module> {
     for (const [, module] of this.namedModules()) yield module
   }
@@ -90,14 +93,17 @@ export abstract class Module {
     return this.#named(Parameter)
   }
 
+  /** All parameters, those of children included, each once: what an optimizer takes. */
   *parameters(): Generator<Parameter> {
     for (const [, parameter] of this.namedParameters()) yield parameter
   }
 
+  /** All buffers with their names, those of children included, each once. */
   namedBuffers(): Generator<[string, Buffer]> {
     return this.#named(Buffer)
   }
 
+  /** All buffers, those of children included, each once. */
   *buffers(): Generator<Buffer> {
     for (const [, buffer] of this.namedBuffers()) yield buffer
   }

@@ -10,7 +10,10 @@ import { isTensor, keep, Tensor } from '../tensor/tensor.ts'
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
  */
 export class Parameter extends Tensor {
-  /** @param data Becomes the parameter's memory; detached from any graph. */
+  /**
+   * Makes a parameter of a tensor.
+   * @param data Becomes the parameter's memory; detached from any graph.
+   */
   constructor(data: Tensor, options: { requiresGrad?: boolean } = {}) {
     if (!isTensor(data)) throw torchError('ERR_TORCH_TYPE', `Parameter: data must be a Tensor, got ${describe(data)}`)
     checkOptions('Parameter', options, ['requiresGrad'])

@@ -56,6 +56,7 @@ const DEFAULTS = { ...STANDARD, peephole: 'diagonal' } as const
  * const lstm = new nn.PeepholeLSTM(10, 20, { peephole: 'full', forgetInCandidate: true })
  * const [output, [hN, cN]] = lstm.forward(torch.randn([5, 3, 10]))
  * @see Gers and Schmidhuber, "Recurrent nets that time and count", IJCNN 2000, doi:10.1109/IJCNN.2000.861302
+ * @throws {TorchError} for sizes that are no positive integers, and for unknown options or choices.
  */
 export class PeepholeLSTM extends RecurrentModule {
   readonly peephole: Peephole
@@ -63,7 +64,6 @@ export class PeepholeLSTM extends RecurrentModule {
   readonly gateActivation: GateActivation
   readonly activation: Activation
 
-  /** @throws {TorchError} for sizes that are no positive integers, and for unknown options or choices. */
   constructor(inputSize: number, hiddenSize: number, options: PeepholeLSTMOptions = {}) {
     const { peephole = 'diagonal', forgetInCandidate = false, bias = true, projSize = 0 } = options ?? {}
     const { gateActivation, activation } = readActivations('PeepholeLSTM', options ?? {})

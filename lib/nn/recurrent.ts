@@ -164,6 +164,7 @@ export abstract class RecurrentModule extends Module {
     }
   }
 
+  /** Draws weights and biases anew, from the distribution that PyTorch uses. */
   resetParameters(): void {
     const bound = 1 / Math.sqrt(this.hiddenSize)
     for (const weight of this.parameters()) uniform_(weight, -bound, bound)

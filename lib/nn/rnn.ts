@@ -19,11 +19,11 @@ export interface RNNOptions extends RecurrentOptions {
  * const rnn = new nn.RNN(10, 20, { numLayers: 2 })
  * const [output, hN] = rnn.forward(torch.randn([5, 3, 10]))
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html
+ * @throws {TorchError} for sizes that are no positive integers, and for unknown options.
  */
 export class RNN extends RecurrentModule {
   readonly nonlinearity: 'tanh' | 'relu'
 
-  /** @throws {TorchError} for sizes that are no positive integers, and for unknown options. */
   constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}) {
     const nonlinearity = options?.nonlinearity ?? 'tanh'
     if (nonlinearity !== 'tanh' && nonlinearity !== 'relu') {

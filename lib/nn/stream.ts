@@ -61,6 +61,8 @@ export class RecurrentStream {
   }
 
   /**
+   * Takes one step: the output for an input and the state, which becomes the next one.
+   *
    * @param input (I)
    * @param output Where to write the output (P or H) of the last layer. Default: a new array.
    * @returns `output`
@@ -79,7 +81,10 @@ export class RecurrentStream {
     return lstm ? { h, c: state.slice(numLayers * outputSize) } : { h }
   }
 
-  /** @throws {TorchError} for a state of other sizes. */
+  /**
+   * Goes on from a state that {@link save} gave.
+   * @throws {TorchError} for a state of other sizes.
+   */
   restore(state: StreamState): void {
     const { numLayers, outputSize, hiddenSize, lstm } = this.#sizes
     const check = (name: 'h' | 'c', length: number): Float32Array => {

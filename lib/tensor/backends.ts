@@ -64,7 +64,7 @@ export const backends = {
     isAvailable(): boolean {
       return native.cudnnVersion() !== null
     },
-    /** `91002` for 9.10.2; `null` in a LibTorch without cuDNN. */
+    /** The version of cuDNN: `91002` for 9.10.2, `null` in a LibTorch without cuDNN. */
     version(): number | null {
       return native.cudnnVersion()
     },
@@ -88,6 +88,7 @@ export function setFloat32MatmulPrecision(precision: MatmulPrecision): void {
   native.setMatmulPrecision(precision)
 }
 
+/** What {@link setFloat32MatmulPrecision} has set. Default `'highest'`. */
 export function getFloat32MatmulPrecision(): MatmulPrecision {
   return native.matmulPrecision()
 }
@@ -107,6 +108,7 @@ export function useDeterministicAlgorithms(on: boolean, options: { warnOnly?: bo
   native.useDeterministicAlgorithms(on, warnOnly)
 }
 
+/** Whether {@link useDeterministicAlgorithms} is on. */
 export function areDeterministicAlgorithmsEnabled(): boolean {
   return native.deterministicAlgorithms()[0]
 }

@@ -147,10 +147,12 @@ export function inferenceMode<T>(fn: () => T): T {
   return inMode('inferenceMode', { grad: false, inference: true }, fn)
 }
 
+/** Whether operations are recorded for gradients here: not within {@link noGrad} and {@link inferenceMode}. */
 export function isGradEnabled(): boolean {
   return current().grad
 }
 
+/** Whether this runs within {@link inferenceMode}. */
 export function isInferenceModeEnabled(): boolean {
   return current().inference
 }

@@ -49,6 +49,7 @@ export function setPrintOptions(options: Partial<PrintOptions> & { profile?: key
   current = { ...(profile === undefined ? current : PROFILES[profile]), ...changes }
 }
 
+/** The options that {@link setPrintOptions} sets. */
 export function getPrintOptions(): PrintOptions {
   return { ...current }
 }

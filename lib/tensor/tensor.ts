@@ -1,3 +1,6 @@
+// What the declarations need, whatever libraries and types a program asks for.
+/// <reference lib="esnext.disposable" preserve="true" />
+/// <reference types="node" preserve="true" />
 import { inspect } from 'node:util'
 import { describe } from '../describe.ts'
 import { dispose } from '../dispose.ts'

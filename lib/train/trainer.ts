@@ -54,6 +54,7 @@ const REPORT_INTERVAL_MS = 100
  * const history = await trainer.fit([inputs, targets], { validation: [heldOutInputs, heldOutTargets] })
  * @example
  * new Trainer(model, { device: 'cuda', autocast: 'bfloat16', cudaGraph: true })
+ * @throws {TorchError} for an unknown option, or a value that cannot be used, such as a device that is not there.
  */
 export class Trainer {
   readonly model: TrainableModel
@@ -69,7 +70,6 @@ export class Trainer {
   readonly #warnings = new Set<string>()
   readonly #predictor: Predictor
 
-  /** @throws {TorchError} for an unknown option, or a value that cannot be used, such as a device that is not there. */
   constructor(model: TrainableModel, options: TrainerOptions = {}) {
     if (typeof model?.forward !== 'function' || typeof model.parameters !== 'function') {
       throw torchError('ERR_TORCH_TYPE', `Trainer: model must be a Module, got ${describe(model)}`)

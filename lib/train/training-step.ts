@@ -21,13 +21,13 @@ export interface TrainingStepOptions extends Pick<TrainerOptions, 'loss' | 'clip
  * @example
  * const step = new TrainingStep(model, { optimizer: new optim.Adam(model.parameters()), clipGradNorm: 1 })
  * for (const [input, target] of loader) console.log(step.run(input, target).item())
+ * @throws {TorchError} for an unknown option, or a value that cannot be used.
  */
 export class TrainingStep {
   /** @internal */
   readonly toJSON: () => never = opaque('TrainingStep', 'use the state of its model and optimizer')
   readonly #step: Step
 
-  /** @throws {TorchError} for an unknown option, or a value that cannot be used. */
   constructor(model: TrainableModel, options: TrainingStepOptions) {
     if (typeof model?.forward !== 'function' || typeof model.parameters !== 'function') {
       throw torchError('ERR_TORCH_TYPE', `TrainingStep: model must be a Module, got ${describe(model)}`)

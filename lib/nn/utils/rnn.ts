@@ -75,7 +75,10 @@ export class PackedSequence implements Disposable {
   /** Where each of the sequences stands now, int64 (N). */
   readonly unsortedIndices: Tensor | null
 
-  /** @param unsortedIndices Default: the inverse of `sortedIndices`. */
+  /**
+   * Puts together what the functions that pack make.
+   * @param unsortedIndices Default: the inverse of `sortedIndices`.
+   */
   constructor(
     data: Tensor,
     batchSizes: Tensor,
@@ -115,10 +118,12 @@ export class PackedSequence implements Disposable {
     return new PackedSequence(data, this.batchSizes.detach(), move(this.sortedIndices), move(this.unsortedIndices))
   }
 
+  /** On the CPU. */
   cpu(): PackedSequence {
     return this.to('cpu')
   }
 
+  /** On a CUDA device, by default on the current one. */
   cuda(device: Device = 'cuda'): PackedSequence {
     return this.to({ device })
   }

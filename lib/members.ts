@@ -1,0 +1,58 @@
+// What `torch` has besides operations and the creation of tensors. As exports of a module, they keep their documentation.
+import { libTorchVersion } from './native/load.ts'
+import { native } from './tensor/binding.ts'
+
+export * as amp from './amp/grad-scaler.ts'
+export { autocast, getAutocastDtype, isAutocastEnabled } from './amp/index.ts'
+export * as autograd from './autograd.ts'
+export * as cuda from './cuda/index.ts'
+export { load, loadSync } from './io/checkpoint.ts'
+export * as jit from './jit/load.ts'
+export {
+  areDeterministicAlgorithmsEnabled,
+  backends,
+  getFloat32MatmulPrecision,
+  isDeterministicAlgorithmsWarnOnlyEnabled,
+  setFloat32MatmulPrecision,
+  useDeterministicAlgorithms,
+} from './tensor/backends.ts'
+export {
+  enableGrad,
+  inferenceMode,
+  isGradEnabled,
+  isInferenceModeEnabled,
+  noGrad,
+  offload,
+  tidy,
+} from './tensor/context.ts'
+export { device } from './tensor/device.ts'
+export { slice } from './tensor/indexing.ts'
+export { operators as ops } from './tensor/operators.ts'
+export { getPrintOptions, setPrintOptions } from './tensor/print.ts'
+export { manualSeed } from './tensor/seed.ts'
+export { isTensor, keep, Tensor } from './tensor/tensor.ts'
+
+/** The threads that one operation on the CPU may use. */
+export function getNumThreads(): number {
+  return native.numThreads()
+}
+
+/** Sets {@link getNumThreads}, also for the thread of `offload`. */
+export function setNumThreads(threads: number): void {
+  native.setNumThreads(threads)
+}
+
+export interface MemoryUsage {
+  /** Tensor objects that have not been disposed or collected. */
+  tensors: number
+  /** Bytes of memory that they refer to; what several share counts once. */
+  bytes: number
+}
+
+/** What this environment (the main thread, or a worker) holds. */
+export function memory(): MemoryUsage {
+  return native.memory()
+}
+
+/** The version of LibTorch in use. */
+export const version: string = libTorchVersion()
