@@ -1,7 +1,38 @@
 #include <c10/util/Exception.h>
+#include <torch/csrc/jit/frontend/error_report.h>
+
+#include <sstream>
 
 #include "binding/addon.h"
 #include "binding/error.h"
+
+namespace rnn::binding {
+namespace {
+
+struct ScriptMessage {
+  std::string text;
+};
+
+}  // namespace
+}  // namespace rnn::binding
+
+// What an error of TorchScript says. Its what() is noexcept and shows the source of the callers, for which it reads the
+// debug files of the archive: where these are damaged, the process ends. So they are read first, as a friend may.
+template <>
+const torch::jit::ErrorReport& torch::jit::operator<< <rnn::binding::ScriptMessage*>(
+    const ErrorReport& report, rnn::binding::ScriptMessage* const& message) {
+  std::ostringstream shown;
+  try {
+    shown << report.ss.str() << ":\n";
+    report.context.highlight(shown);
+    message->text = shown.str();
+    for (const Call& call : report.error_stack) call.caller_range.highlight(shown);
+    message->text = report.what();
+  } catch (const std::exception&) {
+    if (message->text.empty()) message->text = report.ss.str();
+  }
+  return report;
+}
 
 namespace rnn::binding {
 namespace {
@@ -36,6 +67,10 @@ Napi::Error to_javascript(Napi::Env env, std::exception_ptr exception) {
     return make(env, "outOfMemory", error.what_without_backtrace());
   } catch (const c10::Error& error) {
     return make(env, "runtime", error.what_without_backtrace());
+  } catch (const torch::jit::ErrorReport& error) {
+    ScriptMessage message;
+    error << &message;
+    return make(env, "runtime", message.text);
   } catch (const std::bad_alloc&) {
     return make(env, "outOfMemory", "not enough memory");
   } catch (const std::exception& error) {
