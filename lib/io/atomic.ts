@@ -3,12 +3,23 @@ import { randomUUID } from 'node:crypto'
 import fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { torchError } from '../errors.ts'
+import { native } from '../tensor/binding.ts'
 import { close, fileError, open, pathOf, statOf } from './file.ts'
 import { type Steps, step } from './steps.ts'
 
 const BUFFER = 1 << 22
 const HOUR = 3_600_000
-const TEMPORARY = /^\.libtorch-rnn-(\d+)-[0-9a-f]+\.tmp$/
+const PREFIX = '.libtorch-rnn-'
+const SUFFIX = '.tmp'
+
+/** This start of this machine's kernel, for all containers on it; empty where there is no such name. */
+const BOOT = (() => {
+  try {
+    return fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').replaceAll('-', '').trim()
+  } catch {
+    return ''
+  }
+})()
 
 /** Temporary files that a process.exit() would leave behind. */
 const unfinished = new Set<string>()
@@ -17,12 +28,14 @@ function removeUnfinished(): void {
   for (const path of unfinished) fs.rmSync(path, { force: true })
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
+function remember(path: string): void {
+  if (unfinished.size === 0) process.on('exit', removeUnfinished)
+  unfinished.add(path)
+}
+
+function forget(path: string): void {
+  unfinished.delete(path)
+  if (unfinished.size === 0) process.off('exit', removeUnfinished)
 }
 
 /** Bytes on their way to a file, gathered so that many small tensors make few writes. */
@@ -86,22 +99,62 @@ function* syncFolder(folder: string): Steps<void> {
   }
 }
 
-/** Removes what processes that were killed have left in the folder. */
-function* removeAbandoned(folder: string): Steps<void> {
+/** Whether nobody writes to a temporary file any more, which is then gone. */
+function* removeIfAbandoned(path: string, isOld: boolean): Steps<void> {
+  const fd = yield* open(path, 'r+')
   try {
-    const names = yield* step(
+    const locked = native.lockFile(fd)
+    if (locked ?? isOld) fs.rmSync(path, { force: true })
+  } finally {
+    yield* close(fd)
+  }
+}
+
+/**
+ * Removes what processes that were killed have left in the folder. The lock on a file ends with its process; of the
+ * files that another machine writes to a shared folder, or this one wrote before it was started anew, it may tell
+ * nothing: they are removed after an hour.
+ */
+function* removeAbandoned(folder: string): Steps<void> {
+  let names: string[] = []
+  try {
+    names = yield* step(
       () => fs.readdirSync(folder),
       () => fs.promises.readdir(folder),
     )
-    for (const name of names) {
-      const pid = TEMPORARY.exec(name)?.[1]
-      if (pid === undefined || isAlive(Number(pid))) continue
-      const stats = yield* statOf(join(folder, name))
-      // Another machine may be writing to a shared folder.
-      if (stats !== undefined && Date.now() - stats.mtimeMs > HOUR) fs.rmSync(join(folder, name), { force: true })
-    }
   } catch {
     // A folder that cannot be listed can still be written to.
+  }
+  for (const name of names) {
+    if (!name.startsWith(PREFIX) || !name.endsWith(SUFFIX)) continue
+    const path = join(folder, name)
+    try {
+      const stats = yield* statOf(path)
+      if (stats === undefined) continue
+      const isOld = Date.now() - stats.mtimeMs > HOUR
+      const isOurs = BOOT !== '' && name.startsWith(`${PREFIX}${BOOT}-`)
+      if (isOld || isOurs) yield* removeIfAbandoned(path, isOld)
+    } catch {
+      // It has gone meanwhile, or belongs to someone else.
+    }
+  }
+}
+
+/** A new file in the folder, which is locked as long as it is open. */
+function* createTemporary(folder: string, mode: number): Steps<{ temporary: string; fd: number }> {
+  for (;;) {
+    const temporary = join(folder, `${PREFIX}${BOOT}-${randomUUID().replaceAll('-', '')}${SUFFIX}`)
+    remember(temporary)
+    try {
+      const fd = yield* open(temporary, 'wx', mode)
+      // Another save may have found it before it was locked, and taken it for abandoned.
+      if (native.lockFile(fd) !== false && fs.existsSync(temporary)) return { temporary, fd }
+      yield* close(fd)
+    } catch (error) {
+      forget(temporary)
+      throw error
+    }
+    forget(temporary)
   }
 }
 
@@ -132,29 +185,26 @@ export function* writeFile(name: string, given: unknown, work: (file: FileWriter
     }
     const folder = dirname(target)
     yield* removeAbandoned(folder)
-    const temporary = join(folder, `.libtorch-rnn-${process.pid}-${randomUUID().replaceAll('-', '')}.tmp`)
-    if (unfinished.size === 0) process.on('exit', removeUnfinished)
-    unfinished.add(temporary)
+    const { temporary, fd } = yield* createTemporary(folder, former === undefined ? 0o666 : former.mode & 0o777)
     try {
-      const fd = yield* open(temporary, 'wx', former === undefined ? 0o666 : former.mode & 0o777)
       try {
         const writer = new FileWriter(fd)
         yield* work(writer)
         yield* writer.flush()
         yield* fsync(fd)
+        // Before it is closed, and its lock goes.
+        yield* step(
+          () => fs.renameSync(temporary, target),
+          () => fs.promises.rename(temporary, target),
+        )
       } finally {
         yield* close(fd)
       }
-      yield* step(
-        () => fs.renameSync(temporary, target),
-        () => fs.promises.rename(temporary, target),
-      )
     } catch (error) {
       fs.rmSync(temporary, { force: true })
       throw error
     } finally {
-      unfinished.delete(temporary)
-      if (unfinished.size === 0) process.off('exit', removeUnfinished)
+      forget(temporary)
     }
     yield* syncFolder(folder)
   } catch (cause) {

@@ -110,6 +110,8 @@ export interface Native {
   memoryRange(id: Id): [storage: number, first: number, last: number, plain: boolean]
   version(id: Id): number
   fromStorage(id: Id, scalarType: number, offset: number, size: readonly number[], stride: readonly number[]): Id
+  // file.cpp
+  lockFile(fd: number): boolean | null
   // indexing.cpp
   index(id: Id, items: readonly NativeIndex[]): Id
   indexPut(id: Id, items: readonly NativeIndex[], value: { tensor: Id } | number | bigint | boolean): void

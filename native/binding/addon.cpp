@@ -91,6 +91,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   init_composite(exports);
   init_cuda(exports);
   init_data(exports);
+  init_file(exports);
   init_grad_scaler(exports);
   init_graph(exports);
   init_indexing(exports);

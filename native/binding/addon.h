@@ -98,6 +98,7 @@ void init_call(Napi::Object exports);
 void init_composite(Napi::Object exports);
 void init_cuda(Napi::Object exports);
 void init_data(Napi::Object exports);
+void init_file(Napi::Object exports);
 void init_grad_scaler(Napi::Object exports);
 void init_graph(Napi::Object exports);
 void init_indexing(Napi::Object exports);

@@ -1,5 +1,5 @@
 // What saveFile leaves on the disk when something goes wrong: the former file or the new one, and nothing else.
-import { execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   mkdirSync,
@@ -11,7 +11,8 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { io, nn, optim, torch } from '../../lib/index.ts'
 import { expectError, expectRejection } from '../support/error.ts'
@@ -80,7 +81,7 @@ test.skipIf(process.platform === 'win32')('follows symbolic links, and keeps the
 
 const SAVE = `
   import { io, torch } from '${INDEX}'
-  const x = torch.ones([1 << 25])
+  const x = torch.ones([1 << 23])
   console.log('ready')
   for (;;) await io.saveFile({ x }, process.argv[1])`
 
@@ -103,26 +104,100 @@ test.skipIf(process.platform === 'win32')('a disk that is full leaves the former
   expect(readdirSync(folder)).toEqual(['x'])
 })
 
-test('a process that is killed leaves the former file, and the next save removes what it left', async () => {
-  const folder = temporaryFolder()
-  const path = join(folder, 'x')
-  saveFileSync({ x: torch.zeros([1]) }, path)
+/** A process that saves `path` again and again, once it has begun to. */
+async function startSaving(path: string): Promise<ChildProcess> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', SAVE, path], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  await once(child.stdout, 'data')
-  while (readdirSync(folder).length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
-  child.kill('SIGKILL')
-  await once(child, 'exit')
-  expect([1, 1 << 25]).toContain(loadFileSync(path).x?.numel)
-  const left = readdirSync(folder).filter((name) => name !== 'x')
-  expect(left.length).toBeLessThanOrEqual(1)
-  // It is left alone while it could be another machine's.
+  await once(child.stdout as Readable, 'data')
+  while (temporaryFiles(path).length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  return child
+}
+
+/** What lies beside `path`. */
+function temporaryFiles(path: string): string[] {
+  return readdirSync(dirname(path)).filter((name) => name !== basename(path))
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  const exit = once(child, 'exit')
+  child.kill(signal)
+  await exit
+}
+
+test('processes that are killed leave the former file, and the next save removes what they left', async () => {
+  const path = join(temporaryFolder(), 'x')
   saveFileSync({ x: torch.zeros([1]) }, path)
-  expect(readdirSync(folder).length).toBe(1 + left.length)
-  for (const name of left) utimesSync(join(folder, name), 0, 0)
-  saveFileSync({ x: torch.zeros([1]) }, path)
-  expect(readdirSync(folder)).toEqual(['x'])
+  let left = 0
+  for (let i = 0; i < 3; i++) {
+    await end(await startSaving(path), 'SIGKILL')
+    expect([1, 1 << 23]).toContain(loadFileSync(path).x?.numel)
+    left += temporaryFiles(path).length
+    // Where locks are not known, an hour must pass.
+    if (process.platform !== 'linux')
+      for (const name of temporaryFiles(path)) utimesSync(join(dirname(path), name), 0, 0)
+    await saveFile({ x: torch.zeros([1]) }, path)
+    expect(temporaryFiles(path)).toEqual([])
+    expect(loadFileSync(path).x?.numel).toBe(1)
+  }
+  expect(left).toBeGreaterThan(0)
+})
+
+/** Stops a process, all of its threads, while it writes. */
+async function stopSaving(child: ChildProcess, path: string): Promise<void> {
+  const tasks = `/proc/${child.pid}/task`
+  const isStopped = (task: string): boolean => /\) T /.test(readFileSync(join(tasks, task, 'stat'), 'utf8'))
+  for (;;) {
+    child.kill('SIGSTOP')
+    while (!readdirSync(tasks).every(isStopped)) await new Promise((resolve) => setTimeout(resolve, 5))
+    if (temporaryFiles(path).length > 0) return
+    child.kill('SIGCONT')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+test.skipIf(process.platform !== 'linux')('what a process writes that stands still is left alone', async () => {
+  const path = join(temporaryFolder(), 'x')
+  const child = await startSaving(path)
+  await stopSaving(child, path)
+  const started = temporaryFiles(path)
+  for (const name of started) utimesSync(join(dirname(path), name), 0, 0)
+  const other = join(dirname(path), 'y')
+  saveFileSync({ y: torch.zeros([1]) }, other)
+  await saveFile({ y: torch.zeros([1]) }, other)
+  expect(temporaryFiles(path).filter((name) => name !== 'y')).toEqual(started)
+  child.kill('SIGCONT')
+  while (started.some((name) => temporaryFiles(path).includes(name))) {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  expect(loadFileSync(path).x?.numel).toBe(1 << 23)
+  await end(child, 'SIGKILL')
+})
+
+test('what another machine may be writing is left alone for an hour', () => {
+  const folder = temporaryFolder()
+  const boot = '0123456789abcdef0123456789abcdef'
+  const other = join(folder, `.libtorch-rnn-${boot}-1.tmp`)
+  const former = join(folder, '.libtorch-rnn-4711-ab.tmp')
+  for (const path of [other, former, join(folder, '.libtorch-rnn-no')]) writeFileSync(path, '')
+  saveFileSync({ x: torch.zeros([1]) }, join(folder, 'x'))
+  expect(readdirSync(folder)).toHaveLength(4)
+  for (const name of readdirSync(folder)) utimesSync(join(folder, name), 0, 0)
+  saveFileSync({ x: torch.zeros([1]) }, join(folder, 'x'))
+  expect(readdirSync(folder).sort()).toEqual(['.libtorch-rnn-no', 'x'])
+})
+
+test('two processes that save at the same time do not remove what the other writes', async () => {
+  const path = join(temporaryFolder(), 'x')
+  const child = await startSaving(path)
+  for (let i = 0; i < 40; i++) await saveFile({ y: torch.full([1 << 16], i) }, join(dirname(path), 'y'))
+  expect(child.exitCode).toBe(null)
+  expect(
+    loadFileSync(join(dirname(path), 'y'))
+      .y?.max()
+      .item(),
+  ).toBe(39)
+  await end(child, 'SIGKILL')
 })
 
 test('a process that exits in the middle removes its temporary file', () => {
