@@ -2,8 +2,10 @@ import { Buffer } from 'node:buffer'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { DType } from '../tensor/dtype.ts'
+import { Budget } from './budget.ts'
 import { setOwn } from './record.ts'
 import { numelOf } from './size.ts'
+import { pause, type Steps } from './steps.ts'
 
 /** What the header of a safetensors file says of one tensor. */
 export interface TensorInfo {
@@ -26,24 +28,37 @@ export interface Header {
 export const MAX_HEADER = 100_000_000
 /** LibTorch's own limit is 64. */
 const MAX_RANK = 64
+const LONGEST_DTYPE = 64
+/** So many tensors are described without a pause. */
+const BATCH = 1000
+/** What one of them, and one text of the metadata, cost in memory. */
+const TENSOR_COST = 800
+const METADATA_COST = 200
 
 /** In the order of the reference implementation, whose files have the tensors of the last one first. */
-const DTYPES: readonly (readonly [name: string, bytes: number, dtype?: DType])[] = [
-  ['BOOL', 1, 'bool'],
-  ['U8', 1, 'uint8'],
-  ['I8', 1, 'int8'],
-  ['F8_E5M2', 1],
-  ['F8_E4M3', 1],
-  ['I16', 2, 'int16'],
-  ['U16', 2],
-  ['F16', 2, 'float16'],
-  ['BF16', 2, 'bfloat16'],
-  ['I32', 4, 'int32'],
-  ['U32', 4],
-  ['F32', 4, 'float32'],
-  ['F64', 8, 'float64'],
-  ['I64', 8, 'int64'],
-  ['U64', 8],
+const DTYPES: readonly (readonly [name: string, bits: number, dtype?: DType])[] = [
+  ['BOOL', 8, 'bool'],
+  ['F4', 4],
+  ['F6_E2M3', 6],
+  ['F6_E3M2', 6],
+  ['U8', 8, 'uint8'],
+  ['I8', 8, 'int8'],
+  ['F8_E5M2', 8],
+  ['F8_E4M3', 8],
+  ['F8_E8M0', 8],
+  ['F8_E4M3FNUZ', 8],
+  ['F8_E5M2FNUZ', 8],
+  ['I16', 16, 'int16'],
+  ['U16', 16],
+  ['F16', 16, 'float16'],
+  ['BF16', 16, 'bfloat16'],
+  ['I32', 32, 'int32'],
+  ['U32', 32],
+  ['F32', 32, 'float32'],
+  ['C64', 64, 'complex64'],
+  ['F64', 64, 'float64'],
+  ['I64', 64, 'int64'],
+  ['U64', 64],
 ]
 const SUPPORTED = DTYPES.filter(([, , dtype]) => dtype !== undefined).map(([name]) => name)
 
@@ -52,9 +67,9 @@ export function dtypeNamed(name: string): DType | undefined {
   return DTYPES.find(([known]) => known === name)?.[2]
 }
 
-/** What to say of a dtype that cannot be loaded. */
-export function unsupported(name: string): string {
-  return `dtype ${name} cannot be loaded; the dtypes are ${SUPPORTED.join(', ')}`
+/** What to say of a tensor that cannot be loaded. */
+export function unsupported(name: string, dtype: string): string {
+  return `${describe(name)} has dtype ${dtype}, which cannot be loaded; the dtypes are ${SUPPORTED.join(', ')}. Load the other tensors with the option names.`
 }
 
 /** A tensor that is to be written. */
@@ -106,8 +121,8 @@ export function formatHeader<E extends Entry>(
       throw torchError('ERR_TORCH_VALUE', `${op}: a tensor cannot be called '__metadata__'`, { op })
     }
     requireText(op, entry.name)
-    const [dtype, itemSize] = DTYPES[rank] as (typeof DTYPES)[number]
-    const bytes = entry.shape.reduce((product, size) => product * size, itemSize)
+    const [dtype, bits] = DTYPES[rank] as (typeof DTYPES)[number]
+    const bytes = entry.shape.reduce((product, size) => product * size, bits / 8)
     const offsets = `[${offset},${offset + bytes}]`
     offset += bytes
     parts.push(
@@ -198,8 +213,8 @@ class HeaderText {
     return values
   }
 
-  /** The members of an object, one `read` each, whose names differ. */
-  members(read: (name: string) => void): void {
+  /** The names of an object's members, which differ. Whoever takes one reads its value before the next. */
+  *names(): Generator<string> {
     const names = new Set<string>()
     this.expect('{')
     if (this.next('}')) return
@@ -208,7 +223,7 @@ class HeaderText {
       if (names.has(name)) this.fail(`the name ${describe(name)} comes twice`)
       names.add(name)
       this.expect(':')
-      read(name)
+      yield name
     } while (this.next(','))
     this.expect('}')
   }
@@ -221,29 +236,33 @@ class HeaderText {
 
 function readInfo(text: HeaderText): TensorInfo {
   const info: Partial<TensorInfo> = {}
-  text.members((key) => {
+  for (const key of text.names()) {
     if (key === 'dtype') info.dtype = text.string()
     else if (key === 'shape') info.shape = text.integers('shape', MAX_RANK)
     else if (key === 'data_offsets') info.dataOffsets = text.integers('data_offsets', 2) as [number, number]
     else text.fail(`a tensor has no ${describe(key)}`)
-  })
+  }
   const { dtype, shape, dataOffsets } = info
   if (dtype === undefined || shape === undefined || dataOffsets?.length !== 2) {
     return text.fail('a tensor needs dtype, shape and two data_offsets')
   }
+  if (dtype.length > LONGEST_DTYPE) text.fail('a dtype is too long')
   return { dtype, shape, dataOffsets }
 }
 
-/** Throws unless dtype and shape ask for as many bytes as the offsets enclose. */
+/**
+ * Throws unless dtype and shape ask for as many bytes as the offsets enclose. An element of a dtype that is not known may
+ * have from 1 to 256 bits.
+ */
 function checkSize(
   name: string,
   { dtype, shape, dataOffsets: [start, end] }: TensorInfo,
   reject: (problem: string) => never,
 ): void {
-  const itemSize = DTYPES.find(([known]) => known === dtype)?.[1]
-  if (itemSize === undefined) reject(`${describe(name)}: ${unsupported(dtype)}`)
-  const bytes = numelOf(shape) * itemSize
-  if (!Number.isSafeInteger(bytes) || bytes !== end - start) {
+  const numel = numelOf(shape)
+  const bits = DTYPES.find(([known]) => known === dtype)?.[1]
+  const [least, most] = bits === undefined ? [numel / 8, 32 * numel] : [(numel * bits) / 8, (numel * bits) / 8]
+  if (!Number.isSafeInteger(most) || !(least <= end - start && end - start <= most)) {
     reject(`${describe(name)} has data_offsets [${start}, ${end}], which do not fit ${dtype} of shape [${shape}]`)
   }
 }
@@ -253,7 +272,22 @@ function checkSize(
  *
  * @param reject Throws the error for what is wrong.
  */
-export function parseHeader(bytes: Uint8Array, dataSize: number, reject: (problem: string) => never): Header {
+export function* parseHeader(bytes: Uint8Array, dataSize: number, reject: (problem: string) => never): Steps<Header> {
+  const budget = new Budget(() => reject('the header describes more tensors than there is memory for'))
+  try {
+    return yield* parse(bytes, dataSize, reject, budget)
+  } finally {
+    budget.close()
+  }
+}
+
+function* parse(
+  bytes: Uint8Array,
+  dataSize: number,
+  reject: (problem: string) => never,
+  budget: Budget,
+): Steps<Header> {
+  budget.charge(2 * bytes.length)
   let decoded: string
   try {
     decoded = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
@@ -263,16 +297,25 @@ export function parseHeader(bytes: Uint8Array, dataSize: number, reject: (proble
   const text = new HeaderText(decoded, reject)
   const metadata: Record<string, string> = {}
   const found: [string, TensorInfo][] = []
-  text.members((name) => {
-    if (name === '__metadata__') text.members((key) => setOwn(metadata, key, text.string()))
-    else found.push([name, readInfo(text)])
-  })
+  for (const name of text.names()) {
+    if (name === '__metadata__') {
+      for (const key of text.names()) {
+        budget.charge(METADATA_COST)
+        setOwn(metadata, key, text.string())
+      }
+    } else {
+      budget.charge(TENSOR_COST)
+      found.push([name, readInfo(text)])
+    }
+    if (found.length % BATCH === BATCH - 1) yield* pause()
+  }
   text.end()
 
   found.sort(([, a], [, b]) => a.dataOffsets[0] - b.dataOffsets[0] || a.dataOffsets[1] - b.dataOffsets[1])
   const tensors: Record<string, TensorInfo> = {}
   let end = 0
-  for (const [name, info] of found) {
+  for (const [i, [name, info]] of found.entries()) {
+    if (i % BATCH === BATCH - 1) yield* pause()
     if (info.dataOffsets[0] !== end)
       reject(`the data of ${describe(name)} should begin at ${end}, not at ${info.dataOffsets[0]}`)
     checkSize(name, info, reject)

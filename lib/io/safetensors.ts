@@ -3,6 +3,7 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import { noGrad, offload, tidy } from '../tensor/context.ts'
+import type { DType } from '../tensor/dtype.ts'
 import { allocate, getBytes, type MemoryRange, memoryRange, setBytes, version } from '../tensor/memory.ts'
 import { op } from '../tensor/packet.ts'
 import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
@@ -47,13 +48,39 @@ function sourcesOf(call: string, tensors: unknown): Source[] {
       op: call,
     })
   }
+  const isIterable = Symbol.iterator in tensors
+  if (isIterable || ('stateDict' in tensors && typeof tensors.stateDict === 'function')) {
+    const cure = isIterable ? 'Object.fromEntries() makes one of pairs' : 'save its stateDict()'
+    throw torchError(
+      'ERR_TORCH_TYPE',
+      `${call}: expected an object of tensors by name, got ${describe(tensors)}: ${cure}`,
+      {
+        op: call,
+      },
+    )
+  }
   return Object.entries(tensors).map(([name, tensor]: [string, unknown]) => {
     if (!isTensor(tensor)) {
-      throw torchError('ERR_TORCH_TYPE', `${call}: '${name}' must be a Tensor, got ${describe(tensor)}`, { op: call })
+      throw torchError(
+        'ERR_TORCH_TYPE',
+        `${call}: '${name}' must be a Tensor, got ${describe(tensor)}${advice(tensor)}`,
+        {
+          op: call,
+        },
+      )
     }
     const { dtype, shape } = tensor
     return { name, tensor, dtype, shape, version: version(tensor), range: memoryRange(tensor) }
   })
+}
+
+/** What to do with a value that a safetensors file cannot hold. */
+function advice(value: unknown): string {
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string') {
+    return '. A number or text goes into the option metadata as a string, or becomes a tensor'
+  }
+  if (typeof value !== 'object' || value === null) return ''
+  return ". A file is one flat object of tensors: give those in it names of their own, as in { 'optimizer.0.expAvg': tensor }, and put numbers and text into the option metadata"
 }
 
 /** Two names for one memory would come back as two tensors, and a tied weight as two weights. */
@@ -93,7 +120,10 @@ function checkMetadata(call: string, metadata: unknown): Record<string, string> 
 
 /** The elements in row-major order on the CPU. */
 function pack(tensor: Tensor): Tensor {
-  return noGrad(() => (op('aten::resolve_neg')(tensor.detach().cpu()) as Tensor).contiguous())
+  return noGrad(() => {
+    const resolved = op('aten::resolve_neg')(op('aten::resolve_conj')(tensor.detach().cpu())) as Tensor
+    return resolved.contiguous()
+  })
 }
 
 function* writeTensor(file: FileWriter, { tensor, range }: Source, bytes: number): Steps<void> {
@@ -144,7 +174,7 @@ function save(call: string, tensors: unknown, path: unknown, options: SaveFileOp
  *
  * @example await saveFile(model.stateDict(), 'model.safetensors', { metadata: { format: 'pt' } })
  * @param tensors Must stay as they are until the promise is settled: a change in place rejects it.
- * @throws {TorchError} `ERR_TORCH_VALUE` where two names share memory, `ERR_TORCH_DTYPE` for complex tensors,
+ * @throws {TorchError} `ERR_TORCH_VALUE` where two names share memory, `ERR_TORCH_DTYPE` for complex128,
  *   `ERR_TORCH_FILE` where the file cannot be written.
  * @see https://github.com/huggingface/safetensors#format
  */
@@ -176,7 +206,7 @@ function* header(file: FileReader): Steps<{ header: Header; start: number }> {
   const start = 8 + Number(length)
   if (start > file.size) file.reject(`the header has ${length} bytes, but the file ends after ${file.size}`)
   const bytes = yield* file.read(8, Number(length))
-  return { header: parseHeader(bytes, file.size - start, (problem) => file.reject(problem)), start }
+  return { header: yield* parseHeader(bytes, file.size - start, (problem) => file.reject(problem)), start }
 }
 
 /**
@@ -195,11 +225,9 @@ export function readHeaderSync(path: string | URL): Header {
   return runSync(readFile('readHeaderSync', path, header)).header
 }
 
-function* loadTensor(file: FileReader, start: number, name: string, info: TensorInfo, device: Device): Steps<Tensor> {
-  const dtype = dtypeNamed(info.dtype)
-  if (dtype === undefined) file.reject(`${describe(name)}: ${unsupported(info.dtype)}`)
+function* loadTensor(file: FileReader, start: number, info: TensorInfo, device: Device): Steps<Tensor> {
   const [first, last] = info.dataOffsets
-  const tensor = allocate(dtype, info.shape)
+  const tensor = allocate(dtypeNamed(info.dtype) as DType, info.shape)
   try {
     yield* file.stream(start + first, last - first, 1, (piece, offset) => setBytes(tensor, offset, piece))
     if (device === 'cpu') return tensor
@@ -231,11 +259,12 @@ function load(call: string, path: unknown, options: LoadFileOptions): Steps<Reco
       throw torchError('ERR_TORCH_VALUE', `${call}: ${file.path} has no tensor ${describe(name)}`, { op: call })
     }
     const wanted = names === undefined ? undefined : new Set(names)
+    const asked = Object.entries(found.tensors).filter(([name]) => wanted === undefined || wanted.has(name))
+    for (const [name, { dtype }] of asked) if (dtypeNamed(dtype) === undefined) file.reject(unsupported(name, dtype))
     const tensors: Record<string, Tensor> = {}
     try {
-      for (const [name, info] of Object.entries(found.tensors)) {
-        if (wanted !== undefined && !wanted.has(name)) continue
-        setOwn(tensors, name, yield* loadTensor(file, start, name, info, device))
+      for (const [name, info] of asked) {
+        setOwn(tensors, name, yield* loadTensor(file, start, info, device))
       }
       return tensors
     } catch (error) {
@@ -247,12 +276,13 @@ function load(call: string, path: unknown, options: LoadFileOptions): Steps<Reco
 
 /**
  * Reads the tensors of a safetensors file by name, off the main thread. They belong to the `tidy` around the call, as
- * all tensors do. Nothing is taken on trust: a file whose header does not describe it exactly is refused before any
- * memory is reserved.
+ * all tensors do. A file whose header does not describe it exactly is refused before any memory is reserved. The
+ * format has no checksums: bytes of a tensor that were changed on the disk are other numbers.
  *
  * @example model.loadStateDict(await loadFile('model.safetensors'))
  * @throws {TorchError} `ERR_TORCH_FILE` where the file cannot be read, `ERR_TORCH_FORMAT` where it is not a safetensors
- *   file, a damaged one, or has dtypes that LibTorch's Node.js side lacks; `ERR_TORCH_VALUE` for a name that it lacks.
+ *   file, a damaged one, or where a tensor that is asked for has a dtype that there is none for here, such as `F8_E4M3`;
+ *   `ERR_TORCH_VALUE` for a name that it lacks.
  */
 export async function loadFile(path: string | URL, options: LoadFileOptions = {}): Promise<Record<string, Tensor>> {
   return run(load('loadFile', path, options))

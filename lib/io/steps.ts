@@ -14,6 +14,14 @@ export function* step<T>(sync: () => T, async: () => Promise<T>): Steps<T> {
   return (yield { sync, async }) as T
 }
 
+/** Lets the event loop turn, in the form that may wait. */
+export function* pause(): Steps<void> {
+  yield* step(
+    () => undefined,
+    () => new Promise<void>((resolve) => setImmediate(resolve)),
+  )
+}
+
 /** The steps, whose errors get the trace of `site`: their own ends at a generator, and does not show the caller. */
 function* fromSite<T>(steps: Steps<T>, site: TorchError): Steps<T> {
   try {

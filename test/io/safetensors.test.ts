@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { TorchError } from '../../lib/errors.ts'
-import { io, nn, type Tensor, torch } from '../../lib/index.ts'
+import { io, nn, optim, type Tensor, torch } from '../../lib/index.ts'
 import { LSTMModel } from '../../lib/models/index.ts'
 import { expectError, expectRejection } from '../support/error.ts'
 import { formatsPath } from '../support/fixture.ts'
@@ -24,6 +24,7 @@ const DTYPES = [
   'bfloat16',
   'float32',
   'float64',
+  'complex64',
 ] as const
 
 /** A file with this header and data. */
@@ -151,6 +152,72 @@ describe('saveFile and loadFile', () => {
     expect(readHeaderSync(path).tensors.rows).toEqual({ dtype: 'F32', shape: [2, 4], dataOffsets: [48, 80] })
   })
 
+  test('write complex numbers, conjugated or not, as Python does', async () => {
+    const path = join(temporaryFolder(), 'x.safetensors')
+    const z = torch.complex(torch.tensor([1, 2]).float(), torch.tensor([3, -4]).float())
+    const negative = torch.ops.aten._neg_view as (x: Tensor) => Tensor
+    await saveFile({ z, conjugate: z.clone().conj(), negative: negative(z.clone()) }, path)
+    const loaded = await loadFile(path)
+    expect(loaded.z?.dtype).toBe('complex64')
+    expect(Object.fromEntries(Object.entries(loaded).map(([name, x]) => [name, x.toArray()]))).toEqual({
+      z: [
+        [1, 3],
+        [2, -4],
+      ],
+      conjugate: [
+        [1, -3],
+        [2, 4],
+      ],
+      negative: [
+        [-1, -3],
+        [-2, 4],
+      ],
+    })
+    expect(readHeaderSync(path).tensors.z).toEqual({ dtype: 'C64', shape: [2], dataOffsets: [32, 48] })
+  })
+
+  test('leave tensors of other dtypes alone, and load all others', async () => {
+    // Written by the safetensors library.
+    const path = formatsPath('foreign.safetensors')
+    const foreign = {
+      float4: ['F4', [4]],
+      float8_e4m3fn: ['F8_E4M3', [2]],
+      float8_e4m3fnuz: ['F8_E4M3FNUZ', [2]],
+      float8_e5m2: ['F8_E5M2', [2]],
+      float8_e8m0fnu: ['F8_E8M0', [2]],
+      uint16: ['U16', [2]],
+      uint32: ['U32', [2]],
+      uint64: ['U64', [2]],
+    } as const
+    const { tensors } = await readHeader(path)
+    for (const [name, [dtype, shape]] of Object.entries(foreign)) {
+      expect(tensors[name]).toMatchObject({ dtype, shape })
+      const message = new RegExp(
+        `'${name}' has dtype ${dtype}, which cannot be loaded.*Load the other tensors with the option names`,
+      )
+      await expectRejection(loadFile(path, { names: [name] }), 'ERR_TORCH_FORMAT', message)
+    }
+    expectError(() => loadFileSync(path), 'ERR_TORCH_FORMAT', /has dtype U64, which cannot be loaded/)
+    const names = Object.keys(tensors).filter((name) => !Object.hasOwn(foreign, name))
+    const loaded = await loadFile(path, { names })
+    expect(Object.fromEntries(Object.entries(loaded).map(([name, x]) => [name, x.toArray()]))).toEqual({
+      BOOL: [true, true],
+      U8: [1, 2],
+      I8: [1, 2],
+      I16: [1, 2],
+      I32: [1, 2],
+      I64: [1, 2],
+      F16: [1.5, 2],
+      BF16: [1.5, 2],
+      F32: [1.5, 2],
+      F64: [1.5, 2],
+      C64: [
+        [1.5, 0],
+        [2, 0],
+      ],
+    })
+  })
+
   test('do not keep gradients', () => {
     const path = join(temporaryFolder(), 'x.safetensors')
     saveFileSync({ w: new nn.Parameter(torch.ones([2])) }, path)
@@ -223,6 +290,30 @@ describe('saveFile refuses', () => {
       expectError(() => saveFileSync(wrong as never, path), 'ERR_TORCH_TYPE', 'expected an object of tensors by name')
     }
     expectError(() => saveFileSync({ x: 1 as never }, path), 'ERR_TORCH_TYPE', "'x' must be a Tensor, got 1")
+    const map = new Map([['x', x]])
+    expectError(
+      () => saveFileSync(map as never, path),
+      'ERR_TORCH_TYPE',
+      'got Map: Object.fromEntries() makes one of pairs',
+    )
+    const linear = new nn.Linear(1, 1)
+    expectError(() => saveFileSync(linear as never, path), 'ERR_TORCH_TYPE', 'got Linear: save its stateDict()')
+    expectError(
+      () => saveFileSync(linear.namedParameters() as never, path),
+      'ERR_TORCH_TYPE',
+      'Object.fromEntries() makes one of pairs',
+    )
+    const optimizer = new optim.Adam(linear.parameters())
+    expectError(
+      () => saveFileSync(optimizer.stateDict() as never, path),
+      'ERR_TORCH_TYPE',
+      /'state' must be a Tensor, got an object\. A file is one flat object of tensors: .*'optimizer\.0\.expAvg': tensor/,
+    )
+    expectError(
+      () => saveFileSync({ epoch: 3 as never }, path),
+      'ERR_TORCH_TYPE',
+      "'epoch' must be a Tensor, got 3. A number or text goes into the option metadata as a string",
+    )
     const disposed = torch.ones([1])
     disposed.dispose()
     await expectRejection(saveFile({ disposed }, path), 'ERR_TORCH_DISPOSED', 'disposed')
@@ -232,9 +323,9 @@ describe('saveFile refuses', () => {
     expectError(() => saveFileSync({ __metadata__: x }, path), 'ERR_TORCH_VALUE', "cannot be called '__metadata__'")
     expectError(() => saveFileSync({ '\ud800': x }, path), 'ERR_TORCH_VALUE', 'not valid Unicode')
     expectError(
-      () => saveFileSync({ c: torch.complex(x, x) }, path),
+      () => saveFileSync({ c: torch.complex(x, x).to('complex128') }, path),
       'ERR_TORCH_DTYPE',
-      "'c' is complex64, which safetensors cannot hold",
+      "'c' is complex128, which safetensors cannot hold",
     )
     const sparse = torch.ops.aten.to_sparse as (x: Tensor) => Tensor
     expectError(() => saveFileSync({ s: sparse(torch.eye(2)) }, path), 'ERR_TORCH_VALUE', 'to_dense')
@@ -350,8 +441,27 @@ describe('loadFile refuses', () => {
       /'b' should begin at 2, not at 1/,
     ],
     ['a size that does not fit', tensor('F32', '[2]', '[0,2]'), 'ab', /\[0, 2\], which do not fit F32 of shape \[2\]/],
-    ['an unknown dtype', tensor('F3', '[2]', '[0,2]'), 'ab', /dtype F3 cannot be loaded; the dtypes are BOOL/],
-    ['a dtype that LibTorch lacks', tensor('U16', '[1]', '[0,2]'), 'ab', /dtype U16 cannot be loaded/],
+    [
+      'an unknown dtype',
+      tensor('F3', '[2]', '[0,2]'),
+      'ab',
+      /'a' has dtype F3, which cannot be loaded; the dtypes are BOOL/,
+    ],
+    ['a dtype that LibTorch lacks', tensor('U16', '[1]', '[0,2]'), 'ab', /'a' has dtype U16, which cannot be loaded/],
+    ['a dtype of another size', tensor('U16', '[1]', '[0,1]'), 'a', /do not fit U16 of shape \[1\]/],
+    ['half a byte', tensor('F4', '[3]', '[0,2]'), 'ab', /do not fit F4 of shape \[3\]/],
+    ['a part of a byte', tensor('F6_E2M3', '[3]', '[0,2]'), 'ab', /do not fit F6_E2M3 of shape \[3\]/],
+    ['too many bytes of half bytes', tensor('F4', '[2]', '[0,2]'), 'ab', /do not fit F4 of shape/],
+    ['an unknown dtype without data', tensor('X', '[2]', '[0,0]'), '', /do not fit X of shape \[2\]/],
+    ['an unknown dtype with data of nothing', tensor('X', '[0]', '[0,2]'), 'ab', /do not fit X of shape \[0\]/],
+    ['an unknown dtype that is too large', tensor('X', '[1]', '[0,33]'), 'a'.repeat(33), /do not fit X of shape \[1\]/],
+    [
+      'an unknown dtype that goes back',
+      `{"a":${good.slice(5, -1)},"b":${tensor('X', '[1]', '[2,1]').slice(5, -1)}}`,
+      'ab',
+      /'b' has data_offsets \[2, 1\], which do not fit/,
+    ],
+    ['a dtype without end', tensor('F'.repeat(100), '[2]', '[0,2]'), 'ab', /a dtype is too long/],
     ['bytes that are no text', '', '', /./],
   ])('%s', async (name, header, data, message) => {
     const path = name === 'bytes that are no text' ? compose(Uint8Array.of(0x7b, 0xff, 0x7d)) : compose(header, data)
@@ -379,9 +489,23 @@ describe('loadFile refuses', () => {
   test('nothing that is well-formed, if odd', () => {
     const path = compose(' { "__proto__" : { "shape" : [ ] , "data_offsets" : [ 0 , 1 ] , "dtype" : "U8" } }\n ', 'a')
     expect(Object.getOwnPropertyDescriptor(loadFileSync(path), '__proto__')?.value.item()).toBe(97)
-    expect(readHeaderSync(compose('{"a":{"dtype":"U16","shape":[0],"data_offsets":[0,0]}}')).tensors.a?.dtype).toBe(
-      'U16',
-    )
+    const odd = [
+      ['U16', [0], 0],
+      ['F4', [2, 3], 3],
+      ['F4', [], 0.5],
+      ['F6_E2M3', [4], 3],
+      ['F6_E3M2', [8], 6],
+      ['F8_E8M0', [3], 3],
+      ['SOMETHING_NEW', [3], 2],
+    ] as const
+    for (const [dtype, shape, bytes] of odd) {
+      const read = (): unknown =>
+        readHeaderSync(
+          compose(tensor(dtype, JSON.stringify(shape), `[0,${Math.ceil(bytes)}]`), 'x'.repeat(Math.ceil(bytes))),
+        ).tensors.a
+      if (Number.isInteger(bytes)) expect(read()).toEqual({ dtype, shape, dataOffsets: [0, bytes] })
+      else expectError(read, 'ERR_TORCH_FORMAT', 'do not fit F4')
+    }
   })
 
   test('sizes that LibTorch cannot hold beside a zero', () => {
