@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { crc32 } from 'node:zlib'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { Parameter } from '../nn/parameter.ts'
@@ -9,13 +10,14 @@ import { isDevice } from '../tensor/device.ts'
 import { isComplex, itemSizeOf } from '../tensor/dtype.ts'
 import { allocate, setBytes, viewStorage } from '../tensor/memory.ts'
 import type { Device, Tensor } from '../tensor/tensor.ts'
+import { Budget } from './budget.ts'
 import { checkDevice } from './device.ts'
 import { type FileReader, readFile } from './file.ts'
 import { PickleEndError, PickleError, Tuple, unpickle } from './pickle.ts'
 import { type StorageRecord, TensorRecord, TorchNames } from './rebuild.ts'
 import { setOwn } from './record.ts'
-import { run, runSync, type Steps, step } from './steps.ts'
-import { isZip, locate, readDirectory, type ZipEntry } from './zip.ts'
+import { pause, run, runSync, type Steps, step } from './steps.ts'
+import { checksum, isZip, locate, readDirectory, requireChecksum, type ZipEntry } from './zip.ts'
 
 export interface LoadOptions {
   /** Where all tensors go, PyTorch's `map_location`. Default: where each of them was when it was saved. */
@@ -40,12 +42,23 @@ export type Checkpoint =
 const LARGEST_PICKLE = 1 << 28
 /** Python's own pickles end at some 300 levels. */
 const DEEPEST = 1000
-/** A pickled number that files from before PyTorch 1.6 begin with. */
-const LEGACY_MAGIC = Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex')
+/** The number that begins files from before PyTorch 1.6, pickled, and what it is pickled with: its bytes and the end. */
+const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn
+const LEGACY_START = Buffer.from('8a0a6cfc9c46f9206aa850192e', 'hex')
 const LEGACY_PROTOCOL = 1001
+/** So many items are converted, or tensors made, without a pause. */
+const BATCH = 5000
+const TENSOR_BATCH = 200
 
-/** The places of the storages' bytes in the file, by key. */
-type Places = Map<string, number>
+/** Where the bytes of a storage are. */
+interface Place {
+  position: number
+  /** Missing in files from before PyTorch 1.6, which have no checksums. */
+  entry?: ZipEntry
+}
+
+/** By key. */
+type Places = Map<string, Place>
 
 interface Contents {
   value: unknown
@@ -53,76 +66,72 @@ interface Contents {
   bigEndian: boolean
 }
 
-/** Runs `work` on a pickle, whose errors become the file's. */
-function unpickled<T>(file: FileReader, work: () => T): T {
-  try {
-    return work()
-  } catch (error) {
-    if (error instanceof PickleError) file.reject(error.message)
-    throw error
-  }
-}
-
-function* readEntry(file: FileReader, entry: ZipEntry, most: number): Steps<Buffer> {
+/** The content of an entry, which holds until the next read. */
+function* readEntry(file: FileReader, entry: ZipEntry, most: number): Steps<Uint8Array> {
   if (entry.size > most) file.reject(`${entry.name} has ${entry.size} bytes, more than ${most}`)
-  const start = yield* locate(file, entry)
-  return Buffer.from(yield* file.read(start, entry.size))
+  const bytes = yield* file.read(yield* locate(file, entry), entry.size)
+  requireChecksum(file, entry, yield* checksum(bytes))
+  return bytes
 }
 
 /** A checkpoint as PyTorch writes it since 1.6: a zip archive of `data.pkl` and one file for each storage. */
-function* readZip(file: FileReader): Steps<Contents> {
+function* readZip(file: FileReader, budget: Budget): Steps<Contents> {
   const entries = yield* readDirectory(file)
   const pickle = [...entries.values()].find(({ name }) => /^[^/]+\/data\.pkl$/.test(name))
   if (pickle === undefined) return file.reject('the zip archive has no data.pkl, so torch.save has not written it')
   const root = pickle.name.slice(0, -'data.pkl'.length)
   if (entries.has(`${root}constants.pkl`)) file.reject('this is a TorchScript archive: load it with torch.jit.load')
   const order = entries.get(`${root}byteorder`)
-  const byteorder = order === undefined ? 'little' : (yield* readEntry(file, order, 16)).toString()
+  const byteorder = order === undefined ? 'little' : Buffer.from(yield* readEntry(file, order, 16)).toString()
   if (byteorder !== 'little' && byteorder !== 'big') file.reject(`its byte order is ${describe(byteorder)}`)
 
   const bytes = yield* readEntry(file, pickle, LARGEST_PICKLE)
   const names = new TorchNames()
-  const { value } = unpickled(file, () => unpickle(bytes, 0, names))
+  const { value } = yield* unpickle(bytes, 0, names, budget)
   const places: Places = new Map()
-  let total = 0
   for (const storage of names.storages.values()) {
     const entry = entries.get(`${root}data/${storage.key}`)
     if (entry === undefined) return file.reject(`storage ${describe(storage.key)} is missing`)
     if (entry.size !== bytesOf(storage)) {
       file.reject(`storage ${describe(storage.key)} has ${entry.size} bytes instead of ${bytesOf(storage)}`)
     }
-    // Entries that overlap could make terabytes of a small file.
-    total += entry.size
-    if (total > file.size) file.reject('its storages overlap')
-    places.set(storage.key, yield* locate(file, entry))
+    places.set(storage.key, { position: yield* locate(file, entry), entry })
   }
   return { value, places, bigEndian: byteorder === 'big' }
 }
 
+/** Whether a file begins with the number of the old form, in any protocol that is read. */
+function isLegacy(start: Buffer): boolean {
+  const place = start.indexOf(LEGACY_START)
+  // Protocol 4 and later put a frame of 9 bytes around it.
+  return start[0] === 0x80 && (place === 2 || (place === 11 && start[2] === 0x95))
+}
+
 /** A checkpoint as PyTorch wrote it before 1.6: five pickles, the last of which lists the storages that follow. */
-function* readLegacy(file: FileReader): Steps<Contents> {
+function* readLegacy(file: FileReader, budget: Budget): Steps<Contents> {
   const most = Math.min(file.size, LARGEST_PICKLE)
   for (let length = Math.min(most, 1 << 20); ; length = Math.min(most, 2 * length)) {
-    const bytes = Buffer.from(yield* file.read(0, length))
+    const bytes = yield* file.read(0, length)
     const names = new TorchNames()
-    let position = LEGACY_MAGIC.length
-    const next = (): unknown => {
-      const { value, end } = unpickle(bytes, position, names)
+    let position = 0
+    const next = function* (): Steps<unknown> {
+      const { value, end } = yield* unpickle(bytes, position, names, budget)
       position = end
       return value
     }
     try {
-      const protocol = next()
+      const magic = yield* next()
+      if (magic !== LEGACY_MAGIC) file.reject('it begins with another number than torch.save writes')
+      const protocol = yield* next()
       if (protocol !== LEGACY_PROTOCOL) file.reject(`its protocol version is ${describe(protocol)}`)
-      next() // The machine that wrote it; the bytes are little-endian in any case.
-      const value = next()
-      const keys = next()
+      yield* next() // The machine that wrote it; the bytes are little-endian in any case.
+      const value = yield* next()
+      const keys = yield* next()
       if (!Array.isArray(keys)) return file.reject('the list of its storages is missing')
       return { value, places: yield* placeStorages(file, names, keys, position), bigEndian: false }
     } catch (error) {
-      if (error instanceof PickleEndError && length < most) continue
-      if (error instanceof PickleError) file.reject(error.message)
-      throw error
+      if (!(error instanceof PickleEndError) || length === most) throw error
+      budget.close()
     }
   }
 }
@@ -137,7 +146,7 @@ function* placeStorages(file: FileReader, names: TorchNames, keys: readonly unkn
     const numel = Buffer.from(yield* file.read(position, 8)).readBigInt64LE()
     if (numel !== BigInt(storage.numel))
       file.reject(`storage ${describe(key)} has ${numel} elements instead of ${storage.numel}`)
-    places.set(storage.key, position + 8)
+    places.set(storage.key, { position: position + 8 })
     position += 8 + bytesOf(storage)
     if (position > file.size) file.reject('the file ends early')
   }
@@ -149,25 +158,27 @@ function bytesOf({ dtype, numel }: StorageRecord): number {
 }
 
 /** The tensors in a value, each once. Throws where containers hold themselves or are nested without end. */
-function recordsOf(root: unknown): Set<TensorRecord> {
+function* recordsOf(root: unknown): Steps<Set<TensorRecord>> {
   const records = new Set<TensorRecord>()
   const done = new Set<unknown>()
   const open = new Set<unknown>()
-  const visit = (value: unknown): void => {
-    if (value instanceof TensorRecord) {
-      records.add(value)
-      return
-    }
-    const items = itemsOf(value)
-    if (items === undefined || done.has(value)) return
-    if (open.has(value)) throw new PickleError('a container holds itself')
+  let visited = 0
+  function* visit(container: unknown, items: Iterable<unknown>): Steps<void> {
+    if (open.has(container)) throw new PickleError('a container holds itself')
     if (open.size === DEEPEST) throw new PickleError(`containers are nested more than ${DEEPEST} deep`)
-    open.add(value)
-    for (const item of items) visit(item)
-    open.delete(value)
-    done.add(value)
+    open.add(container)
+    for (const item of items) {
+      if (++visited % BATCH === 0) yield* pause()
+      if (item instanceof TensorRecord) records.add(item)
+      else if (!done.has(item)) {
+        const inner = itemsOf(item)
+        if (inner !== undefined) yield* visit(item, inner)
+      }
+    }
+    open.delete(container)
+    done.add(container)
   }
-  visit(root)
+  yield* visit(undefined, [root])
   return records
 }
 
@@ -191,32 +202,51 @@ function itemsOf(value: unknown): Iterable<unknown> | undefined {
   )
 }
 
-/** The dict of Python as an object where its keys allow it. */
-function dictOf(entries: readonly (readonly [Checkpoint, Checkpoint])[]): Checkpoint {
-  const isName = ([key]: readonly [Checkpoint, Checkpoint]): boolean => typeof key === 'string' || Number.isInteger(key)
-  const names = new Set(entries.map(([key]) => String(key)))
-  if (!entries.every(isName) || names.size < entries.length) return new Map(entries)
-  const object: Record<string, Checkpoint> = {}
-  for (const [key, value] of entries) setOwn(object, String(key), value)
-  return object
+/** Whether a dict of Python can be an object: its keys are strings and integers, and no two have one name. */
+function* isObject(dict: ReadonlyMap<unknown, unknown>): Steps<boolean> {
+  const names = new Set<string>()
+  for (const key of dict.keys()) {
+    if (typeof key !== 'string' && !Number.isInteger(key)) return false
+    names.add(String(key))
+    if (names.size % BATCH === 0) yield* pause()
+  }
+  return names.size === dict.size
 }
 
 /** The value with tensors in place of their records. What is one object in it stays one. */
-function convert(root: unknown, tensors: ReadonlyMap<TensorRecord, Tensor>): Checkpoint {
+function* convert(root: unknown, tensors: ReadonlyMap<TensorRecord, Tensor>): Steps<Checkpoint> {
   const converted = new Map<unknown, Checkpoint>()
-  const visit = (value: unknown): Checkpoint => {
+  let visited = 0
+  function* visit(value: unknown): Steps<Checkpoint> {
+    if (++visited % BATCH === 0) yield* pause()
     if (value instanceof TensorRecord) return tensors.get(value) as Tensor
     if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value as Checkpoint
     const known = converted.get(value)
     if (known !== undefined) return known
     let result: Checkpoint
-    if (value instanceof Map) result = dictOf([...value].map(([key, item]) => [visit(key), visit(item)] as const))
-    else if (value instanceof Set) result = new Set([...value].map(visit))
-    else result = (value instanceof Tuple ? value.items : (value as unknown[])).map(visit)
+    if (value instanceof Map) result = yield* visitDict(value)
+    else {
+      const isSet = value instanceof Set
+      const items: Checkpoint[] = []
+      for (const item of isSet ? value : value instanceof Tuple ? value.items : (value as unknown[])) {
+        items.push(yield* visit(item))
+      }
+      result = isSet ? new Set(items) : items
+    }
     converted.set(value, result)
     return result
   }
-  return visit(root)
+  function* visitDict(dict: ReadonlyMap<unknown, unknown>): Steps<Checkpoint> {
+    if (yield* isObject(dict)) {
+      const object: Record<string, Checkpoint> = {}
+      for (const [key, item] of dict) setOwn(object, String(key), yield* visit(item))
+      return object
+    }
+    const map = new Map<Checkpoint, Checkpoint>()
+    for (const [key, item] of dict) map.set(yield* visit(key), yield* visit(item))
+    return map
+  }
+  return yield* visit(root)
 }
 
 function swap(bytes: Buffer, unit: number): Buffer {
@@ -248,16 +278,22 @@ function* loadStorage(
   const unit = isComplex(dtype) ? itemSizeOf(dtype) / 2 : itemSizeOf(dtype)
   const tensor = allocate(dtype, [storage.numel])
   try {
-    yield* file.stream(place, bytesOf(storage), unit, (piece, offset) => {
+    let crc = 0
+    yield* file.stream(place.position, bytesOf(storage), unit, (piece, offset) => {
+      if (place.entry !== undefined) crc = crc32(piece, crc)
       setBytes(tensor, offset, bigEndian ? swap(Buffer.from(piece), unit) : piece)
     })
+    if (place.entry !== undefined) requireChecksum(file, place.entry, crc)
     if (device === 'cpu') return tensor
-    return yield* step(
+    const moved = yield* step(
       () => tensor.to(device),
       () => offload(() => tensor.to(device)),
     )
-  } finally {
-    if (device !== 'cpu') tensor.dispose()
+    tensor.dispose()
+    return moved
+  } catch (error) {
+    tensor.dispose()
+    throw error
   }
 }
 
@@ -273,7 +309,7 @@ function rebuild(record: TensorRecord, storage: Tensor): Tensor {
 }
 
 function* build(file: FileReader, contents: Contents, device: Device | undefined): Steps<Checkpoint> {
-  const records = unpickled(file, () => recordsOf(contents.value))
+  const records = yield* recordsOf(contents.value)
   const byStorage = new Map<StorageRecord, TensorRecord[]>()
   for (const record of records) {
     const own = byStorage.get(record.fields.storage)
@@ -286,7 +322,10 @@ function* build(file: FileReader, contents: Contents, device: Device | undefined
     for (const [storage, own] of byStorage) {
       const memory = yield* loadStorage(file, storage, contents, targets.get(storage) as Device)
       try {
-        for (const record of own) tensors.set(record, rebuild(record, memory))
+        for (const record of own) {
+          if (tensors.size % TENSOR_BATCH === TENSOR_BATCH - 1) yield* pause()
+          tensors.set(record, rebuild(record, memory))
+        }
       } finally {
         memory.dispose()
       }
@@ -295,13 +334,13 @@ function* build(file: FileReader, contents: Contents, device: Device | undefined
     for (const tensor of tensors.values()) tensor.dispose()
     throw error
   }
-  return convert(contents.value, tensors)
+  return yield* convert(contents.value, tensors)
 }
 
-function* contentsOf(file: FileReader): Steps<Contents> {
-  const start = Buffer.from(yield* file.read(0, Math.min(file.size, 16)))
-  if (isZip(start)) return yield* readZip(file)
-  if (start.subarray(0, LEGACY_MAGIC.length).equals(LEGACY_MAGIC)) return yield* readLegacy(file)
+function* contentsOf(file: FileReader, budget: Budget): Steps<Contents> {
+  const start = Buffer.from(yield* file.read(0, Math.min(file.size, 24)))
+  if (isZip(start)) return yield* readZip(file, budget)
+  if (isLegacy(start)) return yield* readLegacy(file, budget)
   const isSafetensors = start.length > 8 && start.readBigUInt64LE() < file.size && start[8] === 0x7b
   return file.reject(
     isSafetensors
@@ -314,7 +353,17 @@ function checkpoint(call: string, path: unknown, options: LoadOptions): Steps<Ch
   checkOptions(call, options, ['device'])
   checkDevice(call, options.device)
   return readFile(call, path, function* (file) {
-    return yield* build(file, yield* contentsOf(file), options.device)
+    const budget = new Budget(() => {
+      throw new PickleError('the pickle makes more objects than a checkpoint has, or than there is memory for')
+    })
+    try {
+      return yield* build(file, yield* contentsOf(file, budget), options.device)
+    } catch (error) {
+      if (error instanceof PickleError) file.reject(error.message)
+      throw error
+    } finally {
+      budget.close()
+    }
   })
 }
 

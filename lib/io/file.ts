@@ -1,17 +1,23 @@
 import { Buffer } from 'node:buffer'
 import fs, { type Stats } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { isNativeError } from 'node:util/types'
 import { describe } from '../describe.ts'
 import { TorchError, torchError } from '../errors.ts'
 import { type Steps, step } from './steps.ts'
 
 /** The most that is read or written at once, and that a file costs in memory beside its tensors. */
-const CHUNK = 1 << 22
+export const CHUNK = 1 << 22
+
+/** As Node.js asks, which takes URLs of another realm. */
+function isURL(value: unknown): value is URL {
+  return typeof value === 'object' && value !== null && 'href' in value && 'protocol' in value
+}
 
 /** The path that the caller of the function `name` gave. */
 export function pathOf(name: string, path: unknown): string {
   if (typeof path === 'string' && path !== '') return path
-  if (!(path instanceof URL)) {
+  if (!isURL(path)) {
     throw torchError('ERR_TORCH_TYPE', `${name}: path must be a string or a file: URL, got ${describe(path)}`, {
       op: name,
     })
@@ -25,7 +31,8 @@ export function pathOf(name: string, path: unknown): string {
 
 /** What the operating system says of a file, as an error of this library. */
 export function fileError(name: string, cause: unknown): unknown {
-  if (cause instanceof TorchError || !(cause instanceof Error)) return cause
+  // Node's own errors are of another realm where a test runner evaluates this file in a context of its own.
+  if (cause instanceof TorchError || !isNativeError(cause)) return cause
   return torchError('ERR_TORCH_FILE', `${name}: ${cause.message}`, { op: name, cause })
 }
 

@@ -1,5 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { describe } from '../describe.ts'
+import type { Budget } from './budget.ts'
+import { pause, type Steps } from './steps.ts'
 
 /** Something else than a pickle of plain data. */
 export class PickleError extends Error {}
@@ -20,24 +22,39 @@ export class Tuple {
 export interface Callable {
   /** `torch._utils._rebuild_tensor_v2` */
   name: string
-  /** Missing for what is named only, such as a type of storage. */
-  call?: (args: readonly unknown[]) => unknown
+  /** Missing for what is named only, such as a type of storage. Charges `budget` for what it makes, before it does. */
+  call?: (args: readonly unknown[], budget: Budget) => unknown
 }
 
 /** What gives names in a pickle their meaning: nothing is looked up anywhere else. */
 export interface Names {
   /** Throws where a pickle may not name this. */
   global(module: string, name: string): unknown
-  persistent(id: unknown): unknown
+  persistent(id: unknown, budget: Budget): unknown
 }
 
-/**
- * What a pickle may make in memory, roughly. Its bytes are in a file, but a byte of `]` is an empty list of 56, and
- * when the heap of V8 is full, the process ends.
- */
-const BUDGET = 1 << 28
 const DIGITS = 4300
 const MARK = Symbol('mark')
+/** More than any name of Python that means something here. */
+const LONGEST_NAME = 1000
+/** So many opcodes run, or so many bytes are charged, without a pause: a millisecond or two. */
+const BATCH = 10_000
+const BATCH_BYTES = 1 << 20
+
+/** What objects cost in the heap of V8, roughly, and what an item in them costs. */
+export const COST = {
+  list: 64,
+  item: 24,
+  tuple: 80,
+  map: 256,
+  entry: 128,
+  member: 64,
+  bytes: 100,
+  text: 32,
+  tensor: 512,
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * A machine for the opcodes that Python's pickle writes for containers, numbers and text (protocols 2 to 5), and no
@@ -51,16 +68,22 @@ class Machine {
   readonly #memo = new Map<number, unknown>()
   #stack: unknown[] = []
   #position: number
-  #budget = BUDGET
+  readonly #budget: Budget
 
-  constructor(bytes: Uint8Array, start: number, names: Names) {
+  constructor(bytes: Uint8Array, start: number, names: Names, budget: Budget) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#position = start
     this.#names = names
+    this.#budget = budget
   }
 
-  run(): { value: unknown; end: number } {
-    for (;;) {
+  *run(): Steps<{ value: unknown; end: number }> {
+    let paused = this.#budget.made
+    for (let opcodes = 1; ; opcodes++) {
+      if (opcodes % BATCH === 0 || this.#budget.made - paused > BATCH_BYTES) {
+        paused = this.#budget.made
+        yield* pause()
+      }
       const opcode = this.#take(1)[0] as number
       if (opcode === 0x2e) return { value: this.#pop(), end: this.#position }
       const execute = OPCODES[opcode]
@@ -104,32 +127,39 @@ class Machine {
   }
 
   line(): string {
-    const end = this.#bytes.indexOf(0x0a, this.#position)
-    if (end < 0) throw new PickleEndError('the pickle ends early')
-    const line = this.#text(this.#take(end - this.#position))
+    const near = this.#bytes.subarray(this.#position, this.#position + LONGEST_NAME)
+    const length = near.indexOf(0x0a)
+    if (length < 0 && near.length < LONGEST_NAME) throw new PickleEndError('the pickle ends early')
+    if (length < 0) throw new PickleError('a name is too long')
+    const line = this.#text(this.#take(length))
     this.#position++
     return line
   }
 
   #text(bytes: Buffer): string {
     try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+      return decoder.decode(bytes)
     } catch {
       throw new PickleError('a string is not valid UTF-8')
     }
   }
 
   string(length: number): void {
-    this.push(this.#text(this.#take(length)), 32 + 2 * length)
+    const bytes = this.#take(length)
+    this.#budget.charge(COST.text + 2 * length)
+    this.push(this.#text(bytes))
   }
 
   bytes(length: number): void {
-    this.push(Uint8Array.from(this.#take(length)), 100 + length)
+    const bytes = this.#take(length)
+    this.#budget.charge(COST.bytes + length)
+    this.push(Uint8Array.from(bytes))
   }
 
   /** A two's complement number of any length. */
   long(length: number): void {
     if (length > DIGITS) throw new PickleError('a number has more digits than Python reads')
+    this.#budget.charge(length)
     const bytes = Buffer.from(this.#take(length)).reverse()
     const magnitude = length === 0 ? 0n : BigInt(`0x${bytes.toString('hex')}`)
     this.integer(BigInt.asIntN(length * 8, magnitude))
@@ -140,14 +170,9 @@ class Machine {
     this.push(Number.isSafeInteger(number) ? number : value, 32)
   }
 
-  #charge(bytes: number): void {
-    this.#budget -= bytes
-    if (this.#budget < 0) throw new PickleError('the pickle makes more objects than a checkpoint has')
-  }
-
   /** Puts a value on the stack that costs about `bytes`. */
-  push(value: unknown, bytes = 8): void {
-    this.#charge(bytes)
+  push(value: unknown, bytes = 16): void {
+    this.#budget.charge(bytes)
     this.#stack.push(value)
   }
 
@@ -181,7 +206,7 @@ class Machine {
   }
 
   put(index: number): void {
-    this.#charge(40)
+    this.#budget.charge(COST.member)
     this.#memo.set(index, this.top())
   }
 
@@ -196,13 +221,14 @@ class Machine {
   }
 
   tuple(items: readonly unknown[]): void {
-    this.push(new Tuple(items), 80 + 8 * items.length)
+    this.push(new Tuple(items), COST.tuple + COST.item * items.length)
   }
 
   append(items: readonly unknown[]): void {
     const list = this.top()
     if (!Array.isArray(list)) throw new PickleError(`appends to ${describe(list)}`)
-    this.#charge(16 * items.length)
+    // V8 reserves room for 17 with the first.
+    this.#budget.charge(COST.item * (items.length + (list.length === 0 ? 6 : 0)))
     for (const item of items) list.push(item)
   }
 
@@ -210,24 +236,25 @@ class Machine {
     const dict = this.top()
     if (!(dict instanceof Map)) throw new PickleError(`sets items of ${describe(dict)}`)
     if (items.length % 2 !== 0) throw new PickleError('a dict has a key without a value')
-    this.#charge(32 * items.length)
+    this.#budget.charge((COST.entry / 2) * items.length)
     for (let i = 0; i < items.length; i += 2) dict.set(items[i], items[i + 1])
   }
 
   addItems(items: readonly unknown[]): void {
     const set = this.top()
     if (!(set instanceof Set)) throw new PickleError(`adds to ${describe(set)}`)
-    this.#charge(32 * items.length)
+    this.#budget.charge(COST.member * items.length)
     for (const item of items) set.add(item)
   }
 
   global(module: unknown, name: unknown): void {
     if (typeof module !== 'string' || typeof name !== 'string') throw new PickleError('names something without a name')
+    if (module.length + name.length > LONGEST_NAME) throw new PickleError('a name is too long')
     this.push(this.#names.global(module, name))
   }
 
   persistent(): void {
-    this.push(this.#names.persistent(this.#pop()), 64)
+    this.push(this.#names.persistent(this.#pop(), this.#budget))
   }
 
   reduce(): void {
@@ -237,7 +264,7 @@ class Machine {
     if (typeof callable !== 'object' || typeof callable?.call !== 'function' || typeof callable.name !== 'string') {
       throw new PickleError(`calls ${typeof callable?.name === 'string' ? callable.name : describe(callable)}`)
     }
-    this.push(callable.call(args.items), 128)
+    this.push(callable.call(args.items, this.#budget))
   }
 
   /** The attributes of an object. Only an OrderedDict may have some, such as the `_metadata` of a state dict. */
@@ -289,21 +316,21 @@ const OPCODES: readonly (Execute | undefined)[] = (() => {
   define(0x86, (m) => m.tuple([m.pop(), m.pop()].reverse()))
   define(0x87, (m) => m.tuple([m.pop(), m.pop(), m.pop()].reverse()))
   define('t', (m) => m.tuple(m.popMark()))
-  define(']', (m) => m.push([], 64))
+  define(']', (m) => m.push([], COST.list))
   define('l', (m) => {
     const items = m.popMark()
-    m.push(items, 64 + 8 * items.length)
+    m.push(items, COST.list + COST.item * items.length)
   })
-  define('}', (m) => m.push(new Map(), 256))
+  define('}', (m) => m.push(new Map(), COST.map))
   define('d', (m) => {
     const items = m.popMark()
-    m.push(new Map(), 256)
+    m.push(new Map(), COST.map)
     m.setItems(items)
   })
-  define(0x8f, (m) => m.push(new Set(), 256))
+  define(0x8f, (m) => m.push(new Set(), COST.map))
   define(0x91, (m) => {
     const items = m.popMark()
-    m.push(new Set(), 256)
+    m.push(new Set(), COST.map)
     m.addItems(items)
   })
   define('a', (m) => m.append([m.pop()]))
@@ -334,6 +361,11 @@ const OPCODES: readonly (Execute | undefined)[] = (() => {
  * @throws {PickleEndError} where the bytes end before the pickle does.
  * @throws {PickleError} where it is not a pickle of plain data.
  */
-export function unpickle(bytes: Uint8Array, start: number, names: Names): { value: unknown; end: number } {
-  return new Machine(bytes, start, names).run()
+export function unpickle(
+  bytes: Uint8Array,
+  start: number,
+  names: Names,
+  budget: Budget,
+): Steps<{ value: unknown; end: number }> {
+  return new Machine(bytes, start, names, budget).run()
 }

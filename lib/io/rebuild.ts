@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer'
 import { describe } from '../describe.ts'
 import { DTYPES, type DType, itemSizeOf } from '../tensor/dtype.ts'
-import { type Callable, type Names, PickleError, Tuple } from './pickle.ts'
+import type { Budget } from './budget.ts'
+import { type Callable, COST, type Names, PickleError, Tuple } from './pickle.ts'
 import { numelOf } from './size.ts'
 
 /** A storage that a pickle refers to; its bytes are elsewhere in the file. */
@@ -45,7 +46,9 @@ class StorageType implements Callable {
   }
 }
 
-const STORAGES: Readonly<Record<string, DType>> = {
+const DTYPE_NAMES: ReadonlyMap<string, DType> = new Map(DTYPES.map((dtype) => [`torch.${dtype}`, dtype]))
+
+const STORAGES: Readonly<Record<string, DType | undefined>> = {
   BFloat16Storage: 'bfloat16',
   BoolStorage: 'bool',
   ByteStorage: 'uint8',
@@ -58,7 +61,12 @@ const STORAGES: Readonly<Record<string, DType>> = {
   IntStorage: 'int32',
   LongStorage: 'int64',
   ShortStorage: 'int16',
+  UntypedStorage: undefined,
 }
+
+const STORAGE_TYPES: ReadonlyMap<string, StorageType> = new Map(
+  Object.entries(STORAGES).map(([name, dtype]) => [`torch.${name}`, new StorageType(`torch.${name}`, dtype)]),
+)
 
 function requireType<T>(value: unknown, is: (value: unknown) => value is T, what: string): T {
   if (!is(value)) throw new PickleError(`${what}, not ${value instanceof Tuple ? 'a tuple' : describe(value)}`)
@@ -91,9 +99,10 @@ function rebuildTensor(args: readonly unknown[], dtypeArgument?: unknown, metada
   const offset = requireType(args[1], isCount, "a tensor's storage_offset must be a non-negative integer")
   const [size, stride] = [countsOf(args[2], 'size'), countsOf(args[3], 'stride')]
   if (metadata instanceof Map && metadata.size > 0) {
-    throw new PickleError(
-      `a tensor is marked as ${[...metadata.keys()].join(' and ')}: save its resolve_conj().resolve_neg()`,
-    )
+    const marks = [...metadata.keys()]
+      .slice(0, 2)
+      .map((mark) => (mark === 'conj' || mark === 'neg' ? mark : describe(mark)))
+    throw new PickleError(`a tensor is marked as ${marks.join(' and ')}: save its resolve_conj().resolve_neg()`)
   }
   const requiresGrad = args[4] ?? false
   if (typeof requiresGrad !== 'boolean') throw new PickleError("a tensor's requires_grad must be a bool")
@@ -124,20 +133,24 @@ function rebuildParameter(args: readonly unknown[]): TensorRecord {
   return new TensorRecord({ ...data.fields, requiresGrad: args[1], isParameter: true })
 }
 
-function latin1(args: readonly unknown[]): Uint8Array {
+function latin1(args: readonly unknown[], budget: Budget): Uint8Array {
   const text = requireType(args[0], isString, 'bytes must be encoded from a string')
   if (args.length > 1 && args[1] !== 'latin1' && args[1] !== 'latin-1') {
     throw new PickleError(`bytes are encoded as ${describe(args[1])}`)
   }
+  budget.charge(COST.bytes + text.length)
   return Uint8Array.from(Buffer.from(text, 'latin1'))
 }
 
-function entriesOf(value: unknown): Map<unknown, unknown> {
-  if (value === undefined) return new Map()
-  if (value instanceof Map) return new Map(value)
-  if (!Array.isArray(value)) throw new PickleError(`a dict is made from ${describe(value)}`)
+function dictOf(value: unknown, budget: Budget): Map<unknown, unknown> {
+  const entries = value ?? []
+  if (!(entries instanceof Map) && !Array.isArray(entries)) {
+    throw new PickleError(`a dict is made from ${describe(entries)}`)
+  }
+  budget.charge(COST.map + COST.entry * (entries instanceof Map ? entries.size : entries.length))
+  if (entries instanceof Map) return new Map(entries)
   const map = new Map<unknown, unknown>()
-  for (const pair of value) {
+  for (const pair of entries) {
     const items: unknown = pair instanceof Tuple ? pair.items : pair
     if (!Array.isArray(items) || items.length !== 2)
       throw new PickleError('a dict is made from something else than pairs')
@@ -146,45 +159,66 @@ function entriesOf(value: unknown): Map<unknown, unknown> {
   return map
 }
 
-function deviceOf([type, index]: readonly unknown[]): string {
-  if (typeof type !== 'string' || !(index === undefined || index === null || isCount(index))) {
+function deviceOf([type, index]: readonly unknown[], budget: Budget): string {
+  const isIndex = index === undefined || index === null || isCount(index)
+  if (typeof type !== 'string' || !/^\w{1,32}(:\d{1,9})?$/.test(type) || !isIndex) {
     throw new PickleError('a torch.device must have a type and an index')
   }
+  budget.charge(COST.text * 3)
   return index === undefined || index === null ? type : `${type}:${index}`
 }
 
-function setOf([items = []]: readonly unknown[]): Set<unknown> {
-  return new Set(requireType(items, (value): value is unknown[] => Array.isArray(value), 'a set is made from a list'))
+function setOf([items = []]: readonly unknown[], budget: Budget): Set<unknown> {
+  const list = requireType(items, (value): value is unknown[] => Array.isArray(value), 'a set is made from a list')
+  budget.charge(COST.map + COST.member * list.length)
+  return new Set(list)
 }
 
-function bytesOf(args: readonly unknown[]): Uint8Array {
-  if (args.length === 0) return new Uint8Array(0)
-  return args[0] instanceof Uint8Array ? args[0].slice() : latin1(args)
+function bytesOf(args: readonly unknown[], budget: Budget): Uint8Array {
+  const [value = ''] = args
+  if (!(value instanceof Uint8Array)) return latin1([value, ...args.slice(1)], budget)
+  budget.charge(COST.bytes + value.length)
+  return value.slice()
 }
 
-function complex(args: readonly unknown[]): [number, number] {
-  const [real, imaginary] = args
+function complex([real, imaginary]: readonly unknown[], budget: Budget): [number, number] {
   if (typeof real !== 'number' || typeof imaginary !== 'number')
     throw new PickleError('a complex number needs two floats')
+  budget.charge(COST.list + 2 * COST.item)
   return [real, imaginary]
 }
 
-const CALLABLES: Readonly<Record<string, (args: readonly unknown[]) => unknown>> = {
-  'torch._utils._rebuild_tensor': (args) => rebuildTensor(args.slice(0, 4)),
-  'torch._utils._rebuild_tensor_v2': (args) => rebuildTensor(args, undefined, args[6]),
-  'torch._utils._rebuild_tensor_v3': (args) => rebuildTensor(args, args[6], args[7]),
-  'torch._utils._rebuild_parameter': rebuildParameter,
-  'torch.Size': ([items = new Tuple([])]) => new Tuple(countsOf(items, 'size')),
-  'torch.device': deviceOf,
-  'collections.OrderedDict': ([items]) => entriesOf(items),
-  'collections.Counter': ([items]) => entriesOf(items),
-  '_codecs.encode': latin1,
-  'builtins.set': setOf,
-  'builtins.frozenset': setOf,
-  'builtins.bytearray': bytesOf,
-  'builtins.bytes': bytesOf,
-  'builtins.complex': complex,
+function sizeOf([items = new Tuple([])]: readonly unknown[], budget: Budget): Tuple {
+  budget.charge(COST.tuple)
+  return new Tuple(countsOf(items, 'size'))
 }
+
+/** Makes a tensor's record, which costs what the tensor will. */
+function tensorOf(make: (args: readonly unknown[]) => TensorRecord): NonNullable<Callable['call']> {
+  return (args, budget) => {
+    budget.charge(COST.tensor)
+    return make(args)
+  }
+}
+
+const CALLABLES: ReadonlyMap<string, Callable> = new Map(
+  Object.entries({
+    'torch._utils._rebuild_tensor': tensorOf((args) => rebuildTensor(args.slice(0, 4))),
+    'torch._utils._rebuild_tensor_v2': tensorOf((args) => rebuildTensor(args, undefined, args[6])),
+    'torch._utils._rebuild_tensor_v3': tensorOf((args) => rebuildTensor(args, args[6], args[7])),
+    'torch._utils._rebuild_parameter': tensorOf(rebuildParameter),
+    'torch.Size': sizeOf,
+    'torch.device': deviceOf,
+    'collections.OrderedDict': ([items], budget) => dictOf(items, budget),
+    'collections.Counter': ([items], budget) => dictOf(items, budget),
+    '_codecs.encode': latin1,
+    'builtins.set': setOf,
+    'builtins.frozenset': setOf,
+    'builtins.bytearray': bytesOf,
+    'builtins.bytes': bytesOf,
+    'builtins.complex': complex,
+  } satisfies Record<string, Callable['call']>).map(([name, call]) => [name, { name, call }]),
+)
 
 const MODULES: Readonly<Record<string, string>> = {
   __builtin__: 'builtins',
@@ -192,7 +226,8 @@ const MODULES: Readonly<Record<string, string>> = {
   'torch.cuda': 'torch',
 }
 
-function refused(name: string): PickleError {
+function refused(given: string): PickleError {
+  const name = given.length > 100 ? `${given.slice(0, 100)}…` : given
   const isFunction = /^(torch\.(?!nn\.)|builtins\.|os\.|posix\.|nt\.|sys\.)/.test(name)
   const advice = isFunction
     ? ''
@@ -211,17 +246,13 @@ export class TorchNames implements Names {
 
   global(module: string, name: string): unknown {
     const qualified = `${Object.hasOwn(MODULES, module) ? MODULES[module] : module}.${name}`
-    const call = Object.hasOwn(CALLABLES, qualified) ? CALLABLES[qualified] : undefined
-    if (call !== undefined) return { name: qualified, call } satisfies Callable
-    const own = /^torch\.(\w+)$/.exec(qualified)?.[1]
-    if (own !== undefined && DTYPES.includes(own as DType)) return own
-    if (own !== undefined && Object.hasOwn(STORAGES, own)) return new StorageType(qualified, STORAGES[own])
-    if (own === 'UntypedStorage') return new StorageType(qualified, undefined)
-    throw refused(`${module === '__builtin__' ? 'builtins' : module}.${name}`)
+    const found = CALLABLES.get(qualified) ?? DTYPE_NAMES.get(qualified) ?? STORAGE_TYPES.get(qualified)
+    if (found === undefined) throw refused(`${module === '__builtin__' ? 'builtins' : module}.${name}`)
+    return found
   }
 
   /** ('storage', type, key, location, numel); before PyTorch 1.6 also None, or the part of it that a view has. */
-  persistent(id: unknown): StorageRecord {
+  persistent(id: unknown, budget: Budget): StorageRecord {
     const [tag, type, key, location, numel, view = null] = id instanceof Tuple ? id.items : []
     if (tag !== 'storage' || !(type instanceof StorageType)) {
       throw new PickleError('it refers to something else than a storage')
@@ -232,6 +263,7 @@ export class TorchNames implements Names {
     if (view !== null) throw new PickleError('it has a view of a storage, as PyTorch before 0.4 wrote: save it again')
     const found = this.storages.get(key)
     if (found === undefined) {
+      budget.charge(COST.entry * 2)
       const storage = { key, dtype: type.dtype, numel, location }
       this.storages.set(key, storage)
       return storage

@@ -1,16 +1,22 @@
 import { Buffer } from 'node:buffer'
-import type { FileReader } from './file.ts'
-import type { Steps } from './steps.ts'
+import { crc32, inflateRaw, inflateRawSync } from 'node:zlib'
+import { Budget } from './budget.ts'
+import { CHUNK, type FileReader } from './file.ts'
+import { pause, type Steps, step } from './steps.ts'
 
 // Why not yauzl, which unpacks LibTorch: it has no form that blocks, as the Sync functions need. What is read here is
-// only what torch.save writes: one disk, nothing compressed or encrypted.
+// only what PyTorch writes: one disk, nothing encrypted, and nothing compressed but the code of a TorchScript archive.
 
 /** A file in an archive, as its directory describes it. */
 export interface ZipEntry {
   name: string
   size: number
-  /** 0 where it is stored as it is. */
+  /** Its bytes in the archive. */
+  compressed: number
+  /** 0 where it is stored as it is, 8 where it is deflated. */
   method: number
+  /** The CRC-32 of its content; 0 also where PyTorch was told to compute none (`set_crc32_options(False)`). */
+  crc: number
   /** Where its local header begins. */
   position: number
 }
@@ -25,6 +31,13 @@ const EXTRA_64 = 1
 const LONGEST_COMMENT = 65_535
 /** More than a hundred thousand tensors. */
 const LARGEST_DIRECTORY = 64 << 20
+/** What an entry costs in memory once it is read, beside its name. */
+const ENTRY_COST = 300
+/** So many entries are read without a pause. */
+const BATCH = 5000
+const DEFLATED = 8
+/** More than any program has. */
+const LARGEST_INFLATED = 1 << 28
 
 /** Whether a file begins as a zip archive with something in it does. */
 export function isZip(start: Uint8Array): boolean {
@@ -86,8 +99,13 @@ export function* readDirectory(file: FileReader): Steps<Map<string, ZipEntry>> {
   const damaged = (): never => file.reject('the zip archive has a damaged directory')
   if (position + size > file.size || size > LARGEST_DIRECTORY || count * 46 > size) damaged()
   const directory = Buffer.from(yield* file.read(position, size))
+  const budget = new Budget(() => file.reject('the zip archive has more files than there is memory for'))
+  budget.charge(ENTRY_COST * count + 2 * size)
+  budget.close()
   const entries = new Map<string, ZipEntry>()
+  let total = 0
   for (let at = 0, i = 0; i < count; i++) {
+    if (i % BATCH === BATCH - 1) yield* pause()
     if (at + 46 > size || directory.readUInt32LE(at) !== ENTRY) damaged()
     const nameEnd = at + 46 + directory.readUInt16LE(at + 28)
     const extraEnd = nameEnd + directory.readUInt16LE(at + 30)
@@ -99,9 +117,19 @@ export function* readDirectory(file: FileReader): Steps<Map<string, ZipEntry>> {
       return value === LARGE ? safe(file, more.next().value ?? damaged()) : value
     }
     const [uncompressed, compressed] = [field(at + 24), field(at + 20)]
-    const entry = { name, size: uncompressed, method: directory.readUInt16LE(at + 10), position: field(at + 42) }
+    const entry = {
+      name,
+      size: uncompressed,
+      compressed,
+      method: directory.readUInt16LE(at + 10),
+      crc: directory.readUInt32LE(at + 16),
+      position: field(at + 42),
+    }
     if (entries.has(name)) file.reject(`the zip archive has two files called ${name}`)
     if (entry.method === 0 && compressed !== uncompressed) damaged()
+    // Entries that overlap could make terabytes of a small file.
+    total += compressed
+    if (total > file.size) file.reject('the files in the zip archive overlap')
     entries.set(name, entry)
     at = extraEnd + directory.readUInt16LE(at + 32)
   }
@@ -109,10 +137,66 @@ export function* readDirectory(file: FileReader): Steps<Map<string, ZipEntry>> {
 }
 
 /** Where the bytes of an entry begin. All of them are within the file. */
-export function* locate(file: FileReader, { name, size, method, position }: ZipEntry): Steps<number> {
-  if (method !== 0) file.reject(`${name} is compressed, which torch.save never does`)
+function* placeOf(file: FileReader, { name, compressed, position }: ZipEntry): Steps<number> {
   const local = Buffer.from(yield* file.read(position, 30))
   const start = position + 30 + local.readUInt16LE(26) + local.readUInt16LE(28)
-  if (local.readUInt32LE() !== LOCAL || start + size > file.size) file.reject(`${name} is damaged`)
+  if (local.readUInt32LE() !== LOCAL || start + compressed > file.size) file.reject(`${name} is damaged`)
   return start
+}
+
+/** Where the bytes of an entry begin, which is stored as it is. */
+export function* locate(file: FileReader, entry: ZipEntry): Steps<number> {
+  if (entry.method !== 0) file.reject(`${entry.name} is compressed, which torch.save never does`)
+  return yield* placeOf(file, entry)
+}
+
+/** Throws unless `crc` is the checksum of the entry. */
+export function requireChecksum(file: FileReader, entry: ZipEntry, crc: number): void {
+  if (entry.crc === 0 || entry.crc === crc) return
+  file.reject(`${entry.name} is damaged: its content does not have the checksum that was saved with it`)
+}
+
+function* inflate(file: FileReader, entry: ZipEntry): Steps<Buffer> {
+  const { name, size, compressed } = entry
+  if (size > LARGEST_INFLATED) file.reject(`${name} has ${size} bytes, more than ${LARGEST_INFLATED}`)
+  const packed = yield* file.read(yield* placeOf(file, entry), compressed)
+  const options = { maxOutputLength: Math.max(size, 1) }
+  try {
+    return yield* step(
+      () => inflateRawSync(packed, options),
+      () =>
+        new Promise<Buffer>((resolve, reject) => {
+          inflateRaw(packed, options, (error, bytes) => (error ? reject(error) : resolve(bytes)))
+        }),
+    )
+  } catch {
+    return file.reject(`${name} is damaged: it cannot be decompressed`)
+  }
+}
+
+/** Throws unless the content of an entry, stored or deflated, has its checksum. */
+export function* check(file: FileReader, entry: ZipEntry): Steps<void> {
+  let crc = 0
+  if (entry.method === 0) {
+    yield* file.stream(yield* placeOf(file, entry), entry.size, 1, (piece) => {
+      crc = crc32(piece, crc)
+    })
+  } else if (entry.method === DEFLATED) {
+    const bytes = yield* inflate(file, entry)
+    if (bytes.length !== entry.size) file.reject(`${entry.name} is damaged: it has ${bytes.length} bytes`)
+    crc = yield* checksum(bytes)
+  } else {
+    file.reject(`${entry.name} is compressed in a way that PyTorch does not use`)
+  }
+  requireChecksum(file, entry, crc)
+}
+
+/** The CRC-32 of much at once. */
+export function* checksum(bytes: Uint8Array): Steps<number> {
+  let crc = 0
+  for (let start = 0; start < bytes.length; start += CHUNK) {
+    if (start > 0) yield* pause()
+    crc = crc32(bytes.subarray(start, start + CHUNK), crc)
+  }
+  return crc
 }

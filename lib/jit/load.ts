@@ -2,7 +2,7 @@ import { TorchError, torchError } from '../errors.ts'
 import { checkDevice } from '../io/device.ts'
 import { type FileReader, pathOf, readFile } from '../io/file.ts'
 import { run, runSync, type Steps } from '../io/steps.ts'
-import { isZip, readDirectory } from '../io/zip.ts'
+import { check as checkEntry, isZip, readDirectory } from '../io/zip.ts'
 import type { Script } from '../native/addon.ts'
 import { checkOptions } from '../options.ts'
 import { native } from '../tensor/binding.ts'
@@ -15,12 +15,19 @@ export interface ScriptLoadOptions {
   device?: Device
 }
 
-/** Throws unless a file is what torch.jit.save writes; damaged contents show later. */
+/**
+ * Throws unless a file is what torch.jit.save writes, with the checksums that it was written with. LibTorch checks none,
+ * and computes with weights that a flipped bit has changed.
+ */
 function* inspect(file: FileReader): Steps<void> {
   const isArchive = file.size >= 4 && isZip(yield* file.read(0, 4))
   if (!isArchive) file.reject('not a TorchScript archive, as torch.jit.save writes')
-  const names = [...(yield* readDirectory(file)).keys()]
-  if (names.some((name) => /^[^/]+\/constants\.pkl$/.test(name))) return
+  const entries = yield* readDirectory(file)
+  const names = [...entries.keys()]
+  if (names.some((name) => /^[^/]+\/constants\.pkl$/.test(name))) {
+    for (const entry of entries.values()) yield* checkEntry(file, entry)
+    return
+  }
   const isCheckpoint = names.some((name) => /^[^/]+\/data\.pkl$/.test(name))
   file.reject(
     isCheckpoint

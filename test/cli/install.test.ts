@@ -175,7 +175,7 @@ describe('install from an archive', () => {
   )
 
   it('refuses symbolic links', async () => {
-    const from = writeZip(join(temporaryFolder(), 'links.whl'), { 'torch/lib/link': '/etc/passwd' }, 0o120777)
+    const from = writeZip(join(temporaryFolder(), 'links.whl'), { 'torch/lib/link': '/etc/passwd' }, { mode: 0o120777 })
     expect(await failureOf({ from })).toContain('torch/lib/link is a symbolic link')
   })
 

@@ -150,7 +150,8 @@ async function stopSaving(child: ChildProcess, path: string): Promise<void> {
   for (;;) {
     child.kill('SIGSTOP')
     while (!readdirSync(tasks).every(isStopped)) await new Promise((resolve) => setTimeout(resolve, 5))
-    if (temporaryFiles(path).length > 0) return
+    // One that is empty may not be locked yet: if it is taken for abandoned, its process makes another.
+    if (temporaryFiles(path).some((name) => statSync(join(dirname(path), name)).size > 0)) return
     child.kill('SIGCONT')
     await new Promise((resolve) => setTimeout(resolve, 20))
   }

@@ -9,7 +9,8 @@ import { expectError, expectRejection } from '../support/error.ts'
 import { formatsPath, readFixture } from '../support/fixture.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
-import { writeZip } from '../support/zip.ts'
+import { pickle, storage, text, uint32 } from '../support/pickle.ts'
+import { readZip, writeZip } from '../support/zip.ts'
 
 interface Values {
   [name: string]: unknown
@@ -30,129 +31,132 @@ interface Expected {
 
 const { checkpoint: expected } = readFixture<Expected>('formats/expected')
 
-describe.each(['values', 'values-4', 'values-legacy'])('torch.load of %s.pt', (name) => {
-  const values = torch.loadSync<Values>(formatsPath(`${name}.pt`))
-  const tensor = (key: string): Tensor => values[key] as Tensor
+describe.each(['values', 'values-4', 'values-legacy', 'values-legacy-3', 'values-legacy-4', 'values-legacy-5'])(
+  'torch.load of %s.pt',
+  (name) => {
+    const values = torch.loadSync<Values>(formatsPath(`${name}.pt`))
+    const tensor = (key: string): Tensor => values[key] as Tensor
 
-  test('reads all dtypes', () => {
-    expect(Object.keys(values.dtypes)).toHaveLength(12)
-    for (const [dtype, x] of Object.entries(values.dtypes)) {
-      expect(x.dtype).toBe(dtype)
-      const real =
-        dtype === 'bool'
-          ? [
-              [false, true],
-              [true, true],
-            ]
-          : [
-              [0, 1],
-              [2, 3],
-            ]
-      expect(x.toArray()).toEqual(
-        dtype.startsWith('complex')
-          ? [
-              [1, 2],
-              [3, -4],
-            ]
-          : real,
-      )
-    }
-  })
+    test('reads all dtypes', () => {
+      expect(Object.keys(values.dtypes)).toHaveLength(12)
+      for (const [dtype, x] of Object.entries(values.dtypes)) {
+        expect(x.dtype).toBe(dtype)
+        const real =
+          dtype === 'bool'
+            ? [
+                [false, true],
+                [true, true],
+              ]
+            : [
+                [0, 1],
+                [2, 3],
+              ]
+        expect(x.toArray()).toEqual(
+          dtype.startsWith('complex')
+            ? [
+                [1, 2],
+                [3, -4],
+              ]
+            : real,
+        )
+      }
+    })
 
-  test('keeps strides, offsets and shared memory', () => {
-    const { base } = values
-    expectClose(tensor('transposed'), base.t().toArray() as number[][])
-    expect(tensor('column').toArray()).toEqual([2, 8, 14, 20])
-    expect([tensor('column').stride, tensor('column').storageOffset]).toEqual([[6], 2])
-    expect([tensor('tail').shape, tensor('tail').stride, tensor('tail').storageOffset]).toEqual([[2, 5], [6, 1], 13])
-    expect([tensor('expanded').toArray(), tensor('expanded').stride]).toEqual([
-      [
-        [7, 7],
-        [7, 7],
-        [7, 7],
-      ],
-      [0, 0],
-    ])
-    expect(tensor('scalar').item()).toBe(2.5)
-    expect(tensor('empty').shape).toEqual([0, 3])
-    base.index(0, 2).fill_(100)
-    expect(tensor('column').index(0).item()).toBe(100)
-    expect(tensor('transposed').index(2, 0).item()).toBe(100)
-    base.index(0, 2).fill_(2)
-  })
+    test('keeps strides, offsets and shared memory', () => {
+      const { base } = values
+      expectClose(tensor('transposed'), base.t().toArray() as number[][])
+      expect(tensor('column').toArray()).toEqual([2, 8, 14, 20])
+      expect([tensor('column').stride, tensor('column').storageOffset]).toEqual([[6], 2])
+      expect([tensor('tail').shape, tensor('tail').stride, tensor('tail').storageOffset]).toEqual([[2, 5], [6, 1], 13])
+      expect([tensor('expanded').toArray(), tensor('expanded').stride]).toEqual([
+        [
+          [7, 7],
+          [7, 7],
+          [7, 7],
+        ],
+        [0, 0],
+      ])
+      expect(tensor('scalar').item()).toBe(2.5)
+      expect(tensor('empty').shape).toEqual([0, 3])
+      base.index(0, 2).fill_(100)
+      expect(tensor('column').index(0).item()).toBe(100)
+      expect(tensor('transposed').index(2, 0).item()).toBe(100)
+      base.index(0, 2).fill_(2)
+    })
 
-  test('tells parameters and leaves', () => {
-    expect(tensor('parameter')).toBeInstanceOf(nn.Parameter)
-    expect([tensor('parameter').requiresGrad, tensor('parameter').isLeaf]).toEqual([true, true])
-    expect(tensor('frozen')).toBeInstanceOf(nn.Parameter)
-    expect(tensor('frozen').requiresGrad).toBe(false)
-    expect(tensor('leaf')).not.toBeInstanceOf(nn.Parameter)
-    tensor('leaf').pow(2).backward()
-    expect(tensor('leaf').grad?.toArray()).toEqual([6])
-    expect(values.base.requiresGrad).toBe(false)
-  })
+    test('tells parameters and leaves', () => {
+      expect(tensor('parameter')).toBeInstanceOf(nn.Parameter)
+      expect([tensor('parameter').requiresGrad, tensor('parameter').isLeaf]).toEqual([true, true])
+      expect(tensor('frozen')).toBeInstanceOf(nn.Parameter)
+      expect(tensor('frozen').requiresGrad).toBe(false)
+      expect(tensor('leaf')).not.toBeInstanceOf(nn.Parameter)
+      tensor('leaf').pow(2).backward()
+      expect(tensor('leaf').grad?.toArray()).toEqual([6])
+      expect(values.base.requiresGrad).toBe(false)
+    })
 
-  test('reads numbers, text and bytes exactly', () => {
-    const numbers = [
-      0,
-      255,
-      256,
-      65535,
-      65536,
-      -1,
-      -(2 ** 31),
-      2 ** 31,
-      2 ** 53 - 1,
-      2n ** 53n,
-      -(2n ** 70n),
-      0.5,
-      -0,
-      1e300,
-    ]
-    expect(values.numbers).toEqual(numbers)
-    expect(values.special).toEqual([Infinity, -Infinity, Number.NaN])
-    expect(values.text).toEqual(['', 'ascii', 'größe ✓ 🙂', 'x'.repeat(300)])
-    expect(values.bytes).toEqual([Uint8Array.of(), Uint8Array.of(0, 255), Uint8Array.of(97, 98)])
-    expect(values.complex).toEqual([1.5, -2])
-  })
+    test('reads numbers, text and bytes exactly', () => {
+      const numbers = [
+        0,
+        255,
+        256,
+        65535,
+        65536,
+        -1,
+        -(2 ** 31),
+        2 ** 31,
+        2 ** 53 - 1,
+        2n ** 53n,
+        -(2n ** 70n),
+        0.5,
+        -0,
+        1e300,
+      ]
+      expect(values.numbers).toEqual(numbers)
+      expect(values.special).toEqual([Infinity, -Infinity, Number.NaN])
+      expect(values.text).toEqual(['', 'ascii', 'größe ✓ 🙂', 'x'.repeat(300)])
+      expect(values.bytes).toEqual([Uint8Array.of(), Uint8Array.of(0, 255), Uint8Array.of(97, 98)])
+      expect(values.complex).toEqual([1.5, -2])
+    })
 
-  test('reads containers', () => {
-    expect(values.tuples).toEqual([[], [1], [1, 2], [1, 2, 3], [1, 2, 3, 4]])
-    expect(values.sets).toEqual([new Set(), new Set([1, 2])])
-    expect(values.size).toEqual([2, 3])
-    expect(values.torch).toEqual(['float32', 'bfloat16', 'cpu', 'cuda:1'])
-    expect(values.counter).toEqual({ a: 2, b: 1, c: 1 })
-    expect(Object.entries(values.ordered as object)).toEqual([
-      ['z', 1],
-      ['a', 2],
-    ])
-    expect(values.keys).toEqual([
-      { 1: 'one', 2: 'two' },
-      new Map([[[1, 2], 'tuple']]),
-      new Map<unknown, number>([
-        [null, 0],
-        [true, 1],
-      ]),
-      new Map<unknown, string>([
-        [0, 'int'],
-        ['0', 'text'],
-      ]),
-      new Map([[0.5, 'half']]),
-    ])
-    expect(values.shared).toEqual([values.numbers, values.base])
-    expect((values.shared as unknown[])[0]).toBe(values.numbers)
-    expect((values.shared as unknown[])[1]).toBe(values.base)
-  })
+    test('reads containers', () => {
+      expect(values.tuples).toEqual([[], [1], [1, 2], [1, 2, 3], [1, 2, 3, 4]])
+      expect(values.sets).toEqual([new Set(), new Set([1, 2])])
+      expect(values.size).toEqual([2, 3])
+      expect(values.torch).toEqual(['float32', 'bfloat16', 'cpu', 'cuda:1'])
+      expect(values.counter).toEqual({ a: 2, b: 1, c: 1 })
+      expect(Object.entries(values.ordered as object)).toEqual([
+        ['z', 1],
+        ['a', 2],
+      ])
+      expect(values.keys).toEqual([
+        { 1: 'one', 2: 'two' },
+        new Map([[[1, 2], 'tuple']]),
+        new Map<unknown, number>([
+          [null, 0],
+          [true, 1],
+        ]),
+        new Map<unknown, string>([
+          [0, 'int'],
+          ['0', 'text'],
+        ]),
+        new Map([[0.5, 'half']]),
+      ])
+      expect(values.shared).toEqual([values.numbers, values.base])
+      expect((values.shared as unknown[])[0]).toBe(values.numbers)
+      expect((values.shared as unknown[])[1]).toBe(values.base)
+    })
 
-  test('lets no name reach a prototype', () => {
-    const own = Object.getOwnPropertyDescriptor(values, '__proto__')?.value as object
-    expect(Object.entries(own)).toEqual([
-      ['__proto__', 1],
-      ['constructor', 2],
-    ])
-    expect(Object.getPrototypeOf(values)).toBe(Object.prototype)
-  })
-})
+    test('lets no name reach a prototype', () => {
+      const own = Object.getOwnPropertyDescriptor(values, '__proto__')?.value as object
+      expect(Object.entries(own)).toEqual([
+        ['__proto__', 1],
+        ['constructor', 2],
+      ])
+      expect(Object.getPrototypeOf(values)).toBe(Object.prototype)
+    })
+  },
+)
 
 describe('torch.load', () => {
   test('reads a checkpoint with the state of an optimizer', async () => {
@@ -244,16 +248,55 @@ describe('torch.load', () => {
     expectError(() => torch.loadSync(path, { mapLocation: 'cpu' } as never), 'ERR_TORCH_OPTION', 'Options are device')
   })
 
-  test.each(['gru', 'legacy', 'values', 'values-legacy'])('refuses %s.pt that ends anywhere', (name) => {
-    const bytes = readFileSync(formatsPath(`${name}.pt`))
-    const path = join(temporaryFolder(), 'x.pt')
-    for (let end = 0; end < bytes.length; end += 61) {
-      writeFileSync(path, bytes.subarray(0, end))
-      expectError(() => torch.loadSync(path), 'ERR_TORCH_FORMAT', /./)
-    }
-  })
+  test.each(['gru', 'legacy', 'values', 'values-legacy', 'values-legacy-4'])(
+    'refuses %s.pt that ends anywhere',
+    (name) => {
+      const bytes = readFileSync(formatsPath(`${name}.pt`))
+      const path = join(temporaryFolder(), 'x.pt')
+      for (let end = 0; end < bytes.length; end += 61) {
+        writeFileSync(path, bytes.subarray(0, end))
+        expectError(() => torch.loadSync(path), 'ERR_TORCH_FORMAT', /./)
+      }
+    },
+  )
 
-  test.each(['checkpoint', 'values', 'values-4', 'values-legacy', 'big-endian'])(
+  test.each(['checkpoint', 'values', 'values-4', 'big-endian'])(
+    'survives any damage to the contents of %s.pt that has right checksums',
+    async (name) => {
+      const entries = Object.entries(readZip(readFileSync(formatsPath(`${name}.pt`))))
+      const path = join(temporaryFolder(), 'x.pt')
+      await collectGarbage()
+      const before = torch.memory().tensors
+      const damage = fc.record({
+        entry: fc.nat(entries.length - 1),
+        at: fc.double({ min: 0, max: 1, noNaN: true }),
+        run: fc.uint8Array({ minLength: 1, maxLength: 8 }),
+      })
+      let loaded = 0
+      fc.assert(
+        fc.property(fc.array(damage, { minLength: 1, maxLength: 3 }), fc.boolean(), (all, onlyPickle) => {
+          const copies = entries.map(([own, content]) => [own, Buffer.from(content)] as const)
+          for (const { entry, at, run } of all) {
+            const chosen = onlyPickle ? copies.find(([own]) => own.endsWith('data.pkl')) : copies[entry]
+            const content = chosen?.[1] as Buffer
+            content.set(run.subarray(0, content.length), Math.floor(at * Math.max(0, content.length - run.length)))
+          }
+          writeZip(path, Object.fromEntries(copies))
+          try {
+            torch.tidy(() => void torch.loadSync(path))
+            loaded++
+          } catch (error) {
+            expect(['ERR_TORCH_FORMAT', 'ERR_TORCH_DEVICE']).toContain((error as TorchError).code)
+          }
+        }),
+        { numRuns: 300 },
+      )
+      expect(loaded).toBeGreaterThan(0)
+      await expectNoMoreTensors(before)
+    },
+  )
+
+  test.each(['checkpoint', 'values', 'values-4', 'values-legacy', 'values-legacy-5', 'big-endian'])(
     'survives any damage to %s.pt',
     async (name) => {
       const source = readFileSync(formatsPath(`${name}.pt`))
@@ -279,39 +322,53 @@ describe('torch.load', () => {
   )
 })
 
-/** A pickle of protocol 2, from text and numbers. */
-function pickle(...parts: (string | number | Uint8Array)[]): Buffer {
-  const bytes = parts.map((part) =>
-    typeof part === 'number' ? Uint8Array.of(part) : Buffer.from(part as string, 'latin1'),
-  )
-  return Buffer.concat([Uint8Array.of(0x80, 2), ...bytes, Buffer.from('.')])
-}
+describe('the checksums of an archive', () => {
+  test('find each flipped bit in what is loaded', () => {
+    const path = join(temporaryFolder(), 'x.pt')
+    const bytes = readFileSync(formatsPath('values.pt'))
+    const contents = Object.entries(readZip(bytes)).filter(([name]) => /\.pkl$|\/data\/|order$/.test(name))
+    expect(contents.length).toBeGreaterThan(15)
+    let number = 0
+    for (const [name, content] of contents) {
+      for (let i = 0; i < content.length; i += 97) {
+        const flip = (): void => void content.writeUInt8((content[i] as number) ^ (1 << (number % 8)), i)
+        flip()
+        writeFileSync(path, bytes)
+        const message = `${name} is damaged: its content does not have the checksum`
+        expectError(() => torch.loadSync(path), 'ERR_TORCH_FORMAT', message)
+        flip()
+        number++
+      }
+    }
+    expect(number).toBeGreaterThan(30)
+    writeFileSync(path, bytes)
+    expect(Object.keys(torch.loadSync<Values>(path).dtypes)).toHaveLength(12)
+  })
 
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32LE(value)
-  return bytes
-}
+  test('are not asked for where PyTorch wrote none', async () => {
+    const loaded = await torch.load<{ a: Tensor }>(formatsPath('unchecked.pt'))
+    expect(loaded.a.toArray()).toEqual([1.5, -2])
+  })
 
-function text(value: string): Buffer {
-  return Buffer.concat([Buffer.from('X'), uint32(value.length), Buffer.from(value)])
-}
+  test('leave no tensor behind where they do not fit', async () => {
+    const bytes = readFileSync(formatsPath('gru.pt'))
+    const [last, content] = Object.entries(readZip(bytes)).findLast(([name]) => name.includes('/data/')) as [
+      string,
+      Buffer,
+    ]
+    content.writeUInt8((content[0] as number) ^ 1)
+    const path = join(temporaryFolder(), 'x.pt')
+    writeFileSync(path, bytes)
+    await collectGarbage()
+    const before = torch.memory().tensors
+    await expectRejection(torch.load(path), 'ERR_TORCH_FORMAT', `${last} is damaged`)
+    expect(torch.memory().tensors).toBe(before)
+  })
+})
 
 /** A checkpoint with this pickle. */
 function archive(data: Uint8Array, more: Record<string, string | Uint8Array> = {}): string {
   return writeZip(join(temporaryFolder(), 'x.pt'), { 'x/data.pkl': data, ...more })
-}
-
-function storage(key: string, type: string, numel: Uint8Array | string, location = 'cpu'): Buffer {
-  return Buffer.concat([
-    Buffer.from('('),
-    text('storage'),
-    Buffer.from(`ctorch\n${type}\n`),
-    text(key),
-    text(location),
-    Buffer.from(numel as string, 'latin1'),
-    Buffer.from('tQ'),
-  ])
 }
 
 /** A tensor over a storage of two floats. */
@@ -547,7 +604,7 @@ describe('a hostile archive', () => {
         bytes.writeUInt32LE(first, at + 42)
       }
     })
-    expectError(() => torch.loadSync(path), 'ERR_TORCH_FORMAT', 'its storages overlap')
+    expectError(() => torch.loadSync(path), 'ERR_TORCH_FORMAT', 'the files in the zip archive overlap')
   })
 
   test('with places and sizes beyond the file is refused', () => {

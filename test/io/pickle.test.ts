@@ -1,11 +1,23 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { Budget } from '../../lib/io/budget.ts'
 import { PickleEndError, PickleError, Tuple, unpickle } from '../../lib/io/pickle.ts'
 import { TorchNames } from '../../lib/io/rebuild.ts'
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
-const read = (text: string, start = 0): { value: unknown; end: number } =>
-  unpickle(bytes(text), start, new TorchNames())
+const read = (text: string, start = 0): { value: unknown; end: number } => {
+  const budget = new Budget(() => {
+    throw new PickleError('too much')
+  })
+  try {
+    const work = unpickle(bytes(text), start, new TorchNames(), budget)
+    let step = work.next()
+    while (!step.done) step = work.next()
+    return step.value
+  } finally {
+    budget.close()
+  }
+}
 
 test('reads one pickle after another', () => {
   const two = '\x80\x02K\x01.\x80\x04\x95\x02\0\0\0\0\0\0\0K\x02.'

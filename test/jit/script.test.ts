@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -10,6 +11,7 @@ import { expectError, expectRejection } from '../support/error.ts'
 import { formatsPath, readFixture } from '../support/fixture.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { collectGarbage } from '../support/garbage.ts'
+import { readZip, writeZip } from '../support/zip.ts'
 
 interface Expected {
   script: {
@@ -86,26 +88,93 @@ describe('torch.jit.load', () => {
     else await expectRejection(torch.jit.load(PATH, { device: 'cuda' }), 'ERR_TORCH_DEVICE', /CUDA|NVIDIA/)
   })
 
-  test('refuses damaged files in one line', async () => {
-    const source = readFileSync(PATH)
+  test('finds any damage to what is in the file, and says it in one line', async () => {
     const path = join(temporaryFolder(), 'x.pt')
-    let refused = 0
-    for (let i = 0; i < 150; i++) {
-      const bytes = Buffer.from(source)
-      // Spread over the file, and the same in each run.
-      const at = (i * 7919) % bytes.length
-      bytes.writeUInt8((bytes[at] as number) ^ (1 + ((i * 31) % 255)), at)
-      writeFileSync(path, i % 3 === 0 ? bytes.subarray(0, at) : bytes)
-      try {
-        torch.jit.loadSync(path)
-      } catch (error) {
-        refused++
-        expect((error as TorchError).code).toBe('ERR_TORCH_FORMAT')
-        expect((error as TorchError).message).not.toContain('\n')
-        expect((error as TorchError).message).toContain(path)
+    let number = 0
+    for (const name of Object.keys(readZip(readFileSync(PATH)))) {
+      for (let i = 0; ; i += 101) {
+        const bytes = readFileSync(PATH)
+        const content = readZip(bytes)[name] as Buffer
+        if (i >= content.length) break
+        const byte = content[i] as number
+        // One bit, or all that follows in this file.
+        if (number++ % 2 === 0) content.writeUInt8(byte ^ (1 << (number % 8)), i)
+        else content.fill(byte ^ 255, i)
+        writeFileSync(path, bytes)
+        const message = `${path}: ${name} is damaged: its content does not have the checksum that was saved with it`
+        const error = expectError(() => torch.jit.loadSync(path), 'ERR_TORCH_FORMAT', message)
+        expect(error.message).not.toContain('\n')
+        if (i === 0) await expectRejection(torch.jit.load(path), 'ERR_TORCH_FORMAT', message)
       }
     }
-    expect(refused).toBeGreaterThan(100)
+    expect(number).toBeGreaterThan(100)
+  })
+
+  test('refuses a file that ends anywhere', () => {
+    const source = readFileSync(PATH)
+    const path = join(temporaryFolder(), 'x.pt')
+    for (let end = 0; end < source.length; end += 313) {
+      writeFileSync(path, source.subarray(0, end))
+      const error = expectError(() => torch.jit.loadSync(path), 'ERR_TORCH_FORMAT', path)
+      expect(error.message).not.toContain('\n')
+    }
+  })
+
+  test('reads what Python has deflated, and finds the damage to it', async () => {
+    const path = join(temporaryFolder(), 'x.pt')
+    writeZip(path, readZip(readFileSync(PATH)), { deflate: (name) => name.includes('/code/') })
+    const bytes = readFileSync(path)
+    expect(bytes.length).toBeLessThan(readFileSync(PATH).length)
+    expectClose((await torch.jit.load(path)).forward(x).flatten(), expected.output)
+    expectClose(torch.jit.loadSync(path).forward(x).flatten(), expected.output)
+    const at = bytes.indexOf('code/__torch__.py') + 40
+    for (let i = 0; i < 200; i += 10) {
+      const damaged = Buffer.from(bytes)
+      damaged.writeUInt8((damaged[at + i] as number) ^ 1, at + i)
+      writeFileSync(path, damaged)
+      await expectRejection(torch.jit.load(path), 'ERR_TORCH_FORMAT', 'code/__torch__.py is damaged')
+      expectError(() => torch.jit.loadSync(path), 'ERR_TORCH_FORMAT', 'code/__torch__.py is damaged')
+    }
+  })
+
+  test('lives through code and debug files that are wrong with right checksums', () => {
+    const folder = temporaryFolder()
+    const entries = readZip(readFileSync(PATH))
+    const rnn = 'script/code/__torch__/torch/nn/modules/rnn.py'
+    // The last of them is the caller's: an error there names no other.
+    const changes = [
+      ['torch.index_select', 'torch.index_solect'],
+      ['expected_input_dim', 'unexpected_input_dim'],
+      ['torch.unsqueeze', 'torch.unsqueezo'],
+      ['def forward__0', 'def forward__0'],
+    ] as const
+    const debugFiles = ['', '\x80\x02X', '\x80\x02K\x01.', '\x80\x02(K\x01t.']
+    const paths = changes.flatMap(([from, to], i) =>
+      debugFiles.map((debug, j) => {
+        const code = String(entries[rnn])
+        const at = code.lastIndexOf(from)
+        expect(at).toBeGreaterThan(0)
+        return writeZip(join(folder, `${i}-${j}.pt`), {
+          ...entries,
+          [rnn]: `${code.slice(0, at)}${to}${code.slice(at + from.length)}`,
+          [`${rnn}.debug_pkl`]: Buffer.from(debug, 'latin1'),
+        })
+      }),
+    )
+    const code = `
+      import { torch } from '${new URL('../../dist/index.js', import.meta.url).href}'
+      for (const path of JSON.parse(process.argv[1])) {
+        for (const load of [torch.jit.load, torch.jit.loadSync]) {
+          try {
+            const model = await load(path)
+            try { model.forward(torch.ones([2, 5, 3])); console.log('ran') } catch (error) { console.log('loaded', error.name) }
+          } catch (error) { console.log(error.code, error.message.includes('\\n')) }
+        }
+      }`
+    const output = execFileSync(process.execPath, ['--input-type=module', '-e', code, JSON.stringify(paths)], {
+      encoding: 'utf8',
+    })
+    expect(output).toBe(`${'ERR_TORCH_FORMAT false\n'.repeat(2 * 3 * 4)}${'ran\n'.repeat(2 * 4)}`)
   })
 })
 
@@ -331,12 +400,12 @@ describe('a ScriptModule can be', () => {
   test('set to training and back', async () => {
     const model = torch.jit.loadSync(PATH)
     expect(model.training).toBe(false)
-    expect(model.forward(x).equal(model.forward(x))).toBe(true)
+    expect(model.forward(x).allclose(model.forward(x))).toBe(true)
     expect(model.train()).toBe(model)
     expect(model.training).toBe(true)
     torch.manualSeed(0)
     // Dropout is active in a module below.
-    expect(model.forward(x).equal(model.forward(x))).toBe(false)
+    expect(model.forward(x).allclose(model.forward(x))).toBe(false)
     await torch.offload(() => {
       model.eval()
       return model.forward(x)
@@ -361,9 +430,9 @@ describe('a ScriptModule can be', () => {
     torch.noGrad(() => {
       for (const parameter of from.parameters()) parameter.mul_(0.5)
     })
-    expect(to.forward(x).equal(from.forward(x))).toBe(false)
+    expect(to.forward(x).allclose(from.forward(x))).toBe(false)
     expect(to.loadStateDict(from.stateDict()).missingKeys).toEqual([])
-    expect(to.forward(x).equal(from.forward(x))).toBe(true)
+    expect(to.forward(x).allclose(from.forward(x))).toBe(true)
     expectError(() => to.loadStateDict({}), 'ERR_TORCH_VALUE', /Missing key\(s\) in state_dict: /)
   })
 
@@ -378,7 +447,7 @@ describe('a ScriptModule can be', () => {
     const outer = new Outer()
     expect(outer.forward(x).shape).toEqual([2, 5, 1])
     expect(outer.train().inner.training).toBe(true)
-    expect(outer.inner.forward(x).equal(outer.inner.forward(x))).toBe(false)
+    expect(outer.inner.forward(x).allclose(outer.inner.forward(x))).toBe(false)
     expect(outer.eval().inner.training).toBe(false)
     expectClose(outer.inner.forward(x).flatten(), expected.output)
     const names = [...expected.names.map((name) => `inner.${name}`), 'head.weight', 'head.bias']
