@@ -65,11 +65,13 @@ export interface RuntimeInfo {
   config: string
 }
 
+/** What native code keeps of a recurrent module, which the object keeps alive. */
+export type RecurrentHandle = object
+
 /** A call of a recurrent network; `state` and `packing` may be empty. */
 export type RecurrentCall = [
-  plan: object,
-  recurrence: string,
-  shape: object,
+  handle: RecurrentHandle,
+  module: object,
   input: Uint32Array,
   state: Uint32Array,
   weights: Uint32Array,
@@ -218,31 +220,34 @@ export interface Native {
   ): Id[]
   invertPermutation(permutation: Id): Id
   // recurrent.cpp
-  recurrentPlan(): object
+  recurrentModule(
+    recurrence: string,
+    module: object,
+    parameters: readonly (readonly [name: string, size: readonly number[]])[],
+  ): RecurrentHandle
   recurrent(...call: RecurrentCall): Id[]
-  explainRecurrent(...call: RecurrentCall): string
-  flattenParameters(recurrence: string, shape: object, weights: Uint32Array): void
+  explainRecurrent(...call: RecurrentCall): [reason: string, compared: string | null]
+  flattenParameters(handle: RecurrentHandle, weights: Uint32Array): void
   instructionSets(): string[]
   instructionSet(name?: string): string
   // composite.cpp
-  composite(
-    recurrence: string,
-    shape: object,
-    input: Uint32Array,
-    state: Uint32Array,
-    weights: Uint32Array,
-    packing: Uint32Array,
-    equations: object,
-    roles: readonly string[],
-    record: string,
-  ): Id[]
+  composite(...call: [...RecurrentCall, equations: object, roles: readonly string[], record: string]): Id[]
   // training.cpp
   mseGradients(...call: [...RecurrentCall, head: Uint32Array, target: Uint32Array, strict: boolean]): Id
   // recurrent_cell.cpp
-  recurrentCell(kind: string, hiddenSize: number, input: Uint32Array, state: Uint32Array, weights: Uint32Array): Id[]
+  recurrentCell(
+    recurrence: string,
+    sizes: readonly [inputSize: number, hiddenSize: number],
+    input: Uint32Array,
+    state: Uint32Array,
+    weights: Uint32Array,
+    inputBias: Uint32Array,
+    hiddenBias: Uint32Array,
+  ): Id[]
   // stream.cpp
-  openStream(plan: object, recurrence: string, shape: object, weights: Uint32Array, bfloat16: boolean): object
+  openStream(handle: RecurrentHandle, weights: Uint32Array, bfloat16: boolean): object
   forkStream(stream: object): object
+  closeStream(stream: object): void
   stepStream(stream: object, x: Float32Array, y: Float32Array): void
   stepStreams(streams: readonly object[], x: Float32Array, y: Float32Array): void
   sharesWeights(stream: object, other: object): boolean

@@ -12,6 +12,7 @@ import { type LSTMState, pairOf } from './lstm.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import type { Recurrence } from './recurrent.ts'
+import { weightIds } from './weights.ts'
 
 export interface RecurrentCellOptions extends FactoryOptions {
   /** Whether to learn biases. Default `true`. */
@@ -65,9 +66,17 @@ export abstract class RecurrentCell extends Module {
   /** @internal The next state. */
   protected run(recurrence: Recurrence, input: Tensor, state: readonly Tensor[]): Tensor[] {
     const scope = enter()
-    const weights = [this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh].filter((weight) => weight !== null)
+    const bias = (name: 'bias_ih' | 'bias_hh'): Uint32Array => weightIds(this, this[name] === null ? [] : [name])
     return native
-      .recurrentCell(recurrence, this.hiddenSize, idsOf([input]), idsOf(state), idsOf(weights))
+      .recurrentCell(
+        recurrence,
+        [this.inputSize, this.hiddenSize],
+        idsOf([input]),
+        idsOf(state),
+        weightIds(this, ['weight_ih', 'weight_hh']),
+        bias('bias_ih'),
+        bias('bias_hh'),
+      )
       .map((id) => wrap(id, scope))
   }
 

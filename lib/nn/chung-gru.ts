@@ -49,7 +49,7 @@ const OWN = ['resetAfter', 'innerBias', 'gateActivation', 'activation'] as const
  * const gru = new nn.ChungGRU(10, 20, { gateActivation: 'hardSigmoid' })
  * const [output, hN] = gru.forward(torch.randn([5, 3, 10]))
  * @see Chung et al., "Empirical evaluation of gated recurrent neural networks on sequence modeling", arXiv:1412.3555
- * @throws {TorchError} for sizes that are no positive integers, and for unknown options or choices.
+ * @throws {TorchError} for sizes that are no integers from 1 to 2^50, and for unknown options or choices.
  */
 export class ChungGRU extends RecurrentModule {
   readonly resetAfter: boolean

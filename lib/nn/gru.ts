@@ -19,13 +19,16 @@ export type GRUOptions = RecurrentOptions
  * const gru = new nn.GRU(10, 20, { batchFirst: true })
  * const [output, hN] = gru.forward(torch.randn([3, 5, 10]))
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html
- * @throws {TorchError} for sizes that are no positive integers, and for unknown options.
+ * @throws {TorchError} for sizes that are no integers from 1 to 2^50, and for unknown options.
  */
 export class GRU extends RecurrentModule {
   constructor(inputSize: number, hiddenSize: number, options: GRUOptions = {}) {
     super('GRU', inputSize, hiddenSize, options, [])
   }
 
+  // These two are the same in RNN, LSTM and GRU, so that TypeScript takes a call of any of them.
+  override forward(input: PackedSequence, state?: null): [output: PackedSequence, hN: Tensor]
+  override forward(input: Tensor, state?: null): [output: Tensor, hN: Tensor]
   override forward(input: PackedSequence, h0?: Tensor | null): [output: PackedSequence, hN: Tensor]
   /**
    * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch; or a packed sequence

@@ -38,13 +38,16 @@ export function pairOf(module: string, state: LSTMState | null | undefined): LST
  * const lstm = new nn.LSTM(10, 20, { numLayers: 2, dropout: 0.1 })
  * const [output, [hN, cN]] = lstm.forward(torch.randn([5, 3, 10]))
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
- * @throws {TorchError} for sizes that are no positive integers, and for unknown options.
+ * @throws {TorchError} for sizes that are no integers from 1 to 2^50, and for unknown options.
  */
 export class LSTM extends RecurrentModule {
   constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}) {
     super('LSTM', inputSize, hiddenSize, options, ['projSize'])
   }
 
+  // These two are the same in RNN, LSTM and GRU, so that TypeScript takes a call of any of them.
+  override forward(input: PackedSequence, state?: null): [output: PackedSequence, state: [hN: Tensor, cN: Tensor]]
+  override forward(input: Tensor, state?: null): [output: Tensor, state: [hN: Tensor, cN: Tensor]]
   override forward(
     input: PackedSequence,
     state?: LSTMState | null,

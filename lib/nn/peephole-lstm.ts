@@ -56,7 +56,7 @@ const DEFAULTS = { ...STANDARD, peephole: 'diagonal' } as const
  * const lstm = new nn.PeepholeLSTM(10, 20, { peephole: 'full', forgetInCandidate: true })
  * const [output, [hN, cN]] = lstm.forward(torch.randn([5, 3, 10]))
  * @see Gers and Schmidhuber, "Recurrent nets that time and count", IJCNN 2000, doi:10.1109/IJCNN.2000.861302
- * @throws {TorchError} for sizes that are no positive integers, and for unknown options or choices.
+ * @throws {TorchError} for sizes that are no integers from 1 to 2^50, and for unknown options or choices.
  */
 export class PeepholeLSTM extends RecurrentModule {
   readonly peephole: Peephole

@@ -1,5 +1,6 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import type { RecurrentHandle } from '../native/addon.ts'
 import { checkOptions } from '../options.ts'
 import { native } from '../tensor/binding.ts'
 import { enter } from '../tensor/context.ts'
@@ -14,10 +15,11 @@ import { Parameter } from './parameter.ts'
 import { currentRecorder, type Recorder } from './recorder.ts'
 import { RecurrentStream, type StreamOptions } from './stream.ts'
 import { PackedSequence } from './utils/rnn.ts'
+import { weightIds } from './weights.ts'
 
 /** Options that RNN, LSTM and GRU share. */
 export interface RecurrentOptions extends FactoryOptions {
-  /** Recurrent layers, each fed with the output of the one before. Default 1. */
+  /** Recurrent layers, each fed with the output of the one before, at most 10,000. Default 1. */
   numLayers?: number
   /** Whether to learn biases. Default `true`. */
   bias?: boolean
@@ -42,13 +44,18 @@ export type RecurrentBackend = 'auto' | 'libtorch'
 export type Recurrence = 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU'
 
 const SHARED = ['numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional', 'backend', 'device', 'dtype'] as const
+const MOST_LAYERS = 10_000
+// More units or inputs have no memory, and products of these are integers that JavaScript can hold.
+const MOST_UNITS = 2 ** 50
 const GATES: Record<Recurrence, number> = { RNN_TANH: 1, RNN_RELU: 1, LSTM: 4, GRU: 3 }
 
-function requireSize(name: string, torchName: string, value: unknown): void {
+function requireSize(name: string, torchName: string, value: unknown, most = MOST_UNITS): void {
   if (typeof value !== 'number' || Number.isNaN(value) || !Number.isInteger(value)) {
     throw torchError('ERR_TORCH_TYPE', `${torchName} should be of type int, got: ${describe(value)}`, { op: name })
   }
   if (value <= 0) throw torchError('ERR_TORCH_VALUE', `${torchName} must be greater than zero`, { op: name })
+  if (value > most)
+    throw torchError('ERR_TORCH_VALUE', `${torchName} must be at most ${most}, got ${value}`, { op: name })
 }
 
 /**
@@ -68,8 +75,8 @@ export abstract class RecurrentModule extends Module {
   readonly backend: RecurrentBackend
   // Private, or it would print and count as the module's own.
   readonly #recurrence: Recurrence
-  readonly #names: string[] = []
-  readonly #plan = native.recurrentPlan();
+  readonly #names: string[]
+  readonly #handle: RecurrentHandle;
   /** `weight_ih_l0`, `bias_hh_l1_reverse`, … as in PyTorch. */
   [parameter: `weight_${string}` | `bias_${string}`]: Parameter
 
@@ -104,7 +111,7 @@ export abstract class RecurrentModule extends Module {
     requireBoolean(name, 'bidirectional', bidirectional)
     requireSize(name, 'inputSize', inputSize)
     requireSize(name, 'hiddenSize', hiddenSize)
-    requireSize(name, 'numLayers', numLayers)
+    requireSize(name, 'numLayers', numLayers, MOST_LAYERS)
     if (backend !== 'auto' && backend !== 'libtorch') {
       throw torchError('ERR_TORCH_VALUE', `backend must be 'auto' or 'libtorch', got ${describe(backend)}`, {
         op: name,
@@ -133,7 +140,11 @@ export abstract class RecurrentModule extends Module {
     this.projSize = projSize
     this.backend = backend
     this.#recurrence = recurrence
-    this.#createParameters(options, sizes ?? this.#standardSizes)
+    const parameters = this.#parameterSizes(sizes ?? this.#standardSizes)
+    const factory = factoryOf(options)
+    for (const [name, size] of parameters) this[name as `weight_${string}`] = new Parameter(empty(size, factory))
+    this.#names = parameters.map(([name]) => name)
+    this.#handle = native.recurrentModule(recurrence, this, parameters)
     this.flattenParameters()
     this.resetParameters()
   }
@@ -148,20 +159,19 @@ export abstract class RecurrentModule extends Module {
     }
   }
 
-  #createParameters(options: FactoryOptions, sizes: ParameterSizes): void {
-    const factory = factoryOf(options)
+  #parameterSizes(sizes: ParameterSizes): [name: string, size: readonly number[]][] {
+    const parameters: [name: string, size: readonly number[]][] = []
     const directions = this.bidirectional ? ['', '_reverse'] : ['']
     const outputSize = this.projSize > 0 ? this.projSize : this.hiddenSize
     for (let layer = 0; layer < this.numLayers; layer++) {
       for (const direction of directions) {
         const inputSize = layer === 0 ? this.inputSize : outputSize * directions.length
         for (const [role, size] of Object.entries(sizes(inputSize, outputSize))) {
-          const name = `${role}_l${layer}${direction}`
-          this[name as `weight_${string}`] = new Parameter(empty(size, factory))
-          this.#names.push(name)
+          parameters.push([`${role}_l${layer}${direction}`, size])
         }
       }
     }
+    return parameters
   }
 
   /** Draws weights and biases anew, from the distribution that PyTorch uses. */
@@ -173,27 +183,27 @@ export abstract class RecurrentModule extends Module {
   /** The weights of each layer and direction, in PyTorch's order. */
   get allWeights(): Parameter[][] {
     const count = this.#names.length / (this.numLayers * (this.bidirectional ? 2 : 1))
-    const weights = this.#weights
+    const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
     return Array.from({ length: weights.length / count }, (_, i) => weights.slice(i * count, (i + 1) * count))
   }
 
   /**
    * Moves the parameters into the one block of memory that cuDNN wants, without which it copies them at every call.
-   * Does nothing on the CPU. Called by the constructor, after `to` and after loading: there is a need for it only where
-   * something else has replaced the memory of parameters.
+   * Does nothing on the CPU, nor where a weight is computed instead of being a parameter. Called by the constructor,
+   * after `to` and after loading: there is a need for it only where something else has replaced the memory of
+   * parameters.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html#torch.nn.RNN.flatten_parameters
    */
   flattenParameters(): void {
-    if (this.equations === undefined && this.#names.length > 0)
-      native.flattenParameters(this.#recurrence, this, idsOf(this.#weights))
+    if (this.equations !== undefined) return
+    const weights: unknown[] = this.#names.map((name) => this[name as `weight_${string}`])
+    const areParameters = (values: unknown[]): values is Parameter[] =>
+      values.every((weight) => weight instanceof Parameter && !weight.disposed)
+    if (areParameters(weights)) native.flattenParameters(this.#handle, idsOf(weights))
   }
 
   protected override onReplaced(): void {
     this.flattenParameters()
-  }
-
-  get #weights(): Parameter[] {
-    return this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
   }
 
   abstract override forward(
@@ -242,8 +252,7 @@ export abstract class RecurrentModule extends Module {
     const own = this.equations
     if (own === undefined && recorder === undefined) return native.recurrent(...call)
     const equations = own ?? (this.#recurrence === 'RNN_RELU' ? { ...STANDARD, activation: 'relu' } : STANDARD)
-    const [, ...rest] = call
-    return native.composite(...rest, equations, this.#roles, recorder?.what ?? 'nothing')
+    return native.composite(...call, equations, this.#roles, recorder?.what ?? 'nothing')
   }
 
   /** The names of a layer's parameters without `_l0`. */
@@ -254,12 +263,11 @@ export abstract class RecurrentModule extends Module {
   #arguments(input: Tensor | PackedSequence, state: readonly Tensor[]): Parameters<typeof native.recurrent> {
     const packed = input instanceof PackedSequence
     return [
-      this.#plan,
-      this.#recurrence,
+      this.#handle,
       this,
       idsOf([packed ? input.data : input]),
       idsOf(state),
-      idsOf(this.#weights),
+      weightIds(this, this.#names),
       idsOf(packed ? input.packing : []),
     ]
   }
@@ -268,8 +276,8 @@ export abstract class RecurrentModule extends Module {
    * A sequence to be fed step by step. Streams of one module share its packed weights as long as these do not change.
    *
    * @throws {TorchError} for a bidirectional network, which has to see the whole sequence, for one whose equations are
-   *   not PyTorch's, and for parameters that are not on the CPU, not of a floating dtype or of another shape than the
-   *   module's sizes.
+   *   not PyTorch's, and for weights that are not on the CPU, not of a floating dtype, disposed, or of another shape
+   *   than the module's sizes ask for.
    */
   stream(options: StreamOptions = {}): RecurrentStream {
     const name = this.constructor.name
@@ -296,7 +304,7 @@ export abstract class RecurrentModule extends Module {
       )
     }
     const { inputSize, hiddenSize, numLayers } = this
-    const handle = native.openStream(this.#plan, this.#recurrence, this, idsOf(this.#weights), dtype === 'bfloat16')
+    const handle = native.openStream(this.#handle, weightIds(this, this.#names), dtype === 'bfloat16')
     const lstm = this.#recurrence === 'LSTM'
     return new RecurrentStream(handle, {
       inputSize,
@@ -311,15 +319,23 @@ export abstract class RecurrentModule extends Module {
    * Which implementation `forward` would use for an input, and why: this library's fused kernels for the CPU, or
    * LibTorch's.
    *
+   * The reason also tells where a weight can change unseen (one made in `inferenceMode`, or viewed by
+   * `toTypedArray({ copy: false })`), so that each call has to read its memory to see whether it has.
+   *
    * @example lstm.explainBackend(x) // { backend: 'libtorch', reason: 'the tensors are neither float32 nor bfloat16' }
    * @throws {TorchError} what `forward` would throw for the shape or dtype of the input.
    */
   explainBackend(input: Tensor | PackedSequence): { backend: 'fused' | 'libtorch'; reason: string } {
     if (this.equations !== undefined) return { backend: 'libtorch', reason: 'its equations are not those of PyTorch' }
     enter()
-    const reason = native.explainRecurrent(...this.#arguments(input, []))
+    const [reason, compared] = native.explainRecurrent(...this.#arguments(input, []))
     if (reason !== '') return { backend: 'libtorch', reason }
-    return { backend: 'fused', reason: `float32 or bfloat16 on the CPU, with ${native.instructionSet()} instructions` }
+    const fused = `float32 or bfloat16 on the CPU, with ${native.instructionSet()} instructions`
+    if (compared === null) return { backend: 'fused', reason: fused }
+    return {
+      backend: 'fused',
+      reason: `${fused}; ${compared} can change unseen, since it was made in inferenceMode or is viewed by toTypedArray({ copy: false }): each call reads its memory to see whether it has`,
+    }
   }
 
   protected override extraRepr(): string {

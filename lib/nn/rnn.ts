@@ -19,7 +19,7 @@ export interface RNNOptions extends RecurrentOptions {
  * const rnn = new nn.RNN(10, 20, { numLayers: 2 })
  * const [output, hN] = rnn.forward(torch.randn([5, 3, 10]))
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html
- * @throws {TorchError} for sizes that are no positive integers, and for unknown options.
+ * @throws {TorchError} for sizes that are no integers from 1 to 2^50, and for unknown options.
  */
 export class RNN extends RecurrentModule {
   readonly nonlinearity: 'tanh' | 'relu'
@@ -36,6 +36,9 @@ export class RNN extends RecurrentModule {
     this.nonlinearity = nonlinearity
   }
 
+  // These two are the same in RNN, LSTM and GRU, so that TypeScript takes a call of any of them.
+  override forward(input: PackedSequence, state?: null): [output: PackedSequence, hN: Tensor]
+  override forward(input: Tensor, state?: null): [output: Tensor, hN: Tensor]
   override forward(input: PackedSequence, h0?: Tensor | null): [output: PackedSequence, hN: Tensor]
   /**
    * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch; or a packed sequence

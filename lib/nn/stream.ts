@@ -1,4 +1,5 @@
 import { describe } from '../describe.ts'
+import { dispose } from '../dispose.ts'
 import { torchError } from '../errors.ts'
 import { opaque } from '../opaque.ts'
 import { native } from '../tensor/binding.ts'
@@ -42,7 +43,7 @@ function isFloat32Array(value: unknown): value is Float32Array {
  * const stream = lstm.stream()
  * for await (const sample of sensor) console.log(stream.step(sample))
  */
-export class RecurrentStream {
+export class RecurrentStream implements Disposable {
   /** @internal */
   readonly toJSON: () => never = opaque('RecurrentStream', 'save() gives its state')
   /** I, the length of an input. */
@@ -112,6 +113,18 @@ export class RecurrentStream {
   /** Another stream over the same weights, which goes on from the same state. */
   fork(): RecurrentStream {
     return new RecurrentStream(native.forkStream(this.#handle), this.#sizes)
+  }
+
+  /**
+   * Frees the state, and the weights where nothing else has them. A second call does nothing; every other use of the
+   * stream throws then.
+   */
+  dispose(): void {
+    native.closeStream(this.#handle)
+  }
+
+  [dispose](): void {
+    this.dispose()
   }
 
   /** @internal */

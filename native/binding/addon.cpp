@@ -1,5 +1,8 @@
 #include "binding/addon.h"
 
+#include <cmath>
+#include <limits>
+
 #include "binding/offload.h"
 #include "binding/operator.h"
 #include "operators/functional.h"
@@ -10,10 +13,14 @@ Addon::Addon(Napi::Env) : handles(std::make_shared<Handles>()) { mode.warnings =
 
 Addon::~Addon() = default;
 
-const CellPtr& Addon::cell(Napi::Value id) const {
-  if (!id.IsNumber()) throw c10::TypeError({__func__, __FILE__, __LINE__}, "expected a Tensor");
-  return handles->cell(id.As<Napi::Number>().Uint32Value());
+Handles::Id id_of(Napi::Value value) {
+  TORCH_CHECK_TYPE(value.IsNumber(), "expected a Tensor");
+  const double id = value.As<Napi::Number>().DoubleValue();
+  constexpr Handles::Id kNone = std::numeric_limits<Handles::Id>::max();
+  return id >= 0 && id < kNone && id == std::trunc(id) ? static_cast<Handles::Id>(id) : kNone;
 }
+
+const CellPtr& Addon::cell(Napi::Value id) const { return handles->cell(id_of(id)); }
 
 Napi::Value Addon::wrap(Napi::Env env, at::Tensor tensor) {
   if (!tensor.defined()) return env.Null();

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "recurrent/kernels.h"
@@ -22,6 +23,9 @@ using namespace runtime;
 class Operator;
 class Offload;
 
+// How many views JavaScript has of the memory of tensors.
+using Views = std::unordered_map<const c10::StorageImpl*, size_t>;
+
 // All state of one JavaScript environment: the main thread, a worker_thread or a test realm has its own.
 class Addon {
  public:
@@ -31,6 +35,8 @@ class Addon {
 
   // Handles outlive the addon where a finalizer still refers to them.
   std::shared_ptr<Handles> handles;
+  // These outlive it where a view is still there.
+  std::shared_ptr<Views> views = std::make_shared<Views>();
   std::vector<std::unique_ptr<Operator>> operators;
   Mode mode;
   // Set while JavaScript queues operations instead of running them.
@@ -78,6 +84,9 @@ class Addon {
   std::optional<Lane::Pause> pause_lane();
   int64_t accounted_ = 0;
 };
+
+// The number that JavaScript has for a tensor; one that no tensor has where it is none.
+Handles::Id id_of(Napi::Value value);
 
 // Wraps a native function for JavaScript: C++ exceptions become JavaScript ones that say what kind they are.
 Napi::Value guarded(const Napi::CallbackInfo& info, Napi::Value (*body)(const Napi::CallbackInfo&));

@@ -12,8 +12,13 @@ class Cells {
  public:
   // From a Uint32Array of ids. Waits unless JavaScript records.
   Cells(const Addon& addon, Napi::Value value) {
-    const auto ids = value.As<Napi::Uint32Array>();
-    const size_t count = ids.ElementLength();
+    napi_typedarray_type type = napi_int8_array;
+    size_t count = 0;
+    void* data = nullptr;
+    const bool is_list =
+        napi_get_typedarray_info(value.Env(), value, &type, &count, &data, nullptr, nullptr) == napi_ok;
+    TORCH_CHECK_TYPE(is_list && type == napi_uint32_array, "expected a list of Tensors");
+    const auto* ids = static_cast<const Handles::Id*>(data);
     cells_.reserve(count);
     for (size_t i = 0; i < count; i++) {
       cells_.push_back(addon.handles->cell(ids[i]));

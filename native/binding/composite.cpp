@@ -105,7 +105,7 @@ struct Recurrent {
   Record record;
 
   size_t results() const {
-    const Network& network = arguments.shape;
+    const Network& network = arguments.network;
     const size_t each = record == Record::kGates    ? composite::gates(network)
                         : record == Record::kProbes ? composite::states(network)
                                                     : 0;
@@ -113,12 +113,13 @@ struct Recurrent {
   }
 
   Tensors run() const {
-    const Shape& shape = arguments.shape;
     const bool packed = arguments.packing.size() > 0;
-    const bool batch_first = shape.batch_first && !packed;
+    const bool batch_first = arguments.module->batch_first && !packed;
     const bool batched = arguments.input.get().at(0).dim() == 3;
     Tensors recorded;
-    Tensors results = arguments.run([&](const Call& call) {
+    // Nobody has to find out whether the fused kernels could make the call.
+    constexpr bool kFuses = false;
+    const auto compute = [&](const Call& call) {
       const auto& [network, _, input, state, weights, batch_sizes] = call.arguments;
       std::vector<int64_t> sizes;
       if (packed) sizes.assign(batch_sizes.data_ptr<int64_t>(), batch_sizes.data_ptr<int64_t>() + batch_sizes.numel());
@@ -128,7 +129,8 @@ struct Recurrent {
       Tensors own{batch_first ? result.output.transpose(0, 1) : result.output};
       std::move(result.finals.begin(), result.finals.end(), std::back_inserter(own));
       return own;
-    });
+    };
+    Tensors results = arguments.run(compute, kFuses);
     for (at::Tensor& tensor : recorded) {
       // Gates come in the form of the input. Probes must stay the leaves that they are.
       if (record == Record::kGates && !packed) {
@@ -140,15 +142,13 @@ struct Recurrent {
   }
 };
 
-// composite('RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU', shape, input, state or [], weights, packing or [], equations,
-// roles, record) -> output, final states, the packing again, and what was to be recorded of each layer and direction
+// composite(handle, module, input, state or [], weights, packing or [], equations, roles, record) -> output, final
+// states, the packing again, and what was to be recorded of each layer and direction
 Napi::Value composite_forward(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
-  Recurrent recurrent{RecurrentArguments(addon, info, 0), equations_of(info[6].ToObject()),
-                      Roles(info[7].As<Napi::Array>()), record_of(info[8].ToString())};
-  // Nobody has to find out whether the fused kernels could make the call.
-  recurrent.arguments.shape.prefers_libtorch = true;
+  const Recurrent recurrent{RecurrentArguments(addon, info), equations_of(info[6].ToObject()),
+                            Roles(info[7].As<Napi::Array>()), record_of(info[8].ToString())};
   const auto ids = addon.dispatch(recurrent.results(), [recurrent] { return recurrent.run(); });
   addon.account(env);
   Napi::Array results = Napi::Array::New(env, ids.size());

@@ -9,12 +9,22 @@
 #include "binding/addon.h"
 #include "binding/convert.h"
 #include "binding/error.h"
+#include "binding/handle.h"
 #include "binding/offload.h"
 #include "runtime/graph_recorder.h"
 
 // What LibTorch offers of CUDA without CUDA's headers: the main addon loads with every LibTorch. Functions that take
 // the index of a device are called only where there is one.
 namespace rnn::binding {
+
+using EventPtr = std::shared_ptr<c10::Event>;
+
+template <>
+struct HandleType<EventPtr> {
+  static constexpr const char* kName = "CUDA event";
+  static constexpr napi_type_tag kTag = {0xc47d29e8f0316ba5, 0x0b63a5d97e4c18f2};
+};
+
 namespace {
 
 using Guard = c10::impl::VirtualGuardImpl;
@@ -185,17 +195,12 @@ Napi::Value cuda_synchronize(const Napi::CallbackInfo& info) {
   return wait(info, info[1].ToBoolean(), [device = device_index(info[0])] { synchronize_device(device); });
 }
 
-using EventPtr = std::shared_ptr<c10::Event>;
-using EventHandle = Napi::External<EventPtr>;
-
-EventPtr event_of(Napi::Value value) { return *value.As<EventHandle>().Data(); }
+EventPtr event_of(Napi::Value value) { return object_of<EventPtr>(value); }
 
 // cudaEvent(timing) -> an event that has not been recorded
 Napi::Value cuda_event(const Napi::CallbackInfo& info) {
   const auto flag = info[0].ToBoolean() ? c10::EventFlag::BACKEND_DEFAULT : c10::EventFlag::PYTORCH_DEFAULT;
-  auto event = std::make_unique<EventPtr>(std::make_shared<c10::Event>(at::kCUDA, flag));
-  return EventHandle::New(info.Env(), event.release(),
-                          [](Napi::Env, EventPtr* collected) { const std::unique_ptr<EventPtr> owner(collected); });
+  return make_handle(info.Env(), std::make_unique<EventPtr>(std::make_shared<c10::Event>(at::kCUDA, flag)));
 }
 
 // cudaRecordEvent(event): marks the point that the device's current stream has come to

@@ -4,9 +4,28 @@
 
 #include "binding/addon.h"
 #include "binding/convert.h"
+#include "binding/handle.h"
 #include "binding/offload.h"
 
 namespace rnn::binding {
+namespace {
+
+// What JavaScript calls a graph: empty, or with one recording. The lane and the JavaScript thread use it in turns.
+struct Recording {
+  std::shared_ptr<CudaGraph> graph;
+  // It has been recorded, all of it.
+  bool complete = false;
+};
+using RecordingPtr = std::shared_ptr<Recording>;
+
+}  // namespace
+
+template <>
+struct HandleType<RecordingPtr> {
+  static constexpr const char* kName = "CUDA graph";
+  static constexpr napi_type_tag kTag = {0x8e20b4d15c697fa3, 0x35f1c86e0a9d724b};
+};
+
 namespace {
 
 const CudaLibrary& library_of(const Addon& addon) {
@@ -36,25 +55,13 @@ Napi::Value cuda_properties(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// What JavaScript calls a graph: empty, or with one recording. The lane and the JavaScript thread use it in turns.
-struct Recording {
-  std::shared_ptr<CudaGraph> graph;
-  // It has been recorded, all of it.
-  bool complete = false;
-};
-using RecordingPtr = std::shared_ptr<Recording>;
-using GraphHandle = Napi::External<RecordingPtr>;
-
-RecordingPtr recording_of(Napi::Value value) { return *value.As<GraphHandle>().Data(); }
+RecordingPtr recording_of(Napi::Value value) { return object_of<RecordingPtr>(value); }
 
 // cudaGraph() -> a graph without a recording
 Napi::Value cuda_graph(const Napi::CallbackInfo& info) {
   library_of(Addon::of(info.Env()));
   at::globalContext().lazyInitDevice(at::kCUDA);
-  auto recording = std::make_unique<RecordingPtr>(std::make_shared<Recording>());
-  return GraphHandle::New(info.Env(), recording.release(), [](Napi::Env, RecordingPtr* collected) {
-    const std::unique_ptr<RecordingPtr> owner(collected);
-  });
+  return make_handle(info.Env(), std::make_unique<RecordingPtr>(std::make_shared<Recording>()));
 }
 
 // beginGraph(graph, graph whose memory it shares or null): what is queued from here on is recorded instead of run

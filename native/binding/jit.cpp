@@ -4,25 +4,32 @@
 #include <unordered_map>
 
 #include "binding/addon.h"
+#include "binding/handle.h"
 #include "binding/ivalue.h"
 
 namespace rnn::binding {
-namespace {
 
 using torch::jit::Module;
 // Shared with jobs in the lane.
 using Script = std::shared_ptr<Module>;
+// The result of a call that has been queued.
+using Slot = std::shared_ptr<c10::IValue>;
 
-const Script& script_of(const Napi::CallbackInfo& info) { return *info[0].As<Napi::External<Script>>().Data(); }
+template <>
+struct HandleType<Script> {
+  static constexpr const char* kName = "TorchScript module";
+  static constexpr napi_type_tag kTag = {0x52e9f13b8a07c6d4, 0xe61d04b72f95a83c};
+};
 
-template <typename T>
-Napi::Value external(Napi::Env env, T value) {
-  auto owner = std::make_unique<T>(std::move(value));
-  const auto result =
-      Napi::External<T>::New(env, owner.get(), [](Napi::Env, T* data) { std::unique_ptr<T>(data).reset(); });
-  static_cast<void>(owner.release());
-  return result;
-}
+template <>
+struct HandleType<Slot> {
+  static constexpr const char* kName = "TorchScript call";
+  static constexpr napi_type_tag kTag = {0xd3a80c6e29f4b157, 0x7c95e1f20d38b64a};
+};
+
+namespace {
+
+const Script& script_of(const Napi::CallbackInfo& info) { return object_of<Script>(info[0]); }
 
 // One call of a method, ready to run on any thread.
 struct Call {
@@ -76,7 +83,7 @@ Napi::Value jit_load(const Napi::CallbackInfo& info) {
     *script = torch::jit::load(path, device);
     return std::vector<at::Tensor>{};
   });
-  return external(info.Env(), script);
+  return make_handle(info.Env(), std::make_unique<Script>(script));
 }
 
 // jitRun(script, method, arguments) -> its result. While JavaScript records, a result of tensors alone is promised;
@@ -102,8 +109,6 @@ Napi::Value jit_run(const Napi::CallbackInfo& info) {
   return to_value(env, addon, result);
 }
 
-using Slot = std::shared_ptr<c10::IValue>;
-
 // jitStart(script, method, arguments) -> where jitResult will find the result, once what is queued has run
 Napi::Value jit_start(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
@@ -113,12 +118,12 @@ Napi::Value jit_start(const Napi::CallbackInfo& info) {
     *slot = (*call)();
     return std::vector<at::Tensor>{};
   });
-  return external(info.Env(), slot);
+  return make_handle(info.Env(), std::make_unique<Slot>(slot));
 }
 
 // jitResult(started) -> the result of the call
 Napi::Value jit_result(const Napi::CallbackInfo& info) {
-  return to_value(info.Env(), Addon::of(info.Env()), **info[0].As<Napi::External<Slot>>().Data());
+  return to_value(info.Env(), Addon::of(info.Env()), *object_of<Slot>(info[0]));
 }
 
 // [[name, id], …]: one id for each tensor, whatever names it has

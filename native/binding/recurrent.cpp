@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "binding/addon.h"
+#include "binding/convert.h"
 #include "binding/packed.h"
 
 namespace rnn::binding {
@@ -43,15 +44,15 @@ std::string python_dtype(const at::Tensor& tensor) {
 
 // The checks of torch/nn/modules/rnn.py, in its order and its words. They are made here and not in TypeScript because
 // the shape of a queued tensor is known only when the call runs.
-void check_rank(const Shape& shape, const at::Tensor& input, const Tensors& state) {
+void check_rank(const Network& net, const at::Tensor& input, const Tensors& state) {
   const int64_t rank = input.dim();
-  const bool rnn = shape.cell == CellKind::kRnnTanh || shape.cell == CellKind::kRnnRelu;
-  const char* name = shape.lstm() ? "LSTM" : rnn ? "RNN" : "GRU";
+  const bool rnn = net.cell == CellKind::kRnnTanh || net.cell == CellKind::kRnnRelu;
+  const char* name = net.lstm() ? "LSTM" : rnn ? "RNN" : "GRU";
   TORCH_CHECK_VALUE(rank == 2 || rank == 3, name, ": Expected input to be 2D or 3D, got ", rank, "D ",
                     rnn ? "tensor instead" : "instead");
   if (state.empty()) return;
   const char* kind = rank == 3 ? "batched 3-D" : "unbatched 2-D";
-  if (shape.lstm()) {
+  if (net.lstm()) {
     TORCH_CHECK(state[0].dim() == rank && state[1].dim() == rank, "For ", kind, " input, hx and cx should also be ",
                 rank, "-D but got (", state[0].dim(), "-D, ", state[1].dim(), "-D) tensors");
   } else {
@@ -64,18 +65,18 @@ bool autocast_enabled() {
   return at::autocast::is_autocast_enabled(at::kCPU) || at::autocast::is_autocast_enabled(at::kCUDA);
 }
 
-void check_input(const Shape& shape, const at::Tensor& input, const at::Tensor& weight, int64_t rank) {
+void check_input(const Network& net, const at::Tensor& input, const at::Tensor& weight, int64_t rank) {
   TORCH_CHECK_VALUE(input.scalar_type() == weight.scalar_type() || autocast_enabled(), "RNN input dtype (",
                     python_dtype(input), ") does not match weight dtype (", python_dtype(weight),
                     "). Convert input: input.to(", python_dtype(weight), "), or convert model: model.to(",
                     python_dtype(input), ")");
   TORCH_CHECK(input.dim() == rank, "input must have ", rank, " dimensions, got ", input.dim());
-  TORCH_CHECK(input.size(-1) == shape.inputs, "input.size(-1) must be equal to input_size. Expected ", shape.inputs,
+  TORCH_CHECK(input.size(-1) == net.inputs, "input.size(-1) must be equal to input_size. Expected ", net.inputs,
               ", got ", input.size(-1));
 }
 
 // Of dtypes and devices PyTorch says this on CUDA only. Elsewhere it leaves them to whatever kernel meets them first.
-void check_state(const Shape& shape, const at::Tensor& input, const Tensors& state, int64_t batch) {
+void check_state(const RecurrentModule& module, const at::Tensor& input, const Tensors& state, int64_t batch) {
   for (const at::Tensor& tensor : state) {
     TORCH_CHECK(tensor.device() == input.device(),
                 "Input and hidden tensors are not at the same device, found input tensor at ", input.device(),
@@ -85,124 +86,172 @@ void check_state(const Shape& shape, const at::Tensor& input, const Tensors& sta
                 " and hidden tensor with ", tensor.scalar_type());
   }
   for (size_t i = 0; i < state.size(); i++) {
-    const auto expected = shape.state_size(batch, i);
-    const std::string which = shape.lstm() ? "[" + std::to_string(i) + "]" : "";
+    const auto expected = module.state_size(batch, i);
+    const std::string which = module.network.lstm() ? "[" + std::to_string(i) + "]" : "";
     TORCH_CHECK(state[i].sizes() == at::IntArrayRef(expected), "Expected hidden", which, " size ",
                 python_list(expected, '(', ')'), ", got ", python_list(state[i].sizes(), '[', ']'));
   }
 }
 
-void fill_state(const Shape& shape, const at::Tensor& input, Tensors& state, int64_t batch) {
-  for (size_t i = 0; state.size() < (shape.lstm() ? 2 : 1); i++) {
-    state.push_back(at::zeros(shape.state_size(batch, i), input.options()));
+void fill_state(const RecurrentModule& module, const at::Tensor& input, Tensors& state, int64_t batch) {
+  for (size_t i = 0; state.size() < (module.network.lstm() ? 2 : 1); i++) {
+    state.push_back(at::zeros(module.state_size(batch, i), input.options()));
   }
 }
 
-Call make_call(const Shape& shape, at::Tensor input, Tensors state, const Tensors& weights, at::Tensor batch_sizes) {
-  Call call{.arguments = {.network = shape,
-                          .batch_first = shape.batch_first,
-                          .input = std::move(input),
-                          .state = std::move(state),
-                          .weights = weights,
-                          .batch_sizes = std::move(batch_sizes)},
-            .reason = "the module's option says backend: 'libtorch'"};
-  if (shape.prefers_libtorch) return call;
-  const bool autocast = call.arguments.input.is_cpu() && at::autocast::is_autocast_enabled(at::kCPU);
-  call.reason = autocast ? "autocast is on for the CPU" : why_not_fused(call.arguments);
-  return call;
-}
+// One call, from tensors.
+struct Runner {
+  const RecurrentModule& module;
+  const Network& network;
+  const Tensors& weights;
+  const Compute& compute;
+  bool fuses;
 
-// What `compute` makes of the call gets the form of the input again.
-Tensors run(const Shape& shape, at::Tensor input, Tensors state, const Tensors& weights, const Compute& compute) {
-  check_rank(shape, input, state);
-  const bool batched = input.dim() == 3;
-  const int64_t batch_dim = shape.batch_first ? 0 : 1;
-  if (!batched) {
-    input = input.unsqueeze(batch_dim);
-    for (at::Tensor& tensor : state) tensor = tensor.unsqueeze(1);
+  Tensors call(at::Tensor input, Tensors state, at::Tensor batch_sizes) const {
+    Call call{.arguments = {.network = network,
+                            .batch_first = module.batch_first,
+                            .input = std::move(input),
+                            .state = std::move(state),
+                            .weights = weights,
+                            .batch_sizes = std::move(batch_sizes)},
+              .reason = "the module's option says backend: 'libtorch'"};
+    if (fuses && !module.prefers_libtorch) {
+      const bool autocast = call.arguments.input.is_cpu() && at::autocast::is_autocast_enabled(at::kCPU);
+      call.reason = autocast ? "autocast is on for the CPU" : why_not_fused(call.arguments);
+    }
+    return compute(call);
   }
-  const int64_t batch = input.size(batch_dim);
-  check_input(shape, input, weights.at(0), 3);
-  fill_state(shape, input, state, batch);
-  check_state(shape, input, state, batch);
-  Tensors results = compute(make_call(shape, input, state, weights, {}));
-  if (!batched && !results.empty()) {
-    results[0] = results[0].squeeze(batch_dim);
-    for (size_t i = 1; i < results.size(); i++) results[i] = results[i].squeeze(1);
-  }
-  return results;
-}
 
-// States come and go in the order that the sequences had before they were sorted.
-Tensors run_packed(const Shape& shape, const at::Tensor& data, Tensors state, const Tensors& weights,
-                   const Packing& packing, const Compute& compute) {
-  check_input(shape, data, weights.at(0), 2);
-  packing.check(data);
-  const int64_t batch = packing.batch();
-  // PyTorch permutes before it looks, and LSTM does not look: a state for more sequences is cut without a word.
-  check_state(shape, data, state, batch);
-  const auto permute = [](const at::Tensor& tensor, const at::Tensor& indices) {
-    return indices.defined() ? tensor.index_select(1, indices) : tensor;
-  };
-  for (at::Tensor& tensor : state) tensor = permute(tensor, packing.sorted_indices);
-  fill_state(shape, data, state, batch);
-  Tensors results = compute(make_call(shape, data, state, weights, packing.batch_sizes));
-  for (size_t i = 1; i < results.size(); i++) results[i] = permute(results[i], packing.unsorted_indices);
-  return results;
+  // What `compute` makes of the call gets the form of the input again.
+  Tensors padded(at::Tensor input, Tensors state) const {
+    check_rank(network, input, state);
+    const bool batched = input.dim() == 3;
+    const int64_t batch_dim = module.batch_first ? 0 : 1;
+    if (!batched) {
+      input = input.unsqueeze(batch_dim);
+      for (at::Tensor& tensor : state) tensor = tensor.unsqueeze(1);
+    }
+    const int64_t batch = input.size(batch_dim);
+    check_input(network, input, weights.at(0), 3);
+    fill_state(module, input, state, batch);
+    check_state(module, input, state, batch);
+    Tensors results = call(input, state, {});
+    if (!batched && !results.empty()) {
+      results[0] = results[0].squeeze(batch_dim);
+      for (size_t i = 1; i < results.size(); i++) results[i] = results[i].squeeze(1);
+    }
+    return results;
+  }
+
+  // States come and go in the order that the sequences had before they were sorted.
+  Tensors packed(const at::Tensor& data, Tensors state, const Packing& packing) const {
+    check_input(network, data, weights.at(0), 2);
+    packing.check(data);
+    const int64_t batch = packing.batch();
+    // PyTorch permutes before it looks, and LSTM does not look: a state for more sequences is cut without a word.
+    check_state(module, data, state, batch);
+    const auto permute = [](const at::Tensor& tensor, const at::Tensor& indices) {
+      return indices.defined() ? tensor.index_select(1, indices) : tensor;
+    };
+    for (at::Tensor& tensor : state) tensor = permute(tensor, packing.sorted_indices);
+    fill_state(module, data, state, batch);
+    Tensors results = call(data, state, packing.batch_sizes);
+    for (size_t i = 1; i < results.size(); i++) results[i] = permute(results[i], packing.unsorted_indices);
+    return results;
+  }
+};
+
+std::vector<ParameterSize> parameters_from(Napi::Array pairs) {
+  std::vector<ParameterSize> parameters;
+  for (uint32_t i = 0; i < pairs.Length(); i++) {
+    const auto pair = pairs.Get(i).As<Napi::Array>();
+    parameters.push_back({.name = pair.Get(0U).ToString(), .size = to_ints(pair.Get(1U), "size")});
+  }
+  return parameters;
 }
 
 }  // namespace
 
-Shape::Shape(const std::string& name, Napi::Object object)
-    : Network{.cell = cell_of(name),
+RecurrentModule::RecurrentModule(const std::string& recurrence, Napi::Object object, Napi::Array parameters)
+    : name(object.Get("constructor").ToObject().Get("name").ToString()),
+      network{.cell = cell_of(recurrence),
               .inputs = object.Get("inputSize").ToNumber(),
               .units = object.Get("hiddenSize").ToNumber(),
               .projection = object.Get("projSize").ToNumber(),
               .layers = object.Get("numLayers").ToNumber(),
-              .dropout = object.Get("dropout").ToNumber(),
+              .dropout = 0,
               .bias = object.Get("bias").ToBoolean(),
               .bidirectional = object.Get("bidirectional").ToBoolean(),
-              .train = object.Get("training").ToBoolean()},
+              .train = true},
       batch_first(object.Get("batchFirst").ToBoolean()),
-      prefers_libtorch(object.Get("backend").ToString().Utf8Value() == "libtorch") {}
+      prefers_libtorch(object.Get("backend").ToString().Utf8Value() == "libtorch"),
+      parameters(parameters_from(parameters)),
+      plan(std::make_shared<Plan>()) {}
 
-RecurrentArguments::RecurrentArguments(const Addon& addon, const Napi::CallbackInfo& info, size_t first)
-    : shape(info[first].ToString(), info[first + 1].ToObject()),
-      input(addon, info[first + 2]),
-      state(addon, info[first + 3]),
-      weights(addon, info[first + 4]),
-      packing(addon, info[first + 5]) {}
+std::string RecurrentModule::problem(at::TensorList weights) const {
+  if (weights.size() != parameters.size()) {
+    return c10::str(name, ": the sizes of the module ask for ", parameters.size(), " parameters, got ", weights.size());
+  }
+  const bool autocast = autocast_enabled();
+  for (size_t i = 0; i < weights.size(); i++) {
+    const auto& [parameter, size] = parameters[i];
+    if (weights[i].sizes() != at::IntArrayRef(size)) {
+      return c10::str(name, ": ", parameter, " has the shape ", weights[i].sizes(),
+                      ", but the sizes of the module ask for ", at::IntArrayRef(size));
+    }
+    if (weights[i].scalar_type() != weights[0].scalar_type() && !autocast) {
+      return c10::str(name, ": the parameters are of several dtypes, ", parameters[0].name, " of ",
+                      python_dtype(weights[0]), " and ", parameter, " of ", python_dtype(weights[i]),
+                      ". Convert model: model.to(", python_dtype(weights[0]), ")");
+    }
+  }
+  return {};
+}
 
-Tensors RecurrentArguments::run(const Compute& compute) const {
-  if (packing.size() == 0) return binding::run(shape, input.get().at(0), state.get(), weights.get(), compute);
+RecurrentArguments::RecurrentArguments(const Addon& addon, const Napi::CallbackInfo& info)
+    : module(object_of<RecurrentModulePtr>(info[0])),
+      network(module->network),
+      input(addon, info[2]),
+      state(addon, info[3]),
+      weights(addon, info[4]),
+      packing(addon, info[5]) {
+  const auto object = info[1].ToObject();
+  network.dropout = object.Get("dropout").ToNumber();
+  network.train = object.Get("training").ToBoolean();
+}
+
+Tensors RecurrentArguments::run(const Compute& compute, bool fuses) const {
+  const Tensors parameters = weights.get();
+  const std::string problem = module->problem(parameters);
+  TORCH_CHECK(problem.empty(), problem);
+  const Runner runner{.module = *module, .network = network, .weights = parameters, .compute = compute, .fuses = fuses};
+  if (packing.size() == 0) return runner.padded(input.get().at(0), state.get());
   const Tensors tensors = packing.get();
-  Tensors results = run_packed(shape, input.get().at(0), state.get(), weights.get(), Packing(tensors), compute);
+  Tensors results = runner.packed(input.get().at(0), state.get(), Packing(tensors));
   results.insert(results.end(), tensors.begin(), tensors.end());
   return results;
 }
 
 namespace {
 
-// recurrentPlan() -> a plan for `recurrent`
-Napi::Value recurrent_plan(const Napi::CallbackInfo& info) {
-  auto plan = std::make_unique<std::shared_ptr<Plan>>(std::make_shared<Plan>());
-  return PlanHandle::New(info.Env(), plan.release(), [](Napi::Env, std::shared_ptr<Plan>* collected) {
-    const std::unique_ptr<std::shared_ptr<Plan>> owner(collected);
-  });
+// recurrentModule('RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU', module, [[name, size], …]) -> a handle for the calls below
+Napi::Value recurrent_module(const Napi::CallbackInfo& info) {
+  return make_handle(info.Env(), std::make_unique<RecurrentModulePtr>(std::make_shared<RecurrentModule>(
+                                     info[0].ToString(), info[1].ToObject(), info[2].As<Napi::Array>())));
 }
 
-// recurrent(plan, 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU', shape, input, state or [], weights, packing or []) ->
-// output, final states, and the packing again, as tensors that the packed output can own
+// recurrent(handle, module, input, state or [], weights, packing or []) -> output, final states, and the packing again,
+// as tensors that the packed output can own
 Napi::Value recurrent(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
-  const std::shared_ptr<Plan> plan = *info[0].As<PlanHandle>().Data();
-  const RecurrentArguments arguments(addon, info, 1);
-  const auto ids = addon.dispatch((arguments.shape.lstm() ? 3 : 2) + arguments.packing.size(),
-                                  [arguments, plan, kernels = addon.kernels, pool = addon.pool] {
+  const RecurrentArguments arguments(addon, info);
+  const auto ids = addon.dispatch((arguments.network.lstm() ? 3 : 2) + arguments.packing.size(),
+                                  [arguments, kernels = addon.kernels, pool = addon.pool] {
                                     return arguments.run([&](const Call& call) {
-                                      return call.reason.empty() ? run_fused(call.arguments, plan, *kernels, pool)
-                                                                 : run_libtorch(call.arguments);
+                                      return call.reason.empty()
+                                                 ? run_fused(call.arguments, arguments.module->plan, *kernels, pool)
+                                                 : run_libtorch(call.arguments);
                                     });
                                   });
   addon.account(env);
@@ -211,19 +260,30 @@ Napi::Value recurrent(const Napi::CallbackInfo& info) {
   return results;
 }
 
-// explainRecurrent: the same arguments -> why LibTorch's implementation would make the call, or '' where it would not
+// explainRecurrent: the same arguments -> why LibTorch's implementation would make the call, or '' where it would not;
+// and the name of a parameter whose memory has to be compared at each call, or null
 Napi::Value explain_recurrent(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (addon.recording) throw PendingError("offload() cannot tell of a call before it is made");
-  const RecurrentArguments arguments(addon, info, 1);
+  const RecurrentArguments arguments(addon, info);
   std::string reason;
+  std::optional<std::string> compared;
   addon.run([&] {
     return arguments.run([&](const Call& call) {
       reason = call.reason;
+      const auto& weights = call.arguments.weights;
+      const auto unseen = std::find_if(weights.begin(), weights.end(), changes_unseen);
+      if (reason.empty() && unseen != weights.end()) {
+        compared = arguments.module->parameters[static_cast<size_t>(unseen - weights.begin())].name;
+      }
       return Tensors{};
     });
   });
-  return Napi::String::New(info.Env(), reason);
+  const Napi::Env env = info.Env();
+  Napi::Array result = Napi::Array::New(env, 2);
+  result.Set(0U, reason);
+  result.Set(1U, compared ? Napi::Value(Napi::String::New(env, *compared)) : env.Null());
+  return result;
 }
 
 // instructionSets() -> the names of those that the recurrent kernels can use here, best first
@@ -270,24 +330,24 @@ bool can_flatten(const Tensors& weights) {
                      [&](const at::Tensor& weight) { return !weight.is_alias_of(weights[0]); });
 }
 
-// flattenParameters(recurrence, shape, weights): moves them into the one block of memory that cuDNN wants, without
+// flattenParameters(handle, weights): moves them into the one block of memory that cuDNN wants, without
 // which it copies them at every call. Elsewhere than on a CUDA device it does nothing.
 Napi::Value flatten_parameters(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
-  const Shape shape(info[0].ToString(), info[1].ToObject());
-  const Cells cells(addon, info[2]);
-  const auto ids = info[2].As<Napi::Uint32Array>();
+  const RecurrentModulePtr module = object_of<RecurrentModulePtr>(info[0]);
+  const Cells cells(addon, info[1]);
+  const auto ids = info[1].As<Napi::Uint32Array>();
   addon.dispatch(0, [=] {
     const Tensors weights = cells.get();
-    if (!can_flatten(weights)) return Tensors{};
+    const Network& net = module->network;
+    if (!can_flatten(weights) || !module->problem(weights).empty()) return Tensors{};
     const c10::AutoGradMode no_grad(false);
     const c10::DeviceGuard guard(weights[0].device());
-    const int64_t per_layer = (shape.bias ? 4 : 2) + (shape.projection > 0 ? 1 : 0);
     // cuDNN's numbers of the recurrences: relu 0, tanh 1, LSTM 2, GRU 3.
-    const int64_t mode = shape.lstm() ? 2 : shape.cell == CellKind::kGru ? 3 : shape.cell == CellKind::kRnnRelu ? 0 : 1;
-    at::_cudnn_rnn_flatten_weight(weights, per_layer, shape.inputs, mode, shape.units, shape.projection, shape.layers,
-                                  shape.batch_first, shape.bidirectional);
+    const int64_t mode = net.lstm() ? 2 : net.cell == CellKind::kGru ? 3 : net.cell == CellKind::kRnnRelu ? 0 : 1;
+    at::_cudnn_rnn_flatten_weight(weights, static_cast<int64_t>(net.parameters()), net.inputs, mode, net.units,
+                                  net.projection, net.layers, module->batch_first, net.bidirectional);
     return Tensors{};
   });
   for (size_t i = 0; !addon.recording && i < ids.ElementLength(); i++) addon.handles->recount(ids[i]);
@@ -299,7 +359,7 @@ Napi::Value flatten_parameters(const Napi::CallbackInfo& info) {
 
 void init_recurrent(Napi::Object exports) {
   define<recurrent>(exports, "recurrent");
-  define<recurrent_plan>(exports, "recurrentPlan");
+  define<recurrent_module>(exports, "recurrentModule");
   define<explain_recurrent>(exports, "explainRecurrent");
   define<flatten_parameters>(exports, "flattenParameters");
   define<instruction_sets>(exports, "instructionSets");

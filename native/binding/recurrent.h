@@ -7,27 +7,51 @@
 
 #include "binding/addon.h"
 #include "binding/cells.h"
+#include "binding/handle.h"
 #include "recurrent/network.h"
 
 namespace rnn::binding {
 
 using Tensors = std::vector<at::Tensor>;
 
-// A module as the caller sees it.
-struct Shape : Network {
+// A parameter of a module: its name in JavaScript, and its size.
+struct ParameterSize {
+  std::string name;
+  std::vector<int64_t> size;
+};
+
+// A recurrent module as it was made. What of it can be changed (`dropout`, `training`) comes with each call.
+struct RecurrentModule {
+  // `LSTM`
+  std::string name;
+  Network network;
   bool batch_first;
   bool prefers_libtorch;
+  std::vector<ParameterSize> parameters;
+  // What it keeps between calls.
+  std::shared_ptr<Plan> plan;
 
-  Shape(const std::string& name, Napi::Object object);
+  // (recurrence, JavaScript's module, [[name, size], …])
+  RecurrentModule(const std::string& recurrence, Napi::Object object, Napi::Array parameters);
+
+  // What is wrong with the weights, or nothing where they have the sizes of the parameters, and one dtype unless
+  // autocast gives them one. LibTorch does not look at all of that, and then reads outside of them.
+  std::string problem(at::TensorList weights) const;
 
   // The sizes of hidden state `i`: the LSTM's second one is the cell, which is not projected.
   std::vector<int64_t> state_size(int64_t batch, size_t i) const {
-    return {layers * directions(), batch, projection > 0 && i == 0 ? projection : units};
+    const int64_t outputs = network.projection > 0 && i == 0 ? network.projection : network.units;
+    return {network.layers * network.directions(), batch, outputs};
   }
 };
 
-// What a module keeps between calls, as JavaScript holds it.
-using PlanHandle = Napi::External<std::shared_ptr<Plan>>;
+using RecurrentModulePtr = std::shared_ptr<const RecurrentModule>;
+
+template <>
+struct HandleType<RecurrentModulePtr> {
+  static constexpr const char* kName = "recurrent module";
+  static constexpr napi_type_tag kTag = {0x6b1d3c52a7f84e09, 0x9d40e2b85c7a1f36};
+};
 
 // A call whose arguments have been checked: input (L, N, I) or (N, L, I), or the rows (ΣL, I) of a packed sequence, and
 // each state (layers * D, N, H).
@@ -39,17 +63,20 @@ struct Call {
 
 using Compute = std::function<Tensors(const Call& call)>;
 
-// What a call of a recurrent network takes from JavaScript, from the argument `first` on: the recurrence, the module,
-// input, state or [], weights, packing or [].
+// What a call of a recurrent network takes from JavaScript: its first arguments are the handle of the module, the
+// module itself, input, state or [], weights, packing or [].
 struct RecurrentArguments {
-  Shape shape;
+  RecurrentModulePtr module;
+  // That of the module, with what can be changed.
+  Network network;
   Cells input, state, weights, packing;
 
-  RecurrentArguments(const Addon& addon, const Napi::CallbackInfo& info, size_t first);
+  RecurrentArguments(const Addon& addon, const Napi::CallbackInfo& info);
 
   // Checks all that `compute` relies on, in PyTorch's words, and turns unbatched and packed sequences into what it
   // takes and back: output, final states, and the packing again, as tensors that the packed output can own.
-  Tensors run(const Compute& compute) const;
+  // `fuses`: whether the fused kernels may make the call.
+  Tensors run(const Compute& compute, bool fuses = true) const;
 };
 
 }  // namespace rnn::binding

@@ -6,49 +6,88 @@
 
 #include "binding/addon.h"
 #include "binding/cells.h"
+#include "binding/convert.h"
 
 namespace rnn::binding {
 namespace {
 
 using Tensors = std::vector<at::Tensor>;
 
-// The checks of torch/nn/modules/rnn.py, in its words; those of sizes are LibTorch's own.
-void check_rank(const std::string& kind, const at::Tensor& input, const Tensors& state) {
-  const bool lstm = kind == "LSTM";
-  const std::string name = (lstm || kind == "GRU" ? kind : "RNN") + "Cell";
-  TORCH_CHECK_VALUE(input.dim() == 1 || input.dim() == 2, name, ": Expected input to be 1D or 2D, got ", input.dim(),
-                    "D instead");
+// One step of a recurrence, for inputs (N, I) or (I).
+struct RecurrentCell {
+  // 'RNN_TANH', 'RNN_RELU', 'LSTM', 'GRU'
+  std::string recurrence;
+  int64_t inputs, units;
+
+  bool lstm() const { return recurrence == "LSTM"; }
+  std::string name() const { return (lstm() || recurrence == "GRU" ? recurrence : "RNN") + "Cell"; }
+  int64_t gates() const { return units * (lstm() ? 4 : recurrence == "GRU" ? 3 : 1); }
+
+  void check_rank(const at::Tensor& input, const Tensors& state) const;
+  void check_weight(const char* name, const at::Tensor& weight, at::IntArrayRef size) const;
+  void check_weights(const Tensors& weights, const Tensors& input_bias, const Tensors& hidden_bias) const;
+  Tensors run(at::Tensor input, Tensors state, const Tensors& weights, const Tensors& input_bias,
+              const Tensors& hidden_bias) const;
+};
+
+// The checks of torch/nn/modules/rnn.py, in its words; those of sizes are LibTorch's own, which has none for a state of
+// another rank than the input and reads outside of it.
+void RecurrentCell::check_rank(const at::Tensor& input, const Tensors& state) const {
+  const int64_t rank = input.dim();
+  TORCH_CHECK_VALUE(rank == 1 || rank == 2, name(), ": Expected input to be 1D or 2D, got ", rank, "D instead");
   for (size_t i = 0; i < state.size(); i++) {
-    const std::string which = lstm ? "hx[" + std::to_string(i) + "]" : "hidden";
-    TORCH_CHECK_VALUE(state[i].dim() == 1 || state[i].dim() == 2, name, ": Expected ", which, " to be 1D or 2D, got ",
+    const std::string which = lstm() ? "hx[" + std::to_string(i) + "]" : "hidden";
+    TORCH_CHECK_VALUE(state[i].dim() == 1 || state[i].dim() == 2, name(), ": Expected ", which, " to be 1D or 2D, got ",
                       state[i].dim(), "D instead");
+  }
+  if (state.empty()) return;
+  const char* kind = rank == 2 ? "batched 2-D" : "unbatched 1-D";
+  if (lstm()) {
+    TORCH_CHECK(state[0].dim() == rank && state[1].dim() == rank, name(), ": For ", kind,
+                " input, hx and cx should also be ", rank, "-D but got (", state[0].dim(), "-D, ", state[1].dim(),
+                "-D) tensors");
+  } else {
+    TORCH_CHECK(state[0].dim() == rank, name(), ": For ", kind, " input, hx should also be ", rank, "-D but got ",
+                state[0].dim(), "-D tensor");
   }
 }
 
-Tensors run(const std::string& kind, int64_t hidden_size, at::Tensor input, Tensors state, const Tensors& weights) {
-  check_rank(kind, input, state);
-  const bool lstm = kind == "LSTM";
+void RecurrentCell::check_weight(const char* weight_name, const at::Tensor& weight, at::IntArrayRef size) const {
+  TORCH_CHECK(weight.sizes() == size, name(), ": ", weight_name, " has the shape ", weight.sizes(),
+              ", but the sizes of the module ask for ", size);
+}
+
+void RecurrentCell::check_weights(const Tensors& weights, const Tensors& input_bias, const Tensors& hidden_bias) const {
+  check_weight("weight_ih", weights.at(0), {gates(), inputs});
+  check_weight("weight_hh", weights.at(1), {gates(), units});
+  for (const at::Tensor& bias : input_bias) check_weight("bias_ih", bias, {gates()});
+  for (const at::Tensor& bias : hidden_bias) check_weight("bias_hh", bias, {gates()});
+}
+
+Tensors RecurrentCell::run(at::Tensor input, Tensors state, const Tensors& weights, const Tensors& input_bias,
+                           const Tensors& hidden_bias) const {
+  check_rank(input, state);
+  check_weights(weights, input_bias, hidden_bias);
   const bool batched = input.dim() == 2;
   if (!batched) {
     input = input.unsqueeze(0);
     for (at::Tensor& tensor : state) tensor = tensor.unsqueeze(0);
   }
   if (state.empty()) {
-    const at::Tensor zeros = at::zeros({input.size(0), hidden_size}, input.options());
-    state.assign(lstm ? 2 : 1, zeros);
+    const at::Tensor zeros = at::zeros({input.size(0), units}, input.options());
+    state.assign(lstm() ? 2 : 1, zeros);
   }
-  const bool bias = weights.size() > 2;
+  const auto optional = [](const Tensors& bias) { return bias.empty() ? std::nullopt : std::optional(bias[0]); };
   const auto call = [&](auto function, const auto& hx) {
-    return bias ? function(input, hx, weights.at(0), weights.at(1), weights.at(2), weights.at(3))
-                : function(input, hx, weights.at(0), weights.at(1), std::nullopt, std::nullopt);
+    return function(input, hx, weights[0], weights[1], optional(input_bias), optional(hidden_bias));
   };
   Tensors results;
-  if (lstm) {
+  if (lstm()) {
     const auto [hidden, cell] = call([](const auto&... args) { return at::lstm_cell(args...); }, at::TensorList(state));
     results = {hidden, cell};
-  } else if (kind == "GRU") {
+  } else if (recurrence == "GRU") {
     results = {call([](const auto&... args) { return at::gru_cell(args...); }, state[0])};
-  } else if (kind == "RNN_RELU") {
+  } else if (recurrence == "RNN_RELU") {
     results = {call([](const auto&... args) { return at::rnn_relu_cell(args...); }, state[0])};
   } else {
     results = {call([](const auto&... args) { return at::rnn_tanh_cell(args...); }, state[0])};
@@ -59,17 +98,21 @@ Tensors run(const std::string& kind, int64_t hidden_size, at::Tensor input, Tens
   return results;
 }
 
-// recurrentCell('RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU', hiddenSize, input, state or [], weights) -> the next state
+// recurrentCell('RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU', [inputSize, hiddenSize], input, state or [], weights,
+// [bias_ih] or [], [bias_hh] or []) -> the next state
 Napi::Value recurrent_cell(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
-  const std::string kind = info[0].ToString();
-  const int64_t hidden_size = info[1].ToNumber();
+  const auto sizes = to_ints(info[1], "sizes");
+  const RecurrentCell cell{.recurrence = info[0].ToString(), .inputs = sizes.at(0), .units = sizes.at(1)};
   const Cells input(addon, info[2]);
   const Cells state(addon, info[3]);
   const Cells weights(addon, info[4]);
-  const auto ids = addon.dispatch(
-      kind == "LSTM" ? 2 : 1, [=] { return run(kind, hidden_size, input.get().at(0), state.get(), weights.get()); });
+  const Cells input_bias(addon, info[5]);
+  const Cells hidden_bias(addon, info[6]);
+  const auto ids = addon.dispatch(cell.lstm() ? 2 : 1, [=] {
+    return cell.run(input.get().at(0), state.get(), weights.get(), input_bias.get(), hidden_bias.get());
+  });
   addon.account(env);
   Napi::Array results = Napi::Array::New(env, ids.size());
   for (uint32_t i = 0; i < ids.size(); i++) results.Set(i, ids[i]);

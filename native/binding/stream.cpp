@@ -5,42 +5,49 @@
 #include "binding/recurrent.h"
 
 namespace rnn::binding {
+
+template <>
+struct HandleType<Stream> {
+  static constexpr const char* kName = "stream";
+  static constexpr napi_type_tag kTag = {0x1f86a7c94d02e35b, 0xa4b97e01c3d85f62};
+};
+
 namespace {
 
-using Handle = Napi::External<Stream>;
-
-Napi::Value wrap(Napi::Env env, std::unique_ptr<Stream> stream) {
-  return Handle::New(env, stream.release(),
-                     [](Napi::Env, Stream* collected) { const std::unique_ptr<Stream> owner(collected); });
-}
-
-// openStream(plan, recurrence, shape, weights, bfloat16) -> a stream with a state of zeros
+// openStream(handle of the module, weights, bfloat16) -> a stream with a state of zeros
 Napi::Value open_stream(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (addon.recording) throw PendingError("offload() cannot open a stream");
-  const std::shared_ptr<Plan> plan = *info[0].As<PlanHandle>().Data();
-  const Network net = Shape(info[1].ToString(), info[2].ToObject());
-  const std::vector<at::Tensor> weights = Cells(addon, info[3]).get();
-  const WeightType type = info[4].ToBoolean() ? WeightType::kBfloat16 : WeightType::kFloat32;
-  auto stream = addon.run([&] {
-    const std::string reason = why_not_packed(net, weights);
+  const RecurrentModule& module = *object_of<RecurrentModulePtr>(info[0]);
+  const std::vector<at::Tensor> weights = Cells(addon, info[1]).get();
+  const WeightType type = info[2].ToBoolean() ? WeightType::kBfloat16 : WeightType::kFloat32;
+  return make_handle(info.Env(), addon.run([&] {
+    const Network& net = module.network;
+    const std::string problem = module.problem(weights);
+    TORCH_CHECK(problem.empty(), problem);
+    const std::string reason = why_not_packed(weights);
     TORCH_CHECK_VALUE(reason.empty(), "stream(): ", reason);
     auto packed =
         std::make_shared<StreamWeights>(StreamWeights{.network = net, .kernels = *addon.kernels, .layers = {}});
     const size_t count = net.parameters();
     for (int64_t layer = 0; layer < net.layers; layer++) {
       const auto index = static_cast<size_t>(layer);
-      packed->layers.push_back(plan->forward_weights(*addon.kernels, net.layer(layer), index,
-                                                     at::TensorList(weights).slice(index * count, count), type));
+      packed->layers.push_back(module.plan->forward_weights(*addon.kernels, net.layer(layer), index,
+                                                            at::TensorList(weights).slice(index * count, count), type));
     }
     return std::make_unique<Stream>(std::move(packed));
-  });
-  return wrap(info.Env(), std::move(stream));
+  }));
 }
 
 // forkStream(stream) -> another one over the same weights, in the same state
 Napi::Value fork_stream(const Napi::CallbackInfo& info) {
-  return wrap(info.Env(), std::make_unique<Stream>(*info[0].As<Handle>().Data()));
+  return make_handle(info.Env(), std::make_unique<Stream>(object_of<Stream>(info[0])));
+}
+
+// closeStream(stream): frees its state, and its weights where no other stream and no module has them
+Napi::Value close_stream(const Napi::CallbackInfo& info) {
+  slot_of<Stream>(info[0]).reset();
+  return info.Env().Undefined();
 }
 
 // The floats of a Float32Array that must have `length` of them.
@@ -58,7 +65,7 @@ float* floats(Napi::Env env, Napi::Value value, int64_t length, const char* name
 
 // stepStream(stream, x, y): x (inputs) -> y (outputs)
 Napi::Value step_stream(const Napi::CallbackInfo& info) {
-  Stream& stream = *info[0].As<Handle>().Data();
+  Stream& stream = object_of<Stream>(info[0]);
   const float* x = floats(info.Env(), info[1], stream.inputs(), "input");
   stream.step(x, floats(info.Env(), info[2], stream.outputs(), "output"));
   return info.Env().Undefined();
@@ -68,7 +75,7 @@ Napi::Value step_stream(const Napi::CallbackInfo& info) {
 Napi::Value step_streams(const Napi::CallbackInfo& info) {
   const auto handles = info[0].As<Napi::Array>();
   std::vector<Stream*> streams;
-  for (uint32_t i = 0; i < handles.Length(); i++) streams.push_back(handles.Get(i).As<Handle>().Data());
+  for (uint32_t i = 0; i < handles.Length(); i++) streams.push_back(&object_of<Stream>(handles.Get(i)));
   const auto rows = static_cast<int64_t>(streams.size());
   const float* x = floats(info.Env(), info[1], rows * streams[0]->inputs(), "input");
   Stream::step(streams, x, floats(info.Env(), info[2], rows * streams[0]->outputs(), "output"));
@@ -77,13 +84,13 @@ Napi::Value step_streams(const Napi::CallbackInfo& info) {
 
 // sharesWeights(stream, stream)
 Napi::Value shares_weights(const Napi::CallbackInfo& info) {
-  const auto& layers = info[0].As<Handle>().Data()->weights().layers;
-  return Napi::Boolean::New(info.Env(), layers == info[1].As<Handle>().Data()->weights().layers);
+  const auto& layers = object_of<Stream>(info[0]).weights().layers;
+  return Napi::Boolean::New(info.Env(), layers == object_of<Stream>(info[1]).weights().layers);
 }
 
 // streamState(stream) -> a Float32Array of h (layers, outputs), then c (layers, units)
 Napi::Value stream_state(const Napi::CallbackInfo& info) {
-  const std::span<float> state = info[0].As<Handle>().Data()->state();
+  const std::span<float> state = object_of<Stream>(info[0]).state();
   auto copy = Napi::Float32Array::New(info.Env(), state.size());
   std::copy(state.begin(), state.end(), copy.Data());
   return copy;
@@ -91,7 +98,7 @@ Napi::Value stream_state(const Napi::CallbackInfo& info) {
 
 // setStreamState(stream, state)
 Napi::Value set_stream_state(const Napi::CallbackInfo& info) {
-  const std::span<float> state = info[0].As<Handle>().Data()->state();
+  const std::span<float> state = object_of<Stream>(info[0]).state();
   const auto given = info[1].As<Napi::Float32Array>();
   std::copy_n(given.Data(), std::min(state.size(), given.ElementLength()), state.begin());
   return info.Env().Undefined();
@@ -102,6 +109,7 @@ Napi::Value set_stream_state(const Napi::CallbackInfo& info) {
 void init_stream(Napi::Object exports) {
   define<open_stream>(exports, "openStream");
   define<fork_stream>(exports, "forkStream");
+  define<close_stream>(exports, "closeStream");
   define<step_stream>(exports, "stepStream");
   define<step_streams>(exports, "stepStreams");
   define<shares_weights>(exports, "sharesWeights");

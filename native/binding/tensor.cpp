@@ -75,7 +75,7 @@ Napi::Value pending(const Napi::CallbackInfo& info) {
 Napi::Value release(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (info[0].IsNumber()) {
-    addon.handles->release(info[0].As<Napi::Number>().Uint32Value());
+    addon.handles->release(id_of(info[0]));
   } else {
     const auto ids = info[0].As<Napi::Uint32Array>();
     for (size_t i = 0; i < ids.ElementLength(); i++) addon.handles->release(ids[i]);
@@ -93,7 +93,7 @@ struct Owned {
 // guard(id): an object whose collection releases the tensor. Only tensors outside every scope need one.
 Napi::Value guard(const Napi::CallbackInfo& info) {
   const auto& handles = Addon::of(info.Env()).handles;
-  const Handles::Id id = info[0].As<Napi::Number>().Uint32Value();
+  const Handles::Id id = id_of(info[0]);
   auto owned = std::make_unique<Owned>(Owned{handles, id, handles->serial(id)});
   return Napi::External<Owned>::New(info.Env(), owned.release(), [](Napi::Env env, Owned* collected) {
     const std::unique_ptr<Owned> owner(collected);

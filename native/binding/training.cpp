@@ -28,15 +28,14 @@ at::Tensor through_graph(const Call& call, const TrainingCall& training, bool ba
   return loss.detach();
 }
 
-// mseGradients(plan, recurrence, shape, input, [], weights, [], head, target, strict) -> the mean squared error of a
-// recurrent network with a linear head (weight, and bias if there is one), whose gradients are added to those of the
-// parameters. `strict`: a target that would have to be broadcast is an error.
+// mseGradients(handle, module, input, [], weights, [], head, target, strict) -> the mean squared error of a recurrent
+// network with a linear head (weight, and bias if there is one), whose gradients are added to those of the parameters.
+// `strict`: a target that would have to be broadcast is an error.
 Napi::Value mse_gradients_of(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const std::shared_ptr<Plan> plan = *info[0].As<PlanHandle>().Data();
-  const RecurrentArguments arguments(addon, info, 1);
-  const Cells head(addon, info[7]), target(addon, info[8]);
-  const bool strict = info[9].ToBoolean();
+  const RecurrentArguments arguments(addon, info);
+  const Cells head(addon, info[6]), target(addon, info[7]);
+  const bool strict = info[8].ToBoolean();
   const auto ids = addon.dispatch(1, [=, kernels = addon.kernels, pool = addon.pool] {
     const Tensors parameters = head.get();
     const bool batched = arguments.input.get().at(0).dim() == 3;
@@ -46,6 +45,7 @@ Napi::Value mse_gradients_of(const Napi::CallbackInfo& info) {
                                   .weight = parameters.at(0),
                                   .bias = parameters.size() > 1 ? parameters[1] : at::Tensor(),
                                   .target = target.get().at(0)};
+      const std::shared_ptr<Plan>& plan = arguments.module->plan;
       const bool direct = batched && call.reason.empty() && why_not_direct(training).empty();
       loss = direct ? mse_gradients(training, plan, *kernels, pool)
                     : through_graph(call, training, batched, strict, plan, *kernels, pool);

@@ -106,24 +106,11 @@ bool is_plain(const at::Tensor& tensor) {
 
 }  // namespace
 
-std::string why_not_packed(const Network& net, at::TensorList weights) {
-  const size_t count = net.parameters();
-  if (static_cast<int64_t>(weights.size()) != net.layers * net.directions() * static_cast<int64_t>(count)) {
-    return "there are not as many parameters as the module's sizes ask for";
-  }
-  for (size_t i = 0; i < weights.size(); i++) {
-    const at::Tensor& weight = weights[i];
+std::string why_not_packed(at::TensorList weights) {
+  for (const at::Tensor& weight : weights) {
     if (!weight.device().is_cpu()) return "a parameter is not on the CPU";
     if (!is_plain(weight)) return "the memory of a parameter cannot be read as it is";
     if (!at::isFloatingType(weight.scalar_type())) return "a parameter is not of a floating dtype";
-    const LayerShape shape = net.layer(static_cast<int64_t>(i / count) / net.directions());
-    const size_t kind = i % count;
-    const bool is_projection = net.projection > 0 && kind == count - 1;
-    const std::vector<int64_t> size = is_projection ? std::vector{net.projection, net.units}
-                                      : kind == 0   ? std::vector{shape.gates(), shape.inputs}
-                                      : kind == 1   ? std::vector{shape.gates(), shape.outputs()}
-                                                    : std::vector{shape.gates()};
-    if (weight.sizes() != at::IntArrayRef(size)) return "a parameter has another shape than the module's sizes";
   }
   return {};
 }
@@ -143,8 +130,7 @@ std::string why_not_fused(const NetworkCall& call) {
       std::any_of(all.begin(), all.end(), [](const at::Tensor& tensor) { return tensor.requires_grad(); })) {
     return "gradients are computed in float32 only";
   }
-  if (call.input.numel() == 0) return "the input is empty";
-  return why_not_packed(call.network, call.weights);
+  return call.input.numel() == 0 ? "the input is empty" : std::string();
 }
 
 std::vector<at::Tensor> run_fused(const NetworkCall& call, const std::shared_ptr<Plan>& plan, const Kernels& kernels,

@@ -119,6 +119,8 @@ struct Kernels {
   void (*project)(const Projection&);
   void (*multiply)(const Product&);
   void (*differentiate)(const StepGradient&);
+  // A number for the contents of memory, which a change of one word always changes.
+  uint64_t (*fingerprint)(const void* data, int64_t bytes);
 };
 
 // Those that this build has and this processor can run, best first.

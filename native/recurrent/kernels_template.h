@@ -3,6 +3,7 @@
 // namespace and nothing of the standard library is called: an inline function that two files share would run with the
 // instructions of either.
 #include <cstdint>
+#include <cstring>
 
 #include "recurrent/kernels.h"
 
@@ -435,6 +436,34 @@ void step_bfloat16(const rnn::recurrent::Step& step) {
   }
 }
 
+// Each lane is a chain of steps that can be undone, so that no single change is lost. As many lanes as hide what a
+// multiplication takes: memory is then what it waits for.
+[[maybe_unused]] uint64_t fingerprint(const void* data, int64_t bytes) {
+  constexpr int64_t kWords = 64;
+  constexpr uint32_t kOdd = 0x9e3779b1U;
+  const auto* from = static_cast<const unsigned char*>(data);
+  uint32_t lanes[kWords];
+  uint32_t words[kWords];
+  for (int64_t i = 0; i < kWords; i++) lanes[i] = static_cast<uint32_t>(i);
+  const auto mix = [&] {
+    for (int64_t i = 0; i < kWords; i++) {
+      const uint32_t mixed = lanes[i] ^ words[i];
+      lanes[i] = (mixed << 13 | mixed >> 19) * kOdd;
+    }
+  };
+  int64_t at = 0;
+  for (; at + static_cast<int64_t>(sizeof(words)) <= bytes; at += static_cast<int64_t>(sizeof(words))) {
+    std::memcpy(words, from + at, sizeof(words));
+    mix();
+  }
+  std::memset(words, 0, sizeof(words));
+  std::memcpy(words, from + at, static_cast<size_t>(bytes - at));
+  mix();
+  uint64_t hash = static_cast<uint64_t>(bytes);
+  for (const uint32_t lane : lanes) hash = (hash ^ lane) * 0x9e3779b97f4a7c15U;
+  return hash;
+}
+
 [[maybe_unused]] constexpr rnn::recurrent::Kernels make_kernels(const char* name) {
   return {
       .name = name,
@@ -445,6 +474,7 @@ void step_bfloat16(const rnn::recurrent::Step& step) {
       .project = run_cell<ProjectionTask, rnn::recurrent::Projection>,
       .multiply = [](const rnn::recurrent::Product& product) { run(ProductTask{product}); },
       .differentiate = differentiate,
+      .fingerprint = fingerprint,
   };
 }
 

@@ -25,7 +25,7 @@ struct NetworkCall {
 std::vector<at::Tensor> run_libtorch(const NetworkCall& call);
 
 // Why the kernels of this folder cannot use the parameters of a network, or nothing where they can.
-std::string why_not_packed(const Network& network, at::TensorList weights);
+std::string why_not_packed(at::TensorList weights);
 
 // Why they cannot make a call, or nothing where they can.
 std::string why_not_fused(const NetworkCall& call);

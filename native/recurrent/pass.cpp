@@ -181,6 +181,11 @@ Tensors backward_layer(const Pass& pass, int64_t index, const Tensors& arguments
   for (size_t i = 0; i < states; i++) {
     if (!needed[1 + i]) results[1 + i].reset();
   }
+  // What is projected has no part in the cell after a single step: no gradient then, as of LibTorch, and not zeros.
+  const bool unused = !dy.defined() && !gradients[1].defined() && pass.schedule.steps() == 1;
+  for (int64_t d = 0; unused && shape.projection > 0 && d < net.directions(); d++) {
+    results[first_weight + static_cast<size_t>(d + 1) * net.parameters() - 1].reset();
+  }
   return results;
 }
 

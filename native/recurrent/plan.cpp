@@ -3,13 +3,16 @@
 namespace rnn::recurrent {
 namespace {
 
+// An inference tensor does not count.
 uint32_t version_of(const at::Tensor& tensor) {
-  return tensor.unsafeGetTensorImpl()->version_counter().current_version();
+  return tensor.is_inference() ? 0 : tensor.unsafeGetTensorImpl()->version_counter().current_version();
 }
 
-// Changes that leave no trace: through an inference tensor, or through a view that JavaScript has of the memory, for
-// which its size is fixed.
-bool changes_unseen(const at::Tensor& tensor) { return tensor.is_inference() || !tensor.storage().resizable(); }
+// Nothing where the version tells of changes, or where the memory is not in one piece.
+std::optional<uint64_t> contents_of(const Kernels& kernels, const at::Tensor& tensor) {
+  if (!changes_unseen(tensor) || !tensor.is_contiguous()) return std::nullopt;
+  return kernels.fingerprint(tensor.const_data_ptr(), static_cast<int64_t>(tensor.nbytes()));
+}
 
 LayerParameters pointers(const LayerShape& shape, at::ArrayRef<at::Tensor> parameters) {
   const auto data = [&](size_t i) { return parameters[i].const_data_ptr<float>(); };
@@ -31,14 +34,20 @@ LayerShape Network::layer(int64_t index) const {
   return shape;
 }
 
-Plan::Stamp::Stamp(const at::Tensor& parameter)
+bool changes_unseen(const at::Tensor& parameter) {
+  return parameter.is_inference() || !parameter.storage().resizable();
+}
+
+Plan::Stamp::Stamp(const Kernels& kernels, const at::Tensor& parameter)
     : storage(parameter.storage().getWeakStorageImpl()),
       data(parameter.const_data_ptr()),
-      version(version_of(parameter)) {}
+      version(version_of(parameter)),
+      contents(contents_of(kernels, parameter)) {}
 
-bool Plan::Stamp::fits(const at::Tensor& parameter) const {
-  return !changes_unseen(parameter) && parameter.storage().unsafeGetStorageImpl() == storage._unsafe_get_target() &&
-         parameter.const_data_ptr() == data && version_of(parameter) == version;
+bool Plan::Stamp::fits(const Kernels& kernels, const at::Tensor& parameter) const {
+  if (parameter.storage().unsafeGetStorageImpl() != storage._unsafe_get_target()) return false;
+  if (parameter.const_data_ptr() != data || version_of(parameter) != version) return false;
+  return !changes_unseen(parameter) || (contents && contents == contents_of(kernels, parameter));
 }
 
 template <typename Weights, typename... Arguments>
@@ -49,9 +58,12 @@ std::shared_ptr<const Weights> Plan::find(std::vector<Entry<Weights>>& entries, 
   if (entries.size() <= index) entries.resize(index + 1);
   Entry<Weights>& entry = entries[index];
   bool fits = entry.kernels == &kernels && entry.stamps.size() == parameters.size();
-  for (size_t i = 0; fits && i < parameters.size(); i++) fits = entry.stamps[i].fits(parameters[i]);
+  for (size_t i = 0; fits && i < parameters.size(); i++) fits = entry.stamps[i].fits(kernels, parameters[i]);
   if (fits) return entry.weights;
 
+  // Before the weights are read: what JavaScript changes meanwhile shall be seen at the next call.
+  entry.stamps.clear();
+  for (const at::Tensor& parameter : parameters) entry.stamps.emplace_back(kernels, parameter);
   std::vector<at::Tensor> floats;
   for (const at::Tensor& parameter : parameters) {
     const bool readable = parameter.scalar_type() == at::kFloat && parameter.is_contiguous();
@@ -59,11 +71,6 @@ std::shared_ptr<const Weights> Plan::find(std::vector<Entry<Weights>>& entries, 
   }
   entry.weights = std::make_shared<const Weights>(kernels, shape, pointers(shape, floats), arguments...);
   entry.kernels = &kernels;
-  entry.stamps.clear();
-  for (const at::Tensor& parameter : parameters) {
-    if (changes_unseen(parameter)) break;
-    entry.stamps.emplace_back(parameter);
-  }
   return entry.weights;
 }
 

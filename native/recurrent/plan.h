@@ -29,6 +29,10 @@ struct Network {
   size_t parameters() const { return 2 + (bias ? 2 : 0) + (projection > 0 ? 1 : 0); }
 };
 
+// Whether changes of a parameter can leave no trace: those of an inference tensor, and through a view that JavaScript
+// has of the memory, for which its size is fixed.
+bool changes_unseen(const at::Tensor& parameter);
+
 // What a module keeps from call to call: its packed weights, until a parameter changes, and memory to work in.
 class Plan {
  public:
@@ -51,8 +55,11 @@ class Plan {
     const void* data;
     uint32_t version;
 
-    explicit Stamp(const at::Tensor& parameter);
-    bool fits(const at::Tensor& parameter) const;
+    // Of the memory, where changes of it leave no trace.
+    std::optional<uint64_t> contents;
+
+    Stamp(const Kernels& kernels, const at::Tensor& parameter);
+    bool fits(const Kernels& kernels, const at::Tensor& parameter) const;
   };
 
   template <typename Weights>

@@ -31,10 +31,12 @@ Handles::Id Handles::add(CellPtr cell) {
   return id;
 }
 
-const CellPtr& Handles::cell(Id id) const {
+const Handles::Slot& Handles::slot(Id id) const {
   if (id >= slots_.size() || !slots_[id].cell) throw DisposedError("the tensor has been disposed");
-  return slots_[id].cell;
+  return slots_[id];
 }
+
+const CellPtr& Handles::cell(Id id) const { return slot(id).cell; }
 
 void Handles::release(Id id) {
   if (id >= slots_.size() || !slots_[id].cell) return;

@@ -28,7 +28,7 @@ class Handles {
   void release(Id id);
 
   // Tells this use of a number from a later one.
-  uint64_t serial(Id id) const { return slots_[id].serial; }
+  uint64_t serial(Id id) const { return slot(id).serial; }
   void release_if(Id id, uint64_t serial);
 
   // Counts the storage of a tensor that was pending, or whose storage was replaced.
@@ -53,6 +53,8 @@ class Handles {
     int64_t holders = 0;
   };
 
+  // Throws where JavaScript holds no such tensor.
+  const Slot& slot(Id id) const;
   void count(Slot& slot);
   void discount(Slot& slot);
 

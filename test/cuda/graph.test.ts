@@ -31,7 +31,7 @@ describe('the addon for CUDA', () => {
   test.skipIf(built)('is not there with a LibTorch for the CPU, and nothing else is taken for it', () => {
     expect(existsSync(findBinaries().cuda)).toBe(false)
     expectError(() => native.connectCuda({}), 'ERR_TORCH_TYPE', 'of another version')
-    expectError(() => native.connectCuda(native.recurrentPlan()), 'ERR_TORCH_TYPE', 'of another version')
+    expectError(() => native.connectCuda(native.recurrentModule('GRU', {}, [])), 'ERR_TORCH_TYPE', 'of another version')
     expectError(() => native.cudaGraph(), 'ERR_TORCH_DEVICE', 'not loaded')
   })
 })

@@ -403,6 +403,34 @@ void test_heads(ThreadPool& pool) {
   }
 }
 
+// A change of one bit, and two words that change places, are seen wherever they are.
+void test_fingerprints() {
+  for (const Kernels* kernels : available_kernels()) {
+    for (const int64_t size : {1, 3, 63, 64, 65, 129, 1000}) {
+      std::vector<float> memory = random_floats(size);
+      const int64_t bytes = size * static_cast<int64_t>(sizeof(float));
+      const auto fingerprint = [&] { return kernels->fingerprint(memory.data(), bytes); };
+      const uint64_t before = fingerprint();
+      require(before == fingerprint(), "the fingerprint of the same memory differs");
+      require(kernels->fingerprint(memory.data(), bytes - 1) != before, "the fingerprint leaves out the last byte");
+      for (int64_t i = 0; i < size; i++) {
+        auto* word = reinterpret_cast<unsigned char*>(&memory[static_cast<size_t>(i)]);
+        for (int bit = 0; bit < 32; bit += 3) {
+          word[bit / 8] ^= static_cast<unsigned char>(1 << bit % 8);
+          require(fingerprint() != before, "a changed bit leaves the fingerprint as it is");
+          word[bit / 8] ^= static_cast<unsigned char>(1 << bit % 8);
+        }
+        const auto other = static_cast<size_t>(any(0, size - 1));
+        if (memory[other] == memory[static_cast<size_t>(i)]) continue;
+        std::swap(memory[static_cast<size_t>(i)], memory[other]);
+        require(fingerprint() != before, "words that change places leave the fingerprint as it is");
+        std::swap(memory[static_cast<size_t>(i)], memory[other]);
+      }
+      require(before == fingerprint(), "the fingerprint of memory as it was differs");
+    }
+  }
+}
+
 // Large enough for several threads.
 void test_threaded_layers(ThreadPool& pool) {
   const Kernels& kernels = *available_kernels().front();
@@ -448,6 +476,7 @@ int main(int argc, char** argv) {
   test_pool(pool);
   test_threaded_layers(pool);
   test_heads(pool);
+  test_fingerprints();
   if (argc < 2 || std::strcmp(argv[1], "threads") != 0) test_layers(pool);
   for (const Kernels* kernels : available_kernels()) std::printf("%s\n", kernels->name);
   return 0;

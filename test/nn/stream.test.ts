@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { nn, optim, type Tensor, torch } from '../../lib/index.ts'
+import { type ErrorCode, nn, optim, type Tensor, torch } from '../../lib/index.ts'
 import { native } from '../../lib/tensor/binding.ts'
 import { expectClose } from '../support/close.ts'
 import { expectError } from '../support/error.ts'
@@ -186,19 +186,48 @@ describe('a stream', () => {
   })
 
   it('refuses parameters that it cannot read', () => {
-    const wrong: [nn.Parameter, RegExp][] = [
-      [new nn.Parameter(torch.zeros([1, 1])), /another shape than the module's sizes/],
-      [new nn.Parameter(torch.zeros([16, 2, 1])), /another shape than the module's sizes/],
-      [new nn.Parameter(torch.zeros([16, 2], { dtype: 'complex64' })), /not of a floating dtype/],
-      [new nn.Parameter(torch.zeros([16, 2], { device: 'meta' as 'cpu' })), /not on the CPU/],
+    const wrong: [nn.Parameter, ErrorCode, RegExp][] = [
+      [new nn.Parameter(torch.zeros([1, 1])), 'ERR_TORCH_SHAPE', /weight_ih_l0 has the shape \[1, 1\]/],
+      [new nn.Parameter(torch.zeros([16, 2, 1])), 'ERR_TORCH_SHAPE', /sizes of the module ask for \[16, 2\]$/],
+      [
+        new nn.Parameter(torch.zeros([16, 2], { dtype: 'float64' })),
+        'ERR_TORCH_DTYPE',
+        /weight_ih_l0 of torch.float64/,
+      ],
+      [new nn.Parameter(torch.zeros([16, 2], { device: 'meta' as 'cpu' })), 'ERR_TORCH_VALUE', /not on the CPU/],
     ]
-    for (const [weight, pattern] of wrong) {
+    for (const [weight, code, pattern] of wrong) {
       const changed = new nn.LSTM(2, 4)
       changed.weight_ih_l0 = weight
-      expectError(() => changed.stream(), 'ERR_TORCH_VALUE', pattern)
+      expectError(() => changed.stream(), code, pattern)
     }
+    const complex = new nn.GRU(2, 4, { dtype: 'complex64' as 'float32' })
+    expectError(() => complex.stream(), 'ERR_TORCH_VALUE', /not of a floating dtype/)
     const wide = new nn.LSTM(2, 4, { dtype: 'float64' })
     expect(wide.stream().step(input)).toHaveLength(4)
+  })
+
+  it('is disposed once, and then refuses every use', () => {
+    const fork = net.stream().fork()
+    const stream = net.stream()
+    const expected = Array.from(fork.step(input))
+    stream.dispose()
+    stream.dispose()
+    for (const use of [
+      () => stream.step(input),
+      () => stream.save(),
+      () => stream.reset(),
+      () => stream.restore(fork.save()),
+      () => stream.fork(),
+      () => nn.stepStreams([stream], input),
+      () => nn.stepStreams([fork, stream], new Float32Array(2 * input.length)),
+    ]) {
+      expectError(use, 'ERR_TORCH_DISPOSED', /the stream has been disposed/)
+    }
+    // The others over the same weights go on.
+    fork.reset()
+    expect(Array.from(fork.step(input))).toEqual(expected)
+    stream[Symbol.dispose]()
   })
 
   it('steps with others over the same weights only', () => {
