@@ -11,10 +11,22 @@ export interface OperatorNamespace {
   readonly [name: string]: OperatorPacket
 }
 
-/** `torch.ops`: every operator that LibTorch has registered, by namespace and name in LibTorch's own spelling. */
-export interface Operators {
+/** Operators by namespace and name, in LibTorch's own spelling. */
+export interface OperatorNamespaces {
   readonly aten: OperatorNamespace
   readonly [namespace: string]: OperatorNamespace
+}
+
+/** `torch.ops` */
+export interface Operators {
+  /** LibTorch's operators, but for those that trust their arguments, which are in {@link unsafe}. */
+  readonly aten: OperatorNamespace
+  /**
+   * Every operator that LibTorch has registered, also those that it keeps for itself: private ones (`aten._stack`),
+   * backward passes, those of quantized tensors and of other libraries (`mkldnn_…`, `cudnn_…`), and those of other
+   * namespaces. They trust their arguments: some that do not fit each other end the process, as they do in Python.
+   */
+  readonly unsafe: OperatorNamespaces
 }
 
 /** An object whose properties are made when they are asked for. */
@@ -52,7 +64,22 @@ function operator(qualified: string, name: string): OperatorPacket {
   })
 }
 
-/** @example torch.ops.aten.native_layer_norm(x, [8], weight, bias, 1e-5) */
-export const operators: Operators = lazy({} as Operators, (namespace) =>
+/** Operators whose kernels look at little of what they are given, since LibTorch alone is to call them. */
+const TRUSTING = /^_|backward|^(quantized|mkldnn|mkl|cudnn|miopen|fbgemm|thnn|slow_conv|conv_depthwise)/
+
+const unsafe = lazy({} as OperatorNamespaces, (namespace) =>
   lazy<OperatorNamespace>({}, (name) => operator(`${namespace}::${name}`, name)),
 )
+
+/** @example torch.ops.aten.native_layer_norm(x, [8], weight, bias, 1e-5) */
+export const operators: Operators = lazy({ unsafe } as Operators, (namespace) => {
+  const refuse = (name: string): never => {
+    throw torchError(
+      'ERR_TORCH_NOT_IMPLEMENTED',
+      `torch.ops.${namespace}.${name}: LibTorch keeps this operator for itself, and it trusts its arguments: wrong ones can end the process. If you are sure of them, call torch.ops.unsafe.${namespace}.${name}`,
+    )
+  }
+  return lazy<OperatorNamespace>({}, (name) =>
+    namespace !== 'aten' || TRUSTING.test(name) ? refuse(name) : operator(`${namespace}::${name}`, name),
+  )
+})

@@ -1,5 +1,6 @@
 #include "binding/operator.h"
 
+#include <ATen/core/DimVector.h>
 #include <ATen/core/jit_type.h>
 
 #include "runtime/version.h"
@@ -100,23 +101,73 @@ Operator::Operator(const c10::OperatorHandle& handle) : handle_(handle) {
     if (kind != Kind::kTensorList) reads_ = true;
   }
   direct_ = direct_of(handle, parameters_);
-  // LibTorch forgets to count what the fused optimizers change.
-  if (schema.name().starts_with("aten::_fused_")) {
-    for (size_t i = 0; i < schema.arguments().size(); i++) {
-      const c10::AliasInfo* alias = schema.arguments()[i].alias_info();
-      if (alias != nullptr && alias->isWrite()) unversioned_.push_back(i);
-    }
+  check_ = operators::check_of(schema.name());
+  const bool resizes = schema.name().starts_with("aten::resize") || schema.name() == "aten::set_";
+  for (size_t i = 0; i < schema.arguments().size(); i++) {
+    const c10::Argument& argument = schema.arguments()[i];
+    if (argument.alias_info() == nullptr || !argument.alias_info()->isWrite()) continue;
+    // LibTorch forgets to count what the fused optimizers change.
+    if (schema.name().starts_with("aten::_fused_")) unversioned_.push_back(i);
+    if (resizes || argument.kwarg_only()) resized_.push_back(i);
   }
 }
 
-void Operator::call(std::vector<c10::IValue>& stack) const {
-  std::vector<at::Tensor> written;
-  for (const size_t argument : unversioned_) {
-    if (stack[argument].isTensor()) written.push_back(stack[argument].toTensor());
+namespace {
+
+void collect(const std::vector<c10::IValue>& stack, const std::vector<size_t>& arguments,
+             std::vector<at::Tensor>& tensors) {
+  for (const size_t argument : arguments) {
+    if (stack[argument].isTensor()) tensors.push_back(stack[argument].toTensor());
     if (!stack[argument].isTensorList()) continue;
-    for (const at::Tensor& tensor : stack[argument].toTensorVector()) written.push_back(tensor);
+    for (const at::Tensor& tensor : stack[argument].toTensorVector()) tensors.push_back(tensor);
   }
-  handle_.callBoxed(stack);
+}
+
+// The size of a tensor. LibTorch sets it before it asks for the memory, and leaves it so where there is none.
+class Extent {
+ public:
+  explicit Extent(const at::Tensor& tensor)
+      : tensor_(tensor),
+        storage_(tensor.storage()),
+        sizes_(tensor.sizes()),
+        strides_(tensor.strides()),
+        offset_(tensor.storage_offset()) {}
+
+  static bool has(const at::Tensor& tensor) {
+    return tensor.defined() && tensor.layout() == at::kStrided && tensor.has_storage();
+  }
+
+  void restore() const {
+    c10::TensorImpl* impl = tensor_.unsafeGetTensorImpl();
+    if (!tensor_.storage().is_alias_of(storage_)) impl->set_storage_keep_dtype(storage_);
+    if (tensor_.sizes() == sizes_ && tensor_.strides() == strides_ && tensor_.storage_offset() == offset_) return;
+    impl->set_sizes_and_strides(sizes_, strides_, offset_);
+  }
+
+ private:
+  at::Tensor tensor_;
+  c10::Storage storage_;
+  at::DimVector sizes_, strides_;
+  int64_t offset_;
+};
+
+}  // namespace
+
+void Operator::call(std::vector<c10::IValue>& stack) const {
+  if (check_ != nullptr) check_(stack);
+  std::vector<at::Tensor> written, resized;
+  collect(stack, unversioned_, written);
+  collect(stack, resized_, resized);
+  std::vector<Extent> extents;
+  for (const at::Tensor& tensor : resized) {
+    if (Extent::has(tensor)) extents.emplace_back(tensor);
+  }
+  try {
+    handle_.callBoxed(stack);
+  } catch (...) {
+    for (const Extent& extent : extents) extent.restore();
+    throw;
+  }
   bump_versions(written);
 }
 

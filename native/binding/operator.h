@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "binding/addon.h"
+#include "operators/check.h"
 
 namespace rnn::binding {
 
@@ -70,6 +71,10 @@ class Operator {
   std::vector<bool> aliased_;
   // The arguments whose versions the call leaves as they were although it writes to them.
   std::vector<size_t> unversioned_;
+  // Those that the call may give another size.
+  std::vector<size_t> resized_;
+  // Refuses arguments with which LibTorch would read outside of tensors; may be null.
+  operators::Check check_ = nullptr;
   size_t fresh_ = 0;
   bool queueable_ = true;
   bool reads_ = false;

@@ -14,6 +14,7 @@
 #include "binding/addon.h"
 #include "binding/cells.h"
 #include "binding/convert.h"
+#include "operators/check.h"
 
 namespace rnn::binding {
 
@@ -25,26 +26,7 @@ Packing::Packing(const std::vector<at::Tensor>& tensors) : batch_sizes(tensors.a
 }
 
 void Packing::check(const at::Tensor& data) const {
-  TORCH_CHECK_VALUE(batch_sizes.is_cpu(),
-                    "batch_sizes should always be on CPU. Instances of PackedSequence should never be created "
-                    "manually. They should be instantiated by functions like pack_sequence and pack_padded_sequences "
-                    "in nn.utils.rnn. https://pytorch.org/docs/stable/nn.html#torch.nn.utils.rnn.pack_sequence");
-  TORCH_CHECK_VALUE(batch_sizes.dim() == 1 && batch_sizes.scalar_type() == at::kLong,
-                    "batch_sizes should be a 1D int64 tensor, but got ", batch_sizes.dim(), "D ",
-                    c10::toString(batch_sizes.scalar_type()));
-  TORCH_CHECK_VALUE(batch_sizes.numel() > 0, "batch_sizes can not be empty");
-  TORCH_CHECK_VALUE(data.dim() > 0, "the data of a packed sequence should have at least 1 dimension, but got 0");
-  const int64_t* values = batch_sizes.const_data_ptr<int64_t>();
-  int64_t rows = 0;
-  for (int64_t i = 0; i < batch_sizes.numel(); i++) {
-    TORCH_CHECK_VALUE(values[i] > 0 && (i == 0 || values[i] <= values[i - 1]),
-                      "batch_sizes should be positive and never increase, but got ", values[i], " at position ", i);
-    TORCH_CHECK_VALUE(values[i] <= data.size(0) - rows, "batch_sizes ask for more steps than the ", data.size(0),
-                      " in the data of the packed sequence");
-    rows += values[i];
-  }
-  TORCH_CHECK_VALUE(rows == data.size(0), "batch_sizes should sum to the ", data.size(0),
-                    " steps in the data of the packed sequence, but sum to ", rows);
+  operators::check_batch_sizes(batch_sizes, data);
   for (const at::Tensor& indices : {sorted_indices, unsorted_indices}) {
     if (!indices.defined()) continue;
     TORCH_CHECK_VALUE(indices.dim() == 1 && indices.numel() == batch(),
