@@ -405,7 +405,8 @@ export class Tensor implements Disposable {
    * bits in a Uint16Array for float16 and bfloat16, pairs for complex.
    *
    * @param options.copy `false` gives a view of the tensor's own memory, which must be contiguous on the CPU: writes
-   *   to one are seen in the other, and the view keeps the memory alive. Default `true`.
+   *   to one are seen in the other, and the view keeps the memory alive, which cannot be resized meanwhile. Default
+   *   `true`.
    */
   toTypedArray(options: { copy?: boolean } = {}): TypedArray {
     checkOptions('toTypedArray', options, ['copy'])

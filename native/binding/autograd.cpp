@@ -68,7 +68,7 @@ Napi::Value grad(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const CellPtr cell = addon.cell(info[0]);
   if (!addon.recording) cell->get();
-  const auto found = addon.run_in_order([cell] { return std::vector<at::Tensor>{cell->get().grad()}; });
+  const auto found = addon.run_in_order([cell] { return std::vector<at::Tensor>{gradient_of(cell->get())}; });
   return addon.wrap(info.Env(), found.at(0));
 }
 
@@ -103,7 +103,7 @@ Napi::Value set_data(const Napi::CallbackInfo& info) {
   cell->get();
   data->get();
   addon.run([&] { cell->get().set_data(data->get()); });
-  addon.handles->recount(info[0].As<Napi::Number>().Uint32Value());
+  addon.handles->recount(id_of(info[0]));
   addon.account(info.Env());
   return info.Env().Undefined();
 }

@@ -40,6 +40,34 @@ Napi::Value to_bytes(const Napi::CallbackInfo& info) {
   return buffer;
 }
 
+// What a view in JavaScript keeps: the memory, and not the tensor, which may be given other memory. Meanwhile nothing
+// resizes it, as under a view of NumPy's.
+class View {
+ public:
+  View(c10::Storage storage, std::shared_ptr<Views> views) : storage_(std::move(storage)), views_(std::move(views)) {
+    const bool resizable = storage_.resizable();
+    if (!resizable && !views_->contains(impl())) return;
+    counted_ = true;
+    (*views_)[impl()]++;
+    impl()->set_resizable(false);
+  }
+  View(const View&) = delete;
+  View& operator=(const View&) = delete;
+  ~View() {
+    if (!counted_ || --(*views_)[impl()] > 0) return;
+    views_->erase(impl());
+    impl()->set_resizable(true);
+  }
+
+ private:
+  c10::StorageImpl* impl() const { return storage_.unsafeGetStorageImpl(); }
+
+  c10::Storage storage_;
+  std::shared_ptr<Views> views_;
+  // Memory that could never be resized is left so.
+  bool counted_ = false;
+};
+
 // viewBytes(tensor) -> an ArrayBuffer over the tensor's own memory, or null where Node refuses such buffers
 Napi::Value view_bytes(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -49,16 +77,14 @@ Napi::Value view_bytes(const Napi::CallbackInfo& info) {
   TORCH_CHECK_VALUE(tensor.is_cpu() && tensor.is_contiguous() && !tensor.is_neg() && !tensor.is_conj(),
                     "only a contiguous tensor on the CPU can be viewed: call contiguous() or cpu() first");
   if (tensor.nbytes() == 0) return Napi::ArrayBuffer::New(env, 0);
-  // As NumPy views do: resizing would free the memory under the view.
-  tensor.storage().unsafeGetStorageImpl()->set_resizable(false);
-  auto owner = std::make_unique<at::Tensor>(tensor);
+  auto view = std::make_unique<View>(tensor.storage(), addon.views);
   napi_value buffer = nullptr;
   const napi_status status = napi_create_external_arraybuffer(
       env, tensor.mutable_data_ptr(), tensor.nbytes(),
-      [](napi_env, void*, void* hint) { std::unique_ptr<at::Tensor>(static_cast<at::Tensor*>(hint)).reset(); },
-      owner.get(), &buffer);
+      [](napi_env, void*, void* hint) { const std::unique_ptr<View> collected(static_cast<View*>(hint)); }, view.get(),
+      &buffer);
   if (status != napi_ok) return env.Null();
-  static_cast<void>(owner.release());
+  static_cast<void>(view.release());
   return {env, buffer};
 }
 

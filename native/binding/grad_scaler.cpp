@@ -17,7 +17,7 @@ using Tensors = std::vector<at::Tensor>;
 std::map<std::pair<std::string, c10::ScalarType>, Tensors> gradients_of(const Tensors& params, bool allow_float16) {
   std::map<std::pair<std::string, c10::ScalarType>, Tensors> groups;
   for (const at::Tensor& param : params) {
-    const at::Tensor& gradient = param.grad();
+    const at::Tensor& gradient = gradient_of(param);
     if (!gradient.defined()) continue;
     TORCH_CHECK_VALUE(allow_float16 || gradient.scalar_type() != at::kHalf, "Attempting to unscale FP16 gradients.");
     groups[{gradient.device().str(), gradient.scalar_type()}].push_back(gradient);

@@ -72,7 +72,7 @@ Napi::Value fused_step(const Napi::CallbackInfo& info) {
 Tensors gradients_of(const Cells& params) {
   Tensors gradients;
   for (const at::Tensor& param : params.get()) {
-    if (param.grad().defined()) gradients.push_back(param.grad());
+    if (gradient_of(param).defined()) gradients.push_back(param.grad());
   }
   return gradients;
 }
@@ -131,8 +131,8 @@ Napi::Value zero_grad(const Napi::CallbackInfo& info) {
   addon.dispatch(0, [=] {
     const c10::AutoGradMode no_grad(false);
     for (const at::Tensor& param : params.get()) {
+      if (!gradient_of(param).defined()) continue;
       at::Tensor& gradient = param.mutable_grad();
-      if (!gradient.defined()) continue;
       if (set_to_none) {
         gradient.reset();
       } else {

@@ -11,7 +11,7 @@ namespace {
 // Whether the elements lie in memory in row-major order, on the CPU, as they are.
 bool is_plain(const at::Tensor& tensor) {
   return tensor.layout() == at::kStrided && tensor.is_cpu() && tensor.is_contiguous() && !tensor.is_neg() &&
-         !tensor.is_conj();
+         !tensor.is_conj() && tensor.has_storage();
 }
 
 at::Tensor plain_tensor(const Napi::CallbackInfo& info) {

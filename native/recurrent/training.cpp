@@ -9,6 +9,7 @@
 
 #include "recurrent/head.h"
 #include "recurrent/pass.h"
+#include "runtime/zeros.h"
 
 namespace rnn::recurrent {
 namespace {
@@ -129,7 +130,7 @@ std::string why_not_direct(const TrainingCall& call) {
   if (std::none_of(parameters.begin(), parameters.end(), needs_gradient)) return "no parameter learns";
   for (const at::Tensor& parameter : parameters) {
     if (!parameter.is_leaf() || !is_readable(parameter)) return "a parameter is the result of other operations";
-    const at::Tensor& gradient = parameter.grad();
+    const at::Tensor& gradient = runtime::gradient_of(parameter);
     if (gradient.defined() && !is_readable(gradient)) return "a gradient from before is not of the usual kind";
   }
   if (!is_readable(call.target) || net.input.is_inference()) return "the target is of another kind than the output";

@@ -4,13 +4,17 @@
 #include <atomic>
 #include <exception>
 #include <memory>
+#include <utility>
+
+#include "runtime/zeros.h"
 
 namespace rnn::runtime {
 
-// A tensor that JavaScript holds: computed, or promised by a job that waits in a lane.
+// A tensor that JavaScript holds: computed, or promised by a job that waits in a lane. It never is of zeros without
+// memory.
 class Cell {
  public:
-  explicit Cell(at::Tensor tensor) : tensor_(std::move(tensor)), state_(State::kReady) {}
+  explicit Cell(at::Tensor tensor) : tensor_(with_memory(std::move(tensor))), state_(State::kReady) {}
   Cell() : state_(State::kPending) {}
 
   bool pending() const { return state_.load(std::memory_order_acquire) == State::kPending; }
@@ -26,7 +30,7 @@ class Cell {
   }
 
   void fulfil(at::Tensor tensor) {
-    tensor_ = std::move(tensor);
+    tensor_ = with_memory(std::move(tensor));
     settle();
   }
 
