@@ -207,7 +207,11 @@ export class Trainer {
 
   /** @internal A graph to capture into. @throws {TorchError} where there are none. */
   protected makeGraph(device: Device): Graph {
-    if (device === 'cpu') throw torchError('ERR_TORCH_DEVICE', 'the model is on the CPU, and CUDA graphs are of CUDA')
+    if (device === 'cpu')
+      throw torchError(
+        'ERR_TORCH_DEVICE',
+        "CUDA graphs need a CUDA device, but the model is on the CPU: pass device: 'cuda'",
+      )
     const graph = new CUDAGraph()
     return {
       capture: (fn) => onDevice(device, () => graph.capture(fn)),

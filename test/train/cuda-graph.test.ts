@@ -236,7 +236,7 @@ describe('falls back with one sentence', () => {
       return { trainer, trainLosses }
     }
     const { trainer, trainLosses } = await run(true)
-    const reason = 'the model is on the CPU, and CUDA graphs are of CUDA'
+    const reason = "CUDA graphs need a CUDA device, but the model is on the CPU: pass device: 'cuda'"
     expect(trainer.cudaGraphFallback).toBe(reason)
     expect(warnings).toEqual([[`Trainer: cudaGraph: ${reason}`, { code: 'TORCH_CUDA_GRAPH' }]])
     expect(trainLosses).toEqual((await run(false)).trainLosses)
