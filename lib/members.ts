@@ -26,10 +26,11 @@ export {
   tidy,
 } from './tensor/context.ts'
 export { device } from './tensor/device.ts'
+export { Generator } from './tensor/generator.ts'
 export { slice } from './tensor/indexing.ts'
 export { operators as ops } from './tensor/operators.ts'
 export { getPrintOptions, setPrintOptions } from './tensor/print.ts'
-export { manualSeed } from './tensor/seed.ts'
+export { forkRng, getRngState, initialSeed, manualSeed, seed, setRngState } from './tensor/random.ts'
 export { isTensor, keep, Tensor } from './tensor/tensor.ts'
 
 /** The threads that one operation on the CPU may use. */

@@ -9,7 +9,7 @@ import { type Row, TABLE } from '../lib/ops/table.ts'
 const OUTPUT = fileURLToPath(new URL('../lib/ops/generated.ts', import.meta.url))
 
 /** What Python's users do not pass either, or what JavaScript has no object for. */
-const OMITTED = new Set(['generator', 'layout', 'pinMemory', 'out'])
+const OMITTED = new Set(['layout', 'pinMemory', 'out'])
 
 const TYPES: Record<string, string> = {
   Tensor: 'Tensor',
@@ -21,6 +21,7 @@ const TYPES: Record<string, string> = {
   str: 'string',
   ScalarType: 'DType',
   Device: 'Device',
+  Generator: 'Generator',
   MemoryFormat: "'contiguous' | 'preserve' | 'channelsLast'",
 }
 
@@ -108,6 +109,7 @@ writeFileSync(
   [
     '// Generated from table.ts and the schemas of LibTorch by `npm run generate`: do not edit.',
     "import type { DType } from '../tensor/dtype.ts'",
+    "import type { Generator } from '../tensor/generator.ts'",
     "import type { Device, Scalar, Tensor } from '../tensor/tensor.ts'",
     '',
     '/** The operations that tensors have as methods. */',

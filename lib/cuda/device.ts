@@ -4,11 +4,12 @@ import type { CudaProperties } from '../native/addon.ts'
 import { whyNotConnected } from '../native/cuda.ts'
 import { WITHOUT_CUDA } from '../native/libtorch.ts'
 import { native } from '../tensor/binding.ts'
-import { atOnce, offload } from '../tensor/context.ts'
+import { atOnce, enter, offload } from '../tensor/context.ts'
 import { ones } from '../tensor/creation.ts'
 import { isDevice } from '../tensor/device.ts'
+import { narrowed, setState } from '../tensor/generator.ts'
 import { seeded } from '../tensor/seed.ts'
-import type { Device } from '../tensor/tensor.ts'
+import { type Device, type Tensor, wrap } from '../tensor/tensor.ts'
 
 /** A CUDA device: `'cuda:1'`, its number, or `'cuda'` for the current one. */
 export type CudaDevice = Device | number
@@ -134,12 +135,37 @@ export function synchronizeSync(device?: CudaDevice): void {
 
 /** Seeds the random numbers of the current device. Does nothing where CUDA cannot be used. */
 export function manualSeed(seed: number | bigint): void {
-  if (isAvailable()) seeded(() => native.cudaSeed(seed, native.cudaDevice()))
+  if (isAvailable()) seedDevice(native.cudaDevice(), seed)
 }
 
 /** Seeds the random numbers of all devices. Does nothing where CUDA cannot be used. */
 export function manualSeedAll(seed: number | bigint): void {
-  for (let device = 0; device < deviceCount(); device++) seeded(() => native.cudaSeed(seed, device))
+  for (let device = 0; device < deviceCount(); device++) seedDevice(device, seed)
+}
+
+function seedDevice(device: number, seed: number | bigint): void {
+  seeded(() => native.seedGenerator(native.cudaGenerator(device), seed))
+}
+
+/** Where the random numbers of a device (default: the current one) are: bytes (uint8) that PyTorch reads as well. */
+export function getRngState(device?: CudaDevice): Tensor {
+  const generator = native.cudaGenerator(indexOf('getRngState', device))
+  const scope = enter()
+  return wrap(native.generatorState(generator), scope)
+}
+
+/**
+ * Goes on from where {@link getRngState} was called.
+ * @throws {TorchError} where `state` is no such state.
+ */
+export function setRngState(state: Tensor, device?: CudaDevice): void {
+  const generator = native.cudaGenerator(indexOf('setRngState', device))
+  seeded(() => setState('setRngState', generator, state))
+}
+
+/** The seed that the random numbers of the current device were started with, as a bigint where it is beyond 2^53. */
+export function initialSeed(): number | bigint {
+  return narrowed(native.initialSeed(native.cudaGenerator(indexOf('initialSeed', undefined))))
 }
 
 const bfloat16 = new Map<number, boolean>()

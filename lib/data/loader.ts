@@ -5,10 +5,10 @@ import { keeps } from '../inheritance.ts'
 import { opaque } from '../opaque.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
 import { isPromise } from '../tensor/context.ts'
-import { randint } from '../tensor/creation.ts'
+import { isGenerator, Generator as RandomGenerator } from '../tensor/generator.ts'
 import { isTensor } from '../tensor/tensor.ts'
 import { type Batch, type Dataset, SequenceDataset, TensorDataset } from './dataset.ts'
-import { permutation } from './shuffle.ts'
+import { shuffled, skipOrder, skipSeed } from './shuffle.ts'
 
 /** A batch to come: `load` makes its tensors. */
 export interface BatchPlan {
@@ -35,7 +35,12 @@ export interface DataLoaderOptions {
   shuffle?: boolean
   /** Leave a last batch out that is smaller than the others. Default `false`. */
   dropLast?: boolean
-  /** Makes the orders repeat. Default: drawn from torch's generator, as `torch.manualSeed` sets it. */
+  /**
+   * What the orders are drawn from, as in PyTorch. Default: the stream that `torch.manualSeed` seeds, so that orders equal
+   * those of a Python program with the same seed.
+   */
+  generator?: RandomGenerator
+  /** For short: a generator of the loader's own, with this seed. */
   seed?: number
   /**
    * `true`: samples are stacked at the first dimension, (N, L, …). `false`: at the second, (L, N, …), as recurrent
@@ -49,6 +54,8 @@ export interface DataLoaderOptions {
    */
   pinMemory?: boolean
 }
+
+const NAMES = ['batchSize', 'shuffle', 'dropLast', 'generator', 'seed', 'batchFirst', 'pinMemory'] as const
 
 /**
  * Iterates over a dataset in batches. Each iteration makes its tensors anew: use them within a `tidy`, or dispose them.
@@ -67,12 +74,12 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
   readonly batchFirst: boolean
   /** Whether batches are in pinned memory: `false` also where that was asked for and there is no CUDA. */
   readonly pinMemory: boolean
-  #seed: number | undefined
-  #epoch = 0
+  /** What the orders are drawn from, where that is not torch's own stream. */
+  readonly generator: RandomGenerator | undefined
 
   constructor(dataset: Dataset, options: DataLoaderOptions = {}) {
-    checkOptions('DataLoader', options, ['batchSize', 'shuffle', 'dropLast', 'seed', 'batchFirst', 'pinMemory'])
-    const { batchSize = 1, shuffle = false, dropLast = false, seed, batchFirst = true } = options
+    checkOptions('DataLoader', options, NAMES)
+    const { batchSize = 1, shuffle = false, dropLast = false, generator, seed, batchFirst = true } = options
     if (typeof dataset?.length !== 'number' || typeof dataset.batch !== 'function') {
       throw torchError(
         'ERR_TORCH_TYPE',
@@ -88,6 +95,15 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
     if (seed !== undefined && !Number.isSafeInteger(seed)) {
       throw torchError('ERR_TORCH_VALUE', `DataLoader: seed must be an integer, got ${describe(seed)}`)
     }
+    if (generator !== undefined && !isGenerator(generator)) {
+      throw torchError(
+        'ERR_TORCH_TYPE',
+        `DataLoader(): argument 'generator' must be torch.Generator, not ${describe(generator)}`,
+      )
+    }
+    if (generator !== undefined && seed !== undefined) {
+      throw torchError('ERR_TORCH_OPTION', 'DataLoader: seed makes a generator: it takes one of seed and generator')
+    }
     checkBoolean('DataLoader', 'pinMemory', options.pinMemory ?? false)
     const pins = (options.pinMemory ?? false) && isAvailable()
     if (options.pinMemory && !pins) {
@@ -99,7 +115,7 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
     this.dropLast = dropLast
     this.batchFirst = batchFirst
     this.pinMemory = pins
-    this.#seed = seed
+    this.generator = seed === undefined ? generator : new RandomGenerator().manualSeed(seed)
   }
 
   /** The number of batches. */
@@ -113,9 +129,10 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
     const order = this.#order()
     const queueable = [TensorDataset, SequenceDataset].some((Class) => keeps(this.dataset, Class))
     for (let i = 0; i < this.length; i++) {
-      const indices = order.slice(i * this.batchSize, (i + 1) * this.batchSize)
+      const indices = Array.from(order.subarray(i * this.batchSize, (i + 1) * this.batchSize))
       yield { size: indices.length, indices, queueable, load: () => this.#load(indices) }
     }
+    if (this.shuffle && this.generator !== undefined) skipOrder(this.dataset.length, this.generator)
   }
 
   /** @throws {TorchError} where the dataset's `batch` is async. */
@@ -137,14 +154,10 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
     for (const plan of this.plans()) yield await plan.load()
   }
 
-  #order(): number[] {
-    if (!this.shuffle) return Array.from({ length: this.dataset.length }, (_, i) => i)
-    if (this.#seed === undefined) {
-      const drawn = randint(0, 2 ** 31, [1])
-      this.#seed = drawn.item() as number
-      drawn.dispose()
-    }
-    return permutation(this.dataset.length, this.#seed + 0x9e3779b9 * this.#epoch++)
+  #order(): Float64Array {
+    if (this.shuffle) return shuffled(this.dataset.length, this.generator)
+    skipSeed(this.generator)
+    return Float64Array.from({ length: this.dataset.length }, (_, i) => i)
   }
 
   #load(indices: readonly number[]): Batch | Promise<Batch> {

@@ -1,26 +1,28 @@
+import { native } from '../tensor/binding.ts'
+import { enter, tidy } from '../tensor/context.ts'
+import { empty } from '../tensor/creation.ts'
+import { Generator, handleOf } from '../tensor/generator.ts'
+
 /**
- * Random numbers from [0, 1) that repeat with the seed.
- * @see https://gist.github.com/tommyettinger/46a874533244883189143505d203312c Mulberry32, by Tommy Ettinger
+ * The numbers 0 … n - 1 in random order, by the same draws as one pass of PyTorch's `DataLoader` makes: whoever seeds as
+ * a Python program does gets its order.
+ *
+ * @param generator what to draw from. Default: the stream that `torch.manualSeed` seeds.
  */
-function generator(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let bits = Math.imul(state ^ (state >>> 15), state | 1)
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61)
-    return ((bits ^ (bits >>> 14)) >>> 0) / 4294967296
-  }
+export function shuffled(n: number, generator?: Generator): Float64Array {
+  skipSeed(generator)
+  enter()
+  const drawn = generator ?? new Generator().manualSeed(native.drawSeed(null))
+  return native.permutation(handleOf(drawn), n)
 }
 
-/** The numbers 0 … n - 1 in random order, by Fisher and Yates. */
-export function permutation(n: number, seed: number): number[] {
-  const random = generator(seed)
-  const order = Array.from({ length: n }, (_, i) => i)
-  for (let last = n - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1))
-    const kept = order[last] as number
-    order[last] = order[other] as number
-    order[other] = kept
-  }
-  return order
+/** The draw at the end of a pass from a generator: PyTorch's sampler looks for more samples than there are. */
+export function skipOrder(n: number, generator: Generator): void {
+  enter()
+  native.permutation(handleOf(generator), n)
+}
+
+/** Draws what PyTorch's loader seeds its worker processes with at the start of each pass, shuffled or not. */
+export function skipSeed(generator?: Generator): void {
+  tidy(() => empty([], { dtype: 'int64' }).random_({ generator: generator ?? null }))
 }

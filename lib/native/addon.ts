@@ -21,6 +21,9 @@ export type CudaEvent = object
 /** A CUDA graph, which the object keeps alive. */
 export type GraphHandle = object
 
+/** A generator of random numbers, which the object keeps alive. */
+export type GeneratorHandle = object
+
 /** What a CUDA device is. */
 export interface CudaProperties {
   /** `NVIDIA H100 80GB HBM3` */
@@ -133,6 +136,7 @@ export interface Native {
     cpuDtype: number | null,
     cudaDtype: number | null,
     cache: boolean,
+    generator: GeneratorHandle | null,
   ): void
   openAutocast(): number
   closeAutocast(context: number): void
@@ -171,7 +175,6 @@ export interface Native {
   cudaResetPeakStats(device: number): void
   cudaMemoryInfo(device: number): [free: number, total: number]
   cudaEmptyCache(): void
-  cudaSeed(seed: number | bigint, device: number): void
   cudaSynchronize(device: number, blocking: false): Promise<void>
   cudaSynchronize(device: number, blocking: true): void
   cudaEvent(timing: boolean): CudaEvent
@@ -180,6 +183,19 @@ export interface Native {
   cudaSynchronizeEvent(event: CudaEvent, blocking: false): Promise<void>
   cudaSynchronizeEvent(event: CudaEvent, blocking: true): void
   cudaElapsedTime(start: CudaEvent, end: CudaEvent): number
+  // generator.cpp: `null` is the default generator of the CPU
+  generator(device: string): GeneratorHandle
+  cudaGenerator(device: number): GeneratorHandle
+  forkGenerator(): GeneratorHandle
+  generatorDevice(generator: GeneratorHandle): string
+  manualSeed(seed: number | bigint): void
+  seedGenerator(generator: GeneratorHandle | null, seed: number | bigint): void
+  randomSeed(): number
+  initialSeed(generator: GeneratorHandle | null): bigint
+  generatorState(generator: GeneratorHandle | null): Id
+  setGeneratorState(generator: GeneratorHandle | null, state: Uint32Array): void
+  drawSeed(generator: GeneratorHandle | null): bigint
+  permutation(generator: GeneratorHandle | null, n: number): Float64Array
   // graph.cpp
   connectCuda(library: object): void
   cudaProperties(device: number): CudaProperties
@@ -260,7 +276,6 @@ export interface Native {
   // system.cpp
   buildInfo(): BuildInfo
   runtimeInfo(): RuntimeInfo
-  manualSeed(seed: number | bigint): void
   numThreads(): number
   onWarning(listener: (message: string) => void): void
   setNumThreads(threads: number): void

@@ -3,6 +3,7 @@ import { torchError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import { noGrad, tidy } from '../tensor/context.ts'
 import { eye, randn, randperm } from '../tensor/creation.ts'
+import type { Generator } from '../tensor/generator.ts'
 import { slice } from '../tensor/indexing.ts'
 import { functions } from '../tensor/methods.ts'
 import { tensorOp } from '../tensor/packet.ts'
@@ -12,22 +13,40 @@ import type { Module } from './module.ts'
 
 export type Nonlinearity = 'linear' | 'conv1d' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' | 'selu'
 
+export interface RandomInitOptions {
+  /** What to draw from. Default: the stream that `torch.manualSeed` seeds. */
+  generator?: Generator | null
+}
+
 /** Fills with numbers from the interval [from, to). Returns the tensor, as all functions here. */
-export function uniform_(tensor: Tensor, from = 0, to = 1): Tensor {
+export function uniform_(tensor: Tensor, from = 0, to = 1, options: RandomInitOptions = {}): Tensor {
   requireTensor('uniform_', 'tensor', tensor)
-  return noGrad(() => tensor.uniform_(from, to))
+  return noGrad(() => tensor.uniform_(from, to, drawn('uniform_', options)))
 }
 
 /** Fills with numbers from the normal distribution. */
-export function normal_(tensor: Tensor, mean = 0, std = 1): Tensor {
+export function normal_(tensor: Tensor, mean = 0, std = 1, options: RandomInitOptions = {}): Tensor {
   requireTensor('normal_', 'tensor', tensor)
-  return noGrad(() => tensor.normal_(mean, std))
+  return noGrad(() => tensor.normal_(mean, std, drawn('normal_', options)))
+}
+
+/** The options of what draws. */
+function drawn(name: string, options: RandomInitOptions): { generator: Generator | null } {
+  checkOptions(name, options, ['generator'])
+  return { generator: options.generator ?? null }
 }
 
 const truncNormal = tensorOp('libtorch_rnn::trunc_normal_')
 
 /** Fills with numbers from the normal distribution that lie in [a, b], which are values, not deviations. */
-export function truncNormal_(tensor: Tensor, mean = 0, std = 1, a = -2, b = 2): Tensor {
+export function truncNormal_(
+  tensor: Tensor,
+  mean = 0,
+  std = 1,
+  a = -2,
+  b = 2,
+  options: RandomInitOptions = {},
+): Tensor {
   requireTensor('truncNormal_', 'tensor', tensor)
   for (const [name, value] of Object.entries({ mean, std, a, b })) requireNumber('truncNormal_', name, value)
   if (!(std > 0) || !(a < b)) {
@@ -41,7 +60,7 @@ export function truncNormal_(tensor: Tensor, mean = 0, std = 1, a = -2, b = 2): 
       'truncNormal_: mean is more than 2 std from [a, b]. The distribution of values may be incorrect.',
     )
   }
-  return noGrad(() => truncNormal(tensor, mean, std, a, b))
+  return noGrad(() => truncNormal(tensor, mean, std, a, b, drawn('truncNormal_', options)))
 }
 
 /** Fills with `value`. */
@@ -101,21 +120,21 @@ function fans(name: string, tensor: Tensor): { fanIn: number; fanOut: number } {
 }
 
 /** Uniform from ±gain √(6 / (fanIn + fanOut)): Glorot and Bengio, 2010. */
-export function xavierUniform_(tensor: Tensor, gain = 1): Tensor {
+export function xavierUniform_(tensor: Tensor, gain = 1, options: RandomInitOptions = {}): Tensor {
   const { fanIn, fanOut } = fans('xavierUniform_', tensor)
   requireNumber('xavierUniform_', 'gain', gain)
   const bound = gain * Math.sqrt(6 / (fanIn + fanOut))
-  return uniform_(tensor, -bound, bound)
+  return uniform_(tensor, -bound, bound, options)
 }
 
 /** Normal with deviation gain √(2 / (fanIn + fanOut)): Glorot and Bengio, 2010. */
-export function xavierNormal_(tensor: Tensor, gain = 1): Tensor {
+export function xavierNormal_(tensor: Tensor, gain = 1, options: RandomInitOptions = {}): Tensor {
   const { fanIn, fanOut } = fans('xavierNormal_', tensor)
   requireNumber('xavierNormal_', 'gain', gain)
-  return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)))
+  return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), options)
 }
 
-export interface KaimingOptions {
+export interface KaimingOptions extends RandomInitOptions {
   /** The negative slope of the leaky ReLU that follows. Default 0. */
   a?: number
   /** Keep the variance of activations (`'fanIn'`, the default) or of gradients (`'fanOut'`). */
@@ -125,13 +144,15 @@ export interface KaimingOptions {
 }
 
 function kaimingStd(tensor: Tensor, options: KaimingOptions): number {
-  checkOptions('kaiming', options, ['a', 'mode', 'nonlinearity'])
+  checkOptions('kaiming', options, ['a', 'mode', 'nonlinearity', 'generator'])
   const { a = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' } = options
   if (mode !== 'fanIn' && mode !== 'fanOut') {
     throw torchError('ERR_TORCH_VALUE', `Mode ${describe(mode)} not supported, please use one of fanIn, fanOut`)
   }
   return calculateGain(nonlinearity, a) / Math.sqrt(fans('kaiming', tensor)[mode])
 }
+
+const generatorOf = ({ generator = null }: KaimingOptions): RandomInitOptions => ({ generator })
 
 function hasElements(tensor: Tensor): boolean {
   requireTensor('kaiming', 'tensor', tensor)
@@ -144,18 +165,19 @@ function hasElements(tensor: Tensor): boolean {
 export function kaimingUniform_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
   if (!hasElements(tensor)) return tensor
   const bound = Math.sqrt(3) * kaimingStd(tensor, options)
-  return uniform_(tensor, -bound, bound)
+  return uniform_(tensor, -bound, bound, generatorOf(options))
 }
 
 /** Normal with deviation gain / √fan: He et al., 2015. */
 export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
   if (!hasElements(tensor)) return tensor
-  return normal_(tensor, 0, kaimingStd(tensor, options))
+  return normal_(tensor, 0, kaimingStd(tensor, options), generatorOf(options))
 }
 
 /** A (semi-)orthogonal matrix over all but the first dimension: Saxe et al., 2013. */
-export function orthogonal_(tensor: Tensor, gain = 1): Tensor {
+export function orthogonal_(tensor: Tensor, gain = 1, options: RandomInitOptions = {}): Tensor {
   requireTensor('orthogonal_', 'tensor', tensor)
+  const { generator } = drawn('orthogonal_', options)
   const [rows, ...rest] = tensor.shape
   if (rows === undefined || rest.length === 0) {
     throw torchError('ERR_TORCH_VALUE', 'Only tensors with 2 or more dimensions are supported')
@@ -164,7 +186,7 @@ export function orthogonal_(tensor: Tensor, gain = 1): Tensor {
   if (rows * columns === 0) return tensor
   noGrad(() =>
     tidy(() => {
-      const normal = randn([rows, columns], { dtype: tensor.dtype, device: tensor.device })
+      const normal = randn([rows, columns], { dtype: tensor.dtype, device: tensor.device, generator })
       const [q, r] = functions.linalg.qr(rows < columns ? normal.t() : normal)
       // The signs make the distribution uniform.
       const uniform = q.mul(r.diagonal().sign())
@@ -217,19 +239,23 @@ export function dirac_(tensor: Tensor, groups = 1): Tensor {
   return tensor
 }
 
-/** Normal with deviation `std`, but for zeros in the share `sparsity` of each column: Martens, 2010. */
-export function sparse_(tensor: Tensor, sparsity: number, std = 0.01): Tensor {
+/**
+ * Normal with deviation `std`, but for zeros in the share `sparsity` of each column: Martens, 2010. The places of the
+ * zeros come from the generator, too; PyTorch draws these from its default one.
+ */
+export function sparse_(tensor: Tensor, sparsity: number, std = 0.01, options: RandomInitOptions = {}): Tensor {
   const [rows, columns] = matrixSize('sparse_', tensor)
   if (!(typeof sparsity === 'number' && sparsity >= 0 && sparsity <= 1)) {
     throw torchError('ERR_TORCH_VALUE', `sparse_: sparsity must be from 0 to 1, got ${describe(sparsity)}`)
   }
   const zeros = Math.ceil(sparsity * rows)
   requireNumber('sparse_', 'std', std)
+  const { generator } = drawn('sparse_', options)
   noGrad(() =>
     tidy(() => {
-      tensor.normal_(0, std)
+      tensor.normal_(0, std, { generator })
       for (let column = 0; column < columns; column++) {
-        tensor.indexPut_([randperm(rows).index(slice(0, zeros)), column], 0)
+        tensor.indexPut_([randperm(rows, { generator }).index(slice(0, zeros)), column], 0)
       }
     }),
   )

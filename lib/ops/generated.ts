@@ -1,5 +1,6 @@
 // Generated from table.ts and the schemas of LibTorch by `npm run generate`: do not edit.
 import type { DType } from '../tensor/dtype.ts'
+import type { Generator } from '../tensor/generator.ts'
 import type { Device, Scalar, Tensor } from '../tensor/tensor.ts'
 
 /** The operations that tensors have as methods. */
@@ -1218,8 +1219,8 @@ export interface TensorMethods {
    * Positions drawn with probabilities in proportion to the rows.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html
    */
-  multinomial(numSamples: number, options?: { replacement?: boolean }): Tensor
-  multinomial(numSamples: number, replacement: boolean): Tensor
+  multinomial(numSamples: number, options?: { replacement?: boolean; generator?: Generator | null }): Tensor
+  multinomial(numSamples: number, replacement: boolean, options?: { generator?: Generator | null }): Tensor
   /**
    * The positions of nonzero elements: (n, dimensions).
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nonzero.html
@@ -1229,8 +1230,8 @@ export interface TensorMethods {
    * 1 with the probability that the element says, else 0.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html
    */
-  bernoulli(): Tensor
-  bernoulli(p: number): Tensor
+  bernoulli(options?: { generator?: Generator | null }): Tensor
+  bernoulli(p: number, options?: { generator?: Generator | null }): Tensor
   /**
    * With source at positions in the flat tensor.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.put.html
@@ -1339,9 +1340,9 @@ export interface TensorMethods {
    * 1 with probability p, else 0.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bernoulli_.html
    */
-  bernoulli_(options?: { p?: number }): this
-  bernoulli_(p: number): this
-  bernoulli_(p: Tensor): this
+  bernoulli_(options?: { p?: number; generator?: Generator | null }): this
+  bernoulli_(p: number, options?: { generator?: Generator | null }): this
+  bernoulli_(p: Tensor, options?: { generator?: Generator | null }): this
   /**
    * Between min and max.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clamp_.html
@@ -1393,8 +1394,8 @@ export interface TensorMethods {
    * Random numbers with density lambd exp(-lambd x).
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.exponential_.html
    */
-  exponential_(options?: { lambd?: number }): this
-  exponential_(lambd: number): this
+  exponential_(options?: { lambd?: number; generator?: Generator | null }): this
+  exponential_(lambd: number, options?: { generator?: Generator | null }): this
   /**
    * value everywhere.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fill_.html
@@ -1459,9 +1460,9 @@ export interface TensorMethods {
    * Random numbers from the normal distribution of mean and std.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.normal_.html
    */
-  normal_(options?: { mean?: number; std?: number }): this
-  normal_(mean: number, options?: { std?: number }): this
-  normal_(mean: number, std: number): this
+  normal_(options?: { mean?: number; std?: number; generator?: Generator | null }): this
+  normal_(mean: number, options?: { std?: number; generator?: Generator | null }): this
+  normal_(mean: number, std: number, options?: { generator?: Generator | null }): this
   /**
    * self to the power exponent.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.pow_.html
@@ -1472,9 +1473,9 @@ export interface TensorMethods {
    * Random integers from a range.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.random_.html
    */
-  random_(fromValue: number, toValue: number | null): this
-  random_(toValue: number): this
-  random_(): this
+  random_(fromValue: number, toValue: number | null, options?: { generator?: Generator | null }): this
+  random_(toValue: number, options?: { generator?: Generator | null }): this
+  random_(options?: { generator?: Generator | null }): this
   /**
    * 1 / x
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.reciprocal_.html
@@ -1560,9 +1561,9 @@ export interface TensorMethods {
    * Random numbers from the interval [from, to).
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.uniform_.html
    */
-  uniform_(options?: { from?: number; to?: number }): this
-  uniform_(fromValue: number, options?: { to?: number }): this
-  uniform_(fromValue: number, toValue: number): this
+  uniform_(options?: { from?: number; to?: number; generator?: Generator | null }): this
+  uniform_(fromValue: number, options?: { to?: number; generator?: Generator | null }): this
+  uniform_(fromValue: number, toValue: number, options?: { generator?: Generator | null }): this
   /**
    * With a dimension of size 1 inserted.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unsqueeze_.html
@@ -3102,8 +3103,17 @@ export interface TorchFunctions {
    * Positions drawn with probabilities in proportion to the rows.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html
    */
-  multinomial(self: Tensor, numSamples: number, options?: { replacement?: boolean }): Tensor
-  multinomial(self: Tensor, numSamples: number, replacement: boolean): Tensor
+  multinomial(
+    self: Tensor,
+    numSamples: number,
+    options?: { replacement?: boolean; generator?: Generator | null },
+  ): Tensor
+  multinomial(
+    self: Tensor,
+    numSamples: number,
+    replacement: boolean,
+    options?: { generator?: Generator | null },
+  ): Tensor
   /**
    * The positions of nonzero elements: (n, dimensions).
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nonzero.html
@@ -3113,8 +3123,8 @@ export interface TorchFunctions {
    * 1 with the probability that the element says, else 0.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html
    */
-  bernoulli(self: Tensor): Tensor
-  bernoulli(self: Tensor, p: number): Tensor
+  bernoulli(self: Tensor, options?: { generator?: Generator | null }): Tensor
+  bernoulli(self: Tensor, p: number, options?: { generator?: Generator | null }): Tensor
   /**
    * With source at positions in the flat tensor.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.put.html

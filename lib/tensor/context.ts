@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { describe } from '../describe.ts'
 import { TorchError, torchError } from '../errors.ts'
+import type { GeneratorHandle } from '../native/addon.ts'
 import { native } from './binding.ts'
 import { type DType, scalarTypeOf } from './dtype.ts'
 import { failure } from './failure.ts'
@@ -28,9 +29,11 @@ interface Context {
   readonly grad: boolean
   readonly inference: boolean
   readonly autocast: Autocast | undefined
+  /** What random numbers on the CPU are drawn from. `undefined`: the environment's own. */
+  readonly generator: GeneratorHandle | undefined
 }
 
-const OUTERMOST: Context = { scope: undefined, grad: true, inference: false, autocast: undefined }
+const OUTERMOST: Context = { scope: undefined, grad: true, inference: false, autocast: undefined, generator: undefined }
 const contexts = new AsyncLocalStorage<Context>()
 
 let applied: Context = OUTERMOST
@@ -52,7 +55,8 @@ export function enter(): Scope | undefined {
     if (
       context.grad !== applied.grad ||
       context.inference !== applied.inference ||
-      context.autocast !== applied.autocast
+      context.autocast !== applied.autocast ||
+      context.generator !== applied.generator
     ) {
       applyModes(context)
     }
@@ -61,7 +65,7 @@ export function enter(): Scope | undefined {
   return context.scope
 }
 
-function applyModes({ grad, inference, autocast }: Context): void {
+function applyModes({ grad, inference, autocast, generator }: Context): void {
   const codeOf = (cast: Cast | undefined): number | null => (cast?.enabled ? scalarTypeOf(cast.dtype) : null)
   native.setMode(
     grad,
@@ -70,6 +74,7 @@ function applyModes({ grad, inference, autocast }: Context): void {
     codeOf(autocast?.cpu),
     codeOf(autocast?.cuda),
     autocast?.cache ?? true,
+    generator ?? null,
   )
 }
 
@@ -155,6 +160,11 @@ export function isGradEnabled(): boolean {
 /** Whether this runs within {@link inferenceMode}. */
 export function isInferenceModeEnabled(): boolean {
   return current().inference
+}
+
+/** @internal Runs `fn`, which may be async, with `generator` as the default one of the CPU. */
+export function drawingFrom<T>(generator: GeneratorHandle, fn: () => T): T {
+  return contexts.run({ ...current(), generator }, fn)
 }
 
 /** @internal */

@@ -4,6 +4,7 @@ import { native } from './binding.ts'
 import { enter } from './context.ts'
 import { dtypeOfArray, flatten, isTypedArray, type NestedData, pack, type TypedArray } from './data.ts'
 import { type DType, isComplex, scalarTypeOf } from './dtype.ts'
+import type { Generator } from './generator.ts'
 import { packet, tensorOp } from './packet.ts'
 import { type Device, isTensor, type Scalar, type Tensor, wrap } from './tensor.ts'
 
@@ -18,12 +19,18 @@ export interface CreationOptions {
   pinMemory?: boolean
 }
 
+export interface RandomOptions extends CreationOptions {
+  /** What to draw from. Default: the stream that `torch.manualSeed` seeds. */
+  generator?: Generator | null
+}
+
 export interface TensorOptions extends CreationOptions {
   /** For a flat typed array, the shape of the tensor. Default: one dimension. */
   shape?: readonly number[]
 }
 
 const OPTIONS = ['dtype', 'device', 'requiresGrad', 'pinMemory'] as const
+const RANDOM_OPTIONS = [...OPTIONS, 'generator'] as const
 
 /**
  * A tensor with a copy of `data`: a number, nested arrays of numbers, or a typed array.
@@ -113,13 +120,24 @@ const ops = {
   randnLike: tensorOp('aten::randn_like'),
 }
 
+/** Those that take a generator: to be asked for one costs a tenth of a small call. */
+const drawing: Partial<typeof ops> = {
+  rand: tensorOp('aten::rand.generator'),
+  randn: tensorOp('aten::randn.generator'),
+  randint: tensorOp('aten::randint.low_generator'),
+  randperm: tensorOp('aten::randperm.generator'),
+  randLike: tensorOp('aten::rand_like.generator'),
+  randnLike: tensorOp('aten::randn_like.generator'),
+}
+
 /** Adds what LibTorch leaves to Python: the `requiresGrad` option, and a default dtype. */
-function factory(name: keyof typeof ops, args: readonly unknown[], options: CreationOptions = {}): Tensor {
-  checkOptions(name, options, OPTIONS)
-  const { requiresGrad = false, ...rest } = options
+function factory(name: keyof typeof ops, args: readonly unknown[], options: RandomOptions = {}): Tensor {
+  const drawn = drawing[name]
+  checkOptions(name, options, drawn === undefined ? OPTIONS : RANDOM_OPTIONS)
+  const { requiresGrad = false, generator = null, ...rest } = options
   checkBoolean(name, 'requiresGrad', requiresGrad)
-  const made = ops[name](...args, rest) as Tensor
-  return requiresGrad ? made.requiresGrad_() : made
+  const made = generator === null ? ops[name](...args, rest) : drawn?.(...args, { ...rest, generator })
+  return requiresGrad ? (made as Tensor).requiresGrad_() : (made as Tensor)
 }
 
 /** Refuses arguments beyond the last one: in a row of numbers they would go unnoticed. */
@@ -152,27 +170,28 @@ export function full(size: readonly number[], value: Scalar, options: CreationOp
 }
 
 /** Uniform random numbers from [0, 1). */
-export function rand(size: readonly number[], options?: CreationOptions): Tensor {
+export function rand(size: readonly number[], options?: RandomOptions): Tensor {
   return factory('rand', [size], options)
 }
 
 /** Random numbers from the standard normal distribution. */
-export function randn(size: readonly number[], options?: CreationOptions): Tensor {
+export function randn(size: readonly number[], options?: RandomOptions): Tensor {
   return factory('randn', [size], options)
 }
 
 /** Random integers (int64) from `low` (default 0) up to, not including, `high`. */
-export function randint(high: number, size: readonly number[], options?: CreationOptions): Tensor
-export function randint(low: number, high: number, size: readonly number[], options?: CreationOptions): Tensor
+export function randint(high: number, size: readonly number[], options?: RandomOptions): Tensor
+export function randint(low: number, high: number, size: readonly number[], options?: RandomOptions): Tensor
 export function randint(...args: unknown[]): Tensor {
   if (Array.isArray(args[1])) args.unshift(0)
   checkCount('randint', args, 4)
   const [low, high, size, options] = args
-  return factory('randint', [low, high, size], { dtype: 'int64', ...(options as CreationOptions | undefined) })
+  const all = { dtype: 'int64', ...(options as RandomOptions | undefined) } as const
+  return factory('randint', [low, high, size], all)
 }
 
 /** The integers (int64) from 0 up to, not including, `n`, in random order. */
-export function randperm(n: number, options: CreationOptions = {}): Tensor {
+export function randperm(n: number, options: RandomOptions = {}): Tensor {
   return factory('randperm', [n], { dtype: 'int64', ...options })
 }
 
@@ -240,11 +259,11 @@ export function fullLike(input: Tensor, value: Scalar, options?: CreationOptions
 }
 
 /** Uniform random numbers from [0, 1), in the shape, dtype and device of `input`. */
-export function randLike(input: Tensor, options?: CreationOptions): Tensor {
+export function randLike(input: Tensor, options?: RandomOptions): Tensor {
   return factory('randLike', [input], options)
 }
 
 /** Standard normal random numbers, in the shape, dtype and device of `input`. */
-export function randnLike(input: Tensor, options?: CreationOptions): Tensor {
+export function randnLike(input: Tensor, options?: RandomOptions): Tensor {
   return factory('randnLike', [input], options)
 }

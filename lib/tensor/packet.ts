@@ -6,6 +6,7 @@ import { unknownOption } from '../options.ts'
 import { enter } from './context.ts'
 import { scalarTypeOf } from './dtype.ts'
 import { failure } from './failure.ts'
+import { handleOf, isGenerator } from './generator.ts'
 import type { Scope } from './scope.ts'
 import { idOf, isTensor, type Tensor, wrap } from './tensor.ts'
 
@@ -39,6 +40,7 @@ const READERS: Record<string, Reader> = {
   float: (value) => (typeof value === 'number' ? value : typeof value === 'bigint' ? Number(value) : WRONG),
   bool: (value) => (typeof value === 'boolean' ? value : WRONG),
   str: (value) => (typeof value === 'string' ? value : WRONG),
+  Generator: (value) => (isGenerator(value) ? handleOf(value) : WRONG),
   Device: (value) => (typeof value === 'string' ? value : WRONG),
   ScalarType: scalarTypeOf,
   MemoryFormat: (value) => (typeof value === 'string' ? (MEMORY_FORMATS[value] ?? WRONG) : WRONG),
@@ -52,6 +54,7 @@ const TYPE_NAMES: Record<string, string> = {
   SymInt: 'int',
   ScalarType: 'torch.dtype',
   Device: 'torch.device',
+  Generator: 'torch.Generator',
 }
 
 function nameOf(type: string): string {

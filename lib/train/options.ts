@@ -28,7 +28,10 @@ export interface TrainerOptions {
   loss?: Loss
   /** The greatest norm that all gradients together may have. Default: no limit. */
   clipGradNorm?: number
-  /** Seeds torch and the order of samples at the start of each `fit`. Default: not seeded. */
+  /**
+   * Gives the trainer random numbers of its own, which start from here: see `Trainer.generator`. On CUDA it seeds the
+   * device at the first `fit`. Default: torch's, as `torch.manualSeed` sets them.
+   */
   seed?: number
   /**
    * What to do about a loss that is NaN or infinite. `'throw'` ends the `fit` with `ERR_TORCH_NON_FINITE`, which tells the

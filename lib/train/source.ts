@@ -25,7 +25,7 @@ export interface Source {
   plans(): Iterator<BatchPlan> | AsyncIterator<BatchPlan>
 }
 
-type SourceOptions = Pick<ResolvedOptions, 'batchSize' | 'sequenceLength' | 'seed'> & {
+type SourceOptions = Pick<ResolvedOptions, 'batchSize' | 'sequenceLength'> & {
   shuffle: boolean
   batchFirst: boolean
   /** The name of a model that reads sequences only. */
@@ -34,12 +34,9 @@ type SourceOptions = Pick<ResolvedOptions, 'batchSize' | 'sequenceLength' | 'see
 
 /** @throws {TorchError} for what is no data. */
 export function sourceOf(data: TrainingData, options: SourceOptions): Source {
-  const { batchSize, sequenceLength, seed, shuffle, batchFirst, reader } = options
+  const { batchSize, sequenceLength, shuffle, batchFirst, reader } = options
   const ofDataset = (dataset: Dataset): Source =>
-    ofLoader(
-      new DataLoader(dataset, { batchSize, shuffle, batchFirst, ...(seed === undefined ? {} : { seed }) }),
-      reader,
-    )
+    ofLoader(new DataLoader(dataset, { batchSize, shuffle, batchFirst }), reader)
   if (data instanceof DataLoader) return ofLoader(data, reader)
   if (isPair(data)) {
     const [inputs, targets] = data

@@ -1,5 +1,6 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { GradScaler } from '../amp/index.ts'
-import { CUDAGraph } from '../cuda/index.ts'
+import { CUDAGraph, manualSeed as seedCuda } from '../cuda/index.ts'
 import type { Batch } from '../data/dataset.ts'
 import type { BatchPlan } from '../data/loader.ts'
 import { describe } from '../describe.ts'
@@ -10,7 +11,8 @@ import type { Optimizer } from '../optim/optimizer.ts'
 import { LearningRates } from '../optim/rates.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
 import { offload, retain } from '../tensor/context.ts'
-import { manualSeed } from '../tensor/seed.ts'
+import { Generator } from '../tensor/generator.ts'
+import { withGenerator } from '../tensor/random.ts'
 import type { Device, Tensor } from '../tensor/tensor.ts'
 import { causeOf, type NonFinite } from './divergence.ts'
 import { moved } from './feed.ts'
@@ -60,12 +62,19 @@ export class Trainer {
   readonly model: TrainableModel
   /** Its `paramGroups` can be changed between epochs: `trainer.optimizer.paramGroups[0].lr = 1e-4`. */
   readonly optimizer: Optimizer<{ lr: number }>
+  /**
+   * With a `seed`, what all that a `fit` draws on the CPU comes from: orders of samples, dropout, and what the model, the
+   * loss and the data draw. Nobody else draws from it, and each `fit` goes on where the last one ended. Its state
+   * (`getState`, `setState`) belongs into a checkpoint.
+   */
+  readonly generator: Generator | undefined
   readonly #options: ResolvedOptions
   // The model, and a loss that is a module: what has tensors to be moved.
   readonly #modules: Module[]
   readonly #step: Step
   #fitting = false
   #history: History | undefined
+  #seededCuda = false
   #fallback: string | null = null
   readonly #warnings = new Set<string>()
   readonly #predictor: Predictor
@@ -81,6 +90,8 @@ export class Trainer {
     // An optimizer makes its state where it finds the parameters.
     if (device !== undefined) place(this.#modules, device)
     this.optimizer = optimizerOf(this.#options, model)
+    const { seed } = this.#options
+    this.generator = seed === undefined ? undefined : new Generator().manualSeed(seed)
     this.#step = new Step(model, this.optimizer, { ...this.#options, owner: 'Trainer' })
     this.#step.prepare(this.#place())
     this.#predictor = new Predictor({
@@ -107,19 +118,20 @@ export class Trainer {
     requireSignal('fit', signal)
     if (this.#fitting) throw torchError('ERR_TORCH_RUNTIME', 'Trainer: a fit of this trainer is running already')
     signal?.throwIfAborted()
-    const { seed, shuffle } = this.#options
+    const { shuffle } = this.#options
     const source = this.#source(data, shuffle)
     const held = validation === undefined ? undefined : this.#source(validation, false)
-    const report = this.#listener()
+    // The listener draws from the caller's stream.
+    const report = AsyncResource.bind(this.#listener())
     const history = new History()
     const device = this.#place()
     this.#step.prepare(device)
     this.#fitting = true
     this.#fallback = null
     this.#history = history
-    if (seed !== undefined) manualSeed(seed)
+    this.#seedCuda(device)
     try {
-      await this.#fit({ source, held, device, history, report, signal })
+      await this.#drawing(() => this.#fit({ source, held, device, history, report, signal }))
     } catch (error) {
       // What went wrong first counts.
       await Promise.resolve(report({ type: 'end' })).catch(() => {})
@@ -158,6 +170,18 @@ export class Trainer {
   /** The history of the last `fit`: of one that runs, was aborted or failed, with the epochs that were done. */
   get history(): History | undefined {
     return this.#history
+  }
+
+  #drawing<T>(fn: () => T): T {
+    return this.generator === undefined ? fn() : withGenerator(this.generator, fn)
+  }
+
+  /** A CUDA device has one generator, which this process shares. */
+  #seedCuda(device: Device): void {
+    const { seed } = this.#options
+    if (seed === undefined || device === 'cpu' || this.#seededCuda) return
+    onDevice(device, () => seedCuda(seed))
+    this.#seededCuda = true
   }
 
   /** The mean loss over all samples, in evaluation mode. */

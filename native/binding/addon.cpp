@@ -9,7 +9,10 @@
 
 namespace rnn::binding {
 
-Addon::Addon(Napi::Env) : handles(std::make_shared<Handles>()) { mode.warnings = std::make_shared<Warnings>(); }
+Addon::Addon(Napi::Env) : handles(std::make_shared<Handles>()) {
+  mode.generator = generator;
+  mode.warnings = std::make_shared<Warnings>();
+}
 
 Addon::~Addon() = default;
 
@@ -100,6 +103,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   init_data(exports);
   init_file(exports);
   init_grad_scaler(exports);
+  init_generator(exports);
   init_graph(exports);
   init_indexing(exports);
   init_jit(exports);

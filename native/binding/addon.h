@@ -38,6 +38,8 @@ class Addon {
   // These outlive it where a view is still there.
   std::shared_ptr<Views> views = std::make_shared<Views>();
   std::vector<std::unique_ptr<Operator>> operators;
+  // What random numbers on the CPU are drawn from where `mode` does not say otherwise.
+  const at::Generator generator = make_generator();
   Mode mode;
   // Set while JavaScript queues operations instead of running them.
   BatchPtr recording;
@@ -109,6 +111,7 @@ void init_cuda(Napi::Object exports);
 void init_data(Napi::Object exports);
 void init_file(Napi::Object exports);
 void init_grad_scaler(Napi::Object exports);
+void init_generator(Napi::Object exports);
 void init_graph(Napi::Object exports);
 void init_indexing(Napi::Object exports);
 void init_jit(Napi::Object exports);

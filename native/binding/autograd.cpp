@@ -6,6 +6,7 @@
 #include "binding/addon.h"
 #include "binding/cells.h"
 #include "binding/convert.h"
+#include "binding/generator.h"
 #include "binding/offload.h"
 
 namespace rnn::binding {
@@ -17,15 +18,18 @@ std::optional<at::ScalarType> to_dtype(Napi::Value value) {
 }
 
 // setMode(grad, inference, autocast context or 0, its dtype on the CPU or null, on CUDA or null, whether it keeps
-// casts): holds for the native calls of this environment from now on
+// casts, the generator to draw from or null for the environment's): holds for the native calls of this environment from
+// now on
 Napi::Value set_mode(const Napi::CallbackInfo& info) {
-  Mode& mode = Addon::of(info.Env()).mode;
+  Addon& addon = Addon::of(info.Env());
+  Mode& mode = addon.mode;
   mode.grad = info[0].ToBoolean();
   mode.inference = info[1].ToBoolean();
   mode.autocast = {.context = static_cast<uint64_t>(to_int(info[2], "context")),
                    .cpu = to_dtype(info[3]),
                    .cuda = to_dtype(info[4]),
                    .cache = info[5].ToBoolean()};
+  mode.generator = info[6].IsNull() ? addon.generator : to_generator(info[6], "generator");
   return info.Env().Undefined();
 }
 

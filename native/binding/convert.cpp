@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "binding/generator.h"
+
 namespace rnn::binding {
 namespace {
 
@@ -146,6 +148,8 @@ c10::IValue OperatorArguments::convert(const Parameter& parameter, Napi::Value v
     case Kind::kDevice:
       if (!value.IsString()) reject(parameter.name, "torch.device");
       return c10::Device(value.As<Napi::String>().Utf8Value());
+    case Kind::kGenerator:
+      return to_generator(value, parameter.name);
     case Kind::kUnsupported:
       break;
   }

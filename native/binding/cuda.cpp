@@ -4,7 +4,6 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <functional>
-#include <mutex>
 
 #include "binding/addon.h"
 #include "binding/convert.h"
@@ -130,18 +129,6 @@ Napi::Value cuda_empty_cache(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// cudaSeed(seed, device): seeds the random numbers of one device
-Napi::Value cuda_seed(const Napi::CallbackInfo& info) {
-  Addon& addon = Addon::of(info.Env());
-  addon.run_in_order([seed = to_seed(info[0]), device = device_index(info[1])] {
-    at::Generator generator = at::globalContext().defaultGenerator(c10::Device(at::kCUDA, device));
-    const std::lock_guard lock(generator.mutex());
-    generator.set_current_seed(seed);
-    return std::vector<at::Tensor>{};
-  });
-  return info.Env().Undefined();
-}
-
 // Waits for the device on a thread of Node's pool.
 class Wait : public Napi::AsyncWorker {
  public:
@@ -245,7 +232,6 @@ void init_cuda(Napi::Object exports) {
   define<cuda_reset_peak_stats>(exports, "cudaResetPeakStats");
   define<cuda_memory_info>(exports, "cudaMemoryInfo");
   define<cuda_empty_cache>(exports, "cudaEmptyCache");
-  define<cuda_seed>(exports, "cudaSeed");
   define<cuda_synchronize>(exports, "cudaSynchronize");
   define<cuda_event>(exports, "cudaEvent");
   define<cuda_record_event>(exports, "cudaRecordEvent");

@@ -61,6 +61,7 @@ struct Call {
   c10::IValue operator()() const {
     std::vector<c10::IValue> inputs;
     for (const Later& make : arguments) inputs.push_back(make());
+    const runtime::ForkGuard forks;
     return method(std::move(inputs));
   }
 

@@ -49,6 +49,8 @@ Kind kind_of(const c10::Type& type) {
       return Kind::kString;
     case c10::TypeKind::DeviceObjType:
       return Kind::kDevice;
+    case c10::TypeKind::GeneratorType:
+      return Kind::kGenerator;
     case c10::TypeKind::ListType:
       return kind_of_element(*type.expectRef<c10::ListType>().getElementType());
     default:

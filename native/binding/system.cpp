@@ -34,17 +34,6 @@ Napi::Value runtime_info(const Napi::CallbackInfo& info) {
   return runtime;
 }
 
-// manualSeed(seed): all devices, as torch.manual_seed
-Napi::Value manual_seed(const Napi::CallbackInfo& info) {
-  Addon& addon = Addon::of(info.Env());
-  const uint64_t seed = to_seed(info[0]);
-  addon.run_in_order([seed] {
-    at::manual_seed(seed);
-    return std::vector<at::Tensor>{};
-  });
-  return info.Env().Undefined();
-}
-
 Napi::Value num_threads(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), at::get_num_threads()); }
 
 Napi::Value set_num_threads(const Napi::CallbackInfo& info) {
@@ -78,7 +67,6 @@ Napi::Value on_warning(const Napi::CallbackInfo& info) {
 void init_system(Napi::Object exports) {
   define<build_info>(exports, "buildInfo");
   define<runtime_info>(exports, "runtimeInfo");
-  define<manual_seed>(exports, "manualSeed");
   define<num_threads>(exports, "numThreads");
   define<on_warning>(exports, "onWarning");
   define<set_num_threads>(exports, "setNumThreads");

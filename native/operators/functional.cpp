@@ -218,15 +218,16 @@ double rounded_to(c10::ScalarType type, double value) {
 }
 
 // By rejection, and in the order in which PyTorch 2.13 draws: so one seed gives the same numbers.
-Tensor trunc_normal_(const Tensor& self, double mean, double std, double a, double b) {
+Tensor trunc_normal_(const Tensor& self, double mean, double std, double a, double b,
+                     const std::optional<at::Generator>& generator) {
   const c10::AutoGradMode no_grad(false);
   if (normal_cdf((b - mean) / std) - normal_cdf((a - mean) / std) > 0.3) {
     const double low = rounded_to(self.scalar_type(), a), high = rounded_to(self.scalar_type(), b);
-    Tensor result = self.normal_(mean, std);
+    Tensor result = self.normal_(mean, std, generator);
     for (;;) {
       const Tensor outside = result.lt(low).logical_or_(result.gt(high));
       if (!outside.any().item<bool>()) break;
-      result = at::where(outside, at::empty_like(result).normal_(mean, std), result);
+      result = at::where(outside, at::empty_like(result).normal_(mean, std, generator), result);
     }
     if (!result.is_same(self)) self.copy_(result);
     return self;
@@ -237,15 +238,15 @@ Tensor trunc_normal_(const Tensor& self, double mean, double std, double a, doub
   const Tensor drawn = at::empty_like(self), chance = at::empty_like(self);
   const auto refused = [&] {
     drawn.sub_(mean).div_(std).pow_(2).mul_(-0.5).sub_(log_peak);
-    return chance.uniform_().log_().gt(drawn);
+    return chance.uniform_(0, 1, generator).log_().gt(drawn);
   };
-  self.uniform_(a, b);
+  self.uniform_(a, b, generator);
   drawn.copy_(self);
   Tensor pending = refused();
   if (!pending.any().item<bool>()) return self;
   Tensor result = self;
   do {
-    drawn.uniform_(a, b);
+    drawn.uniform_(a, b, generator);
     result = at::where(pending, drawn, result);
     pending = pending.logical_and(refused());
   } while (pending.any().item<bool>());
@@ -312,7 +313,10 @@ void register_functional() {
     made.def("same_size(Tensor input, Tensor(a) target) -> Tensor(a)", same_size);
     made.def("finite_loss(Tensor(a) loss) -> Tensor(a)", finite_loss);
     made.def("to_device(Tensor(a) self, Device device) -> Tensor(a)", to_device);
-    made.def("trunc_normal_(Tensor(a!) self, float mean, float std, float a, float b) -> Tensor(a!)", trunc_normal_);
+    made.def(
+        "trunc_normal_(Tensor(a!) self, float mean, float std, float a, float b, *, Generator? generator=None) "
+        "-> Tensor(a!)",
+        trunc_normal_);
     return made;
   }();
 }

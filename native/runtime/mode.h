@@ -1,4 +1,5 @@
 #pragma once
+#include <ATen/core/Generator.h>
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/GradMode.h>
 #include <c10/core/InferenceMode.h>
@@ -8,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "runtime/generator.h"
 #include "runtime/warnings.h"
 
 namespace rnn::runtime {
@@ -29,6 +31,8 @@ struct Mode {
   // The current CUDA device, once it was set.
   std::optional<c10::DeviceIndex> device;
   Autocast autocast;
+  // What random numbers on the CPU are drawn from.
+  at::Generator generator;
   // Where warnings go.
   std::shared_ptr<Warnings> warnings;
 };
@@ -59,7 +63,9 @@ class AutocastGuard {
 
 class ModeGuard {
  public:
+  // `mode` must outlive the guard.
   explicit ModeGuard(const Mode& mode) : grad_(mode.grad) {
+    if (mode.generator.defined()) generator_.emplace(mode.generator);
     if (mode.inference) inference_.emplace(true);
     if (mode.device) device_.emplace(c10::Device(c10::DeviceType::CUDA, *mode.device));
     if (mode.autocast.context != 0) autocast_.emplace(mode.autocast);
@@ -67,6 +73,7 @@ class ModeGuard {
   }
 
  private:
+  std::optional<GeneratorGuard> generator_;
   c10::AutoGradMode grad_;
   std::optional<c10::InferenceMode> inference_;
   std::optional<c10::DeviceGuard> device_;

@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { DataLoader, SequenceDataset, TensorDataset } from '../../lib/data/index.ts'
+import { DataLoader, type DataLoaderOptions, SequenceDataset, TensorDataset } from '../../lib/data/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
+import { expectClose } from '../support/close.ts'
 import { expectError } from '../support/error.ts'
+import { readFixture } from '../support/fixture.ts'
 
 const numbers = (n: number) => torch.arange(n, { dtype: 'float32' }).unsqueeze(1)
 const dataset = (n: number) => new TensorDataset(numbers(n), numbers(n).mul(10))
@@ -56,6 +58,36 @@ describe('TensorDataset and DataLoader', () => {
     const drawn = order(new DataLoader(dataset(20), { shuffle: true }))
     torch.manualSeed(1)
     expect(order(new DataLoader(dataset(20), { shuffle: true }))).toEqual(drawn)
+  })
+
+  test('orders, and what is drawn after them, equal those of PyTorch', () => {
+    const { orders } = readFixture<{ orders: Record<string, unknown> }>('generators')
+    const passes = (options: DataLoaderOptions) => {
+      const loader = new DataLoader(dataset(10), { batchSize: 4, ...options })
+      return [0, 1].map(() => [...loader].flatMap(([x]) => (x.toArray() as number[][]).flat()))
+    }
+    torch.manualSeed(3)
+    expect(passes({ shuffle: true })).toEqual(orders.shuffled)
+    expectClose(torch.rand([1]).item<number>(), orders.afterShuffled as number)
+    torch.manualSeed(3)
+    passes({})
+    expectClose(torch.rand([1]).item<number>(), orders.afterPlain as number)
+    const generator = new torch.Generator().manualSeed(3)
+    const before = torch.getRngState()
+    expect(passes({ shuffle: true, generator })).toEqual(orders.ofGenerator)
+    expectClose(torch.rand([1], { generator }).item<number>(), orders.afterGenerator as number)
+    expect(passes({ shuffle: true, seed: 3 })).toEqual(orders.ofGenerator)
+    expect(torch.getRngState().equal(before)).toBe(true)
+  })
+
+  test('a loader is iterated over in order within offload', async () => {
+    const batches = (loader: DataLoader) => [...loader].map(([x]) => x)
+    const loader = () => new DataLoader(dataset(6), { batchSize: 2, shuffle: true })
+    torch.manualSeed(2)
+    const expected = [torch.rand([2]), ...batches(loader()), torch.rand([2])].map((x) => x.toArray())
+    torch.manualSeed(2)
+    const queued = await torch.offload(() => [torch.rand([2]), ...batches(loader()), torch.rand([2])])
+    expect(queued.map((x) => x.toArray())).toEqual(expected)
   })
 
   test.skipIf(torch.cuda.isAvailable())('without CUDA, pinning is left out with a warning', () => {
@@ -136,6 +168,16 @@ test.each([
     /batchSize should be a positive integer value/,
   ],
   [() => new DataLoader(dataset(2), { seed: 1.5 }), 'ERR_TORCH_VALUE', /seed must be an integer/],
+  [
+    () => new DataLoader(dataset(2), { generator: {} as never }),
+    'ERR_TORCH_TYPE',
+    "DataLoader(): argument 'generator' must be torch.Generator, not an object",
+  ],
+  [
+    () => new DataLoader(dataset(2), { generator: new torch.Generator(), seed: 1 }),
+    'ERR_TORCH_OPTION',
+    /one of seed and generator/,
+  ],
   [() => new DataLoader(dataset(2), { pinMemory: 1 as never }), 'ERR_TORCH_TYPE', /'pinMemory' must be bool, not 1/],
   [() => new DataLoader(dataset(2), { batch: 2 } as never), 'ERR_TORCH_OPTION', /unknown option 'batch'/],
   [() => new DataLoader([1, 2] as never), 'ERR_TORCH_TYPE', /must have a length and a batch\(\)/],

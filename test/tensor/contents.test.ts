@@ -155,6 +155,7 @@ describe('of what is made of tensors', () => {
     ['scalers of gradients', () => new torch.amp.GradScaler('cpu')],
     ['datasets', () => new TensorDataset(torch.randn([3, 1]), torch.zeros([3, 1]))],
     ['datasets of series', () => new SequenceDataset(torch.zeros([3, 1]), torch.zeros([3, 1]), { sequenceLength: 2 })],
+    ['generators', () => new torch.Generator()],
     ['loaders', () => new DataLoader(new TensorDataset(torch.zeros([3, 1]), torch.zeros([3, 1])))],
     [
       'training steps',

@@ -6,7 +6,7 @@ import { sourceOf, type TrainingData } from '../../lib/train/source.ts'
 import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
 
 const numbers = (n: number) => torch.arange(n, { dtype: 'float32' }).unsqueeze(1)
-const options = { batchSize: 2, sequenceLength: undefined, seed: undefined, shuffle: false, batchFirst: true }
+const options = { batchSize: 2, sequenceLength: undefined, shuffle: false, batchFirst: true }
 const feedOf = (data: TrainingData, feed: FeedOptions = {}) => new Feed(sourceOf(data, options), feed)
 
 async function drain(feed: Feed): Promise<unknown[]> {

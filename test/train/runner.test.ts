@@ -42,7 +42,6 @@ function run(data: Dataset, options: Partial<RunnerOptions>): { mean: Promise<nu
   const source = sourceOf(data, {
     batchSize: 1,
     sequenceLength: undefined,
-    seed: undefined,
     shuffle: false,
     batchFirst: true,
   })
