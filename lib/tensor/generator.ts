@@ -29,6 +29,7 @@ export let isGenerator: (value: unknown) => value is Generator
  * @example
  * const generator = new torch.Generator().manualSeed(7)
  * torch.randn([2, 3], { generator })
+ * @throws {TorchError} `ERR_TORCH_DEVICE` where the machine does not have the device.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.Generator.html
  */
 export class Generator {
@@ -38,7 +39,6 @@ export class Generator {
   /** @internal */
   readonly toJSON: () => never = opaque('Generator', 'use getState()')
 
-  /** @throws {TorchError} `ERR_TORCH_DEVICE` where the machine does not have the device. */
   constructor(options: GeneratorOptions = {}) {
     checkOptions('Generator', options, ['device'])
     const { device = 'cpu' } = options

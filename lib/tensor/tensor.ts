@@ -395,6 +395,7 @@ export class Tensor implements Disposable {
    * @throws {TorchError} where an int64 is beyond the safe integers of JavaScript.
    */
   toArray(): NestedArray {
+    checkReceiver(this)
     const { shape } = this
     checkNestable(shape)
     return toNested(readElements(this), shape, this.dtype)
@@ -419,6 +420,7 @@ export class Tensor implements Disposable {
    * @throws {TorchError} as {@link toArray} does.
    */
   toJSON(): NestedArray {
+    checkReceiver(this)
     return this.toArray()
   }
 

@@ -218,7 +218,7 @@ function keyOf(inputs: readonly Tensor[], variant: string | number = ''): string
 }
 
 /**
- * What the operations of a step depend on besides its inputs: the modes and other plain settings of the modules, where
+ * @internal What the operations of a step depend on besides its inputs: the modes and other plain settings of the modules, where
  * parameters, buffers and the optimizer's state are, which of them are learned, and the optimizer's settings; without
  * learning rates, where those are tensors.
  */

@@ -269,7 +269,7 @@ describe('what is refused', () => {
     const fn = (): number => 1
     expectError(() => autocast('gpu' as never, fn), 'ERR_TORCH_VALUE', "unsupported autocast device_type 'gpu'")
     expectError(() => autocast(3 as never, fn), 'ERR_TORCH_TYPE', 'Expected `device_type` of type `str`')
-    expectError(() => autocast('cpu', 3 as never), 'ERR_TORCH_TYPE', 'autocast() takes a function, got number')
+    expectError(() => autocast('cpu', 3 as never), 'ERR_TORCH_TYPE', 'autocast() takes a function, got 3')
     expectError(() => autocast('cpu', fn, { type: 1 } as never), 'ERR_TORCH_OPTION', "unknown option 'type'")
     expectError(() => autocast('cpu', fn, { dtype: 'half' as never }), 'ERR_TORCH_DTYPE', 'dtype must be one of')
     expectError(() => autocast('cpu', fn, { enabled: 1 as never }), 'ERR_TORCH_TYPE', "'enabled' must be bool")

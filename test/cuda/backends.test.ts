@@ -103,7 +103,7 @@ describe('deterministic algorithms', () => {
     expectError(
       withoutOne,
       'ERR_TORCH_RUNTIME',
-      "put_ does not have a deterministic implementation, but you set 'torch.use_deterministic_algorithms(True)'",
+      "put_ does not have a deterministic implementation, but you set 'torch.useDeterministicAlgorithms(true)'",
     )
     torch.useDeterministicAlgorithms(true, { warnOnly: true })
     expect(torch.isDeterministicAlgorithmsWarnOnlyEnabled()).toBe(true)

@@ -155,7 +155,7 @@ describe('saveFile and loadFile', () => {
   test('write complex numbers, conjugated or not, as Python does', async () => {
     const path = join(temporaryFolder(), 'x.safetensors')
     const z = torch.complex(torch.tensor([1, 2]).float(), torch.tensor([3, -4]).float())
-    const negative = torch.ops.aten._neg_view as (x: Tensor) => Tensor
+    const negative = torch.ops.unsafe.aten._neg_view as (x: Tensor) => Tensor
     await saveFile({ z, conjugate: z.clone().conj(), negative: negative(z.clone()) }, path)
     const loaded = await loadFile(path)
     expect(loaded.z?.dtype).toBe('complex64')

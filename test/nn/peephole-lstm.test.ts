@@ -264,7 +264,7 @@ describe('refuses', () => {
     [() => new PeepholeLSTM(I, H).forward(x, [state, state.index(0)]), 'ERR_TORCH_SHAPE', /should also be 3-D/],
     [() => new PeepholeLSTM(I, H).forward(x, state as never), 'ERR_TORCH_TYPE', /the state must be \[h, c\]/],
     [() => new PeepholeLSTM(I, H).forward(x.index(torch.slice(0, 0))), 'ERR_TORCH_RUNTIME', /larger than 0/],
-    [() => new PeepholeLSTM(I, 0), 'ERR_TORCH_VALUE', /hidden_size must be greater than zero/],
+    [() => new PeepholeLSTM(I, 0), 'ERR_TORCH_VALUE', /hiddenSize must be greater than zero/],
     [
       () => new PeepholeLSTM(I, H, { peephole: 'half' as never }),
       'ERR_TORCH_VALUE',

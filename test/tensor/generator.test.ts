@@ -194,8 +194,8 @@ describe('Generator', () => {
     [() => made(0).setState(withWords(2, 624)), 'ERR_TORCH_VALUE', /Invalid mt19937 state/],
     [
       () => made(0).setState(op('aten::_efficientzerotensor')([5056], { dtype: 'uint8' }) as Tensor),
-      'ERR_TORCH_TYPE',
-      /RNG state must be a torch.ByteTensor/,
+      'ERR_TORCH_VALUE',
+      /Invalid mt19937 state/,
     ],
   ] as const)('refuses %s', (call, code, message) => {
     expectError(call, code, message)

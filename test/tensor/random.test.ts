@@ -224,7 +224,7 @@ describe('the state', () => {
     [() => torch.manualSeed('1' as never), 'ERR_TORCH_TYPE', /'seed' must be int/],
     [() => torch.setRngState(undefined as never), 'ERR_TORCH_TYPE', "setRngState(): argument 'state' must be Tensor"],
     [() => torch.setRngState(torch.ones([5056], { dtype: 'int8' })), 'ERR_TORCH_TYPE', /must be a torch.ByteTensor/],
-    [() => torch.forkRng(1 as never), 'ERR_TORCH_TYPE', 'forkRng() takes a function, got number'],
+    [() => torch.forkRng(1 as never), 'ERR_TORCH_TYPE', 'forkRng() takes a function, got 1'],
   ] as const)('refuses %s', (call, code, message) => {
     expectError(call, code, message)
   })
