@@ -194,7 +194,7 @@ describe('Generator', () => {
     [() => made(0).setState(withWords(2, 624)), 'ERR_TORCH_VALUE', /Invalid mt19937 state/],
     [
       () => made(0).setState(op('aten::_efficientzerotensor')([5056], { dtype: 'uint8' }) as Tensor),
-      'ERR_TORCH_VALUE',
+      'ERR_TORCH_RUNTIME',
       /Invalid mt19937 state/,
     ],
   ] as const)('refuses %s', (call, code, message) => {
