@@ -33,6 +33,13 @@ export function checkBoolean(name: string, option: string, value: unknown): void
   })
 }
 
+/** Refuses what is not an AbortSignal, of whatever realm. */
+export function checkSignal(name: string, value: unknown): asserts value is AbortSignal | undefined {
+  if (value === undefined) return
+  if (typeof value === 'object' && value !== null && 'aborted' in value && 'throwIfAborted' in value) return
+  throw torchError('ERR_TORCH_TYPE', `${name}: signal must be an AbortSignal, got ${describe(value)}`)
+}
+
 /**
  * Refuses options that `name` does not have: a misspelled one would be ignored without a word.
  *

@@ -81,6 +81,16 @@ export type RecurrentCall = [
   packing: Uint32Array,
 ]
 
+/** What copies of the JavaScript in one environment have to know of each other. */
+export interface AddonState {
+  /** How many there have been. */
+  copies: number
+  /** The one that set the modes last. */
+  copy: number | undefined
+  /** Operations are queued instead of run. */
+  offloading: boolean
+}
+
 /** The functions of `native/binding`. Ids are checked there; all else is checked by the caller. */
 export interface Native {
   // call.cpp
@@ -270,8 +280,12 @@ export interface Native {
   streamState(stream: object): Float32Array
   setStreamState(stream: object, state: Float32Array): void
   // offload.cpp
-  record(start: true): void
+  /** Of this environment's addon, whatever copies of the JavaScript there are. */
+  readonly state: AddonState
+  record(start: true): number
   record(start: false): Promise<void>
+  cancel(batch: number): void
+  pendingBatches(): number
   suspend(suspended: boolean): void
   // system.cpp
   buildInfo(): BuildInfo

@@ -15,5 +15,8 @@ function translated(call: AnyFunction): AnyFunction {
 
 /** The addon with typed errors. `packet.ts` calls operators on the addon itself, to name them in the error. */
 export const native = Object.fromEntries(
-  Object.entries(addon).map(([name, call]) => [name, translated(call as AnyFunction)]),
+  Object.entries(addon).map(([name, member]) => [
+    name,
+    typeof member === 'function' ? translated(member as AnyFunction) : member,
+  ]),
 ) as unknown as Native

@@ -1,7 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { isNativeError } from 'node:util/types'
 import { describe } from '../describe.ts'
 import { TorchError, torchError } from '../errors.ts'
 import type { GeneratorHandle } from '../native/addon.ts'
+import { checkOptions, checkSignal } from '../options.ts'
 import { native } from './binding.ts'
 import { type DType, scalarTypeOf } from './dtype.ts'
 import { failure } from './failure.ts'
@@ -36,8 +38,10 @@ interface Context {
 const OUTERMOST: Context = { scope: undefined, grad: true, inference: false, autocast: undefined, generator: undefined }
 const contexts = new AsyncLocalStorage<Context>()
 
-let applied: Context = OUTERMOST
-let offloading = false
+/** Test runners evaluate this module anew for each file, over one addon: the modes that hold may be another copy's. */
+const { state } = native
+const copy = state.copies++
+let applied: Context | undefined
 
 function current(): Context {
   return contexts.getStore() ?? OUTERMOST
@@ -51,8 +55,10 @@ export function isPromise(value: unknown): value is PromiseLike<unknown> {
 /** @internal Brings LibTorch's modes in line with the context; every native call that they bear on starts with it. */
 export function enter(): Scope | undefined {
   const context = current()
-  if (context !== applied) {
+  if (context !== applied || state.copy !== copy) {
     if (
+      applied === undefined ||
+      state.copy !== copy ||
       context.grad !== applied.grad ||
       context.inference !== applied.inference ||
       context.autocast !== applied.autocast ||
@@ -61,6 +67,7 @@ export function enter(): Scope | undefined {
       applyModes(context)
     }
     applied = context
+    state.copy = copy
   }
   return context.scope
 }
@@ -197,72 +204,119 @@ export function inAutocast<T>(autocast: Autocast, fn: () => T, close: () => void
   return result
 }
 
-/**
- * Calls the synchronous function `fn`, with every tensor operation in it queued for a thread of its own instead of
- * run at once, and resolves with its result when they have all run: the event loop stays free meanwhile. Operations
- * keep their order, also from one `offload` to the next.
- *
- * As with CUDA, tensors within `fn` are promises of a value: passing them on costs nothing, asking for `shape` or
- * `dtype` waits, and asking for values (`item()`, `toArray()`, printing) throws. Read values from the result.
- *
- * @example
- * const loss = await offload(() => tidy(() => {
- *   const loss = criterion.forward(model.forward(x), y)
- *   loss.backward()
- *   return loss.detach()
- * }))
- * console.log(loss.item())
- *
- * @throws {TorchError} (rejects) the error of the first operation that failed; those after it are skipped.
- */
-export async function offload<T>(fn: () => T): Promise<T> {
-  requireFunction('offload', fn)
-  if (offloading) throw torchError('ERR_TORCH_RUNTIME', 'offload() cannot be called within offload()')
-  // The trace of a rejection shall show this call, not the thread.
-  const site = new TorchError('ERR_TORCH_RUNTIME', '')
-  native.record(true)
-  offloading = true
+/** What {@link offload} takes beside the function. */
+export interface OffloadOptions {
+  /** Skips the operations that have not begun; the promise then rejects with the signal's reason. */
+  signal?: AbortSignal
+}
+
+/** The type of {@link offload}. */
+export interface Offload {
+  /**
+   * Calls the synchronous function `fn`, with every tensor operation in it queued for a thread of its own instead of
+   * run at once, and resolves with its result when they have all run: the event loop stays free meanwhile. Operations
+   * keep their order, also from one `offload` to the next.
+   *
+   * Each `offload` is a unit: an operation outside of it that needs its results, changes what it reads or reads what it
+   * changes waits until it is done. Others do not wait: making tensors from data, reading tensors that no queued
+   * operation changes, computing with them.
+   *
+   * As with CUDA, tensors within `fn` are promises of a value. Passing them on costs nothing. `shape`, `dtype` and
+   * `device` are known beforehand where they do not depend on values. Asking for values (`item()`, `toArray()`,
+   * printing) throws: read them from the result. What changes a shape in place (`squeeze_`, `resize_`, `out`) and what
+   * asks autograd (`requiresGrad`, `grad`) waits for the operations before it.
+   *
+   * What `fn` has made is disposed when an operation fails.
+   *
+   * @example
+   * const loss = await offload(() => tidy(() => {
+   *   const loss = criterion.forward(model.forward(x), y)
+   *   loss.backward()
+   *   return loss.detach()
+   * }))
+   * console.log(loss.item())
+   *
+   * @throws {TorchError} (rejects) the error of the first operation that failed; those after it are skipped.
+   */
+  <T>(fn: () => T, options?: OffloadOptions): Promise<T>
+  /** How many calls have operations that have not run: the length of the queue. */
+  readonly pending: number
+}
+
+/** Runs what `fn` queues. Its promise settles when all of it has run; `batch` names it. */
+function record<T>(fn: () => T): { result: T; batch: number; finished: Promise<void> } {
+  const batch = native.record(true)
+  state.offloading = true
   let result: T
   let finished: Promise<void>
   try {
     result = fn()
   } finally {
-    offloading = false
+    state.offloading = false
     finished = native.record(false)
-    // Handled below, unless `fn` threw.
+    // Handled by the caller, unless `fn` threw.
     finished.catch(() => {})
   }
-  if (isPromise(result)) {
-    result.then(undefined, () => {})
-    throw torchError('ERR_TORCH_TYPE', 'offload() takes a synchronous function, but it returned a Promise')
-  }
-  try {
-    await finished
-  } catch (thrown) {
-    throw failure(thrown, { site })
-  }
-  return result
+  return { result, batch, finished }
 }
+
+async function run<T>(fn: () => T, options: OffloadOptions = {}): Promise<T> {
+  requireFunction('offload', fn)
+  checkOptions('offload', options, ['signal'])
+  const { signal } = options
+  checkSignal('offload', signal)
+  if (state.offloading) throw torchError('ERR_TORCH_RUNTIME', 'offload() cannot be called within offload()')
+  signal?.throwIfAborted()
+  // The trace of a rejection shall show this call, not the thread.
+  const site = new TorchError('ERR_TORCH_RUNTIME', '')
+  const context = current()
+  const scope = new Scope(context.scope)
+  let cancel: (() => void) | undefined
+  try {
+    const { result, batch, finished } = record(() => contexts.run({ ...context, scope }, fn))
+    cancel = () => native.cancel(batch)
+    signal?.addEventListener('abort', cancel)
+    if (isPromise(result)) {
+      result.then(undefined, () => {})
+      throw torchError('ERR_TORCH_TYPE', 'offload() takes a synchronous function, but it returned a Promise')
+    }
+    await finished
+    scope.dissolve()
+    return result
+  } catch (thrown) {
+    scope.close(undefined, true)
+    if (signal?.aborted && isNativeError(thrown) && 'kind' in thrown && thrown.kind === 'cancelled') throw signal.reason
+    throw failure(thrown, { site })
+  } finally {
+    if (cancel !== undefined) signal?.removeEventListener('abort', cancel)
+  }
+}
+
+/** {@inheritDoc Offload} */
+export const offload: Offload = Object.defineProperty(run as Offload, 'pending', {
+  get: () => native.pendingBatches(),
+  enumerable: true,
+})
 
 /**
  * @internal Runs the operations of `fn` at once, also within {@link offload}: for tensors that outlive a step, which
  * must not be lost with a step that fails.
  */
 export function atOnce<T>(fn: () => T): T {
-  if (!offloading) return fn()
+  if (!state.offloading) return fn()
   native.suspend(true)
-  offloading = false
+  state.offloading = false
   try {
     return fn()
   } finally {
-    offloading = true
+    state.offloading = true
     native.suspend(false)
   }
 }
 
 /** @internal Whether operations are queued instead of run. */
 export function isOffloading(): boolean {
-  return offloading
+  return state.offloading
 }
 
 /** @internal */

@@ -5,9 +5,19 @@ import { WITHOUT_CUDA } from '../native/libtorch.ts'
 import { inOurWords } from './wording.ts'
 
 /** What `error.cpp` knows of an exception: its C++ class. */
-type Kind = 'disposed' | 'index' | 'notImplemented' | 'outOfMemory' | 'pending' | 'runtime' | 'type' | 'value'
+type Kind =
+  | 'cancelled'
+  | 'disposed'
+  | 'index'
+  | 'notImplemented'
+  | 'outOfMemory'
+  | 'pending'
+  | 'runtime'
+  | 'type'
+  | 'value'
 
 const CODES: Record<Exclude<Kind, 'runtime'>, ErrorCode> = {
+  cancelled: 'ERR_TORCH_RUNTIME',
   disposed: 'ERR_TORCH_DISPOSED',
   index: 'ERR_TORCH_INDEX',
   notImplemented: 'ERR_TORCH_NOT_IMPLEMENTED',

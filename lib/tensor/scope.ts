@@ -9,8 +9,8 @@ export interface ScopeAccess {
   scopeOf(tensor: Tensor): Scope | undefined
   /** Hands the tensor over to another scope, or to the garbage collector. */
   move(tensor: Tensor, scope: Scope | undefined): void
-  /** Marks the tensor as disposed; gives its id, or -1 when it was disposed before. */
-  forget(tensor: Tensor): number
+  /** Marks the tensor as disposed, with the reason; gives its id, or -1 when it was disposed before. */
+  forget(tensor: Tensor, failed: boolean): number
 }
 
 let access: ScopeAccess
@@ -38,8 +38,18 @@ export class Scope {
     this.#tensors.push(tensor)
   }
 
-  /** Disposes all tensors but those found in `result`, which move to the parent. */
-  close(result: unknown): void {
+  /** Hands all tensors over to the parent. */
+  dissolve(): void {
+    this.#closed = true
+    const parent = this.#parent?.open
+    for (const tensor of this.#tensors) {
+      if (access.scopeOf(tensor) === this) access.move(tensor, parent)
+    }
+    this.#tensors = []
+  }
+
+  /** Disposes all tensors but those found in `result`, which move to the parent. `failed`: for want of a result. */
+  close(result: unknown, failed = false): void {
     this.#closed = true
     const parent = this.#parent?.open
     for (const tensor of tensorsIn(result)) {
@@ -48,7 +58,7 @@ export class Scope {
     const ids: number[] = []
     for (const tensor of this.#tensors) {
       if (access.scopeOf(tensor) !== this) continue
-      const id = access.forget(tensor)
+      const id = access.forget(tensor, failed)
       if (id >= 0) ids.push(id)
     }
     this.#tensors = []

@@ -53,11 +53,13 @@ const CONSTRUCT = Symbol('construct')
 const BY_DISPOSE = -1
 const BY_TIDY = -2
 const BY_PARAMETER = -3
+const BY_FAILURE = -4
 
 const DISPOSED: Record<number, string> = {
   [BY_DISPOSE]: 'the tensor has been disposed, by dispose() or at the end of its using block',
   [BY_TIDY]:
     'the tensor has been disposed at the end of the tidy in which it was made: return it from there, or torch.keep(it)',
+  [BY_FAILURE]: 'the tensor has been disposed: the offload in which it was made has failed',
 }
 
 /** @internal The number by which native code knows the tensor. Throws where `tensor` is none, or disposed. */
@@ -123,7 +125,7 @@ export class Tensor implements Disposable {
       move: (tensor, scope) => {
         if (tensor.#id >= 0) tensor.#belong(scope)
       },
-      forget: (tensor) => tensor.#forget(BY_TIDY),
+      forget: (tensor, failed) => tensor.#forget(failed ? BY_FAILURE : BY_TIDY),
     })
   }
 

@@ -9,7 +9,7 @@ import { RecurrentModel } from '../models/model.ts'
 import { Module } from '../nn/module.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { LearningRates } from '../optim/rates.ts'
-import { checkBoolean, checkOptions } from '../options.ts'
+import { checkBoolean, checkOptions, checkSignal } from '../options.ts'
 import { offload, retain } from '../tensor/context.ts'
 import { Generator } from '../tensor/generator.ts'
 import { withGenerator } from '../tensor/random.ts'
@@ -115,7 +115,7 @@ export class Trainer {
   async fit(data: TrainingData, options: FitOptions = {}): Promise<History> {
     checkOptions('fit', options, ['validation', 'signal'])
     const { validation, signal } = options
-    requireSignal('fit', signal)
+    checkSignal('fit', signal)
     if (this.#fitting) throw torchError('ERR_TORCH_RUNTIME', 'Trainer: a fit of this trainer is running already')
     signal?.throwIfAborted()
     const { shuffle } = this.#options
@@ -188,7 +188,7 @@ export class Trainer {
   async evaluate(data: TrainingData, options: Pick<FitOptions, 'signal'> = {}): Promise<number> {
     checkOptions('evaluate', options, ['signal'])
     const { signal } = options
-    requireSignal('evaluate', signal)
+    checkSignal('evaluate', signal)
     const source = this.#source(data, false)
     const runner = this.#evaluating(this.#place(), 'ignore')
     try {
@@ -374,16 +374,5 @@ export class Trainer {
       batchFirst: model.batchFirst ?? true,
       reader: reads ? model.constructor.name : undefined,
     })
-  }
-}
-
-/** Whether it is an AbortSignal, of whatever realm. */
-function isSignal(value: unknown): value is AbortSignal {
-  return typeof value === 'object' && value !== null && 'aborted' in value && 'throwIfAborted' in value
-}
-
-function requireSignal(name: string, signal: unknown): void {
-  if (signal !== undefined && !isSignal(signal)) {
-    throw torchError('ERR_TORCH_TYPE', `${name}: signal must be an AbortSignal, got ${describe(signal)}`)
   }
 }

@@ -1,5 +1,8 @@
 #include "binding/addon.h"
 
+#include <ATen/EmptyTensor.h>
+#include <ATen/Parallel.h>
+
 #include <cmath>
 #include <limits>
 
@@ -9,7 +12,10 @@
 
 namespace rnn::binding {
 
-Addon::Addon(Napi::Env) : handles(std::make_shared<Handles>()) {
+Addon::Addon(Napi::Env env) : handles(std::make_shared<Handles>()), state(Napi::Persistent(Napi::Object::New(env))) {
+  state.Set("copies", Napi::Number::New(env, 0));
+  state.Set("copy", env.Undefined());
+  state.Set("offloading", Napi::Boolean::New(env, false));
   mode.generator = generator;
   mode.warnings = std::make_shared<Warnings>();
 }
@@ -32,56 +38,102 @@ Napi::Value Addon::wrap(Napi::Env env, at::Tensor tensor) {
   return Napi::Number::New(env, id);
 }
 
+// Without CUDA there are no recordings of graphs to keep clear of.
 std::optional<Lane::Pause> Addon::pause_lane() {
-  if (!offload) return std::nullopt;
+  if (!offload || cuda == nullptr) return std::nullopt;
   const bool within = recording || suspended;
   return std::optional<Lane::Pause>(std::in_place, offload->lane(), within);
 }
 
-std::vector<at::Tensor> Addon::run_in_order(std::function<std::vector<at::Tensor>()> work) {
-  if (!recording) return run(work);
-  const auto finished = std::make_shared<Cell>();
+bool Addon::idle() { return !offload || offload->idle(); }
+
+void Addon::wait_for(const Effects& effects) {
+  if (idle()) return;
+  if (mode.autocast.context == 0) {
+    offload->wait_for(effects);
+  } else {
+    Effects casting = effects;
+    casting.marks |= Effects::kAutocast;
+    offload->wait_for(casting);
+  }
+}
+
+std::vector<at::Tensor> Addon::run_in_order(const Effects& effects, std::function<std::vector<at::Tensor>()> work) {
+  if (!recording) return run(effects, work);
+  std::exception_ptr error;
   std::vector<at::Tensor> tensors;
-  offload->lane().post({
-      .work =
-          [&] {
-            tensors = work();
-            return std::vector<at::Tensor>{};
-          },
-      .results = {},
-      .mode = mode,
-      .batch = recording,
-      .done = [finished, batch = recording] { batch->error ? finished->fail(batch->error) : finished->fulfil({}); },
-  });
-  finished->get();
+  Job job{.work =
+              [&] {
+                tensors = work();
+                return std::vector<at::Tensor>{};
+              },
+          .mode = mode,
+          .batch = recording,
+          .done = [&error, batch = recording] { error = batch->error; }};
+  offload->lane().wait(offload->post(std::move(job)));
+  if (error) std::rethrow_exception(error);
   return tensors;
 }
 
-void Addon::drain() {
-  if (!offload) return;
-  const auto finished = std::make_shared<Cell>();
-  offload->lane().post(
-      {.work = nullptr, .results = {}, .mode = {}, .batch = std::make_shared<Batch>(), .done = [finished] {
-         finished->fulfil({});
-       }});
-  finished->get();
-}
-
-std::vector<Handles::Id> Addon::dispatch(size_t results, std::function<std::vector<at::Tensor>()> work) {
+std::vector<Handles::Id> Addon::dispatch(Effects effects, size_t results, std::function<std::vector<at::Tensor>()> work,
+                                         Forecast::Compute forecast) {
   std::vector<Handles::Id> ids;
   ids.reserve(results);
   if (!recording) {
-    for (at::Tensor& tensor : run(work)) ids.push_back(handles->add(std::make_shared<Cell>(std::move(tensor))));
+    for (at::Tensor& tensor : run(effects, work))
+      ids.push_back(handles->add(std::make_shared<Cell>(std::move(tensor))));
     return ids;
   }
-  Job job{.work = std::move(work), .results = {}, .mode = mode, .batch = recording, .done = nullptr};
+  Job job{.work = std::move(work), .mode = mode, .batch = recording};
+  if (forecast && results > 0) job.forecast = std::make_shared<Forecast>(std::move(forecast));
+  if (mode.autocast.context != 0) effects.marks |= Effects::kAutocast;
   for (size_t i = 0; i < results; i++) {
-    job.results.push_back(std::make_shared<Cell>());
+    job.results.push_back(std::make_shared<Cell>(
+        std::make_unique<Cell::Origin>(Cell::Origin{.batch = recording->number,
+                                                    .roots = {effects.shares.begin(), effects.shares.end()},
+                                                    .forecast = job.forecast,
+                                                    .result = i,
+                                                    .casts = mode.autocast.context != 0})));
     ids.push_back(handles->add(job.results.back()));
     recorded.emplace_back(ids.back(), handles->serial(ids.back()));
   }
-  offload->lane().post(std::move(job));
+  job.effects = std::move(effects);
+  offload->post(std::move(job));
   return ids;
+}
+
+at::Tensor meta_of(at::IntArrayRef sizes, at::ScalarType dtype) {
+  return at::Tensor(at::detail::empty_meta(sizes, dtype, std::nullopt));
+}
+
+std::optional<Outline> Addon::outline(const CellPtr& cell) {
+  // Deep enough for a network whose forward pass asks once.
+  constexpr int kDeepest = 100;
+  // Gone as soon as the tensor is there.
+  const auto forecast = cell->pending() ? cell->origin()->forecast.lock() : nullptr;
+  if (!cell->pending()) {
+    const at::Tensor& tensor = cell->get();
+    const auto meta = at::detail::empty_strided_meta(tensor.sizes(), tensor.strides(), tensor.scalar_type());
+    return Outline{.meta = at::Tensor(meta), .device = tensor.device()};
+  }
+  if (!forecast || depth_ >= kDeepest) return std::nullopt;
+  depth_++;
+  const Outline* found = forecast->at(cell->origin()->result);
+  depth_--;
+  if (found == nullptr) return std::nullopt;
+  Outline outline = *found;
+  outline.has_dtype = outline.has_dtype && !cell->origin()->casts;
+  return outline;
+}
+
+std::vector<Outline> Addon::outlines(const Effects::Cells& cells) {
+  std::vector<Outline> found;
+  for (const CellPtr& cell : cells) {
+    auto one = outline(cell);
+    TORCH_CHECK(one, "nothing is known of the tensor");
+    found.push_back(std::move(*one));
+  }
+  return found;
 }
 
 void Addon::account(Napi::Env env) {
@@ -94,6 +146,8 @@ void Addon::account(Napi::Env env) {
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
   operators::register_functional();
+  // A worker's thread takes the number of threads that holds by now.
+  at::init_num_threads();
   env.SetInstanceData(new Addon(env));
   init_autograd(exports);
   init_backends(exports);

@@ -10,6 +10,7 @@
 #include "recurrent/kernels.h"
 #include "recurrent/thread_pool.h"
 #include "runtime/cuda.h"
+#include "runtime/effects.h"
 #include "runtime/handles.h"
 #include "runtime/lane.h"
 #include "runtime/mode.h"
@@ -41,12 +42,15 @@ class Addon {
   // What random numbers on the CPU are drawn from where `mode` does not say otherwise.
   const at::Generator generator = make_generator();
   Mode mode;
+  // What the copies of the JavaScript know of each other: test runners evaluate it several times in one environment.
+  Napi::ObjectReference state;
   // Set while JavaScript queues operations instead of running them.
   BatchPtr recording;
   // The batch, while operations run at once in the middle of it.
   BatchPtr suspended;
   // The tensors of the batch being recorded, whose bytes are not known yet.
   std::vector<std::pair<Handles::Id, uint64_t>> recorded;
+  GradientMemory gradients;
   std::unique_ptr<Offload> offload;
   // What recurrent networks run with. The threads outlive the addon where a graph still refers to them.
   const Kernels* kernels = available_kernels().front();
@@ -62,22 +66,32 @@ class Addon {
   // Blocks while the tensor is pending.
   const at::Tensor& tensor(Napi::Value id) const { return cell(id)->get(); }
 
-  // Runs `work` now with the current modes, between two jobs of the lane.
+  // Whether nothing is queued: then no call has to wait, whatever it does.
+  bool idle();
+
+  // Blocks until nothing that is queued gets in the way of a call.
+  void wait_for(const Effects& effects);
+
+  // Runs `work` now with the current modes, once nothing that is queued gets in its way.
   template <typename Work>
-  auto run(Work&& work) {
+  auto run(const Effects& effects, Work&& work) {
+    wait_for(effects);
     const std::optional<Lane::Pause> pause = pause_lane();
     const ModeGuard guard(mode);
     return work();
   }
 
-  // The same, after all jobs that have been queued.
-  std::vector<at::Tensor> run_in_order(std::function<std::vector<at::Tensor>()> work);
-
-  // Waits for all jobs that have been queued.
-  void drain();
+  // The same; while JavaScript records, after all jobs that have been queued, on their thread.
+  std::vector<at::Tensor> run_in_order(const Effects& effects, std::function<std::vector<at::Tensor>()> work);
 
   // Runs `work` now, or queues it while JavaScript records; its results become numbers.
-  std::vector<Handles::Id> dispatch(size_t results, std::function<std::vector<at::Tensor>()> work);
+  std::vector<Handles::Id> dispatch(Effects effects, size_t results, std::function<std::vector<at::Tensor>()> work,
+                                    Forecast::Compute forecast = nullptr);
+
+  // What is known of a tensor without waiting; nothing where that is nothing.
+  std::optional<Outline> outline(const CellPtr& cell);
+  // The same of several; throws where nothing is known of one.
+  std::vector<Outline> outlines(const Effects::Cells& cells);
 
   // Tells V8 about the bytes that its objects keep alive, which otherwise look like numbers to it.
   void account(Napi::Env env);
@@ -85,7 +99,12 @@ class Addon {
  private:
   std::optional<Lane::Pause> pause_lane();
   int64_t accounted_ = 0;
+  // How far a forecast has followed what its tensors depend on.
+  int depth_ = 0;
 };
+
+// A tensor of these sizes that has no memory.
+at::Tensor meta_of(at::IntArrayRef sizes, at::ScalarType dtype);
 
 // The number that JavaScript has for a tensor; one that no tensor has where it is none.
 Handles::Id id_of(Napi::Value value);

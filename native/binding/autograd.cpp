@@ -45,9 +45,7 @@ Napi::Value close_autocast(const Napi::CallbackInfo& info) {
   const auto context = static_cast<uint64_t>(to_int(info[0], "context"));
   if (addon.offload) {
     addon.offload->lane().post(
-        {.work = nullptr, .results = {}, .mode = {}, .batch = std::make_shared<Batch>(), .done = [context] {
-           clear_autocast_cache(context);
-         }});
+        {.batch = std::make_shared<Batch>(0), .done = [context] { clear_autocast_cache(context); }});
   } else {
     clear_autocast_cache(context);
   }
@@ -59,11 +57,16 @@ Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const CellPtr cell = addon.cell(info[0]);
   const bool requires_grad = info[1].ToBoolean();
-  if (!addon.recording) cell->get();
-  addon.dispatch(0, [cell, requires_grad] {
+  const auto work = [cell, requires_grad] {
     cell->get().set_requires_grad(requires_grad);
     return std::vector<at::Tensor>{};
-  });
+  };
+  // Nobody looks at one that is still to be computed.
+  if (cell->pending()) {
+    addon.dispatch(Effects::writing(cell), 0, work);
+  } else {
+    addon.run_in_order(Effects::writing(cell), work);
+  }
   return info.Env().Undefined();
 }
 
@@ -71,9 +74,10 @@ Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
 Napi::Value grad(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const CellPtr cell = addon.cell(info[0]);
-  if (!addon.recording) cell->get();
-  const auto found = addon.run_in_order([cell] { return std::vector<at::Tensor>{gradient_of(cell->get())}; });
-  return addon.wrap(info.Env(), found.at(0));
+  const auto found = addon.run_in_order({.reads = {cell}, .marks = Effects::kGradients},
+                                        [&] { return std::vector<at::Tensor>{gradient_of(cell->get())}; });
+  addon.gradients.add(found.at(0));
+  return addon.wrap(info.Env(), found[0]);
 }
 
 // setGrad(tensor, tensor or null)
@@ -81,21 +85,25 @@ Napi::Value set_grad(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const CellPtr cell = addon.cell(info[0]);
   const CellPtr gradient = info[1].IsNull() ? nullptr : addon.cell(info[1]);
-  if (!addon.recording) {
-    cell->get();
-    if (gradient) gradient->get();
+  Effects effects{.reads = {cell}, .marks = Effects::kGradients};
+  if (!gradient) {
+    addon.dispatch(effects, 0, [cell] {
+      cell->get().mutable_grad() = at::Tensor();
+      return std::vector<at::Tensor>{};
+    });
+    return info.Env().Undefined();
   }
-  addon.dispatch(0, [cell, gradient] {
-    const at::Tensor& tensor = cell->get();
-    if (gradient) {
-      const at::Tensor& value = gradient->get();
-      TORCH_CHECK_TYPE(value.sizes() == tensor.sizes(), "assigned grad has data of a different size");
-      TORCH_CHECK_TYPE(value.scalar_type() == tensor.scalar_type(), "assigned grad has data of a different type");
-      TORCH_CHECK_TYPE(value.device() == tensor.device(), "assigned grad has data located on a different device");
-    }
-    tensor.mutable_grad() = gradient ? gradient->get() : at::Tensor();
+  effects.writes = {gradient};
+  // Its memory has to be known from here on.
+  addon.run_in_order(effects, [&] {
+    const at::Tensor &tensor = cell->get(), &value = gradient->get();
+    TORCH_CHECK_TYPE(value.sizes() == tensor.sizes(), "assigned grad has data of a different size");
+    TORCH_CHECK_TYPE(value.scalar_type() == tensor.scalar_type(), "assigned grad has data of a different type");
+    TORCH_CHECK_TYPE(value.device() == tensor.device(), "assigned grad has data located on a different device");
+    tensor.mutable_grad() = value;
     return std::vector<at::Tensor>{};
   });
+  addon.gradients.add(gradient->get());
   return info.Env().Undefined();
 }
 
@@ -104,9 +112,10 @@ Napi::Value set_data(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const CellPtr cell = addon.cell(info[0]);
   const CellPtr data = addon.cell(info[1]);
-  cell->get();
-  data->get();
-  addon.run([&] { cell->get().set_data(data->get()); });
+  addon.run_in_order(Effects::all(), [&] {
+    cell->get().set_data(data->get());
+    return std::vector<at::Tensor>{};
+  });
   addon.handles->recount(id_of(info[0]));
   addon.account(info.Env());
   return info.Env().Undefined();
@@ -120,7 +129,8 @@ Napi::Value backward(const Napi::CallbackInfo& info) {
   const bool retain_graph = info[2].ToBoolean();
   const bool create_graph = info[3].ToBoolean();
   const Cells inputs(addon, info[4]);
-  addon.dispatch(0, [=] {
+  const Effects effects{.reads = joined(tensors, gradients, inputs), .marks = Effects::kGradients | Effects::kGraph};
+  addon.dispatch(effects, 0, [=] {
     torch::autograd::backward(tensors.get(), gradients.get(), retain_graph, create_graph, inputs.get());
     return std::vector<at::Tensor>{};
   });
@@ -136,7 +146,8 @@ Napi::Value gradients(const Napi::CallbackInfo& info) {
   const bool retain_graph = info[3].ToBoolean();
   const bool create_graph = info[4].ToBoolean();
   const bool allow_unused = info[5].ToBoolean();
-  const auto found = addon.run_in_order([=] {
+  const Effects effects{.reads = joined(outputs, inputs, seeds), .marks = Effects::kGraph};
+  const auto found = addon.run_in_order(effects, [=] {
     return torch::autograd::grad(outputs.get(), inputs.get(), seeds.get(), retain_graph, create_graph, allow_unused);
   });
   Napi::Array array = Napi::Array::New(info.Env(), found.size());

@@ -10,7 +10,7 @@ namespace {
 
 // Runs `work` when what is queued before it has run: a switch holds for the operations after it.
 void in_order(Addon& addon, std::function<void()> work) {
-  addon.dispatch(0, [work = std::move(work)] {
+  addon.dispatch(Effects::all(), 0, [work = std::move(work)] {
     work();
     return std::vector<at::Tensor>{};
   });
@@ -19,7 +19,7 @@ void in_order(Addon& addon, std::function<void()> work) {
 template <typename Value, typename Read>
 Value read_in_order(Addon& addon, Read read) {
   Value value{};
-  addon.run_in_order([&] {
+  addon.run_in_order(Effects::all(), [&] {
     value = read(at::globalContext());
     return std::vector<at::Tensor>{};
   });

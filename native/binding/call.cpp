@@ -54,17 +54,19 @@ Napi::Value results_to_javascript(Napi::Env env, Addon& addon, const Operator& o
   return results;
 }
 
-Napi::Value queue(Napi::Env env, Addon& addon, const Operator& op, OperatorArguments arguments) {
-  auto shared = std::make_shared<OperatorArguments>(std::move(arguments));
-  const auto ids = addon.dispatch(op.fresh(), [&op, shared] {
-    std::vector<c10::IValue> stack = shared->resolve();
+Napi::Value queue(Napi::Env env, Addon& addon, const Operator& op,
+                  const std::shared_ptr<OperatorArguments>& arguments) {
+  const auto work = [&op, arguments] {
+    std::vector<c10::IValue> stack = arguments->resolve();
     op.call(stack);
     std::vector<at::Tensor> fresh;
     for (size_t i = 0; i < stack.size(); i++) {
       if (!op.aliased(i)) fresh.push_back(std::move(stack[i]).toTensor());
     }
     return fresh;
-  });
+  };
+  const auto forecast = [&op, arguments] { return arguments->outline(op); };
+  const auto ids = addon.dispatch(std::move(arguments->effects()), op.fresh(), work, forecast);
   const size_t results = op.handle().schema().returns().size();
   if (results == 1) return op.aliased(0) ? env.Undefined() : Napi::Number::New(env, ids[0]);
   if (results == 0) return env.Undefined();
@@ -75,10 +77,10 @@ Napi::Value queue(Napi::Env env, Addon& addon, const Operator& op, OperatorArgum
   return array;
 }
 
-const at::Tensor& tensor_at(const Addon& addon, const Napi::CallbackInfo& info, size_t index, const Operator& op) {
+const CellPtr& cell_at(const Addon& addon, const Napi::CallbackInfo& info, size_t index, const Operator& op) {
   uint32_t id = 0;
   if (napi_get_value_uint32(info.Env(), info[index + 1], &id) != napi_ok) reject(op.parameters()[index].name, "Tensor");
-  return addon.handles->cell(id)->get();
+  return addon.handles->cell(id);
 }
 
 // The result of an operator that needs no boxing.
@@ -89,20 +91,26 @@ struct CallDirect {
 
   at::Tensor operator()(std::monostate) const { return {}; }
   at::Tensor operator()(const c10::TypedOperatorHandle<Unary>& handle) const {
-    const at::Tensor& self = tensor_at(addon, info, 0, op);
-    return addon.run([&] { return handle.call(self); });
+    const CellPtr self = cell_at(addon, info, 0, op);
+    return addon.run(effects(self), [&] { return handle.call(self->get()); });
   }
   at::Tensor operator()(const c10::TypedOperatorHandle<Binary>& handle) const {
-    const at::Tensor& self = tensor_at(addon, info, 0, op);
-    const at::Tensor& other = tensor_at(addon, info, 1, op);
-    return addon.run([&] { return handle.call(self, other); });
+    const CellPtr self = cell_at(addon, info, 0, op);
+    const CellPtr other = cell_at(addon, info, 1, op);
+    return addon.run(effects(self, other), [&] { return handle.call(self->get(), other->get()); });
   }
   at::Tensor operator()(const c10::TypedOperatorHandle<ScaledBinary>& handle) const {
-    const at::Tensor& self = tensor_at(addon, info, 0, op);
-    const at::Tensor& other = tensor_at(addon, info, 1, op);
+    const CellPtr self = cell_at(addon, info, 0, op);
+    const CellPtr other = cell_at(addon, info, 1, op);
     const Parameter& last = op.parameters()[2];
     const c10::Scalar scale = info[3].IsUndefined() && last.standard ? last.standard->toScalar() : to_scalar(info[3]);
-    return addon.run([&] { return handle.call(self, other, scale); });
+    return addon.run(effects(self, other), [&] { return handle.call(self->get(), other->get(), scale); });
+  }
+
+  // Where nothing is queued nobody asks.
+  template <typename... Cells>
+  Effects effects(const Cells&... read) const {
+    return addon.idle() ? Effects{} : Effects{.reads = {read...}, .marks = op.marks()};
   }
 };
 
@@ -115,21 +123,27 @@ Napi::Value call(const Napi::CallbackInfo& info) {
   if (!addon.recording && op.direct().index() != 0) {
     return addon.wrap(env, std::visit(CallDirect{info, addon, op}, op.direct()));
   }
-  OperatorArguments arguments(addon, op.parameters().size());
-  for (size_t i = 0; i < op.parameters().size(); i++) arguments.push(op.parameters()[i], info[i + 1]);
-  if (addon.recording && op.queueable()) return queue(env, addon, op, std::move(arguments));
+  const auto fill = [&](OperatorArguments& arguments) {
+    for (size_t i = 0; i < op.parameters().size(); i++) arguments.push(op.parameters()[i], info[i + 1]);
+  };
+  if (addon.recording && op.queueable() && !op.reshapes()) {
+    const auto arguments = std::make_shared<OperatorArguments>(addon, op);
+    fill(*arguments);
+    return queue(env, addon, op, arguments);
+  }
   if (addon.recording && op.reads()) throw PendingError("offload() cannot read a value before it is computed");
-
+  OperatorArguments arguments(addon, op);
+  fill(arguments);
   std::vector<c10::IValue> stack;
-  if (addon.recording) {
-    addon.run_in_order([&] {
-      stack = arguments.resolve();
-      op.call(stack);
-      return std::vector<at::Tensor>{};
-    });
-  } else {
+  const auto work = [&] {
     stack = arguments.resolve();
-    addon.run([&] { op.call(stack); });
+    op.call(stack);
+    return std::vector<at::Tensor>{};
+  };
+  if (addon.recording) {
+    addon.run_in_order(arguments.effects(), work);
+  } else {
+    addon.run(arguments.effects(), work);
   }
   return results_to_javascript(env, addon, op, std::move(stack));
 }

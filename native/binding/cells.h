@@ -7,10 +7,10 @@
 
 namespace rnn::binding {
 
-// A list of tensors from JavaScript, some of which may be pending where the call is queued.
+// A list of tensors from JavaScript, some of which may be pending.
 class Cells {
  public:
-  // From a Uint32Array of ids. Waits unless JavaScript records.
+  // From a Uint32Array of ids.
   Cells(const Addon& addon, Napi::Value value) {
     napi_typedarray_type type = napi_int8_array;
     size_t count = 0;
@@ -20,10 +20,7 @@ class Cells {
     TORCH_CHECK_TYPE(is_list && type == napi_uint32_array, "expected a list of Tensors");
     const auto* ids = static_cast<const Handles::Id*>(data);
     cells_.reserve(count);
-    for (size_t i = 0; i < count; i++) {
-      cells_.push_back(addon.handles->cell(ids[i]));
-      if (!addon.recording) cells_.back()->get();
-    }
+    for (size_t i = 0; i < count; i++) cells_.push_back(addon.handles->cell(ids[i]));
   }
 
   std::vector<at::Tensor> get() const {
@@ -34,9 +31,19 @@ class Cells {
   }
 
   size_t size() const { return cells_.size(); }
+  auto begin() const { return cells_.begin(); }
+  auto end() const { return cells_.end(); }
 
  private:
   std::vector<CellPtr> cells_;
 };
+
+// The tensors of several lists.
+template <typename... Lists>
+Effects::Cells joined(const Lists&... lists) {
+  Effects::Cells cells;
+  (cells.append(lists.begin(), lists.end()), ...);
+  return cells;
+}
 
 }  // namespace rnn::binding

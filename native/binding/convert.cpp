@@ -93,6 +93,11 @@ std::vector<int64_t> to_ints(Napi::Value value, const char* what) {
   return ints;
 }
 
+OperatorArguments::OperatorArguments(Addon& addon, const Operator& op) : addon_(addon), has_effects_(!addon.idle()) {
+  stack_.reserve(op.parameters().size());
+  effects_.marks = op.marks();
+}
+
 void OperatorArguments::push(const Parameter& parameter, Napi::Value value) {
   // Each question to Node-API costs as much as the answer is worth: ask once.
   const napi_valuetype type = value.Type();
@@ -116,7 +121,7 @@ c10::IValue OperatorArguments::convert(const Parameter& parameter, Napi::Value v
   switch (parameter.kind) {
     case Kind::kTensor:
       if (type != napi_number) reject(parameter.name, "Tensor");
-      return tensor(value, -1);
+      return tensor(parameter, value, -1);
     case Kind::kTensorList:
       return tensors(parameter, value);
     case Kind::kOptionalTensorList:
@@ -157,8 +162,12 @@ c10::IValue OperatorArguments::convert(const Parameter& parameter, Napi::Value v
                                  "argument '" + parameter.name + "' has a type that JavaScript cannot give");
 }
 
-at::Tensor OperatorArguments::tensor(Napi::Value id, int64_t element) {
+at::Tensor OperatorArguments::tensor(const Parameter& parameter, Napi::Value id, int64_t element) {
   const CellPtr& cell = addon_.handles->cell(id.As<Napi::Number>().Uint32Value());
+  if (has_effects_) {
+    (parameter.written ? effects_.writes : effects_.reads).push_back(cell);
+    if (parameter.shared) effects_.shares.push_back(cell);
+  }
   if (const at::Tensor* ready = cell->peek()) return *ready;
   pending_.push_back({cell, stack_.size(), element});
   return {};
@@ -169,7 +178,7 @@ c10::IValue OperatorArguments::tensors(const Parameter& parameter, Napi::Value v
   const Napi::Array array = value.As<Napi::Array>();
   c10::List<at::Tensor> list;
   list.reserve(array.Length());
-  for (uint32_t i = 0; i < array.Length(); i++) list.push_back(tensor(array.Get(i), i));
+  for (uint32_t i = 0; i < array.Length(); i++) list.push_back(tensor(parameter, array.Get(i), i));
   return list;
 }
 
@@ -183,25 +192,86 @@ c10::IValue OperatorArguments::optional_tensors(const Parameter& parameter, Napi
     if (element.IsNull() || element.IsUndefined()) {
       list.push_back(std::nullopt);
     } else {
-      list.push_back(tensor(element, i));
+      list.push_back(tensor(parameter, element, i));
     }
   }
   return list;
 }
 
+void OperatorArguments::put(c10::IValue& argument, int64_t element, const at::Tensor& tensor) {
+  if (element < 0) {
+    argument = tensor;
+  } else if (argument.isTensorList()) {
+    argument.toTensorList().set(static_cast<size_t>(element), tensor);
+  } else {
+    argument.toOptionalTensorList().set(static_cast<size_t>(element), tensor);
+  }
+}
+
 std::vector<c10::IValue> OperatorArguments::resolve() {
-  for (const Pending& pending : pending_) {
-    const at::Tensor& tensor = pending.cell->get();
-    c10::IValue& argument = stack_[pending.argument];
-    if (pending.element < 0) {
-      argument = tensor;
+  const std::lock_guard lock(mutex_);
+  for (const Pending& pending : pending_) put(stack_[pending.argument], pending.element, pending.cell->get());
+  pending_.clear();
+  return stack_;
+}
+
+std::vector<Outline> OperatorArguments::outline(const Operator& op) {
+  std::vector<c10::IValue> stack;
+  std::vector<Pending> pending;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const c10::IValue& argument : stack_) {
+      // Lists are shared by reference.
+      if (argument.isTensorList()) {
+        stack.emplace_back(argument.toTensorList().copy());
+      } else if (argument.isOptionalTensorList()) {
+        stack.emplace_back(argument.toOptionalTensorList().copy());
+      } else {
+        stack.push_back(argument);
+      }
+    }
+    pending = pending_;
+  }
+  Outline common;
+  const auto take = [&](const Outline& found) {
+    common.has_dtype = common.has_dtype && found.has_dtype;
+    // A tensor without dimensions may be on another device than the others.
+    if (found.meta.dim() == 0 && common.device) return found.meta;
+    common.device = found.device;
+    return found.meta;
+  };
+  const auto without_memory = [&](const at::Tensor& tensor) {
+    if (!tensor.defined()) return tensor;
+    return take(*addon_.outline(std::make_shared<Cell>(tensor)));
+  };
+  for (c10::IValue& argument : stack) {
+    if (argument.isTensor()) {
+      argument = without_memory(argument.toTensor());
     } else if (argument.isTensorList()) {
-      argument.toTensorList().set(static_cast<size_t>(pending.element), tensor);
-    } else {
-      argument.toOptionalTensorList().set(static_cast<size_t>(pending.element), tensor);
+      const auto list = argument.toTensorList();
+      for (size_t i = 0; i < list.size(); i++) list.set(i, without_memory(list.get(i)));
+    } else if (argument.isOptionalTensorList()) {
+      const auto list = argument.toOptionalTensorList();
+      for (size_t i = 0; i < list.size(); i++) {
+        if (const auto element = list.get(i)) list.set(i, without_memory(*element));
+      }
+    } else if (argument.isDevice()) {
+      common.device = argument.toDevice();
     }
   }
-  return std::move(stack_);
+  for (const Pending& one : pending) {
+    const auto found = addon_.outline(one.cell);
+    if (!found) return {};
+    put(stack[one.argument], one.element, take(*found));
+  }
+  if (!op.outline(stack)) return {};
+  std::vector<Outline> outlines;
+  for (size_t i = 0; i < stack.size(); i++) {
+    if (op.aliased(i)) continue;
+    if (!stack[i].isTensor()) return {};
+    outlines.push_back({.meta = stack[i].toTensor(), .has_dtype = common.has_dtype, .device = common.device});
+  }
+  return outlines;
 }
 
 Napi::Value from_ivalue(Napi::Env env, Addon& addon, c10::IValue&& value) {

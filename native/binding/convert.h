@@ -2,6 +2,7 @@
 #include <ATen/core/ivalue.h>
 #include <napi.h>
 
+#include <mutex>
 #include <vector>
 
 #include "binding/operator.h"
@@ -11,12 +12,18 @@ namespace rnn::binding {
 // The arguments of one call, and where tensors are still to come from the lane.
 class OperatorArguments {
  public:
-  OperatorArguments(Addon& addon, size_t count) : addon_(addon) { stack_.reserve(count); }
+  OperatorArguments(Addon& addon, const Operator& op);
 
   void push(const Parameter& parameter, Napi::Value value);
 
-  // Puts in the tensors that were pending: waits for them on the JavaScript thread, finds them ready on the lane.
+  // What the call does; nothing where nobody has to know, since nothing is queued.
+  Effects& effects() { return effects_; }
+
+  // Puts in the tensors that were pending, which are there by now.
   std::vector<c10::IValue> resolve();
+
+  // What is known of the results of the call, while it waits in the lane.
+  std::vector<Outline> outline(const Operator& op);
 
  private:
   struct Pending {
@@ -27,11 +34,17 @@ class OperatorArguments {
   };
 
   c10::IValue convert(const Parameter& parameter, Napi::Value value, napi_valuetype type);
-  at::Tensor tensor(Napi::Value id, int64_t element);
+  at::Tensor tensor(const Parameter& parameter, Napi::Value id, int64_t element);
   c10::IValue tensors(const Parameter& parameter, Napi::Value value);
   c10::IValue optional_tensors(const Parameter& parameter, Napi::Value value);
 
+  static void put(c10::IValue& argument, int64_t element, const at::Tensor& tensor);
+
   Addon& addon_;
+  const bool has_effects_;
+  Effects effects_;
+  // The lane puts tensors in while the JavaScript thread may be looking.
+  std::mutex mutex_;
   std::vector<c10::IValue> stack_;
   std::vector<Pending> pending_;
 };

@@ -104,7 +104,7 @@ Napi::Value cuda_memory_stats(const Napi::CallbackInfo& info) {
 
 // cudaResetPeakStats(device)
 Napi::Value cuda_reset_peak_stats(const Napi::CallbackInfo& info) {
-  Addon::of(info.Env()).dispatch(0, [device = device_index(info[0])] {
+  Addon::of(info.Env()).dispatch(Effects::all(), 0, [device = device_index(info[0])] {
     if (allocator().initialized()) allocator().resetPeakStats(device);
     return std::vector<at::Tensor>{};
   });
@@ -122,7 +122,7 @@ Napi::Value cuda_memory_info(const Napi::CallbackInfo& info) {
 
 // cudaEmptyCache(): gives the memory that the allocator keeps back to the device
 Napi::Value cuda_empty_cache(const Napi::CallbackInfo& info) {
-  Addon::of(info.Env()).dispatch(0, [] {
+  Addon::of(info.Env()).dispatch(Effects::all(), 0, [] {
     if (allocator().initialized()) allocator().emptyCache();
     return std::vector<at::Tensor>{};
   });
@@ -172,7 +172,7 @@ Napi::Value wait(const Napi::CallbackInfo& info, bool blocking, std::function<vo
   Addon& addon = Addon::of(info.Env());
   if (addon.recording) throw PendingError("offload() cannot wait for the device");
   if (!blocking) return Wait::start(info.Env(), std::move(wait));
-  addon.drain();
+  addon.wait_for(Effects::all());
   wait();
   return info.Env().Undefined();
 }
@@ -192,7 +192,7 @@ Napi::Value cuda_event(const Napi::CallbackInfo& info) {
 
 // cudaRecordEvent(event): marks the point that the device's current stream has come to
 Napi::Value cuda_record_event(const Napi::CallbackInfo& info) {
-  Addon::of(info.Env()).dispatch(0, [event = event_of(info[0])] {
+  Addon::of(info.Env()).dispatch(Effects::all(), 0, [event = event_of(info[0])] {
     const Guard guard(at::kCUDA);
     event->record(guard.getStream(guard.getDevice()));
     return std::vector<at::Tensor>{};
@@ -205,7 +205,7 @@ Napi::Value cuda_query_event(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (addon.recording) throw PendingError("offload() cannot read an event before it is recorded");
   const EventPtr event = event_of(info[0]);
-  return Napi::Boolean::New(info.Env(), addon.run([&] { return event->query(); }));
+  return Napi::Boolean::New(info.Env(), addon.run(Effects::all(), [&] { return event->query(); }));
 }
 
 // cudaSynchronizeEvent(event, blocking): waits until it has
@@ -219,7 +219,7 @@ Napi::Value cuda_elapsed_time(const Napi::CallbackInfo& info) {
   if (addon.recording) throw PendingError("offload() cannot read an event before it is recorded");
   const EventPtr start = event_of(info[0]);
   const EventPtr end = event_of(info[1]);
-  return Napi::Number::New(info.Env(), addon.run([&] { return start->elapsedTime(*end); }));
+  return Napi::Number::New(info.Env(), addon.run(Effects::all(), [&] { return start->elapsedTime(*end); }));
 }
 
 }  // namespace

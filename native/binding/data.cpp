@@ -1,5 +1,7 @@
 #include <ATen/ops/empty.h>
+#include <c10/util/safe_numerics.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "binding/addon.h"
@@ -7,6 +9,16 @@
 
 namespace rnn::binding {
 namespace {
+
+// The elements of a tensor of this shape; none where a number cannot hold them.
+std::optional<uint64_t> count(at::IntArrayRef shape) {
+  uint64_t product = 1;
+  if (std::ranges::any_of(shape, [](int64_t size) { return size == 0; })) product = 0;
+  for (const int64_t size : shape) {
+    if (product != 0 && (size < 0 || c10::mul_overflows(product, static_cast<uint64_t>(size), &product))) return {};
+  }
+  return product;
+}
 
 // fromBytes(typedArray, scalarType, shape) -> a tensor with a copy of the bytes
 Napi::Value from_bytes(const Napi::CallbackInfo& info) {
@@ -20,10 +32,13 @@ Napi::Value from_bytes(const Napi::CallbackInfo& info) {
   if (napi_get_typedarray_info(info.Env(), info[0], &type, &length, &source, nullptr, nullptr) != napi_ok) {
     throw c10::TypeError({__func__, __FILE__, __LINE__}, "expected a typed array");
   }
-  const at::Tensor tensor = addon.run([&] { return at::empty(shape, dtype); });
   const size_t bytes = info[0].As<Napi::TypedArray>().ByteLength();
-  TORCH_CHECK_VALUE(bytes == tensor.nbytes(), "shape '", at::IntArrayRef(shape), "' is invalid for input of size ",
-                    bytes / c10::elementSize(dtype));
+  const size_t elements = bytes / c10::elementSize(dtype);
+  // Before there is memory for a shape that somebody may have sent us.
+  TORCH_CHECK_VALUE(count(shape) == elements, "shape '", at::IntArrayRef(shape), "' is invalid for input of size ",
+                    elements);
+  const ModeGuard guard(addon.mode);
+  const at::Tensor tensor = at::empty(shape, dtype);
   if (bytes > 0) std::memcpy(tensor.mutable_data_ptr(), source, bytes);
   return addon.wrap(info.Env(), tensor);
 }
@@ -32,9 +47,10 @@ Napi::Value from_bytes(const Napi::CallbackInfo& info) {
 Napi::Value to_bytes(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (addon.recording) throw PendingError("offload() cannot read a value before it is computed");
-  const at::Tensor source = addon.tensor(info[0]);
-  const at::Tensor tensor =
-      addon.run([&] { return source.detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous(); });
+  const CellPtr source = addon.cell(info[0]);
+  const at::Tensor tensor = addon.run(Effects::reading(source), [&] {
+    return source->get().detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
+  });
   Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(info.Env(), tensor.nbytes());
   if (tensor.nbytes() > 0) std::memcpy(buffer.Data(), tensor.const_data_ptr(), tensor.nbytes());
   return buffer;
@@ -73,7 +89,9 @@ Napi::Value view_bytes(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
   if (addon.recording) throw PendingError("offload() cannot read a value before it is computed");
-  const at::Tensor tensor = addon.tensor(info[0]);
+  const CellPtr cell = addon.cell(info[0]);
+  addon.wait_for(Effects::reading(cell));
+  const at::Tensor tensor = cell->get();
   TORCH_CHECK_VALUE(tensor.is_cpu() && tensor.is_contiguous() && !tensor.is_neg() && !tensor.is_conj(),
                     "only a contiguous tensor on the CPU can be viewed: call contiguous() or cpu() first");
   if (tensor.nbytes() == 0) return Napi::ArrayBuffer::New(env, 0);
@@ -93,8 +111,8 @@ Napi::Value item(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
   if (addon.recording) throw PendingError("offload() cannot read a value before it is computed");
-  const at::Tensor tensor = addon.tensor(info[0]);
-  const c10::Scalar scalar = addon.run([&] { return tensor.item(); });
+  const CellPtr cell = addon.cell(info[0]);
+  const c10::Scalar scalar = addon.run(Effects::reading(cell), [&] { return cell->get().item(); });
   if (scalar.isBoolean()) return Napi::Boolean::New(env, scalar.toBool());
   if (scalar.isIntegral(false)) return from_ivalue(env, addon, scalar.toLong());
   if (scalar.isComplex()) {

@@ -51,6 +51,8 @@ Napi::Error to_javascript(Napi::Env env, std::exception_ptr exception) {
     std::rethrow_exception(exception);
   } catch (const Napi::Error& error) {
     return error;
+  } catch (const CancelledError& error) {
+    return make(env, "cancelled", error.what());
   } catch (const DisposedError& error) {
     return make(env, "disposed", error.what());
   } catch (const PendingError& error) {

@@ -83,7 +83,7 @@ Napi::Value cuda_generator(const Napi::CallbackInfo& info) {
 Napi::Value fork_generator(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   at::Generator copy = at::detail::createCPUGenerator();
-  addon.dispatch(0, [copy, original = addon.mode.generator]() mutable {
+  addon.dispatch(Effects::marked(Effects::kRandom), 0, [copy, original = addon.mode.generator]() mutable {
     set_state(copy, state_of(original));
     return std::vector<at::Tensor>{};
   });
@@ -98,24 +98,26 @@ Napi::Value generator_device(const Napi::CallbackInfo& info) {
 // manualSeed(seed): the CPU's default generator, and those of all CUDA devices
 Napi::Value manual_seed(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  addon.dispatch(0, [seed = to_seed(info[0]), generator = addon.mode.generator]() mutable {
-    seed_generator(generator, seed);
-    for (int64_t device = 0; device < at::detail::getCUDAHooks().deviceCount(); device++) {
-      at::Generator cuda = default_of(static_cast<c10::DeviceIndex>(device));
-      seed_generator(cuda, seed);
-    }
-    return std::vector<at::Tensor>{};
-  });
+  addon.dispatch(Effects::marked(Effects::kRandom), 0,
+                 [seed = to_seed(info[0]), generator = addon.mode.generator]() mutable {
+                   seed_generator(generator, seed);
+                   for (int64_t device = 0; device < at::detail::getCUDAHooks().deviceCount(); device++) {
+                     at::Generator cuda = default_of(static_cast<c10::DeviceIndex>(device));
+                     seed_generator(cuda, seed);
+                   }
+                   return std::vector<at::Tensor>{};
+                 });
   return info.Env().Undefined();
 }
 
 // seedGenerator(generator or null, seed)
 Napi::Value seed(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  addon.dispatch(0, [generator = generator_of(addon, info[0]), seed = to_seed(info[1])]() mutable {
-    seed_generator(generator, seed);
-    return std::vector<at::Tensor>{};
-  });
+  addon.dispatch(Effects::marked(Effects::kRandom), 0,
+                 [generator = generator_of(addon, info[0]), seed = to_seed(info[1])]() mutable {
+                   seed_generator(generator, seed);
+                   return std::vector<at::Tensor>{};
+                 });
   return info.Env().Undefined();
 }
 
@@ -129,7 +131,7 @@ Napi::Value initial_seed(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   at::Generator generator = generator_of(addon, info[0]);
   uint64_t seed = 0;
-  addon.run_in_order([&] {
+  addon.run_in_order(Effects::marked(Effects::kRandom), [&] {
     const std::lock_guard lock(generator.mutex());
     seed = generator.current_seed();
     return std::vector<at::Tensor>{};
@@ -140,8 +142,9 @@ Napi::Value initial_seed(const Napi::CallbackInfo& info) {
 // generatorState(generator or null) -> bytes that PyTorch reads, too
 Napi::Value generator_state(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const auto ids = addon.dispatch(
-      1, [generator = generator_of(addon, info[0])]() mutable { return std::vector{state_of(generator)}; });
+  const auto ids =
+      addon.dispatch(Effects::marked(Effects::kRandom), 1,
+                     [generator = generator_of(addon, info[0])]() mutable { return std::vector{state_of(generator)}; });
   return Napi::Number::New(info.Env(), ids[0]);
 }
 
@@ -149,7 +152,8 @@ Napi::Value generator_state(const Napi::CallbackInfo& info) {
 Napi::Value set_generator_state(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const Cells state(addon, info[1]);
-  addon.dispatch(0, [generator = generator_of(addon, info[0]), state]() mutable {
+  const Effects effects{.reads = joined(state), .marks = Effects::kRandom};
+  addon.dispatch(effects, 0, [generator = generator_of(addon, info[0]), state]() mutable {
     set_state(generator, state.get()[0]);
     return std::vector<at::Tensor>{};
   });
@@ -160,7 +164,7 @@ Napi::Value set_generator_state(const Napi::CallbackInfo& info) {
 Napi::Value draw_seed(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   int64_t seed = 0;
-  addon.run_in_order([&, generator = generator_of(addon, info[0])] {
+  addon.run_in_order(Effects::marked(Effects::kRandom), [&, generator = generator_of(addon, info[0])] {
     seed = at::empty({}, at::kLong).random_(generator).item<int64_t>();
     return std::vector<at::Tensor>{};
   });
@@ -172,7 +176,7 @@ Napi::Value permutation(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const int64_t n = to_int(info[1], "n");
   at::Tensor order;
-  addon.run_in_order([&, generator = generator_of(addon, info[0])] {
+  addon.run_in_order(Effects::marked(Effects::kRandom), [&, generator = generator_of(addon, info[0])] {
     order = at::randperm(n, generator, at::kDouble);
     return std::vector<at::Tensor>{};
   });

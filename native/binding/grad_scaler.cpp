@@ -46,7 +46,7 @@ void unscale(const Tensors& params, at::Tensor found_inf, const at::Tensor& inv_
 Napi::Value scale_output(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const Cells cells(addon, info[0]);
-  const auto ids = addon.dispatch(1, [cells] {
+  const auto ids = addon.dispatch({.reads = joined(cells)}, 1, [cells] {
     const Tensors tensors = cells.get();
     return Tensors{tensors[0] * tensors[1].to(tensors[0].device(), /*non_blocking=*/true)};
   });
@@ -59,7 +59,8 @@ Napi::Value unscale_gradients(const Napi::CallbackInfo& info) {
   const Cells params(addon, info[0]);
   const Cells scalars(addon, info[1]);
   const bool allow_float16 = info[2].ToBoolean();
-  addon.dispatch(0, [=] {
+  const Effects effects{.reads = joined(params), .writes = joined(scalars), .marks = Effects::kGradients};
+  addon.dispatch(effects, 0, [=] {
     const Tensors tensors = scalars.get();
     unscale(params.get(), tensors[0], tensors[1], allow_float16);
     return Tensors{};

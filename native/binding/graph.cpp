@@ -70,7 +70,7 @@ Napi::Value begin_graph(const Napi::CallbackInfo& info) {
   TORCH_CHECK(addon.recording, "a graph is recorded by the lane only");
   const RecordingPtr recording = recording_of(info[0]);
   const RecordingPtr shared = info[1].IsNull() ? nullptr : recording_of(info[1]);
-  addon.dispatch(0, [recording, shared, &lane = addon.offload->lane(), &library = library_of(addon)] {
+  addon.dispatch(Effects::all(), 0, [recording, shared, &lane = addon.offload->lane(), &library = library_of(addon)] {
     TORCH_CHECK(!recording->graph,
                 "This CUDAGraph instance already owns a captured graph. To capture a new graph, create a new instance, "
                 "or call reset().");
@@ -101,13 +101,13 @@ Napi::Value end_graph(const Napi::CallbackInfo& info) {
     if (!recording->complete) recording->graph = nullptr;
   };
   // Not as work, which is skipped after a failure.
-  lane.post({.work = nullptr, .results = {}, .mode = {}, .batch = addon.recording, .done = std::move(end)});
+  addon.offload->post({.batch = addon.recording, .effects = Effects::all(), .done = std::move(end)});
   return info.Env().Undefined();
 }
 
 // replayGraph(graph)
 Napi::Value replay_graph(const Napi::CallbackInfo& info) {
-  Addon::of(info.Env()).dispatch(0, [recording = recording_of(info[0])] {
+  Addon::of(info.Env()).dispatch(Effects::all(), 0, [recording = recording_of(info[0])] {
     TORCH_CHECK(recording->complete, "Called CUDAGraph::replay without a preceding successful capture.");
     recording->graph->replay();
     return std::vector<at::Tensor>{};
@@ -117,7 +117,7 @@ Napi::Value replay_graph(const Napi::CallbackInfo& info) {
 
 // resetGraph(graph): drops the recording, and gives its memory back where no tensor is in it
 Napi::Value reset_graph(const Napi::CallbackInfo& info) {
-  Addon::of(info.Env()).dispatch(0, [recording = recording_of(info[0])] {
+  Addon::of(info.Env()).dispatch(Effects::all(), 0, [recording = recording_of(info[0])] {
     recording->complete = false;
     recording->graph = nullptr;
     return std::vector<at::Tensor>{};

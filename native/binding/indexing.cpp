@@ -46,17 +46,39 @@ std::vector<TensorIndex> resolve(const std::vector<Item>& items) {
   return indices;
 }
 
+Effects effects_of(const std::vector<Item>& items) {
+  Effects effects;
+  for (const Item& item : items) {
+    if (item.cell) effects.reads.push_back(item.cell);
+  }
+  return effects;
+}
+
+// What a part of a tensor looks like that waits in the lane with its indices.
+std::vector<Outline> forecast_of(Addon& addon, const CellPtr& self, const std::vector<Item>& items) {
+  auto found = addon.outline(self);
+  if (!found) return {};
+  std::vector<TensorIndex> indices;
+  for (const Item& item : items) {
+    const auto tensor = item.cell ? addon.outline(item.cell) : std::nullopt;
+    if (item.cell && !tensor) return {};
+    indices.push_back(tensor ? TensorIndex(tensor->meta) : *item.index);
+  }
+  found->meta = found->meta.index(indices);
+  return {*found};
+}
+
 // index(tensor, items)
 Napi::Value index(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const CellPtr self = addon.cell(info[0]);
   const auto items = items_from(addon, info[1]);
-  if (!addon.recording) {
-    self->get();
-    resolve(items);
-  }
-  const auto ids =
-      addon.dispatch(1, [self, items] { return std::vector<at::Tensor>{self->get().index(resolve(items))}; });
+  Effects effects = effects_of(items);
+  effects.reads.push_back(self);
+  effects.shares = {self};
+  const auto forecast = [&addon, self, items] { return forecast_of(addon, self, items); };
+  const auto work = [self, items] { return std::vector<at::Tensor>{self->get().index(resolve(items))}; };
+  const auto ids = addon.dispatch(effects, 1, work, forecast);
   addon.account(info.Env());
   return Napi::Number::New(info.Env(), ids[0]);
 }
@@ -66,19 +88,17 @@ Napi::Value index_put(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const CellPtr self = addon.cell(info[0]);
   const auto items = items_from(addon, info[1]);
+  Effects effects = effects_of(items);
   std::function<void(at::Tensor)> put;
   if (info[2].IsObject()) {
     const CellPtr value = addon.cell(info[2].As<Napi::Object>().Get("tensor"));
-    if (!addon.recording) value->get();
+    effects.reads.push_back(value);
     put = [items, value](at::Tensor target) { target.index_put_(resolve(items), value->get()); };
   } else {
     put = [items, value = to_scalar(info[2])](at::Tensor target) { target.index_put_(resolve(items), value); };
   }
-  if (!addon.recording) {
-    self->get();
-    resolve(items);
-  }
-  addon.dispatch(0, [self, put] {
+  effects.writes = {self};
+  addon.dispatch(effects, 0, [self, put] {
     put(self->get());
     return std::vector<at::Tensor>{};
   });

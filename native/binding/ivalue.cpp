@@ -8,23 +8,25 @@ namespace rnn::binding {
 namespace {
 
 // { tensor: id }
-Later later_tensor(Addon& addon, Napi::Value value, const std::string& place) {
+Later later_tensor(Given& given, Napi::Value value, const std::string& place) {
   const Napi::Value id = value.IsObject() ? value.As<Napi::Object>().Get("tensor") : value;
   if (!value.IsObject() || !id.IsNumber()) reject(place, "Tensor");
-  return [cell = addon.cell(id)] { return c10::IValue(cell->get()); };
+  const CellPtr& cell = given.addon.cell(id);
+  given.tensors.push_back(cell);
+  return [cell] { return c10::IValue(cell->get()); };
 }
 
-std::vector<Later> later_elements(Addon& addon, const c10::TypePtr& type, Napi::Array array, const std::string& place) {
+std::vector<Later> later_elements(Given& given, const c10::TypePtr& type, Napi::Array array, const std::string& place) {
   std::vector<Later> elements;
   for (uint32_t i = 0; i < array.Length(); i++) {
-    elements.push_back(later(addon, type, array.Get(i), place + "[" + std::to_string(i) + "]"));
+    elements.push_back(later(given, type, array.Get(i), place + "[" + std::to_string(i) + "]"));
   }
   return elements;
 }
 
-Later later_list(Addon& addon, const c10::TypePtr& element, Napi::Value value, const std::string& place) {
+Later later_list(Given& given, const c10::TypePtr& element, Napi::Value value, const std::string& place) {
   if (!value.IsArray()) reject(place, ("List[" + element->annotation_str() + "]").c_str());
-  return [element, elements = later_elements(addon, element, value.As<Napi::Array>(), place)] {
+  return [element, elements = later_elements(given, element, value.As<Napi::Array>(), place)] {
     c10::impl::GenericList list(element);
     list.reserve(elements.size());
     for (const Later& make : elements) list.push_back(make());
@@ -32,13 +34,13 @@ Later later_list(Addon& addon, const c10::TypePtr& element, Napi::Value value, c
   };
 }
 
-Later later_tuple(Addon& addon, const c10::TupleTypePtr& type, Napi::Value value, const std::string& place) {
+Later later_tuple(Given& given, const c10::TupleTypePtr& type, Napi::Value value, const std::string& place) {
   const auto types = type->elements();
   const Napi::Array array = value.IsArray() ? value.As<Napi::Array>() : Napi::Array();
   if (array.IsEmpty() || array.Length() != types.size()) reject(place, type->annotation_str().c_str());
   std::vector<Later> elements;
   for (uint32_t i = 0; i < types.size(); i++) {
-    elements.push_back(later(addon, types[i], array.Get(i), place + "[" + std::to_string(i) + "]"));
+    elements.push_back(later(given, types[i], array.Get(i), place + "[" + std::to_string(i) + "]"));
   }
   return [type, elements] {
     std::vector<c10::IValue> values;
@@ -49,7 +51,7 @@ Later later_tuple(Addon& addon, const c10::TupleTypePtr& type, Napi::Value value
 }
 
 // { entries: [[key, value], …] }
-Later later_dict(Addon& addon, const c10::DictTypePtr& type, Napi::Value value, const std::string& place) {
+Later later_dict(Given& given, const c10::DictTypePtr& type, Napi::Value value, const std::string& place) {
   const Napi::Value entries = value.IsObject() ? value.As<Napi::Object>().Get("entries") : value;
   if (!value.IsObject() || !entries.IsArray()) reject(place, type->annotation_str().c_str());
   const Napi::Array array = entries.As<Napi::Array>();
@@ -57,8 +59,8 @@ Later later_dict(Addon& addon, const c10::DictTypePtr& type, Napi::Value value, 
   for (uint32_t i = 0; i < array.Length(); i++) {
     const Napi::Array entry = array.Get(i).As<Napi::Array>();
     const std::string name = place + "[" + entry.Get(0U).ToString().Utf8Value() + "]";
-    pairs.emplace_back(later(addon, type->getKeyType(), entry.Get(0U), name),
-                       later(addon, type->getValueType(), entry.Get(1U), name));
+    pairs.emplace_back(later(given, type->getKeyType(), entry.Get(0U), name),
+                       later(given, type->getValueType(), entry.Get(1U), name));
   }
   return [type, pairs] {
     c10::impl::GenericDict dict(type->getKeyType(), type->getValueType());
@@ -68,15 +70,15 @@ Later later_dict(Addon& addon, const c10::DictTypePtr& type, Napi::Value value, 
 }
 
 // A value for `Any`, whose type only JavaScript knows.
-Later later_any(Addon& addon, Napi::Value value, const std::string& place) {
+Later later_any(Given& given, Napi::Value value, const std::string& place) {
   if (value.IsNull() || value.IsUndefined()) return [] { return c10::IValue(); };
   if (value.IsNumber() || value.IsBigInt() || value.IsBoolean()) {
     return [scalar = c10::IValue(to_scalar(value))] { return scalar; };
   }
-  if (value.IsString()) return later(addon, c10::StringType::get(), value, place);
-  if (value.IsArray()) return later_list(addon, c10::AnyType::get(), value, place);
-  if (value.As<Napi::Object>().Has("tensor")) return later_tensor(addon, value, place);
-  return later_dict(addon, c10::DictType::create(c10::StringType::get(), c10::AnyType::get()), value, place);
+  if (value.IsString()) return later(given, c10::StringType::get(), value, place);
+  if (value.IsArray()) return later_list(given, c10::AnyType::get(), value, place);
+  if (value.As<Napi::Object>().Has("tensor")) return later_tensor(given, value, place);
+  return later_dict(given, c10::DictType::create(c10::StringType::get(), c10::AnyType::get()), value, place);
 }
 
 c10::IValue plain(const c10::TypePtr& type, Napi::Value value, const std::string& place) {
@@ -134,21 +136,21 @@ Napi::Value to_array(Napi::Env env, Addon& addon, const Elements& elements) {
 
 }  // namespace
 
-Later later(Addon& addon, const c10::TypePtr& type, Napi::Value value, const std::string& place) {
+Later later(Given& given, const c10::TypePtr& type, Napi::Value value, const std::string& place) {
   switch (type->kind()) {
     case c10::TypeKind::TensorType:
-      return later_tensor(addon, value, place);
+      return later_tensor(given, value, place);
     case c10::TypeKind::ListType:
-      return later_list(addon, type->expectRef<c10::ListType>().getElementType(), value, place);
+      return later_list(given, type->expectRef<c10::ListType>().getElementType(), value, place);
     case c10::TypeKind::TupleType:
-      return later_tuple(addon, type->expect<c10::TupleType>(), value, place);
+      return later_tuple(given, type->expect<c10::TupleType>(), value, place);
     case c10::TypeKind::DictType:
-      return later_dict(addon, type->expect<c10::DictType>(), value, place);
+      return later_dict(given, type->expect<c10::DictType>(), value, place);
     case c10::TypeKind::AnyType:
-      return later_any(addon, value, place);
+      return later_any(given, value, place);
     case c10::TypeKind::OptionalType:
       if (value.IsNull() || value.IsUndefined()) return [] { return c10::IValue(); };
-      return later(addon, type->expectRef<c10::OptionalType>().getElementType(), value, place);
+      return later(given, type->expectRef<c10::OptionalType>().getElementType(), value, place);
     default:
       return [made = plain(type, value, place)] { return made; };
   }

@@ -17,8 +17,14 @@ namespace rnn::binding {
 // A value that has been read from JavaScript, but may have tensors that are still to come from the lane.
 using Later = std::function<c10::IValue()>;
 
+// The tensors among the values that have been read.
+struct Given {
+  Addon& addon;
+  Effects::Cells tensors = {};
+};
+
 // Reads a value of this type; `place` names it in errors.
-Later later(Addon& addon, const c10::TypePtr& type, Napi::Value value, const std::string& place);
+Later later(Given& given, const c10::TypePtr& type, Napi::Value value, const std::string& place);
 
 Napi::Value to_value(Napi::Env env, Addon& addon, const c10::IValue& value);
 

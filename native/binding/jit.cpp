@@ -4,14 +4,35 @@
 #include <unordered_map>
 
 #include "binding/addon.h"
+#include "binding/cells.h"
 #include "binding/handle.h"
 #include "binding/ivalue.h"
 
 namespace rnn::binding {
 
 using torch::jit::Module;
+
+struct LoadedScript {
+  Module module;
+  // Stands for the attributes that its methods may change: its calls take turns.
+  const CellPtr self = std::make_shared<Cell>(at::Tensor());
+  Effects::Cells parameters = {}, buffers = {};
+
+  // Its methods may change what they are given, too.
+  Effects effects(const Effects::Cells& given) {
+    if (parameters.empty() && buffers.empty()) {
+      for (const auto& tensor : module.parameters()) parameters.push_back(std::make_shared<Cell>(tensor));
+      for (const auto& tensor : module.buffers()) buffers.push_back(std::make_shared<Cell>(tensor));
+    }
+    Effects effects{.reads = parameters, .writes = joined(given, buffers), .marks = Effects::kRandom};
+    effects.writes.push_back(self);
+    effects.shares = joined(given, parameters, buffers);
+    return effects;
+  }
+};
+
 // Shared with jobs in the lane.
-using Script = std::shared_ptr<Module>;
+using Script = std::shared_ptr<LoadedScript>;
 // The result of a call that has been queued.
 using Slot = std::shared_ptr<c10::IValue>;
 
@@ -35,28 +56,31 @@ const Script& script_of(const Napi::CallbackInfo& info) { return object_of<Scrip
 struct Call {
   Script script;
   torch::jit::Method method;
+  Given given;
   std::vector<Later> arguments;
 
   // (script, name, arguments)
   Call(Addon& addon, const Napi::CallbackInfo& info)
-      : script(script_of(info)), method(find(*script, info[1].ToString())) {
-    const Napi::Array given = info[2].As<Napi::Array>();
+      : script(script_of(info)), method(find(script->module, info[1].ToString())), given{addon} {
+    const Napi::Array values = info[2].As<Napi::Array>();
     const auto& schema = method.function().getSchema();
     const auto& expected = schema.arguments();
     // The first one is the module.
-    TORCH_CHECK_TYPE(given.Length() + 1 <= expected.size(), "takes ", expected.size() - 1, " positional arguments but ",
-                     given.Length(), " were given: ", schema);
+    TORCH_CHECK_TYPE(values.Length() + 1 <= expected.size(), "takes ", expected.size() - 1,
+                     " positional arguments but ", values.Length(), " were given: ", schema);
     for (uint32_t i = 0; i + 1 < expected.size(); i++) {
       const c10::Argument& argument = expected[i + 1];
-      const Napi::Value value = i < given.Length() ? given.Get(i) : info.Env().Undefined();
+      const Napi::Value value = i < values.Length() ? values.Get(i) : info.Env().Undefined();
       if (value.IsUndefined() && argument.default_value()) {
         arguments.push_back([standard = *argument.default_value()] { return standard; });
       } else {
-        TORCH_CHECK_TYPE(i < given.Length(), "missing 1 required positional argument: '", argument.name(), "'");
-        arguments.push_back(later(addon, argument.type(), value, argument.name()));
+        TORCH_CHECK_TYPE(i < values.Length(), "missing 1 required positional argument: '", argument.name(), "'");
+        arguments.push_back(later(given, argument.type(), value, argument.name()));
       }
     }
   }
+
+  Effects effects() const { return script->effects(given.tensors); }
 
   c10::IValue operator()() const {
     std::vector<c10::IValue> inputs;
@@ -77,11 +101,11 @@ struct Call {
 
 // jitLoad(path, device or null) -> a script, which can be used once what is queued has run
 Napi::Value jit_load(const Napi::CallbackInfo& info) {
-  const auto script = std::make_shared<Module>();
+  const auto script = std::make_shared<LoadedScript>();
   std::optional<c10::Device> device;
   if (info[1].IsString()) device = c10::Device(info[1].As<Napi::String>().Utf8Value());
-  Addon::of(info.Env()).dispatch(0, [script, device, path = info[0].ToString().Utf8Value()] {
-    *script = torch::jit::load(path, device);
+  Addon::of(info.Env()).dispatch({}, 0, [script, device, path = info[0].ToString().Utf8Value()] {
+    script->module = torch::jit::load(path, device);
     return std::vector<at::Tensor>{};
   });
   return make_handle(info.Env(), std::make_unique<Script>(script));
@@ -95,7 +119,7 @@ Napi::Value jit_run(const Napi::CallbackInfo& info) {
   const auto call = std::make_shared<Call>(addon, info);
   const c10::TypePtr type = call->method.function().getSchema().returns().at(0).type();
   if (addon.recording && is_tensors(*type)) {
-    const auto ids = addon.dispatch(count_tensors(*type), [call] {
+    const auto ids = addon.dispatch(call->effects(), count_tensors(*type), [call] {
       std::vector<at::Tensor> tensors;
       flatten((*call)(), tensors);
       return tensors;
@@ -103,7 +127,7 @@ Napi::Value jit_run(const Napi::CallbackInfo& info) {
     return promised(env, *type, ids);
   }
   c10::IValue result;
-  addon.run_in_order([&] {
+  addon.run_in_order(call->effects(), [&] {
     result = (*call)();
     return std::vector<at::Tensor>{};
   });
@@ -115,7 +139,7 @@ Napi::Value jit_start(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const auto call = std::make_shared<Call>(addon, info);
   const Slot slot = std::make_shared<c10::IValue>();
-  addon.dispatch(0, [call, slot] {
+  addon.dispatch(call->effects(), 0, [call, slot] {
     *slot = (*call)();
     return std::vector<at::Tensor>{};
   });
@@ -147,7 +171,7 @@ Napi::Value named(Napi::Env env, Addon& addon, const List& tensors) {
 // jitTensors(script) -> { parameters: [[name, id], …], buffers }, the module's own tensors
 Napi::Value jit_tensors(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const Module& module = *script_of(info);
+  const Module& module = script_of(info)->module;
   Napi::Object tensors = Napi::Object::New(info.Env());
   tensors.Set("parameters", named(info.Env(), addon, module.named_parameters()));
   tensors.Set("buffers", named(info.Env(), addon, module.named_buffers()));
@@ -157,7 +181,7 @@ Napi::Value jit_tensors(const Napi::CallbackInfo& info) {
 // jitDescribe(script) -> { name, training or null where it is frozen, methods }
 Napi::Value jit_describe(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const Module& module = *script_of(info);
+  const Module& module = script_of(info)->module;
   Napi::Object description = Napi::Object::New(env);
   const auto name = module.type()->name();
   description.Set("name", name ? name->name() : "");
@@ -171,12 +195,14 @@ Napi::Value jit_describe(const Napi::CallbackInfo& info) {
 
 // jitTrain(script, on): sets the training attribute of each module in it that has one, in order with what is queued
 Napi::Value jit_train(const Napi::CallbackInfo& info) {
-  Addon::of(info.Env()).dispatch(0, [script = script_of(info), on = info[1].ToBoolean().Value()] {
-    for (Module module : script->modules()) {
-      if (module.type()->findAttributeSlot("training")) module.setattr("training", on);
-    }
-    return std::vector<at::Tensor>{};
-  });
+  Addon::of(info.Env())
+      .dispatch(Effects::writing(script_of(info)->self), 0,
+                [script = script_of(info), on = info[1].ToBoolean().Value()] {
+                  for (Module module : script->module.modules()) {
+                    if (module.type()->findAttributeSlot("training")) module.setattr("training", on);
+                  }
+                  return std::vector<at::Tensor>{};
+                });
   return info.Env().Undefined();
 }
 

@@ -1,5 +1,10 @@
 #include "binding/offload.h"
 
+#include <functional>
+#include <mutex>
+#include <optional>
+
+#include "binding/convert.h"
 #include "binding/error.h"
 
 namespace rnn::binding {
@@ -14,50 +19,99 @@ struct Offload::Fence {
 struct Offload::Port {
   std::mutex mutex;
   napi_threadsafe_function function = nullptr;
+  std::optional<Napi::Env::CleanupHook<std::function<void()>>> hook;
   size_t fences = 0;
 };
 
-Offload::Offload(Napi::Env env, Addon& addon)
-    : addon_(addon), port_(std::make_shared<Port>()), lane_(std::make_unique<Lane>()) {
-  napi_value name = Napi::String::New(env, "libtorch-rnn");
-  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, &Offload::settle,
-                                      &port_->function) != napi_ok) {
-    throw std::runtime_error("Node could not create a thread-safe function");
-  }
-  napi_unref_threadsafe_function(env, port_->function);
-  // Registered after the function, hence run before Node tears the function down: a lane that still runs then would
-  // post to freed memory.
-  env.AddCleanupHook([this] {
-    {
-      std::lock_guard lock(port_->mutex);
-      port_->function = nullptr;
-    }
-    lane_.reset();
-  });
-}
+Offload::Offload(Addon& addon) : addon_(addon), port_(std::make_shared<Port>()), lane_(std::make_unique<Lane>()) {}
 
 Offload::~Offload() = default;
 
-Napi::Value Offload::fence(Napi::Env env, BatchPtr batch, std::vector<std::pair<Handles::Id, uint64_t>> recorded) {
+// Open only while something is queued: to a test runner it is a handle that somebody forgot.
+void Offload::connect(Napi::Env env) {
+  napi_value name = Napi::String::New(env, "libtorch-rnn");
+  napi_threadsafe_function function = nullptr;
+  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, &Offload::settle,
+                                      &function) != napi_ok) {
+    throw std::runtime_error("Node could not create a thread-safe function");
+  }
+  // Registered after the function, hence run before Node tears the function down: a lane that still runs then would
+  // post to freed memory.
+  port_->hook.emplace(env.AddCleanupHook(std::function<void()>([this] {
+    {
+      const std::lock_guard lock(port_->mutex);
+      port_->function = nullptr;
+    }
+    lane_.reset();
+  })));
+  const std::lock_guard lock(port_->mutex);
+  port_->function = function;
+}
+
+void Offload::disconnect(Napi::Env env) {
+  port_->hook->Remove(env);
+  port_->hook.reset();
+  const std::lock_guard lock(port_->mutex);
+  napi_release_threadsafe_function(std::exchange(port_->function, nullptr), napi_tsfn_release);
+}
+
+BatchPtr Offload::open() {
+  unfinished_.push_back(std::make_shared<Batch>(++batches_));
+  return unfinished_.back();
+}
+
+uint64_t Offload::post(Job job) {
+  const BatchPtr batch = job.batch;
+  batch->trace.add(job.effects);
+  batch->last_job = lane_->post(std::move(job));
+  return batch->last_job;
+}
+
+bool Offload::idle() {
+  if (unfinished_.empty()) return true;
+  const uint64_t completed = lane_->completed();
+  while (!unfinished_.empty() && unfinished_.front()->last_job <= completed) {
+    // One that is being recorded may go on.
+    if (unfinished_.front() == addon_.recording || unfinished_.front() == addon_.suspended) break;
+    unfinished_.pop_front();
+  }
+  return unfinished_.empty();
+}
+
+void Offload::wait_for(const Effects& effects) {
+  // The newest that is in the way: the lane runs them in their order.
+  for (auto batch = unfinished_.rbegin(); batch != unfinished_.rend(); ++batch) {
+    if (!(*batch)->trace.conflicts(effects, (*batch)->number, addon_.gradients)) continue;
+    lane_->wait((*batch)->last_job);
+    return;
+  }
+}
+
+void Offload::cancel(uint64_t number) {
+  for (const BatchPtr& batch : unfinished_) {
+    if (batch->number == number) batch->cancelled.store(true);
+  }
+}
+
+size_t Offload::pending() {
+  idle();
+  return unfinished_.size();
+}
+
+Napi::Value Offload::fence(Napi::Env env, const BatchPtr& batch,
+                           std::vector<std::pair<Handles::Id, uint64_t>> recorded) {
   auto fence = std::make_unique<Fence>(Fence{batch, std::move(recorded), Napi::Promise::Deferred::New(env)});
   const Napi::Promise promise = fence->deferred.Promise();
-  if (port_->fences++ == 0) napi_ref_threadsafe_function(env, port_->function);
+  if (port_->fences++ == 0) connect(env);
   // std::function wants a copyable owner; on the way to JavaScript the fence belongs to exactly one.
   auto owner = std::make_shared<std::unique_ptr<Fence>>(std::move(fence));
-  lane_->post({
-      .work = nullptr,
-      .results = {},
-      .mode = {},
-      .batch = std::move(batch),
-      .done =
-          [owner, port = port_] {
-            std::lock_guard lock(port->mutex);
-            if (port->function == nullptr) return;
-            if (napi_call_threadsafe_function(port->function, owner->get(), napi_tsfn_nonblocking) == napi_ok) {
-              static_cast<void>(owner->release());
-            }
-          },
-  });
+  post({.batch = batch, .done = [owner, port = port_] {
+          const std::lock_guard lock(port->mutex);
+          if (port->function == nullptr) return;
+          if (napi_call_threadsafe_function(port->function, owner->get(), napi_tsfn_nonblocking) == napi_ok) {
+            static_cast<void>(owner->release());
+          }
+        }});
   return promise;
 }
 
@@ -74,10 +128,11 @@ void Offload::settle(napi_env raw, napi_value, void* context, void* data) {
 }
 
 void Offload::settle(Napi::Env env, const Fence& fence) {
+  std::erase(unfinished_, fence.batch);
   for (const auto& [id, serial] : fence.recorded) addon_.handles->recount_if(id, serial);
   addon_.account(env);
   addon_.mode.warnings->flush();
-  if (--port_->fences == 0) napi_unref_threadsafe_function(env, port_->function);
+  if (--port_->fences == 0) disconnect(env);
   if (fence.batch->error) {
     fence.deferred.Reject(to_javascript(env, fence.batch->error).Value());
   } else {
@@ -87,17 +142,30 @@ void Offload::settle(Napi::Env env, const Fence& fence) {
 
 namespace {
 
-// From here on operations are queued, until `record(false)` returns the promise of them all.
+// record(true) -> the number of a batch: from here on operations are queued, until `record(false)` returns the promise
+// of them all
 Napi::Value record(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (info[0].ToBoolean()) {
-    if (!addon.offload) addon.offload = std::make_unique<Offload>(info.Env(), addon);
-    addon.recording = std::make_shared<Batch>();
-    return info.Env().Undefined();
+    if (!addon.offload) addon.offload = std::make_unique<Offload>(addon);
+    addon.recording = addon.offload->open();
+    return Napi::Number::New(info.Env(), static_cast<double>(addon.recording->number));
   }
-  BatchPtr batch = std::move(addon.recording);
-  addon.recording = nullptr;
-  return addon.offload->fence(info.Env(), std::move(batch), std::exchange(addon.recorded, {}));
+  const BatchPtr batch = std::exchange(addon.recording, nullptr);
+  return addon.offload->fence(info.Env(), batch, std::exchange(addon.recorded, {}));
+}
+
+// cancel(batch): what of it has not begun is skipped
+Napi::Value cancel(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  if (addon.offload) addon.offload->cancel(static_cast<uint64_t>(to_int(info[0], "batch")));
+  return info.Env().Undefined();
+}
+
+// pendingBatches() -> how many have jobs that have not run
+Napi::Value pending_batches(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  return Napi::Number::New(info.Env(), addon.offload ? static_cast<double>(addon.offload->pending()) : 0);
 }
 
 // suspend(true), suspend(false): between the two, operations run at once although JavaScript records
@@ -114,6 +182,9 @@ Napi::Value suspend(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void init_offload(Napi::Object exports) {
+  exports.Set("state", Addon::of(exports.Env()).state.Value());
+  define<cancel>(exports, "cancel");
+  define<pending_batches>(exports, "pendingBatches");
   define<record>(exports, "record");
   define<suspend>(exports, "suspend");
 }

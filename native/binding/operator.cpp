@@ -1,7 +1,11 @@
 #include "binding/operator.h"
 
 #include <ATen/core/DimVector.h>
+#include <ATen/core/enum_tag.h>
 #include <ATen/core/jit_type.h>
+
+#include <algorithm>
+#include <array>
 
 #include "runtime/version.h"
 
@@ -69,6 +73,7 @@ Parameter parameter_of(const c10::Argument& argument) {
   parameter.kind = kind_of(*type);
   parameter.size = argument.N().value_or(0);
   parameter.standard = argument.default_value();
+  parameter.written = argument.alias_info() != nullptr && argument.alias_info()->isWrite();
   return parameter;
 }
 
@@ -87,6 +92,42 @@ Direct direct_of(const c10::OperatorHandle& handle, const std::vector<Parameter>
   return {};
 }
 
+bool draws(const c10::OperatorHandle& handle) {
+  if (handle.hasTag(at::Tag::nondeterministic_seeded)) return true;
+  // Those of recurrent networks draw where they drop out.
+  const std::string& name = handle.schema().name();
+  return std::ranges::any_of(std::array{"aten::lstm", "aten::gru", "aten::rnn_", "aten::_cudnn_rnn"},
+                             [&](const char* prefix) { return name.starts_with(prefix); }) ||
+         std::ranges::any_of(handle.schema().arguments(), [](const c10::Argument& argument) {
+           return kind_of(argument.real_type()->kind() == c10::TypeKind::OptionalType
+                              ? *argument.real_type()->expectRef<c10::OptionalType>().getElementType()
+                              : *argument.real_type()) == Kind::kGenerator;
+         });
+}
+
+// Which arguments a result may lie in the memory of. Operators that are made of others do not always say so: dropout
+// returns its input outside of training.
+void mark_shared(const c10::OperatorHandle& handle, std::vector<Parameter>& parameters) {
+  const auto& returns = handle.schema().returns();
+  const bool says =
+      std::ranges::any_of(returns, [](const c10::Argument& result) { return result.alias_info() != nullptr; });
+  const bool composite = handle.hasKernelForDispatchKey(c10::DispatchKey::CompositeImplicitAutograd);
+  for (size_t i = 0; i < parameters.size(); i++) {
+    const c10::AliasInfo* alias = handle.schema().arguments()[i].alias_info();
+    parameters[i].shared = alias != nullptr || (composite && !says);
+  }
+}
+
+// Operators that return a tensor like their first one, and have a kernel for the meta device in Python only.
+bool keeps_form(const c10::OperatorHandle& handle) {
+  constexpr std::array kNames = {"relu",       "dropout",    "feature_dropout",       "alpha_dropout",
+                                 "selu",       "celu",       "feature_alpha_dropout", "batch_norm",
+                                 "layer_norm", "group_norm", "instance_norm"};
+  const std::string& name = handle.schema().name();
+  return std::ranges::any_of(kNames, [&](const char* one) { return name == std::string("aten::") + one; }) &&
+         handle.schema().returns().size() == 1;
+}
+
 }  // namespace
 
 Operator::Operator(const c10::OperatorHandle& handle) : handle_(handle) {
@@ -103,14 +144,21 @@ Operator::Operator(const c10::OperatorHandle& handle) : handle_(handle) {
     if (kind != Kind::kTensorList) reads_ = true;
   }
   direct_ = direct_of(handle, parameters_);
+  mark_shared(handle, parameters_);
+  if (draws(handle)) marks_ |= Effects::kRandom;
+  if (schema.name() == "aten::set_" || schema.name() == "aten::set_data") marks_ |= Effects::kAll;
   check_ = operators::check_of(schema.name());
+  keeps_form_ = keeps_form(handle);
   const bool resizes = schema.name().starts_with("aten::resize") || schema.name() == "aten::set_";
+  reshapes_ = resizes || handle.hasTag(at::Tag::inplace_view) || schema.name() == "aten::set_data" ||
+              schema.name() == "aten::requires_grad_";
   for (size_t i = 0; i < schema.arguments().size(); i++) {
     const c10::Argument& argument = schema.arguments()[i];
     if (argument.alias_info() == nullptr || !argument.alias_info()->isWrite()) continue;
     // LibTorch forgets to count what the fused optimizers change.
     if (schema.name().starts_with("aten::_fused_")) unversioned_.push_back(i);
     if (resizes || argument.kwarg_only()) resized_.push_back(i);
+    if (argument.kwarg_only()) reshapes_ = true;
   }
 }
 
@@ -171,6 +219,22 @@ void Operator::call(std::vector<c10::IValue>& stack) const {
     throw;
   }
   bump_versions(written);
+}
+
+bool Operator::outline(std::vector<c10::IValue>& stack) const {
+  // With a check goes that the operator reads what it should not.
+  if (check_ != nullptr) return false;
+  if (keeps_form_) {
+    TORCH_CHECK(stack.at(0).isTensor());
+    stack = {stack[0].toTensor()};
+    return true;
+  }
+  for (size_t i = 0; i < parameters_.size(); i++) {
+    if (parameters_[i].kind == Kind::kDevice) stack[i] = c10::Device(at::kMeta);
+  }
+  const c10::AutoGradMode no_grad(false);
+  handle_.callBoxed(stack);
+  return true;
 }
 
 }  // namespace rnn::binding

@@ -36,6 +36,10 @@ struct Parameter {
   // A list of a fixed size may be given as one element.
   int32_t size = 0;
   std::optional<c10::IValue> standard;
+  // The call changes it.
+  bool written = false;
+  // A result may lie in its memory.
+  bool shared = false;
 };
 
 // The commonest signatures, which are called as C++ functions: boxing their arguments costs a tenth of a small call.
@@ -56,9 +60,15 @@ class Operator {
 
   // Replaces the arguments by the results.
   void call(std::vector<c10::IValue>& stack) const;
+  // The same on the meta device, for results without memory; false where that tells nothing.
+  bool outline(std::vector<c10::IValue>& stack) const;
 
   // Only tensors come out, one each: so it can be queued before they exist.
   bool queueable() const { return queueable_; }
+  // Sizes, strides or the memory of arguments change: nobody may look at these meanwhile.
+  bool reshapes() const { return reshapes_; }
+  // What the call does beside its tensors.
+  uint8_t marks() const { return marks_; }
   // Values come out, which JavaScript could only get by waiting.
   bool reads() const { return reads_; }
   // The results that are no arguments of the call (`add_` returns its first argument).
@@ -77,7 +87,10 @@ class Operator {
   // Refuses arguments with which LibTorch would read outside of tensors; may be null.
   operators::Check check_ = nullptr;
   size_t fresh_ = 0;
+  uint8_t marks_ = 0;
   bool queueable_ = true;
+  bool reshapes_ = false;
+  bool keeps_form_ = false;
   bool reads_ = false;
 };
 

@@ -58,7 +58,10 @@ Napi::Value fused_step(const Napi::CallbackInfo& info) {
   const std::vector<Cells> states = lists_of(info[2]);
   const Cells steps(addon, info[3]);
   const std::vector<Cells> scalars = lists_of(info[5]);
-  addon.dispatch(0, [=, hyper = hyper_of(info[4].ToObject())] {
+  Effects effects{.writes = joined(params, steps), .marks = Effects::kGradients};
+  for (const Cells& state : states) effects.writes.append(state.begin(), state.end());
+  for (const Cells& scalar : scalars) effects.reads.append(scalar.begin(), scalar.end());
+  addon.dispatch(effects, 0, [=, hyper = hyper_of(info[4].ToObject())] {
     std::vector<Tensors> lists;
     for (const Cells& state : states) lists.push_back(state.get());
     const auto scalar = [&scalars](size_t i) { return scalars[i].size() == 0 ? at::Tensor() : scalars[i].get()[0]; };
@@ -76,6 +79,8 @@ Tensors gradients_of(const Cells& params) {
   }
   return gradients;
 }
+
+Effects of_gradients(const Cells& params) { return {.reads = joined(params), .marks = Effects::kGradients}; }
 
 // The function of torch/nn/utils/clip_grad.py, without its detour over Python lists.
 at::Tensor clip(const Tensors& gradients, double max_norm, double norm_type, bool error_if_nonfinite) {
@@ -105,8 +110,9 @@ Napi::Value clip_grad_norm(const Napi::CallbackInfo& info) {
   const double max_norm = info[1].ToNumber().DoubleValue();
   const double norm_type = info[2].ToNumber().DoubleValue();
   const bool error_if_nonfinite = info[3].ToBoolean();
-  const auto ids =
-      addon.dispatch(1, [=] { return Tensors{clip(gradients_of(params), max_norm, norm_type, error_if_nonfinite)}; });
+  const auto ids = addon.dispatch(of_gradients(params), 1, [=] {
+    return Tensors{clip(gradients_of(params), max_norm, norm_type, error_if_nonfinite)};
+  });
   return Napi::Number::New(info.Env(), ids[0]);
 }
 
@@ -115,7 +121,7 @@ Napi::Value clip_grad_value(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const Cells params(addon, info[0]);
   const double value = info[1].ToNumber().DoubleValue();
-  addon.dispatch(0, [=] {
+  addon.dispatch(of_gradients(params), 0, [=] {
     const c10::AutoGradMode no_grad(false);
     for (const at::Tensor& gradient : gradients_of(params)) gradient.clamp_(-value, value);
     return Tensors{};
@@ -128,7 +134,7 @@ Napi::Value zero_grad(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const Cells params(addon, info[0]);
   const bool set_to_none = info[1].ToBoolean();
-  addon.dispatch(0, [=] {
+  addon.dispatch(of_gradients(params), 0, [=] {
     const c10::AutoGradMode no_grad(false);
     for (const at::Tensor& param : params.get()) {
       if (!gradient_of(param).defined()) continue;

@@ -129,11 +129,9 @@ Napi::Value pack_padded_sequence(const Napi::CallbackInfo& info) {
   } else {
     lengths = addon.cell(info[1].ToObject().Get("tensor"));
   }
-  if (!addon.recording) {
-    input->get();
-    if (lengths) lengths->get();
-  }
-  const auto ids = addon.dispatch(enforce_sorted ? 2 : 4, [=] {
+  Effects effects = Effects::reading(input);
+  if (lengths) effects.reads.push_back(lengths);
+  const auto ids = addon.dispatch(effects, enforce_sorted ? 2 : 4, [=] {
     const at::Tensor counts = lengths ? lengths->get() : at::tensor(list, at::kLong);
     return pack(input->get(), counts, batch_first, enforce_sorted);
   });
@@ -147,7 +145,7 @@ Napi::Value pack_sequence(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(env);
   const Cells sequences(addon, info[0]);
   const bool enforce_sorted = info[1].ToBoolean();
-  const auto ids = addon.dispatch(enforce_sorted ? 2 : 4, [=] {
+  const auto ids = addon.dispatch({.reads = joined(sequences)}, enforce_sorted ? 2 : 4, [=] {
     const Tensors list = sequences.get();
     std::vector<int64_t> lengths;
     lengths.reserve(list.size());
@@ -167,9 +165,10 @@ Napi::Value pad_packed_sequence(const Napi::CallbackInfo& info) {
   const bool batch_first = info[2].ToBoolean();
   const double padding_value = info[3].ToNumber();
   const auto total_length = info[4].IsNull() ? std::nullopt : std::optional(to_int(info[4], "totalLength"));
-  if (!addon.recording) data->get();
+  Effects effects{.reads = joined(packing)};
+  effects.reads.push_back(data);
   const auto ids = addon.dispatch(
-      2, [=] { return pad(data->get(), Packing(packing.get()), batch_first, padding_value, total_length); });
+      effects, 2, [=] { return pad(data->get(), Packing(packing.get()), batch_first, padding_value, total_length); });
   addon.account(env);
   return ids_to_javascript(env, ids);
 }
@@ -178,8 +177,8 @@ Napi::Value pad_packed_sequence(const Napi::CallbackInfo& info) {
 Napi::Value invert_permutation(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const CellPtr permutation = addon.cell(info[0]);
-  if (!addon.recording) permutation->get();
-  const auto ids = addon.dispatch(1, [permutation] { return Tensors{invert(permutation->get())}; });
+  const auto ids =
+      addon.dispatch(Effects::reading(permutation), 1, [permutation] { return Tensors{invert(permutation->get())}; });
   return Napi::Number::New(info.Env(), ids[0]);
 }
 

@@ -232,6 +232,36 @@ Tensors RecurrentArguments::run(const Compute& compute, bool fuses) const {
   return results;
 }
 
+Effects RecurrentArguments::effects() const {
+  const bool drops = network.train && network.dropout > 0;
+  return {.reads = joined(input, state, weights, packing),
+          .shares = joined(packing),
+          .marks = static_cast<uint8_t>(drops ? Effects::kRandom : 0)};
+}
+
+std::vector<Outline> RecurrentArguments::outlines(Addon& addon) const {
+  const Outline x = addon.outlines(joined(input)).at(0);
+  const auto of_sizes = [&](const std::vector<int64_t>& sizes) {
+    Outline outline = x;
+    outline.meta = meta_of(sizes, x.meta.scalar_type());
+    return outline;
+  };
+  std::vector<int64_t> sizes = x.meta.sizes().vec();
+  sizes.back() = (network.projection > 0 ? network.projection : network.units) * network.directions();
+  std::vector<Outline> found{of_sizes(sizes)};
+  const bool packed = packing.size() > 0;
+  for (size_t i = 0; i < (network.lstm() ? 2 : 1); i++) {
+    // The batch of a packed sequence is the first of its values.
+    const int64_t batch = packed || sizes.size() < 3 ? 0 : sizes[module->batch_first ? 0 : 1];
+    std::vector<int64_t> state = module->state_size(batch, i);
+    if (!packed && sizes.size() < 3) state.erase(state.begin() + 1);
+    found.push_back(packed ? Outline{} : of_sizes(state));
+  }
+  const auto rest = addon.outlines(joined(packing));
+  found.insert(found.end(), rest.begin(), rest.end());
+  return found;
+}
+
 namespace {
 
 // recurrentModule('RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU', module, [[name, size], …]) -> a handle for the calls below
@@ -246,14 +276,15 @@ Napi::Value recurrent(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
   const RecurrentArguments arguments(addon, info);
-  const auto ids = addon.dispatch((arguments.network.lstm() ? 3 : 2) + arguments.packing.size(),
-                                  [arguments, kernels = addon.kernels, pool = addon.pool] {
-                                    return arguments.run([&](const Call& call) {
-                                      return call.reason.empty()
-                                                 ? run_fused(call.arguments, arguments.module->plan, *kernels, pool)
-                                                 : run_libtorch(call.arguments);
-                                    });
-                                  });
+  const auto work = [arguments, kernels = addon.kernels, pool = addon.pool] {
+    return arguments.run([&](const Call& call) {
+      return call.reason.empty() ? run_fused(call.arguments, arguments.module->plan, *kernels, pool)
+                                 : run_libtorch(call.arguments);
+    });
+  };
+  const auto forecast = [&addon, arguments] { return arguments.outlines(addon); };
+  const size_t count = (arguments.network.lstm() ? 3 : 2) + arguments.packing.size();
+  const auto ids = addon.dispatch(addon.idle() ? Effects{} : arguments.effects(), count, work, forecast);
   addon.account(env);
   Napi::Array results = Napi::Array::New(env, ids.size());
   for (uint32_t i = 0; i < ids.size(); i++) results.Set(i, ids[i]);
@@ -268,7 +299,7 @@ Napi::Value explain_recurrent(const Napi::CallbackInfo& info) {
   const RecurrentArguments arguments(addon, info);
   std::string reason;
   std::optional<std::string> compared;
-  addon.run([&] {
+  addon.run(arguments.effects(), [&] {
     return arguments.run([&](const Call& call) {
       reason = call.reason;
       const auto& weights = call.arguments.weights;
@@ -338,7 +369,7 @@ Napi::Value flatten_parameters(const Napi::CallbackInfo& info) {
   const RecurrentModulePtr module = object_of<RecurrentModulePtr>(info[0]);
   const Cells cells(addon, info[1]);
   const auto ids = info[1].As<Napi::Uint32Array>();
-  addon.dispatch(0, [=] {
+  addon.dispatch(Effects::all(), 0, [=] {
     const Tensors weights = cells.get();
     const Network& net = module->network;
     if (!can_flatten(weights) || !module->problem(weights).empty()) return Tensors{};

@@ -77,6 +77,10 @@ struct RecurrentArguments {
   // takes and back: output, final states, and the packing again, as tensors that the packed output can own.
   // `fuses`: whether the fused kernels may make the call.
   Tensors run(const Compute& compute, bool fuses = true) const;
+
+  // What a call does, and what is known of its output, its states and the packing before it has run.
+  Effects effects() const;
+  std::vector<Outline> outlines(Addon& addon) const;
 };
 
 }  // namespace rnn::binding

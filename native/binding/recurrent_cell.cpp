@@ -110,9 +110,18 @@ Napi::Value recurrent_cell(const Napi::CallbackInfo& info) {
   const Cells weights(addon, info[4]);
   const Cells input_bias(addon, info[5]);
   const Cells hidden_bias(addon, info[6]);
-  const auto ids = addon.dispatch(cell.lstm() ? 2 : 1, [=] {
+  const Effects effects{.reads = joined(input, state, weights, input_bias, hidden_bias)};
+  const auto forecast = [&addon, input, cell] {
+    Outline found = addon.outlines(joined(input)).at(0);
+    std::vector<int64_t> sizes = found.meta.sizes().vec();
+    sizes.back() = cell.units;
+    found.meta = meta_of(sizes, found.meta.scalar_type());
+    return std::vector(cell.lstm() ? 2 : 1, found);
+  };
+  const auto work = [=] {
     return cell.run(input.get().at(0), state.get(), weights.get(), input_bias.get(), hidden_bias.get());
-  });
+  };
+  const auto ids = addon.dispatch(effects, cell.lstm() ? 2 : 1, work, forecast);
   addon.account(env);
   Napi::Array results = Napi::Array::New(env, ids.size());
   for (uint32_t i = 0; i < ids.size(); i++) results.Set(i, ids[i]);

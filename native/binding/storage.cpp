@@ -14,8 +14,8 @@ bool is_plain(const at::Tensor& tensor) {
          !tensor.is_conj() && tensor.has_storage();
 }
 
-at::Tensor plain_tensor(const Napi::CallbackInfo& info) {
-  const at::Tensor tensor = Addon::of(info.Env()).tensor(info[0]);
+at::Tensor plain_tensor(const CellPtr& cell) {
+  const at::Tensor& tensor = cell->get();
   TORCH_CHECK_VALUE(is_plain(tensor), "expected a contiguous tensor on the CPU");
   return tensor;
 }
@@ -39,20 +39,26 @@ std::pair<Bytes, size_t> range_of(const Napi::CallbackInfo& info, const at::Tens
 Napi::Value read_bytes(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (addon.recording) throw PendingError("offload() cannot read a value before it is computed");
-  const at::Tensor tensor = plain_tensor(info);
-  const auto [target, offset] = range_of(info, tensor);
-  addon.run([&, target = target, offset = offset] {
-    if (target.size > 0)
-      std::memcpy(target.data, static_cast<const uint8_t*>(tensor.const_data_ptr()) + offset, target.size);
+  const CellPtr cell = addon.cell(info[0]);
+  addon.run(Effects::reading(cell), [&] {
+    const at::Tensor tensor = plain_tensor(cell);
+    const auto [target, offset] = range_of(info, tensor);
+    if (target.size == 0) return;
+    std::memcpy(target.data, static_cast<const uint8_t*>(tensor.const_data_ptr()) + offset, target.size);
   });
   return info.Env().Undefined();
 }
 
 // writeBytes(tensor, offset, source): fills the memory of a contiguous tensor on the CPU
 Napi::Value write_bytes(const Napi::CallbackInfo& info) {
-  const at::Tensor tensor = plain_tensor(info);
-  const auto [source, offset] = range_of(info, tensor);
-  if (source.size > 0) std::memcpy(static_cast<uint8_t*>(tensor.mutable_data_ptr()) + offset, source.data, source.size);
+  Addon& addon = Addon::of(info.Env());
+  const CellPtr cell = addon.cell(info[0]);
+  addon.run(Effects::writing(cell), [&] {
+    const at::Tensor tensor = plain_tensor(cell);
+    const auto [source, offset] = range_of(info, tensor);
+    if (source.size == 0) return;
+    std::memcpy(static_cast<uint8_t*>(tensor.mutable_data_ptr()) + offset, source.data, source.size);
+  });
   return info.Env().Undefined();
 }
 
@@ -84,20 +90,24 @@ Napi::Value memory_range(const Napi::CallbackInfo& info) {
 // version(tensor) -> how often it was changed in place, once what runs now is done; an inference tensor does not count
 Napi::Value version(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const at::Tensor tensor = addon.tensor(info[0]);
-  const int64_t count = addon.run([&] { return tensor.is_inference() ? 0 : tensor._version(); });
+  const CellPtr cell = addon.cell(info[0]);
+  const int64_t count = addon.run(Effects::reading(cell), [&] {
+    const at::Tensor& tensor = cell->get();
+    return tensor.is_inference() ? 0 : tensor._version();
+  });
   return Napi::Number::New(info.Env(), static_cast<double>(count));
 }
 
 // fromStorage(storage, scalarType, offset, size, stride) -> a tensor on the memory of `storage`
 Napi::Value from_storage(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const at::Tensor storage = addon.tensor(info[0]);
+  const CellPtr cell = addon.cell(info[0]);
   const auto dtype = static_cast<at::ScalarType>(to_int(info[1], "dtype"));
   const int64_t offset = to_int(info[2], "storage_offset");
   const auto size = to_ints(info[3], "size");
   const auto stride = to_ints(info[4], "stride");
-  return addon.wrap(info.Env(), addon.run([&] {
+  return addon.wrap(info.Env(), addon.run(Effects::reading(cell), [&] {
+    const at::Tensor& storage = cell->get();
     at::Tensor tensor = at::empty({0}, storage.options().dtype(dtype));
     tensor.set_(storage.storage(), offset, size, stride);
     return tensor;

@@ -19,9 +19,10 @@ Napi::Value open_stream(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (addon.recording) throw PendingError("offload() cannot open a stream");
   const RecurrentModule& module = *object_of<RecurrentModulePtr>(info[0]);
-  const std::vector<at::Tensor> weights = Cells(addon, info[1]).get();
+  const Cells cells(addon, info[1]);
   const WeightType type = info[2].ToBoolean() ? WeightType::kBfloat16 : WeightType::kFloat32;
-  return make_handle(info.Env(), addon.run([&] {
+  return make_handle(info.Env(), addon.run({.reads = joined(cells)}, [&] {
+    const std::vector<at::Tensor> weights = cells.get();
     const Network& net = module.network;
     const std::string problem = module.problem(weights);
     TORCH_CHECK(problem.empty(), problem);

@@ -34,14 +34,22 @@ Napi::Value runtime_info(const Napi::CallbackInfo& info) {
   return runtime;
 }
 
-Napi::Value num_threads(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), at::get_num_threads()); }
+// numThreads() -> how many threads operators use that are called now: a queued one has another thread's
+Napi::Value num_threads(const Napi::CallbackInfo& info) {
+  int threads = 0;
+  Addon::of(info.Env()).run_in_order({}, [&] {
+    threads = at::get_num_threads();
+    return std::vector<at::Tensor>{};
+  });
+  return Napi::Number::New(info.Env(), threads);
+}
 
 Napi::Value set_num_threads(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const int64_t threads = to_int(info[0], "num_threads");
   TORCH_CHECK_VALUE(threads > 0, "set_num_threads expects a positive integer");
   TORCH_CHECK_VALUE(threads <= 1024, "set_num_threads: ", threads, " threads are more than the 1024 that are allowed");
-  addon.run([&] { at::set_num_threads(static_cast<int>(threads)); });
+  addon.run(Effects{}, [&] { at::set_num_threads(static_cast<int>(threads)); });
   if (addon.offload) addon.offload->lane().set_num_threads(static_cast<int>(threads));
   return info.Env().Undefined();
 }
@@ -49,10 +57,12 @@ Napi::Value set_num_threads(const Napi::CallbackInfo& info) {
 // onWarning(listener): tells the listener what LibTorch warns of
 Napi::Value on_warning(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  addon.on_warning = Napi::Persistent(info[0].As<Napi::Function>());
+  // Not kept alive: the listener goes with the copy of the JavaScript that it is of.
+  addon.on_warning = Napi::Weak(info[0].As<Napi::Function>());
   addon.mode.warnings->listen([&addon](const std::string& message) {
     const Napi::Env env = addon.on_warning.Env();
     const Napi::HandleScope scope(env);
+    if (addon.on_warning.Value().IsEmpty()) return;
     try {
       addon.on_warning.Call({Napi::String::New(env, message)});
     } catch (const Napi::Error&) {

@@ -6,6 +6,29 @@
 namespace rnn::binding {
 namespace {
 
+// What autograd knows of a tensor, once nothing that is queued changes it.
+const at::Tensor& settled(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const CellPtr& cell = addon.cell(info[0]);
+  if (!addon.idle()) addon.wait_for(Effects::reading(cell));
+  return cell->get();
+}
+
+// The sizes, the dtype and the device of a tensor: waits where they cannot be known before it is computed.
+template <typename Read>
+auto known(const Napi::CallbackInfo& info, Read read) {
+  Addon& addon = Addon::of(info.Env());
+  const CellPtr& cell = addon.cell(info[0]);
+  if (cell->pending()) {
+    if (const auto outline = addon.outline(cell)) {
+      if (const auto found = read(*outline)) return *found;
+    }
+  }
+  const at::Tensor& tensor = cell->get();
+  return *read(Outline{.meta = tensor, .device = tensor.device()});
+}
+
+// A tensor with the memory that it has been given.
 const at::Tensor& tensor_of(const Napi::CallbackInfo& info) { return Addon::of(info.Env()).tensor(info[0]); }
 
 Napi::Value ints(Napi::Env env, at::IntArrayRef values) {
@@ -14,7 +37,10 @@ Napi::Value ints(Napi::Env env, at::IntArrayRef values) {
   return array;
 }
 
-Napi::Value shape(const Napi::CallbackInfo& info) { return ints(info.Env(), tensor_of(info).sizes()); }
+Napi::Value shape(const Napi::CallbackInfo& info) {
+  const auto sizes = known(info, [](const Outline& outline) { return std::optional(outline.meta.sizes().vec()); });
+  return ints(info.Env(), sizes);
+}
 
 Napi::Value stride(const Napi::CallbackInfo& info) { return ints(info.Env(), tensor_of(info).strides()); }
 
@@ -23,23 +49,23 @@ Napi::Value storage_offset(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value scalar_type(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<int>(tensor_of(info).scalar_type()));
+  return Napi::Number::New(info.Env(), static_cast<int>(known(info, [](const Outline& outline) {
+                             return outline.has_dtype ? std::optional(outline.meta.scalar_type()) : std::nullopt;
+                           })));
 }
 
 Napi::Value device(const Napi::CallbackInfo& info) {
-  return Napi::String::New(info.Env(), tensor_of(info).device().str());
+  return Napi::String::New(info.Env(), known(info, [](const Outline& outline) { return outline.device; }).str());
 }
 
 Napi::Value is_contiguous(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), tensor_of(info).is_contiguous());
 }
 
-Napi::Value is_leaf(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), tensor_of(info).is_leaf());
-}
+Napi::Value is_leaf(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), settled(info).is_leaf()); }
 
 Napi::Value requires_grad(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), tensor_of(info).requires_grad());
+  return Napi::Boolean::New(info.Env(), settled(info).requires_grad());
 }
 
 Napi::Value is_inference(const Napi::CallbackInfo& info) {
@@ -57,7 +83,7 @@ std::string name_of(const torch::autograd::Node& node) {
 
 // The name of the function that made the tensor, as in `grad_fn=<AddBackward0>`, or null.
 Napi::Value grad_fn(const Napi::CallbackInfo& info) {
-  const auto& node = tensor_of(info).grad_fn();
+  const auto& node = settled(info).grad_fn();
   return node ? Napi::String::New(info.Env(), name_of(*node)) : info.Env().Null();
 }
 

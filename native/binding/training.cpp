@@ -36,7 +36,10 @@ Napi::Value mse_gradients_of(const Napi::CallbackInfo& info) {
   const RecurrentArguments arguments(addon, info);
   const Cells head(addon, info[6]), target(addon, info[7]);
   const bool strict = info[8].ToBoolean();
-  const auto ids = addon.dispatch(1, [=, kernels = addon.kernels, pool = addon.pool] {
+  Effects effects = arguments.effects();
+  effects.reads.append(joined(head, target));
+  effects.marks |= Effects::kGradients;
+  const auto ids = addon.dispatch(effects, 1, [=, kernels = addon.kernels, pool = addon.pool] {
     const Tensors parameters = head.get();
     const bool batched = arguments.input.get().at(0).dim() == 3;
     at::Tensor loss;

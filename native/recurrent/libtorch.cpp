@@ -1,3 +1,4 @@
+#include <ATen/autocast_mode.h>
 #include <ATen/ops/gru.h>
 #include <ATen/ops/lstm.h>
 #include <ATen/ops/rnn_relu.h>
@@ -6,8 +7,24 @@
 #include "recurrent/network.h"
 
 namespace rnn::recurrent {
+namespace {
 
-std::vector<at::Tensor> run_libtorch(const NetworkCall& call) {
+// What autocast makes of the arguments. LibTorch asks whether oneDNN has an LSTM for their dtype before it casts them,
+// and then takes one that processors without AVX-512 do not have.
+NetworkCall cast(NetworkCall call) {
+  if (!call.input.is_cpu() || !at::autocast::is_autocast_enabled(at::kCPU)) return call;
+  const at::ScalarType dtype = at::autocast::get_autocast_dtype(at::kCPU);
+  const auto cast_one = [dtype](at::Tensor& tensor) { tensor = at::autocast::cached_cast(dtype, tensor, at::kCPU); };
+  cast_one(call.input);
+  for (at::Tensor& state : call.state) cast_one(state);
+  for (at::Tensor& weight : call.weights) cast_one(weight);
+  return call;
+}
+
+}  // namespace
+
+std::vector<at::Tensor> run_libtorch(const NetworkCall& given) {
+  const NetworkCall call = given.network.lstm() ? cast(given) : given;
   const Network& net = call.network;
   const auto with_layout = [&](auto function, const auto& state) {
     if (call.batch_sizes.defined()) {

@@ -5,17 +5,33 @@
 #include <exception>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "runtime/zeros.h"
 
 namespace rnn::runtime {
 
+class Forecast;
+
 // A tensor that JavaScript holds: computed, or promised by a job that waits in a lane. It never is of zeros without
 // memory.
 class Cell {
  public:
+  // Where a promised tensor comes from. For the JavaScript thread only.
+  struct Origin {
+    // The number of its batch.
+    uint64_t batch = 0;
+    // What it may share its memory with. Its job owns them until it has run.
+    std::vector<std::weak_ptr<Cell>> roots = {};
+    // What is known of it before the job has run, which owns that, too.
+    std::weak_ptr<Forecast> forecast = {};
+    size_t result = 0;
+    // Whether autocast has a say of its dtype.
+    bool casts = false;
+  };
+
   explicit Cell(at::Tensor tensor) : tensor_(with_memory(std::move(tensor))), state_(State::kReady) {}
-  Cell() : state_(State::kPending) {}
+  explicit Cell(std::unique_ptr<const Origin> origin) : origin_(std::move(origin)), state_(State::kPending) {}
 
   bool pending() const { return state_.load(std::memory_order_acquire) == State::kPending; }
 
@@ -23,11 +39,14 @@ class Cell {
   const at::Tensor* peek() const { return pending() || error_ ? nullptr : &tensor_; }
 
   // Blocks while the tensor is pending; throws what its job threw.
-  const at::Tensor& get() {
+  const at::Tensor& get() const {
     state_.wait(State::kPending, std::memory_order_acquire);
     if (error_) std::rethrow_exception(error_);
     return tensor_;
   }
+
+  // Null where it never was promised.
+  const Origin* origin() const { return origin_.get(); }
 
   void fulfil(at::Tensor tensor) {
     tensor_ = with_memory(std::move(tensor));
@@ -49,6 +68,7 @@ class Cell {
 
   at::Tensor tensor_;
   std::exception_ptr error_;
+  std::unique_ptr<const Origin> origin_;
   std::atomic<State> state_;
 };
 

@@ -18,34 +18,38 @@ Lane::~Lane() {
   thread_.join();
 }
 
-void Lane::post(Job job) {
+uint64_t Lane::post(Job job) {
   {
     std::lock_guard lock(queue_mutex_);
     queue_.push_back(std::move(job));
   }
   wake_.notify_one();
+  return ++posted_;
+}
+
+void Lane::wait(uint64_t job) const {
+  for (uint64_t done = completed(); done < job; done = completed()) completed_.wait(done, std::memory_order_acquire);
 }
 
 Lane::Pause::Pause(Lane& lane, bool within) {
-  for (;;) {
-    if (!within) lane.exclusive_.wait(true);
-    lane.waiting_.fetch_add(1);
+  if (!within) {
+    lock_ = std::unique_lock(lane.outside_);
+  } else if (lane.records_.load()) {
     lock_ = std::unique_lock(lane.running_);
-    lane.waiting_.fetch_sub(1);
-    if (within || !lane.exclusive_.load()) return;
-    lock_.unlock();
   }
 }
 
 void Lane::begin_graph(std::shared_ptr<CudaGraph> graph) {
+  std::unique_lock alone(outside_);
   recorder_.begin(std::move(graph));
-  exclusive_.store(true);
+  recording_ = std::move(alone);
+  records_.store(true);
 }
 
 void Lane::end_graph() {
   const auto release = [this] {
-    exclusive_.store(false);
-    exclusive_.notify_all();
+    records_.store(false);
+    if (recording_) recording_.unlock();
   };
   try {
     recorder_.end();
@@ -57,6 +61,8 @@ void Lane::end_graph() {
 }
 
 void Lane::loop() {
+  // LibTorch's thread count belongs to the thread that sets it.
+  at::init_num_threads();
   int threads = 0;
   for (;;) {
     Job job;
@@ -67,18 +73,23 @@ void Lane::loop() {
       job = std::move(queue_.front());
       queue_.pop_front();
     }
-    while (waiting_.load() > 0) std::this_thread::yield();
-    // LibTorch's thread count belongs to the thread that sets it.
     if (const int wanted = threads_.load(); wanted != threads && wanted > 0) at::set_num_threads(threads = wanted);
-    std::lock_guard lock(running_);
-    run(job);
+    {
+      const std::lock_guard lock(running_);
+      run(job);
+    }
+    completed_.fetch_add(1, std::memory_order_release);
+    completed_.notify_all();
   }
   // CUDA ends a recording on the thread that began it only.
   recorder_.abandon();
+  if (recording_) recording_.unlock();
 }
 
 void Lane::run(Job& job) {
-  if (!job.batch->error && job.work) {
+  Batch& batch = *job.batch;
+  if (job.work && !batch.error && batch.cancelled.load()) batch.error = std::make_exception_ptr(CancelledError());
+  if (job.work && !batch.error) {
     try {
       std::vector<at::Tensor> tensors;
       {
@@ -87,15 +98,17 @@ void Lane::run(Job& job) {
       }
       for (size_t i = 0; i < job.results.size(); i++) job.results[i]->fulfil(std::move(tensors.at(i)));
     } catch (...) {
-      job.batch->error = std::current_exception();
+      batch.error = std::current_exception();
     }
   }
-  if (job.batch->error) {
+  if (batch.error) {
     for (const auto& cell : job.results) {
-      if (cell->pending()) cell->fail(job.batch->error);
+      if (cell->pending()) cell->fail(batch.error);
     }
   }
   job.work = nullptr;
+  job.effects = {};
+  job.forecast = nullptr;
   if (job.done) job.done();
 }
 

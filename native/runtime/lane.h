@@ -6,29 +6,47 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
-#include "runtime/cell.h"
+#include "runtime/effects.h"
+#include "runtime/forecast.h"
 #include "runtime/graph_recorder.h"
 #include "runtime/mode.h"
 
 namespace rnn::runtime {
 
-// Jobs that were queued together: after the first that fails, the others are skipped.
+struct CancelledError : std::runtime_error {
+  CancelledError() : std::runtime_error("the operation was cancelled before it began") {}
+};
+
+// Jobs that were queued together. After the first that fails, and once it is cancelled, those left are skipped.
 struct Batch {
+  explicit Batch(uint64_t id) : number(id) {}
+
+  const uint64_t number;
+  std::atomic<bool> cancelled = false;
+  // For the lane, and for whoever has waited for the last job.
   std::exception_ptr error;
+  // For the JavaScript thread.
+  Trace trace;
+  // The number of the last job that has been queued.
+  uint64_t last_job = 0;
 };
 using BatchPtr = std::shared_ptr<Batch>;
 
 struct Job {
   // Returns one tensor for each of `results`.
-  std::function<std::vector<at::Tensor>()> work;
-  std::vector<CellPtr> results;
-  Mode mode;
-  BatchPtr batch;
+  std::function<std::vector<at::Tensor>()> work = nullptr;
+  std::vector<CellPtr> results = {};
+  Mode mode = {};
+  BatchPtr batch = nullptr;
+  // Kept until the work is done.
+  Effects effects = {};
+  std::shared_ptr<Forecast> forecast = nullptr;
   // Runs after the work or instead of it, whatever happened before.
-  std::function<void()> done;
+  std::function<void()> done = nullptr;
 };
 
 // One thread that runs jobs in their order. Node's own pool is no place for them: its four threads also serve
@@ -40,11 +58,16 @@ class Lane {
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
-  void post(Job job);
+  // The number of the job: they count from 1. Call it from one thread.
+  uint64_t post(Job job);
+  // How many jobs have been posted, and have run.
+  uint64_t posted() const { return posted_; }
+  uint64_t completed() const { return completed_.load(std::memory_order_acquire); }
+  // Blocks until the job with this number has run.
+  void wait(uint64_t job) const;
 
-  // Keeps jobs from running while a caller on another thread uses LibTorch: the two share parameters, gradients and
-  // graphs, on which LibTorch has no locks. The caller goes before the next job, but not in the middle of the recording
-  // of a CUDA graph, unless it is `within` a batch that it queues: the recording may wait for it to go on.
+  // While it lives, a caller on another thread may use LibTorch: no recording of a CUDA graph begins, and one that has
+  // begun has ended. `within` the batch that records, which may wait for the caller to go on, no job runs meanwhile.
   class Pause {
    public:
     Pause(Lane& lane, bool within);
@@ -53,6 +76,7 @@ class Lane {
     std::unique_lock<std::mutex> lock_;
   };
 
+  // What LibTorch's operators use, from the next job on.
   void set_num_threads(int threads) { threads_.store(threads); }
 
   // These are for jobs. What the jobs between the two give the device goes into the graph instead.
@@ -68,12 +92,16 @@ class Lane {
   std::condition_variable wake_;
   std::deque<Job> queue_;
   bool stopping_ = false;
-  std::mutex running_;
-  std::atomic<int> waiting_ = 0;
+  uint64_t posted_ = 0;
+  std::atomic<uint64_t> completed_ = 0;
   std::atomic<int> threads_ = 0;
+  // Held by a job as long as it runs.
+  std::mutex running_;
+  // Held by a caller on another thread, or while a CUDA graph is being recorded.
+  std::mutex outside_;
+  std::unique_lock<std::mutex> recording_{outside_, std::defer_lock};
+  std::atomic<bool> records_ = false;
   GraphRecorder recorder_;
-  // A CUDA graph is being recorded.
-  std::atomic<bool> exclusive_ = false;
   std::thread thread_;
 };
 

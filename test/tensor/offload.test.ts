@@ -1,5 +1,7 @@
+import { createHook } from 'node:async_hooks'
 import { describe, expect, test } from 'vitest'
 import { TorchError } from '../../lib/errors.ts'
+import * as nn from '../../lib/nn/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { expectError } from '../support/error.ts'
@@ -110,7 +112,7 @@ describe('offload', () => {
     expect(error.message).toBe('mat1 and mat2 shapes cannot be multiplied (2x2 and 3x3)')
     expect(error.stack).toContain('offload.test.ts')
     expect(x.item()).toBe(0)
-    expectError(() => (poisoned as Tensor).shape, 'ERR_TORCH_SHAPE', /cannot be multiplied/)
+    expectError(() => (poisoned as Tensor).shape, 'ERR_TORCH_DISPOSED', /the offload in which it was made has failed/)
     expect((await offload(() => x.add(1))).item()).toBe(1)
   })
 
@@ -163,5 +165,288 @@ describe('offload', () => {
       await new Promise((resolve) => setImmediate(resolve))
     }
     await training
+  })
+
+  describe('and what is called outside of it', () => {
+    const big = torch.randn([800, 800])
+    /** Keeps the queue busy for some tenths of a second. */
+    const work = (): Promise<void> =>
+      offload(() =>
+        tidy(() => {
+          for (let i = 0; i < 20; i++) big.matmul(big)
+        }),
+      )
+
+    test('making tensors, reading others and computing with them does not wait', async () => {
+      const finished = torch.tensor([1, 2, 3])
+      const busy = work()
+      expect(torch.tensor(Float32Array.of(1, 2)).toArray()).toEqual([1, 2])
+      expect(Array.from(finished.toTypedArray())).toEqual([1, 2, 3])
+      expect(finished.add(1).sum().item()).toBe(9)
+      expect(torch.zeros([2]).fill_(3).toArray()).toEqual([3, 3])
+      // What it reads, too.
+      expect(big.index(0, 0).item()).toBe(big.index([0], [0]).item())
+      expect(offload.pending).toBe(1)
+      await busy
+      expect(offload.pending).toBe(0)
+    })
+
+    test('making tensors within it does not wait, and takes a copy of the data', async () => {
+      const busy = work()
+      const data = Float32Array.of(1, 2, 3)
+      const doubled = offload(() => torch.tensor(data).mul(2))
+      data.fill(0)
+      expect(offload.pending).toBe(2)
+      expect((await doubled).toArray()).toEqual([2, 4, 6])
+      await busy
+    })
+
+    test('what it changes is not read before it is done, nor what it reads changed', async () => {
+      const read = torch.ones([3])
+      const written = torch.zeros([3])
+      const view = written.view([1, 3])
+      const busy = work()
+      const unit = offload(() => {
+        const part = written.view([3, 1])
+        part.add_(read.view([3, 1]))
+        part.mul_(2)
+      })
+      expect(view.toArray()).toEqual([[2, 2, 2]])
+      expect(offload.pending).toBe(0)
+      await Promise.all([busy, unit])
+
+      const again = [work(), offload(() => void written.copy_(read))]
+      read.fill_(5)
+      expect(offload.pending).toBe(0)
+      expect(written.toArray()).toEqual([1, 1, 1])
+      await Promise.all(again)
+    })
+
+    test('a unit is whole: weights are not exchanged under what is queued', async () => {
+      const one = new nn.LSTM(2, 8)
+      const other = new nn.LSTM(2, 8)
+      const x = torch.randn([5, 3, 2])
+      const forward = (): Tensor => torch.noGrad(() => one.forward(x)[0])
+      const before = forward()
+      const after = torch.noGrad(() => other.forward(x)[0])
+      const state = other.stateDict()
+      const outputs: Promise<Tensor>[] = []
+      for (let i = 0; i < 60; i++) {
+        outputs.push(offload(forward))
+        if (i === 29) one.loadStateDict(state)
+      }
+      const results = await Promise.all(outputs)
+      results.forEach((result, i) => {
+        expect(result.equal(i <= 29 ? before : after)).toBe(true)
+      })
+    })
+
+    test('gradients, graphs and in-place changes keep their order', async () => {
+      const w = torch.ones([2], { requiresGrad: true })
+      const x = torch.tensor([1, 2])
+      const loss = w.mul(x).sum()
+      const queued = [work(), offload(() => loss.backward())]
+      // Saved by the graph.
+      x.fill_(7)
+      expect(w.grad?.toArray()).toEqual([1, 2])
+      await Promise.all(queued)
+      const gradient = w.grad as Tensor
+      const more = [work(), offload(() => w.mul(3).sum().backward())]
+      expect(gradient.toArray()).toEqual([4, 5])
+      await Promise.all(more)
+      const stepped = [work(), offload(() => torch.noGrad(() => void w.sub_(1)))]
+      expect(w.requiresGrad).toBe(true)
+      expect(w.toArray()).toEqual([0, 0])
+      await Promise.all(stepped)
+    })
+
+    test('random numbers come in the order of the calls', async () => {
+      torch.manualSeed(3)
+      const [first, second] = [torch.rand([4]), torch.rand([4])]
+      torch.manualSeed(3)
+      const queued = offload(() => {
+        for (let i = 0; i < 5; i++) big.matmul(big).dispose()
+        return torch.rand([4])
+      })
+      expect(torch.rand([4]).equal(second)).toBe(true)
+      expect((await queued).equal(first)).toBe(true)
+    })
+
+    test('shapes that are changed in place are never torn', async () => {
+      const x = torch.zeros([1, 2, 1, 3, 1, 1, 1])
+      const seen = new Set<string>()
+      for (let i = 0; i < 200; i++) {
+        const queued = offload(() => {
+          x.squeeze_()
+          x.unsqueeze_(0)
+          x.transpose_(0, 1)
+        })
+        seen.add(x.shape.join())
+        await queued
+        x.transpose_(0, 1)
+        x.squeeze_(0)
+      }
+      expect([...seen]).toEqual(['2,1,3'])
+    })
+  })
+
+  describe('knows shapes beforehand', () => {
+    const slow = (x: Tensor): Tensor => {
+      for (let i = 0; i < 12; i++) x = x.matmul(x).div(30)
+      return x
+    }
+    const square = torch.randn([700, 700])
+
+    test('of operators, layers and parts, in a network that asks at each step', async () => {
+      const lstm = new nn.LSTM(700, 8, { numLayers: 2, bidirectional: true, projSize: 5, batchFirst: true })
+      const gru = new nn.GRU(700, 8)
+      const cell = new nn.LSTMCell(700, 4)
+      const linear = new nn.Linear(10, 3)
+      const shapes = await offload(() => {
+        const x = slow(square)
+        const [output, [h, c]] = lstm.forward(x.view([7, 100, 700]))
+        const [unbatched, state] = gru.forward(x)
+        const [hidden] = cell.forward(x)
+        const known = [
+          x,
+          x.t().index(0, null),
+          output,
+          h,
+          c,
+          unbatched,
+          state,
+          hidden,
+          linear.forward(output),
+          torch.cat([x, x.double()], 1),
+          x.chunk(2)[1] as Tensor,
+          x.max(1)[1],
+          torch.zerosLike(x).add_(1).mean(0, { keepdim: true }),
+        ].map((tensor) => [tensor.shape, tensor.dtype, tensor.device, tensor.size(-1), tensor.numel])
+        // `chunk` is one that waits: how many tensors there are is known from its run.
+        return known
+      })
+      const float = (shape: number[]): unknown[] => [
+        shape,
+        'float32',
+        'cpu',
+        shape.at(-1),
+        shape.reduce((a, b) => a * b, 1),
+      ]
+      expect(shapes).toEqual([
+        float([700, 700]),
+        float([1, 700]),
+        float([7, 100, 10]),
+        float([4, 7, 5]),
+        float([4, 7, 8]),
+        float([700, 8]),
+        float([1, 8]),
+        float([700, 4]),
+        float([7, 100, 3]),
+        [[700, 1400], 'float64', 'cpu', 1400, 980_000],
+        float([350, 700]),
+        [[700], 'int64', 'cpu', 700, 700],
+        float([1, 700]),
+      ])
+    })
+
+    test('without waiting', async () => {
+      let pending: boolean[] = []
+      const queued = offload(() => {
+        const x = slow(square)
+        const [output] = new nn.LSTM(700, 4).forward(x.view([7, 100, 700]))
+        const y = output.index('...', 0).relu()
+        expect([x.shape, x.dtype, output.shape, y.shape, y.dtype, y.device]).toEqual([
+          [700, 700],
+          'float32',
+          [7, 100, 4],
+          [7, 100],
+          'float32',
+          'cpu',
+        ])
+        pending = [x.pending, output.pending, y.pending]
+      })
+      await queued
+      expect(pending).toEqual([true, true, true])
+    })
+
+    test('and waits for what depends on values, or on autocast', async () => {
+      const mask = torch.tensor([true, false, true])
+      const shapes = await offload(() => {
+        const rows = torch.ones([3, 2]).index(mask.logicalNot().logicalNot())
+        const cast = torch.autocast('cpu', () => square.matmul(square))
+        return [rows.shape, rows.relu().shape, cast.shape, cast.dtype, cast.relu().dtype]
+      })
+      expect(shapes).toEqual([[2, 2], [2, 2], [700, 700], 'bfloat16', 'bfloat16'])
+    })
+
+    test('an operator that fails says so where its shape is asked for', async () => {
+      const error = await rejection(offload(() => square.matmul(torch.ones([3, 3])).shape))
+      expect(error.code).toBe('ERR_TORCH_SHAPE')
+    })
+  })
+
+  describe('with a signal', () => {
+    const x = torch.randn([500, 500])
+
+    test('skips what has not begun, and rejects with its reason', async () => {
+      const counter = torch.zeros([1])
+      const controller = new AbortController()
+      const reason = new Error('the client has gone')
+      const first = offload(() => tidy(() => void x.matmul(x).matmul(x).matmul(x)))
+      const second = offload(
+        () => {
+          counter.add_(1)
+          return counter.add(1)
+        },
+        { signal: controller.signal },
+      )
+      const third = offload(() => counter.add(10))
+      controller.abort(reason)
+      await first
+      await expect(second).rejects.toBe(reason)
+      expect((await third).item()).toBe(10)
+      await expect(offload(() => 1, { signal: controller.signal })).rejects.toBe(reason)
+    })
+
+    test('one that comes too late changes nothing, and leaves no listener', async () => {
+      const controller = new AbortController()
+      expect((await offload(() => torch.ones([1]).add(1), { signal: controller.signal })).item()).toBe(2)
+      controller.abort()
+      expect((await offload(() => torch.ones([1]))).item()).toBe(1)
+    })
+
+    test('refuses other options', async () => {
+      expect((await rejection(offload(() => 1, { timeout: 3 } as never))).code).toBe('ERR_TORCH_OPTION')
+      expect((await rejection(offload(() => 1, { signal: 3 } as never))).message).toBe(
+        'offload: signal must be an AbortSignal, got 3',
+      )
+    })
+  })
+
+  test('frees what a call that fails has made', async () => {
+    await collectGarbage()
+    const before = torch.memory()
+    for (let i = 0; i < 3; i++) {
+      await rejection(offload(() => [torch.ones([100]), torch.ones([2]).matmul(torch.ones([3]))]))
+      await expect(
+        offload(() => {
+          torch.ones([100])
+          throw new Error('mine')
+        }),
+      ).rejects.toThrow('mine')
+    }
+    expect(torch.memory()).toEqual(before)
+  })
+
+  test('leaves no handle open when nothing is queued', async () => {
+    const open = new Map<number, string>()
+    const hook = createHook({
+      init: (id, type) => open.set(id, type),
+      destroy: (id) => open.delete(id),
+    }).enable()
+    await offload(() => torch.ones([1]))
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    hook.disable()
+    expect([...open.values()].filter((type) => type === 'libtorch-rnn')).toEqual([])
   })
 })

@@ -27,6 +27,20 @@ test('workers compute, each with its own tensors', async () => {
   expect(torch.ones([2]).sum().item()).toBe(2)
 })
 
+test('workers and the threads of offload begin with the number of threads that holds', async () => {
+  const before = torch.getNumThreads()
+  torch.setNumThreads(1)
+  const one = worker(`
+    const own = torch.getNumThreads()
+    const first = await torch.offload(() => torch.getNumThreads())
+    torch.setNumThreads(3)
+    const second = await torch.offload(() => torch.getNumThreads())
+    parentPort.postMessage([own, first, second, torch.getNumThreads()])`)
+  expect((await once(one, 'message'))[0]).toEqual([1, 1, 3, 3])
+  await one.terminate()
+  torch.setNumThreads(before)
+})
+
 test('a worker can be terminated with work in flight', async () => {
   for (let i = 0; i < 16; i++) {
     const one = worker(`

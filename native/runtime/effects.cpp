@@ -1,0 +1,87 @@
+#include "runtime/effects.h"
+
+#include <algorithm>
+
+namespace rnn::runtime {
+namespace {
+
+// Chains of views are shorter.
+constexpr int kDeepest = 32;
+
+bool share_memory(const at::Tensor& a, const at::Tensor& b) {
+  if (!a.defined() || !b.defined()) return false;
+  // Of sparse tensors and the like LibTorch does not tell.
+  if (!a.has_storage() || !b.has_storage()) return true;
+  return a.storage().unsafeGetStorageImpl() == b.storage().unsafeGetStorageImpl();
+}
+
+bool may_share(const Cell& a, const Cell& b, int depth);
+
+bool roots_may_share(const Cell& pending, const Cell& other, int depth) {
+  return std::ranges::any_of(pending.origin()->roots, [&](const std::weak_ptr<Cell>& weak) {
+    const CellPtr root = weak.lock();
+    return root && may_share(*root, other, depth + 1);
+  });
+}
+
+// Whether two tensors may lie in the same memory, computed or not.
+bool may_share(const Cell& a, const Cell& b, int depth = 0) {
+  if (&a == &b || depth > kDeepest) return true;
+  const bool a_pending = a.pending(), b_pending = b.pending();
+  if (a_pending && roots_may_share(a, b, depth)) return true;
+  if (b_pending && roots_may_share(b, a, depth)) return true;
+  // Roots go as soon as the tensor is there.
+  if ((a_pending && !a.pending()) || (b_pending && !b.pending())) return may_share(a, b, depth + 1);
+  if (a_pending || b_pending) return false;
+  const at::Tensor *first = a.peek(), *second = b.peek();
+  return first != nullptr && second != nullptr && share_memory(*first, *second);
+}
+
+}  // namespace
+
+void GradientMemory::add(const at::Tensor& gradient) {
+  if (!gradient.defined() || !gradient.has_storage()) return;
+  const c10::StorageImpl* storage = gradient.storage().unsafeGetStorageImpl();
+  storages_.insert_or_assign(storage, gradient.storage().getWeakStorageImpl());
+  if (storages_.size() < 2 * tidied_ + 64) return;
+  std::erase_if(storages_, [](const auto& entry) { return entry.second.expired(); });
+  tidied_ = storages_.size();
+}
+
+bool GradientMemory::has(const Cell& cell) const {
+  const at::Tensor* tensor = cell.peek();
+  if (tensor == nullptr || !tensor->defined() || !tensor->has_storage()) return false;
+  return storages_.contains(tensor->storage().unsafeGetStorageImpl());
+}
+
+void Trace::add(const Effects& effects) {
+  reads_.insert(reads_.end(), effects.reads.begin(), effects.reads.end());
+  writes_.insert(writes_.end(), effects.writes.begin(), effects.writes.end());
+  marks_ |= effects.marks;
+  empty_ = false;
+}
+
+bool Trace::touches(const Cells& cells, const Cell& cell) {
+  return std::ranges::any_of(cells, [&](const std::weak_ptr<Cell>& weak) {
+    const CellPtr other = weak.lock();
+    return other && may_share(*other, cell);
+  });
+}
+
+bool Trace::conflicts(const Effects& effects, uint64_t batch, const GradientMemory& gradients) const {
+  if (empty_ || effects.empty()) return false;
+  if (((marks_ | effects.marks) & Effects::kAll) != 0) return true;
+  constexpr uint8_t kExclusive = Effects::kRandom | Effects::kGradients | Effects::kAutocast;
+  if ((marks_ & effects.marks & kExclusive) != 0) return true;
+  if ((marks_ & Effects::kGraph) != 0 && !effects.writes.empty()) return true;
+  if ((effects.marks & Effects::kGraph) != 0 && !writes_.empty()) return true;
+  const auto belongs = [&](const CellPtr& cell) {
+    if (cell->origin() != nullptr && cell->origin()->batch == batch) return true;
+    return (marks_ & Effects::kGradients) != 0 && gradients.has(*cell);
+  };
+  const auto is_changed = [&](const CellPtr& cell) { return belongs(cell) || touches(writes_, *cell); };
+  const auto is_used = [&](const CellPtr& cell) { return is_changed(cell) || touches(reads_, *cell); };
+  return std::ranges::any_of(effects.reads, is_changed) || std::ranges::any_of(effects.writes, is_used);
+}
+
+}  // namespace rnn::runtime
