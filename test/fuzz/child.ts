@@ -93,7 +93,10 @@ for (let call = first; call < first + count; call++) {
     try {
       const prepared = target.prepare(random)
       current = { ...prepared, call, target: target.name }
-      const result = prepared.run()
+      // One in four is queued, while this thread reads what it was given.
+      const queued = random.chance(0.25)
+      const result = queued ? torch.offload(() => prepared.run()) : prepared.run()
+      if (queued) show(prepared.args)
       if (result instanceof Promise) pending = result
     } catch (error) {
       judge(error)
