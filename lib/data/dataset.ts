@@ -1,3 +1,4 @@
+import { isArrayOf } from '../array.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { opaque } from '../opaque.ts'
@@ -41,7 +42,7 @@ const permute = tensorOp('aten::permute')
 
 /** Calls `fn` with what makes rows of a tensor from the numbers of samples. */
 function picking<T>(owner: string, indices: readonly number[], fn: (pick: (rows: Tensor) => Tensor) => T): T {
-  if (!Array.isArray(indices) || !indices.every(Number.isSafeInteger)) {
+  if (!isArrayOf(indices, Number.isSafeInteger)) {
     throw torchError('ERR_TORCH_TYPE', `${owner}: batch takes an array of integers, got ${describe(indices)}`)
   }
   const numbers = tensor(BigInt64Array.from(indices, BigInt))

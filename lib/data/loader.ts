@@ -1,3 +1,4 @@
+import { isArrayOf } from '../array.ts'
 import { isAvailable } from '../cuda/index.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
@@ -23,7 +24,7 @@ export interface BatchPlan {
 
 /** @throws {TorchError} unless `value` is [input, target]. */
 export function requireBatch(what: string, value: unknown): asserts value is Batch {
-  if (Array.isArray(value) && value.length === 2 && value.every(isTensor)) return
+  if (isArrayOf(value, isTensor) && value.length === 2) return
   const found = Array.isArray(value) ? `[${value.map(describe).join(', ')}]` : describe(value)
   throw torchError('ERR_TORCH_TYPE', `${what} must be [input, target], two Tensors, got ${found}`)
 }

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { isArrayOf } from '../array.ts'
 import { describe } from '../describe.ts'
 import { DTYPES, type DType, itemSizeOf } from '../tensor/dtype.ts'
 import type { Budget } from './budget.ts'
@@ -87,7 +88,7 @@ function isString(value: unknown): value is string {
 
 function countsOf(value: unknown, what: string): number[] {
   const items = value instanceof Tuple ? value.items : value
-  if (!Array.isArray(items) || !items.every(isCount) || items.length > 64) {
+  if (!isArrayOf(items, isCount) || items.length > 64) {
     throw new PickleError(`a tensor's ${what} must be a tuple of at most 64 non-negative integers`)
   }
   return items

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { isArrayOf } from '../array.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
@@ -247,7 +248,7 @@ function load(call: string, path: unknown, options: LoadFileOptions): Steps<Reco
   checkOptions(call, options, ['device', 'names'])
   checkDevice(call, options.device)
   const { device = 'cpu', names } = options
-  if (names !== undefined && !(Array.isArray(names) && names.every((name) => typeof name === 'string'))) {
+  if (names !== undefined && !isArrayOf(names, (name) => typeof name === 'string')) {
     throw torchError('ERR_TORCH_TYPE', `${call}: names must be an array of strings, got ${describe(names)}`, {
       op: call,
     })

@@ -1,3 +1,4 @@
+import { isArrayOf } from '../array.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { Module } from './module.ts'
@@ -92,7 +93,7 @@ export abstract class ModuleArray<M extends Module> extends Module {
 
   #renumber(modules: readonly M[]): this {
     const before = this.length
-    if (!modules.every((module) => module instanceof Module)) {
+    if (!isArrayOf(modules, (module) => module instanceof Module)) {
       throw torchError('ERR_TORCH_TYPE', 'module should be of type: Module', { op: this.constructor.name })
     }
     for (let i = 0; i < before; i++) delete this[i]

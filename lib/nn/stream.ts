@@ -134,9 +134,11 @@ export class RecurrentStream implements Disposable {
       throw torchError('ERR_TORCH_TYPE', `stepStreams: expected an array of streams, got ${describe(streams)}`, { op })
     }
     if (streams.length === 0) throw torchError('ERR_TORCH_VALUE', 'stepStreams: there are no streams to step', { op })
-    const wrong = streams.find((stream) => typeof stream !== 'object' || stream === null || !(#handle in stream))
-    if (wrong !== undefined) {
-      throw torchError('ERR_TORCH_TYPE', `stepStreams: expected streams, got ${describe(wrong)} among them`, { op })
+    const wrong = streams.findIndex((stream) => typeof stream !== 'object' || stream === null || !(#handle in stream))
+    if (wrong >= 0) {
+      throw torchError('ERR_TORCH_TYPE', `stepStreams: expected streams, got ${describe(streams[wrong])} among them`, {
+        op,
+      })
     }
     const [first] = streams as [RecurrentStream]
     if (new Set(streams).size !== streams.length) {

@@ -1,3 +1,4 @@
+import { isArrayOf } from '../array.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
@@ -27,7 +28,7 @@ const NAMES = ['eps', 'atol', 'rtol', 'raiseException', 'nondetTol'] as const
 
 function listOf(name: string, value: unknown): Tensor[] {
   const list = isTensor(value) ? [value] : value
-  if (!Array.isArray(list) || !list.every(isTensor)) {
+  if (!isArrayOf(list, isTensor)) {
     throw torchError('ERR_TORCH_TYPE', `${name} must be a Tensor or an array of Tensors, got ${describe(value)}`)
   }
   return list

@@ -1,3 +1,4 @@
+import { isArrayOf } from '../array.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { NativeIndex } from '../native/addon.ts'
@@ -46,7 +47,7 @@ export function indexItems<T>(items: readonly Index[], use: (items: NativeIndex[
     if (isTensor(item)) return { tensor: idOf(item) }
     if (Array.isArray(item)) {
       const dtype = item.length > 0 && typeof item[0] === 'boolean' ? 'bool' : 'int64'
-      if (dtype === 'int64' && !item.every(Number.isSafeInteger)) {
+      if (dtype === 'int64' && !isArrayOf(item, Number.isSafeInteger)) {
         throw torchError('ERR_TORCH_INDEX', 'an array used as an index must hold integers or booleans', { op: 'index' })
       }
       temporary.push(tensor(item, { dtype }))

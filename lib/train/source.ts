@@ -1,3 +1,4 @@
+import { isArrayOf } from '../array.ts'
 import { type Batch, type Dataset, SequenceDataset, TensorDataset } from '../data/dataset.ts'
 import { type BatchPlan, DataLoader, requireBatch } from '../data/loader.ts'
 import { describe } from '../describe.ts'
@@ -70,7 +71,7 @@ function requireSequences(dataset: Dataset, reader: string): void {
 }
 
 function isPair(data: unknown): data is readonly [Tensor, Tensor] {
-  return Array.isArray(data) && data.length === 2 && data.every(isTensor)
+  return isArrayOf(data, isTensor) && data.length === 2
 }
 
 function isDataset(data: unknown): data is Dataset {

@@ -181,7 +181,7 @@ describe('offload', () => {
       const finished = torch.tensor([1, 2, 3])
       const busy = work()
       expect(torch.tensor(Float32Array.of(1, 2)).toArray()).toEqual([1, 2])
-      expect(Array.from(finished.toTypedArray())).toEqual([1, 2, 3])
+      expect(Array.from(finished.toTypedArray() as Float32Array)).toEqual([1, 2, 3])
       expect(finished.add(1).sum().item()).toBe(9)
       expect(torch.zeros([2]).fill_(3).toArray()).toEqual([3, 3])
       // What it reads, too.

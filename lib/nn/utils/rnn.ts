@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { isArrayOf } from '../../array.ts'
 import { describe } from '../../describe.ts'
 import { dispose } from '../../dispose.ts'
 import { torchError } from '../../errors.ts'
@@ -324,7 +325,7 @@ function requireNumber(name: string, argument: string, value: unknown): void {
 }
 
 function requireLengths(name: string, lengths: unknown): void {
-  const isList = Array.isArray(lengths) && lengths.every(Number.isSafeInteger)
+  const isList = isArrayOf(lengths, Number.isSafeInteger)
   if (!isList && !isTensor(lengths)) {
     throw torchError(
       'ERR_TORCH_TYPE',
