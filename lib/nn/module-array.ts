@@ -26,11 +26,11 @@ export abstract class ModuleArray<M extends Module> extends Module {
 
   /** How many there are. */
   get length(): number {
-    return [...this.children()].length
+    return [...this].length
   }
 
   *[Symbol.iterator](): Generator<M> {
-    yield* this.children() as Generator<M>
+    for (const [, module] of this.childEntries()) yield module as M
   }
 
   /** One of them; negative numbers count from the end. @throws {TorchError} where there is none. */

@@ -19,8 +19,8 @@ export class ModuleDict<T extends Record<string, Module> = Record<string, Module
     this.update(modules)
   }
 
-  override *namedChildren(): Generator<[string, Module]> {
-    yield* super.namedChildren()
+  protected override *childEntries(): Generator<[string, Module]> {
+    yield* super.childEntries()
     yield* this.#modules
   }
 

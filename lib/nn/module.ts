@@ -52,12 +52,22 @@ export abstract class Module {
     }
   }
 
-  /** The modules that are properties of this one, with their names. */
-  *namedChildren(): Generator<[string, Module]> {
+  /** The modules of this one by all their names: one that has two comes twice. */
+  protected *childEntries(): Generator<[string, Module]> {
     yield* this.#own(Module)
   }
 
-  /** The modules that are properties of this one. */
+  /** The modules that are properties of this one, with their names, each once. */
+  *namedChildren(): Generator<[string, Module]> {
+    const seen = new Set<Module>()
+    for (const [name, child] of this.childEntries()) {
+      if (seen.has(child)) continue
+      seen.add(child)
+      yield [name, child]
+    }
+  }
+
+  /** The modules that are properties of this one, each once. */
   *children(): Generator<Module> {
     for (const [, child] of this.namedChildren()) yield child
   }
@@ -67,9 +77,14 @@ export abstract class Module {
     if (seen.has(this)) return
     seen.add(this)
     yield [prefix, this]
-    for (const [name, child] of this.namedChildren()) {
-      yield* child.namedModules(prefix === '' ? name : `${prefix}.${name}`, seen)
-    }
+    for (const [name, child] of this.childEntries()) yield* child.namedModules(pathOf(prefix, name), seen)
+  }
+
+  /** This module and all below it by all their names. One that is within itself ends there. */
+  *#everywhere(prefix = '', above: readonly Module[] = []): Generator<[string, Module]> {
+    if (above.includes(this)) return
+    yield [prefix, this]
+    for (const [name, child] of this.childEntries()) yield* child.#everywhere(pathOf(prefix, name), [...above, this])
   }
 
   /** This module and all below it, each once. */
@@ -83,7 +98,7 @@ export abstract class Module {
       for (const [name, tensor] of module.#own(kind)) {
         if (seen.has(tensor)) continue
         seen.add(tensor)
-        yield [prefix === '' ? name : `${prefix}.${name}`, tensor]
+        yield [pathOf(prefix, name), tensor]
       }
     }
   }
@@ -180,13 +195,16 @@ export abstract class Module {
   /** Called after {@link to} and {@link loadStateDict}, which may have given parameters and buffers other memory. */
   protected onReplaced(): void {}
 
-  /** Parameters and buffers by name. They share memory with the module: clone what is to stay as it is. */
+  /**
+   * Parameters and buffers by all their names: those of a module that is used twice are there twice, as in PyTorch. They
+   * share memory with the module: clone what is to stay as it is.
+   */
   stateDict(): StateDict {
     const dict: StateDict = {}
-    for (const [prefix, module] of this.namedModules()) {
+    for (const [prefix, module] of this.#everywhere()) {
       for (const kind of [Parameter, Buffer]) {
         for (const [name, tensor] of module.#own<Tensor>(kind)) {
-          dict[prefix === '' ? name : `${prefix}.${name}`] = tensor.detach()
+          dict[pathOf(prefix, name)] = tensor.detach()
         }
       }
     }
@@ -249,7 +267,7 @@ export abstract class Module {
 
   /** As PyTorch prints modules. */
   toString(): string {
-    const children = [...this.namedChildren()].map(([name, child]) => `(${name}): ${child}`.replaceAll('\n', '\n  '))
+    const children = [...this.childEntries()].map(([name, child]) => `(${name}): ${child}`.replaceAll('\n', '\n  '))
     const extra = this.extraRepr()
     if (children.length === 0) return `${this.constructor.name}(${extra})`
     return `${this.constructor.name}(\n${[...(extra ? [extra] : []), ...children].map((line) => `  ${line}`).join('\n')}\n)`
@@ -263,6 +281,10 @@ export abstract class Module {
   get [Symbol.toStringTag](): string {
     return `${this.constructor.name}(${this.extraRepr()})`
   }
+}
+
+function pathOf(prefix: string, name: string): string {
+  return prefix === '' ? name : `${prefix}.${name}`
 }
 
 function optionsOf(target: DType | Device | Pick<ToOptions, 'dtype' | 'device' | 'nonBlocking'>): ToOptions {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { io, type Tensor, torch } from '../../lib/index.ts'
+import { io, nn, type Tensor, torch } from '../../lib/index.ts'
 import { GRUModel, LSTMModel, RNNModel } from '../../lib/models/index.ts'
 import { expectClose } from '../support/close.ts'
 import { formatsPath, readFixture } from '../support/fixture.ts'
@@ -42,6 +42,36 @@ test.each([
   const other = MODELS[kind]()
   other.loadStateDict(isPickle ? torch.loadSync(path) : io.loadFileSync(path))
   expect(other.forward(x).equal(model.forward(x))).toBe(true)
+})
+
+test('a module under two names has both in the files of Python, and in those from here', async () => {
+  const make = (): nn.Module => {
+    const layer = new nn.Linear(2, 2)
+    const tied = new nn.Linear(2, 2, { bias: false })
+    tied.weight = layer.weight
+    return new nn.ModuleDict<Record<string, nn.Module>>({ a: layer, b: layer, c: tied })
+  }
+  const names = ['a.weight', 'a.bias', 'b.weight', 'b.bias', 'c.weight']
+  const model = make()
+  const loaded = (await torch.load(formatsPath('twice.pt'))) as Record<string, Tensor>
+  expect(Object.keys(loaded)).toEqual(names)
+  model.loadStateDict(loaded)
+  expect([...model.parameters()].map((parameter) => parameter.toArray())).toEqual([
+    [
+      [1, 2],
+      [3, 4],
+    ],
+    [5, 6],
+  ])
+
+  // safetensors has no word for memory under two names: as in Python, copies are saved.
+  const path = join(temporaryFolder(), 'twice.safetensors')
+  await expect(io.saveFile(model.stateDict(), path)).rejects.toThrow(/'a\..*' and '.*' share memory/)
+  const copies = Object.entries(model.stateDict()).map(([name, tensor]) => [name, tensor.clone()] as const)
+  await io.saveFile(Object.fromEntries(copies), path)
+  const other = make()
+  expect(other.loadStateDict(await io.loadFile(path))).toEqual({ missingKeys: [], unexpectedKeys: [] })
+  for (const name of names) expect(other.stateDict()[name]?.equal(loaded[name] as Tensor), name).toBe(true)
 })
 
 test('a model that was trained here computes the same in Python', async () => {

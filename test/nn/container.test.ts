@@ -19,7 +19,17 @@ import { torch } from '../../lib/torch.ts'
 import { expectError } from '../support/error.ts'
 import { readFixture } from '../support/fixture.ts'
 
-const { containers } = readFixture<{ containers: Record<string, { repr: string; names: string[] }> }>('layers')
+interface Container {
+  repr: string
+  names: string[]
+  length: number
+  children: string[]
+  modules: string[]
+  parameters: string[]
+  buffers: string[]
+}
+
+const { containers } = readFixture<{ containers: Record<string, Container> }>('layers')
 
 const block = (): Sequential => new Sequential(new Linear(2, 2), new ReLU())
 
@@ -34,14 +44,92 @@ const made: Record<string, () => Module> = {
       ['1', new PReLU()],
     ]),
   norm: () => new Sequential(new Conv1d(2, 2, 1), new BatchNorm1d(2), new Embedding(2, 2)),
+  twice: () => {
+    const linear = new Linear(2, 3)
+    return new Sequential(linear, linear)
+  },
+  buffers: () => {
+    const norm = new BatchNorm1d(2)
+    return new Sequential(norm, norm)
+  },
+  deep: () => {
+    const shared = block()
+    return new ModuleList<Module>([shared, new Sequential(shared), new Linear(2, 3), shared[0] as Module])
+  },
+  entries: () => {
+    const linear = new Linear(2, 3)
+    return new ModuleDict<Record<string, Module>>({ a: linear, b: linear, c: new ModuleList([linear]) })
+  },
+  tied: () => {
+    const [a, b] = [new Linear(2, 2), new Linear(2, 2, { bias: false })]
+    b.weight = a.weight
+    return new ModuleDict({ a, b })
+  },
 }
 
-test.each(Object.entries(containers))('%s prints, and names its state, as in PyTorch', (name, { repr, names }) => {
-  const module = (made[name] ?? expect.fail(`no module for ${name}`))()
-  expect(String(module)).toBe(repr)
-  expect(Object.keys(module.stateDict())).toEqual(names)
-  const other = (made[name] as () => Module)()
+const names = (named: Iterable<[string, unknown]>): string[] => [...named].map(([name]) => name)
+
+test.each(Object.entries(containers))('%s prints, and names what it has, as in PyTorch', (name, expected) => {
+  const make = made[name] ?? expect.fail(`no module for ${name}`)
+  const module = make()
+  expect({
+    repr: String(module),
+    names: Object.keys(module.stateDict()),
+    length: module instanceof ModuleDict ? module.size : (module as ModuleList).length,
+    children: names(module.namedChildren()),
+    modules: names(module.namedModules()),
+    parameters: names(module.namedParameters()),
+    buffers: names(module.namedBuffers()),
+  }).toEqual(expected)
+  expect([...module.children()]).toHaveLength(expected.children.length)
+  const other = make()
   expect(other.loadStateDict(module.stateDict())).toEqual({ missingKeys: [], unexpectedKeys: [] })
+  for (const [path, tensor] of Object.entries(other.stateDict())) {
+    expect(tensor.equal(module.stateDict()[path] as Tensor), path).toBe(true)
+  }
+})
+
+describe('a module that is used twice', () => {
+  test('is listed by each name, loaded by each, and the last one counts', () => {
+    const linear = new Linear(1, 1)
+    const model = new Sequential(linear, linear)
+    expect([...model]).toEqual([linear, linear])
+    expect([model.at(1), model.length]).toEqual([linear, 2])
+    const [weight, bias] = [torch.tensor([[2]]), torch.tensor([1])]
+    model.loadStateDict({ '0.weight': weight, '0.bias': bias, '1.weight': torch.tensor([[3]]), '1.bias': bias })
+    expect(model.forward(torch.tensor([1])).toArray()).toEqual([13])
+    const half = { '0.weight': weight, '0.bias': bias }
+    expectError(
+      () => model.loadStateDict(half),
+      'ERR_TORCH_VALUE',
+      'Missing key(s) in state_dict: "1.weight", "1.bias"',
+    )
+    expect(model.loadStateDict(half, { strict: false }).missingKeys).toEqual(['1.weight', '1.bias'])
+    expect(linear.weight.toArray()).toEqual([[2]])
+  })
+
+  test('can be moved in a list', () => {
+    const [a, b] = [new ReLU(), new Tanh()]
+    const list = new ModuleList<Module>([a, a])
+    expect([...list.append(a).insert(1, b)]).toEqual([a, b, a, a])
+    expect([list.pop(0), ...list]).toEqual([a, b, a, a])
+    expect(list.length).toBe(3)
+  })
+
+  test('that knows the module it is in ends there', () => {
+    class Child extends Module {
+      linear = new Linear(1, 1)
+      parent: Module | undefined
+      override forward(x: Tensor): Tensor {
+        return this.linear.forward(x)
+      }
+    }
+    const child = new Child()
+    const model = new Sequential(child)
+    child.parent = model
+    expect(Object.keys(model.stateDict())).toEqual(['0.linear.weight', '0.linear.bias'])
+    expect(Object.keys(child.stateDict())).toEqual(['linear.weight', 'linear.bias'])
+  })
 })
 
 describe('Sequential', () => {
