@@ -130,16 +130,18 @@ export class Trainer {
     this.#fallback = null
     this.#history = history
     this.#seedCuda(device)
+    // A listener may throw, too, and not only reject.
+    const end = async (): Promise<void> => void (await report({ type: 'end' }))
     try {
       await this.#drawing(() => this.#fit({ source, held, device, history, report, signal }))
     } catch (error) {
       // What went wrong first counts.
-      await Promise.resolve(report({ type: 'end' })).catch(() => {})
+      await end().catch(() => {})
       throw error
     } finally {
       this.#fitting = false
     }
-    await report({ type: 'end' })
+    await end()
     return history
   }
 

@@ -265,6 +265,29 @@ describe('an async listener', () => {
   })
 })
 
+test.each([
+  [
+    'throws',
+    () => {
+      throw new Error('after')
+    },
+  ],
+  ['rejects', () => Promise.reject(new Error('after'))],
+])('a listener that %s at the end hides no error of the fit', async (_, fail) => {
+  const train = (loss: () => Tensor) =>
+    new Trainer(new RNNModel(1, 4, 1), {
+      epochs: 1,
+      sequenceLength: 10,
+      loss,
+      progress: ({ type }) => (type === 'end' ? fail() : undefined),
+    }).fit(series(30))
+  const broken = (): Tensor => {
+    throw new Error('first')
+  }
+  await expect(train(broken)).rejects.toThrow('first')
+  await expect(train(() => torch.tensor(1, { requiresGrad: true }))).rejects.toThrow('after')
+})
+
 test('keeps the history of a fit that was aborted', async () => {
   const controller = new AbortController()
   const trainer = new Trainer(new RNNModel(1, 4, 1), {
