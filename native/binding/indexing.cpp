@@ -43,6 +43,15 @@ std::vector<Item> items_from(const Addon& addon, Napi::Value value) {
 std::vector<TensorIndex> resolve(const std::vector<Item>& items) {
   std::vector<TensorIndex> indices;
   for (const Item& item : items) indices.push_back(item.cell ? TensorIndex(item.cell->get()) : *item.index);
+  // No item is all of the tensor, as x[()].
+  if (indices.empty()) indices.emplace_back("...");
+  return indices;
+}
+
+// What is assigned to. LibTorch does not look at the value where `false` is alone: with an ellipsis it does.
+std::vector<TensorIndex> target_of(const std::vector<Item>& items) {
+  std::vector<TensorIndex> indices = resolve(items);
+  if (indices.size() == 1 && indices[0].is_boolean()) indices.emplace_back("...");
   return indices;
 }
 
@@ -93,9 +102,9 @@ Napi::Value index_put(const Napi::CallbackInfo& info) {
   if (info[2].IsObject()) {
     const CellPtr value = addon.cell(info[2].As<Napi::Object>().Get("tensor"));
     effects.reads.push_back(value);
-    put = [items, value](at::Tensor target) { target.index_put_(resolve(items), value->get()); };
+    put = [items, value](at::Tensor target) { target.index_put_(target_of(items), value->get()); };
   } else {
-    put = [items, value = to_scalar(info[2])](at::Tensor target) { target.index_put_(resolve(items), value); };
+    put = [items, value = to_scalar(info[2])](at::Tensor target) { target.index_put_(target_of(items), value); };
   }
   effects.writes = {self};
   addon.dispatch(effects, 0, [self, put] {

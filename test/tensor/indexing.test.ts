@@ -90,3 +90,44 @@ describe('indexPut_', () => {
     )
   })
 })
+
+describe('no item, as x[()] in Python', () => {
+  test('is a view of all', () => {
+    const x = torch.tensor([1, 2], { requiresGrad: true })
+    const view = x.index()
+    expect([view.toArray(), view.gradFn]).toEqual([[1, 2], 'AliasBackward0'])
+    const plain = torch.zeros([2])
+    plain.index(...[]).add_(1)
+    expect(plain.toArray()).toEqual([1, 1])
+    expect(torch.tensor(3).index().item()).toBe(3)
+  })
+
+  test('assigns to all', async () => {
+    const x = torch.zeros([2, 2])
+    expect(x.indexPut_([], torch.tensor([1, 2])).toArray()).toEqual([
+      [1, 2],
+      [1, 2],
+    ])
+    expect(x.indexPut_([], 5).sum().item()).toBe(20)
+    await torch.offload(() => x.indexPut_([], 6))
+    expect(x.index().sum().item()).toBe(24)
+    expectError(() => x.indexPut_([], torch.ones([7])), 'ERR_TORCH_SHAPE', /expanded size of the tensor/)
+  })
+})
+
+test('a lone boolean takes no value that does not fit', () => {
+  const x = torch.zeros([2, 3])
+  const refused = (index: boolean, text: string): void => {
+    expectError(() => x.indexPut_([index], torch.ones([7])), 'ERR_TORCH_SHAPE', text)
+  }
+  refused(false, 'value tensor of shape [7] cannot be broadcast to indexing result of shape [0, 2, 3]')
+  refused(true, 'value tensor of shape [7] cannot be broadcast to indexing result of shape [1, 2, 3]')
+  for (const value of [5, torch.ones([3]), torch.ones([1, 2, 3]), torch.ones([0, 2, 3])]) x.indexPut_([false], value)
+  expect(x.sum().item()).toBe(0)
+  expect(
+    x
+      .indexPut_([true], torch.ones([3]))
+      .sum()
+      .item(),
+  ).toBe(6)
+})
