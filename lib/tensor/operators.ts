@@ -64,8 +64,12 @@ function operator(qualified: string, name: string): OperatorPacket {
   })
 }
 
-/** Operators whose kernels look at little of what they are given, since LibTorch alone is to call them. */
-const TRUSTING = /^_|backward|^(quantized|mkldnn|mkl|cudnn|miopen|fbgemm|thnn|slow_conv|conv_depthwise)/
+/**
+ * Operators whose kernels look at little of what they are given, since LibTorch alone is to call them. `batch_norm` checks
+ * the sizes for its kernels.
+ */
+const TRUSTING =
+  /^_|backward|^(quantized|mkldnn|mkl|cudnn|miopen|fbgemm|thnn|slow_conv|conv_depthwise|native_batch_norm|batch_norm_)/
 
 const unsafe = lazy({} as OperatorNamespaces, (namespace) =>
   lazy<OperatorNamespace>({}, (name) => operator(`${namespace}::${name}`, name)),

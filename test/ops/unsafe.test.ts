@@ -59,6 +59,14 @@ describe('operators that trust their arguments', () => {
       'miopen_rnn',
     ],
     ...['fbgemm_linear_int8_weight', 'thnn_conv2d', 'slow_conv3d_forward'],
+    ...['native_batch_norm', '_native_batch_norm_legit', '_batch_norm_impl_index', 'batch_norm_stats'],
+    ...[
+      'batch_norm_elemt',
+      'batch_norm_gather_stats',
+      'batch_norm_gather_stats_with_counts',
+      'batch_norm_update_stats',
+    ],
+    ...['batch_norm_backward_reduce', 'cudnn_batch_norm', 'miopen_batch_norm'],
   ])('%s is behind torch.ops.unsafe', (name) => {
     const error = expectError(() => aten[name], 'ERR_TORCH_NOT_IMPLEMENTED', 'can end the process')
     expect(error.message).toContain(`call torch.ops.unsafe.aten.${name}`)
@@ -73,6 +81,31 @@ describe('operators that trust their arguments', () => {
     expect(arrayOf(unsafe.relu?.(x))).toEqual([1, 0, 3])
     expect(arrayOf(torch.ops.unsafe.libtorch_rnn?.l1_loss?.(x, torch.zeros([3])))).toBe(2)
     expect(() => unsafe.no_such_operator).toThrow(TorchError)
+  })
+
+  test('of batch norm have a sibling that checks', () => {
+    const x = torch.tensor([
+      [1, 2],
+      [3, 6],
+    ])
+    const [mean, variance] = [torch.tensor([1, 2]), torch.tensor([4, 1])]
+    const expected = [
+      [0, 0],
+      [1, 4],
+    ]
+    const normalize = unsafe.native_batch_norm as Operators[string]
+    const [kernel] = normalize(x, null, null, mean, variance, false, 0.1, 0) as [Tensor]
+    const checked = (weight: Tensor | null, mean: Tensor): unknown =>
+      aten.batch_norm?.(x, weight, null, mean, variance, false, 0.1, 0, false)
+    expect([arrayOf(kernel), arrayOf(checked(null, mean))]).toEqual([expected, expected])
+    const short = torch.ones([1])
+    expectError(() => checked(null, short), 'ERR_TORCH_SHAPE', 'running_mean should contain 2 elements not 1')
+    expectError(() => checked(short, mean), 'ERR_TORCH_SHAPE', 'weight should contain 2 elements not 1')
+    expectError(
+      () => torch.batchNorm(x, short, null, mean, variance, false, 0.1, 0, false),
+      'ERR_TORCH_SHAPE',
+      'weight',
+    )
   })
 
   test('of other namespaces than aten are there, too', () => {
