@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { native } from '../lib/native/addon.ts'
 import { type Argument, parseSchema, type Result, type Schema } from '../lib/ops/schema.ts'
-import { type Row, TABLE } from '../lib/ops/table.ts'
+import { qualified, type Row, TABLE } from '../lib/ops/table.ts'
 
 const OUTPUT = fileURLToPath(new URL('../lib/ops/generated.ts', import.meta.url))
 
@@ -30,8 +30,12 @@ function typeOf(type: string): string {
   const list = type.match(/^(.*)\[(\d*)\]$/)
   if (list === null) return TYPES[type] ?? 'never'
   const element = typeOf(list[1] as string)
-  const array = `readonly ${element.includes('|') ? `(${element})` : element}[]`
+  const array = `readonly ${element.includes(' ') ? `(${element})` : element}[]`
   return list[2] === '' ? array : `${element} | ${array}`
+}
+
+function typeOfArgument({ type, takesNumber }: Argument): string {
+  return takesNumber ? `${typeOf(type)} | Scalar` : typeOf(type)
 }
 
 function resultOf(schema: Schema): string {
@@ -56,9 +60,9 @@ function signatures(schema: Schema, skipSelf: boolean): string[] {
   const forms: string[] = []
   for (let given = required; given <= positional.length; given++) {
     const named = [...positional.slice(given), ...args.filter((arg) => arg.keywordOnly)]
-    const parameters = positional.slice(0, given).map((arg) => `${parameterName(arg.name)}: ${typeOf(arg.type)}`)
+    const parameters = positional.slice(0, given).map((arg) => `${parameterName(arg.name)}: ${typeOfArgument(arg)}`)
     if (named.length > 0) {
-      const fields = named.map((arg) => `${arg.name}${optional(arg) ? '?' : ''}: ${typeOf(arg.type)}`)
+      const fields = named.map((arg) => `${arg.name}${optional(arg) ? '?' : ''}: ${typeOfArgument(arg)}`)
       parameters.push(`options${named.every(optional) ? '?' : ''}: { ${fields.join('; ')} }`)
     }
     forms.push(`(${parameters.join(', ')}): ${resultOf(schema)}`)
@@ -66,30 +70,31 @@ function signatures(schema: Schema, skipSelf: boolean): string[] {
   return forms
 }
 
-function schemasOf(row: Row): Schema[] {
-  return row.overloads.map((overload) => {
-    const [name = '', variant = ''] = overload.split('.')
-    const text = native.schema(`aten::${name}`, variant)
-    if (text === null) throw new Error(`${row.name}: this LibTorch has no operator aten::${overload}`)
+function schemasOf(row: Row, asMethod: boolean): Schema[] {
+  return [...row.overloads, ...(asMethod ? [] : row.functionOverloads)].map((overload) => {
+    const text = native.schema(...qualified(overload))
+    if (text === null) throw new Error(`${row.name}: there is no operator ${overload}`)
     return parseSchema(text)
   })
 }
 
 function declaration(row: Row, asMethod: boolean): string {
-  const schemas = schemasOf(row)
+  const schemas = schemasOf(row, asMethod)
   const first = schemas[0] as Schema
   const name = row.name.split('.').at(-1)
   // Alias annotations promise the first argument: as a function that is a tensor like any other.
   const forms = [...new Set(schemas.flatMap((schema) => signatures(schema, asMethod)))].map((form) =>
     asMethod ? form : form.replace(/\): this$/, '): Tensor'),
   )
-  const page = asMethod && row.on === 'method' ? `torch.Tensor.${first.name.slice(6)}` : pageOf(row, first)
+  const page = asMethod && row.on === 'method' ? `torch.Tensor.${baseOf(first)}` : pageOf(row, first)
   const doc = `/**\n * ${row.doc.replaceAll('*/', '* /')}\n * @see https://docs.pytorch.org/docs/stable/generated/${page}.html\n */`
   return `${doc}\n${forms.map((form) => `${name}${form}`).join('\n')}`
 }
 
+const baseOf = (schema: Schema): string => schema.name.replace(/^.*::/, '')
+
 function pageOf(row: Row, schema: Schema): string {
-  const name = schema.name.slice(6)
+  const name = baseOf(schema)
   const namespace = row.name.includes('.') ? row.name.split('.')[0] : undefined
   return namespace === undefined ? `torch.${name}` : `torch.${namespace}.${name.replace(`${namespace}_`, '')}`
 }

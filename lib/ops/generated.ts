@@ -24,9 +24,7 @@ export interface TensorMethods {
    * self + alpha * other
    * @see https://docs.pytorch.org/docs/stable/generated/torch.add.html
    */
-  add(other: Tensor, options?: { alpha?: Scalar }): Tensor
-  add(other: Scalar, options?: { alpha?: Scalar }): Tensor
-  add(other: Scalar, alpha: Scalar): Tensor
+  add(other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor
   /**
    * self + value * tensor1 / tensor2
    * @see https://docs.pytorch.org/docs/stable/generated/torch.addcdiv.html
@@ -152,10 +150,8 @@ export interface TensorMethods {
    * self / other; roundingMode 'trunc' or 'floor' rounds the quotient.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.div.html
    */
-  div(other: Tensor): Tensor
-  div(other: Scalar): Tensor
-  div(other: Tensor, options?: { roundingMode?: string | null }): Tensor
-  div(other: Scalar, options?: { roundingMode?: string | null }): Tensor
+  div(other: Tensor | Scalar): Tensor
+  div(other: Tensor | Scalar, options?: { roundingMode?: string | null }): Tensor
   /**
    * self = other, as booleans.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.eq.html
@@ -207,8 +203,7 @@ export interface TensorMethods {
    * floor(self / other)
    * @see https://docs.pytorch.org/docs/stable/generated/torch.floor_divide.html
    */
-  floorDivide(other: Tensor): Tensor
-  floorDivide(other: Scalar): Tensor
+  floorDivide(other: Tensor | Scalar): Tensor
   /**
    * The remainder with the sign of self, as C's fmod.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.fmod.html
@@ -380,8 +375,7 @@ export interface TensorMethods {
    * self * other
    * @see https://docs.pytorch.org/docs/stable/generated/torch.mul.html
    */
-  mul(other: Tensor): Tensor
-  mul(other: Scalar): Tensor
+  mul(other: Tensor | Scalar): Tensor
   /**
    * NaN and infinities replaced by finite numbers.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nan_to_num.html
@@ -493,9 +487,7 @@ export interface TensorMethods {
    * self - alpha * other
    * @see https://docs.pytorch.org/docs/stable/generated/torch.sub.html
    */
-  sub(other: Tensor, options?: { alpha?: Scalar }): Tensor
-  sub(other: Scalar, options?: { alpha?: Scalar }): Tensor
-  sub(other: Scalar, alpha: Scalar): Tensor
+  sub(other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor
   /**
    * Tangent of radians.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.tan.html
@@ -712,13 +704,38 @@ export interface TensorMethods {
   nansum(dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor
   nansum(dim: number | readonly number[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor
   /**
-   * The p-norm (2).
+   * The p-norm (2), of the flat tensor or along dim; of matrices also 'nuc'.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.norm.html
    */
-  norm(p: Scalar | null, dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor
-  norm(p: Scalar | null, dim: number | readonly number[], keepdim: boolean): Tensor
-  norm(options?: { p?: Scalar }): Tensor
-  norm(p: Scalar): Tensor
+  norm(options?: {
+    p?: Scalar | null
+    dim?: number | readonly number[] | null
+    keepdim?: boolean
+    dtype?: DType | null
+  }): Tensor
+  norm(
+    p: Scalar | null,
+    options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null },
+  ): Tensor
+  norm(
+    p: Scalar | null,
+    dim: number | readonly number[] | null,
+    options?: { keepdim?: boolean; dtype?: DType | null },
+  ): Tensor
+  norm(
+    p: Scalar | null,
+    dim: number | readonly number[] | null,
+    keepdim: boolean,
+    options?: { dtype?: DType | null },
+  ): Tensor
+  norm(p: Scalar | null, dim: number | readonly number[] | null, keepdim: boolean, dtype: DType | null): Tensor
+  norm(
+    p: string,
+    options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null },
+  ): Tensor
+  norm(p: string, dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor
+  norm(p: string, dim: number | readonly number[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor
+  norm(p: string, dim: number | readonly number[] | null, keepdim: boolean, dtype: DType | null): Tensor
   /**
    * The product.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.prod.html
@@ -983,6 +1000,7 @@ export interface TensorMethods {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.narrow.html
    */
   narrow(dim: number, start: number, length: number): Tensor
+  narrow(dim: number, start: Tensor, length: number): Tensor
   /**
    * The dimensions in another order.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.permute.html
@@ -994,7 +1012,7 @@ export interface TensorMethods {
    */
   ravel(): Tensor
   /**
-   * Each element repeated.
+   * Each element repeated; of the repeats alone, as often its position.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html
    */
   repeatInterleave(repeats: number, options?: { dim?: number | null; outputSize?: number | null }): Tensor
@@ -1194,6 +1212,7 @@ export interface TensorMethods {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.isin.html
    */
   isin(testElements: Tensor, options?: { assumeUnique?: boolean; invert?: boolean }): Tensor
+  isin(testElement: Scalar, options?: { assumeUnique?: boolean; invert?: boolean }): Tensor
   /**
    * With value where the mask holds.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.masked_fill.html
@@ -1244,6 +1263,8 @@ export interface TensorMethods {
    */
   scatter(dim: number, index: Tensor, src: Tensor): Tensor
   scatter(dim: number, index: Tensor, value: Scalar): Tensor
+  scatter(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Tensor
+  scatter(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor
   /**
    * With the elements of src added at positions index along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.scatter_add.html
@@ -1318,9 +1339,7 @@ export interface TensorMethods {
    * self + alpha * other
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.add_.html
    */
-  add_(other: Tensor, options?: { alpha?: Scalar }): this
-  add_(other: Scalar, options?: { alpha?: Scalar }): this
-  add_(other: Scalar, alpha: Scalar): this
+  add_(other: Tensor | Scalar, options?: { alpha?: Scalar }): this
   /**
    * self + value * tensor1 / tensor2
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.addcdiv_.html
@@ -1358,17 +1377,19 @@ export interface TensorMethods {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clamp_max_.html
    */
   clampMax_(max: Scalar): this
+  clampMax_(max: Tensor): this
   /**
    * At least min.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clamp_min_.html
    */
   clampMin_(min: Scalar): this
+  clampMin_(min: Tensor): this
   /**
    * The elements of src, broadcast and converted.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.copy_.html
    */
-  copy_(src: Tensor, options?: { nonBlocking?: boolean }): this
-  copy_(src: Tensor, nonBlocking: boolean): this
+  copy_(src: Tensor | Scalar, options?: { nonBlocking?: boolean }): this
+  copy_(src: Tensor | Scalar, nonBlocking: boolean): this
   /**
    * The sum so far along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cumsum_.html
@@ -1383,8 +1404,8 @@ export interface TensorMethods {
    * self / other
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.div_.html
    */
-  div_(other: Tensor): this
-  div_(other: Scalar): this
+  div_(other: Tensor | Scalar): this
+  div_(other: Tensor | Scalar, options?: { roundingMode?: string | null }): this
   /**
    * eˣ
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.exp_.html
@@ -1428,6 +1449,7 @@ export interface TensorMethods {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_fill_.html
    */
   indexFill_(dim: number, index: Tensor, value: Scalar): this
+  indexFill_(dim: number, index: Tensor, value: Tensor): this
   /**
    * self + weight * (end - self)
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.lerp_.html
@@ -1449,8 +1471,7 @@ export interface TensorMethods {
    * self * other
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.mul_.html
    */
-  mul_(other: Tensor): this
-  mul_(other: Scalar): this
+  mul_(other: Tensor | Scalar): this
   /**
    * -x
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.neg_.html
@@ -1491,6 +1512,7 @@ export interface TensorMethods {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.round_.html
    */
   round_(): this
+  round_(options: { decimals: number }): this
   /**
    * 1 / √x
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.rsqrt_.html
@@ -1502,6 +1524,8 @@ export interface TensorMethods {
    */
   scatter_(dim: number, index: Tensor, src: Tensor): this
   scatter_(dim: number, index: Tensor, value: Scalar): this
+  scatter_(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): this
+  scatter_(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): this
   /**
    * The elements of src added at positions index along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter_add_.html
@@ -1528,13 +1552,12 @@ export interface TensorMethods {
    */
   squeeze_(): this
   squeeze_(dim: number): this
+  squeeze_(dim: readonly number[]): this
   /**
    * self - alpha * other
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sub_.html
    */
-  sub_(other: Tensor, options?: { alpha?: Scalar }): this
-  sub_(other: Scalar, options?: { alpha?: Scalar }): this
-  sub_(other: Scalar, alpha: Scalar): this
+  sub_(other: Tensor | Scalar, options?: { alpha?: Scalar }): this
   /**
    * Hyperbolic tangent.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.tanh_.html
@@ -1597,9 +1620,7 @@ export interface TorchFunctions {
    * self + alpha * other
    * @see https://docs.pytorch.org/docs/stable/generated/torch.add.html
    */
-  add(self: Tensor, other: Tensor, options?: { alpha?: Scalar }): Tensor
-  add(self: Tensor, other: Scalar, options?: { alpha?: Scalar }): Tensor
-  add(self: Tensor, other: Scalar, alpha: Scalar): Tensor
+  add(self: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor
   /**
    * self + value * tensor1 / tensor2
    * @see https://docs.pytorch.org/docs/stable/generated/torch.addcdiv.html
@@ -1646,6 +1667,7 @@ export interface TorchFunctions {
    */
   bitwiseAnd(self: Tensor, other: Tensor): Tensor
   bitwiseAnd(self: Tensor, other: Scalar): Tensor
+  bitwiseAnd(self: Scalar, other: Tensor): Tensor
   /**
    * Bitwise ~self, of integers or booleans.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.bitwise_not.html
@@ -1657,12 +1679,14 @@ export interface TorchFunctions {
    */
   bitwiseOr(self: Tensor, other: Tensor): Tensor
   bitwiseOr(self: Tensor, other: Scalar): Tensor
+  bitwiseOr(self: Scalar, other: Tensor): Tensor
   /**
    * Bitwise self ^ other, of integers or booleans.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.bitwise_xor.html
    */
   bitwiseXor(self: Tensor, other: Tensor): Tensor
   bitwiseXor(self: Tensor, other: Scalar): Tensor
+  bitwiseXor(self: Scalar, other: Tensor): Tensor
   /**
    * The smallest integer not below.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.ceil.html
@@ -1725,10 +1749,8 @@ export interface TorchFunctions {
    * self / other; roundingMode 'trunc' or 'floor' rounds the quotient.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.div.html
    */
-  div(self: Tensor, other: Tensor): Tensor
-  div(self: Tensor, other: Scalar): Tensor
-  div(self: Tensor, other: Tensor, options?: { roundingMode?: string | null }): Tensor
-  div(self: Tensor, other: Scalar, options?: { roundingMode?: string | null }): Tensor
+  div(self: Tensor | Scalar, other: Tensor | Scalar): Tensor
+  div(self: Tensor | Scalar, other: Tensor | Scalar, options?: { roundingMode?: string | null }): Tensor
   /**
    * self = other, as booleans.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.eq.html
@@ -1771,6 +1793,7 @@ export interface TorchFunctions {
    */
   floatPower(self: Tensor, exponent: Tensor): Tensor
   floatPower(self: Tensor, exponent: Scalar): Tensor
+  floatPower(self: Scalar, exponent: Tensor): Tensor
   /**
    * The largest integer not above.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.floor.html
@@ -1780,8 +1803,7 @@ export interface TorchFunctions {
    * floor(self / other)
    * @see https://docs.pytorch.org/docs/stable/generated/torch.floor_divide.html
    */
-  floorDivide(self: Tensor, other: Tensor): Tensor
-  floorDivide(self: Tensor, other: Scalar): Tensor
+  floorDivide(self: Tensor | Scalar, other: Tensor | Scalar): Tensor
   /**
    * The remainder with the sign of self, as C's fmod.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.fmod.html
@@ -1953,8 +1975,7 @@ export interface TorchFunctions {
    * self * other
    * @see https://docs.pytorch.org/docs/stable/generated/torch.mul.html
    */
-  mul(self: Tensor, other: Tensor): Tensor
-  mul(self: Tensor, other: Scalar): Tensor
+  mul(self: Tensor | Scalar, other: Tensor | Scalar): Tensor
   /**
    * NaN and infinities replaced by finite numbers.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nan_to_num.html
@@ -1985,6 +2006,7 @@ export interface TorchFunctions {
    */
   pow(self: Tensor, exponent: Tensor): Tensor
   pow(self: Tensor, exponent: Scalar): Tensor
+  pow(self: Scalar, exponent: Tensor): Tensor
   /**
    * Radians to degrees.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.rad2deg.html
@@ -2006,6 +2028,7 @@ export interface TorchFunctions {
    */
   remainder(self: Tensor, other: Tensor): Tensor
   remainder(self: Tensor, other: Scalar): Tensor
+  remainder(self: Scalar, other: Tensor): Tensor
   /**
    * To the nearest integer, halves to even; or to so many decimals.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.round.html
@@ -2066,9 +2089,7 @@ export interface TorchFunctions {
    * self - alpha * other
    * @see https://docs.pytorch.org/docs/stable/generated/torch.sub.html
    */
-  sub(self: Tensor, other: Tensor, options?: { alpha?: Scalar }): Tensor
-  sub(self: Tensor, other: Scalar, options?: { alpha?: Scalar }): Tensor
-  sub(self: Tensor, other: Scalar, alpha: Scalar): Tensor
+  sub(self: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor
   /**
    * Tangent of radians.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.tan.html
@@ -2090,6 +2111,7 @@ export interface TorchFunctions {
    */
   xlogy(self: Tensor, other: Tensor): Tensor
   xlogy(self: Tensor, other: Scalar): Tensor
+  xlogy(self: Scalar, other: Tensor): Tensor
   /**
    * max(0, x) + min(0, α (exp(x / α) - 1))
    * @see https://docs.pytorch.org/docs/stable/generated/torch.celu.html
@@ -2403,13 +2425,57 @@ export interface TorchFunctions {
     options?: { dtype?: DType | null },
   ): Tensor
   /**
-   * The p-norm (2).
+   * The p-norm (2), of the flat tensor or along dim; of matrices also 'nuc'.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.norm.html
    */
-  norm(self: Tensor, p: Scalar | null, dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor
-  norm(self: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean): Tensor
-  norm(self: Tensor, options?: { p?: Scalar }): Tensor
-  norm(self: Tensor, p: Scalar): Tensor
+  norm(
+    self: Tensor,
+    options?: { p?: Scalar | null; dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null },
+  ): Tensor
+  norm(
+    self: Tensor,
+    p: Scalar | null,
+    options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null },
+  ): Tensor
+  norm(
+    self: Tensor,
+    p: Scalar | null,
+    dim: number | readonly number[] | null,
+    options?: { keepdim?: boolean; dtype?: DType | null },
+  ): Tensor
+  norm(
+    self: Tensor,
+    p: Scalar | null,
+    dim: number | readonly number[] | null,
+    keepdim: boolean,
+    options?: { dtype?: DType | null },
+  ): Tensor
+  norm(
+    self: Tensor,
+    p: Scalar | null,
+    dim: number | readonly number[] | null,
+    keepdim: boolean,
+    dtype: DType | null,
+  ): Tensor
+  norm(
+    self: Tensor,
+    p: string,
+    options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null },
+  ): Tensor
+  norm(
+    self: Tensor,
+    p: string,
+    dim: number | readonly number[] | null,
+    options?: { keepdim?: boolean; dtype?: DType | null },
+  ): Tensor
+  norm(
+    self: Tensor,
+    p: string,
+    dim: number | readonly number[] | null,
+    keepdim: boolean,
+    options?: { dtype?: DType | null },
+  ): Tensor
+  norm(self: Tensor, p: string, dim: number | readonly number[] | null, keepdim: boolean, dtype: DType | null): Tensor
   /**
    * The product.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.prod.html
@@ -2683,9 +2749,12 @@ export interface TorchFunctions {
   linear(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null }): Tensor
   linear(input: Tensor, weight: Tensor, bias: Tensor | null): Tensor
   /**
-   * Sums of products over the dimensions named.
+   * Sums of products over the last dims dimensions of one and the first of the other (2), or over those named.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.tensordot.html
    */
+  tensordot(self: Tensor, other: Tensor, options?: { dims?: number }): Tensor
+  tensordot(self: Tensor, other: Tensor, dims: number): Tensor
+  tensordot(self: Tensor, other: Tensor, dims: readonly (readonly number[])[]): Tensor
   tensordot(self: Tensor, other: Tensor, dimsSelf: readonly number[], dimsOther: readonly number[]): Tensor
   /**
    * A view repeated to the size.
@@ -2757,6 +2826,7 @@ export interface TorchFunctions {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.narrow.html
    */
   narrow(self: Tensor, dim: number, start: number, length: number): Tensor
+  narrow(self: Tensor, dim: number, start: Tensor, length: number): Tensor
   /**
    * The dimensions in another order.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.permute.html
@@ -2768,13 +2838,14 @@ export interface TorchFunctions {
    */
   ravel(self: Tensor): Tensor
   /**
-   * Each element repeated.
+   * Each element repeated; of the repeats alone, as often its position.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html
    */
   repeatInterleave(self: Tensor, repeats: number, options?: { dim?: number | null; outputSize?: number | null }): Tensor
   repeatInterleave(self: Tensor, repeats: number, dim: number | null, options?: { outputSize?: number | null }): Tensor
   repeatInterleave(self: Tensor, repeats: Tensor, options?: { dim?: number | null; outputSize?: number | null }): Tensor
   repeatInterleave(self: Tensor, repeats: Tensor, dim: number | null, options?: { outputSize?: number | null }): Tensor
+  repeatInterleave(repeats: Tensor, options?: { outputSize?: number | null }): Tensor
   /**
    * The elements in row-major order in another shape; -1 is inferred.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.reshape.html
@@ -2872,6 +2943,7 @@ export interface TorchFunctions {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.bucketize.html
    */
   bucketize(self: Tensor, boundaries: Tensor, options?: { outInt32?: boolean; right?: boolean }): Tensor
+  bucketize(self: Scalar, boundaries: Tensor, options?: { outInt32?: boolean; right?: boolean }): Tensor
   /**
    * All combinations of the elements of vectors.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.cartesian_prod.html
@@ -2933,6 +3005,7 @@ export interface TorchFunctions {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.meshgrid.html
    */
   meshgrid(tensors: readonly Tensor[], options: { indexing: string }): Tensor[]
+  meshgrid(tensors: readonly Tensor[]): Tensor[]
   /**
    * Class numbers as vectors with a single 1.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.one_hot.html
@@ -2953,6 +3026,11 @@ export interface TorchFunctions {
     self: Tensor,
     options?: { outInt32?: boolean; right?: boolean; side?: string | null; sorter?: Tensor | null },
   ): Tensor
+  searchsorted(
+    sortedSequence: Tensor,
+    self: Scalar,
+    options?: { outInt32?: boolean; right?: boolean; side?: string | null; sorter?: Tensor | null },
+  ): Tensor
   /**
    * Tensors joined along a new dimension.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.stack.html
@@ -2967,6 +3045,8 @@ export interface TorchFunctions {
   tensorSplit(self: Tensor, sections: number, dim: number): Tensor[]
   tensorSplit(self: Tensor, indices: readonly number[], options?: { dim?: number }): Tensor[]
   tensorSplit(self: Tensor, indices: readonly number[], dim: number): Tensor[]
+  tensorSplit(self: Tensor, tensorIndicesOrSections: Tensor, options?: { dim?: number }): Tensor[]
+  tensorSplit(self: Tensor, tensorIndicesOrSections: Tensor, dim: number): Tensor[]
   /**
    * Row and column numbers of the lower triangle.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.tril_indices.html
@@ -3078,6 +3158,8 @@ export interface TorchFunctions {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.isin.html
    */
   isin(elements: Tensor, testElements: Tensor, options?: { assumeUnique?: boolean; invert?: boolean }): Tensor
+  isin(elements: Tensor, testElement: Scalar, options?: { assumeUnique?: boolean; invert?: boolean }): Tensor
+  isin(element: Scalar, testElements: Tensor, options?: { assumeUnique?: boolean; invert?: boolean }): Tensor
   /**
    * With value where the mask holds.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.masked_fill.html
@@ -3137,6 +3219,8 @@ export interface TorchFunctions {
    */
   scatter(self: Tensor, dim: number, index: Tensor, src: Tensor): Tensor
   scatter(self: Tensor, dim: number, index: Tensor, value: Scalar): Tensor
+  scatter(self: Tensor, dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Tensor
+  scatter(self: Tensor, dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor
   /**
    * With the elements of src added at positions index along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.scatter_add.html
@@ -3330,6 +3414,61 @@ export interface TorchFunctions {
     dilation: number | readonly number[],
     groups: number,
   ): Tensor
+  conv1d(
+    input: Tensor,
+    weight: Tensor,
+    options?: {
+      bias?: Tensor | null
+      stride?: number | readonly number[]
+      padding?: string
+      dilation?: number | readonly number[]
+      groups?: number
+    },
+  ): Tensor
+  conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | null,
+    options?: {
+      stride?: number | readonly number[]
+      padding?: string
+      dilation?: number | readonly number[]
+      groups?: number
+    },
+  ): Tensor
+  conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | null,
+    stride: number | readonly number[],
+    options?: { padding?: string; dilation?: number | readonly number[]; groups?: number },
+  ): Tensor
+  conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | null,
+    stride: number | readonly number[],
+    padding: string,
+    options?: { dilation?: number | readonly number[]; groups?: number },
+  ): Tensor
+  conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | null,
+    stride: number | readonly number[],
+    padding: string,
+    dilation: number | readonly number[],
+    options?: { groups?: number },
+  ): Tensor
+  conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | null,
+    stride: number | readonly number[],
+    padding: string,
+    dilation: number | readonly number[],
+    groups: number,
+  ): Tensor
   /**
    * x1 · x2 / (|x1| |x2|) along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.cosine_similarity.html
@@ -3488,6 +3627,7 @@ export interface TorchFunctions {
      */
     cond(self: Tensor, options?: { p?: Scalar | null }): Tensor
     cond(self: Tensor, p: Scalar | null): Tensor
+    cond(self: Tensor, p: string): Tensor
     /**
      * The determinant.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.linalg.det.html
@@ -3547,6 +3687,28 @@ export interface TorchFunctions {
       keepdim: boolean,
       options?: { dtype?: DType | null },
     ): Tensor
+    matrixNorm(
+      self: Tensor,
+      options?: { ord?: string; dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null },
+    ): Tensor
+    matrixNorm(
+      self: Tensor,
+      ord: string,
+      options?: { dim?: readonly number[]; keepdim?: boolean; dtype?: DType | null },
+    ): Tensor
+    matrixNorm(
+      self: Tensor,
+      ord: string,
+      dim: readonly number[],
+      options?: { keepdim?: boolean; dtype?: DType | null },
+    ): Tensor
+    matrixNorm(
+      self: Tensor,
+      ord: string,
+      dim: readonly number[],
+      keepdim: boolean,
+      options?: { dtype?: DType | null },
+    ): Tensor
     /**
      * A to the power n.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.linalg.matrix_power.html
@@ -3556,6 +3718,10 @@ export interface TorchFunctions {
      * The rank.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.linalg.matrix_rank.html
      */
+    matrixRank(input: Tensor, options?: { atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean }): Tensor
+    matrixRank(self: Tensor, options?: { atol?: number | null; rtol?: number | null; hermitian?: boolean }): Tensor
+    matrixRank(input: Tensor, tol: Tensor, options?: { hermitian?: boolean }): Tensor
+    matrixRank(input: Tensor, tol: Tensor, hermitian: boolean): Tensor
     matrixRank(self: Tensor, tol: number, options?: { hermitian?: boolean }): Tensor
     matrixRank(self: Tensor, tol: number, hermitian: boolean): Tensor
     /**
@@ -3616,6 +3782,10 @@ export interface TorchFunctions {
      * The pseudo-inverse.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.linalg.pinv.html
      */
+    pinv(self: Tensor, options?: { atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean }): Tensor
+    pinv(self: Tensor, options?: { atol?: number | null; rtol?: number | null; hermitian?: boolean }): Tensor
+    pinv(self: Tensor, rcond: Tensor, options?: { hermitian?: boolean }): Tensor
+    pinv(self: Tensor, rcond: Tensor, hermitian: boolean): Tensor
     pinv(self: Tensor, rcond: number, options?: { hermitian?: boolean }): Tensor
     pinv(self: Tensor, rcond: number, hermitian: boolean): Tensor
     /**

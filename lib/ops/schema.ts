@@ -10,7 +10,12 @@ export interface Argument {
   readonly keywordOnly: boolean
   /** The operator writes to it. */
   readonly mutated: boolean
+  /** A number will do where the type says Tensor. */
+  readonly takesNumber: boolean
 }
+
+/** Operators that in PyTorch take numbers for tensors: of their overloads for numbers Python knows nothing. */
+const ARITHMETIC = /^aten::(add|sub|subtract|mul|multiply|div|divide|true_divide|floor_divide|copy)_?$/
 
 export interface Result {
   readonly type: string
@@ -61,19 +66,21 @@ function typeOf(text: string): { type: string; alias?: string } {
   return alias === undefined ? { type } : { type, alias }
 }
 
-function argumentOf(text: string, keywordOnly: boolean): Argument {
+function argumentOf(operator: string, text: string, keywordOnly: boolean): Argument {
   const equals = text.indexOf('=')
   const declaration = equals < 0 ? text : text.slice(0, equals)
   const space = declaration.trimEnd().lastIndexOf(' ')
   const torchName = declaration.slice(space + 1).trim()
   const { type, alias } = typeOf(declaration.slice(0, space).trim())
+  const mutated = alias?.includes('!') ?? false
   return {
     name: camelCase(torchName),
     torchName,
     type,
     hasDefault: equals >= 0,
     keywordOnly,
-    mutated: alias?.includes('!') ?? false,
+    mutated,
+    takesNumber: type === 'Tensor' && !mutated && ARITHMETIC.test(operator),
   }
 }
 
@@ -87,7 +94,7 @@ export function parseSchema(text: string): Schema {
   const args: Argument[] = []
   for (const part of split(text.slice(open + 1, arrow))) {
     if (part === '*') keywordOnly = true
-    else args.push(argumentOf(part, keywordOnly))
+    else args.push(argumentOf(name, part, keywordOnly))
   }
   const result = text.slice(arrow + 5).trim()
   const results = result.startsWith('(') ? split(result.slice(1, -1)) : [result]

@@ -2,8 +2,10 @@
 export interface Row {
   /** JavaScript's name, with its namespace where it has one: `logSoftmax`, `linalg.inv`. */
   readonly name: string
-  /** ATen's overloads, tried in order: `['add.Tensor', 'add.Scalar']`. */
+  /** Overloads, tried in order: `['eq.Tensor', 'eq.Scalar']`. They are ATen's where no other namespace is named. */
   readonly overloads: readonly string[]
+  /** Overloads of the function only, tried after those: of `2` to the power of a tensor there is no method. */
+  readonly functionOverloads: readonly string[]
   /** Where users find it: on tensors, in `torch`, or both. */
   readonly on: 'method' | 'function' | 'both'
   readonly doc: string
@@ -15,14 +17,23 @@ function rows(on: Row['on'], lines: string): Row[] {
     .split('\n')
     .map((line) => {
       const [, name = '', overloads = '', doc = ''] = line.match(/^\s*(\S+) \| ([^|]+) \| (.*)$/) ?? []
-      return { name, overloads: overloads.split(' '), on, doc }
+      const [shared = [], functionOverloads = []] = overloads.split(' / ').map((list) => list.split(' '))
+      return { name, overloads: shared, functionOverloads, on, doc }
     })
 }
 
+/** The operator of an overload in the table: `add.Tensor` is `['aten::add', 'Tensor']`. */
+export function qualified(overload: string): [name: string, overload: string] {
+  const [name = '', variant = ''] = overload.split('.')
+  return [name.includes('::') ? name : `aten::${name}`, variant]
+}
+
 /**
- * Every operation of the typed API: name | ATen overloads | doc. From it `npm run generate` writes `generated.ts`, and
- * `test/ops/table.test.ts` checks each row against PyTorch. An operation that is missing here can be called through
- * `torch.ops.aten`; to add it, add its row and run `npm run generate` and `scripts/fixtures/ops.py`.
+ * Every operation of the typed API: name | overloads / overloads of the function only | doc. From it `npm run generate`
+ * writes `generated.ts`. `test/ops/table.test.ts` checks what each overload computes against PyTorch, and
+ * `test/ops/signature.test.ts` that a row takes what PyTorch's function of the name does. An operation that is missing here
+ * can be called through `torch.ops.aten`; to add it, add its row and run `npm run generate`, `scripts/fixtures/ops.py` and
+ * `scripts/fixtures/signatures.py`.
  */
 export const TABLE: readonly Row[] = [
   // Tensors to tensors, element by element.
@@ -32,7 +43,7 @@ export const TABLE: readonly Row[] = [
     abs | abs | |x|
     acos | acos | Inverse cosine, in radians.
     acosh | acosh | Inverse hyperbolic cosine.
-    add | add.Tensor add.Scalar | self + alpha * other
+    add | add.Tensor | self + alpha * other
     addcdiv | addcdiv | self + value * tensor1 / tensor2
     addcmul | addcmul | self + value * tensor1 * tensor2
     angle | angle | The argument of a complex number, in radians; 0 or π for a real one.
@@ -41,10 +52,10 @@ export const TABLE: readonly Row[] = [
     atan | atan | Inverse tangent, in radians.
     atan2 | atan2 | The angle of the point (other, self), in radians.
     atanh | atanh | Inverse hyperbolic tangent.
-    bitwiseAnd | bitwise_and.Tensor bitwise_and.Scalar | Bitwise self & other, of integers or booleans.
+    bitwiseAnd | bitwise_and.Tensor bitwise_and.Scalar / bitwise_and.Scalar_Tensor | Bitwise self & other, of integers or booleans.
     bitwiseNot | bitwise_not | Bitwise ~self, of integers or booleans.
-    bitwiseOr | bitwise_or.Tensor bitwise_or.Scalar | Bitwise self | other, of integers or booleans.
-    bitwiseXor | bitwise_xor.Tensor bitwise_xor.Scalar | Bitwise self ^ other, of integers or booleans.
+    bitwiseOr | bitwise_or.Tensor bitwise_or.Scalar / bitwise_or.Scalar_Tensor | Bitwise self | other, of integers or booleans.
+    bitwiseXor | bitwise_xor.Tensor bitwise_xor.Scalar / bitwise_xor.Scalar_Tensor | Bitwise self ^ other, of integers or booleans.
     ceil | ceil | The smallest integer not below.
     clamp | clamp clamp.Tensor | Between min and max.
     clampMax | clamp_max clamp_max.Tensor | At most max.
@@ -55,7 +66,7 @@ export const TABLE: readonly Row[] = [
     cosh | cosh | Hyperbolic cosine.
     deg2rad | deg2rad | Degrees to radians.
     digamma | digamma | The logarithmic derivative of the gamma function.
-    div | div.Tensor div.Scalar div.Tensor_mode div.Scalar_mode | self / other; roundingMode 'trunc' or 'floor' rounds the quotient.
+    div | div.Tensor div.Tensor_mode | self / other; roundingMode 'trunc' or 'floor' rounds the quotient.
     eq | eq.Tensor eq.Scalar | self = other, as booleans.
     erf | erf | The error function 2/√π ∫₀ˣ exp(-t²) dt.
     erfc | erfc | 1 - erf(x)
@@ -63,9 +74,9 @@ export const TABLE: readonly Row[] = [
     exp | exp | eˣ
     exp2 | exp2 | 2ˣ
     expm1 | expm1 | eˣ - 1, exact near 0.
-    floatPower | float_power.Tensor_Tensor float_power.Tensor_Scalar | self to the power exponent, in float64.
+    floatPower | float_power.Tensor_Tensor float_power.Tensor_Scalar / float_power.Scalar | self to the power exponent, in float64.
     floor | floor | The largest integer not above.
-    floorDivide | floor_divide floor_divide.Scalar | floor(self / other)
+    floorDivide | floor_divide | floor(self / other)
     fmod | fmod.Tensor fmod.Scalar | The remainder with the sign of self, as C's fmod.
     frac | frac | The fractional part, with the sign of self.
     ge | ge.Tensor ge.Scalar | self ≥ other, as booleans.
@@ -98,16 +109,16 @@ export const TABLE: readonly Row[] = [
     minimum | minimum | The lesser of each pair; NaN where either is.
     fmax | fmax | The greater of each pair, or the one that is not NaN.
     fmin | fmin | The lesser of each pair, or the one that is not NaN.
-    mul | mul.Tensor mul.Scalar | self * other
+    mul | mul.Tensor | self * other
     nanToNum | nan_to_num | NaN and infinities replaced by finite numbers.
     ne | ne.Tensor ne.Scalar | self ≠ other, as booleans.
     neg | neg | -x
     nextafter | nextafter | The next floating-point number after self towards other.
-    pow | pow.Tensor_Tensor pow.Tensor_Scalar | self to the power exponent.
+    pow | pow.Tensor_Tensor pow.Tensor_Scalar / pow.Scalar | self to the power exponent.
     rad2deg | rad2deg | Radians to degrees.
     reciprocal | reciprocal | 1 / x
     relu | relu | max(0, x)
-    remainder | remainder.Tensor remainder.Scalar | The remainder with the sign of other, as Python's %.
+    remainder | remainder.Tensor remainder.Scalar / remainder.Scalar_Tensor | The remainder with the sign of other, as Python's %.
     round | round round.decimals | To the nearest integer, halves to even; or to so many decimals.
     rsqrt | rsqrt | 1 / √x
     sigmoid | sigmoid | 1 / (1 + exp(-x))
@@ -119,11 +130,11 @@ export const TABLE: readonly Row[] = [
     sinh | sinh | Hyperbolic sine.
     sqrt | sqrt | √x
     square | square | x²
-    sub | sub.Tensor sub.Scalar | self - alpha * other
+    sub | sub.Tensor | self - alpha * other
     tan | tan | Tangent of radians.
     tanh | tanh | Hyperbolic tangent.
     trunc | trunc | Towards zero to an integer.
-    xlogy | xlogy.Tensor xlogy.Scalar_Other | self * ln(other), 0 where self is 0.
+    xlogy | xlogy.Tensor xlogy.Scalar_Other / xlogy.Scalar_Self | self * ln(other), 0 where self is 0.
     `,
   ),
   // Activations.
@@ -185,7 +196,7 @@ export const TABLE: readonly Row[] = [
     nanmean | nanmean | The mean of what is not NaN.
     nanmedian | nanmedian nanmedian.dim | The lower median of what is not NaN.
     nansum | nansum | The sum of what is not NaN.
-    norm | norm.ScalarOpt_dim norm.Scalar | The p-norm (2).
+    norm | libtorch_rnn::norm libtorch_rnn::norm.str | The p-norm (2), of the flat tensor or along dim; of matrices also 'nuc'.
     prod | prod prod.dim_int | The product.
     quantile | quantile quantile.scalar | The q-quantile, by linear interpolation.
     std | std std.dim std.correction | The standard deviation, with Bessel's correction.
@@ -230,20 +241,20 @@ export const TABLE: readonly Row[] = [
     chainMatmul | chain_matmul | The product of matrices in the cheapest order.
     einsum | einsum | Sums of products by Einstein's notation: einsum('bij,bjk->bik', [a, b]).
     linear | linear | x Wᵀ + b: (…, in) -> (…, out).
-    tensordot | tensordot | Sums of products over the dimensions named.
+    tensordot | libtorch_rnn::tensordot.int libtorch_rnn::tensordot.lists tensordot | Sums of products over the last dims dimensions of one and the first of the other (2), or over those named.
     linalg.cholesky | linalg_cholesky | The lower triangular L with L Lᴴ = A.
-    linalg.cond | linalg_cond | The condition number.
+    linalg.cond | linalg_cond linalg_cond.p_str | The condition number.
     linalg.det | linalg_det | The determinant.
     linalg.eigh | linalg_eigh | Eigenvalues, ascending, and eigenvectors of a Hermitian matrix.
     linalg.eigvalsh | linalg_eigvalsh | Eigenvalues of a Hermitian matrix, ascending.
     linalg.inv | linalg_inv | The inverse of square matrices.
     linalg.lstsq | linalg_lstsq | The least-squares solution of A X = B, residuals, rank, singular values.
-    linalg.matrixNorm | linalg_matrix_norm | A matrix norm.
+    linalg.matrixNorm | linalg_matrix_norm linalg_matrix_norm.str_ord | A matrix norm.
     linalg.matrixPower | linalg_matrix_power | A to the power n.
-    linalg.matrixRank | linalg_matrix_rank | The rank.
+    linalg.matrixRank | linalg_matrix_rank.atol_rtol_tensor linalg_matrix_rank.atol_rtol_float linalg_matrix_rank.tol_tensor linalg_matrix_rank | The rank.
     linalg.multiDot | linalg_multi_dot | The product of matrices in the cheapest order.
     linalg.norm | linalg_norm linalg_norm.ord_str | A vector or matrix norm.
-    linalg.pinv | linalg_pinv | The pseudo-inverse.
+    linalg.pinv | linalg_pinv.atol_rtol_tensor linalg_pinv.atol_rtol_float linalg_pinv.rcond_tensor linalg_pinv | The pseudo-inverse.
     linalg.qr | linalg_qr | A = Q R with orthonormal Q and upper triangular R.
     linalg.slogdet | linalg_slogdet | Sign and ln |det A|.
     linalg.solve | linalg_solve | X with A X = B.
@@ -276,10 +287,10 @@ export const TABLE: readonly Row[] = [
     fliplr | fliplr | Columns in reverse order.
     flipud | flipud | Rows in reverse order.
     movedim | movedim.intlist movedim.int | Dimensions moved to other places.
-    narrow | narrow | The elements start to start + length along dim.
+    narrow | narrow narrow.Tensor | The elements start to start + length along dim.
     permute | permute | The dimensions in another order.
     ravel | ravel | All elements in one dimension.
-    repeatInterleave | repeat_interleave.self_int repeat_interleave.self_Tensor | Each element repeated.
+    repeatInterleave | repeat_interleave.self_int repeat_interleave.self_Tensor / repeat_interleave.Tensor | Each element repeated; of the repeats alone, as often its position.
     reshape | reshape | The elements in row-major order in another shape; -1 is inferred.
     roll | roll | Elements shifted along dims, the last to the front.
     rot90 | rot90 | A rotation by 90 degrees, k times.
@@ -318,7 +329,7 @@ export const TABLE: readonly Row[] = [
     `
     blockDiag | block_diag | Matrices along the diagonal of a greater one.
     broadcastTensors | broadcast_tensors | All tensors repeated to their common shape.
-    bucketize | bucketize.Tensor | The interval of sorted boundaries that each element falls in.
+    bucketize | bucketize.Tensor bucketize.Scalar | The interval of sorted boundaries that each element falls in.
     cartesianProd | cartesian_prod | All combinations of the elements of vectors.
     cat | cat | Tensors joined along dim (0).
     combinations | combinations | The r-combinations of a vector's elements.
@@ -326,12 +337,12 @@ export const TABLE: readonly Row[] = [
     dstack | dstack | Tensors joined along the third dimension.
     embedding | embedding | Rows of weight picked by integer indices.
     hstack | hstack | Tensors joined along the second dimension.
-    meshgrid | meshgrid.indexing | Coordinate grids of vectors; indexing 'ij' or 'xy'.
+    meshgrid | meshgrid.indexing meshgrid | Coordinate grids of vectors; indexing 'ij' or 'xy'.
     oneHot | one_hot | Class numbers as vectors with a single 1.
     polar | polar | abs * exp(i angle)
-    searchsorted | searchsorted.Tensor | Where each value would be inserted into a sorted sequence.
+    searchsorted | searchsorted.Tensor searchsorted.Scalar | Where each value would be inserted into a sorted sequence.
     stack | stack | Tensors joined along a new dimension.
-    tensorSplit | tensor_split.sections tensor_split.indices | Parts as equal as can be, or cut at positions.
+    tensorSplit | tensor_split.sections tensor_split.indices tensor_split.tensor_indices_or_sections | Parts as equal as can be, or cut at positions.
     trilIndices | tril_indices | Row and column numbers of the lower triangle.
     triuIndices | triu_indices | Row and column numbers of the upper triangle.
     vander | vander | Powers of a vector's elements as columns.
@@ -351,7 +362,7 @@ export const TABLE: readonly Row[] = [
     indexCopy | index_copy | With source at the positions index along dim.
     indexFill | index_fill.int_Scalar index_fill.int_Tensor | With value at the positions index along dim.
     indexSelect | index_select | The positions index along dim.
-    isin | isin.Tensor_Tensor | Which elements are among testElements.
+    isin | isin.Tensor_Tensor isin.Tensor_Scalar / isin.Scalar_Tensor | Which elements are among testElements.
     maskedFill | masked_fill.Scalar masked_fill.Tensor | With value where the mask holds.
     maskedScatter | masked_scatter | With elements of source, in order, where the mask holds.
     maskedSelect | masked_select | The elements where the mask holds, in one dimension.
@@ -360,7 +371,7 @@ export const TABLE: readonly Row[] = [
     nonzero | nonzero | The positions of nonzero elements: (n, dimensions).
     bernoulli | bernoulli bernoulli.p | 1 with the probability that the element says, else 0.
     put | put | With source at positions in the flat tensor.
-    scatter | scatter.src scatter.value | With the elements of src at positions index along dim.
+    scatter | scatter.src scatter.value scatter.reduce scatter.value_reduce | With the elements of src at positions index along dim.
     scatterAdd | scatter_add | With the elements of src added at positions index along dim.
     sort | sort sort.stable | Sorted along dim, and the positions.
     split | split.Tensor split.sizes | Views of parts of a size, or of the sizes, along dim.
@@ -378,7 +389,7 @@ export const TABLE: readonly Row[] = [
     alphaDropout | alpha_dropout | Dropout that keeps mean and variance of SELU activations.
     avgPool1d | avg_pool1d | Means of windows: (N, C, L) -> (N, C, L').
     batchNorm | batch_norm | Normalization over the batch, by channel.
-    conv1d | conv1d | Cross-correlation: (N, C, L) -> (N, C', L').
+    conv1d | conv1d conv1d.padding | Cross-correlation: (N, C, L) -> (N, C', L').
     cosineSimilarity | cosine_similarity | x1 · x2 / (|x1| |x2|) along dim.
     dropout | dropout | Elements zeroed with probability p, the others scaled by 1 / (1 - p), when train is true.
     groupNorm | group_norm | Normalization by groups of channels.
@@ -393,18 +404,18 @@ export const TABLE: readonly Row[] = [
     'method',
     `
     abs_ | abs_ | |x|
-    add_ | add_.Tensor add_.Scalar | self + alpha * other
+    add_ | add_.Tensor | self + alpha * other
     addcdiv_ | addcdiv_ | self + value * tensor1 / tensor2
     addcmul_ | addcmul_ | self + value * tensor1 * tensor2
     addmm_ | addmm_ | beta self + alpha mat1 @ mat2
     bernoulli_ | bernoulli_.float bernoulli_.Tensor | 1 with probability p, else 0.
     clamp_ | clamp_ clamp_.Tensor | Between min and max.
-    clampMax_ | clamp_max_ | At most max.
-    clampMin_ | clamp_min_ | At least min.
+    clampMax_ | clamp_max_ clamp_max_.Tensor | At most max.
+    clampMin_ | clamp_min_ clamp_min_.Tensor | At least min.
     copy_ | copy_ | The elements of src, broadcast and converted.
     cumsum_ | cumsum_ | The sum so far along dim.
     detach_ | detach_ | Takes this tensor out of the graph.
-    div_ | div_.Tensor div_.Scalar | self / other
+    div_ | div_.Tensor div_.Tensor_mode | self / other
     exp_ | exp_ | eˣ
     exponential_ | exponential_ | Random numbers with density lambd exp(-lambd x).
     fill_ | fill_.Scalar fill_.Tensor | value everywhere.
@@ -412,26 +423,26 @@ export const TABLE: readonly Row[] = [
     floor_ | floor_ | The largest integer not above.
     indexAdd_ | index_add_ | alpha * source added at the positions index along dim.
     indexCopy_ | index_copy_ | source at the positions index along dim.
-    indexFill_ | index_fill_.int_Scalar | value at the positions index along dim.
+    indexFill_ | index_fill_.int_Scalar index_fill_.int_Tensor | value at the positions index along dim.
     lerp_ | lerp_.Scalar lerp_.Tensor | self + weight * (end - self)
     log_ | log_ | Natural logarithm.
     maskedFill_ | masked_fill_.Scalar masked_fill_.Tensor | value where the mask holds.
-    mul_ | mul_.Tensor mul_.Scalar | self * other
+    mul_ | mul_.Tensor | self * other
     neg_ | neg_ | -x
     normal_ | normal_ | Random numbers from the normal distribution of mean and std.
     pow_ | pow_.Scalar pow_.Tensor | self to the power exponent.
     random_ | random_.from random_.to random_ | Random integers from a range.
     reciprocal_ | reciprocal_ | 1 / x
     relu_ | relu_ | max(0, x)
-    round_ | round_ | To the nearest integer, halves to even.
+    round_ | round_ round_.decimals | To the nearest integer, halves to even.
     rsqrt_ | rsqrt_ | 1 / √x
-    scatter_ | scatter_.src scatter_.value | The elements of src at positions index along dim.
+    scatter_ | scatter_.src scatter_.value scatter_.reduce scatter_.value_reduce | The elements of src at positions index along dim.
     scatterAdd_ | scatter_add_ | The elements of src added at positions index along dim.
     sigmoid_ | sigmoid_ | 1 / (1 + exp(-x))
     sqrt_ | sqrt_ | √x
     square_ | square_ | x²
-    squeeze_ | squeeze_ squeeze_.dim | Without dimensions of size 1.
-    sub_ | sub_.Tensor sub_.Scalar | self - alpha * other
+    squeeze_ | squeeze_ squeeze_.dim squeeze_.dims | Without dimensions of size 1.
+    sub_ | sub_.Tensor | self - alpha * other
     tanh_ | tanh_ | Hyperbolic tangent.
     transpose_ | transpose_ | Two dimensions exchanged.
     tril_ | tril_ | The lower triangle, zeros elsewhere.

@@ -1,7 +1,7 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { TorchFunctions } from '../ops/generated.ts'
-import { TABLE } from '../ops/table.ts'
+import { qualified, TABLE } from '../ops/table.ts'
 import { type Packet, packet } from './packet.ts'
 import { isTensor, Tensor } from './tensor.ts'
 
@@ -19,19 +19,15 @@ function install(): TorchFunctions {
   const functions: Record<string, unknown> = {}
   for (const row of TABLE) {
     const [last = '', namespace] = row.name.split('.').reverse()
-    const call = packet(
-      last,
-      row.overloads.map((overload) => {
-        const [name = '', variant = ''] = overload.split('.')
-        return [`aten::${name}`, variant] as const
-      }),
-    )
+    const call = packet(last, row.overloads.map(qualified))
     if (row.on !== 'function') {
       Object.defineProperty(Tensor.prototype, last, { value: method(last, call), writable: true, configurable: true })
     }
     if (row.on === 'method') continue
-    if (namespace === undefined) functions[last] = call
-    else functions[namespace] = { ...(functions[namespace] as object | undefined), [last]: call }
+    const more = row.functionOverloads.map(qualified)
+    const all = more.length === 0 ? call : packet(last, [...row.overloads.map(qualified), ...more])
+    if (namespace === undefined) functions[last] = all
+    else functions[namespace] = { ...(functions[namespace] as object | undefined), [last]: all }
   }
   return functions as unknown as TorchFunctions
 }

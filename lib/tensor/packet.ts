@@ -48,6 +48,9 @@ const READERS: Record<string, Reader> = {
 }
 READERS.SymInt = READERS.int as Reader
 
+/** A number for a tensor goes in an array: bare, it would be a tensor's id. */
+const readTensorOrNumber: Reader = (value) => (isTensor(value) ? idOf(value) : isScalar(value) ? [value] : WRONG)
+
 /** PyTorch's words for the types of its arguments, in error messages. */
 const TYPE_NAMES: Record<string, string> = {
   Scalar: 'Number',
@@ -106,7 +109,7 @@ class Overload {
     this.schema = parseSchema(text)
     this.#parameters = this.schema.args.map((arg) => ({
       ...arg,
-      read: readerOf(arg.type),
+      read: arg.takesNumber ? readTensorOrNumber : readerOf(arg.type),
       required: !arg.hasDefault && !(arg.type.endsWith('?') && arg.keywordOnly),
     }))
     this.#positional = this.#parameters.filter((parameter) => !parameter.keywordOnly).length

@@ -77,10 +77,11 @@ Napi::Value queue(Napi::Env env, Addon& addon, const Operator& op,
   return array;
 }
 
-const CellPtr& cell_at(const Addon& addon, const Napi::CallbackInfo& info, size_t index, const Operator& op) {
+// A tensor, or what stands for a number in its place.
+CellPtr cell_at(const Addon& addon, const Napi::CallbackInfo& info, size_t index, const Operator& op) {
   uint32_t id = 0;
-  if (napi_get_value_uint32(info.Env(), info[index + 1], &id) != napi_ok) reject(op.parameters()[index].name, "Tensor");
-  return addon.handles->cell(id);
+  if (napi_get_value_uint32(info.Env(), info[index + 1], &id) == napi_ok) return addon.handles->cell(id);
+  return std::make_shared<Cell>(to_wrapped_number(info[index + 1], op.parameters()[index].name));
 }
 
 // The result of an operator that needs no boxing.

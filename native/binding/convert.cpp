@@ -1,5 +1,6 @@
 #include "binding/convert.h"
 
+#include <ATen/ScalarOps.h>
 #include <ATen/core/List.h>
 
 #include <cmath>
@@ -73,6 +74,11 @@ c10::Scalar to_scalar(Napi::Value value) {
   return {number};
 }
 
+at::Tensor to_wrapped_number(Napi::Value value, const std::string& name) {
+  if (!value.IsArray()) reject(name, "Tensor");
+  return at::native::wrapped_scalar_tensor(to_scalar(value.As<Napi::Array>().Get(0U)));
+}
+
 int64_t to_int(Napi::Value value, const char* what) { return int_from(value, what); }
 
 uint64_t to_seed(Napi::Value value) {
@@ -120,6 +126,7 @@ void OperatorArguments::push(const Parameter& parameter, Napi::Value value) {
 c10::IValue OperatorArguments::convert(const Parameter& parameter, Napi::Value value, napi_valuetype type) {
   switch (parameter.kind) {
     case Kind::kTensor:
+      if (type == napi_object) return to_wrapped_number(value, parameter.name);
       if (type != napi_number) reject(parameter.name, "Tensor");
       return tensor(parameter, value, -1);
     case Kind::kTensorList:
@@ -137,6 +144,15 @@ c10::IValue OperatorArguments::convert(const Parameter& parameter, Napi::Value v
     }
     case Kind::kInt:
       return int_from(value, parameter.name);
+    case Kind::kIntLists: {
+      c10::List<c10::List<int64_t>> lists;
+      if (!value.IsArray()) reject(parameter.name, "tuple of tuples of ints");
+      const Napi::Array array = value.As<Napi::Array>();
+      for (uint32_t i = 0; i < array.Length(); i++) {
+        lists.push_back(list_from<int64_t>(array.Get(i), parameter, "tuple of tuples of ints", int_from));
+      }
+      return lists;
+    }
     case Kind::kIntList:
       return list_from<int64_t>(value, parameter, "tuple of ints", int_from);
     case Kind::kFloat:
@@ -241,7 +257,8 @@ std::vector<Outline> OperatorArguments::outline(const Operator& op) {
     return found.meta;
   };
   const auto without_memory = [&](const at::Tensor& tensor) {
-    if (!tensor.defined()) return tensor;
+    // Numbers count for less where dtypes meet.
+    if (!tensor.defined() || tensor.unsafeGetTensorImpl()->is_wrapped_number()) return tensor;
     return take(*addon_.outline(std::make_shared<Cell>(tensor)));
   };
   for (c10::IValue& argument : stack) {

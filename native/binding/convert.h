@@ -53,6 +53,8 @@ class OperatorArguments {
 [[noreturn]] void reject(const std::string& name, const char* expected);
 
 c10::Scalar to_scalar(Napi::Value value);
+// Of [number], what Python makes of a number where a tensor is expected: one that leaves the dtype to the others.
+at::Tensor to_wrapped_number(Napi::Value value, const std::string& name);
 int64_t to_int(Napi::Value value, const char* what);
 // From -2^63 up to 2^64 - 1: a negative one wraps around, as in PyTorch.
 uint64_t to_seed(Napi::Value value);

@@ -27,6 +27,9 @@ Kind kind_of_element(const c10::Type& type) {
       return Kind::kFloatList;
     case c10::TypeKind::BoolType:
       return Kind::kBoolList;
+    case c10::TypeKind::ListType:
+      return kind_of_element(*type.expectRef<c10::ListType>().getElementType()) == Kind::kIntList ? Kind::kIntLists
+                                                                                                  : Kind::kUnsupported;
     default:
       return Kind::kUnsupported;
   }

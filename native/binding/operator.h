@@ -19,6 +19,7 @@ enum class Kind : uint8_t {
   kScalarList,
   kInt,
   kIntList,
+  kIntLists,
   kFloat,
   kFloatList,
   kBool,

@@ -16,9 +16,12 @@
 #include <ATen/ops/huber_loss.h>
 #include <ATen/ops/kl_div.h>
 #include <ATen/ops/l1_loss.h>
+#include <ATen/ops/linalg_matrix_norm.h>
+#include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/log.h>
 #include <ATen/ops/mse_loss.h>
 #include <ATen/ops/smooth_l1_loss.h>
+#include <ATen/ops/tensordot.h>
 #include <ATen/ops/where.h>
 #include <c10/core/GradMode.h>
 #include <torch/library.h>
@@ -26,6 +29,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 #include <optional>
 #include <sstream>
 
@@ -253,6 +257,37 @@ Tensor trunc_normal_(const Tensor& self, double mean, double std, double a, doub
   return self.copy_(result);
 }
 
+// torch.norm: the flat tensor's, or along dimensions.
+Tensor norm(const Tensor& self, const std::optional<at::Scalar>& p, at::OptionalIntArrayRef dim, bool keepdim,
+            std::optional<at::ScalarType> dtype) {
+  return at::linalg_vector_norm(self, p.value_or(2), dim, keepdim, dtype);
+}
+
+// 'fro' is the 2-norm of any one or two dimensions; else it is of matrices.
+Tensor norm_of_matrix(const Tensor& self, std::string_view p, at::OptionalIntArrayRef dim, bool keepdim,
+                      std::optional<at::ScalarType> dtype) {
+  if (p == "fro" && (!dim || dim->size() <= 2)) return at::linalg_vector_norm(self, 2, dim, keepdim, dtype);
+  std::vector<int64_t> dims(static_cast<size_t>(self.dim()));
+  std::iota(dims.begin(), dims.end(), 0);
+  return at::linalg_matrix_norm(self, p, dim ? *dim : at::IntArrayRef(dims), keepdim, dtype);
+}
+
+// Over the last dimensions of one, and as many first ones of the other.
+Tensor tensordot(const Tensor& self, const Tensor& other, int64_t dims) {
+  TORCH_CHECK_VALUE(dims >= 0, "tensordot expects dims >= 0, but got dims=", dims);
+  TORCH_CHECK_VALUE(dims <= std::min(self.dim(), other.dim()),
+                    "tensordot expects dims < ndim_a or ndim_b, but got dims=", dims);
+  std::vector<int64_t> last(static_cast<size_t>(dims)), first(static_cast<size_t>(dims));
+  std::iota(last.begin(), last.end(), -dims);
+  std::iota(first.begin(), first.end(), 0);
+  return at::tensordot(self, other, last, first);
+}
+
+Tensor tensordot_of(const Tensor& self, const Tensor& other, const c10::List<c10::List<int64_t>>& dims) {
+  TORCH_CHECK_VALUE(dims.size() == 2, "tensordot expects two lists of dims, but got ", dims.size());
+  return at::tensordot(self, other, dims.get(0).vec(), dims.get(1).vec());
+}
+
 // What PyTorch's loops do between a loader and a model: through pinned memory, from which a GPU fetches by itself while
 // this thread goes on. Memory that is pinned already, or a tensor that is there already, is taken as it is.
 Tensor to_device(const Tensor& self, at::Device device) {
@@ -310,6 +345,13 @@ void register_functional() {
         "batch_norm_1d(Tensor input, Tensor? running_mean, Tensor? running_var, Tensor? weight, Tensor? bias, "
         "Tensor? batches, bool training, float? momentum, float eps) -> Tensor",
         batch_norm_1d);
+    made.def(
+        "norm(Tensor self, Scalar? p=None, int[1]? dim=None, bool keepdim=False, ScalarType? dtype=None) -> Tensor",
+        norm);
+    made.def("norm.str(Tensor self, str p, int[1]? dim=None, bool keepdim=False, ScalarType? dtype=None) -> Tensor",
+             norm_of_matrix);
+    made.def("tensordot.int(Tensor self, Tensor other, int dims=2) -> Tensor", tensordot);
+    made.def("tensordot.lists(Tensor self, Tensor other, int[][] dims) -> Tensor", tensordot_of);
     made.def("same_size(Tensor input, Tensor(a) target) -> Tensor(a)", same_size);
     made.def("finite_loss(Tensor(a) loss) -> Tensor(a)", finite_loss);
     made.def("to_device(Tensor(a) self, Device device) -> Tensor(a)", to_device);

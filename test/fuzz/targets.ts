@@ -6,7 +6,7 @@ import { LSTMModel } from '../../lib/models/index.ts'
 import { native } from '../../lib/native/addon.ts'
 import * as nn from '../../lib/nn/index.ts'
 import { parseSchema } from '../../lib/ops/schema.ts'
-import { TABLE } from '../../lib/ops/table.ts'
+import { qualified, TABLE } from '../../lib/ops/table.ts'
 import * as optim from '../../lib/optim/index.ts'
 import { torch } from '../../lib/torch.ts'
 import { internalMembers } from './internal.ts'
@@ -159,7 +159,7 @@ function memberTargets(name: string, key: string, member: PropertyDescriptor, cl
 
 /** The operations of the table with arguments of the types of one of their overloads. */
 function operatorTargets(): Target[] {
-  return TABLE.map(({ name, overloads, on }) => {
+  return TABLE.map(({ name, overloads, functionOverloads, on }) => {
     const [last = '', namespace] = name.split('.').reverse()
     const functions = (namespace === undefined ? torch : torch[namespace as 'linalg']) as unknown as Record<
       string,
@@ -169,8 +169,8 @@ function operatorTargets(): Target[] {
     return {
       name: `operator ${name}`,
       prepare(random) {
-        const [base = '', variant = ''] = random.pick(overloads).split('.')
-        const { args } = parseSchema(native.schema(`aten::${base}`, variant) as string)
+        const overload = random.pick([...overloads, ...functionOverloads])
+        const { args } = parseSchema(native.schema(...qualified(overload)) as string)
         const positional = args.filter((arg) => !arg.keywordOnly).slice(0, random.int(1, args.length + 1))
         const named = args.filter((arg) => !positional.includes(arg) && arg.name !== 'generator' && random.chance(0.5))
         const given = positional.map(({ type }) => ofType(random, type))

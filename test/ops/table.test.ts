@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { native } from '../../lib/native/addon.ts'
 import { camelCase, parseSchema } from '../../lib/ops/schema.ts'
-import { type Row, TABLE } from '../../lib/ops/table.ts'
+import { qualified, type Row, TABLE } from '../../lib/ops/table.ts'
 import type { DType } from '../../lib/tensor/dtype.ts'
 import { isTensor, type Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
@@ -86,31 +86,36 @@ test('at least 200 operations, each once, each with a fixture for each overload'
   const named = (names: readonly string[]) => [...new Set(names)].sort()
   expect(named(TABLE.map(({ name }) => name))).toHaveLength(TABLE.length)
   expect(named(Object.keys(fixture))).toEqual(named(TABLE.map(({ name }) => name)))
-  for (const { name, overloads } of TABLE) {
-    expect(named((fixture[name] as Case[]).map(({ overload }) => overload)), name).toEqual(named(overloads))
+  for (const { name, overloads, functionOverloads } of TABLE) {
+    const all = [...overloads, ...functionOverloads]
+    expect(named((fixture[name] as Case[]).map(({ overload }) => overload)), name).toEqual(named(all))
   }
 })
 
-describe.each(TABLE.flatMap((row) => callables(row).map(([form, call]) => [row.name, form, call] as const)))(
-  '%s as a %s',
-  (name, _form, call) => {
-    test.each((fixture[name] as Case[]).map((one) => [one.overload, one] as const))('%s', (_overload, one) => {
-      torch.manualSeed(1)
-      const args = one.args.map(decode)
-      const options = one.options && Object.fromEntries(Object.entries(one.options).map(([key, v]) => [key, decode(v)]))
-      const result = call(...args, ...(options ? [options] : []))
-      expectValue(result, one.result, one.signless)
-      if (name.endsWith('_')) expect(result).toBe(args[0])
-    })
-  },
-)
+function casesOf({ name, functionOverloads }: Row, form: string): Case[] {
+  return (fixture[name] as Case[]).filter(
+    ({ overload }) => form === 'function' || !functionOverloads.includes(overload),
+  )
+}
+
+describe.each(
+  TABLE.flatMap((row) => callables(row).map(([form, call]) => [row.name, form, call, casesOf(row, form)] as const)),
+)('%s as a %s', (name, _form, call, cases) => {
+  test.each(cases.map((one) => [one.overload, one] as const))('%s', (_overload, one) => {
+    torch.manualSeed(1)
+    const args = one.args.map(decode)
+    const options = one.options && Object.fromEntries(Object.entries(one.options).map(([key, v]) => [key, decode(v)]))
+    const result = call(...args, ...(options ? [options] : []))
+    expectValue(result, one.result, one.signless)
+    if (name.endsWith('_')) expect(result).toBe(args[0])
+  })
+})
 
 test('every row is documented, and its overloads exist in this LibTorch', () => {
-  for (const { doc, overloads } of TABLE) {
+  for (const { doc, overloads, functionOverloads } of TABLE) {
     expect(doc.length).toBeGreaterThan(0)
-    for (const overload of overloads) {
-      const [name = '', variant = ''] = overload.split('.')
-      const schema = parseSchema(native.schema(`aten::${name}`, variant) as string)
+    for (const overload of [...overloads, ...functionOverloads]) {
+      const schema = parseSchema(native.schema(...qualified(overload)) as string)
       for (const { name, torchName } of schema.args) expect(name).toBe(camelCase(torchName))
     }
   }
