@@ -16,10 +16,25 @@ function distance(a: string, b: string): number {
   return row[b.length] as number
 }
 
+/** Options that have other names elsewhere: in another part of this library, in Python, or in other libraries. */
+const SYNONYMS = [
+  ['lr', 'learningRate', 'learning_rate'],
+  ['device', 'mapLocation', 'map_location'],
+]
+
+function meantBy(key: string, known: readonly string[]): string | undefined {
+  const synonym = SYNONYMS.find((names) => names.includes(key))?.find((name) => known.includes(name))
+  if (synonym !== undefined) return synonym
+  const nearest = [...known].sort((a, b) => distance(a, key) - distance(b, key))[0]
+  // Of a short name every other is a few letters away.
+  const most = Math.min(3, Math.ceil(key.length / 2))
+  return nearest !== undefined && distance(nearest, key) <= most ? nearest : undefined
+}
+
 /** What to say of an option that is not among `known`: the name that was probably meant, and the names there are. */
 export function unknownOption(key: string, known: readonly string[]): string {
-  const nearest = [...known].sort((a, b) => distance(a, key) - distance(b, key))[0]
-  const meant = nearest !== undefined && distance(nearest, key) <= 3 ? `; did you mean '${nearest}'?` : ''
+  const found = meantBy(key, known)
+  const meant = found === undefined ? '' : `; did you mean '${found}'?`
   const list =
     known.length > 0 ? `${meant === '' ? ';' : ''} Options are ${known.join(', ')}` : '; there are no options'
   return `unknown option '${key}'${meant}${list}`
@@ -47,7 +62,12 @@ export function checkSignal(name: string, value: unknown): asserts value is Abor
  */
 export function checkOptions(name: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw torchError('ERR_TORCH_TYPE', `${name}: options must be an object, got ${describe(options)}`, { op: name })
+    // In Python sizes may stand in a row.
+    const isSize = typeof options === 'number' && /^(zeros|ones|empty|rand|randn)$/.test(name)
+    const hint = isSize ? `: the size is one array, as in ${name}([2, 3])` : ''
+    throw torchError('ERR_TORCH_TYPE', `${name}: options must be an object, got ${describe(options)}${hint}`, {
+      op: name,
+    })
   }
   for (const key of Object.keys(options)) {
     if (!known.includes(key))

@@ -4,6 +4,7 @@ import { torchError } from '../errors.ts'
 import { markAsUncloneable } from '../opaque.ts'
 import { checkBoolean, checkOptions } from '../options.ts'
 import { noGrad, requireFunction } from '../tensor/context.ts'
+import { isDeviceLike } from '../tensor/device.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { setData, zeroGrad } from '../tensor/gradient.ts'
 import { checkCuda, type Device, isTensor, type Tensor, type ToOptions } from '../tensor/tensor.ts'
@@ -294,8 +295,7 @@ function optionsOf(target: DType | Device | Pick<ToOptions, 'dtype' | 'device' |
   }
   if (typeof target !== 'string')
     throw torchError('ERR_TORCH_TYPE', `Module.to: expected a dtype, a device or options, got ${describe(target)}`)
-  const isDevice = target === 'cpu' || target.startsWith('cuda')
-  return requireFloating(isDevice ? { device: target as Device } : { dtype: target as DType })
+  return requireFloating(isDeviceLike(target) ? { device: target as Device } : { dtype: target as DType })
 }
 
 function requireFloating(options: ToOptions): ToOptions {

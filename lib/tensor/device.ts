@@ -7,6 +7,17 @@ export function isDevice(text: string): text is Device {
   return /^(cpu|cuda(:(0|[1-9]\d*))?)$/.test(text)
 }
 
+/** Whether text was meant for a device, and not for a dtype: also of those that other libraries name. */
+export function isDeviceLike(text: string): boolean {
+  return /^(cpu|cuda|gpu|nvidia|mps|xpu|hip|rocm)/i.test(text)
+}
+
+/** PyTorch's words for what names no device, and the name of a GPU for those who look for it. */
+export function wrongDevice(kind: string): string {
+  const hint = /^(gpu|nvidia|cuda|hip|rocm)$/i.test(kind) ? "; did you mean 'cuda'?" : ''
+  return `Expected one of cpu, cuda device type at start of device string: ${kind}${hint}`
+}
+
 /**
  * Checks the name of a device, and returns it: PyTorch's `torch.device`. Whether the machine has the device shows when
  * it is used.
@@ -20,9 +31,7 @@ export function device(type: string, index?: number): Device {
   }
   const [, kind = '', given] = /^([^:]*)(?::(.*))?$/s.exec(type) ?? []
   if (kind !== 'cpu' && kind !== 'cuda') {
-    throw torchError('ERR_TORCH_DEVICE', `Expected one of cpu, cuda device type at start of device string: ${kind}`, {
-      op: 'device',
-    })
+    throw torchError('ERR_TORCH_DEVICE', wrongDevice(kind), { op: 'device' })
   }
   if (given !== undefined && !/^(0|[1-9]\d{0,2})$/.test(given)) {
     throw torchError('ERR_TORCH_DEVICE', `Invalid device string: '${type}'`, { op: 'device' })

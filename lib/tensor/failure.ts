@@ -110,8 +110,11 @@ function sentence(message: string, op: string | undefined): string {
   return `${op}: ${text}`
 }
 
-/** The typed error for what a native call threw. */
+/** The typed error for what a native call threw, or the reading of its arguments. */
 export function failure(thrown: unknown, options: TorchErrorOptions = {}): unknown {
+  if (thrown instanceof TorchError && thrown.code === 'ERR_TORCH_DISPOSED' && thrown.op === undefined && options.op) {
+    return torchError(thrown.code, `${options.op}: ${thrown.message}`, options)
+  }
   // The addon's errors are of the main realm: in a test runner's, they are not `instanceof Error`.
   if (thrown instanceof TorchError || !isNativeError(thrown) || !('kind' in thrown)) return thrown
   const text = withoutScriptTrace(thrown.message)

@@ -124,9 +124,7 @@ class Overload {
     let given = args.length
     let options: Record<string, unknown> | undefined
     if (given > 0 && isOptions(args[given - 1])) options = args[--given] as Record<string, unknown>
-    if (given > this.#positional) {
-      return new Mismatch(`takes ${this.#positional} positional arguments but ${given} were given`)
-    }
+    if (given > this.#positional) return new Mismatch(this.#tooMany(args.slice(0, given)))
     const values: unknown[] = new Array(this.#parameters.length)
     for (let i = 0; i < values.length; i++) {
       const parameter = this.#parameters[i] as Parameter
@@ -145,6 +143,16 @@ class Overload {
       values[i] = read
     }
     return options === undefined ? values : (this.#unknown(options, given) ?? values)
+  }
+
+  #tooMany(args: readonly unknown[]): string {
+    const last = this.#parameters[this.#positional - 1]
+    const row = args.slice(this.#positional - 1)
+    // In Python they may stand in a row: permute(1, 0).
+    if (last !== undefined && /[iI]nt\[\]$/.test(last.type) && row.every(isInt)) {
+      return `argument '${last.name}' is an array: [${row.join(', ')}]`
+    }
+    return `takes ${this.#positional} positional arguments but ${args.length} were given`
   }
 
   #unknown(options: Record<string, unknown>, given: number): Mismatch | undefined {
@@ -256,13 +264,13 @@ export function packet(name: string, overloads: readonly (readonly [name: string
     const scope = enter()
     let reasons: Mismatch[] | undefined
     for (const overload of resolved) {
-      const values = overload.bind(args)
-      if (values instanceof Mismatch) {
-        reasons ??= []
-        reasons.push(values)
-        continue
-      }
       try {
+        const values = overload.bind(args)
+        if (values instanceof Mismatch) {
+          reasons ??= []
+          reasons.push(values)
+          continue
+        }
         return overload.run(values, args, scope)
       } catch (thrown) {
         throw failure(thrown, { op: name, shapes: shapesOf(args) })

@@ -12,7 +12,7 @@ import { native } from './binding.ts'
 import { CONTENTS, contentsOf } from './contents.ts'
 import { enter } from './context.ts'
 import { checkNestable, type NestedArray, type TypedArray, toNested, typedArrayOf } from './data.ts'
-import { isDevice } from './device.ts'
+import { isDevice, isDeviceLike } from './device.ts'
 import { type DType, dtypeOf } from './dtype.ts'
 import { listOf } from './ids.ts'
 import { type Index, indexItems } from './indexing.ts'
@@ -62,8 +62,8 @@ const DISPOSED: Record<number, string> = {
   [BY_FAILURE]: 'the tensor has been disposed: the offload in which it was made has failed',
 }
 
-/** @internal The number by which native code knows the tensor. Throws where `tensor` is none, or disposed. */
-export let idOf: (tensor: Tensor) => number
+/** @internal The number by which native code knows the tensor. Throws where `tensor` is none, or disposed: `op` wants it. */
+export let idOf: (tensor: Tensor, op?: string) => number
 /** @internal */
 export let wrap: (id: number, scope: Scope | undefined) => Tensor
 /** Whether `value` is a tensor of this copy of the library. */
@@ -108,10 +108,11 @@ export class Tensor implements Disposable {
 
   static {
     isTensor = (value): value is Tensor => typeof value === 'object' && value !== null && #id in value
-    idOf = (tensor) => {
+    idOf = (tensor, op) => {
       checkReceiver(tensor)
-      if (tensor.#id < 0) throw torchError('ERR_TORCH_DISPOSED', DISPOSED[tensor.#id] ?? 'the tensor has been disposed')
-      return tensor.#id
+      if (tensor.#id >= 0) return tensor.#id
+      const how = DISPOSED[tensor.#id] ?? 'the tensor has been disposed'
+      throw torchError('ERR_TORCH_DISPOSED', op === undefined ? how : `${op}: ${how}`, { op })
     }
     wrap = (id, scope) => new Tensor(CONSTRUCT, id, scope)
     keep = (tensor) => {
@@ -157,22 +158,22 @@ export class Tensor implements Disposable {
 
   /** Sizes of the dimensions, such as `[2, 3]`; `[]` for a single number. */
   get shape(): number[] {
-    return native.shape(idOf(this))
+    return native.shape(idOf(this, 'shape'))
   }
 
   /** The number of dimensions. */
   get ndim(): number {
-    return native.shape(idOf(this)).length
+    return native.shape(idOf(this, 'ndim')).length
   }
 
   /** The number of elements. */
   get numel(): number {
-    return native.shape(idOf(this)).reduce((product, size) => product * size, 1)
+    return native.shape(idOf(this, 'numel')).reduce((product, size) => product * size, 1)
   }
 
   /** The size of one dimension, counted from the end where `dim` is negative. */
   size(dim: number): number {
-    const shape = native.shape(idOf(this))
+    const shape = native.shape(idOf(this, 'size'))
     const size = Number.isInteger(dim) ? shape.at(dim) : undefined
     if (size === undefined || dim >= shape.length) {
       const bound = Math.max(shape.length, 1)
@@ -187,43 +188,43 @@ export class Tensor implements Disposable {
 
   /** Steps in elements from one element to the next along each dimension. */
   get stride(): number[] {
-    return native.stride(idOf(this))
+    return native.stride(idOf(this, 'stride'))
   }
 
   get storageOffset(): number {
-    return native.storageOffset(idOf(this))
+    return native.storageOffset(idOf(this, 'storageOffset'))
   }
 
   get dtype(): DType {
-    return dtypeOf(native.scalarType(idOf(this)))
+    return dtypeOf(native.scalarType(idOf(this, 'dtype')))
   }
 
   get device(): Device {
-    return native.device(idOf(this)) as Device
+    return native.device(idOf(this, 'device')) as Device
   }
 
   /** Whether the tensor is on a CUDA device. */
   get isCuda(): boolean {
-    return native.device(idOf(this)).startsWith('cuda')
+    return native.device(idOf(this, 'isCuda')).startsWith('cuda')
   }
 
   get isContiguous(): boolean {
-    return native.isContiguous(idOf(this))
+    return native.isContiguous(idOf(this, 'isContiguous'))
   }
 
   /** Made by the user, or outside of autograd: {@link backward} accumulates gradients into leaves only. */
   get isLeaf(): boolean {
-    return native.isLeaf(idOf(this))
+    return native.isLeaf(idOf(this, 'isLeaf'))
   }
 
   /** Created under `inferenceMode`: can never take part in autograd. */
   get isInference(): boolean {
-    return native.isInference(idOf(this))
+    return native.isInference(idOf(this, 'isInference'))
   }
 
   /** Whether operations on this tensor are recorded for gradients. Can be set on leaves of a floating dtype. */
   get requiresGrad(): boolean {
-    return native.requiresGrad(idOf(this))
+    return native.requiresGrad(idOf(this, 'requiresGrad'))
   }
 
   set requiresGrad(requiresGrad: boolean) {
@@ -234,29 +235,29 @@ export class Tensor implements Disposable {
   requiresGrad_(requiresGrad = true): this {
     checkBoolean('requiresGrad_', 'requiresGrad', requiresGrad)
     enter()
-    native.setRequiresGrad(idOf(this), requiresGrad)
+    native.setRequiresGrad(idOf(this, 'requiresGrad_'), requiresGrad)
     return this
   }
 
   /** The name of the function that computed this tensor (`'AddBackward0'`), or `null` for a leaf. */
   get gradFn(): string | null {
-    return native.gradFn(idOf(this))
+    return native.gradFn(idOf(this, 'gradFn'))
   }
 
   /** What {@link backward} has accumulated here, or `null`. Each access gives a new object for the same memory. */
   get grad(): Tensor | null {
-    const id = native.grad(idOf(this))
+    const id = native.grad(idOf(this, 'grad'))
     return id === null ? null : wrap(id, enter())
   }
 
   set grad(gradient: Tensor | null) {
     if (gradient === this) throw torchError('ERR_TORCH_RUNTIME', "can't assign Variable as its own grad")
-    native.setGrad(idOf(this), gradient === null ? null : idOf(gradient))
+    native.setGrad(idOf(this, 'grad'), gradient === null ? null : idOf(gradient))
   }
 
   /** Whether the tensor waits in the queue of an `offload`. */
   get pending(): boolean {
-    return native.pending(idOf(this))
+    return native.pending(idOf(this, 'pending'))
   }
 
   get disposed(): boolean {
@@ -356,7 +357,7 @@ export class Tensor implements Disposable {
    */
   index(...items: Index[]): Tensor {
     const scope = enter()
-    return indexItems(items, (native_) => wrap(native.index(idOf(this), native_), scope))
+    return indexItems(items, (native_) => wrap(native.index(idOf(this, 'index'), native_), scope))
   }
 
   /** Assigns `value`, broadcast, to the part that {@link index} with the same items names. */
@@ -369,7 +370,7 @@ export class Tensor implements Disposable {
       )
     }
     indexItems(items, (native_) =>
-      native.indexPut(idOf(this), native_, isTensor(value) ? { tensor: idOf(value) } : value),
+      native.indexPut(idOf(this, 'indexPut_'), native_, isTensor(value) ? { tensor: idOf(value) } : value),
     )
     return this
   }
@@ -381,7 +382,7 @@ export class Tensor implements Disposable {
   item(): number | boolean
   item<T extends number | boolean | [number, number]>(): T
   item(): number | boolean | [number, number] {
-    const value = native.item(idOf(this))
+    const value = native.item(idOf(this, 'item'))
     if (typeof value === 'bigint') {
       throw torchError(
         'ERR_TORCH_VALUE',
@@ -397,7 +398,7 @@ export class Tensor implements Disposable {
    * @throws {TorchError} where an int64 is beyond the safe integers of JavaScript.
    */
   toArray(): NestedArray {
-    checkReceiver(this)
+    idOf(this, 'toArray')
     const { shape } = this
     checkNestable(shape)
     return toNested(readElements(this), shape, this.dtype)
@@ -466,12 +467,12 @@ function readElements(tensor: Tensor): TypedArray {
 }
 
 /** @internal */
-export function idsOf(tensors: Iterable<Tensor>): Uint32Array {
+export function idsOf(tensors: Iterable<Tensor>, op?: string): Uint32Array {
   if (typeof tensors !== 'object' || tensors === null || !(Symbol.iterator in tensors)) {
     throw torchError('ERR_TORCH_TYPE', `expected Tensors in an array or another iterable, got ${describe(tensors)}`)
   }
   const ids: Id[] = []
-  for (const tensor of tensors) ids.push(idOf(tensor))
+  for (const tensor of tensors) ids.push(idOf(tensor, op))
   return listOf(ids)
 }
 
@@ -486,7 +487,8 @@ export function backward(
   checkBoolean('backward', 'createGraph', createGraph)
   checkBoolean('backward', 'retainGraph', retainGraph)
   enter()
-  native.backward(idsOf(tensors), idsOf(gradients), retainGraph, createGraph, idsOf(inputs))
+  const ids = (list: Iterable<Tensor>): Uint32Array => idsOf(list, 'backward')
+  native.backward(ids(tensors), ids(gradients), retainGraph, createGraph, ids(inputs))
 }
 
 /** @internal Refuses what does not name a CUDA device. */
@@ -498,8 +500,7 @@ export function checkCuda(op: string, device: unknown): void {
 function convert(tensor: Tensor, target: DType | Device | ToOptions | Tensor): Tensor {
   if (isTensor(target)) return convert(tensor, { dtype: target.dtype, device: target.device })
   if (typeof target === 'string') {
-    const isDevice = target === 'cpu' || target.startsWith('cuda')
-    return convert(tensor, isDevice ? { device: target as Device } : { dtype: target as DType })
+    return convert(tensor, isDeviceLike(target) ? { device: target as Device } : { dtype: target as DType })
   }
   checkOptions('to', target, ['dtype', 'device', 'nonBlocking', 'copy'])
   return op('aten::to.dtype_layout')(tensor, { ...target }) as Tensor

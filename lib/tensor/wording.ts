@@ -1,3 +1,5 @@
+import { wrongDevice } from './device.ts'
+
 /** Names of arguments that LibTorch and PyTorch's Python say in snake_case, where a user of this API knows them otherwise. */
 const NAMES =
   /(?<![\w.])(input_size|hidden_size|proj_size|num_layers|batch_first|batch_sizes|enforce_sorted|padding_value|total_length|requires_grad_?|retain_graph|create_graph|allow_unused|grad_fn|is_grads_batched|n_sample|split_size|rounding_mode|input_lengths|target_lengths|num_classes|padding_idx|num_embeddings|in_channels|out_channels|padding_mode|min_val|max_val|negative_slope)(?!\w)/g
@@ -23,6 +25,8 @@ const PHRASES: readonly (readonly [RegExp, string | ((...groups: string[]) => st
   ],
   [/\[enforce fail at [^\]]*\] */, ''],
   [/^get_mkldnn_dtype: /, 'oneDNN: '],
+  // The list of all devices that a build can have.
+  [/Expected one of cpu, .* device type at start of device string: (\S+)$/, (_, kind = '') => wrongDevice(kind)],
   [/ \(while checking arguments for \w+\)/, ''],
   // As Python says it.
   [/\bCPU(\w+)Type\b/g, 'torch.$1Tensor'],

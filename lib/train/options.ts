@@ -110,6 +110,12 @@ function invalid(name: string, wanted: string, value: unknown): never {
 
 /** Checks every option, and puts in the defaults. */
 export function readOptions(options: TrainerOptions): ResolvedOptions {
+  if (typeof options === 'object' && options !== null && 'lr' in options) {
+    throw torchError(
+      'ERR_TORCH_OPTION',
+      "Trainer: unknown option 'lr'; did you mean 'learningRate'? It is for the optimizer that the trainer makes; one of your own has its lr",
+    )
+  }
   checkOptions('Trainer', options, NAMES)
   for (const name of ['epochs', 'batchSize', 'sequenceLength'] as const) {
     const value = options[name]

@@ -42,14 +42,18 @@ std::string python_dtype(const at::Tensor& tensor) {
   return "torch." + name;
 }
 
+const char* name_of(const Network& net) {
+  if (net.lstm()) return "LSTM";
+  return net.cell == CellKind::kRnnTanh || net.cell == CellKind::kRnnRelu ? "RNN" : "GRU";
+}
+
 // The checks of torch/nn/modules/rnn.py, in its order and its words. They are made here and not in TypeScript because
 // the shape of a queued tensor is known only when the call runs.
 void check_rank(const Network& net, const at::Tensor& input, const Tensors& state) {
   const int64_t rank = input.dim();
-  const bool rnn = net.cell == CellKind::kRnnTanh || net.cell == CellKind::kRnnRelu;
-  const char* name = net.lstm() ? "LSTM" : rnn ? "RNN" : "GRU";
+  const std::string name = name_of(net);
   TORCH_CHECK_VALUE(rank == 2 || rank == 3, name, ": Expected input to be 2D or 3D, got ", rank, "D ",
-                    rnn ? "tensor instead" : "instead");
+                    name == "RNN" ? "tensor instead" : "instead");
   if (state.empty()) return;
   const char* kind = rank == 3 ? "batched 3-D" : "unbatched 2-D";
   if (net.lstm()) {
@@ -71,8 +75,8 @@ void check_input(const Network& net, const at::Tensor& input, const at::Tensor& 
                     "). Convert input: input.to(", python_dtype(weight), "), or convert model: model.to(",
                     python_dtype(input), ")");
   TORCH_CHECK(input.dim() == rank, "input must have ", rank, " dimensions, got ", input.dim());
-  TORCH_CHECK(input.size(-1) == net.inputs, "input.size(-1) must be equal to input_size. Expected ", net.inputs,
-              ", got ", input.size(-1));
+  TORCH_CHECK(input.size(-1) == net.inputs, name_of(net), ": input.size(-1) must be equal to input_size. Expected ",
+              net.inputs, ", got ", input.size(-1));
 }
 
 // Of dtypes and devices PyTorch says this on CUDA only. Elsewhere it leaves them to whatever kernel meets them first.

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { TorchError } from '../../lib/errors.ts'
 import * as nn from '../../lib/nn/index.ts'
+import * as optim from '../../lib/optim/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { inOurWords } from '../../lib/tensor/wording.ts'
 import { torch } from '../../lib/torch.ts'
+import { Trainer } from '../../lib/train/index.ts'
 import { expectError } from '../support/error.ts'
 
 const x = (): Tensor => torch.ones([2, 3], { requiresGrad: true })
@@ -134,15 +136,27 @@ test('a tensor that is used too late says what ended it', () => {
   expectError(
     () => tidied[0]?.sum(),
     'ERR_TORCH_DISPOSED',
-    /at the end of the tidy in which it was made: return it from/,
+    /^sum: the tensor has been disposed at the end of the tidy in which it was made: return it from/,
   )
   const disposed = torch.ones([2])
   disposed.dispose()
   expectError(
     () => disposed.sum(),
     'ERR_TORCH_DISPOSED',
-    /^the tensor has been disposed, by dispose\(\) or at the end of/,
+    /^sum: the tensor has been disposed, by dispose\(\) or at the end of/,
   )
+  const uses: [string, () => unknown][] = [
+    ['add', () => torch.add(torch.ones([2]), disposed)],
+    ['cat', () => torch.cat([torch.ones([2]), disposed])],
+    ['item', () => disposed.item()],
+    ['index', () => disposed.index(0)],
+    ['shape', () => disposed.shape],
+    ['gradFn', () => disposed.gradFn],
+  ]
+  for (const [op, use] of uses) {
+    const error = expectError(use, 'ERR_TORCH_DISPOSED', `${op}: the tensor has been disposed, by`)
+    expect(error.op).toBe(op)
+  }
 })
 
 test('mistakes in making an error are errors of this library, too', () => {
@@ -154,5 +168,67 @@ test('mistakes in making an error are errors of this library, too', () => {
   ]
   for (const args of wrong) {
     expectError(() => new TorchError(...(args as [never, never, never])), 'ERR_TORCH_TYPE', /^TorchError: \w+ must be/)
+  }
+})
+
+test('names of other libraries, and of other parts of this one, are understood', () => {
+  const parameters = [new nn.Parameter(torch.zeros([1]))]
+  const wrong: [string, () => unknown][] = [
+    [
+      "Adam: unknown option 'learningRate'; did you mean 'lr'?",
+      () => new optim.Adam(parameters, { learningRate: 1 } as never),
+    ],
+    [
+      "SGD: unknown option 'learning_rate'; did you mean 'lr'?",
+      () => new optim.SGD(parameters, { learning_rate: 1 } as never),
+    ],
+    [
+      "Trainer: unknown option 'lr'; did you mean 'learningRate'? It is for the optimizer that the trainer makes; one of your own has its lr",
+      () => new Trainer(new nn.Linear(1, 1), { lr: 0.1 } as never),
+    ],
+    [
+      "unknown option 'mapLocation'; did you mean 'device'?",
+      () => torch.loadSync('x', { mapLocation: 'cpu' } as never),
+    ],
+    ["zeros: unknown option 'dtpye'; did you mean 'dtype'?", () => torch.zeros([1], { dtpye: 'int64' } as never)],
+  ]
+  for (const [text, make] of wrong) expectError(make, 'ERR_TORCH_OPTION', text)
+})
+
+test('sizes and dimensions in a row are told to be arrays', () => {
+  const x = torch.zeros([2, 3]) as unknown as Record<string, (...args: unknown[]) => unknown>
+  const wrong: [string, () => unknown][] = [
+    [
+      'zeros: options must be an object, got 3: the size is one array, as in zeros([2, 3])',
+      () => torch.zeros(2 as never, 3 as never),
+    ],
+    ["permute(): argument 'dims' is an array: [1, 0]", () => x.permute?.(1, 0)],
+    ["argument 'size' is an array: [3, -1]", () => x.view?.(3, -1)],
+    ["reshape(): argument 'shape' is an array: [3, 2]", () => x.reshape?.(3, 2)],
+    ['relu(): takes 1 positional arguments but 2 were given', () => x.relu?.(3)],
+  ]
+  for (const [text, use] of wrong) expectError(use, 'ERR_TORCH_TYPE', text)
+})
+
+test("a GPU is 'cuda'", () => {
+  const x = torch.zeros([1])
+  const text = "Expected one of cpu, cuda device type at start of device string: gpu; did you mean 'cuda'?"
+  for (const use of [
+    () => torch.zeros([2], { device: 'gpu' as never }),
+    () => x.to('gpu' as never),
+    () => x.to({ device: 'gpu' as never }),
+    () => new nn.Linear(1, 1).to('gpu' as never),
+    () => torch.device('gpu'),
+  ]) {
+    expectError(use, 'ERR_TORCH_DEVICE', text)
+  }
+  const other = expectError(() => torch.zeros([2], { device: 'tpu' as never }), 'ERR_TORCH_DEVICE', /string: tpu$/)
+  expect(other.message).toContain('Expected one of cpu, cuda device type')
+})
+
+test('a wrong number of features names the module', () => {
+  for (const Network of [nn.RNN, nn.LSTM, nn.GRU]) {
+    const text = `${Network.name}: input.size(-1) must be equal to inputSize. Expected 3, got 4`
+    expectError(() => new Network(3, 2).forward(torch.zeros([5, 1, 4])), 'ERR_TORCH_SHAPE', text)
   }
 })
