@@ -1,3 +1,5 @@
+import './native/here.cjs'
+
 export type { GradScaler, GradScalerOptions, GradScalerState } from './amp/index.ts'
 export {
   type ErrorCode,

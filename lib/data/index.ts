@@ -1,2 +1,4 @@
+import '../native/here.cjs'
+
 export { type Batch, type Dataset, SequenceDataset, type SequenceOptions, TensorDataset } from './dataset.ts'
 export { type BatchPlan, DataLoader, type DataLoaderOptions } from './loader.ts'

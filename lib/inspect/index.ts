@@ -1,3 +1,5 @@
+import '../native/here.cjs'
+
 export {
   type GateTrace,
   type GRUTrace,

@@ -1,3 +1,5 @@
+import '../native/here.cjs'
+
 export { type Checkpoint, type LoadOptions, load, loadSync } from './checkpoint.ts'
 export type { Header, TensorInfo } from './header.ts'
 export {

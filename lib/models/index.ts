@@ -1,3 +1,5 @@
+import '../native/here.cjs'
+
 export { GRUModel } from './gru.ts'
 export { LSTMModel } from './lstm.ts'
 export { RecurrentModel } from './model.ts'

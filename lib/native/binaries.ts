@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import { LibTorchError } from '../errors.ts'
-import { PACKAGE, requireHere } from './package.ts'
+import { BUNDLED } from './here.cjs'
+import { isInstalled, PACKAGE, requireHere } from './package.ts'
 
 /** The files of the addons. */
 export interface Binaries {
@@ -22,6 +23,7 @@ const ELSEWHERE = 'LIBTORCH_RNN_PREBUILD'
 
 /** The addons of this package: built in `build/`, else prebuilt in `prebuilds/`. */
 export function findBinaries(): Binaries {
+  if (!isInstalled()) throw new LibTorchError(BUNDLED)
   const nodeGypBuild = requireHere('node-gyp-build') as { resolve(root: string): string }
   try {
     const addon = nodeGypBuild.resolve(PACKAGE)

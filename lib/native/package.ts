@@ -1,9 +1,20 @@
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { HERE } from './here.cjs'
 
 /** The root folder of this package: the same from `lib` and from `dist`. */
 export const PACKAGE: string = join(HERE, '..', '..')
+
+/** Whether this code is part of the package as installed. Bundled into a program, it cannot find what is beside it. */
+export function isInstalled(): boolean {
+  try {
+    const { name } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as { name?: string }
+    return name === 'libtorch-rnn'
+  } catch {
+    return false
+  }
+}
 
 /** Loads a file or package from here, at run time: one that is no JavaScript, or that may not be there. */
 export function requireHere(name: string): unknown {

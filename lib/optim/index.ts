@@ -1,3 +1,5 @@
+import '../native/here.cjs'
+
 export { Adam, type AdamOptions, AdamW } from './adam.ts'
 export {
   Optimizer,

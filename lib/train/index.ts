@@ -1,3 +1,5 @@
+import '../native/here.cjs'
+
 export type { Criterion, LossName } from './criterion.ts'
 export type { NonFinite } from './divergence.ts'
 export { type EpochResult, History } from './history.ts'
