@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { markCopy } from '../copy.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { markAsUncloneable } from '../opaque.ts'
@@ -36,6 +37,10 @@ export interface LoadResult {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
  */
 export abstract class Module {
+  static {
+    markCopy(Module)
+  }
+
   /** Whether dropout and the like are active. Set by {@link train} and {@link eval}. */
   training = true
 

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { markCopy } from '../copy.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { python, snakeCase } from '../nn/repr.ts'
@@ -72,6 +73,10 @@ export function requireRange(what: string, value: unknown, least = 0, below = Nu
  * @see https://docs.pytorch.org/docs/stable/optim.html#torch.optim.Optimizer
  */
 export abstract class Optimizer<Settings extends object = object> {
+  static {
+    markCopy(Optimizer)
+  }
+
   /** @internal */
   readonly toJSON: () => never = opaque('Optimizer', 'use stateDict()')
   /** The groups. Their settings, such as `lr`, can be changed between steps. */

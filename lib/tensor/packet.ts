@@ -1,3 +1,4 @@
+import { otherCopy } from '../copy.ts'
 import { describe } from '../describe.ts'
 import { type ErrorCode, torchError } from '../errors.ts'
 import { native as addon } from '../native/addon.ts'
@@ -233,6 +234,12 @@ function mismatch(
   if (unknown !== undefined) {
     const all = [...new Set(overloads.flatMap((overload) => overload.options))]
     throw torchError('ERR_TORCH_OPTION', `${name}(): ${unknownOption(unknown, all)}`, { op: name })
+  }
+  const foreign = [...args, ...Object.values(isOptions(options) ? (options as object) : {})]
+    .flat()
+    .find((arg) => otherCopy(arg) !== undefined)
+  if (foreign !== undefined) {
+    throw torchError('ERR_TORCH_TYPE', `${name}(): got ${describe(foreign)}`, { op: name })
   }
   const only = reasons.length === 1 ? reasons[0] : undefined
   if (only !== undefined) throw torchError(only.code, `${name}(): ${only.message}`, { op: name })

@@ -2,6 +2,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /// <reference types="node" preserve="true" />
 import { inspect } from 'node:util'
+import { markCopy } from '../copy.ts'
 import { describe } from '../describe.ts'
 import { dispose } from '../dispose.ts'
 import { torchError } from '../errors.ts'
@@ -107,6 +108,7 @@ export class Tensor implements Disposable {
   }
 
   static {
+    markCopy(Tensor)
     isTensor = (value): value is Tensor => typeof value === 'object' && value !== null && #id in value
     idOf = (tensor, op) => {
       checkReceiver(tensor)

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { isArrayOf } from '../../array.ts'
+import { markCopy } from '../../copy.ts'
 import { describe } from '../../describe.ts'
 import { dispose } from '../../dispose.ts'
 import { torchError } from '../../errors.ts'
@@ -67,6 +68,10 @@ function requireBooleans(name: string, options: Record<string, boolean>): void {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.PackedSequence.html
  */
 export class PackedSequence implements Disposable {
+  static {
+    markCopy(PackedSequence)
+  }
+
   /** The steps, (ΣL, …). */
   readonly data: Tensor
   /** How many sequences have a first step, a second step, …: int64 (L), always on the CPU. */
