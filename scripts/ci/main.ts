@@ -1,9 +1,11 @@
 // npm run ci:full: what takes too long for each change. Arguments name the stages to run; without any, all of them run.
 // Each runs whether or not those before it failed.
 import { builds } from './builds.ts'
+import { declarations } from './declarations.ts'
+import { runners } from './runners.ts'
 import type { Stage } from './stage.ts'
 
-const STAGES: readonly Stage[] = [...builds]
+const STAGES: readonly Stage[] = [...builds, runners, declarations]
 
 const names = process.argv.slice(2)
 const unknown = names.filter((name) => !STAGES.some((stage) => stage.name === name))

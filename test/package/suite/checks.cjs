@@ -3,6 +3,32 @@ const assert = require('node:assert')
 
 /** `lib` is libtorch-rnn, `train` its trainer, `expect` that of the runner where it has one. */
 module.exports = ({ torch, nn, TorchError }, { Trainer }, { LSTMModel }, expect) => ({
+  'no mode of another file holds in this one': () => {
+    const w = torch.tensor([2, -1], { requiresGrad: true })
+    w.mul(w).sum().backward()
+    assert.deepEqual(w.grad.toArray(), [4, -2])
+    const product = torch.full([2, 2], 0.5).matmul(torch.full([2, 2], 0.25))
+    assert.deepEqual([product.dtype, product.toArray()[0][0], product.requiresGrad], ['float32', 0.25, false])
+  },
+  'an LSTM computes what its equations say': () => {
+    const lstm = new nn.LSTM(1, 1)
+    for (const parameter of lstm.parameters()) torch.noGrad(() => parameter.fill_(0.5))
+    const [output] = torch.noGrad(() => lstm.forward(torch.tensor([[1], [-2]])))
+    let [h, c] = [0, 0]
+    const expected = [1, -2].map((x) => {
+      const sum = 0.5 * x + 0.5 * h + 1
+      const gate = 1 / (1 + Math.exp(-sum)) // the same for all three
+      c = gate * c + gate * Math.tanh(sum)
+      h = gate * Math.tanh(c)
+      return h
+    })
+    assert.deepEqual(output.shape, [2, 1])
+    assert.ok(output.allclose(torch.tensor(expected).unsqueeze(1), { atol: 1e-6 }), `${output} is not ${expected}`)
+  },
+  'an offload gives values': async () => {
+    const sum = await torch.offload(() => torch.tensor([1, 2]).mul(3).add(1))
+    assert.deepEqual(sum.toArray(), [4, 7])
+  },
   'errors of LibTorch are TorchErrors, with the line of the caller first': () => {
     const mistake = () => torch.zeros([2, 3]).matmul(torch.zeros([2, 3]))
     assert.throws(mistake, (error) => {
@@ -50,6 +76,14 @@ module.exports = ({ torch, nn, TorchError }, { Trainer }, { LSTMModel }, expect)
     assert.throws(() => structuredClone(torch.ones([2])), { name: 'DataCloneError' })
     assert.equal(JSON.stringify({ x: torch.tensor([[1, 2]]) }), '{"x":[[1,2]]}')
   },
+  'one epoch of fit': async () => {
+    torch.manualSeed(1)
+    const trainer = new Trainer(new LSTMModel(1, 4, 1), { epochs: 1, seed: 0, progress: false })
+    const x = torch.arange(0, 12).div(12).reshape([4, 3, 1])
+    const { epochs } = await trainer.fit([x, x])
+    assert.equal(epochs.length, 1)
+    assert.ok(epochs[0].trainLoss > 0 && epochs[0].trainLoss < 2, `the loss is ${epochs[0].trainLoss}`)
+  },
   ...(expect && {
     'and so they are for expect': () => {
       const [a, b] = [torch.tensor([1, 2]), torch.tensor([1, 3])]
@@ -71,4 +105,10 @@ module.exports = ({ torch, nn, TorchError }, { Trainer }, { LSTMModel }, expect)
       fails(() => expect(new nn.ReLU()).toEqual(new nn.Tanh()))
     },
   }),
+  // The last ones: what holds in them must not hold in the next file.
+  'inference mode': () => assert.ok(torch.inferenceMode(() => torch.ones([1]).mul(2)).isInference),
+  'autocast, without gradients': () => {
+    const half = () => torch.noGrad(() => torch.ones([2, 2]).matmul(torch.ones([2, 2])))
+    assert.equal(torch.autocast('cpu', half, { dtype: 'bfloat16' }).dtype, 'bfloat16')
+  },
 })
