@@ -76,7 +76,7 @@ std::vector<at::Tensor> Addon::run_in_order(const Effects& effects, std::functio
 }
 
 std::vector<Handles::Id> Addon::dispatch(Effects effects, size_t results, std::function<std::vector<at::Tensor>()> work,
-                                         Forecast::Compute forecast) {
+                                         ForecastPtr forecast) {
   std::vector<Handles::Id> ids;
   ids.reserve(results);
   if (!recording) {
@@ -84,16 +84,14 @@ std::vector<Handles::Id> Addon::dispatch(Effects effects, size_t results, std::f
       ids.push_back(handles->add(std::make_shared<Cell>(std::move(tensor))));
     return ids;
   }
-  Job job{.work = std::move(work), .mode = mode, .batch = recording};
-  if (forecast && results > 0) job.forecast = std::make_shared<Forecast>(std::move(forecast));
+  Job job{.work = std::move(work), .mode = mode, .batch = recording, .forecast = std::move(forecast)};
   if (mode.autocast.context != 0) effects.marks |= Effects::kAutocast;
   for (size_t i = 0; i < results; i++) {
-    job.results.push_back(std::make_shared<Cell>(
-        std::make_unique<Cell::Origin>(Cell::Origin{.batch = recording->number,
-                                                    .roots = {effects.shares.begin(), effects.shares.end()},
-                                                    .forecast = job.forecast,
-                                                    .result = i,
-                                                    .casts = mode.autocast.context != 0})));
+    job.results.push_back(std::make_shared<Cell>(Cell::Origin{.batch = recording->number,
+                                                              .roots = {effects.shares.begin(), effects.shares.end()},
+                                                              .forecast = job.forecast,
+                                                              .result = i,
+                                                              .casts = mode.autocast.context != 0}));
     ids.push_back(handles->add(job.results.back()));
     recorded.emplace_back(ids.back(), handles->serial(ids.back()));
   }

@@ -86,7 +86,13 @@ class Addon {
 
   // Runs `work` now, or queues it while JavaScript records; its results become numbers.
   std::vector<Handles::Id> dispatch(Effects effects, size_t results, std::function<std::vector<at::Tensor>()> work,
-                                    Forecast::Compute forecast = nullptr);
+                                    ForecastPtr forecast = nullptr);
+
+  // A forecast for `dispatch` by the function that `make` returns, where there will be something to forecast.
+  template <typename Make>
+  ForecastPtr forecast(Make make) {
+    return recording ? forecast_by(make()) : nullptr;
+  }
 
   // What is known of a tensor without waiting; nothing where that is nothing.
   std::optional<Outline> outline(const CellPtr& cell);

@@ -65,8 +65,7 @@ Napi::Value queue(Napi::Env env, Addon& addon, const Operator& op,
     }
     return fresh;
   };
-  const auto forecast = [&op, arguments] { return arguments->outline(op); };
-  const auto ids = addon.dispatch(std::move(arguments->effects()), op.fresh(), work, forecast);
+  const auto ids = addon.dispatch(std::move(arguments->effects()), op.fresh(), work, arguments);
   const size_t results = op.handle().schema().returns().size();
   if (results == 1) return op.aliased(0) ? env.Undefined() : Napi::Number::New(env, ids[0]);
   if (results == 0) return env.Undefined();

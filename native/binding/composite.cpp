@@ -149,9 +149,9 @@ Napi::Value composite_forward(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(env);
   const Recurrent recurrent{RecurrentArguments(addon, info), equations_of(info[6].ToObject()),
                             Roles(info[7].As<Napi::Array>()), record_of(info[8].ToString())};
-  const auto forecast = [&addon, recurrent] { return recurrent.arguments.outlines(addon); };
   const auto ids = addon.dispatch(
-      recurrent.arguments.effects(), recurrent.results(), [recurrent] { return recurrent.run(); }, forecast);
+      recurrent.arguments.effects(), recurrent.results(), [recurrent] { return recurrent.run(); },
+      addon.forecast([&] { return [&addon, recurrent] { return recurrent.arguments.outlines(addon); }; }));
   addon.account(env);
   Napi::Array results = Napi::Array::New(env, ids.size());
   for (uint32_t i = 0; i < ids.size(); i++) results.Set(i, ids[i]);

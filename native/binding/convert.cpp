@@ -99,7 +99,8 @@ std::vector<int64_t> to_ints(Napi::Value value, const char* what) {
   return ints;
 }
 
-OperatorArguments::OperatorArguments(Addon& addon, const Operator& op) : addon_(addon), has_effects_(!addon.idle()) {
+OperatorArguments::OperatorArguments(Addon& addon, const Operator& op)
+    : addon_(addon), op_(op), has_effects_(!addon.idle()) {
   stack_.reserve(op.parameters().size());
   effects_.marks = op.marks();
 }
@@ -231,7 +232,7 @@ std::vector<c10::IValue> OperatorArguments::resolve() {
   return stack_;
 }
 
-std::vector<Outline> OperatorArguments::outline(const Operator& op) {
+std::vector<Outline> OperatorArguments::compute() {
   std::vector<c10::IValue> stack;
   std::vector<Pending> pending;
   {
@@ -281,10 +282,10 @@ std::vector<Outline> OperatorArguments::outline(const Operator& op) {
     if (!found) return {};
     put(stack[one.argument], one.element, take(*found));
   }
-  if (!op.outline(stack)) return {};
+  if (!op_.outline(stack)) return {};
   std::vector<Outline> outlines;
   for (size_t i = 0; i < stack.size(); i++) {
-    if (op.aliased(i)) continue;
+    if (op_.aliased(i)) continue;
     if (!stack[i].isTensor()) return {};
     outlines.push_back({.meta = stack[i].toTensor(), .has_dtype = common.has_dtype, .device = common.device});
   }

@@ -10,7 +10,7 @@
 namespace rnn::binding {
 
 // The arguments of one call, and where tensors are still to come from the lane.
-class OperatorArguments {
+class OperatorArguments : public Forecast {
  public:
   OperatorArguments(Addon& addon, const Operator& op);
 
@@ -21,9 +21,6 @@ class OperatorArguments {
 
   // Puts in the tensors that were pending, which are there by now.
   std::vector<c10::IValue> resolve();
-
-  // What is known of the results of the call, while it waits in the lane.
-  std::vector<Outline> outline(const Operator& op);
 
  private:
   struct Pending {
@@ -38,9 +35,11 @@ class OperatorArguments {
   c10::IValue tensors(const Parameter& parameter, Napi::Value value);
   c10::IValue optional_tensors(const Parameter& parameter, Napi::Value value);
 
+  std::vector<Outline> compute() override;
   static void put(c10::IValue& argument, int64_t element, const at::Tensor& tensor);
 
   Addon& addon_;
+  const Operator& op_;
   const bool has_effects_;
   Effects effects_;
   // The lane puts tensors in while the JavaScript thread may be looking.

@@ -40,12 +40,16 @@ std::vector<Item> items_from(const Addon& addon, Napi::Value value) {
   return items;
 }
 
+// No item is all of the tensor, as x[()].
+std::vector<TensorIndex> all_where_empty(std::vector<TensorIndex> indices) {
+  if (indices.empty()) indices.emplace_back("...");
+  return indices;
+}
+
 std::vector<TensorIndex> resolve(const std::vector<Item>& items) {
   std::vector<TensorIndex> indices;
   for (const Item& item : items) indices.push_back(item.cell ? TensorIndex(item.cell->get()) : *item.index);
-  // No item is all of the tensor, as x[()].
-  if (indices.empty()) indices.emplace_back("...");
-  return indices;
+  return all_where_empty(std::move(indices));
 }
 
 // What is assigned to. LibTorch does not look at the value where `false` is alone: with an ellipsis it does.
@@ -73,7 +77,7 @@ std::vector<Outline> forecast_of(Addon& addon, const CellPtr& self, const std::v
     if (item.cell && !tensor) return {};
     indices.push_back(tensor ? TensorIndex(tensor->meta) : *item.index);
   }
-  found->meta = found->meta.index(indices);
+  found->meta = found->meta.index(all_where_empty(std::move(indices)));
   return {*found};
 }
 
@@ -85,9 +89,10 @@ Napi::Value index(const Napi::CallbackInfo& info) {
   Effects effects = effects_of(items);
   effects.reads.push_back(self);
   effects.shares = {self};
-  const auto forecast = [&addon, self, items] { return forecast_of(addon, self, items); };
   const auto work = [self, items] { return std::vector<at::Tensor>{self->get().index(resolve(items))}; };
-  const auto ids = addon.dispatch(effects, 1, work, forecast);
+  const auto ids =
+      addon.dispatch(effects, 1, work,
+                     addon.forecast([&] { return [&addon, self, items] { return forecast_of(addon, self, items); }; }));
   addon.account(info.Env());
   return Napi::Number::New(info.Env(), ids[0]);
 }

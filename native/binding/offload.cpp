@@ -102,7 +102,12 @@ Napi::Value Offload::fence(Napi::Env env, const BatchPtr& batch,
                            std::vector<std::pair<Handles::Id, uint64_t>> recorded) {
   auto fence = std::make_unique<Fence>(Fence{batch, std::move(recorded), Napi::Promise::Deferred::New(env)});
   const Napi::Promise promise = fence->deferred.Promise();
-  if (port_->fences++ == 0) connect(env);
+  if (port_->function == nullptr) {
+    connect(env);
+  } else if (port_->fences == 0) {
+    napi_ref_threadsafe_function(env, port_->function);
+  }
+  port_->fences++;
   // std::function wants a copyable owner; on the way to JavaScript the fence belongs to exactly one.
   auto owner = std::make_shared<std::unique_ptr<Fence>>(std::move(fence));
   post({.batch = batch, .done = [owner, port = port_] {
@@ -115,11 +120,19 @@ Napi::Value Offload::fence(Napi::Env env, const BatchPtr& batch,
   return promise;
 }
 
+void Offload::rest(Napi::Env env) {
+  if (port_->fences == 0 && port_->function != nullptr) disconnect(env);
+}
+
 void Offload::settle(napi_env raw, napi_value, void* context, void* data) {
   const std::unique_ptr<Fence> fence(static_cast<Fence*>(data));
   if (raw == nullptr) return;
   const Napi::Env env(raw);
   const Napi::HandleScope scope(env);
+  if (!fence) {
+    static_cast<Offload*>(context)->rest(env);
+    return;
+  }
   try {
     static_cast<Offload*>(context)->settle(env, *fence);
   } catch (const Napi::Error&) {
@@ -132,7 +145,11 @@ void Offload::settle(Napi::Env env, const Fence& fence) {
   for (const auto& [id, serial] : fence.recorded) addon_.handles->recount_if(id, serial);
   addon_.account(env);
   addon_.mode.warnings->flush();
-  if (--port_->fences == 0) disconnect(env);
+  if (--port_->fences == 0) {
+    napi_unref_threadsafe_function(env, port_->function);
+    // To be closed in the next turn of the loop, where nothing is queued by then: opening it takes time.
+    napi_call_threadsafe_function(port_->function, nullptr, napi_tsfn_nonblocking);
+  }
   if (fence.batch->error) {
     fence.deferred.Reject(to_javascript(env, fence.batch->error).Value());
   } else {

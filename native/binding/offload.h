@@ -39,6 +39,8 @@ class Offload {
 
   void connect(Napi::Env env);
   void disconnect(Napi::Env env);
+  // Closes the way back where nothing is queued.
+  void rest(Napi::Env env);
   static void settle(napi_env env, napi_value callback, void* context, void* data);
   void settle(Napi::Env env, const Fence& fence);
 

@@ -286,9 +286,10 @@ Napi::Value recurrent(const Napi::CallbackInfo& info) {
                                  : run_libtorch(call.arguments);
     });
   };
-  const auto forecast = [&addon, arguments] { return arguments.outlines(addon); };
   const size_t count = (arguments.network.lstm() ? 3 : 2) + arguments.packing.size();
-  const auto ids = addon.dispatch(addon.idle() ? Effects{} : arguments.effects(), count, work, forecast);
+  const auto ids =
+      addon.dispatch(addon.idle() ? Effects{} : arguments.effects(), count, work,
+                     addon.forecast([&] { return [&addon, arguments] { return arguments.outlines(addon); }; }));
   addon.account(env);
   Napi::Array results = Napi::Array::New(env, ids.size());
   for (uint32_t i = 0; i < ids.size(); i++) results.Set(i, ids[i]);

@@ -111,7 +111,7 @@ Napi::Value recurrent_cell(const Napi::CallbackInfo& info) {
   const Cells input_bias(addon, info[5]);
   const Cells hidden_bias(addon, info[6]);
   const Effects effects{.reads = joined(input, state, weights, input_bias, hidden_bias)};
-  const auto forecast = [&addon, input, cell] {
+  const auto outlines = [&addon, input, cell] {
     Outline found = addon.outlines(joined(input)).at(0);
     std::vector<int64_t> sizes = found.meta.sizes().vec();
     sizes.back() = cell.units;
@@ -121,7 +121,7 @@ Napi::Value recurrent_cell(const Napi::CallbackInfo& info) {
   const auto work = [=] {
     return cell.run(input.get().at(0), state.get(), weights.get(), input_bias.get(), hidden_bias.get());
   };
-  const auto ids = addon.dispatch(effects, cell.lstm() ? 2 : 1, work, forecast);
+  const auto ids = addon.dispatch(effects, cell.lstm() ? 2 : 1, work, addon.forecast([&] { return outlines; }));
   addon.account(env);
   Napi::Array results = Napi::Array::New(env, ids.size());
   for (uint32_t i = 0; i < ids.size(); i++) results.Set(i, ids[i]);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -31,7 +32,7 @@ class Cell {
   };
 
   explicit Cell(at::Tensor tensor) : tensor_(with_memory(std::move(tensor))), state_(State::kReady) {}
-  explicit Cell(std::unique_ptr<const Origin> origin) : origin_(std::move(origin)), state_(State::kPending) {}
+  explicit Cell(Origin origin) : origin_(std::move(origin)), state_(State::kPending) {}
 
   bool pending() const { return state_.load(std::memory_order_acquire) == State::kPending; }
 
@@ -46,7 +47,7 @@ class Cell {
   }
 
   // Null where it never was promised.
-  const Origin* origin() const { return origin_.get(); }
+  const Origin* origin() const { return origin_ ? &*origin_ : nullptr; }
 
   void fulfil(at::Tensor tensor) {
     tensor_ = with_memory(std::move(tensor));
@@ -68,7 +69,7 @@ class Cell {
 
   at::Tensor tensor_;
   std::exception_ptr error_;
-  std::unique_ptr<const Origin> origin_;
+  const std::optional<Origin> origin_;
   std::atomic<State> state_;
 };
 

@@ -2,7 +2,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
+#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace rnn::runtime {
@@ -19,26 +21,49 @@ struct Outline {
 // on its meta device. For the JavaScript thread only.
 class Forecast {
  public:
-  using Compute = std::function<std::vector<Outline>()>;
-
-  explicit Forecast(Compute compute) : compute_(std::move(compute)) {}
+  Forecast() = default;
+  Forecast(const Forecast&) = delete;
+  Forecast& operator=(const Forecast&) = delete;
+  virtual ~Forecast() = default;
 
   // Null where nothing is known.
   const Outline* at(size_t result) {
-    if (compute_) {
+    if (!computed_) {
+      computed_ = true;
       try {
-        results_ = compute_();
+        results_ = compute();
       } catch (const std::exception&) {
         // Sizes that depend on values, operators without a meta kernel, mistakes: the call itself will tell.
       }
-      compute_ = nullptr;
     }
     return result < results_.size() && results_[result].meta.defined() ? &results_[result] : nullptr;
   }
 
+ protected:
+  virtual std::vector<Outline> compute() = 0;
+
  private:
-  Compute compute_;
+  bool computed_ = false;
   std::vector<Outline> results_;
 };
+
+// By a function.
+class FunctionForecast : public Forecast {
+ public:
+  using Function = std::function<std::vector<Outline>()>;
+  explicit FunctionForecast(Function function) : function_(std::move(function)) {}
+
+ protected:
+  std::vector<Outline> compute() override { return function_(); }
+
+ private:
+  const Function function_;
+};
+
+using ForecastPtr = std::shared_ptr<Forecast>;
+
+inline ForecastPtr forecast_by(FunctionForecast::Function function) {
+  return std::make_shared<FunctionForecast>(std::move(function));
+}
 
 }  // namespace rnn::runtime

@@ -44,7 +44,7 @@ struct Job {
   BatchPtr batch = nullptr;
   // Kept until the work is done.
   Effects effects = {};
-  std::shared_ptr<Forecast> forecast = nullptr;
+  ForecastPtr forecast = nullptr;
   // Runs after the work or instead of it, whatever happened before.
   std::function<void()> done = nullptr;
 };

@@ -72,6 +72,24 @@ describe('in arithmetic', () => {
     expect(gradient?.toArray()).toEqual([1.5, 1.5])
   })
 
+  test('is as known before it is computed as any other', async () => {
+    const whole = torch.tensor([1, 2], { dtype: 'int32' })
+    const seen: unknown[] = []
+    const results = await torch.offload(() => {
+      const queued = whole.index().add(1)
+      const all = [queued.mul(2), queued.mul(2.5), torch.sub(1, queued.sum()).div(2), queued.index().mul_(3)]
+      seen.push(...all.map(({ dtype, shape }) => [dtype, shape]))
+      return all
+    })
+    expect(seen).toEqual(results.map(({ dtype, shape }) => [dtype, shape]))
+    expect(results.map(made)).toEqual([
+      ['int32', [4, 6]],
+      ['float32', [5, 7.5]],
+      ['float32', -2],
+      ['int32', [6, 9]],
+    ])
+  })
+
   test('within offload, and through torch.ops', async () => {
     expect((await torch.offload(() => torch.sub(1, x.detach().mul(2)))).toArray()).toEqual([-1, -7])
     const { aten } = torch.ops
