@@ -26,7 +26,7 @@ export type ErrorCode =
 
 export interface TorchErrorOptions extends ErrorOptions {
   /** @internal An error made where the caller was, for a failure that shows later. */
-  site?: Error | undefined
+  site?: Site | undefined
   /** The operation that failed: `matmul`, `LSTM`. */
   op?: string | undefined
   /** The shapes of its tensor arguments. */
@@ -48,18 +48,44 @@ function isOurs(frame: string): boolean {
 const OWN_FRAMES = 50
 
 /** Drops the frames of this library above the caller's: the first line of the trace is the one to look at. */
-function fromCaller(error: Error): string | undefined {
-  const limit = Error.stackTraceLimit
-  if (error.stack === undefined || !(limit > 0)) return error.stack
-  Error.stackTraceLimit = limit + OWN_FRAMES
-  Error.captureStackTrace(error, TorchError)
-  Error.stackTraceLimit = limit
-  const { stack } = error
+function fromCaller(stack: string, limit: number): string {
   const lines = stack.split('\n')
   const first = lines.findIndex((line) => /^\s+at /.test(line))
   const caller = lines.findIndex((line, index) => index >= first && !isOurs(line))
   if (first < 0 || caller < 0) return stack
   return [...lines.slice(0, first), ...lines.slice(caller, caller + limit)].join('\n')
+}
+
+/** Gives `target` a trace of more frames than usual, from the one that called `above`. */
+function capture(target: object, above: (...args: never[]) => unknown): void {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = limit + OWN_FRAMES
+  Error.captureStackTrace(target, above)
+  Error.stackTraceLimit = limit
+}
+
+function traceOf(error: Error): string | undefined {
+  const limit = Error.stackTraceLimit
+  if (error.stack === undefined || !(limit > 0)) return error.stack
+  capture(error, TorchError as never)
+  return fromCaller(error.stack, limit)
+}
+
+/** Where a function was called. */
+export interface Site {
+  readonly stack?: string | undefined
+}
+
+/** @internal Where `above` was called. Its trace is written when it is read: that takes as long as a small operation. */
+export function siteOf(above: (...args: never[]) => unknown): Site {
+  const limit = Error.stackTraceLimit
+  const captured: { stack?: string } = {}
+  if (limit > 0) capture(captured, above)
+  return {
+    get stack() {
+      return captured.stack === undefined ? undefined : fromCaller(captured.stack, limit)
+    },
+  }
 }
 
 function requireArguments(
@@ -88,7 +114,7 @@ export class TorchError extends Error {
     if (options.op !== undefined) this.op = options.op
     if (options.shapes !== undefined) this.shapes = options.shapes
     const site = options.site?.stack
-    const stack = site === undefined ? fromCaller(this) : `${this}${site.slice(site.indexOf('\n'))}`
+    const stack = site === undefined ? traceOf(this) : `${this}${site.slice(site.indexOf('\n'))}`
     if (stack !== undefined) this.stack = stack
   }
 }

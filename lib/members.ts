@@ -1,4 +1,6 @@
 // What `torch` has besides operations and the creation of tensors. As exports of a module, they keep their documentation.
+import { describe } from './describe.ts'
+import { torchError } from './errors.ts'
 import { libTorchVersion } from './native/load.ts'
 import { native } from './tensor/binding.ts'
 
@@ -40,6 +42,16 @@ export function getNumThreads(): number {
 
 /** Sets {@link getNumThreads}, also for the thread of `offload`. */
 export function setNumThreads(threads: number): void {
+  if (!Number.isInteger(threads) || threads < 1) {
+    const got = describe(threads)
+    throw torchError(
+      Number.isInteger(threads) ? 'ERR_TORCH_VALUE' : 'ERR_TORCH_TYPE',
+      `setNumThreads: threads must be a positive integer, got ${got}`,
+      {
+        op: 'setNumThreads',
+      },
+    )
+  }
   native.setNumThreads(threads)
 }
 

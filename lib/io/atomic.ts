@@ -152,6 +152,8 @@ function* createTemporary(folder: string, mode: number): Steps<{ temporary: stri
       yield* close(fd)
     } catch (error) {
       forget(temporary)
+      // The user knows the folder only.
+      if (error instanceof Error) error.message = error.message.replace(temporary, folder)
       throw error
     }
     forget(temporary)

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { isNativeError } from 'node:util/types'
 import { describe } from '../describe.ts'
-import { TorchError, torchError } from '../errors.ts'
+import { siteOf, torchError } from '../errors.ts'
 import type { GeneratorHandle } from '../native/addon.ts'
 import { checkOptions, checkSignal } from '../options.ts'
 import { native } from './binding.ts'
@@ -260,6 +260,26 @@ function record<T>(fn: () => T): { result: T; batch: number; finished: Promise<v
   return { result, batch, finished }
 }
 
+/** The batches that a signal cancels: with one listener, since more than ten make Node warn of a leak. */
+const cancelled = new WeakMap<AbortSignal, Set<number>>()
+
+/** Cancels the batch when the signal is aborted, or has been; what it returns ends that. */
+function cancelBy(signal: AbortSignal, batch: number): () => void {
+  if (signal.aborted) native.cancel(batch)
+  const known = cancelled.get(signal)
+  const batches = known ?? new Set<number>()
+  batches.add(batch)
+  if (known === undefined) {
+    cancelled.set(signal, batches)
+    signal.addEventListener('abort', () => batches.forEach((one) => void native.cancel(one)), { once: true })
+  }
+  return () => batches.delete(batch)
+}
+
+function isCancelled(thrown: unknown): boolean {
+  return isNativeError(thrown) && 'kind' in thrown && thrown.kind === 'cancelled'
+}
+
 async function run<T>(fn: () => T, options: OffloadOptions = {}): Promise<T> {
   requireFunction('offload', fn)
   checkOptions('offload', options, ['signal'])
@@ -268,27 +288,28 @@ async function run<T>(fn: () => T, options: OffloadOptions = {}): Promise<T> {
   if (state.offloading) throw torchError('ERR_TORCH_RUNTIME', 'offload() cannot be called within offload()')
   signal?.throwIfAborted()
   // The trace of a rejection shall show this call, not the thread.
-  const site = new TorchError('ERR_TORCH_RUNTIME', '')
+  const site = siteOf(run)
   const context = current()
   const scope = new Scope(context.scope)
-  let cancel: (() => void) | undefined
+  let cancelling: (() => void) | undefined
   try {
     const { result, batch, finished } = record(() => contexts.run({ ...context, scope }, fn))
-    cancel = () => native.cancel(batch)
-    signal?.addEventListener('abort', cancel)
+    if (signal !== undefined) cancelling = cancelBy(signal, batch)
     if (isPromise(result)) {
       result.then(undefined, () => {})
       throw torchError('ERR_TORCH_TYPE', 'offload() takes a synchronous function, but it returned a Promise')
     }
     await finished
+    // Also where the last operation had begun: whoever aborts waits for a rejection.
+    signal?.throwIfAborted()
     scope.dissolve()
     return result
   } catch (thrown) {
     scope.close(undefined, true)
-    if (signal?.aborted && isNativeError(thrown) && 'kind' in thrown && thrown.kind === 'cancelled') throw signal.reason
+    if (signal?.aborted && (thrown === signal.reason || isCancelled(thrown))) throw signal.reason
     throw failure(thrown, { site })
   } finally {
-    if (cancel !== undefined) signal?.removeEventListener('abort', cancel)
+    cancelling?.()
   }
 }
 

@@ -66,10 +66,11 @@ function operator(qualified: string, name: string): OperatorPacket {
 
 /**
  * Operators whose kernels look at little of what they are given, since LibTorch alone is to call them. `batch_norm` checks
- * the sizes for its kernels.
+ * the sizes for its kernels. `range`, which is no `arange`, divides by a step that may have become 0, and
+ * `choose_qparams_optimized` counts as far as it is told.
  */
 const TRUSTING =
-  /^_|backward|^(quantized|mkldnn|mkl|cudnn|miopen|fbgemm|thnn|slow_conv|conv_depthwise|native_batch_norm|batch_norm_)/
+  /^_|backward|^(quantized|mkldnn|mkl|cudnn|miopen|fbgemm|thnn|slow_conv|conv_depthwise|native_batch_norm|batch_norm_|choose_qparams|range$)/
 
 const unsafe = lazy({} as OperatorNamespaces, (namespace) =>
   lazy<OperatorNamespace>({}, (name) => operator(`${namespace}::${name}`, name)),

@@ -1,3 +1,4 @@
+import { torchError } from '../errors.ts'
 import { native } from './binding.ts'
 import { drawingFrom, enter, isPromise, requireFunction } from './context.ts'
 import { type Generator, handleOf, narrowed, setState } from './generator.ts'
@@ -12,6 +13,13 @@ import { type Tensor, wrap } from './tensor.ts'
  * @param seed from -2^63 up to 2^64 - 1
  */
 export function manualSeed(seed: number | bigint): void {
+  if (Number.isInteger(seed) && !Number.isSafeInteger(seed)) {
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `manualSeed: ${seed} is beyond the safe integers of JavaScript: give a bigint, such as ${BigInt(seed)}n`,
+      { op: 'manualSeed' },
+    )
+  }
   seeded(() => {
     enter()
     native.manualSeed(seed)

@@ -23,7 +23,16 @@ struct Offload::Port {
   size_t fences = 0;
 };
 
-Offload::Offload(Addon& addon) : addon_(addon), port_(std::make_shared<Port>()), lane_(std::make_unique<Lane>()) {}
+Offload::Offload(Napi::Env env, Addon& addon)
+    : addon_(addon), port_(std::make_shared<Port>()), lane_(std::make_unique<Lane>()) {
+  // process.exit() runs no cleanup hooks, and then destroys what LibTorch works with.
+  const auto process = env.Global().Get("process").As<Napi::Object>();
+  const auto stop_at_exit = [](const Napi::CallbackInfo& info) {
+    if (const auto& offload = Addon::of(info.Env()).offload) offload->stop();
+  };
+  process.Get("once").As<Napi::Function>().Call(
+      process, {Napi::String::New(env, "exit"), Napi::Function::New(env, stop_at_exit)});
+}
 
 Offload::~Offload() = default;
 
@@ -91,6 +100,11 @@ void Offload::cancel(uint64_t number) {
   for (const BatchPtr& batch : unfinished_) {
     if (batch->number == number) batch->cancelled.store(true);
   }
+}
+
+void Offload::stop() {
+  for (const BatchPtr& batch : unfinished_) batch->cancelled.store(true);
+  lane_->wait(lane_->posted());
 }
 
 size_t Offload::pending() {
@@ -164,7 +178,7 @@ namespace {
 Napi::Value record(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (info[0].ToBoolean()) {
-    if (!addon.offload) addon.offload = std::make_unique<Offload>(addon);
+    if (!addon.offload) addon.offload = std::make_unique<Offload>(info.Env(), addon);
     addon.recording = addon.offload->open();
     return Napi::Number::New(info.Env(), static_cast<double>(addon.recording->number));
   }

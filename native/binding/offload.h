@@ -13,7 +13,7 @@ namespace rnn::binding {
 // The lane of an environment and its way back to the JavaScript thread. Made at first use.
 class Offload {
  public:
-  explicit Offload(Addon& addon);
+  Offload(Napi::Env env, Addon& addon);
   ~Offload();
   Lane& lane() { return *lane_; }
 
@@ -25,6 +25,9 @@ class Offload {
   Napi::Value fence(Napi::Env env, const BatchPtr& batch, std::vector<std::pair<Handles::Id, uint64_t>> recorded);
   // Skips those that have not begun.
   void cancel(uint64_t batch);
+
+  // Skips what has not begun of all batches, and waits for what has.
+  void stop();
 
   // Whether all that was posted has run.
   bool idle();

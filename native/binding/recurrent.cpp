@@ -374,6 +374,11 @@ Napi::Value flatten_parameters(const Napi::CallbackInfo& info) {
   const RecurrentModulePtr module = object_of<RecurrentModulePtr>(info[0]);
   const Cells cells(addon, info[1]);
   const auto ids = info[1].As<Napi::Uint32Array>();
+  const bool on_cpu = std::ranges::all_of(cells, [&](const CellPtr& cell) {
+    const auto outline = addon.outline(cell);
+    return outline && outline->device && !outline->device->is_cuda();
+  });
+  if (on_cpu) return env.Undefined();
   addon.dispatch(Effects::all(), 0, [=] {
     const Tensors weights = cells.get();
     const Network& net = module->network;

@@ -32,23 +32,17 @@ void Lane::wait(uint64_t job) const {
 }
 
 Lane::Pause::Pause(Lane& lane, bool within) {
-  if (!within) {
-    lock_ = std::unique_lock(lane.outside_);
-  } else if (lane.records_.load()) {
-    lock_ = std::unique_lock(lane.running_);
-  }
+  lock_ = std::unique_lock(within ? lane.running_ : lane.outside_);
 }
 
 void Lane::begin_graph(std::shared_ptr<CudaGraph> graph) {
   std::unique_lock alone(outside_);
   recorder_.begin(std::move(graph));
   recording_ = std::move(alone);
-  records_.store(true);
 }
 
 void Lane::end_graph() {
   const auto release = [this] {
-    records_.store(false);
     if (recording_) recording_.unlock();
   };
   try {

@@ -100,7 +100,6 @@ class Lane {
   // Held by a caller on another thread, or while a CUDA graph is being recorded.
   std::mutex outside_;
   std::unique_lock<std::mutex> recording_{outside_, std::defer_lock};
-  std::atomic<bool> records_ = false;
   GraphRecorder recorder_;
   std::thread thread_;
 };

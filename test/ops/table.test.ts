@@ -111,6 +111,34 @@ describe.each(
   })
 })
 
+describe('what offload tells of results before they are computed is so', () => {
+  const busy = torch.randn([250, 250])
+  const tensorsIn = (value: unknown): Tensor[] =>
+    isTensor(value) ? [value] : Array.isArray(value) ? value.flatMap(tensorsIn) : []
+  const told = (tensor: Tensor): unknown[] => [tensor.shape, tensor.dtype, tensor.device]
+  const rows = TABLE.flatMap((row) =>
+    callables(row).flatMap(([form, call]) =>
+      casesOf(row, form).map((one) => [row.name, form, one.overload, call, one] as const),
+    ),
+  )
+
+  test.each(rows)('%s as a %s: %s', async (_name, _form, _overload, call, one) => {
+    const reads = (error: { code?: string }): undefined => {
+      if (error.code !== 'ERR_TORCH_PENDING') throw error
+    }
+    const results = await torch
+      .offload(() => {
+        busy.matmul(busy).matmul(busy).dispose()
+        const args = one.args.map(decode)
+        const options =
+          one.options && Object.fromEntries(Object.entries(one.options).map(([key, v]) => [key, decode(v)]))
+        return tensorsIn(call(...args, ...(options ? [options] : []))).map((tensor) => ({ tensor, told: told(tensor) }))
+      })
+      .catch(reads)
+    for (const result of results ?? []) expect(result.told).toEqual(told(result.tensor))
+  })
+})
+
 test('every row is documented, and its overloads exist in this LibTorch', () => {
   for (const { doc, overloads, functionOverloads } of TABLE) {
     expect(doc.length).toBeGreaterThan(0)

@@ -59,6 +59,7 @@ describe('operators that trust their arguments', () => {
       'miopen_rnn',
     ],
     ...['fbgemm_linear_int8_weight', 'thnn_conv2d', 'slow_conv3d_forward'],
+    ...['range', 'choose_qparams_optimized'],
     ...['native_batch_norm', '_native_batch_norm_legit', '_batch_norm_impl_index', 'batch_norm_stats'],
     ...[
       'batch_norm_elemt',

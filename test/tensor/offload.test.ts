@@ -260,6 +260,19 @@ describe('offload', () => {
       await Promise.all(stepped)
     })
 
+    test('making a recurrent network and loading its weights does not wait', async () => {
+      const lstm = new nn.LSTM(2, 3)
+      const busy = work()
+      const state = new nn.LSTM(2, 3).stateDict()
+      lstm.loadStateDict(state)
+      expect(offload.pending).toBe(1)
+      const finished = torch.ones([2])
+      const loading = offload(() => void lstm.loadStateDict(state))
+      expect(finished.toArray()).toEqual([1, 1])
+      expect(offload.pending).toBe(2)
+      await Promise.all([busy, loading])
+    })
+
     test('random numbers come in the order of the calls', async () => {
       torch.manualSeed(3)
       const [first, second] = [torch.rand([4]), torch.rand([4])]
@@ -406,6 +419,49 @@ describe('offload', () => {
       await expect(second).rejects.toBe(reason)
       expect((await third).item()).toBe(10)
       await expect(offload(() => 1, { signal: controller.signal })).rejects.toBe(reason)
+    })
+
+    test('rejects always, also where the last operation had begun, and keeps nothing', async () => {
+      const before = torch.memory().tensors
+      const reason = new Error('the client has gone')
+      for (let i = 0; i < 50; i++) {
+        const controller = new AbortController()
+        const queued = offload(() => torch.ones([2]), { signal: controller.signal })
+        // All has run, but the promise has not settled: that takes a turn of the loop.
+        while (i % 2 === 0 && offload.pending > 0);
+        controller.abort(reason)
+        await expect(queued).rejects.toBe(reason)
+      }
+      expect(torch.memory().tensors).toBe(before)
+    })
+
+    test('one that is aborted within the function skips what it has queued', async () => {
+      const controller = new AbortController()
+      const reason = new Error('gone')
+      const counter = torch.zeros([1])
+      const queued = offload(
+        () => {
+          for (let i = 0; i < 20; i++) x.matmul(x).dispose()
+          controller.abort(reason)
+          counter.add_(1)
+        },
+        { signal: controller.signal },
+      )
+      await expect(queued).rejects.toBe(reason)
+      expect(counter.item()).toBe(0)
+    })
+
+    test('one signal serves many calls', async () => {
+      const warnings: string[] = []
+      const listen = (warning: Error): void => void warnings.push(warning.name)
+      process.on('warning', listen)
+      const controller = new AbortController()
+      const queued = Array.from({ length: 30 }, () => offload(() => x.matmul(x), { signal: controller.signal }))
+      controller.abort(new Error('shut down'))
+      for (const one of queued) await expect(one).rejects.toThrow('shut down')
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      process.off('warning', listen)
+      expect(warnings).toEqual([])
     })
 
     test('one that comes too late changes nothing, and leaves no listener', async () => {

@@ -1,5 +1,5 @@
 // Environments of one process share LibTorch, but no state of ours; ending one must not harm the others.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
@@ -84,6 +84,25 @@ test('a process can exit with work in flight', () => {
     encoding: 'utf8',
   })
   expect(out).toBe('bye\n')
+})
+
+// Then nothing joins the thread of `offload` but what does so on purpose, and LibTorch's own objects are destroyed under it.
+test.each([
+  ['process.exit(3)', 3, /^$/],
+  ["throw new Error('mine')", 1, /Error: mine/],
+  ["Promise.reject(new Error('mine'))", 1, /Error: mine/],
+])('a process that ends by %s ends so, also while gradients are computed', (end, code, words) => {
+  const source = `import { torch } from '${INDEX}'
+    const x = torch.randn([300, 300], { requiresGrad: true })
+    torch.offload(() => { for (let k = 0; k < 500; k++) x.matmul(x).sum().backward() }).catch(() => {})
+    setTimeout(() => { ${end} }, 50)`
+  for (let i = 0; i < 2; i++) {
+    const { status, signal, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
+      encoding: 'utf8',
+    })
+    expect({ status, signal }).toEqual({ status: code, signal: null })
+    expect(stderr).toMatch(words)
+  }
 })
 
 test('pending work keeps the process alive until it is done', () => {
