@@ -225,8 +225,8 @@ void Operator::call(std::vector<c10::IValue>& stack) const {
 }
 
 bool Operator::outline(std::vector<c10::IValue>& stack) const {
-  // With a check goes that the operator reads what it should not. The kernel of isin for a number is wrong: it gives (0)
-  // for a result without dimensions.
+  // With a check goes that the operator reads what it should not. The kernel of isin for a number is wrong: it gives
+  // (0) for a result without dimensions.
   if (check_ != nullptr || handle_.schema().name() == "aten::isin") return false;
   if (keeps_form_) {
     TORCH_CHECK(stack.at(0).isTensor());

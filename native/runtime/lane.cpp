@@ -31,9 +31,7 @@ void Lane::wait(uint64_t job) const {
   for (uint64_t done = completed(); done < job; done = completed()) completed_.wait(done, std::memory_order_acquire);
 }
 
-Lane::Pause::Pause(Lane& lane, bool within) {
-  lock_ = std::unique_lock(within ? lane.running_ : lane.outside_);
-}
+Lane::Pause::Pause(Lane& lane, bool within) { lock_ = std::unique_lock(within ? lane.running_ : lane.outside_); }
 
 void Lane::begin_graph(std::shared_ptr<CudaGraph> graph) {
   std::unique_lock alone(outside_);
