@@ -2,6 +2,7 @@ import { isNativeError } from 'node:util/types'
 import { type ErrorCode, TorchError, type TorchErrorOptions, torchError } from '../errors.ts'
 import { native as addon } from '../native/addon.ts'
 import { WITHOUT_CUDA } from '../native/libtorch.ts'
+import { camelCase } from '../ops/schema.ts'
 import { inOurWords } from './wording.ts'
 
 /** What `error.cpp` knows of an exception: its C++ class. */
@@ -110,6 +111,11 @@ function sentence(message: string, op: string | undefined): string {
   return `${op}: ${text}`
 }
 
+/** The operator of a queued call, in JavaScript's spelling. */
+function nameOf(thrown: object): string | undefined {
+  return 'op' in thrown ? camelCase(String(thrown.op).replace(/^\w+::/, '')) : undefined
+}
+
 /** The typed error for what a native call threw, or the reading of its arguments. */
 export function failure(thrown: unknown, options: TorchErrorOptions = {}): unknown {
   if (thrown instanceof TorchError && thrown.code === 'ERR_TORCH_DISPOSED' && thrown.op === undefined && options.op) {
@@ -118,8 +124,9 @@ export function failure(thrown: unknown, options: TorchErrorOptions = {}): unkno
   // The addon's errors are of the main realm: in a test runner's, they are not `instanceof Error`.
   if (thrown instanceof TorchError || !isNativeError(thrown) || !('kind' in thrown)) return thrown
   const text = withoutScriptTrace(thrown.message)
-  const message = sentence(text, options.op)
+  const op = nameOf(thrown) ?? options.op
+  const message = sentence(text, op)
   // What was said is worth keeping: a script's trace has the lines of the module.
   const cause = message.endsWith(thrown.message) ? {} : { cause: thrown }
-  return torchError(codeOf(thrown.kind as Kind, text), message, { ...cause, ...options })
+  return torchError(codeOf(thrown.kind as Kind, text), message, { ...cause, ...options, op })
 }

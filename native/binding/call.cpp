@@ -58,7 +58,11 @@ Napi::Value queue(Napi::Env env, Addon& addon, const Operator& op,
                   const std::shared_ptr<OperatorArguments>& arguments) {
   const auto work = [&op, arguments] {
     std::vector<c10::IValue> stack = arguments->resolve();
-    op.call(stack);
+    try {
+      op.call(stack);
+    } catch (...) {
+      throw OperatorError{op.handle().schema().name(), std::current_exception()};
+    }
     std::vector<at::Tensor> fresh;
     for (size_t i = 0; i < stack.size(); i++) {
       if (!op.aliased(i)) fresh.push_back(std::move(stack[i]).toTensor());

@@ -51,6 +51,10 @@ Napi::Error to_javascript(Napi::Env env, std::exception_ptr exception) {
     std::rethrow_exception(exception);
   } catch (const Napi::Error& error) {
     return error;
+  } catch (const OperatorError& error) {
+    Napi::Error cause = to_javascript(env, error.cause);
+    cause.Set("op", Napi::String::New(env, error.name));
+    return cause;
   } catch (const CancelledError& error) {
     return make(env, "cancelled", error.what());
   } catch (const DisposedError& error) {

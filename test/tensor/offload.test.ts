@@ -109,7 +109,8 @@ describe('offload', () => {
       }),
     )
     expect(error.code).toBe('ERR_TORCH_SHAPE')
-    expect(error.message).toBe('mat1 and mat2 shapes cannot be multiplied (2x2 and 3x3)')
+    expect(error.message).toBe('matmul: mat1 and mat2 shapes cannot be multiplied (2x2 and 3x3)')
+    expect(error.op).toBe('matmul')
     expect(error.stack).toContain('offload.test.ts')
     expect(x.item()).toBe(0)
     expectError(() => (poisoned as Tensor).shape, 'ERR_TORCH_DISPOSED', /the offload in which it was made has failed/)
