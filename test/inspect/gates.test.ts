@@ -4,6 +4,7 @@ import { type GateTrace, traceGates, traceGatesSync } from '../../lib/inspect/in
 import { GRUModel, LSTMModel, SequenceModel } from '../../lib/models/index.ts'
 import { expectClose } from '../support/close.ts'
 import { expectError } from '../support/error.ts'
+import { collectGarbage } from '../support/garbage.ts'
 
 const [I, H, L, N] = [3, 4, 5, 2] as const
 const EXACT = { rtol: 1e-10, atol: 1e-12 }
@@ -153,6 +154,7 @@ test('packed sequences come back padded, in the order of the input', async () =>
 test('records no gradients, keeps its tensors alone, and blocks where it says so', async () => {
   const model = new GRUModel(I, H, 1)
   const x = torch.randn([L, N, I])
+  await collectGarbage()
   const live = torch.memory().tensors
   const traces = await traceGates(model, x)
   expect(torch.memory().tensors).toBe(live + 4)

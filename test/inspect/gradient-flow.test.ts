@@ -5,6 +5,7 @@ import { GRUModel, LSTMModel, RNNModel, SequenceModel } from '../../lib/models/i
 import type { RecurrentOptions } from '../../lib/nn/index.ts'
 import { expectClose } from '../support/close.ts'
 import { expectError } from '../support/error.ts'
+import { collectGarbage } from '../support/garbage.ts'
 
 const [I, H, L, N] = [2, 3, 6, 2] as const
 const EXACT = { rtol: 1e-9, atol: 1e-14 }
@@ -199,6 +200,7 @@ test('a state on which the loss does not depend has the gradient 0', async () =>
 test('leaves no tensor, no gradient, and all modes as they were', async () => {
   const model = new LSTMModel(I, H, 1)
   const x = torch.randn([L, N, I])
+  await collectGarbage()
   const live = torch.memory().tensors
   await torch.noGrad(() => gradientFlow(model, x, (output) => output.sum()))
   gradientFlowSync(model, x, (output) => output.sum())

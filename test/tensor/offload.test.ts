@@ -423,6 +423,7 @@ describe('offload', () => {
     })
 
     test('rejects always, also where the last operation had begun, and keeps nothing', async () => {
+      await collectGarbage()
       const before = torch.memory().tensors
       const reason = new Error('the client has gone')
       for (let i = 0; i < 50; i++) {
