@@ -143,7 +143,7 @@ export function runChecks(project: string, runner: Runner, node: string = proces
     encoding: 'utf8',
     timeout: 600_000,
     env: {
-      ...withoutVitest(process.env),
+      ...plainEnvironment(),
       PATH: `${dirname(node)}${delimiter}${process.env.PATH}`,
       LIBTORCH: libtorch,
       OMP_WAIT_POLICY: 'passive',
@@ -161,11 +161,13 @@ export function runChecks(project: string, runner: Runner, node: string = proces
   return passed.length
 }
 
-/** Another Vitest around this process must not tell the one below how to run. */
-function withoutVitest(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(environment).filter(([name]) => !/^(VITEST|NODE_OPTIONS|NODE_ENV|TEST|MODE)/.test(name)),
-  )
+/**
+ * The variables that find programs and folders, and no other: `CI`, `NODE_OPTIONS` or those of a Vitest around this
+ * process change what a runner does, such as whether it writes snapshots.
+ */
+function plainEnvironment(): NodeJS.ProcessEnv {
+  const names = ['HOME', 'PATH', 'TMPDIR', 'LANG', 'LD_LIBRARY_PATH', 'XDG_CACHE_HOME']
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
 }
 
 /** The oldest Node.js that the package supports, and the newest. */
