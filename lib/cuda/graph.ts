@@ -1,11 +1,10 @@
-import { describe } from '../describe.ts'
+import { checkOptions, invalid, requireFunction } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { GraphHandle } from '../native/addon.ts'
 import { whyNotConnected } from '../native/cuda.ts'
 import { opaque } from '../opaque.ts'
-import { checkOptions } from '../options.ts'
 import { native } from '../tensor/binding.ts'
-import { enter, isPromise, offload, requireFunction } from '../tensor/context.ts'
+import { enter, isPromise, offload } from '../tensor/context.ts'
 import { requireCudaAddon, why } from './device.ts'
 
 export interface CaptureOptions {
@@ -70,11 +69,11 @@ export class CUDAGraph {
    *   device or copying to it from memory that is not pinned. The graph is then as it was before.
    */
   async capture<T>(fn: () => T, options: CaptureOptions = {}): Promise<T> {
-    requireFunction('capture', fn)
+    requireFunction('capture', 'fn', fn)
     checkOptions('capture', options, ['pool'])
     const { pool } = options
     if (pool !== undefined && !(pool instanceof CUDAGraph)) {
-      throw torchError('ERR_TORCH_TYPE', `capture(): argument 'pool' must be CUDAGraph, not ${describe(pool)}`)
+      throw invalid('capture', 'pool', 'a CUDAGraph', pool)
     }
     return offload(() => {
       enter()
@@ -84,7 +83,7 @@ export class CUDAGraph {
         const result = fn()
         if (isPromise(result)) {
           result.then(undefined, () => {})
-          throw torchError('ERR_TORCH_TYPE', 'capture() takes a synchronous function, but it returned a Promise')
+          throw torchError('ERR_TORCH_TYPE', 'capture: fn must be synchronous, but it returned a Promise')
         }
         failed = false
         return result

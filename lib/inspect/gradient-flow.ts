@@ -1,9 +1,10 @@
+import { requireFunction } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
 import { enableGrad, offload, tidy } from '../tensor/context.ts'
 import { functions } from '../tensor/methods.ts'
-import { backward, isTensor, type Tensor } from '../tensor/tensor.ts'
+import { backward, isTensor, requireTensor, type Tensor } from '../tensor/tensor.ts'
 import { type Observed, observe, type Place, padded } from './run.ts'
 
 /** A model to look into: any module, with a recurrent network somewhere in it. */
@@ -19,16 +20,8 @@ export interface GradientFlow extends Place {
 
 /** Runs model, loss and the backward pass, to what was added to the states: zeros, whose gradients are the states'. */
 function run<Output>(model: Model<Output>, input: Tensor, loss: (output: Output) => Tensor): readonly Observed[] {
-  if (!isTensor(input)) {
-    throw torchError('ERR_TORCH_TYPE', `gradientFlow: input must be a Tensor, got ${describe(input)}`, {
-      op: 'gradientFlow',
-    })
-  }
-  if (typeof loss !== 'function') {
-    throw torchError('ERR_TORCH_TYPE', `gradientFlow: loss must be a function, got ${describe(loss)}`, {
-      op: 'gradientFlow',
-    })
-  }
+  requireTensor('gradientFlow', 'input', input)
+  requireFunction('gradientFlow', 'loss', loss)
   return enableGrad(() => {
     const { output, runs } = observe('gradientFlow', 'probes', model, () => model.forward(input))
     const value = loss(output)

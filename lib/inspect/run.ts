@@ -1,4 +1,4 @@
-import { describe } from '../describe.ts'
+import { invalid } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { Module } from '../nn/module.ts'
 import { type Recorded, type Recording, record } from '../nn/recorder.ts'
@@ -26,7 +26,7 @@ export function observe<Output>(
   forward: () => Output,
 ): { output: Output; runs: readonly Observed[] } {
   if (!(model instanceof Module)) {
-    throw torchError('ERR_TORCH_TYPE', `${name}: model must be a Module, got ${describe(model)}`, { op: name })
+    throw invalid(name, 'model', 'a Module', model)
   }
   const { result, runs } = record(what, forward)
   if (runs.length === 0) {

@@ -1,9 +1,8 @@
+import { checkOptions, requireInteger, requireNumber } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
 import { empty } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { requireInteger, requireNumber } from './check.ts'
 import type { FactoryOptions } from './factory.ts'
 import * as F from './functional/activation.ts'
 import { constant_ } from './init.ts'
@@ -248,10 +247,7 @@ abstract class AlongDimension extends ActivationModule {
 
   constructor(dim: number) {
     super()
-    if (!Number.isSafeInteger(dim)) {
-      const { name } = new.target
-      throw torchError('ERR_TORCH_TYPE', `${name}: dim must be an integer, got ${describe(dim)}`, { op: name })
-    }
+    requireInteger(new.target.name, 'dim', dim)
     this.dim = dim
   }
 

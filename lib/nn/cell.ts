@@ -1,11 +1,8 @@
-import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
+import { checkOptions, requireBoolean, requireChoice, requireInteger } from '../check.ts'
 import { native } from '../tensor/binding.ts'
 import { enter } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
 import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
-import { requireBoolean } from './check.ts'
 import { type FactoryOptions, factoryOf } from './factory.ts'
 import { uniform_ } from './init.ts'
 import { type LSTMState, pairOf } from './lstm.ts'
@@ -40,11 +37,8 @@ export abstract class RecurrentCell extends Module {
     checkOptions(name, options, ['bias', 'device', 'dtype', ...own])
     const { bias = true } = options
     requireBoolean(name, 'bias', bias)
-    for (const [argument, size] of Object.entries({ inputSize, hiddenSize })) {
-      if (!Number.isSafeInteger(size)) {
-        throw torchError('ERR_TORCH_TYPE', `${argument} should be of type int, got: ${describe(size)}`, { op: name })
-      }
-    }
+    requireInteger(name, 'inputSize', inputSize, 0)
+    requireInteger(name, 'hiddenSize', hiddenSize, 0)
     const factory = factoryOf(options)
     const create = (...size: number[]): Parameter => new Parameter(empty(size, factory))
     this.inputSize = inputSize
@@ -99,9 +93,7 @@ export class RNNCell extends RecurrentCell {
   constructor(inputSize: number, hiddenSize: number, options: RNNCellOptions = {}) {
     super(inputSize, hiddenSize, options, 1, ['nonlinearity'])
     const { nonlinearity = 'tanh' } = options
-    if (nonlinearity !== 'tanh' && nonlinearity !== 'relu') {
-      throw torchError('ERR_TORCH_VALUE', `Unknown nonlinearity: ${nonlinearity}`, { op: 'RNNCell' })
-    }
+    requireChoice('RNNCell', 'nonlinearity', nonlinearity, ['tanh', 'relu'])
     this.nonlinearity = nonlinearity
   }
 

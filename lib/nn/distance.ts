@@ -1,4 +1,4 @@
-import { checkOptions } from '../options.ts'
+import { checkOptions } from '../check.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import {
   type CosineSimilarityOptions,

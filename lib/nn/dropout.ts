@@ -1,6 +1,5 @@
-import { checkOptions } from '../options.ts'
+import { checkOptions, requireProbability } from '../check.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { requireProbability } from './check.ts'
 import type { InplaceOptions } from './functional/activation.ts'
 import { dropout } from './functional/layer.ts'
 import { Module } from './module.ts'
@@ -17,7 +16,7 @@ export class Dropout extends Module {
   constructor(p = 0.5, options: InplaceOptions = {}) {
     super()
     checkOptions('Dropout', options, ['inplace'])
-    requireProbability(p)
+    requireProbability('Dropout', 'p', p)
     this.p = p
     this.inplace = options.inplace ?? false
   }

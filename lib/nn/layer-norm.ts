@@ -1,7 +1,6 @@
-import { checkOptions } from '../options.ts'
+import { checkOptions, requireInteger, requireNumber } from '../check.ts'
 import { empty } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { requireInteger, requireNumber } from './check.ts'
 import type { FactoryOptions } from './factory.ts'
 import { layerNorm } from './functional/layer.ts'
 import { ones_, zeros_ } from './init.ts'

@@ -1,7 +1,6 @@
-import { checkOptions } from '../options.ts'
+import { checkOptions, requireInteger } from '../check.ts'
 import { empty } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { requireInteger } from './check.ts'
 import type { FactoryOptions } from './factory.ts'
 import { linear } from './functional/layer.ts'
 import { kaimingUniform_, uniform_ } from './init.ts'

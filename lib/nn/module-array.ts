@@ -1,4 +1,5 @@
 import { isArrayOf } from '../array.ts'
+import { invalid } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { Module } from './module.ts'
@@ -10,7 +11,7 @@ export abstract class ModuleArray<M extends Module> extends Module {
   /** Gives a module its name here. */
   protected addModule(name: string, module: M): void {
     if (!(module instanceof Module)) {
-      throw torchError('ERR_TORCH_TYPE', `${describe(module)} is not a Module subclass`, { op: this.constructor.name })
+      throw invalid(this.constructor.name, `module '${name}'`, 'a Module', module)
     }
     const wrong =
       name in this
@@ -52,12 +53,7 @@ export abstract class ModuleArray<M extends Module> extends Module {
   /** Adds modules at the end. */
   extend(modules: Iterable<M>): this {
     if (typeof modules !== 'object' || modules === null || !(Symbol.iterator in modules)) {
-      const { name } = this.constructor
-      throw torchError(
-        'ERR_TORCH_TYPE',
-        `${name}.extend should be called with an iterable, but got ${describe(modules)}`,
-        { op: name },
-      )
+      throw invalid(`${this.constructor.name}.extend`, 'modules', 'an iterable of Modules', modules)
     }
     for (const module of [...modules]) this.append(module)
     return this
@@ -94,7 +90,12 @@ export abstract class ModuleArray<M extends Module> extends Module {
   #renumber(modules: readonly M[]): this {
     const before = this.length
     if (!isArrayOf(modules, (module) => module instanceof Module)) {
-      throw torchError('ERR_TORCH_TYPE', 'module should be of type: Module', { op: this.constructor.name })
+      throw invalid(
+        `${this.constructor.name}.insert`,
+        'module',
+        'a Module',
+        modules.find((module) => !(module instanceof Module)),
+      )
     }
     for (let i = 0; i < before; i++) delete this[i]
     for (const [i, module] of modules.entries()) this[i] = module

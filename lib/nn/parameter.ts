@@ -1,8 +1,6 @@
 import { inspect } from 'node:util'
-import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
-import { isTensor, keep, Tensor } from '../tensor/tensor.ts'
+import { checkOptions } from '../check.ts'
+import { keep, requireTensor, Tensor } from '../tensor/tensor.ts'
 
 /**
  * A tensor that a module learns: assigned to a property of a module, it is one of its parameters. No `tidy` disposes
@@ -15,7 +13,7 @@ export class Parameter extends Tensor {
    * @param data Becomes the parameter's memory; detached from any graph.
    */
   constructor(data: Tensor, options: { requiresGrad?: boolean } = {}) {
-    if (!isTensor(data)) throw torchError('ERR_TORCH_TYPE', `Parameter: data must be a Tensor, got ${describe(data)}`)
+    requireTensor('Parameter', 'data', data)
     checkOptions('Parameter', options, ['requiresGrad'])
     super(...Tensor.take(data.detach()))
     this.requiresGrad_(options.requiresGrad ?? true)
@@ -38,7 +36,7 @@ export class Parameter extends Tensor {
 /** A tensor that belongs to a module's state without being learned, such as a running mean. No `tidy` disposes it. */
 export class Buffer extends Tensor {
   constructor(data: Tensor) {
-    if (!isTensor(data)) throw torchError('ERR_TORCH_TYPE', `Buffer: data must be a Tensor, got ${describe(data)}`)
+    requireTensor('Buffer', 'data', data)
     super(...Tensor.take(data.detach()))
   }
 

@@ -1,13 +1,11 @@
-import { describe } from '../describe.ts'
+import { checkOptions, invalid, requireBoolean, requireChoice, requireInteger, requireProbability } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { RecurrentHandle } from '../native/addon.ts'
-import { checkOptions } from '../options.ts'
 import { native } from '../tensor/binding.ts'
 import { enter } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
 import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
-import { requireBoolean } from './check.ts'
-import { type Equations, STANDARD } from './composite.ts'
+import { type Equations, STANDARD } from './equations.ts'
 import { type FactoryOptions, factoryOf } from './factory.ts'
 import { uniform_ } from './init.ts'
 import { Module } from './module.ts'
@@ -49,15 +47,6 @@ const MOST_LAYERS = 10_000
 const MOST_UNITS = 2 ** 50
 const GATES: Record<Recurrence, number> = { RNN_TANH: 1, RNN_RELU: 1, LSTM: 4, GRU: 3 }
 
-function requireSize(name: string, torchName: string, value: unknown, most = MOST_UNITS): void {
-  if (typeof value !== 'number' || Number.isNaN(value) || !Number.isInteger(value)) {
-    throw torchError('ERR_TORCH_TYPE', `${torchName} should be of type int, got: ${describe(value)}`, { op: name })
-  }
-  if (value <= 0) throw torchError('ERR_TORCH_VALUE', `${torchName} must be greater than zero`, { op: name })
-  if (value > most)
-    throw torchError('ERR_TORCH_VALUE', `${torchName} must be at most ${most}, got ${value}`, { op: name })
-}
-
 /**
  * What RNN, LSTM and GRU have in common: parameters with PyTorch's names, in its order and with its initialization
  * (uniform from ±1/√hiddenSize), and the call into LibTorch, one for all layers and time steps.
@@ -91,7 +80,7 @@ export abstract class RecurrentModule extends Module {
     super()
     const name = new.target.name
     if (recurrence !== 'LSTM' && typeof options === 'object' && options !== null && 'projSize' in options) {
-      throw torchError('ERR_TORCH_OPTION', 'projSize argument is only supported for LSTM, not RNN or GRU', {
+      throw torchError('ERR_TORCH_OPTION', `${name}: projSize is an option of LSTM only`, {
         op: name,
       })
     }
@@ -99,36 +88,20 @@ export abstract class RecurrentModule extends Module {
     checkOptions(name, options, [...SHARED.filter((key) => key !== 'backend' || sizes === undefined), ...own])
     const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, projSize = 0 } = options
     const { backend = 'auto' } = options
-    if (!(typeof dropout === 'number' && dropout >= 0 && dropout <= 1)) {
-      throw torchError(
-        'ERR_TORCH_VALUE',
-        'dropout should be a number in range [0, 1] representing the probability of an element being zeroed',
-        { op: name },
-      )
-    }
+    requireProbability(name, 'dropout', dropout)
     requireBoolean(name, 'bias', bias)
     requireBoolean(name, 'batchFirst', batchFirst)
     requireBoolean(name, 'bidirectional', bidirectional)
-    requireSize(name, 'inputSize', inputSize)
-    requireSize(name, 'hiddenSize', hiddenSize)
-    requireSize(name, 'numLayers', numLayers, MOST_LAYERS)
-    if (backend !== 'auto' && backend !== 'libtorch') {
-      throw torchError('ERR_TORCH_VALUE', `backend must be 'auto' or 'libtorch', got ${describe(backend)}`, {
-        op: name,
-      })
-    }
-    if (!Number.isInteger(projSize) || projSize < 0) {
-      throw torchError('ERR_TORCH_VALUE', 'projSize should be a positive integer or zero to disable projections', {
-        op: name,
-      })
-    }
+    requireInteger(name, 'inputSize', inputSize, 1, MOST_UNITS)
+    requireInteger(name, 'hiddenSize', hiddenSize, 1, MOST_UNITS)
+    requireInteger(name, 'numLayers', numLayers, 1, MOST_LAYERS)
+    requireChoice(name, 'backend', backend, ['auto', 'libtorch'])
+    requireInteger(name, 'projSize', projSize, 0)
     if (projSize >= hiddenSize) {
-      throw torchError('ERR_TORCH_VALUE', 'projSize has to be smaller than hiddenSize', { op: name })
+      throw invalid(name, 'projSize', `smaller than hiddenSize (${hiddenSize})`, projSize, 'ERR_TORCH_VALUE')
     }
     if (dropout > 0 && numLayers === 1) {
-      process.emitWarning(
-        `dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects numLayers greater than 1, but got dropout=${dropout} and numLayers=${numLayers}`,
-      )
+      process.emitWarning(`${name}: dropout acts between layers, so it does nothing with numLayers 1, got ${dropout}`)
     }
     this.inputSize = inputSize
     this.hiddenSize = hiddenSize
@@ -283,13 +256,7 @@ export abstract class RecurrentModule extends Module {
     const name = this.constructor.name
     checkOptions(`${name}.stream`, options, ['dtype'])
     const { dtype = 'float32' } = options
-    if (dtype !== 'float32' && dtype !== 'bfloat16') {
-      throw torchError(
-        'ERR_TORCH_VALUE',
-        `${name}.stream: dtype must be 'float32' or 'bfloat16', got ${describe(dtype)}`,
-        { op: `${name}.stream` },
-      )
-    }
+    requireChoice(`${name}.stream`, 'dtype', dtype, ['float32', 'bfloat16'])
     if (this.bidirectional) {
       throw torchError(
         'ERR_TORCH_VALUE',

@@ -224,9 +224,9 @@ describe('ModuleList', () => {
   })
 
   test('takes modules only', () => {
-    expectError(() => new ModuleList([new ReLU(), 3 as never]), 'ERR_TORCH_TYPE', /3 is not a Module subclass/)
+    expectError(() => new ModuleList([new ReLU(), 3 as never]), 'ERR_TORCH_TYPE', /must be a Module, got 3/)
     const list = new ModuleList([new ReLU()])
-    expectError(() => list.insert(0, {} as never), 'ERR_TORCH_TYPE', /should be of type: Module/)
+    expectError(() => list.insert(0, {} as never), 'ERR_TORCH_TYPE', /module must be a Module/)
     expect(list.length).toBe(1)
     expectError(() => list.at(0.5), 'ERR_TORCH_INDEX', /index 0.5 is out of range/)
   })

@@ -201,7 +201,7 @@ test('Linear without inputs is its bias, 0, as in PyTorch', () => {
 })
 
 test('Linear and Dropout check their arguments', () => {
-  expect(() => new Dropout(2)).toThrow(fixture.errors['dropout p'])
+  expectError(() => new Dropout(2), 'ERR_TORCH_VALUE', 'Dropout: p must be a number from 0 to 1, got 2')
   expect(() => new Linear(3, 2).forward(torch.randn([5, 3, 4]))).toThrow(fixture.errors['linear shapes'])
   expectError(() => new Linear(-1, 2), 'ERR_TORCH_VALUE', /inFeatures must be a non-negative integer, got -1/)
   expectError(() => new Linear(1, 2, { biased: false } as never), 'ERR_TORCH_OPTION', /unknown option 'biased'/)

@@ -1,10 +1,9 @@
+import { checkOptions, requireProbability } from '../../check.ts'
 import { describe } from '../../describe.ts'
 import { torchError } from '../../errors.ts'
-import { checkOptions } from '../../options.ts'
 import { noGrad } from '../../tensor/context.ts'
 import { packet, tensorOp } from '../../tensor/packet.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { paddingRow, requireProbability } from '../check.ts'
 import type { InplaceOptions } from './activation.ts'
 
 const ops = {
@@ -43,7 +42,7 @@ export interface DropoutOptions extends InplaceOptions {
 export function dropout(input: Tensor, options: DropoutOptions = {}): Tensor {
   checkOptions('dropout', options, ['p', 'training', 'inplace'])
   const { p = 0.5, training = true, inplace = false } = options
-  requireProbability(p)
+  requireProbability('dropout', 'p', p)
   return (inplace ? ops.dropout_ : ops.dropout)(input, p, training)
 }
 
@@ -141,4 +140,13 @@ export function conv1d(
     throw torchError('ERR_TORCH_VALUE', `Invalid padding string: ${describe(padding)}`, { op: 'conv1d' })
   }
   return ops.conv1d(input, weight, bias, stride, padding, dilation, groups) as Tensor
+}
+
+/** The row counted from the start. @throws {TorchError} where there is none. */
+export function paddingRow(paddingIdx: number | null, rows: number): number | null {
+  if (paddingIdx === null) return null
+  if (!Number.isSafeInteger(paddingIdx) || paddingIdx >= rows || paddingIdx < -rows) {
+    throw torchError('ERR_TORCH_VALUE', 'paddingIdx must be within numEmbeddings', { op: 'embedding' })
+  }
+  return paddingIdx < 0 ? paddingIdx + rows : paddingIdx
 }
