@@ -8,7 +8,7 @@ import { uniform_ } from './init.ts'
 import { type LSTMState, pairOf } from './lstm.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
-import type { Recurrence } from './recurrent.ts'
+import { RECURRENCES, type Recurrence } from './recurrence.ts'
 import { weightIds } from './weights.ts'
 
 export interface RecurrentCellOptions extends FactoryOptions {
@@ -91,7 +91,7 @@ export class RNNCell extends RecurrentCell {
   readonly nonlinearity: 'tanh' | 'relu'
 
   constructor(inputSize: number, hiddenSize: number, options: RNNCellOptions = {}) {
-    super(inputSize, hiddenSize, options, 1, ['nonlinearity'])
+    super(inputSize, hiddenSize, options, RECURRENCES.RNN_TANH.gates, ['nonlinearity'])
     const { nonlinearity = 'tanh' } = options
     requireChoice('RNNCell', 'nonlinearity', nonlinearity, ['tanh', 'relu'])
     this.nonlinearity = nonlinearity
@@ -125,7 +125,7 @@ export class RNNCell extends RecurrentCell {
  */
 export class LSTMCell extends RecurrentCell {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
-    super(inputSize, hiddenSize, options, 4)
+    super(inputSize, hiddenSize, options, RECURRENCES.LSTM.gates)
   }
 
   /**
@@ -149,7 +149,7 @@ export class LSTMCell extends RecurrentCell {
  */
 export class GRUCell extends RecurrentCell {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
-    super(inputSize, hiddenSize, options, 3)
+    super(inputSize, hiddenSize, options, RECURRENCES.GRU.gates)
   }
 
   /**

@@ -65,6 +65,7 @@ export {
   TripletMarginLoss,
 } from './loss.ts'
 export { LSTM, type LSTMOptions, type LSTMState } from './lstm.ts'
+export { MinGRU, type MinGRUOptions } from './min-gru.ts'
 export { type LoadResult, Module, type StateDict } from './module.ts'
 export { ModuleDict } from './module-dict.ts'
 export { ModuleList } from './module-list.ts'

@@ -10,8 +10,9 @@ import { type FactoryOptions, factoryOf } from './factory.ts'
 import { uniform_ } from './init.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
-import { currentRecorder, type Recorder } from './recorder.ts'
+import { RECURRENCES, type Recurrence } from './recurrence.ts'
 import { RecurrentStream, type StreamOptions } from './stream.ts'
+import { currentTracer, type Tracer } from './tracer.ts'
 import { PackedSequence } from './utils/rnn.ts'
 import { weightIds } from './weights.ts'
 
@@ -39,13 +40,10 @@ export type ParameterSizes = (inputSize: number, outputSize: number) => Record<s
 
 export type RecurrentBackend = 'auto' | 'libtorch'
 
-export type Recurrence = 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU'
-
 const SHARED = ['numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional', 'backend', 'device', 'dtype'] as const
 const MOST_LAYERS = 10_000
 // More units or inputs have no memory, and products of these are integers that JavaScript can hold.
 const MOST_UNITS = 2 ** 50
-const GATES: Record<Recurrence, number> = { RNN_TANH: 1, RNN_RELU: 1, LSTM: 4, GRU: 3 }
 
 /**
  * What RNN, LSTM and GRU have in common: parameters with PyTorch's names, in its order and with its initialization
@@ -117,13 +115,17 @@ export abstract class RecurrentModule extends Module {
     const factory = factoryOf(options)
     for (const [name, size] of parameters) this[name as `weight_${string}`] = new Parameter(empty(size, factory))
     this.#names = parameters.map(([name]) => name)
-    this.#handle = native.recurrentModule(recurrence, this, parameters)
+    this.#handle = native.recurrentModule(
+      recurrence,
+      { name, inputSize, hiddenSize, numLayers, projSize, bias, batchFirst, bidirectional, backend },
+      parameters,
+    )
     this.flattenParameters()
     this.resetParameters()
   }
 
   readonly #standardSizes: ParameterSizes = (inputSize, outputSize) => {
-    const gates = GATES[this.#recurrence] * this.hiddenSize
+    const gates = RECURRENCES[this.#recurrence].gates * this.hiddenSize
     return {
       weight_ih: [gates, inputSize],
       weight_hh: [gates, outputSize],
@@ -194,12 +196,12 @@ export abstract class RecurrentModule extends Module {
   /** @internal Output, in the form of the input, and final states. */
   protected run(input: Tensor | PackedSequence, state: readonly Tensor[]): [Tensor | PackedSequence, ...Tensor[]] {
     const scope = enter()
-    const recorder = currentRecorder()
-    const [output, ...rest] = this.#call(input, state, recorder) as [number, ...number[]]
-    const finals = rest.splice(0, this.#recurrence === 'LSTM' ? 2 : 1).map((id) => wrap(id, scope))
+    const tracer = currentTracer()
+    const [output, ...rest] = this.#call(input, state, tracer) as [number, ...number[]]
+    const finals = rest.splice(0, RECURRENCES[this.#recurrence].states.length).map((id) => wrap(id, scope))
     const packed = input instanceof PackedSequence ? input : null
     const packing = rest.splice(0, packed?.packing.length ?? 0)
-    recorder?.add(
+    tracer?.add(
       this,
       this.#recurrence,
       rest.map((id) => wrap(id, scope)),
@@ -215,17 +217,17 @@ export abstract class RecurrentModule extends Module {
    * broadcast is an error instead of a warning.
    */
   mseGradients(input: Tensor, head: readonly Tensor[], target: Tensor, strict: boolean): Tensor | undefined {
-    if (this.equations !== undefined || currentRecorder() !== undefined) return undefined
+    if (this.equations !== undefined || currentTracer() !== undefined) return undefined
     const scope = enter()
     return wrap(native.mseGradients(...this.#arguments(input, []), idsOf(head), idsOf([target]), strict), scope)
   }
 
-  #call(input: Tensor | PackedSequence, state: readonly Tensor[], recorder: Recorder | undefined): number[] {
+  #call(input: Tensor | PackedSequence, state: readonly Tensor[], tracer: Tracer | undefined): number[] {
     const call = this.#arguments(input, state)
     const own = this.equations
-    if (own === undefined && recorder === undefined) return native.recurrent(...call)
-    const equations = own ?? (this.#recurrence === 'RNN_RELU' ? { ...STANDARD, activation: 'relu' } : STANDARD)
-    return native.composite(...call, equations, this.#roles, recorder?.what ?? 'nothing')
+    if (own === undefined && tracer === undefined) return native.recurrent(...call)
+    const equations = own ?? { ...STANDARD, activation: RECURRENCES[this.#recurrence].activation }
+    return native.composite(...call, equations, this.#roles, tracer?.kind ?? 'nothing')
   }
 
   /** The names of a layer's parameters without `_l0`. */
@@ -237,7 +239,8 @@ export abstract class RecurrentModule extends Module {
     const packed = input instanceof PackedSequence
     return [
       this.#handle,
-      this,
+      this.dropout,
+      this.training,
       idsOf([packed ? input.data : input]),
       idsOf(state),
       weightIds(this, this.#names),
@@ -272,13 +275,12 @@ export abstract class RecurrentModule extends Module {
     }
     const { inputSize, hiddenSize, numLayers } = this
     const handle = native.openStream(this.#handle, weightIds(this, this.#names), dtype === 'bfloat16')
-    const lstm = this.#recurrence === 'LSTM'
     return new RecurrentStream(handle, {
       inputSize,
       outputSize: this.projSize || hiddenSize,
       hiddenSize,
       numLayers,
-      lstm,
+      hasCellState: (RECURRENCES[this.#recurrence].states as readonly string[]).includes('c'),
     })
   }
 

@@ -243,8 +243,8 @@ export interface Offload {
 }
 
 /** Runs what `fn` queues. Its promise settles when all of it has run; `batch` names it. */
-function record<T>(fn: () => T): { result: T; batch: number; finished: Promise<void> } {
-  const batch = native.record(true)
+function queue<T>(fn: () => T): { result: T; batch: number; finished: Promise<void> } {
+  const batch = native.queue(true)
   state.offloading = true
   let result: T
   let finished: Promise<void>
@@ -252,7 +252,7 @@ function record<T>(fn: () => T): { result: T; batch: number; finished: Promise<v
     result = fn()
   } finally {
     state.offloading = false
-    finished = native.record(false)
+    finished = native.queue(false)
     // Handled by the caller, unless `fn` threw.
     finished.catch(() => {})
   }
@@ -296,7 +296,7 @@ async function run<T>(fn: () => T, options: OffloadOptions = {}): Promise<T> {
   const scope = new Scope(context.scope)
   let cancelling: (() => void) | undefined
   try {
-    const { result, batch, finished } = record(() => contexts.run({ ...context, scope }, fn))
+    const { result, batch, finished } = queue(() => contexts.run({ ...context, scope }, fn))
     if (signal !== undefined) cancelling = cancelBy(signal, batch)
     if (isPromise(result)) {
       result.then(undefined, () => {})

@@ -81,7 +81,7 @@ export class Generator {
     return this.#seeded(() => setState('setState', this.#handle, state))
   }
 
-  // A recorded CUDA graph may hold on to where a stream of CUDA was.
+  // A captured CUDA graph may hold on to where a stream of CUDA was.
   #seeded(seed: () => void): this {
     if (this.device === 'cpu') seed()
     else seeded(seed)

@@ -273,7 +273,7 @@ describe('what is refused', () => {
       "autocast: deviceType must be 'cpu' or 'cuda', got 'gpu'",
     )
     expectError(() => autocast(3 as never, fn), 'ERR_TORCH_TYPE', "deviceType must be 'cpu' or 'cuda', got 3")
-    expectError(() => autocast('cpu', 3 as never), 'ERR_TORCH_TYPE', 'autocast() takes a function, got 3')
+    expectError(() => autocast('cpu', 3 as never), 'ERR_TORCH_TYPE', 'autocast: fn must be a function, got 3')
     expectError(() => autocast('cpu', fn, { type: 1 } as never), 'ERR_TORCH_OPTION', "unknown option 'type'")
     expectError(() => autocast('cpu', fn, { dtype: 'half' as never }), 'ERR_TORCH_DTYPE', 'dtype must be one of')
     expectError(() => autocast('cpu', fn, { enabled: 1 as never }), 'ERR_TORCH_TYPE', 'enabled must be a boolean')

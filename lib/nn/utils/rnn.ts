@@ -5,7 +5,7 @@ import { markCopy } from '../../copy.ts'
 import { dispose } from '../../dispose.ts'
 import { torchError } from '../../errors.ts'
 import { native } from '../../tensor/binding.ts'
-import { refuseRecorded } from '../../tensor/capture.ts'
+import { refuseCaptured } from '../../tensor/capture.ts'
 import { enter, tidy } from '../../tensor/context.ts'
 import { arange, tensor } from '../../tensor/creation.ts'
 import { parseDevice } from '../../tensor/device.ts'
@@ -195,7 +195,7 @@ export function packPaddedSequence(
   options: PackPaddedSequenceOptions = {},
 ): PackedSequence {
   checkOptions('packPaddedSequence', options, ['batchFirst', 'enforceSorted'])
-  refuseRecorded('a packed sequence')
+  refuseCaptured('a packed sequence')
   const { batchFirst = false, enforceSorted = true } = options
   requireBoolean('packPaddedSequence', 'batchFirst', batchFirst)
   requireBoolean('packPaddedSequence', 'enforceSorted', enforceSorted)
@@ -214,7 +214,7 @@ export function packPaddedSequence(
  */
 export function packSequence(sequences: Iterable<Tensor>, options: { enforceSorted?: boolean } = {}): PackedSequence {
   checkOptions('packSequence', options, ['enforceSorted'])
-  refuseRecorded('a packed sequence')
+  refuseCaptured('a packed sequence')
   const { enforceSorted = true } = options
   requireBoolean('packSequence', 'enforceSorted', enforceSorted)
   const list = listOf('packSequence', sequences)
