@@ -4,8 +4,8 @@ import fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { torchError } from '../errors.ts'
 import { native } from '../tensor/binding.ts'
+import { type Coroutine, perform } from './coroutine.ts'
 import { close, fileError, open, pathOf, statOf } from './file.ts'
-import { type Steps, step } from './steps.ts'
 
 const BUFFER = 1 << 22
 const HOUR = 3_600_000
@@ -49,7 +49,7 @@ export class FileWriter {
   }
 
   /** Appends `length` bytes, which `fill` puts where it is told to, piece by piece. */
-  *write(length: number, fill: (target: Uint8Array, offset: number) => void): Steps<void> {
+  *write(length: number, fill: (target: Uint8Array, offset: number) => void): Coroutine<void> {
     for (let offset = 0; offset < length; ) {
       const size = Math.min(length - offset, BUFFER - this.#used)
       fill(this.#buffer.subarray(this.#used, this.#used + size), offset)
@@ -59,10 +59,10 @@ export class FileWriter {
     }
   }
 
-  *flush(): Steps<void> {
+  *flush(): Coroutine<void> {
     for (let done = 0; done < this.#used; ) {
       const [from, length] = [done, this.#used - done]
-      done += yield* step(
+      done += yield* perform(
         () => fs.writeSync(this.#fd, this.#buffer, from, length),
         () =>
           new Promise<number>((resolve, reject) => {
@@ -74,8 +74,8 @@ export class FileWriter {
   }
 }
 
-function* fsync(fd: number): Steps<void> {
-  yield* step(
+function* fsync(fd: number): Coroutine<void> {
+  yield* perform(
     () => fs.fsyncSync(fd),
     () =>
       new Promise<void>((resolve, reject) => {
@@ -85,7 +85,7 @@ function* fsync(fd: number): Steps<void> {
 }
 
 /** Makes the new name of a file last through a power failure, where the operating system has a way to. */
-function* syncFolder(folder: string): Steps<void> {
+function* syncFolder(folder: string): Coroutine<void> {
   if (process.platform === 'win32') return
   try {
     const fd = yield* open(folder, 'r')
@@ -100,7 +100,7 @@ function* syncFolder(folder: string): Steps<void> {
 }
 
 /** Whether nobody writes to a temporary file any more, which is then gone. */
-function* removeIfAbandoned(path: string, isOld: boolean): Steps<void> {
+function* removeIfAbandoned(path: string, isOld: boolean): Coroutine<void> {
   const fd = yield* open(path, 'r+')
   try {
     const locked = native.lockFile(fd)
@@ -115,10 +115,10 @@ function* removeIfAbandoned(path: string, isOld: boolean): Steps<void> {
  * files that another machine writes to a shared folder, or this one wrote before it was started anew, it may tell
  * nothing: they are removed after an hour.
  */
-function* removeAbandoned(folder: string): Steps<void> {
+function* removeAbandoned(folder: string): Coroutine<void> {
   let names: string[] = []
   try {
-    names = yield* step(
+    names = yield* perform(
       () => fs.readdirSync(folder),
       () => fs.promises.readdir(folder),
     )
@@ -141,7 +141,7 @@ function* removeAbandoned(folder: string): Steps<void> {
 }
 
 /** A new file in the folder, which is locked as long as it is open. */
-function* createTemporary(folder: string, mode: number): Steps<{ temporary: string; fd: number }> {
+function* createTemporary(folder: string, mode: number): Coroutine<{ temporary: string; fd: number }> {
   for (;;) {
     const temporary = join(folder, `${PREFIX}${BOOT}-${randomUUID().replaceAll('-', '')}${SUFFIX}`)
     remember(temporary)
@@ -161,9 +161,9 @@ function* createTemporary(folder: string, mode: number): Steps<{ temporary: stri
 }
 
 /** Where a path leads to through symbolic links; the path itself where there is nothing yet. */
-function* resolved(path: string): Steps<string> {
+function* resolved(path: string): Coroutine<string> {
   try {
-    return yield* step(
+    return yield* perform(
       () => fs.realpathSync(path),
       () => fs.promises.realpath(path),
     )
@@ -177,7 +177,7 @@ function* resolved(path: string): Steps<string> {
  * Writes a file as a whole or not at all: into a temporary file in the same folder, which takes the place of `given`
  * when all is on the disk. Whoever reads `given` meanwhile finds the former file.
  */
-export function* writeFile(name: string, given: unknown, work: (file: FileWriter) => Steps<void>): Steps<void> {
+export function* writeFile(name: string, given: unknown, work: (file: FileWriter) => Coroutine<void>): Coroutine<void> {
   const path = pathOf(name, given)
   try {
     const target = yield* resolved(path)
@@ -195,7 +195,7 @@ export function* writeFile(name: string, given: unknown, work: (file: FileWriter
         yield* writer.flush()
         yield* fsync(fd)
         // Before it is closed, and its lock goes.
-        yield* step(
+        yield* perform(
           () => fs.renameSync(temporary, target),
           () => fs.promises.rename(temporary, target),
         )

@@ -11,11 +11,11 @@ import { isComplex, itemSizeOf } from '../tensor/dtype.ts'
 import { allocate, setBytes, viewStorage } from '../tensor/memory.ts'
 import type { Device, Tensor } from '../tensor/tensor.ts'
 import { Budget } from './budget.ts'
+import { type Coroutine, pause, perform, run, runSync } from './coroutine.ts'
 import { type FileReader, readFile } from './file.ts'
 import { PickleEndError, PickleError, Tuple, unpickle } from './pickle.ts'
 import { type StorageRecord, TensorRecord, TorchNames } from './rebuild.ts'
 import { setOwn } from './record.ts'
-import { pause, run, runSync, type Steps, step } from './steps.ts'
 import { checksum, isZip, locate, readDirectory, requireChecksum, type ZipEntry } from './zip.ts'
 
 export interface LoadOptions {
@@ -66,7 +66,7 @@ interface Contents {
 }
 
 /** The content of an entry, which holds until the next read. */
-function* readEntry(file: FileReader, entry: ZipEntry, most: number): Steps<Uint8Array> {
+function* readEntry(file: FileReader, entry: ZipEntry, most: number): Coroutine<Uint8Array> {
   if (entry.size > most) file.reject(`${entry.name} has ${entry.size} bytes, more than ${most}`)
   const bytes = yield* file.read(yield* locate(file, entry), entry.size)
   requireChecksum(file, entry, yield* checksum(bytes))
@@ -74,7 +74,7 @@ function* readEntry(file: FileReader, entry: ZipEntry, most: number): Steps<Uint
 }
 
 /** A checkpoint as PyTorch writes it since 1.6: a zip archive of `data.pkl` and one file for each storage. */
-function* readZip(file: FileReader, budget: Budget): Steps<Contents> {
+function* readZip(file: FileReader, budget: Budget): Coroutine<Contents> {
   const entries = yield* readDirectory(file)
   const pickle = [...entries.values()].find(({ name }) => /^[^/]+\/data\.pkl$/.test(name))
   if (pickle === undefined) return file.reject('the zip archive has no data.pkl, so torch.save has not written it')
@@ -107,13 +107,13 @@ function isLegacy(start: Buffer): boolean {
 }
 
 /** A checkpoint as PyTorch wrote it before 1.6: five pickles, the last of which lists the storages that follow. */
-function* readLegacy(file: FileReader, budget: Budget): Steps<Contents> {
+function* readLegacy(file: FileReader, budget: Budget): Coroutine<Contents> {
   const most = Math.min(file.size, LARGEST_PICKLE)
   for (let length = Math.min(most, 1 << 20); ; length = Math.min(most, 2 * length)) {
     const bytes = yield* file.read(0, length)
     const names = new TorchNames()
     let position = 0
-    const next = function* (): Steps<unknown> {
+    const next = function* (): Coroutine<unknown> {
       const { value, end } = yield* unpickle(bytes, position, names, budget)
       position = end
       return value
@@ -135,7 +135,12 @@ function* readLegacy(file: FileReader, budget: Budget): Steps<Contents> {
   }
 }
 
-function* placeStorages(file: FileReader, names: TorchNames, keys: readonly unknown[], start: number): Steps<Places> {
+function* placeStorages(
+  file: FileReader,
+  names: TorchNames,
+  keys: readonly unknown[],
+  start: number,
+): Coroutine<Places> {
   const places: Places = new Map()
   let position = start
   for (const key of keys) {
@@ -157,12 +162,12 @@ function bytesOf({ dtype, numel }: StorageRecord): number {
 }
 
 /** The tensors in a value, each once. Throws where containers hold themselves or are nested without end. */
-function* recordsOf(root: unknown): Steps<Set<TensorRecord>> {
+function* recordsOf(root: unknown): Coroutine<Set<TensorRecord>> {
   const records = new Set<TensorRecord>()
   const done = new Set<unknown>()
   const open = new Set<unknown>()
   let visited = 0
-  function* visit(container: unknown, items: Iterable<unknown>): Steps<void> {
+  function* visit(container: unknown, items: Iterable<unknown>): Coroutine<void> {
     if (open.has(container)) throw new PickleError('a container holds itself')
     if (open.size === DEEPEST) throw new PickleError(`containers are nested more than ${DEEPEST} deep`)
     open.add(container)
@@ -202,7 +207,7 @@ function itemsOf(value: unknown): Iterable<unknown> | undefined {
 }
 
 /** Whether a dict of Python can be an object: its keys are strings and integers, and no two have one name. */
-function* isObject(dict: ReadonlyMap<unknown, unknown>): Steps<boolean> {
+function* isObject(dict: ReadonlyMap<unknown, unknown>): Coroutine<boolean> {
   const names = new Set<string>()
   for (const key of dict.keys()) {
     if (typeof key !== 'string' && !Number.isInteger(key)) return false
@@ -213,10 +218,10 @@ function* isObject(dict: ReadonlyMap<unknown, unknown>): Steps<boolean> {
 }
 
 /** The value with tensors in place of their records. What is one object in it stays one. */
-function* convert(root: unknown, tensors: ReadonlyMap<TensorRecord, Tensor>): Steps<Checkpoint> {
+function* convert(root: unknown, tensors: ReadonlyMap<TensorRecord, Tensor>): Coroutine<Checkpoint> {
   const converted = new Map<unknown, Checkpoint>()
   let visited = 0
-  function* visit(value: unknown): Steps<Checkpoint> {
+  function* visit(value: unknown): Coroutine<Checkpoint> {
     if (++visited % BATCH === 0) yield* pause()
     if (value instanceof TensorRecord) return tensors.get(value) as Tensor
     if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value as Checkpoint
@@ -235,7 +240,7 @@ function* convert(root: unknown, tensors: ReadonlyMap<TensorRecord, Tensor>): St
     converted.set(value, result)
     return result
   }
-  function* visitDict(dict: ReadonlyMap<unknown, unknown>): Steps<Checkpoint> {
+  function* visitDict(dict: ReadonlyMap<unknown, unknown>): Coroutine<Checkpoint> {
     if (yield* isObject(dict)) {
       const object: Record<string, Checkpoint> = {}
       for (const [key, item] of dict) setOwn(object, String(key), yield* visit(item))
@@ -271,7 +276,7 @@ function* loadStorage(
   storage: StorageRecord,
   { places, bigEndian }: Contents,
   device: Device,
-): Steps<Tensor> {
+): Coroutine<Tensor> {
   const place = places.get(storage.key)
   if (place === undefined) return file.reject(`storage ${describe(storage.key)} is missing`)
   const dtype = storage.dtype ?? 'uint8'
@@ -285,7 +290,7 @@ function* loadStorage(
     })
     if (place.entry !== undefined) requireChecksum(file, place.entry, crc)
     if (device === 'cpu') return tensor
-    const moved = yield* step(
+    const moved = yield* perform(
       () => tensor.to(device),
       () => offload(() => tensor.to(device)),
     )
@@ -308,7 +313,7 @@ function rebuild(record: TensorRecord, storage: Tensor): Tensor {
   return requiresGrad ? tensor.requiresGrad_() : tensor
 }
 
-function* build(file: FileReader, contents: Contents, device: Device | undefined): Steps<Checkpoint> {
+function* build(file: FileReader, contents: Contents, device: Device | undefined): Coroutine<Checkpoint> {
   const records = yield* recordsOf(contents.value)
   const byStorage = new Map<StorageRecord, TensorRecord[]>()
   for (const record of records) {
@@ -337,7 +342,7 @@ function* build(file: FileReader, contents: Contents, device: Device | undefined
   return yield* convert(contents.value, tensors)
 }
 
-function* contentsOf(file: FileReader, budget: Budget): Steps<Contents> {
+function* contentsOf(file: FileReader, budget: Budget): Coroutine<Contents> {
   const start = Buffer.from(yield* file.read(0, Math.min(file.size, 24)))
   if (isZip(start)) return yield* readZip(file, budget)
   if (isLegacy(start)) return yield* readLegacy(file, budget)
@@ -349,7 +354,7 @@ function* contentsOf(file: FileReader, budget: Budget): Steps<Contents> {
   )
 }
 
-function checkpoint(call: string, path: unknown, options: LoadOptions): Steps<Checkpoint> {
+function checkpoint(call: string, path: unknown, options: LoadOptions): Coroutine<Checkpoint> {
   checkOptions(call, options, ['device'])
   if (options.device !== undefined) requireDevice(call, options.device)
   return readFile(call, path, function* (file) {

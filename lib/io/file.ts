@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { isNativeError } from 'node:util/types'
 import { invalid } from '../check.ts'
 import { TorchError, torchError } from '../errors.ts'
-import { type Steps, step } from './steps.ts'
+import { type Coroutine, perform } from './coroutine.ts'
 
 /** The most that is read or written at once, and that a file costs in memory beside its tensors. */
 export const CHUNK = 1 << 22
@@ -39,8 +39,8 @@ export function formatError(name: string, path: string, problem: string): TorchE
   return torchError('ERR_TORCH_FORMAT', `${name}: ${path}: ${problem}`, { op: name })
 }
 
-export function* statOf(path: string): Steps<Stats | undefined> {
-  return yield* step(
+export function* statOf(path: string): Coroutine<Stats | undefined> {
+  return yield* perform(
     () => fs.statSync(path, { throwIfNoEntry: false }),
     () =>
       fs.promises.stat(path).catch((error: NodeJS.ErrnoException) => {
@@ -73,7 +73,7 @@ export class FileReader {
   }
 
   /** The bytes from `position` on, which hold until the next call. All must be within the file. */
-  *read(position: number, length: number): Steps<Uint8Array> {
+  *read(position: number, length: number): Coroutine<Uint8Array> {
     if (position + length > this.size) this.reject('the file ends early')
     if (position < this.#start || position + length > this.#start + this.#window.length) {
       const size = Math.max(length, Math.min(CHUNK, this.size - position))
@@ -96,7 +96,7 @@ export class FileReader {
     length: number,
     unit: number,
     use: (piece: Uint8Array, offset: number) => void,
-  ): Steps<void> {
+  ): Coroutine<void> {
     const most = CHUNK - (CHUNK % unit)
     for (let offset = 0; offset < length; ) {
       const piece = yield* this.read(position + offset, Math.min(most, length - offset))
@@ -105,9 +105,9 @@ export class FileReader {
     }
   }
 
-  *#readSome(offset: number, position: number): Steps<number> {
+  *#readSome(offset: number, position: number): Coroutine<number> {
     const [window, length] = [this.#window, this.#window.length - offset]
-    return yield* step(
+    return yield* perform(
       () => fs.readSync(this.#fd, window, offset, length, position),
       () =>
         new Promise<number>((resolve, reject) => {
@@ -117,8 +117,8 @@ export class FileReader {
   }
 }
 
-export function* open(path: string, flags: string, mode?: number): Steps<number> {
-  return yield* step(
+export function* open(path: string, flags: string, mode?: number): Coroutine<number> {
+  return yield* perform(
     () => fs.openSync(path, flags, mode),
     () =>
       new Promise<number>((resolve, reject) => {
@@ -127,8 +127,8 @@ export function* open(path: string, flags: string, mode?: number): Steps<number>
   )
 }
 
-export function* close(fd: number): Steps<void> {
-  yield* step(
+export function* close(fd: number): Coroutine<void> {
+  yield* perform(
     () => fs.closeSync(fd),
     () =>
       new Promise<void>((resolve, reject) => {
@@ -138,7 +138,7 @@ export function* close(fd: number): Steps<void> {
 }
 
 /** Opens a file for `work`, for the function `name`, and closes it. */
-export function* readFile<T>(name: string, given: unknown, work: (file: FileReader) => Steps<T>): Steps<T> {
+export function* readFile<T>(name: string, given: unknown, work: (file: FileReader) => Coroutine<T>): Coroutine<T> {
   const path = pathOf(name, given)
   try {
     const stats = yield* statOf(path)

@@ -3,9 +3,9 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { Budget } from './budget.ts'
+import { type Coroutine, pause } from './coroutine.ts'
 import { setOwn } from './record.ts'
 import { numelOf } from './size.ts'
-import { pause, type Steps } from './steps.ts'
 
 /** What the header of a safetensors file says of one tensor. */
 export interface TensorInfo {
@@ -272,7 +272,11 @@ function checkSize(
  *
  * @param reject Throws the error for what is wrong.
  */
-export function* parseHeader(bytes: Uint8Array, dataSize: number, reject: (problem: string) => never): Steps<Header> {
+export function* parseHeader(
+  bytes: Uint8Array,
+  dataSize: number,
+  reject: (problem: string) => never,
+): Coroutine<Header> {
   const budget = new Budget(() => reject('the header describes more tensors than there is memory for'))
   try {
     return yield* parse(bytes, dataSize, reject, budget)
@@ -286,7 +290,7 @@ function* parse(
   dataSize: number,
   reject: (problem: string) => never,
   budget: Budget,
-): Steps<Header> {
+): Coroutine<Header> {
   budget.charge(2 * bytes.length)
   let decoded: string
   try {

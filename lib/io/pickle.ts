@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { describe } from '../describe.ts'
 import type { Budget } from './budget.ts'
-import { pause, type Steps } from './steps.ts'
+import { type Coroutine, pause } from './coroutine.ts'
 
 /** Something else than a pickle of plain data. */
 export class PickleError extends Error {}
@@ -77,7 +77,7 @@ class Machine {
     this.#budget = budget
   }
 
-  *run(): Steps<{ value: unknown; end: number }> {
+  *run(): Coroutine<{ value: unknown; end: number }> {
     let paused = this.#budget.made
     for (let opcodes = 1; ; opcodes++) {
       if (opcodes % BATCH === 0 || this.#budget.made - paused > BATCH_BYTES) {
@@ -366,6 +366,6 @@ export function unpickle(
   start: number,
   names: Names,
   budget: Budget,
-): Steps<{ value: unknown; end: number }> {
+): Coroutine<{ value: unknown; end: number }> {
   return new Machine(bytes, start, names, budget).run()
 }

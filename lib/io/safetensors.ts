@@ -10,6 +10,7 @@ import { allocate, getBytes, type MemoryRange, memoryRange, setBytes, version } 
 import { op } from '../tensor/packet.ts'
 import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
 import { type FileWriter, writeFile } from './atomic.ts'
+import { type Coroutine, perform, run, runSync } from './coroutine.ts'
 import { type FileReader, readFile } from './file.ts'
 import {
   dtypeNamed,
@@ -22,7 +23,6 @@ import {
   unsupported,
 } from './header.ts'
 import { setOwn } from './record.ts'
-import { run, runSync, type Steps, step } from './steps.ts'
 
 export interface SaveFileOptions {
   /** Free text that travels with the tensors, such as `{ format: 'pt', epoch: '3' }`. */
@@ -125,12 +125,12 @@ function pack(tensor: Tensor): Tensor {
   })
 }
 
-function* writeTensor(file: FileWriter, { tensor, range }: Source, bytes: number): Steps<void> {
+function* writeTensor(file: FileWriter, { tensor, range }: Source, bytes: number): Coroutine<void> {
   if (range.plain) {
     yield* file.write(bytes, (target, offset) => getBytes(tensor, offset, target))
     return
   }
-  const packed = yield* step(
+  const packed = yield* perform(
     () => tidy(() => pack(tensor)),
     () => offload(() => tidy(() => pack(tensor))),
   )
@@ -150,7 +150,7 @@ function checkUnchanged(call: string, { name, tensor, ...before }: Source): void
   )
 }
 
-function save(call: string, tensors: unknown, path: unknown, options: SaveFileOptions): Steps<void> {
+function save(call: string, tensors: unknown, path: unknown, options: SaveFileOptions): Coroutine<void> {
   checkOptions(call, options, ['metadata'])
   const metadata = checkMetadata(call, options.metadata)
   const sources = sourcesOf(call, tensors)
@@ -194,7 +194,7 @@ export function saveFileSync(
   runSync(save('saveFileSync', tensors, path, options))
 }
 
-function* header(file: FileReader): Steps<{ header: Header; start: number }> {
+function* header(file: FileReader): Coroutine<{ header: Header; start: number }> {
   if (file.size < 8) file.reject('not a safetensors file: it has fewer than 8 bytes')
   const prefix = Buffer.from(yield* file.read(0, 8))
   if (prefix.readUInt32LE() === 0x04034b50) {
@@ -224,13 +224,13 @@ export function readHeaderSync(path: string | URL): Header {
   return runSync(readFile('readHeaderSync', path, header)).header
 }
 
-function* loadTensor(file: FileReader, start: number, info: TensorInfo, device: Device): Steps<Tensor> {
+function* loadTensor(file: FileReader, start: number, info: TensorInfo, device: Device): Coroutine<Tensor> {
   const [first, last] = info.dataOffsets
   const tensor = allocate(dtypeNamed(info.dtype) as DType, info.shape)
   try {
     yield* file.stream(start + first, last - first, 1, (piece, offset) => setBytes(tensor, offset, piece))
     if (device === 'cpu') return tensor
-    const moved = yield* step(
+    const moved = yield* perform(
       () => tensor.to(device),
       () => offload(() => tensor.to(device)),
     )
@@ -242,7 +242,7 @@ function* loadTensor(file: FileReader, start: number, info: TensorInfo, device: 
   }
 }
 
-function load(call: string, path: unknown, options: LoadFileOptions): Steps<Record<string, Tensor>> {
+function load(call: string, path: unknown, options: LoadFileOptions): Coroutine<Record<string, Tensor>> {
   checkOptions(call, options, ['device', 'names'])
   if (options.device !== undefined) requireDevice(call, options.device)
   const { device = 'cpu', names } = options

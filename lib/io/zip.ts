@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer'
 import { crc32, inflateRaw, inflateRawSync } from 'node:zlib'
 import { Budget } from './budget.ts'
+import { type Coroutine, pause, perform } from './coroutine.ts'
 import { CHUNK, type FileReader } from './file.ts'
-import { pause, type Steps, step } from './steps.ts'
 
 // Why not yauzl, which unpacks LibTorch: it has no form that blocks, as the Sync functions need. What is read here is
 // only what PyTorch writes: one disk, nothing encrypted, and nothing compressed but the code of a TorchScript archive.
@@ -50,7 +50,7 @@ interface Directory {
   count: number
 }
 
-function* findDirectory(file: FileReader): Steps<Directory> {
+function* findDirectory(file: FileReader): Coroutine<Directory> {
   const length = Math.min(file.size, 22 + LONGEST_COMMENT)
   const tail = Buffer.from(yield* file.read(file.size - length, length))
   let end = tail.length - 22
@@ -94,7 +94,7 @@ function* large(extra: Buffer): Generator<bigint> {
 }
 
 /** The entries of an archive by name. */
-export function* readDirectory(file: FileReader): Steps<Map<string, ZipEntry>> {
+export function* readDirectory(file: FileReader): Coroutine<Map<string, ZipEntry>> {
   const { count, size, position } = yield* findDirectory(file)
   const damaged = (): never => file.reject('the zip archive has a damaged directory')
   if (position + size > file.size || size > LARGEST_DIRECTORY || count * 46 > size) damaged()
@@ -137,7 +137,7 @@ export function* readDirectory(file: FileReader): Steps<Map<string, ZipEntry>> {
 }
 
 /** Where the bytes of an entry begin. All of them are within the file. */
-function* placeOf(file: FileReader, { name, compressed, position }: ZipEntry): Steps<number> {
+function* placeOf(file: FileReader, { name, compressed, position }: ZipEntry): Coroutine<number> {
   const local = Buffer.from(yield* file.read(position, 30))
   const start = position + 30 + local.readUInt16LE(26) + local.readUInt16LE(28)
   if (local.readUInt32LE() !== LOCAL || start + compressed > file.size) file.reject(`${name} is damaged`)
@@ -145,7 +145,7 @@ function* placeOf(file: FileReader, { name, compressed, position }: ZipEntry): S
 }
 
 /** Where the bytes of an entry begin, which is stored as it is. */
-export function* locate(file: FileReader, entry: ZipEntry): Steps<number> {
+export function* locate(file: FileReader, entry: ZipEntry): Coroutine<number> {
   if (entry.method !== 0) file.reject(`${entry.name} is compressed, which torch.save never does`)
   return yield* placeOf(file, entry)
 }
@@ -156,13 +156,13 @@ export function requireChecksum(file: FileReader, entry: ZipEntry, crc: number):
   file.reject(`${entry.name} is damaged: its content does not have the checksum that was saved with it`)
 }
 
-function* inflate(file: FileReader, entry: ZipEntry): Steps<Buffer> {
+function* inflate(file: FileReader, entry: ZipEntry): Coroutine<Buffer> {
   const { name, size, compressed } = entry
   if (size > LARGEST_INFLATED) file.reject(`${name} has ${size} bytes, more than ${LARGEST_INFLATED}`)
   const packed = yield* file.read(yield* placeOf(file, entry), compressed)
   const options = { maxOutputLength: Math.max(size, 1) }
   try {
-    return yield* step(
+    return yield* perform(
       () => inflateRawSync(packed, options),
       () =>
         new Promise<Buffer>((resolve, reject) => {
@@ -175,7 +175,7 @@ function* inflate(file: FileReader, entry: ZipEntry): Steps<Buffer> {
 }
 
 /** Throws unless the content of an entry, stored or deflated, has its checksum. */
-export function* check(file: FileReader, entry: ZipEntry): Steps<void> {
+export function* check(file: FileReader, entry: ZipEntry): Coroutine<void> {
   let crc = 0
   if (entry.method === 0) {
     yield* file.stream(yield* placeOf(file, entry), entry.size, 1, (piece) => {
@@ -192,7 +192,7 @@ export function* check(file: FileReader, entry: ZipEntry): Steps<void> {
 }
 
 /** The CRC-32 of much at once. */
-export function* checksum(bytes: Uint8Array): Steps<number> {
+export function* checksum(bytes: Uint8Array): Coroutine<number> {
   let crc = 0
   for (let start = 0; start < bytes.length; start += CHUNK) {
     if (start > 0) yield* pause()

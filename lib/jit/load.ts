@@ -1,7 +1,7 @@
 import { checkOptions } from '../check.ts'
 import { TorchError, torchError } from '../errors.ts'
+import { type Coroutine, run, runSync } from '../io/coroutine.ts'
 import { type FileReader, pathOf, readFile } from '../io/file.ts'
-import { run, runSync, type Steps } from '../io/steps.ts'
 import { check as checkEntry, isZip, readDirectory } from '../io/zip.ts'
 import type { Script } from '../native/addon.ts'
 import { native } from '../tensor/binding.ts'
@@ -19,7 +19,7 @@ export interface ScriptLoadOptions {
  * Throws unless a file is what torch.jit.save writes, with the checksums that it was written with. LibTorch checks none,
  * and computes with weights that a flipped bit has changed.
  */
-function* inspect(file: FileReader): Steps<void> {
+function* inspect(file: FileReader): Coroutine<void> {
   const isArchive = file.size >= 4 && isZip(yield* file.read(0, 4))
   if (!isArchive) file.reject('not a TorchScript archive, as torch.jit.save writes')
   const entries = yield* readDirectory(file)
@@ -36,7 +36,7 @@ function* inspect(file: FileReader): Steps<void> {
   )
 }
 
-function check(call: string, path: unknown, options: ScriptLoadOptions): Steps<void> {
+function check(call: string, path: unknown, options: ScriptLoadOptions): Coroutine<void> {
   checkOptions(call, options, ['device'])
   if (options.device !== undefined) requireDevice(call, options.device)
   return readFile(call, path, inspect)

@@ -61,6 +61,7 @@ export {
   MSELoss,
   NLLLoss,
   PoissonNLLLoss,
+  QuantileLoss,
   SmoothL1Loss,
   TripletMarginLoss,
 } from './loss.ts'

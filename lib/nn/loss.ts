@@ -26,6 +26,9 @@ import {
   nllLoss,
   type PoissonNLLOptions,
   poissonNllLoss,
+  type QuantileOptions,
+  quantileLoss,
+  requireQuantiles,
   type SmoothL1Options,
   smoothL1Loss,
   type TripletMarginOptions,
@@ -37,6 +40,8 @@ import { type Reduction, type ReductionOptions, reductionOf } from './reduction.
 
 /** A loss of an output against a target, with a reduction. */
 abstract class Loss extends Module {
+  /** @internal Whether each element of the output is compared with the one of the target at the same place. */
+  static readonly elementwise: boolean = false
   readonly reduction: Reduction
 
   constructor(options: ReductionOptions, known: readonly string[] = []) {
@@ -55,6 +60,7 @@ function bufferOf(weight: Tensor | null | undefined): Buffer | null {
 
 /** The mean of (x - y)². @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html */
 export class MSELoss extends Loss {
+  static override readonly elementwise = true
   constructor(options: ReductionOptions = {}) {
     super(options)
   }
@@ -67,6 +73,7 @@ export class MSELoss extends Loss {
 
 /** The mean of |x - y|. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.L1Loss.html */
 export class L1Loss extends Loss {
+  static override readonly elementwise = true
   constructor(options: ReductionOptions = {}) {
     super(options)
   }
@@ -82,6 +89,7 @@ export class L1Loss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html
  */
 export class SmoothL1Loss extends Loss {
+  static override readonly elementwise = true
   readonly beta: number
 
   constructor(options: SmoothL1Options = {}) {
@@ -100,6 +108,7 @@ export class SmoothL1Loss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html
  */
 export class HuberLoss extends Loss {
+  static override readonly elementwise = true
   readonly delta: number
 
   constructor(options: Omit<HuberOptions, 'weight'> = {}) {
@@ -172,6 +181,7 @@ export class NLLLoss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
  */
 export class BCELoss extends Loss {
+  static override readonly elementwise = true
   weight: Buffer | null
 
   constructor(options: BCEOptions = {}) {
@@ -190,6 +200,7 @@ export class BCELoss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
  */
 export class BCEWithLogitsLoss extends Loss {
+  static override readonly elementwise = true
   weight: Buffer | null
   /** The option `posWeight`, under PyTorch's name. */
   pos_weight: Buffer | null
@@ -255,6 +266,7 @@ export class GaussianNLLLoss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.PoissonNLLLoss.html
  */
 export class PoissonNLLLoss extends Loss {
+  static override readonly elementwise = true
   readonly logInput: boolean
   readonly full: boolean
   readonly eps: number
@@ -350,4 +362,56 @@ export class TripletMarginLoss extends Loss {
     const { margin, p, eps, swap, reduction } = this
     return tripletMarginLoss(anchor, positive, negative, { margin, p, eps, swap, reduction })
   }
+}
+
+/**
+ * The quantile loss, or pinball loss, of forecasts of several quantiles: {@link quantileLoss}.
+ *
+ * @example
+ * const criterion = new nn.QuantileLoss({ quantiles: [0.1, 0.5, 0.9] }) // of a model with 3 outputs
+ * @throws {TorchError} for quantiles that are not between 0 and 1.
+ */
+export class QuantileLoss extends Loss {
+  readonly quantiles: readonly number[]
+
+  constructor(options: QuantileOptions = {}) {
+    super(options, ['quantiles'])
+    const { quantiles = [0.5] } = options
+    requireQuantiles('QuantileLoss', quantiles)
+    this.quantiles = [...quantiles]
+  }
+
+  /**
+   * @param input (…, Q): a forecast of each quantile
+   * @param target (…, 1): what was forecast
+   */
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return quantileLoss(input, target, { quantiles: this.quantiles, reduction: this.reduction })
+  }
+
+  protected override extraRepr(): string {
+    return `quantiles=(${this.quantiles.join(', ')})`
+  }
+}
+
+/**
+ * @internal The losses of one output and one target with defaults that make sense, by the names that a Trainer takes; the
+ * others are given as modules.
+ */
+export const LOSSES = {
+  mse: MSELoss,
+  l1: L1Loss,
+  smoothL1: SmoothL1Loss,
+  huber: HuberLoss,
+  crossEntropy: CrossEntropyLoss,
+  nll: NLLLoss,
+  bce: BCELoss,
+  bceWithLogits: BCEWithLogitsLoss,
+  poissonNll: PoissonNLLLoss,
+  quantile: QuantileLoss,
+} as const
+
+/** @internal Whether a module is a loss that compares element by element. */
+export function isElementwise(module: unknown): boolean {
+  return module instanceof Loss && (module.constructor as typeof Loss).elementwise
 }

@@ -11,4 +11,5 @@ export {
   type Params,
   type StepInputs,
 } from './optimizer.ts'
+export { RMSprop, type RMSpropOptions } from './rmsprop.ts'
 export { SGD, type SGDOptions } from './sgd.ts'

@@ -1,17 +1,7 @@
 import { invalid } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import {
-  BCELoss,
-  BCEWithLogitsLoss,
-  CrossEntropyLoss,
-  HuberLoss,
-  L1Loss,
-  MSELoss,
-  NLLLoss,
-  PoissonNLLLoss,
-  SmoothL1Loss,
-} from '../nn/index.ts'
+import { isElementwise, LOSSES } from '../nn/loss.ts'
 import { isPromise } from '../tensor/context.ts'
 import { tensorOp } from '../tensor/packet.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
@@ -19,26 +9,10 @@ import { isTensor, type Tensor } from '../tensor/tensor.ts'
 /** The loss of an output against a target: a tensor of one element. */
 export type Criterion = (output: Tensor, target: Tensor) => Tensor
 
-// Those of one output and one target, with defaults that make sense; the others are given as modules.
-const LOSSES = {
-  mse: MSELoss,
-  l1: L1Loss,
-  smoothL1: SmoothL1Loss,
-  huber: HuberLoss,
-  crossEntropy: CrossEntropyLoss,
-  nll: NLLLoss,
-  bce: BCELoss,
-  bceWithLogits: BCEWithLogitsLoss,
-  poissonNll: PoissonNLLLoss,
-} as const
-
 export type LossName = keyof typeof LOSSES
 
 /** What a loss can be given as. */
 export type Loss = LossName | { forward: Criterion } | Criterion
-
-/** Losses of each element of the output against the one of the target at the same place. */
-const ELEMENTWISE = [MSELoss, L1Loss, SmoothL1Loss, HuberLoss, BCELoss, BCEWithLogitsLoss, PoissonNLLLoss]
 
 const sameSize = tensorOp('libtorch_rnn::same_size')
 
@@ -49,7 +23,7 @@ export type Owner = 'Trainer' | 'TrainingStep'
 export function criterionOf(owner: Owner, loss: Loss): Criterion {
   const module = moduleOf(owner, loss)
   const call: Criterion = typeof module === 'function' ? module : (output, target) => module.forward(output, target)
-  const compares = owner === 'Trainer' && ELEMENTWISE.some((Class) => module instanceof Class)
+  const compares = owner === 'Trainer' && isElementwise(module)
   return (output, target) => {
     if (compares) sameSize(output, target)
     const value: unknown = call(output, target)

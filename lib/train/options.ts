@@ -2,7 +2,8 @@ import { checkOptions, invalid, requireBoolean, requireChoice, requireInteger, r
 import { torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
 import type { Parameter } from '../nn/parameter.ts'
-import { Adam, AdamW, Optimizer, SGD } from '../optim/index.ts'
+import * as optim from '../optim/index.ts'
+import { Optimizer } from '../optim/optimizer.ts'
 import type { Device } from '../tensor/tensor.ts'
 import type { Loss } from './criterion.ts'
 import type { NonFinite } from './divergence.ts'
@@ -19,7 +20,7 @@ export interface TrainerOptions {
   /** Default 1e-3. Not with an optimizer of one's own, which has its own. */
   learningRate?: number
   /** By name, or made from the model's parameters. Default `'adam'`. */
-  optimizer?: 'sgd' | 'adam' | 'adamw' | ((parameters: Parameter[]) => Optimizer)
+  optimizer?: OptimizerName | ((parameters: Parameter[]) => Optimizer)
   /**
    * By name, a loss module, or a function of output and target that gives a tensor of one element. For losses that compare
    * element by element, as `'mse'` does, output and target must be of one shape. Default `'mse'`.
@@ -68,7 +69,20 @@ export interface TrainerOptions {
   progress?: boolean | 'auto' | ProgressListener
 }
 
-const OPTIMIZERS = { sgd: SGD, adam: Adam, adamw: AdamW } as const
+type Optimizers = typeof optim
+type OptimizerClass = new (parameters: Parameter[], options: { lr: number }) => Optimizer<{ lr: number }>
+
+/** Those that this library has, by the names of their classes: `'sgd'`, `'adam'`, … */
+export type OptimizerName = {
+  [Name in keyof Optimizers]: Optimizers[Name] extends OptimizerClass ? Lowercase<Name & string> : never
+}[keyof Optimizers]
+
+const OPTIMIZERS = Object.fromEntries(
+  Object.entries(optim)
+    .filter(([, Class]) => Class.prototype instanceof Optimizer)
+    .map(([name, Class]) => [name.toLowerCase(), Class]),
+) as unknown as Record<OptimizerName, OptimizerClass>
+
 const NAMES = [
   'epochs',
   'batchSize',

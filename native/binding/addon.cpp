@@ -9,6 +9,7 @@
 #include "binding/offload.h"
 #include "binding/operator.h"
 #include "operators/functional.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 
@@ -58,24 +59,21 @@ void Addon::wait_for(const Effects& effects) {
   }
 }
 
-std::vector<at::Tensor> Addon::run_in_order(const Effects& effects, std::function<std::vector<at::Tensor>()> work) {
-  if (!queueing) return run(effects, work);
+void Addon::run_on_lane(std::function<void()> work) {
   std::exception_ptr error;
-  std::vector<at::Tensor> tensors;
   Job job{.work =
               [&] {
-                tensors = work();
-                return std::vector<at::Tensor>{};
+                work();
+                return Tensors{};
               },
           .mode = mode,
           .batch = queueing,
           .done = [&error, batch = queueing] { error = batch->error; }};
   offload->lane().wait(offload->post(std::move(job)));
   if (error) std::rethrow_exception(error);
-  return tensors;
 }
 
-std::vector<Handles::Id> Addon::dispatch(Effects effects, size_t results, std::function<std::vector<at::Tensor>()> work,
+std::vector<Handles::Id> Addon::dispatch(Effects effects, size_t results, std::function<Tensors()> work,
                                          ForecastPtr forecast) {
   std::vector<Handles::Id> ids;
   ids.reserve(results);
@@ -99,6 +97,12 @@ std::vector<Handles::Id> Addon::dispatch(Effects effects, size_t results, std::f
   job.effects = std::move(effects);
   offload->post(std::move(job));
   return ids;
+}
+
+Napi::Array to_array(Napi::Env env, const std::vector<Handles::Id>& ids) {
+  Napi::Array array = Napi::Array::New(env, ids.size());
+  for (uint32_t i = 0; i < ids.size(); i++) array.Set(i, ids[i]);
+  return array;
 }
 
 at::Tensor meta_of(at::IntArrayRef sizes, at::ScalarType dtype) {

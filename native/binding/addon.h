@@ -14,6 +14,7 @@
 #include "runtime/handles.h"
 #include "runtime/lane.h"
 #include "runtime/mode.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 
@@ -82,11 +83,27 @@ class Addon {
   }
 
   // The same; while JavaScript queues, after all jobs that have been queued, on their thread.
-  std::vector<at::Tensor> run_in_order(const Effects& effects, std::function<std::vector<at::Tensor>()> work);
+  template <typename Work>
+  void run_in_order(const Effects& effects, Work&& work) {
+    if (queueing) {
+      run_on_lane(std::forward<Work>(work));
+    } else {
+      run(effects, std::forward<Work>(work));
+    }
+  }
 
   // Runs `work` now, or queues it while JavaScript queues; its results become numbers.
-  std::vector<Handles::Id> dispatch(Effects effects, size_t results, std::function<std::vector<at::Tensor>()> work,
+  std::vector<Handles::Id> dispatch(Effects effects, size_t results, std::function<Tensors()> work,
                                     ForecastPtr forecast = nullptr);
+
+  // The same of work without results.
+  template <typename Work>
+  void dispatch_void(Effects effects, Work work) {
+    dispatch(std::move(effects), 0, [work = std::move(work)]() mutable {
+      work();
+      return Tensors{};
+    });
+  }
 
   // A forecast for `dispatch` by the function that `make` returns, where there will be something to forecast.
   template <typename Make>
@@ -104,6 +121,7 @@ class Addon {
 
  private:
   std::optional<Lane::Pause> pause_lane();
+  void run_on_lane(std::function<void()> work);
   int64_t accounted_ = 0;
   // How far a forecast has followed what its tensors depend on.
   int depth_ = 0;
@@ -111,6 +129,9 @@ class Addon {
 
 // A tensor of these sizes that has no memory.
 at::Tensor meta_of(at::IntArrayRef sizes, at::ScalarType dtype);
+
+// The numbers of tensors as JavaScript takes them.
+Napi::Array to_array(Napi::Env env, const std::vector<Handles::Id>& ids);
 
 // The number that JavaScript has for a tensor; one that no tensor has where it is none.
 Handles::Id id_of(Napi::Value value);

@@ -8,6 +8,7 @@
 #include "binding/generator.h"
 #include "binding/offload.h"
 #include "binding/promise_list.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 namespace {
@@ -57,13 +58,10 @@ Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const TensorPromisePtr promise = addon.promise(info[0]);
   const bool requires_grad = info[1].ToBoolean();
-  const auto work = [promise, requires_grad] {
-    promise->get().set_requires_grad(requires_grad);
-    return std::vector<at::Tensor>{};
-  };
+  const auto work = [promise, requires_grad] { promise->get().set_requires_grad(requires_grad); };
   // Nobody looks at one that is still to be computed.
   if (promise->pending()) {
-    addon.dispatch(Effects::writing(promise), 0, work);
+    addon.dispatch_void(Effects::writing(promise), work);
   } else {
     addon.run_in_order(Effects::writing(promise), work);
   }
@@ -74,10 +72,10 @@ Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
 Napi::Value grad(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const TensorPromisePtr promise = addon.promise(info[0]);
-  const auto found = addon.run_in_order({.reads = {promise}, .marks = Effects::kGradients},
-                                        [&] { return std::vector<at::Tensor>{gradient_of(promise->get())}; });
-  addon.gradients.add(found.at(0));
-  return addon.wrap(info.Env(), found[0]);
+  at::Tensor found;
+  addon.run_in_order({.reads = {promise}, .marks = Effects::kGradients}, [&] { found = gradient_of(promise->get()); });
+  addon.gradients.add(found);
+  return addon.wrap(info.Env(), found);
 }
 
 // setGrad(tensor, tensor or null)
@@ -87,10 +85,7 @@ Napi::Value set_grad(const Napi::CallbackInfo& info) {
   const TensorPromisePtr gradient = info[1].IsNull() ? nullptr : addon.promise(info[1]);
   Effects effects{.reads = {promise}, .marks = Effects::kGradients};
   if (!gradient) {
-    addon.dispatch(effects, 0, [promise] {
-      promise->get().mutable_grad() = at::Tensor();
-      return std::vector<at::Tensor>{};
-    });
+    addon.dispatch_void(effects, [promise] { promise->get().mutable_grad() = at::Tensor(); });
     return info.Env().Undefined();
   }
   effects.writes = {gradient};
@@ -101,7 +96,6 @@ Napi::Value set_grad(const Napi::CallbackInfo& info) {
     TORCH_CHECK_TYPE(value.scalar_type() == tensor.scalar_type(), "assigned grad has data of a different type");
     TORCH_CHECK_TYPE(value.device() == tensor.device(), "assigned grad has data located on a different device");
     tensor.mutable_grad() = value;
-    return std::vector<at::Tensor>{};
   });
   addon.gradients.add(gradient->get());
   return info.Env().Undefined();
@@ -112,10 +106,7 @@ Napi::Value set_data(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const TensorPromisePtr promise = addon.promise(info[0]);
   const TensorPromisePtr data = addon.promise(info[1]);
-  addon.run_in_order(Effects::all(), [&] {
-    promise->get().set_data(data->get());
-    return std::vector<at::Tensor>{};
-  });
+  addon.run_in_order(Effects::all(), [&] { promise->get().set_data(data->get()); });
   addon.handles->recount(id_of(info[0]));
   addon.account(info.Env());
   return info.Env().Undefined();
@@ -130,9 +121,8 @@ Napi::Value backward(const Napi::CallbackInfo& info) {
   const bool create_graph = info[3].ToBoolean();
   const PromiseList inputs(addon, info[4]);
   const Effects effects{.reads = joined(tensors, gradients, inputs), .marks = Effects::kGradients | Effects::kGraph};
-  addon.dispatch(effects, 0, [=] {
+  addon.dispatch_void(effects, [=] {
     torch::autograd::backward(tensors.get(), gradients.get(), retain_graph, create_graph, inputs.get());
-    return std::vector<at::Tensor>{};
   });
   return info.Env().Undefined();
 }
@@ -147,8 +137,9 @@ Napi::Value gradients(const Napi::CallbackInfo& info) {
   const bool create_graph = info[4].ToBoolean();
   const bool allow_unused = info[5].ToBoolean();
   const Effects effects{.reads = joined(outputs, inputs, seeds), .marks = Effects::kGraph};
-  const auto found = addon.run_in_order(effects, [=] {
-    return torch::autograd::grad(outputs.get(), inputs.get(), seeds.get(), retain_graph, create_graph, allow_unused);
+  Tensors found;
+  addon.run_in_order(effects, [&] {
+    found = torch::autograd::grad(outputs.get(), inputs.get(), seeds.get(), retain_graph, create_graph, allow_unused);
   });
   Napi::Array array = Napi::Array::New(info.Env(), found.size());
   for (uint32_t i = 0; i < found.size(); i++) array.Set(i, addon.wrap(info.Env(), found[i]));

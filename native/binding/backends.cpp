@@ -4,25 +4,20 @@
 
 #include "binding/addon.h"
 #include "binding/convert.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 namespace {
 
 // Runs `work` when what is queued before it has run: a switch holds for the operations after it.
 void in_order(Addon& addon, std::function<void()> work) {
-  addon.dispatch(Effects::all(), 0, [work = std::move(work)] {
-    work();
-    return std::vector<at::Tensor>{};
-  });
+  addon.dispatch_void(Effects::all(), [work = std::move(work)] { work(); });
 }
 
 template <typename Value, typename Read>
 Value read_in_order(Addon& addon, Read read) {
   Value value{};
-  addon.run_in_order(Effects::all(), [&] {
-    value = read(at::globalContext());
-    return std::vector<at::Tensor>{};
-  });
+  addon.run_in_order(Effects::all(), [&] { value = read(at::globalContext()); });
   return value;
 }
 

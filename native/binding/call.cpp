@@ -3,6 +3,7 @@
 #include "binding/convert.h"
 #include "binding/error.h"
 #include "binding/operator.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 namespace {
@@ -63,7 +64,7 @@ Napi::Value queue(Napi::Env env, Addon& addon, const Operator& op,
     } catch (...) {
       throw OperatorError{op.handle().schema().name(), std::current_exception()};
     }
-    std::vector<at::Tensor> fresh;
+    Tensors fresh;
     for (size_t i = 0; i < stack.size(); i++) {
       if (!op.aliased(i)) fresh.push_back(std::move(stack[i]).toTensor());
     }
@@ -112,8 +113,8 @@ struct CallDirect {
   }
 
   // Where nothing is queued nobody asks.
-  template <typename... PromiseList>
-  Effects effects(const PromiseList&... read) const {
+  template <typename... Promises>
+  Effects effects(const Promises&... read) const {
     return addon.idle() ? Effects{} : Effects{.reads = {read...}, .marks = op.marks()};
   }
 };
@@ -139,16 +140,10 @@ Napi::Value call(const Napi::CallbackInfo& info) {
   OperatorArguments arguments(addon, op);
   fill(arguments);
   std::vector<c10::IValue> stack;
-  const auto work = [&] {
+  addon.run_in_order(arguments.effects(), [&] {
     stack = arguments.resolve();
     op.call(stack);
-    return std::vector<at::Tensor>{};
-  };
-  if (addon.queueing) {
-    addon.run_in_order(arguments.effects(), work);
-  } else {
-    addon.run(arguments.effects(), work);
-  }
+  });
   return results_to_javascript(env, addon, op, std::move(stack));
 }
 

@@ -154,9 +154,7 @@ Napi::Value composite_forward(const Napi::CallbackInfo& info) {
       recurrent.arguments.effects(), recurrent.results(), [recurrent] { return recurrent.run(); },
       addon.forecast([&] { return [&addon, recurrent] { return recurrent.arguments.outlines(addon); }; }));
   addon.account(env);
-  Napi::Array results = Napi::Array::New(env, ids.size());
-  for (uint32_t i = 0; i < ids.size(); i++) results.Set(i, ids[i]);
-  return results;
+  return to_array(env, ids);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "binding/handle.h"
 #include "binding/offload.h"
 #include "runtime/graph_capture.h"
+#include "runtime/tensors.h"
 
 // What LibTorch offers of CUDA without CUDA's headers: the main addon loads with every LibTorch. Functions that take
 // the index of a device are called only where there is one.
@@ -104,9 +105,8 @@ Napi::Value cuda_memory_stats(const Napi::CallbackInfo& info) {
 
 // cudaResetPeakStats(device)
 Napi::Value cuda_reset_peak_stats(const Napi::CallbackInfo& info) {
-  Addon::of(info.Env()).dispatch(Effects::all(), 0, [device = device_index(info[0])] {
+  Addon::of(info.Env()).dispatch_void(Effects::all(), [device = device_index(info[0])] {
     if (allocator().initialized()) allocator().resetPeakStats(device);
-    return std::vector<at::Tensor>{};
   });
   return info.Env().Undefined();
 }
@@ -122,9 +122,8 @@ Napi::Value cuda_memory_info(const Napi::CallbackInfo& info) {
 
 // cudaEmptyCache(): gives the memory that the allocator keeps back to the device
 Napi::Value cuda_empty_cache(const Napi::CallbackInfo& info) {
-  Addon::of(info.Env()).dispatch(Effects::all(), 0, [] {
+  Addon::of(info.Env()).dispatch_void(Effects::all(), [] {
     if (allocator().initialized()) allocator().emptyCache();
-    return std::vector<at::Tensor>{};
   });
   return info.Env().Undefined();
 }
@@ -192,10 +191,9 @@ Napi::Value cuda_event(const Napi::CallbackInfo& info) {
 
 // cudaRecordEvent(event): marks the point that the device's current stream has come to
 Napi::Value cuda_record_event(const Napi::CallbackInfo& info) {
-  Addon::of(info.Env()).dispatch(Effects::all(), 0, [event = event_of(info[0])] {
+  Addon::of(info.Env()).dispatch_void(Effects::all(), [event = event_of(info[0])] {
     const Guard guard(at::kCUDA);
     event->record(guard.getStream(guard.getDevice()));
-    return std::vector<at::Tensor>{};
   });
   return info.Env().Undefined();
 }

@@ -12,6 +12,7 @@
 #include "binding/addon.h"
 #include "binding/convert.h"
 #include "binding/promise_list.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 namespace {
@@ -83,10 +84,8 @@ Napi::Value cuda_generator(const Napi::CallbackInfo& info) {
 Napi::Value fork_generator(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   at::Generator copy = at::detail::createCPUGenerator();
-  addon.dispatch(Effects::marked(Effects::kRandom), 0, [copy, original = addon.mode.generator]() mutable {
-    set_state(copy, state_of(original));
-    return std::vector<at::Tensor>{};
-  });
+  addon.dispatch_void(Effects::marked(Effects::kRandom),
+                      [copy, original = addon.mode.generator]() mutable { set_state(copy, state_of(original)); });
   return wrap(info.Env(), std::move(copy));
 }
 
@@ -98,26 +97,24 @@ Napi::Value generator_device(const Napi::CallbackInfo& info) {
 // manualSeed(seed): the CPU's default generator, and those of all CUDA devices
 Napi::Value manual_seed(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  addon.dispatch(Effects::marked(Effects::kRandom), 0,
-                 [seed = to_seed(info[0]), generator = addon.mode.generator]() mutable {
-                   seed_generator(generator, seed);
-                   for (int64_t device = 0; device < at::detail::getCUDAHooks().deviceCount(); device++) {
-                     at::Generator cuda = default_of(static_cast<c10::DeviceIndex>(device));
-                     seed_generator(cuda, seed);
-                   }
-                   return std::vector<at::Tensor>{};
-                 });
+  addon.dispatch_void(Effects::marked(Effects::kRandom),
+                      [seed = to_seed(info[0]), generator = addon.mode.generator]() mutable {
+                        seed_generator(generator, seed);
+                        for (int64_t device = 0; device < at::detail::getCUDAHooks().deviceCount(); device++) {
+                          at::Generator cuda = default_of(static_cast<c10::DeviceIndex>(device));
+                          seed_generator(cuda, seed);
+                        }
+                      });
   return info.Env().Undefined();
 }
 
 // seedGenerator(generator or null, seed)
 Napi::Value seed(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  addon.dispatch(Effects::marked(Effects::kRandom), 0,
-                 [generator = generator_of(addon, info[0]), seed = to_seed(info[1])]() mutable {
-                   seed_generator(generator, seed);
-                   return std::vector<at::Tensor>{};
-                 });
+  addon.dispatch_void(Effects::marked(Effects::kRandom),
+                      [generator = generator_of(addon, info[0]), seed = to_seed(info[1])]() mutable {
+                        seed_generator(generator, seed);
+                      });
   return info.Env().Undefined();
 }
 
@@ -134,7 +131,6 @@ Napi::Value initial_seed(const Napi::CallbackInfo& info) {
   addon.run_in_order(Effects::marked(Effects::kRandom), [&] {
     const std::lock_guard lock(generator.mutex());
     seed = generator.current_seed();
-    return std::vector<at::Tensor>{};
   });
   return Napi::BigInt::New(info.Env(), seed);
 }
@@ -153,10 +149,8 @@ Napi::Value set_generator_state(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const PromiseList state(addon, info[1]);
   const Effects effects{.reads = joined(state), .marks = Effects::kRandom};
-  addon.dispatch(effects, 0, [generator = generator_of(addon, info[0]), state]() mutable {
-    set_state(generator, state.get()[0]);
-    return std::vector<at::Tensor>{};
-  });
+  addon.dispatch_void(
+      effects, [generator = generator_of(addon, info[0]), state]() mutable { set_state(generator, state.get()[0]); });
   return info.Env().Undefined();
 }
 
@@ -166,7 +160,6 @@ Napi::Value draw_seed(const Napi::CallbackInfo& info) {
   int64_t seed = 0;
   addon.run_in_order(Effects::marked(Effects::kRandom), [&, generator = generator_of(addon, info[0])] {
     seed = at::empty({}, at::kLong).random_(generator).item<int64_t>();
-    return std::vector<at::Tensor>{};
   });
   return Napi::BigInt::New(info.Env(), seed);
 }
@@ -178,7 +171,6 @@ Napi::Value permutation(const Napi::CallbackInfo& info) {
   at::Tensor order;
   addon.run_in_order(Effects::marked(Effects::kRandom), [&, generator = generator_of(addon, info[0])] {
     order = at::randperm(n, generator, at::kDouble);
-    return std::vector<at::Tensor>{};
   });
   auto numbers = Napi::Float64Array::New(info.Env(), static_cast<size_t>(n));
   std::copy_n(order.const_data_ptr<double>(), n, numbers.Data());

@@ -7,11 +7,10 @@
 
 #include "binding/addon.h"
 #include "binding/promise_list.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 namespace {
-
-using Tensors = std::vector<at::Tensor>;
 
 // By device and dtype, as the operator wants them.
 std::map<std::pair<std::string, c10::ScalarType>, Tensors> gradients_of(const Tensors& params, bool allow_float16) {
@@ -60,10 +59,9 @@ Napi::Value unscale_gradients(const Napi::CallbackInfo& info) {
   const PromiseList scalars(addon, info[1]);
   const bool allow_float16 = info[2].ToBoolean();
   const Effects effects{.reads = joined(params), .writes = joined(scalars), .marks = Effects::kGradients};
-  addon.dispatch(effects, 0, [=] {
+  addon.dispatch_void(effects, [=] {
     const Tensors tensors = scalars.get();
     unscale(params.get(), tensors[0], tensors[1], allow_float16);
-    return Tensors{};
   });
   return info.Env().Undefined();
 }

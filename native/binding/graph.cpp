@@ -6,6 +6,7 @@
 #include "binding/convert.h"
 #include "binding/handle.h"
 #include "binding/offload.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 namespace {
@@ -70,7 +71,7 @@ Napi::Value begin_graph(const Napi::CallbackInfo& info) {
   TORCH_CHECK(addon.queueing, "a graph is captured by the lane only");
   const CapturedGraphPtr captured = graph_of(info[0]);
   const CapturedGraphPtr shared = info[1].IsNull() ? nullptr : graph_of(info[1]);
-  addon.dispatch(Effects::all(), 0, [captured, shared, &lane = addon.offload->lane(), &library = library_of(addon)] {
+  addon.dispatch_void(Effects::all(), [captured, shared, &lane = addon.offload->lane(), &library = library_of(addon)] {
     TORCH_CHECK(!captured->graph,
                 "This CUDAGraph instance already owns a captured graph. To capture a new graph, create a new instance, "
                 "or call reset().");
@@ -78,7 +79,6 @@ Napi::Value begin_graph(const Napi::CallbackInfo& info) {
     std::shared_ptr<CudaGraph> graph = library.graph(shared ? shared->graph.get() : nullptr);
     lane.begin_graph(graph);
     captured->graph = std::move(graph);
-    return std::vector<at::Tensor>{};
   });
   return info.Env().Undefined();
 }
@@ -107,20 +107,18 @@ Napi::Value end_graph(const Napi::CallbackInfo& info) {
 
 // replayGraph(graph)
 Napi::Value replay_graph(const Napi::CallbackInfo& info) {
-  Addon::of(info.Env()).dispatch(Effects::all(), 0, [captured = graph_of(info[0])] {
+  Addon::of(info.Env()).dispatch_void(Effects::all(), [captured = graph_of(info[0])] {
     TORCH_CHECK(captured->complete, "Called CUDAGraph::replay without a preceding successful capture.");
     captured->graph->replay();
-    return std::vector<at::Tensor>{};
   });
   return info.Env().Undefined();
 }
 
 // resetGraph(graph): drops the captured, and gives its memory back where no tensor is in it
 Napi::Value reset_graph(const Napi::CallbackInfo& info) {
-  Addon::of(info.Env()).dispatch(Effects::all(), 0, [captured = graph_of(info[0])] {
+  Addon::of(info.Env()).dispatch_void(Effects::all(), [captured = graph_of(info[0])] {
     captured->complete = false;
     captured->graph = nullptr;
-    return std::vector<at::Tensor>{};
   });
   return info.Env().Undefined();
 }

@@ -2,6 +2,7 @@
 
 #include "binding/addon.h"
 #include "binding/convert.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 namespace {
@@ -89,7 +90,7 @@ Napi::Value index(const Napi::CallbackInfo& info) {
   Effects effects = effects_of(items);
   effects.reads.push_back(self);
   effects.shares = {self};
-  const auto work = [self, items] { return std::vector<at::Tensor>{self->get().index(resolve(items))}; };
+  const auto work = [self, items] { return Tensors{self->get().index(resolve(items))}; };
   const auto ids =
       addon.dispatch(effects, 1, work,
                      addon.forecast([&] { return [&addon, self, items] { return forecast_of(addon, self, items); }; }));
@@ -112,10 +113,7 @@ Napi::Value index_put(const Napi::CallbackInfo& info) {
     put = [items, value = to_scalar(info[2])](at::Tensor target) { target.index_put_(target_of(items), value); };
   }
   effects.writes = {self};
-  addon.dispatch(effects, 0, [self, put] {
-    put(self->get());
-    return std::vector<at::Tensor>{};
-  });
+  addon.dispatch_void(effects, [self, put] { put(self->get()); });
   return info.Env().Undefined();
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "binding/convert.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 namespace {
@@ -171,7 +172,7 @@ size_t count_tensors(const c10::Type& type) {
   return count;
 }
 
-void flatten(const c10::IValue& value, std::vector<at::Tensor>& tensors) {
+void flatten(const c10::IValue& value, Tensors& tensors) {
   if (value.isTensor()) {
     tensors.push_back(value.toTensor());
   } else {

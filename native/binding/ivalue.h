@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "binding/addon.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 
@@ -31,7 +32,7 @@ Napi::Value to_value(Napi::Env env, Addon& addon, const c10::IValue& value);
 // Whether a value of this type is a tensor, or tuples of nothing but tensors: then its form is known before it exists.
 bool is_tensors(const c10::Type& type);
 size_t count_tensors(const c10::Type& type);
-void flatten(const c10::IValue& value, std::vector<at::Tensor>& tensors);
+void flatten(const c10::IValue& value, Tensors& tensors);
 // Such a value, whose tensors have yet to be computed.
 Napi::Value promised(Napi::Env env, const c10::Type& type, const std::vector<Handles::Id>& ids);
 

@@ -7,6 +7,7 @@
 #include "binding/handle.h"
 #include "binding/ivalue.h"
 #include "binding/promise_list.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 
@@ -104,9 +105,8 @@ Napi::Value jit_load(const Napi::CallbackInfo& info) {
   const auto script = std::make_shared<LoadedScript>();
   std::optional<c10::Device> device;
   if (info[1].IsString()) device = c10::Device(info[1].As<Napi::String>().Utf8Value());
-  Addon::of(info.Env()).dispatch({}, 0, [script, device, path = info[0].ToString().Utf8Value()] {
+  Addon::of(info.Env()).dispatch_void({}, [script, device, path = info[0].ToString().Utf8Value()] {
     script->module = torch::jit::load(path, device);
-    return std::vector<at::Tensor>{};
   });
   return make_handle(info.Env(), std::make_unique<Script>(script));
 }
@@ -120,17 +120,14 @@ Napi::Value jit_run(const Napi::CallbackInfo& info) {
   const c10::TypePtr type = call->method.function().getSchema().returns().at(0).type();
   if (addon.queueing && is_tensors(*type)) {
     const auto ids = addon.dispatch(call->effects(), count_tensors(*type), [call] {
-      std::vector<at::Tensor> tensors;
+      Tensors tensors;
       flatten((*call)(), tensors);
       return tensors;
     });
     return promised(env, *type, ids);
   }
   c10::IValue result;
-  addon.run_in_order(call->effects(), [&] {
-    result = (*call)();
-    return std::vector<at::Tensor>{};
-  });
+  addon.run_in_order(call->effects(), [&] { result = (*call)(); });
   return to_value(env, addon, result);
 }
 
@@ -139,10 +136,7 @@ Napi::Value jit_start(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const auto call = std::make_shared<Call>(addon, info);
   const Slot slot = std::make_shared<c10::IValue>();
-  addon.dispatch(call->effects(), 0, [call, slot] {
-    *slot = (*call)();
-    return std::vector<at::Tensor>{};
-  });
+  addon.dispatch_void(call->effects(), [call, slot] { *slot = (*call)(); });
   return make_handle(info.Env(), std::make_unique<Slot>(slot));
 }
 
@@ -196,13 +190,12 @@ Napi::Value jit_describe(const Napi::CallbackInfo& info) {
 // jitTrain(script, on): sets the training attribute of each module in it that has one, in order with what is queued
 Napi::Value jit_train(const Napi::CallbackInfo& info) {
   Addon::of(info.Env())
-      .dispatch(Effects::writing(script_of(info)->self), 0,
-                [script = script_of(info), on = info[1].ToBoolean().Value()] {
-                  for (Module module : script->module.modules()) {
-                    if (module.type()->findAttributeSlot("training")) module.setattr("training", on);
-                  }
-                  return std::vector<at::Tensor>{};
-                });
+      .dispatch_void(Effects::writing(script_of(info)->self),
+                     [script = script_of(info), on = info[1].ToBoolean().Value()] {
+                       for (Module module : script->module.modules()) {
+                         if (module.type()->findAttributeSlot("training")) module.setattr("training", on);
+                       }
+                     });
   return info.Env().Undefined();
 }
 

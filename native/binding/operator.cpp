@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "runtime/tensors.h"
 #include "runtime/version.h"
 
 namespace rnn::binding {
@@ -167,8 +168,7 @@ Operator::Operator(const c10::OperatorHandle& handle) : handle_(handle) {
 
 namespace {
 
-void collect(const std::vector<c10::IValue>& stack, const std::vector<size_t>& arguments,
-             std::vector<at::Tensor>& tensors) {
+void collect(const std::vector<c10::IValue>& stack, const std::vector<size_t>& arguments, Tensors& tensors) {
   for (const size_t argument : arguments) {
     if (stack[argument].isTensor()) tensors.push_back(stack[argument].toTensor());
     if (!stack[argument].isTensorList()) continue;
@@ -208,7 +208,7 @@ class Extent {
 
 void Operator::call(std::vector<c10::IValue>& stack) const {
   if (check_ != nullptr) check_(stack);
-  std::vector<at::Tensor> written, resized;
+  Tensors written, resized;
   collect(stack, unversioned_, written);
   collect(stack, resized_, resized);
   std::vector<Extent> extents;

@@ -12,11 +12,10 @@
 #include "binding/addon.h"
 #include "binding/promise_list.h"
 #include "optim/step.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 namespace {
-
-using optim::Tensors;
 
 double number(Napi::Object object, const char* name) {
   const Napi::Value value = object.Get(name);
@@ -61,13 +60,12 @@ Napi::Value fused_step(const Napi::CallbackInfo& info) {
   Effects effects{.writes = joined(params, steps), .marks = Effects::kGradients};
   for (const PromiseList& state : states) effects.writes.append(state.begin(), state.end());
   for (const PromiseList& scalar : scalars) effects.reads.append(scalar.begin(), scalar.end());
-  addon.dispatch(effects, 0, [=, hyper = hyper_of(info[4].ToObject())] {
+  addon.dispatch_void(effects, [=, hyper = hyper_of(info[4].ToObject())] {
     std::vector<Tensors> lists;
     for (const PromiseList& state : states) lists.push_back(state.get());
     const auto scalar = [&scalars](size_t i) { return scalars[i].size() == 0 ? at::Tensor() : scalars[i].get()[0]; };
     optim::step(algorithm, params.get(), lists, steps.get(), hyper,
                 {.lr = scalar(0), .grad_scale = scalar(1), .found_inf = scalar(2)});
-    return Tensors{};
   });
   return info.Env().Undefined();
 }
@@ -121,10 +119,9 @@ Napi::Value clip_grad_value(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const PromiseList params(addon, info[0]);
   const double value = info[1].ToNumber().DoubleValue();
-  addon.dispatch(of_gradients(params), 0, [=] {
+  addon.dispatch_void(of_gradients(params), [=] {
     const c10::AutoGradMode no_grad(false);
     for (const at::Tensor& gradient : gradients_of(params)) gradient.clamp_(-value, value);
-    return Tensors{};
   });
   return info.Env().Undefined();
 }
@@ -134,7 +131,7 @@ Napi::Value zero_grad(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const PromiseList params(addon, info[0]);
   const bool set_to_none = info[1].ToBoolean();
-  addon.dispatch(of_gradients(params), 0, [=] {
+  addon.dispatch_void(of_gradients(params), [=] {
     const c10::AutoGradMode no_grad(false);
     for (const at::Tensor& param : params.get()) {
       if (!gradient_of(param).defined()) continue;
@@ -145,7 +142,6 @@ Napi::Value zero_grad(const Napi::CallbackInfo& info) {
         gradient.detach_().zero_();
       }
     }
-    return Tensors{};
   });
   return info.Env().Undefined();
 }

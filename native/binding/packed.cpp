@@ -15,11 +15,12 @@
 #include "binding/convert.h"
 #include "binding/promise_list.h"
 #include "operators/check.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 
 // LibTorch reads batch sizes as if they were contiguous.
-Packing::Packing(const std::vector<at::Tensor>& tensors) : batch_sizes(tensors.at(0).contiguous()) {
+Packing::Packing(const Tensors& tensors) : batch_sizes(tensors.at(0).contiguous()) {
   if (tensors.size() == 1) return;
   sorted_indices = tensors.at(1);
   unsorted_indices = tensors.at(2);
@@ -36,8 +37,6 @@ void Packing::check(const at::Tensor& data) const {
 }
 
 namespace {
-
-using Tensors = std::vector<at::Tensor>;
 
 at::Tensor invert(const at::Tensor& permutation) {
   const at::Tensor inverse = at::empty_like(permutation, at::MemoryFormat::Contiguous);

@@ -3,6 +3,8 @@
 
 #include <vector>
 
+#include "runtime/tensors.h"
+
 namespace rnn::binding {
 
 // How the steps of a packed sequence lie: how many sequences have a first step, a second one, …, and how the sequences
@@ -11,7 +13,7 @@ struct Packing {
   at::Tensor batch_sizes, sorted_indices, unsorted_indices;
 
   // From batch sizes alone, or with both indices.
-  explicit Packing(const std::vector<at::Tensor>& tensors);
+  explicit Packing(const Tensors& tensors);
 
   // How many sequences there are.
   int64_t batch() const { return batch_sizes.const_data_ptr<int64_t>()[0]; }

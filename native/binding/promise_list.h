@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "binding/addon.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 
@@ -23,8 +24,8 @@ class PromiseList {
     for (size_t i = 0; i < count; i++) promises_.push_back(addon.handles->promise(ids[i]));
   }
 
-  std::vector<at::Tensor> get() const {
-    std::vector<at::Tensor> tensors;
+  Tensors get() const {
+    Tensors tensors;
     tensors.reserve(promises_.size());
     for (const TensorPromisePtr& promise : promises_) tensors.push_back(promise->get());
     return tensors;

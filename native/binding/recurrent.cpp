@@ -279,9 +279,7 @@ Napi::Value recurrent(const Napi::CallbackInfo& info) {
       addon.dispatch(addon.idle() ? Effects{} : arguments.effects(), count, work,
                      addon.forecast([&] { return [&addon, arguments] { return arguments.outlines(addon); }; }));
   addon.account(env);
-  Napi::Array results = Napi::Array::New(env, ids.size());
-  for (uint32_t i = 0; i < ids.size(); i++) results.Set(i, ids[i]);
-  return results;
+  return to_array(env, ids);
 }
 
 // explainRecurrent: the same arguments -> why LibTorch's implementation would make the call, or '' where it would not;
@@ -367,16 +365,15 @@ Napi::Value flatten_parameters(const Napi::CallbackInfo& info) {
     return outline && outline->device && !outline->device->is_cuda();
   });
   if (on_cpu) return env.Undefined();
-  addon.dispatch(Effects::all(), 0, [=] {
+  addon.dispatch_void(Effects::all(), [=] {
     const Tensors weights = promises.get();
     const Network& net = module->network;
-    if (!can_flatten(weights) || !module->problem(weights).empty()) return Tensors{};
+    if (!can_flatten(weights) || !module->problem(weights).empty()) return;
     const c10::AutoGradMode no_grad(false);
     const c10::DeviceGuard guard(weights[0].device());
     at::_cudnn_rnn_flatten_weight(weights, static_cast<int64_t>(net.parameters()), net.inputs,
                                   *net.recurrence->cudnn_mode, net.units, net.projection, net.layers,
                                   module->batch_first, net.bidirectional);
-    return Tensors{};
   });
   for (size_t i = 0; !addon.queueing && i < ids.ElementLength(); i++) addon.handles->recount(ids[i]);
   addon.account(env);

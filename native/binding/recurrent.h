@@ -9,10 +9,9 @@
 #include "binding/handle.h"
 #include "binding/promise_list.h"
 #include "recurrent/network.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
-
-using Tensors = std::vector<at::Tensor>;
 
 // A parameter of a module: its name in JavaScript, and its size.
 struct ParameterSize {

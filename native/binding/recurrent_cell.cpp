@@ -4,11 +4,10 @@
 #include "binding/convert.h"
 #include "binding/promise_list.h"
 #include "recurrent/libtorch.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 namespace {
-
-using Tensors = std::vector<at::Tensor>;
 
 // One step of a recurrence, for inputs (N, I) or (I).
 struct RecurrentCell {
@@ -113,9 +112,7 @@ Napi::Value recurrent_cell(const Napi::CallbackInfo& info) {
   };
   const auto ids = addon.dispatch(effects, cell.recurrence.states, work, addon.forecast([&] { return outlines; }));
   addon.account(env);
-  Napi::Array results = Napi::Array::New(env, ids.size());
-  for (uint32_t i = 0; i < ids.size(); i++) results.Set(i, ids[i]);
-  return results;
+  return to_array(env, ids);
 }
 
 }  // namespace

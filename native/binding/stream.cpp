@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "binding/recurrent.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 
@@ -22,7 +23,7 @@ Napi::Value open_stream(const Napi::CallbackInfo& info) {
   const PromiseList promises(addon, info[1]);
   const WeightType type = info[2].ToBoolean() ? WeightType::kBfloat16 : WeightType::kFloat32;
   return make_handle(info.Env(), addon.run({.reads = joined(promises)}, [&] {
-    const std::vector<at::Tensor> weights = promises.get();
+    const Tensors weights = promises.get();
     const Network& net = module.network;
     const std::string problem = module.problem(weights);
     TORCH_CHECK(problem.empty(), problem);

@@ -6,6 +6,7 @@
 #include "binding/addon.h"
 #include "binding/convert.h"
 #include "binding/offload.h"
+#include "runtime/tensors.h"
 
 namespace rnn::binding {
 namespace {
@@ -37,10 +38,7 @@ Napi::Value runtime_info(const Napi::CallbackInfo& info) {
 // numThreads() -> how many threads operators use that are called now: a queued one has another thread's
 Napi::Value num_threads(const Napi::CallbackInfo& info) {
   int threads = 0;
-  Addon::of(info.Env()).run_in_order({}, [&] {
-    threads = at::get_num_threads();
-    return std::vector<at::Tensor>{};
-  });
+  Addon::of(info.Env()).run_in_order({}, [&] { threads = at::get_num_threads(); });
   return Napi::Number::New(info.Env(), threads);
 }
 

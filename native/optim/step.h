@@ -3,9 +3,9 @@
 
 #include <vector>
 
-namespace rnn::optim {
+#include "runtime/tensors.h"
 
-using Tensors = std::vector<at::Tensor>;
+namespace rnn::optim {
 
 enum class Algorithm : uint8_t { kSgd, kAdam, kAdamW };
 

@@ -4,12 +4,11 @@
 #include <vector>
 
 #include "recurrent/plan.h"
+#include "runtime/tensors.h"
 
 // Recurrent networks as loops of ATen operations: slower than fused kernels, but differentiable any number of times,
 // with every equation open to change, and every gate and state open to view.
 namespace rnn::recurrent::composite {
-
-using Tensors = std::vector<at::Tensor>;
 
 enum class Peephole { kNone, kDiagonal, kFull };
 enum class Function {

@@ -7,11 +7,10 @@
 
 #include "recurrent/network.h"
 #include "recurrent/pass.h"
+#include "runtime/tensors.h"
 
 namespace rnn::recurrent {
 namespace {
-
-using Tensors = std::vector<at::Tensor>;
 using torch::autograd::AutogradContext;
 
 // Which layer of which call a node of the graph belongs to.
@@ -134,8 +133,8 @@ std::string why_not_fused(const NetworkCall& call) {
   return call.input.numel() == 0 ? "the input is empty" : std::string();
 }
 
-std::vector<at::Tensor> run_fused(const NetworkCall& call, const std::shared_ptr<Plan>& plan, const Kernels& kernels,
-                                  const std::shared_ptr<ThreadPool>& pool) {
+Tensors run_fused(const NetworkCall& call, const std::shared_ptr<Plan>& plan, const Kernels& kernels,
+                  const std::shared_ptr<ThreadPool>& pool) {
   const Network& net = call.network;
   const bool bfloat16 = call.input.scalar_type() == at::kBFloat16;
   const auto pass = std::make_shared<const Pass>(call, plan, kernels, pool);

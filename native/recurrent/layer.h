@@ -4,92 +4,12 @@
 #include <vector>
 
 #include "recurrent/kernels.h"
-#include "recurrent/memory.h"
+#include "recurrent/schedule.h"
 #include "recurrent/thread_pool.h"
 #include "recurrent/transposed.h"
+#include "recurrent/weights.h"
 
 namespace rnn::recurrent {
-
-// The sizes of one layer in one direction.
-struct LayerShape {
-  CellKind cell;
-  int64_t inputs;
-  int64_t units;
-  // The width of the LSTM's projection, or 0.
-  int64_t projection;
-
-  int64_t outputs() const { return projection > 0 ? projection : units; }
-  int64_t gates() const { return gates_of(cell) * units; }
-  // The width of what `CellStep` keeps of its gates, and the distance between rows of the gradient of the sums.
-  int64_t saved() const { return cell == CellKind::kLstm || cell == CellKind::kGru ? 4 * units : 0; }
-  // Not a power of two: what lies at such distances shares few places in the caches.
-  int64_t sums_stride() const { return sums_of(cell) * units + kCacheLine; }
-
- private:
-  static constexpr int64_t kCacheLine = 16;
-};
-
-// A direction's parameters in PyTorch's layout: (gates units, inputs), (gates units, outputs), (gates units) or null,
-// (projection, units) or null.
-struct LayerParameters {
-  const float* weight_x;
-  const float* weight_h;
-  const float* bias_x;
-  const float* bias_h;
-  const float* weight_projection;
-};
-
-enum class WeightType : uint8_t { kFloat32, kBfloat16 };
-
-// The same packed for the forward pass. A projection and the biases stay in float32.
-struct ForwardWeights {
-  WeightType type;
-  Floats panels;
-  int64_t panel_stride;
-  // Where in each panel the weights of h begin.
-  int64_t h_offset;
-  Floats start;
-  Floats projection;
-
-  ForwardWeights(const Kernels& kernels, const LayerShape& shape, const LayerParameters& parameters,
-                 WeightType type = WeightType::kFloat32);
-};
-
-// And for the backward pass.
-struct BackwardWeights {
-  Floats x;
-  Floats h;
-  Floats projection;
-
-  BackwardWeights(const Kernels& kernels, const LayerShape& shape, const LayerParameters& parameters);
-};
-
-// Which rows of a batch take part in each time step: the first `rows[t]`, a number that never grows.
-struct Schedule {
-  int64_t batch;
-  std::vector<int64_t> rows;
-  // The rows of all steps before.
-  std::vector<int64_t> offsets;
-  int64_t total = 0;
-
-  Schedule(int64_t batch, std::vector<int64_t> rows);
-  int64_t steps() const { return static_cast<int64_t>(rows.size()); }
-  // The borders of `count` shares of the batch with nearly as many steps each.
-  std::vector<int64_t> shares(int64_t count) const;
-};
-
-// A sequence of inputs (rows of all steps, inputs). Steps of equally many rows may lie in any order.
-struct Sequence {
-  const float* data;
-  int64_t row_stride;
-  // Negative where each step follows the rows of the step before.
-  int64_t step_stride;
-
-  Rows at(const Schedule& schedule, int64_t step, int64_t row) const {
-    const int64_t start = step_stride < 0 ? schedule.offsets[step] * row_stride : step * step_stride;
-    return {data + start + row * row_stride, row_stride};
-  }
-};
 
 // What one direction of a layer reads and writes. Matrices have the batch or all rows of all steps.
 struct DirectionForward {
@@ -133,6 +53,12 @@ struct DirectionBackward {
   float* dweight_projection;
 };
 
+// A piece of work that depends on no other.
+struct Task {
+  int64_t operations;
+  std::function<void()> run;
+};
+
 // The arithmetic of one layer over a whole sequence. Each thread takes some rows through all steps, so none waits for
 // another within the sequence.
 struct Layer {
@@ -149,15 +75,19 @@ struct Layer {
 
  private:
   struct Part;
-  struct Task;
   std::vector<Part> parts(size_t directions) const;
-  void forward_rows(const DirectionForward& direction, int64_t first, int64_t last) const;
-  void backward_rows(const DirectionBackward& direction, int64_t first, int64_t last) const;
-  void input_gradient(const std::vector<DirectionBackward>& directions, float* dx, int64_t first, int64_t last) const;
-  std::vector<Run> input_runs() const;
-  std::vector<Run> state_runs(const DirectionBackward& direction) const;
-  std::vector<Task> weight_gradients(const DirectionBackward& direction) const;
   int64_t useful_threads(double operations) const;
 };
+
+// All steps of the rows from `first` to `last` of one direction, and back again.
+void forward_rows(const Layer& layer, const DirectionForward& direction, int64_t first, int64_t last);
+void backward_rows(const Layer& layer, const DirectionBackward& direction, int64_t first, int64_t last);
+
+// The gradient of the input, of the rows of all steps from `first` to `last`.
+void input_gradient(const Layer& layer, const std::vector<DirectionBackward>& directions, float* dx, int64_t first,
+                    int64_t last);
+
+// What makes the gradients of the parameters, once those of the sums are there.
+std::vector<Task> weight_gradients(const Layer& layer, const DirectionBackward& direction);
 
 }  // namespace rnn::recurrent

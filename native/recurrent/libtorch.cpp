@@ -1,4 +1,5 @@
 #include "recurrent/libtorch.h"
+#include "runtime/tensors.h"
 
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/gru.h>
@@ -12,8 +13,6 @@
 
 namespace rnn::recurrent {
 namespace {
-
-using Tensors = std::vector<at::Tensor>;
 
 // What autocast makes of the arguments. LibTorch asks whether oneDNN has an LSTM for their dtype before it casts them,
 // and then takes one that processors without AVX-512 do not have.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "recurrent/plan.h"
+#include "runtime/tensors.h"
 
 namespace rnn::recurrent {
 
@@ -15,14 +16,14 @@ struct NetworkCall {
   // (L, N, I) or (N, L, I), or with batch sizes (rows of all steps, I). Any strides.
   at::Tensor input;
   // h or h and c, (layers directions, N, outputs or units).
-  std::vector<at::Tensor> state;
-  std::vector<at::Tensor> weights;
+  Tensors state;
+  Tensors weights;
   // Of a packed sequence: int64 on the CPU, or undefined.
   at::Tensor batch_sizes;
 };
 
 // Output and final states, through LibTorch's own implementation.
-std::vector<at::Tensor> run_libtorch(const NetworkCall& call);
+Tensors run_libtorch(const NetworkCall& call);
 
 // Why the kernels of this folder cannot use the parameters of a network, or nothing where they can.
 std::string why_not_packed(at::TensorList weights);
@@ -31,7 +32,7 @@ std::string why_not_packed(at::TensorList weights);
 std::string why_not_fused(const NetworkCall& call);
 
 // The same through those kernels, and differentiable as often as one likes.
-std::vector<at::Tensor> run_fused(const NetworkCall& call, const std::shared_ptr<Plan>& plan, const Kernels& kernels,
-                                  const std::shared_ptr<ThreadPool>& pool);
+Tensors run_fused(const NetworkCall& call, const std::shared_ptr<Plan>& plan, const Kernels& kernels,
+                  const std::shared_ptr<ThreadPool>& pool);
 
 }  // namespace rnn::recurrent

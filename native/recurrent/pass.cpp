@@ -1,4 +1,5 @@
 #include "recurrent/pass.h"
+#include "runtime/tensors.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
@@ -11,8 +12,6 @@
 
 namespace rnn::recurrent {
 namespace {
-
-using Tensors = std::vector<at::Tensor>;
 
 // Memory of the workspace, which goes back to it with the tensor.
 at::Tensor borrow(Workspace& workspace, int64_t size) {

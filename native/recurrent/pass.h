@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "recurrent/network.h"
+#include "runtime/tensors.h"
 
 namespace rnn::recurrent {
 
@@ -47,14 +48,13 @@ at::Tensor with_dense_rows(const at::Tensor& x);
 
 // The output and last states of one layer in all its directions. `state` is that of the layer, contiguous. `saved`
 // gets one for each direction unless it is null.
-std::vector<at::Tensor> forward_layer(const Pass& pass, int64_t index, const at::Tensor& x,
-                                      const std::vector<at::Tensor>& state, at::TensorList weights,
-                                      std::vector<SavedTensors>* saved);
+Tensors forward_layer(const Pass& pass, int64_t index, const at::Tensor& x, const Tensors& state,
+                      at::TensorList weights, std::vector<SavedTensors>* saved);
 
 // The gradients of the arguments (x, the states, the parameters of all directions) that are `needed`, from those of the
 // output `y` and the last states, which may be undefined.
-std::vector<at::Tensor> backward_layer(const Pass& pass, int64_t index, const std::vector<at::Tensor>& arguments,
-                                       const at::Tensor& y, const std::vector<SavedTensors>& saved,
-                                       const std::vector<at::Tensor>& gradients, const std::vector<bool>& needed);
+Tensors backward_layer(const Pass& pass, int64_t index, const Tensors& arguments, const at::Tensor& y,
+                       const std::vector<SavedTensors>& saved, const Tensors& gradients,
+                       const std::vector<bool>& needed);
 
 }  // namespace rnn::recurrent

@@ -1,4 +1,5 @@
 #include "recurrent/plan.h"
+#include "runtime/tensors.h"
 
 namespace rnn::recurrent {
 namespace {
@@ -64,7 +65,7 @@ std::shared_ptr<const Weights> Plan::find(std::vector<Entry<Weights>>& entries, 
   // Before the weights are read: what JavaScript changes meanwhile shall be seen at the next call.
   entry.stamps.clear();
   for (const at::Tensor& parameter : parameters) entry.stamps.emplace_back(kernels, parameter);
-  std::vector<at::Tensor> floats;
+  Tensors floats;
   for (const at::Tensor& parameter : parameters) {
     const bool readable = parameter.scalar_type() == at::kFloat && parameter.is_contiguous();
     floats.push_back(readable ? parameter : parameter.detach().to(at::kFloat).contiguous());

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "recurrent/kernels.h"
+#include "runtime/tensors.h"
 
 namespace rnn::recurrent {
 
@@ -32,8 +33,8 @@ struct Recurrence {
   // The fused kernels, where there are some.
   std::optional<CellKind> kernel;
   // LibTorch's own implementations of networks and of cells, or null.
-  std::vector<at::Tensor> (*network)(const NetworkCall& call);
-  std::vector<at::Tensor> (*cell)(const CellCall& call);
+  Tensors (*network)(const NetworkCall& call);
+  Tensors (*cell)(const CellCall& call);
   // cuDNN's number for it.
   std::optional<int64_t> cudnn_mode;
 };

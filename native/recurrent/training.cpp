@@ -9,12 +9,11 @@
 
 #include "recurrent/head.h"
 #include "recurrent/pass.h"
+#include "runtime/tensors.h"
 #include "runtime/zeros.h"
 
 namespace rnn::recurrent {
 namespace {
-
-using Tensors = std::vector<at::Tensor>;
 
 // What a layer was given, and what came of it.
 struct LayerPass {

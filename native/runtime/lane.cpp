@@ -1,4 +1,5 @@
 #include "runtime/lane.h"
+#include "runtime/tensors.h"
 
 #include <ATen/Parallel.h>
 
@@ -83,7 +84,7 @@ void Lane::run(Job& job) {
   if (job.work && !batch.error && batch.cancelled.load()) batch.error = std::make_exception_ptr(CancelledError());
   if (job.work && !batch.error) {
     try {
-      std::vector<at::Tensor> tensors;
+      Tensors tensors;
       {
         ModeGuard guard(job.mode);
         tensors = job.work();

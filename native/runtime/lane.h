@@ -14,6 +14,7 @@
 #include "runtime/forecast.h"
 #include "runtime/graph_capture.h"
 #include "runtime/mode.h"
+#include "runtime/tensors.h"
 
 namespace rnn::runtime {
 
@@ -38,7 +39,7 @@ using BatchPtr = std::shared_ptr<Batch>;
 
 struct Job {
   // Returns one tensor for each of `results`.
-  std::function<std::vector<at::Tensor>()> work = nullptr;
+  std::function<Tensors()> work = nullptr;
   std::vector<TensorPromisePtr> results = {};
   Mode mode = {};
   BatchPtr batch = nullptr;

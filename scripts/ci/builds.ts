@@ -81,7 +81,8 @@ const BUILDS: readonly Build[] = [
       // Node is not built with them.
       LD_PRELOAD: `${runtime('libasan.so')} ${runtime('libubsan.so')}`,
       // V8 and LibTorch leave to the end of the process what they keep for its whole life.
-      ASAN_OPTIONS: 'detect_leaks=0',
+      // What cannot be allocated is an error of JavaScript.
+      ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1',
       UBSAN_OPTIONS: 'print_stacktrace=1',
     }),
   },

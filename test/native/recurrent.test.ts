@@ -13,7 +13,20 @@ const PROGRAM = fileURLToPath(new URL('recurrent.cpp', import.meta.url))
 const COMPILER = process.env.CXX ?? 'c++'
 const MINUTES = 60_000
 
-const CORE = ['layer', 'head', 'transposed', 'pack', 'thread_pool', 'instruction_set', 'kernels_portable']
+const CORE = [
+  'layer',
+  'forward',
+  'backward',
+  'weight_gradients',
+  'schedule',
+  'weights',
+  'head',
+  'transposed',
+  'pack',
+  'thread_pool',
+  'instruction_set',
+  'kernels_portable',
+]
 const AVX512 = ['-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl', '-mfma']
 const X86: Record<string, string[]> = {
   kernels_avx2: ['-mavx2', '-mfma'],

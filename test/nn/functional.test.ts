@@ -1,9 +1,11 @@
 // What holds between the functions, for random sizes and values.
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import * as nn from '../../lib/nn/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
+import { expectClose } from '../support/close.ts'
+import { expectError } from '../support/error.ts'
 
 const F = nn.functional
 const size = fc.integer({ min: 1, max: 5 })
@@ -100,5 +102,61 @@ test('initializations keep their promises', () => {
     const kept = F.conv1d(x, nn.init.dirac_(random(columns, columns, 3)), null, { padding: 'same' })
     near(kept, x)
     near(F.linear(x.transpose(1, 2), nn.init.eye_(random(columns, columns))).transpose(1, 2), x)
+  })
+})
+
+describe('quantileLoss', () => {
+  const { quantileLoss } = nn.functional
+  const forecast = torch.tensor([
+    [1, 2, 4],
+    [0, 0, 0],
+  ])
+  const target = torch.tensor([[3], [-1]])
+
+  test('is the pinball loss of each quantile', () => {
+    // e = target - input: 2, 1, -1 and -1, -1, -1.
+    const each = [
+      [0.1 * 2, 0.5 * 1, 0.1 * 1],
+      [0.9 * 1, 0.5 * 1, 0.1 * 1],
+    ]
+    const quantiles = [0.1, 0.5, 0.9]
+    expectClose(quantileLoss(forecast, target, { quantiles, reduction: 'none' }), each)
+    expect(quantileLoss(forecast, target, { quantiles, reduction: 'sum' }).item()).toBeCloseTo(2.3, 5)
+    expect(quantileLoss(forecast, target, { quantiles }).item()).toBeCloseTo(2.3 / 6, 5)
+    expect(new nn.QuantileLoss({ quantiles }).forward(forecast, target).item()).toBeCloseTo(2.3 / 6, 5)
+  })
+
+  test('of the median is half of the absolute error', () => {
+    const [x, y] = [torch.randn([4, 5, 1]), torch.randn([4, 5, 1])]
+    expect(quantileLoss(x, y).item()).toBeCloseTo((nn.functional.l1Loss(x, y).item() as number) / 2, 6)
+  })
+
+  test('is least at the quantile', () => {
+    const sample = torch.arange(0, 100).unsqueeze(1).to('float32')
+    const at = (value: number): number =>
+      quantileLoss(torch.full([100, 1], value), sample, { quantiles: [0.9] }).item() as number
+    // Of 0 to 99, any number from 89 to 90 has a tenth above it.
+    expect(at(89)).toBeLessThan(at(88))
+    expect(at(90)).toBeLessThan(at(91))
+    expect(at(89.5)).toBeCloseTo(at(89), 4)
+  })
+
+  test('has the gradients of what it computes', () => {
+    const x = torch.randn([3, 2], { dtype: 'float64', requiresGrad: true })
+    const y = torch.randn([3, 1], { dtype: 'float64', requiresGrad: true })
+    expect(torch.autograd.gradcheck((a, b) => quantileLoss(a, b, { quantiles: [0.2, 0.7] }), [x, y])).toBe(true)
+  })
+
+  test('refuses quantiles and shapes that do not fit', () => {
+    expectError(
+      () => new nn.QuantileLoss({ quantiles: [0.5, 1] }),
+      'ERR_TORCH_VALUE',
+      'QuantileLoss: quantiles must be',
+    )
+    expectError(() => quantileLoss(forecast, target), 'ERR_TORCH_SHAPE', 'for 1 quantiles the input must be of shape')
+    const quantiles = [0.1, 0.5, 0.9]
+    expectError(() => quantileLoss(forecast, forecast, { quantiles }), 'ERR_TORCH_SHAPE', 'the target of shape (…, 1)')
+    expectError(() => quantileLoss(1 as never, target), 'ERR_TORCH_TYPE', 'quantileLoss: input must be a Tensor, got 1')
+    expectError(() => quantileLoss(forecast, target, { q: 1 } as never), 'ERR_TORCH_OPTION', "unknown option 'q'")
   })
 })

@@ -9,7 +9,7 @@ import { expectError } from '../support/error.ts'
 import { readFixture } from '../support/fixture.ts'
 
 interface Case {
-  kind: 'SGD' | 'Adam' | 'AdamW'
+  kind: 'SGD' | 'Adam' | 'AdamW' | 'RMSprop'
   options: Record<string, never>
   dtype: 'float32' | 'float64'
   snapshots: number[][][]

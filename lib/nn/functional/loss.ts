@@ -1,10 +1,12 @@
-import { checkOptions } from '../../check.ts'
+import { isArrayOf } from '../../array.ts'
+import { checkOptions, invalid } from '../../check.ts'
 import { describe } from '../../describe.ts'
 import { torchError } from '../../errors.ts'
 import { tidy } from '../../tensor/context.ts'
 import { fullLike, tensor } from '../../tensor/creation.ts'
+import { functions } from '../../tensor/methods.ts'
 import { tensorOp } from '../../tensor/packet.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
+import { requireTensor, type Tensor } from '../../tensor/tensor.ts'
 import { warnOnce } from '../../tensor/warning.ts'
 import { type Reduction, type ReductionOptions, reductionOf } from '../reduction.ts'
 
@@ -330,4 +332,47 @@ export function tripletMarginLoss(
     })
   }
   return ops.tripletMargin(anchor, positive, negative, margin, p, eps, swap, reductionOf(reduction))
+}
+
+export interface QuantileOptions extends ReductionOptions {
+  /** The Q quantiles that are forecast, each between 0 and 1. Default [0.5], which is half of {@link l1Loss}. */
+  quantiles?: readonly number[]
+}
+
+/**
+ * The quantile loss, or pinball loss: max(q e, (q - 1) e) for each quantile q, with e = target - input, reduced.
+ *
+ * @param input (…, Q): a forecast of each quantile
+ * @param target (…, 1): what was forecast
+ * @throws {TorchError} for quantiles that are not between 0 and 1, and for shapes that do not fit them
+ * @see Koenker and Bassett, "Regression quantiles", Econometrica 46 (1978), doi:10.2307/1913643
+ */
+export function quantileLoss(input: Tensor, target: Tensor, options: QuantileOptions = {}): Tensor {
+  checkOptions('quantileLoss', options, ['reduction', 'quantiles'])
+  const { quantiles = [0.5], reduction = 'mean' } = options
+  requireTensor('quantileLoss', 'input', input)
+  requireTensor('quantileLoss', 'target', target)
+  requireQuantiles('quantileLoss', quantiles)
+  reductionOf(reduction)
+  const expected = [...input.shape.slice(0, -1), 1]
+  if (input.ndim < 1 || input.size(-1) !== quantiles.length || target.shape.join() !== expected.join()) {
+    throw torchError(
+      'ERR_TORCH_SHAPE',
+      `quantileLoss: for ${quantiles.length} quantiles the input must be of shape (…, ${quantiles.length}) and the target of shape (…, 1), got (${input.shape.join(', ')}) and (${target.shape.join(', ')})`,
+      { op: 'quantileLoss' },
+    )
+  }
+  return tidy(() => {
+    const { dtype, device } = input
+    const q = tensor(quantiles, { dtype, device })
+    const e = target.sub(input)
+    const loss = functions.maximum(e.mul(q), e.mul(q.sub(1)))
+    return reduction === 'none' ? loss : reduction === 'sum' ? loss.sum() : loss.mean()
+  })
+}
+
+/** @internal @throws {TorchError} unless each of them is between 0 and 1. */
+export function requireQuantiles(owner: string, quantiles: unknown): asserts quantiles is readonly number[] {
+  if (isArrayOf(quantiles, (q) => typeof q === 'number' && q > 0 && q < 1) && quantiles.length > 0) return
+  throw invalid(owner, 'quantiles', 'an array of numbers between 0 and 1', quantiles, 'ERR_TORCH_VALUE')
 }

@@ -1,0 +1,78 @@
+import { requireNonNegative } from '../check.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { Optimizer, type ParameterState, type Params } from './optimizer.ts'
+
+export interface RMSpropOptions {
+  /** The learning rate. Default 1e-2. */
+  lr: number
+  /** The decay rate of the running average of the squared gradient. Default 0.99. */
+  alpha: number
+  /** Added to the denominator, for numerical stability. Default 1e-8. */
+  eps: number
+  /** The factor of the L2 penalty. Default 0. */
+  weightDecay: number
+  /** The momentum factor. Default 0. */
+  momentum: number
+  /** Normalize the gradient by an estimate of its variance instead of its square. Default `false`. */
+  centered: boolean
+  /** Maximize the objective instead of minimizing it. Default `false`. */
+  maximize: boolean
+}
+
+const DEFAULTS = {
+  lr: 1e-2,
+  alpha: 0.99,
+  eps: 1e-8,
+  weightDecay: 0,
+  momentum: 0,
+  centered: false,
+  maximize: false,
+} as const
+
+/**
+ * RMSprop (Hinton, 2012), which divides the gradient by a running average of its magnitude:
+ *
+ *     g ← ∇f(θ) + weightDecay θ
+ *     v ← alpha v + (1 - alpha) g²
+ *     θ ← θ - lr g / (√v + eps)               (momentum: b ← momentum b + g / (√v + eps), θ ← θ - lr b)
+ *
+ * With `centered`, v less the square of the running average of g stands in place of v: Graves, 2013.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
+ */
+export class RMSprop extends Optimizer<RMSpropOptions> {
+  protected override readonly stateFields = ['squareAvg', 'momentumBuffer', 'gradAvg', 'step']
+
+  constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
+    super(params, options, DEFAULTS)
+  }
+
+  protected override check({ lr, alpha, eps, weightDecay, momentum }: RMSpropOptions): void {
+    for (const [name, value] of Object.entries({ lr, alpha, eps, weightDecay, momentum })) {
+      requireNonNegative('RMSprop', name, value)
+    }
+  }
+
+  protected override keeps(field: string, { momentum, centered }: RMSpropOptions): boolean {
+    return (field !== 'momentumBuffer' || momentum > 0) && (field !== 'gradAvg' || centered)
+  }
+
+  protected override update(
+    parameter: Tensor,
+    gradient: Tensor,
+    { squareAvg, momentumBuffer, gradAvg, step }: ParameterState,
+    { lr, alpha, eps, weightDecay, momentum, centered, maximize }: RMSpropOptions,
+  ): void {
+    step?.add_(1)
+    let g = maximize ? gradient.neg() : gradient
+    if (weightDecay !== 0) g = g.add(parameter, { alpha: weightDecay })
+    const v = (squareAvg as Tensor).mul_(alpha).addcmul_(g, g, { value: 1 - alpha })
+    const mean = centered ? (gradAvg as Tensor).lerp_(g, 1 - alpha) : undefined
+    const scale = (mean === undefined ? v : v.addcmul(mean, mean, { value: -1 })).sqrt().add_(eps)
+    if (momentum > 0) {
+      parameter.sub_((momentumBuffer as Tensor).mul_(momentum).addcdiv_(g, scale), { alpha: lr })
+    } else {
+      parameter.addcdiv_(g, scale, { value: -lr })
+    }
+  }
+}

@@ -1,0 +1,63 @@
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "recurrent/kernels.h"
+
+namespace rnn::recurrent {
+
+// Which rows of a batch take part in each time step: the first `rows[t]`, a number that never grows.
+struct Schedule {
+  int64_t batch;
+  std::vector<int64_t> rows;
+  // The rows of all steps before.
+  std::vector<int64_t> offsets;
+  int64_t total = 0;
+
+  Schedule(int64_t batch, std::vector<int64_t> rows);
+  int64_t steps() const { return static_cast<int64_t>(rows.size()); }
+  // The borders of `count` shares of the batch with nearly as many steps each.
+  std::vector<int64_t> shares(int64_t count) const;
+  // The last step of a row.
+  int64_t last_step(int64_t row) const;
+
+  // Calls `function(from, to, offset)` for the rows from `first` to `last` in up to two runs: those whose state before
+  // the step is in the output of another step, which begins at row `offset` of all steps, and those that begin here,
+  // with an offset of -1.
+  template <typename Function>
+  void by_origin(int64_t step, bool reverse, int64_t first, int64_t last, Function function) const {
+    if (first >= last) return;
+    const int64_t border = std::clamp(continued(step, reverse), first, last);
+    if (first < border) function(first, border, offsets[reverse ? step + 1 : step - 1]);
+    if (border < last) function(border, last, int64_t{-1});
+  }
+
+ private:
+  // How many of the rows have the state before a step in the output.
+  int64_t continued(int64_t step, bool reverse) const {
+    if (!reverse) return step > 0 ? rows[step] : 0;
+    return step + 1 < steps() ? rows[step + 1] : 0;
+  }
+};
+
+// The states before a step, from row `row` on: in the history of all steps, or the first ones (see `by_origin`).
+inline Rows state_before(Rows history, const float* first, int64_t width, int64_t offset, int64_t row) {
+  if (offset < 0) return {first + row * width, width};
+  return {history.data + (offset + row) * history.stride, history.stride};
+}
+
+// A sequence of inputs (rows of all steps, inputs). Steps of equally many rows may lie in any order.
+struct Sequence {
+  const float* data;
+  int64_t row_stride;
+  // Negative where each step follows the rows of the step before.
+  int64_t step_stride;
+
+  Rows at(const Schedule& schedule, int64_t step, int64_t row) const {
+    const int64_t start = step_stride < 0 ? schedule.offsets[step] * row_stride : step * step_stride;
+    return {data + start + row * row_stride, row_stride};
+  }
+};
+
+}  // namespace rnn::recurrent

@@ -1,0 +1,63 @@
+#pragma once
+#include <cstdint>
+
+#include "recurrent/kernels.h"
+#include "recurrent/memory.h"
+
+namespace rnn::recurrent {
+
+// The sizes of one layer in one direction.
+struct LayerShape {
+  CellKind cell;
+  int64_t inputs;
+  int64_t units;
+  // The width of the LSTM's projection, or 0.
+  int64_t projection;
+
+  int64_t outputs() const { return projection > 0 ? projection : units; }
+  int64_t gates() const { return gates_of(cell) * units; }
+  // The width of what `CellStep` keeps of its gates, and the distance between rows of the gradient of the sums.
+  int64_t saved() const { return cell == CellKind::kLstm || cell == CellKind::kGru ? 4 * units : 0; }
+  // Not a power of two: what lies at such distances shares few places in the caches.
+  int64_t sums_stride() const { return sums_of(cell) * units + kCacheLine; }
+
+ private:
+  static constexpr int64_t kCacheLine = 16;
+};
+
+// A direction's parameters in PyTorch's layout: (gates units, inputs), (gates units, outputs), (gates units) or null,
+// (projection, units) or null.
+struct LayerParameters {
+  const float* weight_x;
+  const float* weight_h;
+  const float* bias_x;
+  const float* bias_h;
+  const float* weight_projection;
+};
+
+enum class WeightType : uint8_t { kFloat32, kBfloat16 };
+
+// The same packed for the forward pass. A projection and the biases stay in float32.
+struct ForwardWeights {
+  WeightType type;
+  Floats panels;
+  int64_t panel_stride;
+  // Where in each panel the weights of h begin.
+  int64_t h_offset;
+  Floats start;
+  Floats projection;
+
+  ForwardWeights(const Kernels& kernels, const LayerShape& shape, const LayerParameters& parameters,
+                 WeightType type = WeightType::kFloat32);
+};
+
+// And for the backward pass.
+struct BackwardWeights {
+  Floats x;
+  Floats h;
+  Floats projection;
+
+  BackwardWeights(const Kernels& kernels, const LayerShape& shape, const LayerParameters& parameters);
+};
+
+}  // namespace rnn::recurrent
