@@ -143,9 +143,13 @@ function factory(name: keyof typeof ops, args: readonly unknown[], options: Rand
 /** Refuses arguments beyond the last one: in a row of numbers they would go unnoticed. */
 function checkCount(name: string, args: readonly unknown[], most: number): void {
   if (args.length <= most) return
-  throw torchError('ERR_TORCH_TYPE', `${name}(): takes ${most} positional arguments but ${args.length} were given`, {
-    op: name,
-  })
+  throw torchError(
+    'ERR_TORCH_TYPE',
+    `${name}: takes ${most === 1 ? '1 argument' : `${most} arguments`} by position, but ${args.length} were given`,
+    {
+      op: name,
+    },
+  )
 }
 
 /** A tensor of this shape filled with 0. */

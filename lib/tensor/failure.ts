@@ -116,10 +116,16 @@ function nameOf(thrown: object): string | undefined {
   return 'op' in thrown ? camelCase(String(thrown.op).replace(/^\w+::/, '')) : undefined
 }
 
+interface FailureOptions extends TorchErrorOptions {
+  /** The argument that has been disposed, if one has. */
+  argument?: string | undefined
+}
+
 /** The typed error for what a native call threw, or the reading of its arguments. */
-export function failure(thrown: unknown, options: TorchErrorOptions = {}): unknown {
+export function failure(thrown: unknown, { argument, ...options }: FailureOptions = {}): unknown {
   if (thrown instanceof TorchError && thrown.code === 'ERR_TORCH_DISPOSED' && thrown.op === undefined && options.op) {
-    return torchError(thrown.code, `${options.op}: ${thrown.message}`, options)
+    const which = argument === undefined ? '' : `argument '${argument}': `
+    return torchError(thrown.code, `${options.op}: ${which}${thrown.message}`, options)
   }
   // The addon's errors are of the main realm: in a test runner's, they are not `instanceof Error`.
   if (thrown instanceof TorchError || !isNativeError(thrown) || !('kind' in thrown)) return thrown

@@ -52,21 +52,32 @@ READERS.SymInt = READERS.int as Reader
 /** A number for a tensor goes in an array: bare, it would be a tensor's id. */
 const readTensorOrNumber: Reader = (value) => (isTensor(value) ? idOf(value) : isScalar(value) ? [value] : WRONG)
 
-/** PyTorch's words for the types of its arguments, in error messages. */
-const TYPE_NAMES: Record<string, string> = {
-  Scalar: 'Number',
-  SymInt: 'int',
-  ScalarType: 'torch.dtype',
-  Device: 'torch.device',
-  Generator: 'torch.Generator',
+/** The types of arguments in the words of TypeScript: one, and several. */
+const TYPE_NAMES: Record<string, readonly [one: string, several: string]> = {
+  Tensor: ['a Tensor', 'Tensors'],
+  Scalar: ['a number', 'numbers'],
+  int: ['an integer', 'integers'],
+  SymInt: ['an integer', 'integers'],
+  float: ['a number', 'numbers'],
+  bool: ['a boolean', 'booleans'],
+  str: ['a string', 'strings'],
+  ScalarType: ['a dtype', 'dtypes'],
+  Device: ['the name of a device', 'names of devices'],
+  Generator: ['a torch.Generator', 'torch.Generators'],
+  MemoryFormat: ["'contiguous', 'preserve' or 'channelsLast'", 'memory formats'],
+  Layout: ["'strided'", 'layouts'],
 }
 
-function nameOf(type: string): string {
-  const element = type.replace(/\?$/, '').match(/^(\w+)\??\[\d*\]$/)?.[1]
-  if (element !== undefined) return `tuple of ${TYPE_NAMES[element] ?? element}s`
+function nameOf(type: string, takesNumber = false): string {
   const plain = type.replace(/\?$/, '')
-  return TYPE_NAMES[plain] ?? plain
+  const element = plain.match(/^(\w+)\??\[\d*\]$/)?.[1]
+  if (element !== undefined) return `an array of ${TYPE_NAMES[element]?.[1] ?? `${element}s`}`
+  const name = TYPE_NAMES[plain]?.[0] ?? plain
+  return takesNumber ? `${name} or a number` : name
 }
+
+/** PyTorch calls the first tensor of a function `input`. */
+const shown = (name: string): string => (name === 'self' ? 'input' : name)
 
 function readerOf(type: string): Reader {
   if (type.endsWith('?')) {
@@ -131,15 +142,16 @@ class Overload {
       const parameter = this.#parameters[i] as Parameter
       const value = i < given ? args[i] : options?.[parameter.name]
       if (value === undefined) {
-        if (parameter.required) return new Mismatch(`missing required argument '${parameter.name}' (position ${i + 1})`)
+        if (parameter.required)
+          return new Mismatch(
+            `${shown(parameter.name)} is missing: it must be ${nameOf(parameter.type, parameter.takesNumber)}`,
+          )
         continue
       }
       const read = parameter.read(value)
       if (read === WRONG) {
-        const place = i < given ? ` (position ${i + 1})` : ''
-        return new Mismatch(
-          `argument '${parameter.name}'${place} must be ${nameOf(parameter.type)}, not ${describe(value)}`,
-        )
+        const wanted = nameOf(parameter.type, parameter.takesNumber)
+        return new Mismatch(`${shown(parameter.name)} must be ${wanted}, got ${describe(value)}`)
       }
       values[i] = read
     }
@@ -151,18 +163,30 @@ class Overload {
     const row = args.slice(this.#positional - 1)
     // In Python they may stand in a row: permute(1, 0).
     if (last !== undefined && /[iI]nt\[\]$/.test(last.type) && row.every(isInt)) {
-      return `argument '${last.name}' is an array: [${row.join(', ')}]`
+      return `${last.name} is an array: [${row.join(', ')}]`
     }
-    return `takes ${this.#positional} positional arguments but ${args.length} were given`
+    return `takes ${count(this.#positional)} by position, but ${args.length} were given`
   }
 
   #unknown(options: Record<string, unknown>, given: number): Mismatch | undefined {
     for (const name of Object.keys(options)) {
       const index = this.#parameters.findIndex((parameter) => parameter.name === name)
       if (index < 0) return new Mismatch(unknownOption(name, this.options), 'ERR_TORCH_OPTION')
-      if (index < given) return new Mismatch(`got multiple values for argument '${name}'`)
+      if (index < given) return new Mismatch(`${name} is given twice, by position and by name`)
     }
     return undefined
+  }
+
+  /** The name of the first argument that has been disposed; none of the tensor that a method belongs to. */
+  disposedArgument(args: readonly unknown[]): string | undefined {
+    const last = args.at(-1)
+    const options = isOptions(last) ? (last as Record<string, unknown>) : {}
+    const isDisposed = (value: unknown): boolean =>
+      Array.isArray(value) ? value.some(isDisposed) : isTensor(value) && value.disposed
+    const index = args.findIndex(isDisposed)
+    const name =
+      index < 0 ? Object.keys(options).find((key) => isDisposed(options[key])) : this.#parameters[index]?.name
+    return name === 'self' ? undefined : name
   }
 
   /** The arguments that are usually given by name. */
@@ -194,9 +218,10 @@ class Overload {
   }
 
   toString(): string {
-    const args = this.schema.args.map((arg) => `${nameOf(arg.type)} ${arg.name}`)
+    const args = this.schema.args.map((arg) => `${shown(arg.name)}: ${nameOf(arg.type, arg.takesNumber)}`)
     const firstOption = this.schema.args.findIndex((arg) => arg.keywordOnly)
-    if (firstOption >= 0) args.splice(firstOption, 0, '*')
+    const options = firstOption < 0 ? [] : args.splice(firstOption)
+    if (options.length > 0) args.push(`{ ${options.join(', ')} }`)
     return `(${args.join(', ')})`
   }
 }
@@ -221,7 +246,7 @@ function isOptions(value: unknown): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-/** What PyTorch says when no overload takes the arguments. */
+/** Throws because no overload takes the arguments. */
 function mismatch(
   name: string,
   overloads: readonly Overload[],
@@ -233,25 +258,29 @@ function mismatch(
   const unknown = isOptions(options) ? Object.keys(options as object).find((key) => !known.has(key)) : undefined
   if (unknown !== undefined) {
     const all = [...new Set(overloads.flatMap((overload) => overload.options))]
-    throw torchError('ERR_TORCH_OPTION', `${name}(): ${unknownOption(unknown, all)}`, { op: name })
+    throw torchError('ERR_TORCH_OPTION', `${name}: ${unknownOption(unknown, all)}`, { op: name })
   }
   const foreign = [...args, ...Object.values(isOptions(options) ? (options as object) : {})]
     .flat()
     .find((arg) => otherCopy(arg) !== undefined)
   if (foreign !== undefined) {
-    throw torchError('ERR_TORCH_TYPE', `${name}(): got ${describe(foreign)}`, { op: name })
+    throw torchError('ERR_TORCH_TYPE', `${name}: got ${describe(foreign)}`, { op: name })
   }
   const only = reasons.length === 1 ? reasons[0] : undefined
-  if (only !== undefined) throw torchError(only.code, `${name}(): ${only.message}`, { op: name })
+  if (only !== undefined) throw torchError(only.code, `${name}: ${only.message}`, { op: name })
   const got = args.map(describe).join(', ')
   const expected = overloads.map(
-    (overload, index) => ` * ${overload}\n      didn't match because ${reasons[index]?.message}`,
+    (overload, index) => ` * ${overload}\n      does not match: ${reasons[index]?.message}`,
   )
   throw torchError(
     'ERR_TORCH_TYPE',
-    `${name}() received an invalid combination of arguments - got (${got}), but expected one of:\n${expected.join('\n')}`,
+    `${name}: no form takes these arguments, (${got}). There are:\n${expected.join('\n')}`,
     { op: name },
   )
+}
+
+function count(positional: number): string {
+  return positional === 1 ? '1 argument' : `${positional} arguments`
 }
 
 function shapesOf(args: readonly unknown[]): number[][] {
@@ -280,7 +309,7 @@ export function packet(name: string, overloads: readonly (readonly [name: string
         }
         return overload.run(values, args, scope)
       } catch (thrown) {
-        throw failure(thrown, { op: name, shapes: shapesOf(args) })
+        throw failure(thrown, { op: name, shapes: shapesOf(args), argument: overload.disposedArgument(args) })
       }
     }
     return mismatch(name, resolved, reasons ?? [], args)

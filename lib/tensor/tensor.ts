@@ -367,10 +367,7 @@ export class Tensor implements Disposable {
   indexPut_(items: readonly Index[], value: Tensor | Scalar): this {
     enter()
     if (!isTensor(value) && !['number', 'bigint', 'boolean'].includes(typeof value)) {
-      throw torchError(
-        'ERR_TORCH_TYPE',
-        `indexPut_(): argument 'value' must be Tensor or Number, not ${describe(value)}`,
-      )
+      throw torchError('ERR_TORCH_TYPE', `indexPut_: value must be a Tensor or a number, got ${describe(value)}`)
     }
     indexItems(items, (native_) =>
       native.indexPut(idOf(this, 'indexPut_'), native_, isTensor(value) ? { tensor: idOf(value) } : value),

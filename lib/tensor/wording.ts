@@ -65,6 +65,8 @@ const PHRASES: readonly (readonly [RegExp, string | ((...groups: string[]) => st
     (_, name = '', value = '') => `{ ${camelCase(name)}: ${VALUES[value]} }`,
   ],
   [/(`\w+`) is True\b/g, '$1 is true'],
+  [/\btorch\.((?:float|u?int|complex)\d+|bfloat16|bool)\b(?!Tensor)/g, '$1'],
+  [/(a Tensor with \d+ elements cannot be converted to Scalar)/, '$1: read them with toArray()'],
   [NAMES, (name) => camelCase(name)],
 ]
 

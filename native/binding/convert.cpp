@@ -21,16 +21,16 @@ int64_t int_from(Napi::Value value, const std::string& name) {
     const int64_t number = value.As<Napi::BigInt>().Int64Value(&lossless);
     if (lossless) return number;
   }
-  reject(name, "int");
+  reject(name, "an integer");
 }
 
 double float_from(Napi::Value value, const std::string& name) {
-  if (!value.IsNumber()) reject(name, "float");
+  if (!value.IsNumber()) reject(name, "a number");
   return value.As<Napi::Number>().DoubleValue();
 }
 
 bool bool_from(Napi::Value value, const std::string& name) {
-  if (!value.IsBoolean()) reject(name, "bool");
+  if (!value.IsBoolean()) reject(name, "a boolean");
   return value.As<Napi::Boolean>().Value();
 }
 
@@ -60,13 +60,13 @@ Napi::Value from_int(Napi::Env env, int64_t value) {
 
 void reject(const std::string& name, const char* expected) {
   throw c10::TypeError({__func__, __FILE__, static_cast<uint32_t>(__LINE__)},
-                       "argument '" + name + "' must be " + expected);
+                       name + " must be " + expected);
 }
 
 c10::Scalar to_scalar(Napi::Value value) {
   if (value.IsBoolean()) return {value.As<Napi::Boolean>().Value()};
   if (value.IsBigInt()) return {int_from(value, "value")};
-  if (!value.IsNumber()) reject("value", "Number");
+  if (!value.IsNumber()) reject("value", "a number");
   const double number = value.As<Napi::Number>().DoubleValue();
   // JavaScript writes 2 and 2.0 alike: a whole number is an int, as the literal would be in Python.
   const bool whole = std::trunc(number) == number && std::abs(number) <= kMaxSafeInteger;
@@ -75,7 +75,7 @@ c10::Scalar to_scalar(Napi::Value value) {
 }
 
 at::Tensor to_wrapped_number(Napi::Value value, const std::string& name) {
-  if (!value.IsArray()) reject(name, "Tensor");
+  if (!value.IsArray()) reject(name, "a Tensor");
   return at::native::wrapped_scalar_tensor(to_scalar(value.As<Napi::Array>().Get(0U)));
 }
 
@@ -91,7 +91,7 @@ uint64_t to_seed(Napi::Value value) {
 }
 
 std::vector<int64_t> to_ints(Napi::Value value, const char* what) {
-  if (!value.IsArray()) reject(what, "tuple of ints");
+  if (!value.IsArray()) reject(what, "an array of integers");
   const Napi::Array array = value.As<Napi::Array>();
   std::vector<int64_t> ints;
   ints.reserve(array.Length());
@@ -128,7 +128,7 @@ c10::IValue OperatorArguments::convert(const Parameter& parameter, Napi::Value v
   switch (parameter.kind) {
     case Kind::kTensor:
       if (type == napi_object) return to_wrapped_number(value, parameter.name);
-      if (type != napi_number) reject(parameter.name, "Tensor");
+      if (type != napi_number) reject(parameter.name, "a Tensor");
       return tensor(parameter, value, -1);
     case Kind::kTensorList:
       return tensors(parameter, value);
@@ -138,7 +138,7 @@ c10::IValue OperatorArguments::convert(const Parameter& parameter, Napi::Value v
       return to_scalar(value);
     case Kind::kScalarList: {
       c10::List<c10::Scalar> list;
-      if (!value.IsArray()) reject(parameter.name, "a list of numbers");
+      if (!value.IsArray()) reject(parameter.name, "an array of numbers");
       const Napi::Array array = value.As<Napi::Array>();
       for (uint32_t i = 0; i < array.Length(); i++) list.push_back(to_scalar(array.Get(i)));
       return list;
@@ -147,28 +147,28 @@ c10::IValue OperatorArguments::convert(const Parameter& parameter, Napi::Value v
       return int_from(value, parameter.name);
     case Kind::kIntLists: {
       c10::List<c10::List<int64_t>> lists;
-      if (!value.IsArray()) reject(parameter.name, "tuple of tuples of ints");
+      if (!value.IsArray()) reject(parameter.name, "an array of arrays of integers");
       const Napi::Array array = value.As<Napi::Array>();
       for (uint32_t i = 0; i < array.Length(); i++) {
-        lists.push_back(list_from<int64_t>(array.Get(i), parameter, "tuple of tuples of ints", int_from));
+        lists.push_back(list_from<int64_t>(array.Get(i), parameter, "an array of arrays of integers", int_from));
       }
       return lists;
     }
     case Kind::kIntList:
-      return list_from<int64_t>(value, parameter, "tuple of ints", int_from);
+      return list_from<int64_t>(value, parameter, "an array of integers", int_from);
     case Kind::kFloat:
       return float_from(value, parameter.name);
     case Kind::kFloatList:
-      return list_from<double>(value, parameter, "tuple of floats", float_from);
+      return list_from<double>(value, parameter, "an array of numbers", float_from);
     case Kind::kBool:
       return bool_from(value, parameter.name);
     case Kind::kBoolList:
-      return list_from<bool>(value, parameter, "tuple of bools", bool_from);
+      return list_from<bool>(value, parameter, "an array of booleans", bool_from);
     case Kind::kString:
-      if (!value.IsString()) reject(parameter.name, "str");
+      if (!value.IsString()) reject(parameter.name, "a string");
       return value.As<Napi::String>().Utf8Value();
     case Kind::kDevice:
-      if (!value.IsString()) reject(parameter.name, "torch.device");
+      if (!value.IsString()) reject(parameter.name, "the name of a device");
       return c10::Device(value.As<Napi::String>().Utf8Value());
     case Kind::kGenerator:
       return to_generator(value, parameter.name);

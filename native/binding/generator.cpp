@@ -180,9 +180,9 @@ Napi::Value permutation(const Napi::CallbackInfo& info) {
 }  // namespace
 
 at::Generator to_generator(Napi::Value value, const std::string& name) {
-  if (!value.IsExternal()) reject(name, "torch.Generator");
+  if (!value.IsExternal()) reject(name, "a torch.Generator");
   const Handle handle = value.As<Handle>();
-  if (!handle.CheckTypeTag(&kTag)) reject(name, "torch.Generator");
+  if (!handle.CheckTypeTag(&kTag)) reject(name, "a torch.Generator");
   return *handle.Data();
 }
 

@@ -11,7 +11,7 @@ namespace {
 // { tensor: id }
 Later later_tensor(Given& given, Napi::Value value, const std::string& place) {
   const Napi::Value id = value.IsObject() ? value.As<Napi::Object>().Get("tensor") : value;
-  if (!value.IsObject() || !id.IsNumber()) reject(place, "Tensor");
+  if (!value.IsObject() || !id.IsNumber()) reject(place, "a Tensor");
   const TensorPromisePtr& promise = given.addon.promise(id);
   given.tensors.push_back(promise);
   return [promise] { return c10::IValue(promise->get()); };
@@ -85,25 +85,25 @@ Later later_any(Given& given, Napi::Value value, const std::string& place) {
 c10::IValue plain(const c10::TypePtr& type, Napi::Value value, const std::string& place) {
   switch (type->kind()) {
     case c10::TypeKind::IntType:
-      if (!value.IsNumber() && !value.IsBigInt()) reject(place, "int");
+      if (!value.IsNumber() && !value.IsBigInt()) reject(place, "an integer");
       return to_int(value, place.c_str());
     case c10::TypeKind::FloatType:
-      if (!value.IsNumber()) reject(place, "float");
+      if (!value.IsNumber()) reject(place, "a number");
       return value.As<Napi::Number>().DoubleValue();
     case c10::TypeKind::BoolType:
-      if (!value.IsBoolean()) reject(place, "bool");
+      if (!value.IsBoolean()) reject(place, "a boolean");
       return value.As<Napi::Boolean>().Value();
     case c10::TypeKind::NumberType:
-      if (!value.IsNumber() && !value.IsBigInt() && !value.IsBoolean()) reject(place, "Number");
+      if (!value.IsNumber() && !value.IsBigInt() && !value.IsBoolean()) reject(place, "a number");
       return to_scalar(value);
     case c10::TypeKind::StringType:
-      if (!value.IsString()) reject(place, "str");
+      if (!value.IsString()) reject(place, "a string");
       return value.As<Napi::String>().Utf8Value();
     case c10::TypeKind::DeviceObjType:
-      if (!value.IsString()) reject(place, "torch.device");
+      if (!value.IsString()) reject(place, "the name of a device");
       return c10::Device(value.As<Napi::String>().Utf8Value());
     case c10::TypeKind::NoneType:
-      if (!value.IsNull() && !value.IsUndefined()) reject(place, "None");
+      if (!value.IsNull() && !value.IsUndefined()) reject(place, "null");
       return {};
     default:
       throw c10::NotImplementedError(

@@ -36,7 +36,7 @@ function build({ name, config, compiler }: Build): void {
 }
 
 function test({ name, environment }: Build): void {
-  run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...TESTS], {
+  run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--testTimeout=600000', ...TESTS], {
     // Where node-gyp-build looks for the addon of the package `libtorch-rnn` instead of in it.
     LIBTORCH_RNN_PREBUILD: join(PACKAGE, 'build', name),
     ...environment?.(),
@@ -80,9 +80,9 @@ const BUILDS: readonly Build[] = [
     environment: () => ({
       // Node is not built with them.
       LD_PRELOAD: `${runtime('libasan.so')} ${runtime('libubsan.so')}`,
-      // V8 and LibTorch leave to the end of the process what they keep for its whole life.
-      // What cannot be allocated is an error of JavaScript.
-      ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1',
+      // V8 and LibTorch leave to the end of the process what they keep for its whole life. What cannot be allocated is
+      // an error of JavaScript. Tests measure what the process keeps, of which freed memory should be little.
+      ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=8',
       UBSAN_OPTIONS: 'print_stacktrace=1',
     }),
   },

@@ -18,7 +18,7 @@ describe('pinned memory', () => {
   })
 
   test('is asked for with a boolean', () => {
-    expectError(() => torch.ones([2], { pinMemory: 1 as never }), 'ERR_TORCH_TYPE', "'pinMemory' must be bool")
+    expectError(() => torch.ones([2], { pinMemory: 1 as never }), 'ERR_TORCH_TYPE', 'pinMemory must be a boolean')
     expectError(() => torch.tensor([2], { pinMemory: 1 as never }), 'ERR_TORCH_TYPE', 'pinMemory must be a boolean')
   })
 

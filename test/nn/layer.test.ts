@@ -343,7 +343,7 @@ test.each<[string, Parameters<typeof expectError>[1], RegExp, () => unknown]>([
   [
     'softmax function',
     'ERR_TORCH_TYPE',
-    /missing required argument 'dim'/,
+    /dim is missing: it must be an integer/,
     () => nn.functional.softmax(zeros([1]), undefined as never),
   ],
   [
@@ -382,7 +382,7 @@ test.each<[string, Parameters<typeof expectError>[1], RegExp, () => unknown]>([
     /relu: inplace must be a boolean/,
     () => nn.functional.relu(zeros([1]), { inplace: 1 as never }),
   ],
-  ['no tensor', 'ERR_TORCH_TYPE', /must be Tensor, not 3/, () => nn.functional.relu(3 as never)],
+  ['no tensor', 'ERR_TORCH_TYPE', /input must be a Tensor, got 3/, () => nn.functional.relu(3 as never)],
   ['no module', 'ERR_TORCH_TYPE', /must be a Module, got 3/, () => new nn.Sequential(3 as never)],
   ['no iterable', 'ERR_TORCH_TYPE', /modules must be an iterable of Modules/, () => new nn.ModuleList(3 as never)],
   ['no object', 'ERR_TORCH_TYPE', /update should be called with/, () => new nn.ModuleDict(3 as never)],

@@ -98,7 +98,7 @@ const OURS: Record<string, RegExp> = {
   'LSTM: state dtype': /^Input and hidden tensors are not the same dtype, found input tensor with Float and hidden/,
   // LSTM with a packed sequence is the one place where PyTorch forgets its checks.
   'LSTM: packed input width': /^LSTM: input\.size\(-1\) must be equal to inputSize\. Expected 4, got 5$/,
-  'LSTM: packed input dtype': /^RNN input dtype \(torch\.float64\) does not match weight dtype \(torch\.float32\)\./,
+  'LSTM: packed input dtype': /^RNN input dtype \(float64\) does not match weight dtype \(float32\)\./,
   'LSTM: packed input rank': /^input must have 2 dimensions, got 3$/,
   'LSTM: packed state batch': /^Expected hidden\[0\] size \(1, 2, 2\), got \[1, 3, 2\]$/,
   'LSTM: packed state rank': /^Expected hidden\[0\] size \(1, 2, 2\), got \[2, 2\]$/,

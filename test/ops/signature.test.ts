@@ -81,7 +81,8 @@ function textOf({ positional, named }: Call): string {
   return `(${texts.join(', ')})`
 }
 
-const REFUSED = /^\w+\(\):? (argument|missing|takes|received an invalid|unknown option|got multiple)/
+const REFUSED =
+  /no form takes these arguments|: \w+ must be (a Tensor|a number|an integer|a boolean|a string|a dtype|a torch.Generator|an array of|the name|').*, got |is missing: it must be|by position, but|is an array: \[|unknown option|is given twice/
 
 /** Whether the arguments are of types that are taken; their values may not be. */
 function takes(call: Callable, { positional, named }: Call): boolean {

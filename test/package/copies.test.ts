@@ -28,11 +28,11 @@ describe('what is of another copy of the package is called so', () => {
   const ours = torch.ones([2])
 
   test.each<[string, () => unknown, string]>([
-    ['the only argument', () => torch.exp(theirs), `exp(): got Tensor ${whose}`],
-    ['an argument of several overloads', () => ours.add(theirs), `add(): got Tensor ${whose}`],
+    ['the only argument', () => torch.exp(theirs), `exp: got Tensor ${whose}`],
+    ['an argument of several overloads', () => ours.add(theirs), `add: got Tensor ${whose}`],
     ['the receiver', () => lib.Tensor.prototype.item.call(theirs), `expected a Tensor, got Tensor ${whose}`],
-    ['an element of a list', () => torch.cat([ours, theirs]), `cat(): got Tensor ${whose}`],
-    ['an option', () => torch.ones([2]).clamp({ min: theirs as never }), `clamp(): got Tensor ${whose}`],
+    ['an element of a list', () => torch.cat([ours, theirs]), `cat: got Tensor ${whose}`],
+    ['an option', () => torch.ones([2]).clamp({ min: theirs as never }), `clamp: got Tensor ${whose}`],
     ['the input of a network', () => new nn.LSTM(2, 3).forward(theirs), `expected a Tensor, got Tensor ${whose}`],
     [
       'a parameter of an optimizer',
@@ -62,7 +62,7 @@ describe('what is of another copy of the package is called so', () => {
     expectError(
       () => ours.add(again.torch.ones([2])),
       'ERR_TORCH_TYPE',
-      `add(): got Tensor of another copy of libtorch-rnn (${root} was loaded twice: the modules were reset, or bundled)`,
+      `add: got Tensor of another copy of libtorch-rnn (${root} was loaded twice: the modules were reset, or bundled)`,
     )
   })
 

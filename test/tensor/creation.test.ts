@@ -211,19 +211,19 @@ describe('factories', () => {
 
   test.each([
     [() => torch.zeros([-1]), 'ERR_TORCH_SHAPE', /negative/],
-    [() => torch.zeros([Number.NaN]), 'ERR_TORCH_TYPE', /must be tuple of ints/],
-    [() => torch.zeros([1.5]), 'ERR_TORCH_TYPE', /must be tuple of ints/],
-    [() => torch.zeros('3' as never), 'ERR_TORCH_TYPE', /must be tuple of ints, not '3'/],
+    [() => torch.zeros([Number.NaN]), 'ERR_TORCH_TYPE', /must be an array of integers/],
+    [() => torch.zeros([1.5]), 'ERR_TORCH_TYPE', /must be an array of integers/],
+    [() => torch.zeros('3' as never), 'ERR_TORCH_TYPE', /size must be an array of integers, got '3'/],
     [() => torch.zeros([1e15]), 'ERR_TORCH_OUT_OF_MEMORY', /^zeros: 3\.6 PiB could not be allocated on the CPU$/],
     [() => torch.zeros([2 ** 40, 2 ** 40]), 'ERR_TORCH_OUT_OF_MEMORY', /overflow/],
     [() => torch.zeros([2], { device: 'gpu' as never }), 'ERR_TORCH_DEVICE', /Expected one of cpu, cuda/],
     [() => torch.arange(0, 5, 0), 'ERR_TORCH_VALUE', /step must be nonzero/],
     [() => torch.linspace(0, 1, -1), 'ERR_TORCH_VALUE', /number of steps must be non-negative/],
-    [() => torch.arange(0, 5, 1, 2 as never), 'ERR_TORCH_TYPE', /takes 3 positional arguments but 4 were given/],
+    [() => torch.arange(0, 5, 1, 2 as never), 'ERR_TORCH_TYPE', /takes 3 arguments by position, but 4 were given/],
     [
       () => torch.randint(...([0, 5, [1], {}, 1] as unknown as [number, number[]])),
       'ERR_TORCH_TYPE',
-      /takes 4 positional arguments but 5/,
+      /takes 4 arguments by position, but 5/,
     ],
     [
       () => torch.zeros([1], { requiresGrad: 'no' as never }),

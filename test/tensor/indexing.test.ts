@@ -82,7 +82,7 @@ describe('indexPut_', () => {
   })
 
   test('refuses a value of another kind, and a shape that does not broadcast', () => {
-    expectError(() => torch.zeros([2]).indexPut_([0], 'a' as never), 'ERR_TORCH_TYPE', /must be Tensor or Number/)
+    expectError(() => torch.zeros([2]).indexPut_([0], 'a' as never), 'ERR_TORCH_TYPE', /must be a Tensor or a number/)
     expectError(
       () => torch.zeros([2]).indexPut_([slice()], torch.zeros([3])),
       'ERR_TORCH_SHAPE',

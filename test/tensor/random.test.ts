@@ -221,7 +221,7 @@ describe('the state', () => {
   })
 
   test.each([
-    [() => torch.manualSeed('1' as never), 'ERR_TORCH_TYPE', /'seed' must be int/],
+    [() => torch.manualSeed('1' as never), 'ERR_TORCH_TYPE', /seed must be an integer/],
     [() => torch.setRngState(undefined as never), 'ERR_TORCH_TYPE', 'setRngState: state must be a Tensor'],
     [() => torch.setRngState(torch.ones([5056], { dtype: 'int8' })), 'ERR_TORCH_TYPE', /must be a torch.ByteTensor/],
     [() => torch.forkRng(1 as never), 'ERR_TORCH_TYPE', 'forkRng: fn must be a function, got 1'],

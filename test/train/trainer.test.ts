@@ -363,7 +363,11 @@ describe('refuses', () => {
     [{ sequenceLength: Number.NaN }, 'ERR_TORCH_VALUE', /sequenceLength must be a positive integer, got NaN/],
     [{ learningRate: -1 }, 'ERR_TORCH_VALUE', /learningRate must be a positive number, got -1/],
     [{ clipGradNorm: '1' }, 'ERR_TORCH_TYPE', /clipGradNorm must be a positive number, got '1'/],
-    [{ optimizer: 'adagrad' }, 'ERR_TORCH_VALUE', /optimizer must be adam, adamw, rmsprop, sgd or a function, got 'adagrad'/],
+    [
+      { optimizer: 'adagrad' },
+      'ERR_TORCH_VALUE',
+      /optimizer must be adam, adamw, rmsprop, sgd or a function, got 'adagrad'/,
+    ],
     [{ loss: 'msee' }, 'ERR_TORCH_VALUE', /loss must be mse, l1, smoothL1, huber, crossEntropy/],
     [{ loss: 5 }, 'ERR_TORCH_TYPE', /loss must be mse, l1, smoothL1, huber, crossEntropy/],
     [{ seed: 'a' }, 'ERR_TORCH_TYPE', /seed must be an integer/],
