@@ -2,7 +2,7 @@ import { checkOptions } from '../options.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { requireProbability } from './check.ts'
 import type { InplaceOptions } from './functional/activation.ts'
-import { dropout } from './functional/layer.ts'
+import { dropout } from './functional/dropout.ts'
 import { Module } from './module.ts'
 import { python } from './repr.ts'
 

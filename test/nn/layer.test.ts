@@ -26,7 +26,17 @@ interface Case {
   state: Record<string, number[]>
 }
 
-const fixture = readFixture<{ layers: Case[]; activations: Case[]; errors: Record<string, string> }>('layers')
+interface FunctionCase extends Pick<Case, 'args' | 'inputs' | 'output' | 'inputGrads'> {
+  name: keyof typeof nn.functional
+  options: object
+}
+
+const fixture = readFixture<{
+  layers: Case[]
+  activations: Case[]
+  functions: FunctionCase[]
+  errors: Record<string, string>
+}>('layers')
 const all = [...fixture.layers, ...fixture.activations]
 
 type Applied = nn.Module & { forward(...inputs: Tensor[]): Tensor }
@@ -125,6 +135,24 @@ test.each(fixture.activations.map((one) => [one.repr, one] as const))('%s as a f
   // What works in place returns its argument.
   expect(output === input).toBe(one.options.inplace === true)
 })
+
+test.each(fixture.functions.map((one) => [`${one.name} ${JSON.stringify([...one.args, one.options])}`, one] as const))(
+  '%s computes as in PyTorch',
+  async (_, { name, args, options, inputs, output, inputGrads }) => {
+    const fn = nn.functional[name] as unknown as (...args: unknown[]) => Tensor
+    for (const queue of [(run: () => Tensor) => run(), torch.offload]) {
+      const given = inputs.map((encoded) => decode(encoded).requiresGrad_(encoded.dtype !== 'int64'))
+      torch.manualSeed(3)
+      const actual = await queue(() => fn(...given, ...args, options))
+      expectTensor(actual, output)
+      if (!actual.requiresGrad) continue
+      weightedSum(actual, actual.numel).backward()
+      for (const [i, grad] of inputGrads.entries()) {
+        if (grad !== null) expectNumbers(given[i]?.grad as Tensor, grad, 10)
+      }
+    }
+  },
+)
 
 test('options of an activation are fixed, and no change of one is ignored', () => {
   const elu = new nn.ELU({ alpha: 0.5 })
@@ -267,6 +295,14 @@ const errors: Record<string, [code: Parameters<typeof expectError>[1], call: () 
   dropout: ['ERR_TORCH_VALUE', () => new nn.Dropout(-0.5)],
   'dropout function': ['ERR_TORCH_VALUE', () => nn.functional.dropout(zeros([2]), { p: 1.5 })],
   flatten: ['ERR_TORCH_INDEX', () => new nn.Flatten({ startDim: 3 }).forward(zeros([2, 2]))],
+  'pad wide': ['ERR_TORCH_SHAPE', () => nn.functional.pad(zeros([2, 3]), [3, 3], { mode: 'reflect' })],
+  'pad value': ['ERR_TORCH_RUNTIME', () => nn.functional.pad(zeros([2, 3]), [1, 1], { mode: 'reflect', value: 1 })],
+  'pad odd': ['ERR_TORCH_VALUE', () => nn.functional.pad(zeros([2, 3]), [1])],
+  'pad rank': ['ERR_TORCH_SHAPE', () => nn.functional.pad(zeros([3]), [1, 1, 1, 1])],
+  'pad circular': ['ERR_TORCH_RUNTIME', () => nn.functional.pad(zeros([1, 2, 3]), [4, 2], { mode: 'circular' })],
+  'one hot negative': ['ERR_TORCH_VALUE', () => nn.functional.oneHot(torch.tensor([-1n]))],
+  'one hot beyond': ['ERR_TORCH_RUNTIME', () => nn.functional.oneHot(torch.tensor([2n]), { numClasses: 2 })],
+  'one hot dtype': ['ERR_TORCH_RUNTIME', () => nn.functional.oneHot(zeros([2]))],
   'glu odd': ['ERR_TORCH_SHAPE', () => new nn.GLU().forward(zeros([2, 3]))],
   'gelu approximate': ['ERR_TORCH_VALUE', () => new nn.GELU({ approximate: 'fast' as never }).forward(zeros([2]))],
   hardtanh: ['ERR_TORCH_VALUE', () => new nn.Hardtanh({ minVal: 2, maxVal: 1 })],
@@ -326,6 +362,19 @@ test.each<[string, Parameters<typeof expectError>[1], RegExp, () => unknown]>([
     () => new nn.Conv1d(1, 1, 1, { paddingMode: 'mirror' as never }),
   ],
   ['conv kernel', 'ERR_TORCH_VALUE', /kernelSize must be a positive/, () => new nn.Conv1d(1, 1, 0)],
+  [
+    'pad mode',
+    'ERR_TORCH_VALUE',
+    /mode must be one of 'constant'/,
+    () => nn.functional.pad(zeros([1]), [1], { mode: 'mirror' as never }),
+  ],
+  ['pad widths', 'ERR_TORCH_TYPE', /argument 'pad'/, () => nn.functional.pad(zeros([1]), 1 as never)],
+  [
+    'one hot of a number',
+    'ERR_TORCH_OPTION',
+    /numClasses/,
+    () => nn.functional.oneHot(torch.tensor([1n]), { numclasses: 2 } as never),
+  ],
   ['prelu', 'ERR_TORCH_VALUE', /numParameters/, () => new nn.PReLU({ numParameters: -1 })],
   [
     'softmax',
