@@ -7,21 +7,12 @@ import { Module } from './module.ts'
 export abstract class ModuleArray<M extends Module> extends Module {
   [index: number]: M
 
-  /** Gives a module its name here. */
-  protected addModule(name: string, module: M): void {
-    if (!(module instanceof Module)) {
-      throw torchError('ERR_TORCH_TYPE', `${describe(module)} is not a Module subclass`, { op: this.constructor.name })
+  override addModule(name: string, module: M): void {
+    // To replace a module unseen is what nobody means by adding one.
+    if (typeof name === 'string' && name in this) {
+      throw torchError('ERR_TORCH_VALUE', `attribute '${name}' already exists`, { op: this.constructor.name })
     }
-    const wrong =
-      name in this
-        ? `attribute '${name}' already exists`
-        : name.includes('.')
-          ? `module name can't contain ".", got: ${name}`
-          : name === ''
-            ? 'module name can\'t be empty string ""'
-            : undefined
-    if (wrong !== undefined) throw torchError('ERR_TORCH_VALUE', wrong, { op: this.constructor.name })
-    Object.assign(this, { [name]: module })
+    super.addModule(name, module)
   }
 
   /** How many there are. */

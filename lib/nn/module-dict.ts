@@ -19,8 +19,8 @@ export class ModuleDict<T extends Record<string, Module> = Record<string, Module
     this.update(modules)
   }
 
-  protected override *childEntries(): Generator<[string, Module]> {
-    yield* super.childEntries()
+  protected override *ownEntries(): Generator<[name: string, value: unknown]> {
+    yield* super.ownEntries()
     yield* this.#modules
   }
 
@@ -35,6 +35,10 @@ export class ModuleDict<T extends Record<string, Module> = Record<string, Module
       throw torchError('ERR_TORCH_VALUE', `ModuleDict: no module ${describe(name)}; there are ${names || 'none'}`)
     }
     return found as T[K]
+  }
+
+  override addModule(name: string, module: Module): void {
+    this.set(name, module as T[string])
   }
 
   /** Whether there is a module of this name. */

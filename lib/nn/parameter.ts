@@ -1,20 +1,23 @@
 import { inspect } from 'node:util'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
+import { checkBoolean, checkOptions } from '../options.ts'
 import { isTensor, keep, Tensor } from '../tensor/tensor.ts'
 
+export interface ParameterOptions {
+  /** Whether gradients are computed for it. Default `true`. */
+  requiresGrad?: boolean
+}
+
 /**
- * A tensor that a module learns: assigned to a property of a module, it is one of its parameters. No `tidy` disposes
- * it.
+ * A tensor that a module learns: assigned to a property of a module, it is one of its parameters. It has the memory of the
+ * tensor that it is made of, detached from any graph. No `tidy` disposes it.
+ *
+ * @example scale = new nn.Parameter(torch.ones([3]))
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
  */
 export class Parameter extends Tensor {
-  /**
-   * Makes a parameter of a tensor.
-   * @param data Becomes the parameter's memory; detached from any graph.
-   */
-  constructor(data: Tensor, options: { requiresGrad?: boolean } = {}) {
+  constructor(data: Tensor, options: ParameterOptions = {}) {
     if (!isTensor(data)) throw torchError('ERR_TORCH_TYPE', `Parameter: data must be a Tensor, got ${describe(data)}`)
     checkOptions('Parameter', options, ['requiresGrad'])
     super(...Tensor.take(data.detach()))
@@ -35,15 +38,39 @@ export class Parameter extends Tensor {
   }
 }
 
-/** A tensor that belongs to a module's state without being learned, such as a running mean. No `tidy` disposes it. */
+export interface BufferOptions {
+  /** Whether the buffer is in the state dictionary of its module. Default `true`. */
+  persistent?: boolean
+}
+
+// Not in the buffers themselves: one that `adopt` makes has no fields of this class.
+const transient = new WeakSet<Buffer>()
+
+/**
+ * A tensor that belongs to a module without being learned, such as a running mean: assigned to a property of a module, it
+ * is one of its buffers, which {@link Module.to} moves. It is in the state dictionary unless made with
+ * `{ persistent: false }`. No `tidy` disposes it.
+ *
+ * @example mask = new nn.Buffer(torch.ones([8, 8]).tril(), { persistent: false })
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Buffer.html
+ */
 export class Buffer extends Tensor {
-  constructor(data: Tensor) {
+  constructor(data: Tensor, options: BufferOptions = {}) {
     if (!isTensor(data)) throw torchError('ERR_TORCH_TYPE', `Buffer: data must be a Tensor, got ${describe(data)}`)
+    checkOptions('Buffer', options, ['persistent'])
+    const { persistent = true } = options
+    checkBoolean('Buffer', 'persistent', persistent)
     super(...Tensor.take(data.detach()))
+    if (!persistent) transient.add(this)
   }
 
   /** @internal `tensor` itself, where a native module owns it: the constructor would make another one of its memory. */
   static adopt(tensor: Tensor): Buffer {
     return Object.setPrototypeOf(keep(tensor), Buffer.prototype) as Buffer
+  }
+
+  /** Whether the buffer is in the state dictionary of its module. */
+  get persistent(): boolean {
+    return !transient.has(this)
   }
 }
