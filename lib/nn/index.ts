@@ -31,18 +31,27 @@ export {
   Tanhshrink,
   Threshold,
 } from './activation.ts'
-export { BatchNorm1d, type BatchNorm1dOptions } from './batch-norm.ts'
+export { BatchNorm1d, type BatchNorm1dOptions, BatchNorm2d, type BatchNorm2dOptions } from './batch-norm.ts'
 export { Bilinear } from './bilinear.ts'
 export { GRUCell, LSTMCell, RecurrentCell, type RecurrentCellOptions, RNNCell, type RNNCellOptions } from './cell.ts'
 export { ChungGRU, type ChungGRUOptions } from './chung-gru.ts'
 export type { Activation, ActivationOptions, GateActivation } from './composite.ts'
-export { Conv1d, type Conv1dOptions, type PaddingMode } from './conv.ts'
+export {
+  Conv1d,
+  type Conv1dOptions,
+  Conv2d,
+  type Conv2dOptions,
+  ConvTranspose1d,
+  type ConvTranspose1dOptions,
+  type PaddingMode,
+} from './conv.ts'
 export { CosineSimilarity, PairwiseDistance } from './distance.ts'
-export { Dropout } from './dropout.ts'
+export { Dropout, Dropout1d, Dropout2d } from './dropout.ts'
 export { Embedding, type EmbeddingOptions, type PretrainedOptions } from './embedding.ts'
 export type { FactoryOptions } from './factory.ts'
 export { Flatten, type FlattenOptions } from './flatten.ts'
 export * as functional from './functional/index.ts'
+export { GroupNorm, type GroupNormOptions } from './group-norm.ts'
 export { GRU, type GRUOptions } from './gru.ts'
 export type { ForwardHook, ForwardPreHook, HookOptions, RemovableHandle } from './hooks.ts'
 export { Identity } from './identity.ts'
@@ -69,10 +78,29 @@ export { LSTM, type LSTMOptions, type LSTMState } from './lstm.ts'
 export { type LoadResult, Module, type StateDict } from './module.ts'
 export { ModuleDict } from './module-dict.ts'
 export { ModuleList } from './module-list.ts'
+export {
+  CircularPad1d,
+  ConstantPad1d,
+  type Padding1d,
+  ReflectionPad1d,
+  ReplicationPad1d,
+  ZeroPad1d,
+} from './padding.ts'
 export { Buffer, type BufferOptions, Parameter, type ParameterOptions } from './parameter.ts'
 export { type Peephole, PeepholeLSTM, type PeepholeLSTMOptions } from './peephole-lstm.ts'
+export {
+  AdaptiveAvgPool1d,
+  AdaptiveAvgPool2d,
+  AdaptiveMaxPool1d,
+  AvgPool1d,
+  AvgPool2d,
+  MaxPool1d,
+  MaxPool2d,
+} from './pool.ts'
 export { type RecurrentBackend, RecurrentModule, type RecurrentOptions } from './recurrent.ts'
+export { RMSNorm, type RMSNormOptions } from './rms-norm.ts'
 export { RNN, type RNNOptions } from './rnn.ts'
 export { type Layer, Sequential } from './sequential.ts'
+export type { Size2d } from './size.ts'
 export { RecurrentStream, type StreamOptions, type StreamState, stepStreams } from './stream.ts'
 export * as utils from './utils/index.ts'

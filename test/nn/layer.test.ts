@@ -199,6 +199,21 @@ test('every layer has its function', () => {
     [0, 0],
     [0, 0],
   ])
+  const group = new nn.GroupNorm(3, 3, { eps: 0.5 })
+  torch.noGrad(() => group.weight?.uniform_())
+  expect(F.groupNorm(x, 3, { weight: group.weight, bias: group.bias, eps: 0.5 }).equal(group.forward(x))).toBe(true)
+  const rms = new nn.RMSNorm([3, 4])
+  expect(F.rmsNorm(x, [3, 4], { weight: rms.weight }).equal(rms.forward(x))).toBe(true)
+  const image = torch.randn([1, 3, 6, 5])
+  const conv2d = new nn.Conv2d(3, 2, [2, 3], { stride: 2 })
+  expect(F.conv2d(image, conv2d.weight, conv2d.bias, { stride: [2, 2] }).equal(conv2d.forward(image))).toBe(true)
+  expect(F.maxPool2d(image, 2).equal(new nn.MaxPool2d(2).forward(image))).toBe(true)
+  expect(F.avgPool2d(image, [2, 1]).equal(new nn.AvgPool2d([2, 1]).forward(image))).toBe(true)
+  expect(F.adaptiveAvgPool2d(image, [null, 2]).shape).toEqual([1, 3, 6, 2])
+  expect(F.maxPool1d(x, 2, { stride: 1 }).equal(new nn.MaxPool1d(2, { stride: 1 }).forward(x))).toBe(true)
+  expect(F.avgPool1d(x, 2).equal(new nn.AvgPool1d(2).forward(x))).toBe(true)
+  expect(F.adaptiveMaxPool1d(x, 2).equal(F.maxPool1d(x, 2))).toBe(true)
+  expect(F.adaptiveAvgPool1d(x, 2).equal(F.avgPool1d(x, 2))).toBe(true)
   expectClose(F.normalize(torch.tensor([[3, 4]])), [[0.6, 0.8]])
   expectClose(F.normalize(torch.tensor([[3, 4]]), { p: 1, dim: 0 }), [[1, 1]])
   expectClose(F.cosineSimilarity(torch.tensor([[3, 4]]), torch.tensor([[4, 3]])), [24 / 25])
@@ -253,6 +268,49 @@ test('BatchNorm1d keeps no statistics of a batch that it refuses, and forgets on
   expect(norm.running_var?.toArray()).toEqual([1, 1])
 })
 
+test('ConvTranspose1d gives the output size that is asked for', () => {
+  const up = new nn.ConvTranspose1d(2, 3, 3, { stride: 2 })
+  const x = torch.randn([1, 2, 4])
+  expect([9, 10].map((size) => up.forward(x, size).shape)).toEqual([
+    [1, 3, 9],
+    [1, 3, 10],
+  ])
+  expect(up.forward(x, [1, 2, 10]).equal(up.forward(x, 10))).toBe(true)
+  expect(up.forward(x.index(0), [10]).shape).toEqual([3, 10])
+  // It is the gradient of the convolution.
+  const input = torch.zeros([1, 3, 9], { requiresGrad: true })
+  nn.functional.conv1d(input, up.weight.detach(), null, { stride: 2 }).backward(x)
+  expectClose(nn.functional.convTranspose1d(x, up.weight.detach(), null, { stride: 2 }), input.grad as Tensor)
+})
+
+test('pools tell where the greatest elements are', () => {
+  const x = torch.tensor([[1, 5, 2, 8]])
+  const [values, places] = nn.functional.maxPool1dWithIndices(x, 2)
+  expect([values.toArray(), places.toArray(), places.dtype]).toEqual([[[5, 8]], [[1, 3]], 'int64'])
+  const [, adaptive] = nn.functional.adaptiveMaxPool1dWithIndices(x, 1)
+  expect(adaptive.toArray()).toEqual([[3]])
+})
+
+test('dropout of channels drops whole ones, and warns of other shapes once', async () => {
+  const warnings: Error[] = []
+  const listen = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', listen)
+  torch.manualSeed(0)
+  const x = torch.ones([20, 5, 3, 2])
+  const kept = nn.functional.dropout2d(x).flatten(2)
+  expect(
+    kept
+      .eq(kept.index('...', torch.slice(0, 1)))
+      .all()
+      .item(),
+  ).toBe(true)
+  expect(kept.sum().item()).not.toBe(x.numel)
+  for (let i = 0; i < 2; i++) expect(nn.functional.dropout2d(torch.ones([2, 3, 4])).shape).toEqual([2, 3, 4])
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('warning', listen)
+  expect(warnings.map(({ message }) => message)).toEqual([expect.stringMatching(/dropout2d: the input should be/)])
+})
+
 test('layers convert, and keep what counts as it is', () => {
   const model = new nn.Sequential(new nn.Conv1d(2, 3, 1), new nn.BatchNorm1d(3), new nn.LayerNorm(4), new nn.PReLU())
   model.to('float64')
@@ -292,6 +350,42 @@ const errors: Record<string, [code: Parameters<typeof expectError>[1], call: () 
     'ERR_TORCH_SHAPE',
     () => new nn.Conv1d(4, 6, 3, { padding: 2, paddingMode: 'reflect' }).forward(zeros([1, 4, 2])),
   ],
+  'conv2d same stride': ['ERR_TORCH_VALUE', () => new nn.Conv2d(4, 6, 3, { padding: 'same', stride: [1, 2] })],
+  'conv2d channels': ['ERR_TORCH_SHAPE', () => new nn.Conv2d(4, 6, 3).forward(zeros([1, 3, 8, 8]))],
+  'conv2d rank': ['ERR_TORCH_SHAPE', () => new nn.Conv2d(4, 6, 3).forward(zeros([4, 8]))],
+  'conv2d kernel': ['ERR_TORCH_SHAPE', () => new nn.Conv2d(4, 6, 3).forward(zeros([1, 4, 2, 8]))],
+  'transposed channels': ['ERR_TORCH_SHAPE', () => new nn.ConvTranspose1d(4, 6, 3).forward(zeros([1, 3, 8]))],
+  'transposed output padding': [
+    'ERR_TORCH_RUNTIME',
+    () => new nn.ConvTranspose1d(4, 6, 3, { outputPadding: 2 }).forward(zeros([1, 4, 8])),
+  ],
+  'transposed output size': [
+    'ERR_TORCH_VALUE',
+    () => new nn.ConvTranspose1d(4, 6, 3, { stride: 2 }).forward(zeros([1, 4, 8]), 20),
+  ],
+  'transposed output sizes': [
+    'ERR_TORCH_VALUE',
+    () => new nn.ConvTranspose1d(4, 6, 3, { stride: 2 }).forward(zeros([1, 4, 8]), [18, 18]),
+  ],
+  'max pool rank': ['ERR_TORCH_SHAPE', () => new nn.MaxPool1d(2).forward(zeros([4]))],
+  'max pool padding': ['ERR_TORCH_SHAPE', () => new nn.MaxPool1d(2, { padding: 2 }).forward(zeros([1, 4, 8]))],
+  'max pool short': ['ERR_TORCH_SHAPE', () => new nn.MaxPool1d(9).forward(zeros([1, 4, 8]))],
+  'max pool 2d rank': ['ERR_TORCH_SHAPE', () => new nn.MaxPool2d(2).forward(zeros([4, 4]))],
+  'avg pool padding': ['ERR_TORCH_SHAPE', () => new nn.AvgPool1d(2, { padding: 2 }).forward(zeros([1, 4, 8]))],
+  'avg pool rank': ['ERR_TORCH_SHAPE', () => new nn.AvgPool1d(2).forward(zeros([4]))],
+  'adaptive pool rank': ['ERR_TORCH_SHAPE', () => new nn.AdaptiveAvgPool1d(2).forward(zeros([4]))],
+  'rms norm shape': ['ERR_TORCH_SHAPE', () => new nn.RMSNorm([3, 4]).forward(zeros([2, 4]))],
+  'group norm groups': ['ERR_TORCH_VALUE', () => new nn.GroupNorm(3, 4)],
+  'group norm rank': ['ERR_TORCH_SHAPE', () => new nn.GroupNorm(2, 4).forward(zeros([4]))],
+  'group norm single': ['ERR_TORCH_VALUE', () => new nn.GroupNorm(4, 4).forward(zeros([1, 4]))],
+  'group norm channels': ['ERR_TORCH_SHAPE', () => new nn.GroupNorm(2, 4).forward(zeros([2, 6]))],
+  'batch norm 2d rank': ['ERR_TORCH_VALUE', () => new nn.BatchNorm2d(3).forward(zeros([2, 3, 4]))],
+  'batch norm 2d single': ['ERR_TORCH_VALUE', () => new nn.BatchNorm2d(3).forward(zeros([1, 3, 1, 1]))],
+  'batch norm 2d channels': ['ERR_TORCH_SHAPE', () => new nn.BatchNorm2d(3).forward(zeros([2, 4, 2, 2]))],
+  'reflection wide': ['ERR_TORCH_SHAPE', () => new nn.ReflectionPad1d(4).forward(zeros([1, 2, 4]))],
+  'reflection rank': ['ERR_TORCH_SHAPE', () => new nn.ReflectionPad1d(1).forward(zeros([4]))],
+  'circular rank': ['ERR_TORCH_VALUE', () => new nn.CircularPad1d(1).forward(zeros([1, 1, 1, 4]))],
+  'dropout1d rank': ['ERR_TORCH_SHAPE', () => new nn.Dropout1d().forward(zeros([4]))],
   dropout: ['ERR_TORCH_VALUE', () => new nn.Dropout(-0.5)],
   'dropout function': ['ERR_TORCH_VALUE', () => nn.functional.dropout(zeros([2]), { p: 1.5 })],
   flatten: ['ERR_TORCH_INDEX', () => new nn.Flatten({ startDim: 3 }).forward(zeros([2, 2]))],
@@ -324,7 +418,7 @@ const errors: Record<string, [code: Parameters<typeof expectError>[1], call: () 
 
 test.each(Object.entries(fixture.errors))("%s: PyTorch's words", (name, message) => {
   const [code, call] = errors[name] ?? expect.fail(`no test of '${name}'`)
-  expect(expectError(call, code, '').message).toContain(inOurWords(message))
+  expect(expectError(call, code, '').message).toContain(inOurWords(message).replace('output_size', 'outputSize'))
 })
 
 // Mistakes that PyTorch has no words for, or that its types allow.
@@ -374,6 +468,107 @@ test.each<[string, Parameters<typeof expectError>[1], RegExp, () => unknown]>([
     'ERR_TORCH_OPTION',
     /numClasses/,
     () => nn.functional.oneHot(torch.tensor([1n]), { numclasses: 2 } as never),
+  ],
+  [
+    'conv2d kernel',
+    'ERR_TORCH_VALUE',
+    /kernelSize must be a positive integer, or an array of 2, got/,
+    () => new nn.Conv2d(1, 1, [1, 0]),
+  ],
+  [
+    'conv2d sizes',
+    'ERR_TORCH_VALUE',
+    /stride must be .*array of 2/,
+    () => new nn.Conv2d(1, 1, 1, { stride: [1] as never }),
+  ],
+  [
+    'conv2d groups',
+    'ERR_TORCH_VALUE',
+    /groups must be a positive integer/,
+    () => new nn.Conv2d(1, 1, 1, { groups: 0.5 }),
+  ],
+  [
+    'conv of pairs',
+    'ERR_TORCH_VALUE',
+    /Conv1d: kernelSize must be a positive integer, got/,
+    () => new nn.Conv1d(1, 1, [1, 1] as never),
+  ],
+  [
+    'transposed padding',
+    'ERR_TORCH_VALUE',
+    /padding must be a non-negative integer/,
+    () => new nn.ConvTranspose1d(1, 1, 1, { padding: 'same' as never }),
+  ],
+  [
+    'transposed mode',
+    'ERR_TORCH_OPTION',
+    /'paddingMode'/,
+    () => new nn.ConvTranspose1d(1, 1, 1, { paddingMode: 'reflect' } as never),
+  ],
+  [
+    'transposed output padding',
+    'ERR_TORCH_VALUE',
+    /outputPadding/,
+    () => new nn.ConvTranspose1d(1, 1, 1, { outputPadding: -1 }),
+  ],
+  [
+    'pool kernel',
+    'ERR_TORCH_VALUE',
+    /MaxPool1d: kernelSize must be a positive integer, got 0/,
+    () => new nn.MaxPool1d(0),
+  ],
+  ['pool stride', 'ERR_TORCH_VALUE', /AvgPool2d: stride/, () => new nn.AvgPool2d(2, { stride: [1, 0] })],
+  ['pool dilation', 'ERR_TORCH_VALUE', /MaxPool2d: dilation/, () => new nn.MaxPool2d(2, { dilation: 0 })],
+  ['pool indices', 'ERR_TORCH_OPTION', /'returnIndices'/, () => new nn.MaxPool1d(2, { returnIndices: true } as never)],
+  ['pool mode', 'ERR_TORCH_TYPE', /'ceilMode' must be bool/, () => new nn.MaxPool1d(2, { ceilMode: 1 as never })],
+  [
+    'pool mean',
+    'ERR_TORCH_TYPE',
+    /'countIncludePad' must be bool/,
+    () => new nn.AvgPool1d(2, { countIncludePad: 1 as never }),
+  ],
+  ['pool divisor', 'ERR_TORCH_VALUE', /divisorOverride/, () => new nn.AvgPool2d(2, { divisorOverride: 0 })],
+  [
+    'pool function',
+    'ERR_TORCH_OPTION',
+    /avgPool1d: unknown option 'dilation'/,
+    () => nn.functional.avgPool1d(zeros([1, 2]), 2, { dilation: 1 } as never),
+  ],
+  [
+    'pool of no size',
+    'ERR_TORCH_TYPE',
+    /maxPool1d\(\): argument 'kernelSize'/,
+    () => nn.functional.maxPool1d(zeros([1, 2]), '2' as never),
+  ],
+  ['adaptive size', 'ERR_TORCH_VALUE', /outputSize must be a non-negative integer/, () => new nn.AdaptiveAvgPool1d(-1)],
+  [
+    'adaptive sizes',
+    'ERR_TORCH_VALUE',
+    /AdaptiveAvgPool2d: outputSize must be a number or an array of 2/,
+    () => new nn.AdaptiveAvgPool2d([1] as never),
+  ],
+  ['adaptive nothing', 'ERR_TORCH_VALUE', /outputSize/, () => new nn.AdaptiveAvgPool2d(null as never)],
+  ['rms norm eps', 'ERR_TORCH_TYPE', /eps must be a number/, () => new nn.RMSNorm(4, { eps: '1' as never })],
+  ['rms norm bias', 'ERR_TORCH_OPTION', /'bias'/, () => new nn.RMSNorm(4, { bias: true } as never)],
+  ['group norm no groups', 'ERR_TORCH_VALUE', /numGroups must be a positive integer/, () => new nn.GroupNorm(0, 4)],
+  [
+    'padding',
+    'ERR_TORCH_VALUE',
+    /ZeroPad1d: padding must be an integer, or an array of 2, got 0.5/,
+    () => new nn.ZeroPad1d(0.5),
+  ],
+  ['padding of three', 'ERR_TORCH_VALUE', /ReflectionPad1d: padding/, () => new nn.ReflectionPad1d([1, 2, 3] as never)],
+  [
+    'padding value',
+    'ERR_TORCH_TYPE',
+    /ConstantPad1d: value must be a number/,
+    () => new nn.ConstantPad1d(1, undefined as never),
+  ],
+  [
+    'dropout in place',
+    'ERR_TORCH_TYPE',
+    /'inplace' must be bool/,
+    () => new nn.Dropout1d(0.5, { inplace: 1 as never }),
   ],
   ['prelu', 'ERR_TORCH_VALUE', /numParameters/, () => new nn.PReLU({ numParameters: -1 })],
   [

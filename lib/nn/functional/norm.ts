@@ -1,8 +1,22 @@
+import { torchError } from '../../errors.ts'
 import { checkOptions } from '../../options.ts'
 import { tensorOp } from '../../tensor/packet.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { requireInteger, requireTensor } from '../check.ts'
 
-const ops = { layerNorm: tensorOp('aten::layer_norm'), batchNorm: tensorOp('libtorch_rnn::batch_norm') }
+const ops = {
+  layerNorm: tensorOp('aten::layer_norm'),
+  rmsNorm: tensorOp('aten::rms_norm'),
+  groupNorm: tensorOp('aten::group_norm'),
+  batchNorm: tensorOp('libtorch_rnn::batch_norm'),
+}
+
+/** @internal Refuses a batch with a single value, whose variance is 0. */
+export function requireSeveralValues(op: string, count: number, size: string): void {
+  if (count !== 1) return
+  const message = `Expected more than 1 value per channel when training, got input size ${size}`
+  throw torchError('ERR_TORCH_VALUE', message, { op })
+}
 
 export interface NormOptions {
   /** γ, of the shape of what is normalized. Default: 1. */
@@ -21,6 +35,46 @@ export function layerNorm(input: Tensor, normalizedShape: readonly number[], opt
   checkOptions('layerNorm', options, ['weight', 'bias', 'eps'])
   const { weight = null, bias = null, eps = 1e-5 } = options
   return ops.layerNorm(input, normalizedShape, weight, bias, eps)
+}
+
+export interface RMSNormSettings {
+  /** γ, of the shape of what is normalized. Default: 1. */
+  weight?: Tensor | null
+  /** Added to the mean square. Default `null`: the distance from 1 to the next number of the dtype. */
+  eps?: number | null
+}
+
+/**
+ * γ x / √(E[x²] + eps) over the last dimensions, which are `normalizedShape`: Zhang and Sennrich, 2019.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.rms_norm.html
+ */
+export function rmsNorm(input: Tensor, normalizedShape: readonly number[], options: RMSNormSettings = {}): Tensor {
+  checkOptions('rmsNorm', options, ['weight', 'eps'])
+  const { weight = null, eps = null } = options
+  return ops.rmsNorm(input, normalizedShape, weight, eps)
+}
+
+/**
+ * γ (x - E[x]) / √(Var[x] + eps) + β, mean and variance being those of `numGroups` equal groups of channels, each with all
+ * that follows: Wu and He, 2018. `weight` γ and `bias` β are (C).
+ *
+ * @param input (N, C, …)
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html
+ */
+export function groupNorm(input: Tensor, numGroups: number, options: NormOptions = {}): Tensor {
+  checkOptions('groupNorm', options, ['weight', 'bias', 'eps'])
+  const { weight = null, bias = null, eps = 1e-5 } = options
+  requireTensor('groupNorm', 'input', input)
+  requireInteger('groupNorm', 'numGroups', numGroups, 1)
+  const [batch, channels, ...rest] = input.shape
+  if (batch === undefined || channels === undefined) {
+    const message = `Expected at least 2 dimensions for input tensor but received ${input.ndim}`
+    throw torchError('ERR_TORCH_SHAPE', message, { op: 'groupNorm' })
+  }
+  const members = Math.floor((batch * channels) / numGroups)
+  const count = rest.reduce((product, length) => product * length, members)
+  requireSeveralValues('groupNorm', count, `[${[members, numGroups, ...rest].join(', ')}]`)
+  return ops.groupNorm(input, numGroups, weight, bias, eps)
 }
 
 export interface BatchNormOptions extends NormOptions {

@@ -1,0 +1,30 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { python } from './repr.ts'
+
+/** Height and width, or one number for both. */
+export type Size2d = number | readonly [height: number, width: number]
+
+/** A size along each of `count` dimensions, where one number stands for all. */
+export function sizesOf(value: number | readonly number[], count: number): number[] {
+  return typeof value === 'number' ? new Array<number>(count).fill(value) : [...value]
+}
+
+/**
+ * @throws {TorchError} where `value`, the argument `name` of `module`, is neither an integer of at least `least` nor, for
+ *   several dimensions, an array of one for each.
+ */
+export function requireSizes(module: string, name: string, value: unknown, least: 0 | 1, count: number): void {
+  const values: unknown[] = Array.isArray(value) && count > 1 && value.length === count ? value : [value]
+  if (values.every((one) => Number.isSafeInteger(one) && (one as number) >= least)) return
+  const kind = least === 0 ? 'a non-negative integer' : 'a positive integer'
+  const array = count > 1 ? `, or an array of ${count}` : ''
+  throw torchError('ERR_TORCH_VALUE', `${module}: ${name} must be ${kind}${array}, got ${describe(value)}`, {
+    op: module,
+  })
+}
+
+/** Sizes as Python prints them: one as an integer, several as a tuple. */
+export function sizesRepr(value: number | readonly (number | null)[]): string {
+  return typeof value === 'number' ? String(value) : python(value.map((one) => one ?? 'None'))
+}
