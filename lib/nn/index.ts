@@ -87,6 +87,8 @@ export {
   ZeroPad1d,
 } from './padding.ts'
 export { Buffer, type BufferOptions, Parameter, type ParameterOptions } from './parameter.ts'
+export { ParameterDict } from './parameter-dict.ts'
+export { ParameterList } from './parameter-list.ts'
 export { type Peephole, PeepholeLSTM, type PeepholeLSTMOptions } from './peephole-lstm.ts'
 export {
   AdaptiveAvgPool1d,

@@ -1,6 +1,6 @@
 import type { Tensor } from '../tensor/tensor.ts'
+import { Modules } from './list.ts'
 import { Module } from './module.ts'
-import { ModuleArray } from './module-array.ts'
 
 /** A module from one tensor to one tensor. */
 export type Layer = Module & { forward(input: Tensor): Tensor }
@@ -14,7 +14,7 @@ export type Layer = Module & { forward(input: Tensor): Tensor }
  * const named = new nn.Sequential({ hidden: new nn.Linear(4, 8), activation: new nn.Tanh() })
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
  */
-export class Sequential extends ModuleArray<Layer> {
+export class Sequential extends Modules<Layer> {
   constructor(modules: Readonly<Record<string, Layer>>)
   constructor(...modules: Layer[])
   constructor(...modules: (Layer | Readonly<Record<string, Layer>>)[]) {
