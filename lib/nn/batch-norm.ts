@@ -1,9 +1,9 @@
 import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
 import { tidy } from '../tensor/context.ts'
 import { empty, ones, zeros } from '../tensor/creation.ts'
 import { packet } from '../tensor/packet.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { checkArguments } from './arguments.ts'
 import { requireInteger, requireNumber, requireTensor } from './check.ts'
 import type { FactoryOptions } from './factory.ts'
 import { requireSeveralValues } from './functional/norm.ts'
@@ -52,10 +52,10 @@ abstract class BatchNorm extends Module {
   /** How many batches the running statistics have seen. */
   num_batches_tracked: Buffer | null
 
-  constructor(numFeatures: number, options: BatchNorm1dOptions = {}) {
+  constructor(numFeatures: number, options: BatchNorm1dOptions = {}, ...none: never[]) {
     super()
     const { name } = new.target
-    checkOptions(name, options, ['eps', 'momentum', 'affine', 'trackRunningStats', 'bias', 'device', 'dtype'])
+    checkArguments(name, options, ['eps', 'momentum', 'affine', 'trackRunningStats', 'bias', 'device', 'dtype'], none)
     const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true, bias = true, ...factory } = options
     requireInteger(name, 'numFeatures', numFeatures, 0)
     requireNumber(name, 'eps', eps)

@@ -1,9 +1,9 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
 import { tidy } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { checkArguments } from './arguments.ts'
 import { requireInteger, requireTensor } from './check.ts'
 import { type FactoryOptions, factoryOf } from './factory.ts'
 import {
@@ -52,6 +52,8 @@ interface Form {
   readonly own: readonly string[]
 }
 
+const SHARED = ['stride', 'padding', 'dilation', 'groups', 'bias', 'device', 'dtype'] as const
+
 type Pair = readonly [height: number, width: number]
 
 /** What all convolutions have in common: sizes, parameters and text. */
@@ -83,10 +85,11 @@ abstract class Convolution<Size extends number | Pair> extends Module {
     outChannels: number,
     kernelSize: number | Pair,
     options: ConvOptions & ConvSettings<number | Pair>,
+    none: readonly unknown[],
   ) {
     super()
     const { name } = new.target
-    checkOptions(name, options, ['stride', 'padding', 'dilation', 'groups', 'bias', 'device', 'dtype', ...own])
+    checkArguments(name, options, [...SHARED, ...own], none)
     const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, paddingMode = 'zeros' } = options
     if (!(groups > 0)) throw torchError('ERR_TORCH_VALUE', 'groups must be a positive integer', { op: name })
     requireInteger(name, 'groups', groups, 1)
@@ -209,8 +212,14 @@ abstract class Convolution<Size extends number | Pair> extends Module {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv1d.html
  */
 export class Conv1d extends Convolution<number> {
-  constructor(inChannels: number, outChannels: number, kernelSize: number, options: Conv1dOptions = {}) {
-    super({ dims: 1, transposed: false, own: ['paddingMode'] }, inChannels, outChannels, kernelSize, options)
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: number,
+    options: Conv1dOptions = {},
+    ...none: never[]
+  ) {
+    super({ dims: 1, transposed: false, own: ['paddingMode'] }, inChannels, outChannels, kernelSize, options, none)
   }
 
   /** @param input (N, inChannels, L), or (inChannels, L) without a batch */
@@ -229,8 +238,14 @@ export class Conv1d extends Convolution<number> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
  */
 export class Conv2d extends Convolution<Pair> {
-  constructor(inChannels: number, outChannels: number, kernelSize: Size2d, options: Conv2dOptions = {}) {
-    super({ dims: 2, transposed: false, own: ['paddingMode'] }, inChannels, outChannels, kernelSize, options)
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Size2d,
+    options: Conv2dOptions = {},
+    ...none: never[]
+  ) {
+    super({ dims: 2, transposed: false, own: ['paddingMode'] }, inChannels, outChannels, kernelSize, options, none)
   }
 
   /** @param input (N, inChannels, H, W), or (inChannels, H, W) without a batch */
@@ -252,8 +267,14 @@ export class ConvTranspose1d extends Convolution<number> {
   /** What is added to the right side of the output. */
   readonly outputPadding: number
 
-  constructor(inChannels: number, outChannels: number, kernelSize: number, options: ConvTranspose1dOptions = {}) {
-    super({ dims: 1, transposed: true, own: ['outputPadding'] }, inChannels, outChannels, kernelSize, options)
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: number,
+    options: ConvTranspose1dOptions = {},
+    ...none: never[]
+  ) {
+    super({ dims: 1, transposed: true, own: ['outputPadding'] }, inChannels, outChannels, kernelSize, options, none)
     const { outputPadding = 0 } = options
     requireInteger('ConvTranspose1d', 'outputPadding', outputPadding, 0)
     this.outputPadding = outputPadding

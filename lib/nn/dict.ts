@@ -107,6 +107,7 @@ export abstract class Dict<T extends Record<string, unknown>> extends Module {
     return this.#values.entries()
   }
 
+  /** Names and values, in the order of insertion. */
   [Symbol.iterator](): IterableIterator<[name: keyof T & string, value: T[keyof T]]> {
     return this.entries()
   }

@@ -1,5 +1,6 @@
-import { checkBoolean, checkOptions } from '../options.ts'
+import { checkBoolean } from '../options.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { checkArguments } from './arguments.ts'
 import { requireProbability } from './check.ts'
 import type { InplaceOptions } from './functional/activation.ts'
 import { type DropoutOptions, dropout, dropout1d, dropout2d } from './functional/dropout.ts'
@@ -13,10 +14,10 @@ abstract class AnyDropout extends Module {
   /** Whether the input is written to. */
   readonly inplace: boolean
 
-  constructor(p = 0.5, options: InplaceOptions = {}) {
+  constructor(p = 0.5, options: InplaceOptions = {}, ...none: never[]) {
     super()
     const { name } = new.target
-    checkOptions(name, options, ['inplace'])
+    checkArguments(name, options, ['inplace'], none)
     requireProbability(p)
     const { inplace = false } = options
     checkBoolean(name, 'inplace', inplace)

@@ -1,7 +1,7 @@
 import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
 import { empty } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { checkArguments } from './arguments.ts'
 import { requireInteger, requireNumber } from './check.ts'
 import type { FactoryOptions } from './factory.ts'
 import { groupNorm } from './functional/norm.ts'
@@ -38,9 +38,9 @@ export class GroupNorm extends Module {
   /** β. */
   bias: Parameter | null
 
-  constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
+  constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}, ...none: never[]) {
     super()
-    checkOptions('GroupNorm', options, ['eps', 'affine', 'bias', 'device', 'dtype'])
+    checkArguments('GroupNorm', options, ['eps', 'affine', 'bias', 'device', 'dtype'], none)
     const { eps = 1e-5, affine = true, bias = true, ...factory } = options
     requireInteger('GroupNorm', 'numGroups', numGroups, 1)
     requireInteger('GroupNorm', 'numChannels', numChannels, 0)

@@ -57,6 +57,7 @@ export class RemovableHandle {
     this.#remove()
   }
 
+  /** The same as {@link remove}, for `using`. */
   [dispose](): void {
     this.remove()
   }
@@ -85,6 +86,7 @@ export class Hooks {
     this.#module = module
   }
 
+  /** Adds a hook that runs before `forward`. */
   before(hook: PreHook, { prepend = false }: HookOptions): RemovableHandle {
     const entry = { hook }
     this.#before = prepend ? [entry, ...this.#before] : [...this.#before, entry]
@@ -95,6 +97,7 @@ export class Hooks {
     })
   }
 
+  /** Adds a hook that runs after `forward`. */
   after(hook: Hook, { prepend = false }: HookOptions): RemovableHandle {
     const entry = { hook }
     this.#after = prepend ? [entry, ...this.#after] : [...this.#after, entry]

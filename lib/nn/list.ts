@@ -17,6 +17,7 @@ export abstract class List<T> extends Module {
     return [...this].length
   }
 
+  /** The elements in their order. */
   *[Symbol.iterator](): Generator<T> {
     for (const [, value] of this.ownEntries()) if (this.isElement(value)) yield value
   }

@@ -1,5 +1,6 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { requireNone } from './arguments.ts'
 import { Dict, type Named } from './dict.ts'
 import { Module } from './module.ts'
 
@@ -12,8 +13,9 @@ import { Module } from './module.ts'
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleDict.html
  */
 export class ModuleDict<T extends Record<string, Module> = Record<string, Module>> extends Dict<T> {
-  constructor(modules: Named<T> = {} as T) {
+  constructor(modules: Named<T> = {} as T, ...none: never[]) {
     super()
+    requireNone(new.target.name, none)
     this.update(modules)
   }
 

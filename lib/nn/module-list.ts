@@ -1,4 +1,5 @@
 import { torchError } from '../errors.ts'
+import { requireNone } from './arguments.ts'
 import { Modules } from './list.ts'
 import type { Module } from './module.ts'
 
@@ -12,8 +13,9 @@ import type { Module } from './module.ts'
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
  */
 export class ModuleList<M extends Module = Module> extends Modules<M> {
-  constructor(modules: Iterable<M> = []) {
+  constructor(modules: Iterable<M> = [], ...none: never[]) {
     super()
+    requireNone(new.target.name, none)
     this.extend(modules)
   }
 

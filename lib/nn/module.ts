@@ -9,6 +9,7 @@ import { isDeviceLike } from '../tensor/device.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { setData, zeroGrad } from '../tensor/gradient.ts'
 import { checkCuda, type Device, isTensor, type Tensor, type ToOptions } from '../tensor/tensor.ts'
+import { requireNone } from './arguments.ts'
 import {
   type ForwardHook,
   type ForwardPreHook,
@@ -23,6 +24,7 @@ import { Buffer, type BufferOptions, Parameter } from './parameter.ts'
 /** Parameters and buffers by PyTorch's names: `lstm.weight_ih_l0`. */
 export type StateDict = Record<string, Tensor>
 
+/** What `loadStateDict` found. */
 export interface LoadResult {
   /** Names that the module has and the dictionary lacks. */
   missingKeys: string[]
@@ -299,7 +301,8 @@ export abstract class Module {
   }
 
   /** `train(false)` */
-  eval(): this {
+  eval(...none: never[]): this {
+    requireNone('eval', none)
     return this.train(false)
   }
 
@@ -391,7 +394,8 @@ export abstract class Module {
    * Parameters and persistent buffers by all their names: those of a module that is used twice are there twice, as in PyTorch. They
    * share memory with the module: clone what is to stay as it is.
    */
-  stateDict(): StateDict {
+  stateDict(...none: never[]): StateDict {
+    requireNone('stateDict', none)
     const dict: StateDict = {}
     for (const [prefix, module] of this.#everywhere()) {
       for (const kind of [Parameter, Buffer]) {
@@ -467,6 +471,7 @@ export abstract class Module {
     return `${this.constructor.name}(\n${[...lines, ...children].map((line) => `  ${line}`).join('\n')}\n)`
   }
 
+  /** What `console.log` prints: {@link toString}. */
   [inspect.custom](): string {
     return this.toString()
   }

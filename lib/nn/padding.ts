@@ -1,6 +1,7 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { requireNone } from './arguments.ts'
 import { requireNumber, requireTensor } from './check.ts'
 import { type PadMode, pad } from './functional/pad.ts'
 import { Module } from './module.ts'
@@ -15,9 +16,10 @@ abstract class Pad1d extends Module {
   readonly padding: readonly [left: number, right: number]
   readonly #mode: PadMode
 
-  constructor(mode: PadMode, padding: Padding1d) {
+  constructor(mode: PadMode, padding: Padding1d, none: readonly unknown[]) {
     super()
     const { name } = new.target
+    requireNone(name, none)
     const widths: unknown[] = Array.isArray(padding) ? padding : [padding, padding]
     if (widths.length !== 2 || !widths.every(Number.isSafeInteger)) {
       const message = `${name}: padding must be an integer, or an array of 2, got ${describe(padding)}`
@@ -47,8 +49,8 @@ export class ConstantPad1d extends Pad1d {
   /** What the border is made of. */
   readonly value: number
 
-  constructor(padding: Padding1d, value: number) {
-    super('constant', padding)
+  constructor(padding: Padding1d, value: number, ...none: never[]) {
+    super('constant', padding, none)
     requireNumber(new.target.name, 'value', value)
     this.value = value
   }
@@ -69,8 +71,8 @@ export class ConstantPad1d extends Pad1d {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ZeroPad1d.html
  */
 export class ZeroPad1d extends ConstantPad1d {
-  constructor(padding: Padding1d) {
-    super(padding, 0)
+  constructor(padding: Padding1d, ...none: never[]) {
+    super(padding, 0, ...none)
   }
 
   protected override extraRepr(): string {
@@ -85,8 +87,8 @@ export class ZeroPad1d extends ConstantPad1d {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReflectionPad1d.html
  */
 export class ReflectionPad1d extends Pad1d {
-  constructor(padding: Padding1d) {
-    super('reflect', padding)
+  constructor(padding: Padding1d, ...none: never[]) {
+    super('reflect', padding, none)
   }
 }
 
@@ -97,8 +99,8 @@ export class ReflectionPad1d extends Pad1d {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReplicationPad1d.html
  */
 export class ReplicationPad1d extends Pad1d {
-  constructor(padding: Padding1d) {
-    super('replicate', padding)
+  constructor(padding: Padding1d, ...none: never[]) {
+    super('replicate', padding, none)
   }
 }
 
@@ -109,8 +111,8 @@ export class ReplicationPad1d extends Pad1d {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CircularPad1d.html
  */
 export class CircularPad1d extends Pad1d {
-  constructor(padding: Padding1d) {
-    super('circular', padding)
+  constructor(padding: Padding1d, ...none: never[]) {
+    super('circular', padding, none)
   }
 
   override forward(input: Tensor): Tensor {

@@ -1,6 +1,7 @@
 import { torchError } from '../errors.ts'
 import type { DType } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { requireNone } from './arguments.ts'
 import { Dict, type Named } from './dict.ts'
 import type { Parameter } from './parameter.ts'
 import { parameterOf, parameterRepr } from './parameter-list.ts'
@@ -34,8 +35,9 @@ type Parameters<T> = { [K in keyof T]: Parameter }
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ParameterDict.html
  */
 export class ParameterDict<T extends Record<string, Tensor> = Record<string, Tensor>> extends Dict<Parameters<T>> {
-  constructor(values: Named<T> = {} as T) {
+  constructor(values: Named<T> = {} as T, ...none: never[]) {
     super()
+    requireNone(new.target.name, none)
     this.update(values)
   }
 

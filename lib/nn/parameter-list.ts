@@ -1,6 +1,7 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
+import { requireNone } from './arguments.ts'
 import { List } from './list.ts'
 import { Parameter } from './parameter.ts'
 
@@ -27,8 +28,9 @@ export function parameterRepr(name: string | number, type: string, { shape, devi
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ParameterList.html
  */
 export class ParameterList extends List<Parameter> {
-  constructor(values: Iterable<Tensor> = []) {
+  constructor(values: Iterable<Tensor> = [], ...none: never[]) {
     super()
+    requireNone(new.target.name, none)
     this.extend(values)
   }
 

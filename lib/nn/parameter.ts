@@ -1,8 +1,9 @@
 import { inspect } from 'node:util'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { checkBoolean, checkOptions } from '../options.ts'
+import { checkBoolean } from '../options.ts'
 import { isTensor, keep, Tensor } from '../tensor/tensor.ts'
+import { checkArguments } from './arguments.ts'
 
 export interface ParameterOptions {
   /** Whether gradients are computed for it. Default `true`. */
@@ -17,9 +18,9 @@ export interface ParameterOptions {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
  */
 export class Parameter extends Tensor {
-  constructor(data: Tensor, options: ParameterOptions = {}) {
+  constructor(data: Tensor, options: ParameterOptions = {}, ...none: never[]) {
     if (!isTensor(data)) throw torchError('ERR_TORCH_TYPE', `Parameter: data must be a Tensor, got ${describe(data)}`)
-    checkOptions('Parameter', options, ['requiresGrad'])
+    checkArguments('Parameter', options, ['requiresGrad'], none)
     super(...Tensor.take(data.detach()))
     this.requiresGrad_(options.requiresGrad ?? true)
   }
@@ -55,9 +56,9 @@ const transient = new WeakSet<Buffer>()
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Buffer.html
  */
 export class Buffer extends Tensor {
-  constructor(data: Tensor, options: BufferOptions = {}) {
+  constructor(data: Tensor, options: BufferOptions = {}, ...none: never[]) {
     if (!isTensor(data)) throw torchError('ERR_TORCH_TYPE', `Buffer: data must be a Tensor, got ${describe(data)}`)
-    checkOptions('Buffer', options, ['persistent'])
+    checkArguments('Buffer', options, ['persistent'], none)
     const { persistent = true } = options
     checkBoolean('Buffer', 'persistent', persistent)
     super(...Tensor.take(data.detach()))

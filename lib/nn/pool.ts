@@ -1,7 +1,8 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { checkBoolean, checkOptions } from '../options.ts'
+import { checkBoolean } from '../options.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { checkArguments, requireNone } from './arguments.ts'
 import { requireInteger } from './check.ts'
 import {
   type AvgPool1dOptions,
@@ -34,10 +35,16 @@ abstract class WindowPool<Size extends Size2d> extends Module {
   /** Whether a last window that is not full counts. */
   readonly ceilMode: boolean
 
-  constructor(dims: 1 | 2, kernelSize: Size, options: PoolSettings<Size>, own: readonly string[]) {
+  constructor(
+    dims: 1 | 2,
+    kernelSize: Size,
+    options: PoolSettings<Size>,
+    own: readonly string[],
+    none: readonly unknown[],
+  ) {
     super()
     const { name } = new.target
-    checkOptions(name, options, ['stride', 'padding', 'ceilMode', ...own])
+    checkArguments(name, options, ['stride', 'padding', 'ceilMode', ...own], none)
     const { padding = 0 as Size, ceilMode = false } = options
     const stride = options.stride ?? kernelSize
     requireSizes(name, 'kernelSize', kernelSize, 1, dims)
@@ -53,12 +60,13 @@ abstract class WindowPool<Size extends Size2d> extends Module {
   abstract override forward(input: Tensor): Tensor
 }
 
+/** What keeps the greatest element of each window. */
 abstract class MaxPool<Size extends Size2d> extends WindowPool<Size> {
   /** From one element of a window to the next. */
   readonly dilation: Size
 
-  constructor(dims: 1 | 2, kernelSize: Size, options: MaxPoolSettings<Size>) {
-    super(dims, kernelSize, options, ['dilation'])
+  constructor(dims: 1 | 2, kernelSize: Size, options: MaxPoolSettings<Size>, none: readonly unknown[]) {
+    super(dims, kernelSize, options, ['dilation'], none)
     const { dilation = 1 as Size } = options
     requireSizes(new.target.name, 'dilation', dilation, 1, dims)
     this.dilation = dilation
@@ -78,8 +86,8 @@ abstract class MaxPool<Size extends Size2d> extends WindowPool<Size> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool1d.html
  */
 export class MaxPool1d extends MaxPool<number> {
-  constructor(kernelSize: number, options: MaxPool1dOptions = {}) {
-    super(1, kernelSize, options)
+  constructor(kernelSize: number, options: MaxPool1dOptions = {}, ...none: never[]) {
+    super(1, kernelSize, options, none)
   }
 
   /** @param input (N, C, L), or (C, L) without a batch */
@@ -96,8 +104,8 @@ export class MaxPool1d extends MaxPool<number> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
  */
 export class MaxPool2d extends MaxPool<Size2d> {
-  constructor(kernelSize: Size2d, options: MaxPool2dOptions = {}) {
-    super(2, kernelSize, options)
+  constructor(kernelSize: Size2d, options: MaxPool2dOptions = {}, ...none: never[]) {
+    super(2, kernelSize, options, none)
   }
 
   /** @param input (N, C, H, W), or (C, H, W) without a batch */
@@ -107,6 +115,7 @@ export class MaxPool2d extends MaxPool<Size2d> {
   }
 }
 
+/** What takes the mean of each window. */
 abstract class AvgPool<Size extends Size2d> extends WindowPool<Size> {
   /** Whether the zeros of the padding count in the mean. */
   readonly countIncludePad: boolean
@@ -115,9 +124,10 @@ abstract class AvgPool<Size extends Size2d> extends WindowPool<Size> {
     dims: 1 | 2,
     kernelSize: Size,
     options: PoolSettings<Size> & { countIncludePad?: boolean },
+    none: readonly unknown[],
     own: readonly string[] = [],
   ) {
-    super(dims, kernelSize, options, ['countIncludePad', ...own])
+    super(dims, kernelSize, options, ['countIncludePad', ...own], none)
     const { countIncludePad = true } = options
     checkBoolean(new.target.name, 'countIncludePad', countIncludePad)
     this.countIncludePad = countIncludePad
@@ -140,8 +150,8 @@ abstract class AvgPool<Size extends Size2d> extends WindowPool<Size> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool1d.html
  */
 export class AvgPool1d extends AvgPool<number> {
-  constructor(kernelSize: number, options: AvgPool1dOptions = {}) {
-    super(1, kernelSize, options)
+  constructor(kernelSize: number, options: AvgPool1dOptions = {}, ...none: never[]) {
+    super(1, kernelSize, options, none)
   }
 
   /** @param input (N, C, L), or (C, L) without a batch */
@@ -165,8 +175,8 @@ export class AvgPool2d extends AvgPool<Size2d> {
   /** What the sum of each window is divided by, where not by the number of its elements. */
   readonly divisorOverride: number | null
 
-  constructor(kernelSize: Size2d, options: AvgPool2dOptions = {}) {
-    super(2, kernelSize, options, ['divisorOverride'])
+  constructor(kernelSize: Size2d, options: AvgPool2dOptions = {}, ...none: never[]) {
+    super(2, kernelSize, options, none, ['divisorOverride'])
     const { divisorOverride = null } = options
     if (divisorOverride !== null) requireInteger('AvgPool2d', 'divisorOverride', divisorOverride, 1)
     this.divisorOverride = divisorOverride
@@ -184,8 +194,9 @@ abstract class AdaptivePool<Size extends OutputSize2d> extends Module {
   /** How long the output is. */
   readonly outputSize: Size
 
-  constructor(outputSize: Size) {
+  constructor(outputSize: Size, none: readonly unknown[]) {
     super()
+    requireNone(new.target.name, none)
     this.outputSize = outputSize
   }
 
@@ -199,9 +210,9 @@ abstract class AdaptivePool<Size extends OutputSize2d> extends Module {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool1d.html
  */
 export class AdaptiveAvgPool1d extends AdaptivePool<number> {
-  constructor(outputSize: number) {
+  constructor(outputSize: number, ...none: never[]) {
     requireInteger('AdaptiveAvgPool1d', 'outputSize', outputSize, 0)
-    super(outputSize)
+    super(outputSize, none)
   }
 
   /** @param input (N, C, L), or (C, L) without a batch */
@@ -216,9 +227,9 @@ export class AdaptiveAvgPool1d extends AdaptivePool<number> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool1d.html
  */
 export class AdaptiveMaxPool1d extends AdaptivePool<number> {
-  constructor(outputSize: number) {
+  constructor(outputSize: number, ...none: never[]) {
     requireInteger('AdaptiveMaxPool1d', 'outputSize', outputSize, 0)
-    super(outputSize)
+    super(outputSize, none)
   }
 
   /** @param input (N, C, L), or (C, L) without a batch */
@@ -233,7 +244,7 @@ export class AdaptiveMaxPool1d extends AdaptivePool<number> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool2d.html
  */
 export class AdaptiveAvgPool2d extends AdaptivePool<OutputSize2d> {
-  constructor(outputSize: OutputSize2d) {
+  constructor(outputSize: OutputSize2d, ...none: never[]) {
     const sizes: unknown[] = Array.isArray(outputSize) ? outputSize : [outputSize, outputSize]
     if (sizes.length !== 2) {
       const message = `AdaptiveAvgPool2d: outputSize must be a number or an array of 2, got ${describe(outputSize)}`
@@ -242,7 +253,7 @@ export class AdaptiveAvgPool2d extends AdaptivePool<OutputSize2d> {
     for (const size of sizes) {
       if (size !== null || !Array.isArray(outputSize)) requireInteger('AdaptiveAvgPool2d', 'outputSize', size, 0)
     }
-    super(outputSize)
+    super(outputSize, none)
   }
 
   /** @param input (N, C, H, W), or (C, H, W) without a batch */

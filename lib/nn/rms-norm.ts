@@ -1,6 +1,6 @@
-import { checkOptions } from '../options.ts'
 import { empty } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { checkArguments } from './arguments.ts'
 import { requireInteger, requireNumber } from './check.ts'
 import type { FactoryOptions } from './factory.ts'
 import { rmsNorm } from './functional/norm.ts'
@@ -31,9 +31,9 @@ export class RMSNorm extends Module {
   /** γ. */
   weight: Parameter | null
 
-  constructor(normalizedShape: number | readonly number[], options: RMSNormOptions = {}) {
+  constructor(normalizedShape: number | readonly number[], options: RMSNormOptions = {}, ...none: never[]) {
     super()
-    checkOptions('RMSNorm', options, ['eps', 'elementwiseAffine', 'device', 'dtype'])
+    checkArguments('RMSNorm', options, ['eps', 'elementwiseAffine', 'device', 'dtype'], none)
     const { eps = null, elementwiseAffine = true, ...factory } = options
     const shape = Array.isArray(normalizedShape) ? [...normalizedShape] : [normalizedShape]
     for (const size of shape) requireInteger('RMSNorm', 'normalizedShape', size, 0)

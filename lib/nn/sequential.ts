@@ -7,7 +7,7 @@ export type Layer = Module & { forward(input: Tensor): Tensor }
 
 /**
  * Modules that are called one after the other, each with the output of the one before. Their names are `0`, `1`, …, or
- * those of an object's properties.
+ * those of an object's properties. Input and output have the shapes of the first and the last module.
  *
  * @example
  * const model = new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 1))
@@ -27,6 +27,7 @@ export class Sequential extends Modules<Layer> {
     for (const [name, module] of Object.entries(named)) this.addModule(name, module)
   }
 
+  /** @param input what the first module takes */
   override forward(input: Tensor): Tensor {
     let output = input
     for (const module of this) output = module.forward(output)

@@ -419,6 +419,67 @@ const errors: Record<string, [code: Parameters<typeof expectError>[1], call: () 
   'init sparse': ['ERR_TORCH_VALUE', () => nn.init.sparse_(zeros([2]), 0.5)],
 }
 
+describe('arguments that would be ignored are refused', () => {
+  const [x, sizes] = [zeros([2]), [2, 2, 2] as const]
+  const takes: Record<string, readonly unknown[]> = {
+    Bilinear: [...sizes, {}],
+    BatchNorm1d: [2, {}],
+    BatchNorm2d: [2, {}],
+    Buffer: [x, {}],
+    ConstantPad1d: [1, 0],
+    Conv1d: [...sizes, {}],
+    Conv2d: [...sizes, {}],
+    ConvTranspose1d: [...sizes, {}],
+    Dropout: [0.5, {}],
+    Dropout1d: [0.5, {}],
+    Dropout2d: [0.5, {}],
+    Embedding: [2, 2, {}],
+    GroupNorm: [2, 2, {}],
+    Identity: [],
+    LayerNorm: [2, {}],
+    Linear: [2, 2, {}],
+    LogSoftmax: [1],
+    ModuleDict: [{}],
+    ModuleList: [[]],
+    Parameter: [x, {}],
+    ParameterDict: [{}],
+    ParameterList: [[]],
+    RMSNorm: [2, {}],
+    Softmax: [1],
+    Softmin: [1],
+    Threshold: [1, 1, {}],
+    ...Object.fromEntries(['AvgPool1d', 'AvgPool2d', 'MaxPool1d', 'MaxPool2d'].map((name) => [name, [2, {}]])),
+    ...Object.fromEntries(['AvgPool1d', 'AvgPool2d', 'MaxPool1d'].map((name) => [`Adaptive${name}`, [2]])),
+    ...Object.fromEntries(['Zero', 'Reflection', 'Replication', 'Circular'].map((name) => [`${name}Pad1d`, [1]])),
+  }
+  // What others check: recurrent networks and their cells.
+  const others = /^(Sequential|Tensor|RecurrentStream|(RNN|LSTM|GRU)(Cell)?|PeepholeLSTM|ChungGRU)$/
+  const classes = Object.entries(loose).filter(
+    ([name, Class]) =>
+      typeof Class === 'function' &&
+      /^class/.test(String(Class)) &&
+      !/^(Module|ActivationModule|Recurrent)/.test(name) &&
+      !others.test(name),
+  )
+
+  test.each(classes)('by %s', (name, Class) => {
+    const args = takes[name] ?? [{}]
+    expect(new Class(...args, undefined)).toBeInstanceOf(Class)
+    expectError(() => new Class(...args, x), 'ERR_TORCH_TYPE', `${name}: more arguments than it takes: Tensor`)
+  })
+
+  test('and a tensor is no options', () => {
+    expectError(() => new nn.MSELoss(x as never), 'ERR_TORCH_TYPE', /MSELoss: options must be an object, got a Tensor/)
+    expectError(() => new nn.Linear(1, 1, x as never), 'ERR_TORCH_TYPE', /Linear: options must be an object/)
+  })
+
+  test('by methods', () => {
+    const [module, none] = [new nn.Linear(1, 1), [{}] as never[]]
+    expectError(() => module.stateDict(...none), 'ERR_TORCH_TYPE', /stateDict: more arguments than it takes/)
+    expectError(() => module.eval(...none), 'ERR_TORCH_TYPE', /eval: more arguments than it takes/)
+  })
+})
+
 test.each(Object.entries(fixture.errors))("%s: PyTorch's words", (name, message) => {
   const [code, call] = errors[name] ?? expect.fail(`no test of '${name}'`)
   expect(expectError(call, code, '').message).toContain(inOurWords(message).replace('output_size', 'outputSize'))
@@ -578,7 +639,7 @@ test.each<[string, Parameters<typeof expectError>[1], RegExp, () => unknown]>([
     'softmax',
     'ERR_TORCH_TYPE',
     /Softmax: dim must be an integer, got undefined/,
-    () => new (loose.Softmax as typeof nn.Softmax)(undefined as never),
+    () => new nn.Softmax(undefined as never),
   ],
   [
     'softmax function',
