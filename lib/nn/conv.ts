@@ -27,7 +27,7 @@ const PADDING_MODES = ['zeros', 'reflect', 'replicate', 'circular'] as const
 /** What a convolution finds beyond the ends of its input. */
 export type PaddingMode = (typeof PADDING_MODES)[number]
 
-/** @internal Options of the convolutions of one and of two dimensions. */
+/** Options of the convolutions of one and of two dimensions. */
 export interface ConvOptions extends FactoryOptions {
   /** Whether to learn an additive bias. Default `true`. */
   bias?: boolean

@@ -17,7 +17,7 @@ const ops = {
   convTranspose1d: packet('convTranspose1d', [['aten::conv_transpose1d', '']]),
 }
 
-/** @internal What the convolutions of one and of two dimensions have in common. */
+/** What the convolutions of one and of two dimensions have in common. */
 export interface ConvSettings<Size> {
   /** From one place of the kernel to the next. Default 1. */
   stride?: Size

@@ -22,7 +22,7 @@ const ops = Object.fromEntries(
   Object.entries(OPERATORS).map(([name, operator]) => [name, packet(name, [[`aten::${operator}`, '']])]),
 ) as Record<Pool, Packet>
 
-/** @internal What the pools of one and of two dimensions have in common. */
+/** What the pools of one and of two dimensions have in common. */
 export interface PoolSettings<Size> {
   /** From one window to the next. Default: `kernelSize`, so that no two overlap. */
   stride?: Size | null
@@ -32,7 +32,7 @@ export interface PoolSettings<Size> {
   ceilMode?: boolean
 }
 
-/** @internal */
+/** What the pools that keep the greatest element have in common. */
 export interface MaxPoolSettings<Size> extends PoolSettings<Size> {
   /** From one element of a window to the next. Default 1. */
   dilation?: Size
