@@ -6,11 +6,11 @@ import type { Tensor } from '../tensor/tensor.ts'
 import { checkArguments } from './arguments.ts'
 import { requireInteger, requireNumber, requireTensor } from './check.ts'
 import type { FactoryOptions } from './factory.ts'
-import { requireSeveralValues } from './functional/norm.ts'
 import { ones_, zeros_ } from './init.ts'
 import { Module } from './module.ts'
 import { Buffer, Parameter } from './parameter.ts'
 import { python } from './repr.ts'
+import { requireSeveralValues } from './size.ts'
 
 export interface BatchNorm1dOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */

@@ -28,3 +28,10 @@ export function requireSizes(module: string, name: string, value: unknown, least
 export function sizesRepr(value: number | readonly (number | null)[]): string {
   return typeof value === 'number' ? String(value) : python(value.map((one) => one ?? 'None'))
 }
+
+/** Refuses a batch with a single value, whose variance is 0. */
+export function requireSeveralValues(op: string, count: number, size: string): void {
+  if (count !== 1) return
+  const message = `Expected more than 1 value per channel when training, got input size ${size}`
+  throw torchError('ERR_TORCH_VALUE', message, { op })
+}

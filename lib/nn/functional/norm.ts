@@ -3,19 +3,13 @@ import { checkOptions } from '../../options.ts'
 import { tensorOp } from '../../tensor/packet.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { requireInteger, requireTensor } from '../check.ts'
+import { requireSeveralValues } from '../size.ts'
 
 const ops = {
   layerNorm: tensorOp('aten::layer_norm'),
   rmsNorm: tensorOp('aten::rms_norm'),
   groupNorm: tensorOp('aten::group_norm'),
   batchNorm: tensorOp('libtorch_rnn::batch_norm'),
-}
-
-/** @internal Refuses a batch with a single value, whose variance is 0. */
-export function requireSeveralValues(op: string, count: number, size: string): void {
-  if (count !== 1) return
-  const message = `Expected more than 1 value per channel when training, got input size ${size}`
-  throw torchError('ERR_TORCH_VALUE', message, { op })
 }
 
 export interface NormOptions {
