@@ -256,7 +256,7 @@ export class RReLU extends ActivationModule {
 export class Threshold extends ActivationModule {
   /** Above this, the output is the input. */
   readonly threshold: number
-  /** What the output is elsewhere. */
+  /** The output elsewhere. */
   readonly value: number
   /** Whether the input is written to. */
   readonly inplace: boolean
@@ -288,7 +288,8 @@ export interface PReLUOptions extends FactoryOptions {
 }
 
 /**
- * x above zero, a x below, `weight` a being learned: (N, C, …) in and out, or any shape with one slope. `weight` is (numParameters).
+ * x above zero, a x below, element by element: (N, C, …) -> (N, C, …), or any shape with a single slope. The slopes a are
+ * learned: `weight` (numParameters).
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.PReLU.html
  */
 export class PReLU extends ActivationModule {

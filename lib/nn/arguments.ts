@@ -4,17 +4,20 @@ import { checkOptions } from '../options.ts'
 import { isTensor } from '../tensor/tensor.ts'
 
 /**
- * Refuses arguments beyond those that a constructor or a method takes, which JavaScript would ignore without a word. To have
- * them, its last parameter is `...none: never[]`.
+ * Refuses arguments beyond those that a constructor or a method takes: JavaScript would ignore them. The last parameter of
+ * such a function is `...none: never[]`.
  */
 export function requireNone(name: string, none: readonly unknown[]): void {
   if (none.every((value) => value === undefined)) return
-  throw torchError('ERR_TORCH_TYPE', `${name}: more arguments than it takes: ${none.map(describe).join(', ')}`, {
+  throw torchError('ERR_TORCH_TYPE', `${name}: got more arguments than it takes: ${none.map(describe).join(', ')}`, {
     op: name,
   })
 }
 
-/** {@link checkOptions} of a constructor that takes nothing after the options; a tensor, which has no properties, is none. */
+/**
+ * Checks the options of a constructor that takes nothing after them. Tensors are refused: they have no enumerable properties,
+ * so {@link checkOptions} accepts them.
+ */
 export function checkArguments(
   name: string,
   options: unknown,

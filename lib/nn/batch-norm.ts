@@ -29,11 +29,11 @@ export interface BatchNorm2dOptions extends BatchNorm1dOptions {}
 
 const batchNorm = packet('BatchNorm1d', [['libtorch_rnn::batch_norm_1d', '']])
 
-/** What the batch norms have in common: all but the shape of their input. */
+/** Base of the batch norms: everything but the shape of the input. */
 abstract class BatchNorm extends Module {
   /** Channels of the input, dimension 1. */
   readonly numFeatures: number
-  /** What is added to the variance. */
+  /** Added to the variance. */
   readonly eps: number
   /** The share of a batch in the new running statistics, `null` for their mean over all batches. */
   readonly momentum: number | null

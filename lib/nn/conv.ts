@@ -31,7 +31,7 @@ export type PaddingMode = (typeof PADDING_MODES)[number]
 export interface ConvOptions extends FactoryOptions {
   /** Whether to learn an additive bias. Default `true`. */
   bias?: boolean
-  /** What padding is made of. Default `'zeros'`. */
+  /** How the padding is filled. Default `'zeros'`. */
   paddingMode?: PaddingMode
 }
 
@@ -56,7 +56,7 @@ const SHARED = ['stride', 'padding', 'dilation', 'groups', 'bias', 'device', 'dt
 
 type Pair = readonly [height: number, width: number]
 
-/** What all convolutions have in common: sizes, parameters and text. */
+/** Base of the convolutions: sizes, parameters and text. */
 abstract class Convolution<Size extends number | Pair> extends Module {
   /** Channels of the input. */
   readonly inChannels: number
@@ -66,17 +66,17 @@ abstract class Convolution<Size extends number | Pair> extends Module {
   readonly kernelSize: Size
   /** From one place of the kernel to the next. */
   readonly stride: Size
-  /** What is added to the input on each side; with transposed convolutions, what is cut off the output. */
+  /** Elements added to each side of the input; for transposed convolutions, cut off each side of the output. */
   readonly padding: Size | 'same' | 'valid'
   /** From one element that the kernel looks at to the next. */
   readonly dilation: Size
   /** Parts that inputs and outputs are divided into, each convolved by itself. */
   readonly groups: number
-  /** What padding is made of. */
+  /** How the padding is filled. */
   readonly paddingMode: PaddingMode
   /** The kernels. */
   weight: Parameter
-  /** What is added to each channel of the output. */
+  /** Added to each channel of the output. */
   bias: Parameter | null
 
   constructor(
@@ -160,7 +160,7 @@ abstract class Convolution<Size extends number | Pair> extends Module {
     })
   }
 
-  /** How much goes around the input, where it is padded by an operation of its own: from the last dimension on. */
+  /** The widths of the border where a separate operation pads the input, from the last dimension on. */
   get #border(): number[] {
     const { padding, weight, dilation } = this
     const kernel = weight.shape.slice(2)
@@ -264,7 +264,7 @@ export class Conv2d extends Convolution<Pair> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose1d.html
  */
 export class ConvTranspose1d extends Convolution<number> {
-  /** What is added to the right side of the output. */
+  /** Elements added to the right side of the output. */
   readonly outputPadding: number
 
   constructor(

@@ -5,15 +5,15 @@ import { Module } from './module.ts'
 /** Pairs of name and value, or an object of them. */
 export type Named<T> = T | Iterable<readonly [name: keyof T & string, value: T[keyof T]]>
 
-/** Modules or parameters by name, in the order in which they came: what {@link ModuleDict} and {@link ParameterDict} have in common. */
+/** Modules or parameters by name, in the order of insertion: base of {@link ModuleDict} and {@link ParameterDict}. */
 export abstract class Dict<T extends Record<string, unknown>> extends Module {
   // Not properties, as in other modules: so a name may be any word, such as `size` or `get`.
   readonly #values = new Map<string, T[keyof T]>()
 
-  /** What the values are called in errors. */
+  /** The name of the values in errors. */
   protected abstract get kind(): 'module' | 'parameter'
 
-  /** What is stored of a value. @throws {TorchError} where it is of another kind. */
+  /** The module or parameter to store for `value`. @throws {TorchError} if there is none. */
   protected abstract elementOf(value: unknown): T[keyof T]
 
   protected override *ownEntries(): Generator<[name: string, value: unknown]> {

@@ -7,7 +7,7 @@ import { type DropoutOptions, dropout, dropout1d, dropout2d } from './functional
 import { Module } from './module.ts'
 import { python } from './repr.ts'
 
-/** What the dropouts have in common. */
+/** Base of the dropouts. */
 abstract class AnyDropout extends Module {
   /** The probability of a zero. */
   readonly p: number

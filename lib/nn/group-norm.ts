@@ -29,7 +29,7 @@ export class GroupNorm extends Module {
   readonly numGroups: number
   /** Channels of the input, dimension 1. */
   readonly numChannels: number
-  /** What is added to the variance. */
+  /** Added to the variance. */
   readonly eps: number
   /** Whether there are `weight` and `bias`. */
   readonly affine: boolean

@@ -16,14 +16,14 @@ type Method<Inputs extends readonly unknown[], Result> = { method(...inputs: Inp
   readonly name: string
 }
 
-/** Called before `forward`; what it returns takes the place of the inputs. */
+/** A function that runs before `forward`. Its result replaces the inputs, unless it is `undefined` or `null`. */
 export type ForwardPreHook<M extends Module> = Method<
   [module: M, inputs: InputsOf<M>],
   // Not the types of the inputs, or a hook for one network would not suit another that takes more.
   Tensor | readonly unknown[] | null | undefined
 >
 
-/** Called after `forward`; what it returns takes the place of the output. */
+/** A function that runs after `forward`. Its result replaces the output, unless it is `undefined` or `null`. */
 export type ForwardHook<M extends Module> = Method<
   [module: M, inputs: InputsOf<M>, output: ReturnType<M['forward']>],
   ReturnType<M['forward']> | null | undefined
@@ -71,9 +71,9 @@ interface Entry<Function> {
 }
 
 /**
- * The hooks of one module. Users call `forward` itself, so while there are hooks the module has a `forward` of its own,
- * which runs them around that of its class. What looks for methods that are not the class's (`keeps` in inheritance.ts)
- * sees it, and takes no short cut.
+ * The hooks of one module. Users call `forward` directly, so while there are hooks, the instance has a `forward` property
+ * that runs them around the `forward` of its class. Code with a short cut looks for such properties (`keeps` in
+ * inheritance.ts), and does not take it.
  */
 export class Hooks {
   readonly #module: Module
@@ -108,7 +108,7 @@ export class Hooks {
     })
   }
 
-  // One function for as long as the hooks are there: who compares `forward` with what it was sees no change.
+  // Always the same function: code that compares `forward` with an earlier one sees no change between two calls.
   readonly #run: Forward = (...inputs) => {
     const module = this.#module
     let given: readonly unknown[] = inputs
@@ -153,7 +153,7 @@ export class Hooks {
   }
 }
 
-/** What a hook has returned, `undefined` where it changes nothing. */
+/** The result of a hook, `undefined` if it changes nothing. */
 function answer(module: Module, kind: string, value: unknown): unknown {
   if (value === null) return undefined
   if (typeof (value as { then?: unknown } | undefined)?.then !== 'function') return value

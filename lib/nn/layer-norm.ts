@@ -26,7 +26,7 @@ export interface LayerNormOptions extends FactoryOptions {
 export class LayerNorm extends Module {
   /** The sizes of the dimensions to normalize. */
   readonly normalizedShape: readonly number[]
-  /** What is added to the variance. */
+  /** Added to the variance. */
   readonly eps: number
   /** Whether there are `weight` and `bias`. */
   readonly elementwiseAffine: boolean

@@ -2,7 +2,7 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { Module } from './module.ts'
 
-/** Modules or parameters in an order, named by their positions: what the lists and {@link Sequential} have in common. */
+/** Modules or parameters in an order, named by their positions: base of the lists and of {@link Sequential}. */
 export abstract class List<T> extends Module {
   [index: number]: T
 
@@ -92,7 +92,7 @@ export abstract class List<T> extends Module {
   }
 }
 
-/** What {@link Sequential} and {@link ModuleList} have in common. */
+/** Base of {@link Sequential} and {@link ModuleList}. */
 export abstract class Modules<M extends Module> extends List<M> {
   protected override isElement(value: unknown): value is M {
     return value instanceof Module
@@ -104,7 +104,7 @@ export abstract class Modules<M extends Module> extends List<M> {
   }
 
   override addModule(name: string, module: M): void {
-    // To replace a module unseen is what nobody means by adding one.
+    // Adding a module should not silently replace another one.
     if (typeof name === 'string' && name in this) {
       throw torchError('ERR_TORCH_VALUE', `attribute '${name}' already exists`, { op: this.constructor.name })
     }

@@ -37,7 +37,7 @@ import { type Reduction, type ReductionOptions, reductionOf } from './reduction.
 
 /** A loss of an output against a target, with a reduction. */
 abstract class Loss extends Module {
-  /** What becomes of the losses of all elements. */
+  /** How the losses of all elements are reduced. */
   readonly reduction: Reduction
 
   constructor(options: ReductionOptions, known: readonly string[], none: readonly unknown[]) {
@@ -240,7 +240,7 @@ export class BCEWithLogitsLoss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html
  */
 export class KLDivLoss extends Module {
-  /** What becomes of the losses of all elements. */
+  /** How the losses of all elements are reduced. */
   readonly reduction: Reduction | 'batchmean'
   /** Whether targets are logarithms of probabilities, too. */
   readonly logTarget: boolean

@@ -24,7 +24,7 @@ import { Buffer, type BufferOptions, Parameter } from './parameter.ts'
 /** Parameters and buffers by PyTorch's names: `lstm.weight_ih_l0`. */
 export type StateDict = Record<string, Tensor>
 
-/** What `loadStateDict` found. */
+/** The result of {@link Module.loadStateDict}. */
 export interface LoadResult {
   /** Names that the module has and the dictionary lacks. */
   missingKeys: string[]
@@ -65,7 +65,7 @@ export abstract class Module {
   /** Computes the output. Modules with several inputs or outputs say so in their own signature. */
   abstract forward(...inputs: never[]): unknown
 
-  /** What this module has, by name: parameters, buffers, modules, and anything else. */
+  /** The entries of this module by name: parameters, buffers, modules, and other values. */
   protected *ownEntries(): Generator<[name: string, value: unknown]> {
     yield* Object.entries(this)
   }
@@ -252,13 +252,13 @@ export abstract class Module {
   }
 
   /**
-   * Calls `hook` before each `forward` of this module, with its inputs as an array. What the hook returns takes the place
-   * of the inputs: an array of all of them, or the only one; nothing leaves them as they are. Several hooks run in the
+   * Calls `hook` before each `forward` of this module, with its inputs as an array. The hook may return other inputs: an
+   * array of all of them, or the only one. `undefined` and `null` change nothing. Several hooks run in the
    * order of their registration, each with the inputs of the one before. Streams ({@link RecurrentModule.stream}) do
    * not call `forward`, so they run no hooks.
    *
    * @param options.prepend Whether the hook runs before those that are there. Default `false`.
-   * @returns what takes the hook off again
+   * @returns a handle that removes the hook
    * @example
    * const handle = model.registerForwardPreHook((module, [x]) => x.clamp(-1, 1))
    * handle.remove()
@@ -269,13 +269,13 @@ export abstract class Module {
   }
 
   /**
-   * Calls `hook` after each `forward` of this module, with its inputs as an array and its output. What the hook returns
-   * takes the place of the output; nothing leaves it as it is. Several hooks run in the order of their registration, each
+   * Calls `hook` after each `forward` of this module, with its inputs as an array and its output. The hook may return
+   * another output. `undefined` and `null` change nothing. Several hooks run in the order of their registration, each
    * with the output of the one before. Streams ({@link RecurrentModule.stream}) do not call `forward`, so they run no
    * hooks.
    *
    * @param options.prepend Whether the hook runs before those that are there. Default `false`.
-   * @returns what takes the hook off again
+   * @returns a handle that removes the hook
    * @example
    * const shapes: number[][] = []
    * const handle = model.head.registerForwardHook((module, inputs, output) => void shapes.push(output.shape))
@@ -471,7 +471,7 @@ export abstract class Module {
     return `${this.constructor.name}(\n${[...lines, ...children].map((line) => `  ${line}`).join('\n')}\n)`
   }
 
-  /** What `console.log` prints: {@link toString}. */
+  /** {@link toString}, for `console.log`. */
   [inspect.custom](): string {
     return this.toString()
   }

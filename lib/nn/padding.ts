@@ -7,12 +7,12 @@ import { type PadMode, pad } from './functional/pad.ts'
 import { Module } from './module.ts'
 import { python } from './repr.ts'
 
-/** How much goes before and after a sequence, or one number for both. Negative widths cut off as much. */
+/** The widths of the border before and after a sequence, or one number for both. Negative widths cut elements off. */
 export type Padding1d = number | readonly [left: number, right: number]
 
 /** A border around the last dimension. */
 abstract class Pad1d extends Module {
-  /** How much goes before and after the sequence. */
+  /** The widths of the border before and after the sequence. */
   readonly padding: readonly [left: number, right: number]
   readonly #mode: PadMode
 
@@ -46,7 +46,7 @@ abstract class Pad1d extends Module {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ConstantPad1d.html
  */
 export class ConstantPad1d extends Pad1d {
-  /** What the border is made of. */
+  /** The value of the border. */
   readonly value: number
 
   constructor(padding: Padding1d, value: number, ...none: never[]) {

@@ -41,7 +41,7 @@ export class ParameterList extends List<Parameter> {
 
   /** Adds several at the end. */
   override extend(values: Iterable<Tensor>): this {
-    // A tensor could be iterated over, which nobody means here.
+    // A tensor can be iterated over, but its rows are not meant here.
     return super.extend((isTensor(values) ? undefined : values) as Iterable<Parameter>)
   }
 

@@ -24,7 +24,7 @@ import { Module } from './module.ts'
 import { python } from './repr.ts'
 import { requireSizes, type Size2d, sizesRepr } from './size.ts'
 
-/** What slides a window over its input. */
+/** Base of the pools that slide a window over the input. */
 abstract class WindowPool<Size extends Size2d> extends Module {
   /** How long a window is. */
   readonly kernelSize: Size
@@ -60,7 +60,7 @@ abstract class WindowPool<Size extends Size2d> extends Module {
   abstract override forward(input: Tensor): Tensor
 }
 
-/** What keeps the greatest element of each window. */
+/** Base of the pools that keep the greatest element of each window. */
 abstract class MaxPool<Size extends Size2d> extends WindowPool<Size> {
   /** From one element of a window to the next. */
   readonly dilation: Size
@@ -115,7 +115,7 @@ export class MaxPool2d extends MaxPool<Size2d> {
   }
 }
 
-/** What takes the mean of each window. */
+/** Base of the pools that take the mean of each window. */
 abstract class AvgPool<Size extends Size2d> extends WindowPool<Size> {
   /** Whether the zeros of the padding count in the mean. */
   readonly countIncludePad: boolean
@@ -160,7 +160,7 @@ export class AvgPool1d extends AvgPool<number> {
     return avgPool1d(input, kernelSize, { stride, padding, ceilMode, countIncludePad })
   }
 
-  // PyTorch keeps these sizes as tuples, and those of no other pool.
+  // PyTorch prints the sizes of this pool as tuples, unlike those of the others.
   protected override sizeRepr(size: number): string {
     return sizesRepr([size])
   }
@@ -172,7 +172,7 @@ export class AvgPool1d extends AvgPool<number> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html
  */
 export class AvgPool2d extends AvgPool<Size2d> {
-  /** What the sum of each window is divided by, where not by the number of its elements. */
+  /** The divisor of the sum of each window; `null` for the number of its elements. */
   readonly divisorOverride: number | null
 
   constructor(kernelSize: Size2d, options: AvgPool2dOptions = {}, ...none: never[]) {
@@ -189,7 +189,7 @@ export class AvgPool2d extends AvgPool<Size2d> {
   }
 }
 
-/** What divides its input into as many parts as the output is long. */
+/** Base of the pools that divide the input into as many parts as the output is long. */
 abstract class AdaptivePool<Size extends OutputSize2d> extends Module {
   /** How long the output is. */
   readonly outputSize: Size
@@ -240,7 +240,7 @@ export class AdaptiveMaxPool1d extends AdaptivePool<number> {
 
 /**
  * The means of as many parts of the input, as equal as can be: (N, C, H, W) -> (N, C, ...outputSize), or without N.
- * `outputSize` is one number or `[height, width]`, with `null` for what the input has.
+ * `outputSize` is one number or `[height, width]`, where `null` keeps the size of the input.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool2d.html
  */
 export class AdaptiveAvgPool2d extends AdaptivePool<OutputSize2d> {

@@ -24,7 +24,7 @@ export interface RMSNormOptions extends FactoryOptions {
 export class RMSNorm extends Module {
   /** The sizes of the dimensions to normalize. */
   readonly normalizedShape: readonly number[]
-  /** What is added to the mean square, `null` for what the dtype resolves near 1. */
+  /** Added to the mean square; `null` for the distance from 1 to the next number of the dtype. */
   readonly eps: number | null
   /** Whether there is a `weight`. */
   readonly elementwiseAffine: boolean

@@ -27,7 +27,7 @@ export class Sequential extends Modules<Layer> {
     for (const [name, module] of Object.entries(named)) this.addModule(name, module)
   }
 
-  /** @param input what the first module takes */
+  /** @param input in the shape that the first module takes */
   override forward(input: Tensor): Tensor {
     let output = input
     for (const module of this) output = module.forward(output)

@@ -146,7 +146,7 @@ test.each(fixture.functions.map((one) => [`${one.name} ${JSON.stringify([...one.
       const actual = await queue(() => fn(...given, ...args, options))
       expectTensor(actual, output)
       if (!actual.requiresGrad) continue
-      weightedSum(actual, actual.numel).backward()
+      weightedSum(actual, output.data.length).backward()
       for (const [i, grad] of inputGrads.entries()) {
         if (grad !== null) expectNumbers(given[i]?.grad as Tensor, grad, 10)
       }
@@ -304,7 +304,7 @@ test('dropout of channels drops whole ones, and warns of other shapes once', asy
       .all()
       .item(),
   ).toBe(true)
-  expect(kept.sum().item()).not.toBe(x.numel)
+  expect(kept.sum().item()).not.toBe(20 * 5 * 3 * 2)
   for (let i = 0; i < 2; i++) expect(nn.functional.dropout2d(torch.ones([2, 3, 4])).shape).toEqual([2, 3, 4])
   await new Promise((resolve) => setImmediate(resolve))
   process.off('warning', listen)
@@ -465,7 +465,7 @@ describe('arguments that would be ignored are refused', () => {
   test.each(classes)('by %s', (name, Class) => {
     const args = takes[name] ?? [{}]
     expect(new Class(...args, undefined)).toBeInstanceOf(Class)
-    expectError(() => new Class(...args, x), 'ERR_TORCH_TYPE', `${name}: more arguments than it takes: Tensor`)
+    expectError(() => new Class(...args, x), 'ERR_TORCH_TYPE', `${name}: got more arguments than it takes: Tensor`)
   })
 
   test('and a tensor is no options', () => {
@@ -475,8 +475,8 @@ describe('arguments that would be ignored are refused', () => {
 
   test('by methods', () => {
     const [module, none] = [new nn.Linear(1, 1), [{}] as never[]]
-    expectError(() => module.stateDict(...none), 'ERR_TORCH_TYPE', /stateDict: more arguments than it takes/)
-    expectError(() => module.eval(...none), 'ERR_TORCH_TYPE', /eval: more arguments than it takes/)
+    expectError(() => module.stateDict(...none), 'ERR_TORCH_TYPE', /stateDict: got more arguments than it takes/)
+    expectError(() => module.eval(...none), 'ERR_TORCH_TYPE', /eval: got more arguments than it takes/)
   })
 })
 

@@ -17,7 +17,7 @@ const ops = {
   convTranspose1d: packet('convTranspose1d', [['aten::conv_transpose1d', '']]),
 }
 
-/** What the convolutions of one and of two dimensions have in common. */
+/** Options of convolutions in one or two dimensions. */
 export interface ConvSettings<Size> {
   /** From one place of the kernel to the next. Default 1. */
   stride?: Size
@@ -80,9 +80,9 @@ export function conv2d(
 export interface ConvTranspose1dSettings {
   /** From the place of one input to that of the next in the output. Default 1. */
   stride?: number
-  /** What is cut off the output on each side. Default 0. */
+  /** Elements cut off each side of the output. Default 0. */
   padding?: number
-  /** What the output has more on the right side: which of the lengths that a stride leads to. Default 0. */
+  /** Elements added to the right side of the output, to choose among the lengths that a stride allows. Default 0. */
   outputPadding?: number
   /** Parts that inputs and outputs are divided into, each by itself. Default 1. */
   groups?: number

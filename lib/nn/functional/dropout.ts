@@ -58,7 +58,7 @@ export function dropout1d(input: Tensor, options: DropoutOptions = {}): Tensor {
   if (ndim === 3) return op(input, p, training)
   const output = tidy(() => op(input.unsqueeze(0), p, training).squeeze(0))
   if (!inplace) return output
-  // What was written to is a view of the input.
+  // The operation wrote to a view of the input.
   output.dispose()
   return input
 }

@@ -6,13 +6,13 @@ import type { Tensor } from '../../tensor/tensor.ts'
 
 const MODES = ['constant', 'reflect', 'replicate', 'circular'] as const
 
-/** What a border is made of: one value, the elements mirrored at the edge, the edge itself, or the other end. */
+/** How a border is filled: with one value, the elements mirrored at the edge, the edge itself, or the other end. */
 export type PadMode = (typeof MODES)[number]
 
 export interface PadOptions {
   /** Default `'constant'`. */
   mode?: PadMode
-  /** What `'constant'` puts there; no other mode takes it. Default 0. */
+  /** The value of `'constant'`; other modes do not take it. Default 0. */
   value?: number
 }
 

@@ -22,7 +22,7 @@ const ops = Object.fromEntries(
   Object.entries(OPERATORS).map(([name, operator]) => [name, packet(name, [[`aten::${operator}`, '']])]),
 ) as Record<Pool, Packet>
 
-/** What the pools of one and of two dimensions have in common. */
+/** Options of pools in one or two dimensions. */
 export interface PoolSettings<Size> {
   /** From one window to the next. Default: `kernelSize`, so that no two overlap. */
   stride?: Size | null
@@ -32,7 +32,7 @@ export interface PoolSettings<Size> {
   ceilMode?: boolean
 }
 
-/** What the pools that keep the greatest element have in common. */
+/** Options of pools that keep the greatest element. */
 export interface MaxPoolSettings<Size> extends PoolSettings<Size> {
   /** From one element of a window to the next. Default 1. */
   dilation?: Size
@@ -50,7 +50,7 @@ export interface AvgPool1dOptions extends PoolSettings<number> {
 export interface AvgPool2dOptions extends PoolSettings<Size2d> {
   /** Whether the zeros of the padding count in the mean. Default `true`. */
   countIncludePad?: boolean
-  /** What the sum of each window is divided by. Default `null`: how many elements it has. */
+  /** Divide the sum of each window by this. Default `null`: by the number of its elements. */
   divisorOverride?: number | null
 }
 
@@ -123,7 +123,7 @@ export function adaptiveAvgPool1d(input: Tensor, outputSize: number): Tensor {
   return ops.adaptiveAvgPool1d(input, outputSize) as Tensor
 }
 
-/** Height and width of the output, or one number for both; `null` for what the input has. */
+/** Height and width of the output, or one number for both; `null` keeps the size of the input. */
 export type OutputSize2d = number | readonly [height: number | null, width: number | null]
 
 /**
