@@ -1,13 +1,10 @@
+import { checkOptions, requireBoolean, requireChoice, requireFunction } from '../check.ts'
 import { isAvailable, isBf16Supported } from '../cuda/device.ts'
-import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { checkBoolean, checkOptions } from '../options.ts'
 import { native } from '../tensor/binding.ts'
-import { type Autocast, currentAutocast, inAutocast, requireFunction } from '../tensor/context.ts'
+import { type Autocast, currentAutocast, inAutocast } from '../tensor/context.ts'
+import { DEVICE_TYPES, type DeviceType } from '../tensor/device.ts'
 import { type DType, scalarTypeOf } from '../tensor/dtype.ts'
-
-/** Where autocast can be on. */
-export type AutocastDevice = 'cpu' | 'cuda'
 
 export interface AutocastOptions {
   /** What to compute in. Default: that of the context around this one, else float16 on CUDA and bfloat16 on the CPU. */
@@ -24,17 +21,12 @@ const NONE: Omit<Autocast, 'context'> = {
   cache: true,
 }
 
-function checkDevice(op: string, deviceType: unknown): asserts deviceType is AutocastDevice {
-  if (typeof deviceType !== 'string') {
-    throw torchError('ERR_TORCH_TYPE', `Expected \`device_type\` of type \`str\`, got: ${describe(deviceType)}`, { op })
-  }
-  if (deviceType !== 'cpu' && deviceType !== 'cuda') {
-    throw torchError('ERR_TORCH_VALUE', `User specified an unsupported autocast device_type '${deviceType}'`, { op })
-  }
+function requireType(op: string, deviceType: unknown): asserts deviceType is DeviceType {
+  requireChoice(op, 'deviceType', deviceType, DEVICE_TYPES)
 }
 
 /** Whether autocast, asked for with a dtype, can be on; warns where PyTorch does. */
-function canCast(deviceType: AutocastDevice, dtype: DType): boolean {
+function canCast(deviceType: DeviceType, dtype: DType): boolean {
   if (deviceType === 'cuda' && !isAvailable()) {
     process.emitWarning('CUDA is not available. Disabling autocast.')
     return false
@@ -70,16 +62,16 @@ function canCast(deviceType: AutocastDevice, dtype: DType): boolean {
  * loss.backward()
  * @see https://docs.pytorch.org/docs/stable/amp.html
  */
-export function autocast<T>(deviceType: AutocastDevice, fn: () => T, options: AutocastOptions = {}): T {
-  checkDevice('autocast', deviceType)
-  requireFunction('autocast', fn)
+export function autocast<T>(deviceType: DeviceType, fn: () => T, options: AutocastOptions = {}): T {
+  requireType('autocast', deviceType)
+  requireFunction('autocast', 'fn', fn)
   checkOptions('autocast', options, ['dtype', 'enabled', 'cacheEnabled'])
   const outer = currentAutocast()
   const { cache, ...casts } = outer ?? NONE
   const { dtype = casts[deviceType].dtype, enabled = true, cacheEnabled = cache } = options
   scalarTypeOf(dtype)
-  checkBoolean('autocast', 'enabled', enabled)
-  checkBoolean('autocast', 'cacheEnabled', cacheEnabled)
+  requireBoolean('autocast', 'enabled', enabled)
+  requireBoolean('autocast', 'cacheEnabled', cacheEnabled)
   const inner = {
     ...casts,
     cache: cacheEnabled,
@@ -91,13 +83,13 @@ export function autocast<T>(deviceType: AutocastDevice, fn: () => T, options: Au
 }
 
 /** Whether operations on this kind of device are cast. */
-export function isAutocastEnabled(deviceType: AutocastDevice): boolean {
-  checkDevice('isAutocastEnabled', deviceType)
+export function isAutocastEnabled(deviceType: DeviceType): boolean {
+  requireType('isAutocastEnabled', deviceType)
   return currentAutocast()?.[deviceType].enabled ?? false
 }
 
 /** What {@link autocast} casts to on this kind of device where it is given no dtype. */
-export function getAutocastDtype(deviceType: AutocastDevice): DType {
-  checkDevice('getAutocastDtype', deviceType)
+export function getAutocastDtype(deviceType: DeviceType): DType {
+  requireType('getAutocastDtype', deviceType)
   return (currentAutocast() ?? NONE)[deviceType].dtype
 }

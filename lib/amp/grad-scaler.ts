@@ -1,12 +1,12 @@
+import { checkOptions, invalid, requireBoolean, requireInteger, requirePositive } from '../check.ts'
 import { isAvailable } from '../cuda/index.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { opaque } from '../opaque.ts'
 import { Optimizer, type StepInputs } from '../optim/optimizer.ts'
-import { checkBoolean, checkOptions } from '../options.ts'
 import { atOnce, noGrad, tidy } from '../tensor/context.ts'
 import { full, zeros } from '../tensor/creation.ts'
-import { isDevice } from '../tensor/device.ts'
+import { requireDevice } from '../tensor/device.ts'
 import { scaleOutput, unscaleGradients } from '../tensor/gradient.ts'
 import { tensorOp } from '../tensor/packet.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
@@ -99,19 +99,17 @@ export class GradScaler {
       growthInterval = 2000,
       enabled = true,
     } = options
-    if (typeof device !== 'string' || !isDevice(device)) {
-      throw torchError('ERR_TORCH_VALUE', `GradScaler: device must be 'cuda' or 'cpu', got ${describe(device)}`)
-    }
-    checkBoolean('GradScaler', 'enabled', enabled)
+    requireDevice('GradScaler', device)
+    requireBoolean('GradScaler', 'enabled', enabled)
     this.#device = device
     this.#enabled = enabled && (device === 'cpu' || isAvailable())
     if (enabled && !this.#enabled) {
       process.emitWarning('torch.cuda.amp.GradScaler is enabled, but CUDA is not available.  Disabling.')
     }
-    requirePositive('initScale', initScale)
+    requireScale('initScale', initScale)
     requireGrowth(growthFactor)
     requireBackoff(backoffFactor)
-    requireInterval(growthInterval)
+    requireInteger('GradScaler', 'growthInterval', growthInterval, 1)
     this.#initScale = initScale
     this.#growthFactor = growthFactor
     this.#backoffFactor = backoffFactor
@@ -223,7 +221,7 @@ export class GradScaler {
           }
           scale.copy_(newScale.reshape([]))
         } else {
-          requirePositive('newScale', newScale)
+          requireScale('newScale', newScale)
           scale.fill_(newScale)
         }
       }),
@@ -267,7 +265,7 @@ export class GradScaler {
 
   /** Sets {@link getGrowthInterval}: a positive integer. */
   setGrowthInterval(newInterval: number): void {
-    requireInterval(newInterval)
+    requireInteger('GradScaler', 'newInterval', newInterval, 1)
     this.#growthInterval = newInterval
   }
 
@@ -301,13 +299,11 @@ export class GradScaler {
       )
     }
     const { scale, growthFactor, backoffFactor, growthInterval, growthTracker } = stateDict as GradScalerState
-    requirePositive('scale', scale)
+    requireScale('scale', scale)
     requireGrowth(growthFactor)
     requireBackoff(backoffFactor)
-    requireInterval(growthInterval)
-    if (!Number.isSafeInteger(growthTracker) || growthTracker < 0) {
-      invalid('growthTracker', 'an integer of at least 0', growthTracker)
-    }
+    requireInteger('GradScaler', 'growthInterval', growthInterval, 1)
+    requireInteger('GradScaler', 'growthTracker', growthTracker, 0)
     this.#initScale = scale
     this.#initGrowthTracker = growthTracker
     this.#growthFactor = growthFactor
@@ -358,36 +354,23 @@ export class GradScaler {
   }
 }
 
-function invalid(name: string, wanted: string, value: unknown): never {
-  throw torchError('ERR_TORCH_VALUE', `GradScaler: ${name} must be ${wanted}, got ${describe(value)}`)
-}
-
 function requireOptimizer(name: string, value: unknown): void {
   const given = value as Partial<Stepping<never>> | null | undefined
   if (typeof given?.step === 'function' && Array.isArray(given.paramGroups)) return
-  throw torchError('ERR_TORCH_TYPE', `GradScaler.${name}: optimizer must be an Optimizer, got ${describe(value)}`)
-}
-
-function requirePositive(name: string, value: unknown): void {
-  if (!(typeof value === 'number' && value > 0 && value < Number.POSITIVE_INFINITY)) {
-    invalid(name, 'a positive number', value)
-  }
+  throw invalid(`GradScaler.${name}`, 'optimizer', 'an Optimizer', value)
 }
 
 function requireGrowth(factor: unknown): void {
-  if (!(typeof factor === 'number' && factor > 1)) {
-    throw torchError('ERR_TORCH_VALUE', `The growth factor must be > 1.0, got ${describe(factor)}`)
-  }
+  if (typeof factor === 'number' && factor > 1) return
+  throw invalid('GradScaler', 'growthFactor', 'a number above 1', factor, 'ERR_TORCH_VALUE')
 }
 
 function requireBackoff(factor: unknown): void {
-  if (!(typeof factor === 'number' && factor < 1 && factor > 0)) {
-    throw torchError('ERR_TORCH_VALUE', `The backoff factor must be < 1.0, got ${describe(factor)}`)
-  }
+  if (typeof factor === 'number' && factor < 1 && factor > 0) return
+  throw invalid('GradScaler', 'backoffFactor', 'a number between 0 and 1', factor, 'ERR_TORCH_VALUE')
 }
 
-function requireInterval(interval: unknown): void {
-  if (!(Number.isSafeInteger(interval) && (interval as number) >= 1)) {
-    invalid('growthInterval', 'a positive integer', interval)
-  }
+function requireScale(name: string, scale: unknown): void {
+  requirePositive('GradScaler', name, scale)
+  if (scale === Number.POSITIVE_INFINITY) throw invalid('GradScaler', name, 'a finite number', scale, 'ERR_TORCH_VALUE')
 }

@@ -1,3 +1,4 @@
+import { invalid } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { CudaProperties } from '../native/addon.ts'
@@ -6,7 +7,7 @@ import { WITHOUT_CUDA } from '../native/libtorch.ts'
 import { native } from '../tensor/binding.ts'
 import { atOnce, enter, offload } from '../tensor/context.ts'
 import { ones } from '../tensor/creation.ts'
-import { isDevice } from '../tensor/device.ts'
+import { parseDevice } from '../tensor/device.ts'
 import { narrowed, setState } from '../tensor/generator.ts'
 import { seeded } from '../tensor/seed.ts'
 import { type Device, type Tensor, wrap } from '../tensor/tensor.ts'
@@ -61,16 +62,10 @@ export function indexOf(op: string, device: CudaDevice | undefined): number {
 }
 
 function numberOf(op: string, device: CudaDevice): number {
-  if (typeof device === 'string' && isDevice(device)) {
-    if (device === 'cpu') throw torchError('ERR_TORCH_VALUE', `Expected a cuda device, but got: ${device}`, { op })
-    return Number(device.slice('cuda:'.length))
-  }
+  const parts = parseDevice(device)
+  if (parts?.type === 'cuda' && parts.index !== undefined) return parts.index
   if (typeof device === 'number' && Number.isSafeInteger(device) && device >= 0) return device
-  throw torchError(
-    'ERR_TORCH_VALUE',
-    `${op}: device must be 'cuda', one such as 'cuda:1', or its number, got ${describe(device)}`,
-    { op },
-  )
+  throw invalid(op, 'device', "'cuda', one such as 'cuda:1', or its number", device, 'ERR_TORCH_DEVICE')
 }
 
 /** @internal Throws where CUDA cannot be used, or the addon for what needs CUDA's own classes. */

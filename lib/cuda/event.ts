@@ -1,8 +1,6 @@
-import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
+import { checkOptions, invalid, requireBoolean } from '../check.ts'
 import type { CudaEvent } from '../native/addon.ts'
 import { opaque } from '../opaque.ts'
-import { checkBoolean, checkOptions } from '../options.ts'
 import { native } from '../tensor/binding.ts'
 import { offload } from '../tensor/context.ts'
 import { requireCuda } from './device.ts'
@@ -33,7 +31,7 @@ export class Event {
   constructor(options: EventOptions = {}) {
     checkOptions('Event', options, ['enableTiming'])
     const { enableTiming = false } = options
-    checkBoolean('Event', 'enableTiming', enableTiming)
+    requireBoolean('Event', 'enableTiming', enableTiming)
     requireCuda('Event')
     this.#handle = native.cudaEvent(enableTiming)
   }
@@ -65,7 +63,7 @@ export class Event {
    */
   elapsedTime(end: Event): number {
     if (!(end instanceof Event)) {
-      throw torchError('ERR_TORCH_TYPE', `elapsedTime(): argument 'end' must be Event, not ${describe(end)}`)
+      throw invalid('elapsedTime', 'end', 'an Event', end)
     }
     return native.cudaElapsedTime(this.#handle, end.#handle)
   }

@@ -1,11 +1,10 @@
-import { describe } from '../describe.ts'
+import { checkOptions, invalid, requireFunction } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { GraphHandle } from '../native/addon.ts'
 import { whyNotConnected } from '../native/cuda.ts'
 import { opaque } from '../opaque.ts'
-import { checkOptions } from '../options.ts'
 import { native } from '../tensor/binding.ts'
-import { enter, isPromise, offload, requireFunction } from '../tensor/context.ts'
+import { enter, isPromise, offload } from '../tensor/context.ts'
 import { requireCudaAddon, why } from './device.ts'
 
 export interface CaptureOptions {
@@ -17,15 +16,15 @@ export interface CaptureOptions {
 }
 
 /**
- * Work of a CUDA device that is recorded once and then launched as a whole: PyTorch's `torch.cuda.CUDAGraph`. Where
+ * Work of a CUDA device that is captured once and then launched as a whole: PyTorch's `torch.cuda.CUDAGraph`. Where
  * kernels are small, launching them one by one takes longer than they do.
  *
- * A graph repeats the kernels with the addresses that they were recorded with: write new inputs into the same tensors
+ * A graph repeats the kernels with the addresses that they were captured with: write new inputs into the same tensors
  * (`copy_`), and read the results from the tensors that `capture` gave. Numbers of JavaScript, such as a learning rate,
- * shapes, and the branches taken are those of the recording. Dropout draws anew with each replay.
+ * shapes, and the branches taken are those of the capture. Dropout draws anew with each replay.
  *
  * Run `fn` a few times in `torch.offload` before it is captured: what libraries set up at a thread's first call cannot be
- * recorded. Let go of the losses of those runs, whose graphs of autograd belong to another stream.
+ * captured. Let go of the losses of those runs, whose graphs of autograd belong to another stream.
  *
  * @example
  * const graph = new torch.cuda.CUDAGraph()
@@ -59,22 +58,22 @@ export class CUDAGraph {
   }
 
   /**
-   * Records what the synchronous function `fn` gives the current device, on a stream of its own, instead of running it.
+   * Captures what the synchronous function `fn` gives the current device, on a stream of its own, instead of running it.
    * Resolves with the result of `fn`, whose tensors keep their memory in the graph and have values after the first
    * {@link replay}. As with `offload`, operations are queued for a thread of their own; what else this thread computes
-   * waits until they are recorded.
+   * waits until they are captured.
    *
    * Tensors that `fn` only uses must live as long as the graph. Those that it made and does not return are gone.
    *
-   * @throws {TorchError} (rejects) where an operation fails or cannot be recorded, such as reading a value of the
+   * @throws {TorchError} (rejects) where an operation fails or cannot be captured, such as reading a value of the
    *   device or copying to it from memory that is not pinned. The graph is then as it was before.
    */
   async capture<T>(fn: () => T, options: CaptureOptions = {}): Promise<T> {
-    requireFunction('capture', fn)
+    requireFunction('capture', 'fn', fn)
     checkOptions('capture', options, ['pool'])
     const { pool } = options
     if (pool !== undefined && !(pool instanceof CUDAGraph)) {
-      throw torchError('ERR_TORCH_TYPE', `capture(): argument 'pool' must be CUDAGraph, not ${describe(pool)}`)
+      throw invalid('capture', 'pool', 'a CUDAGraph', pool)
     }
     return offload(() => {
       enter()
@@ -84,7 +83,7 @@ export class CUDAGraph {
         const result = fn()
         if (isPromise(result)) {
           result.then(undefined, () => {})
-          throw torchError('ERR_TORCH_TYPE', 'capture() takes a synchronous function, but it returned a Promise')
+          throw torchError('ERR_TORCH_TYPE', 'capture: fn must be synchronous, but it returned a Promise')
         }
         failed = false
         return result

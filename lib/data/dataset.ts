@@ -1,11 +1,10 @@
 import { isArrayOf } from '../array.ts'
-import { describe } from '../describe.ts'
+import { checkOptions, invalid, requireInteger } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { opaque } from '../opaque.ts'
-import { checkOptions } from '../options.ts'
 import { tensor } from '../tensor/creation.ts'
 import { tensorOp } from '../tensor/packet.ts'
-import { isTensor, type Tensor } from '../tensor/tensor.ts'
+import { requireTensor, type Tensor } from '../tensor/tensor.ts'
 
 export type Batch = [input: Tensor, target: Tensor]
 
@@ -43,7 +42,7 @@ const permute = tensorOp('aten::permute')
 /** Calls `fn` with what makes rows of a tensor from the numbers of samples. */
 function picking<T>(owner: string, indices: readonly number[], fn: (pick: (rows: Tensor) => Tensor) => T): T {
   if (!isArrayOf(indices, Number.isSafeInteger)) {
-    throw torchError('ERR_TORCH_TYPE', `${owner}: batch takes an array of integers, got ${describe(indices)}`)
+    throw invalid(`${owner}.batch`, 'indices', 'an array of integers', indices)
   }
   const numbers = tensor(BigInt64Array.from(indices, BigInt))
   try {
@@ -61,13 +60,13 @@ function picking<T>(owner: string, indices: readonly number[], fn: (pick: (rows:
   }
 }
 
-function requireTensor(owner: string, name: string, value: unknown): asserts value is Tensor {
-  if (!isTensor(value)) throw torchError('ERR_TORCH_TYPE', `${owner}: ${name} must be a Tensor, got ${describe(value)}`)
+function requireSamples(owner: string, name: string, value: unknown): asserts value is Tensor {
+  requireTensor(owner, name, value)
   if (value.ndim < 1) throw torchError('ERR_TORCH_SHAPE', `${owner}: ${name} must have a dimension of samples`)
 }
 
 function requireSeries(name: string, value: unknown): asserts value is Tensor {
-  requireTensor('SequenceDataset', name, value)
+  requireSamples('SequenceDataset', name, value)
   if (value.ndim !== 2) {
     throw torchError(
       'ERR_TORCH_SHAPE',
@@ -104,8 +103,8 @@ export class TensorDataset implements Dataset {
         `TensorDataset: a sample is an input and a target, but ${2 + more.length} tensors were given`,
       )
     }
-    requireTensor('TensorDataset', 'inputs', inputs)
-    requireTensor('TensorDataset', 'targets', targets)
+    requireSamples('TensorDataset', 'inputs', inputs)
+    requireSamples('TensorDataset', 'targets', targets)
     requireSameLength('TensorDataset', inputs, targets)
     this.inputs = inputs
     this.targets = targets
@@ -157,17 +156,8 @@ export class SequenceDataset implements Dataset {
     requireSeries('targets', targets)
     requireSameLength('SequenceDataset', inputs, targets)
     const { sequenceLength, stride = 1 } = options
-    for (const [name, value] of [
-      ['sequenceLength', sequenceLength],
-      ['stride', stride],
-    ] as const) {
-      if (!Number.isSafeInteger(value) || value < 1) {
-        throw torchError(
-          'ERR_TORCH_VALUE',
-          `SequenceDataset: ${name} must be a positive integer, got ${describe(value)}`,
-        )
-      }
-    }
+    requireInteger('SequenceDataset', 'sequenceLength', sequenceLength, 1)
+    requireInteger('SequenceDataset', 'stride', stride, 1)
     const steps = inputs.size(0)
     if (steps < sequenceLength) {
       throw torchError(

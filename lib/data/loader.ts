@@ -1,10 +1,10 @@
 import { isArrayOf } from '../array.ts'
+import { checkOptions, invalid, requireBoolean, requireInteger } from '../check.ts'
 import { isAvailable } from '../cuda/index.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { keeps } from '../inheritance.ts'
 import { opaque } from '../opaque.ts'
-import { checkBoolean, checkOptions } from '../options.ts'
 import { isPromise } from '../tensor/context.ts'
 import { isGenerator, Generator as RandomGenerator } from '../tensor/generator.ts'
 import { isTensor } from '../tensor/tensor.ts'
@@ -80,34 +80,31 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
 
   constructor(dataset: Dataset, options: DataLoaderOptions = {}) {
     checkOptions('DataLoader', options, NAMES)
-    const { batchSize = 1, shuffle = false, dropLast = false, generator, seed, batchFirst = true } = options
+    const {
+      batchSize = 1,
+      shuffle = false,
+      dropLast = false,
+      generator,
+      seed,
+      batchFirst = true,
+      pinMemory = false,
+    } = options
     if (typeof dataset?.length !== 'number' || typeof dataset.batch !== 'function') {
-      throw torchError(
-        'ERR_TORCH_TYPE',
-        `DataLoader: dataset must have a length and a batch(), got ${describe(dataset)}`,
-      )
+      throw invalid('DataLoader', 'dataset', 'an object with length and batch()', dataset)
     }
-    if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
-      throw torchError(
-        'ERR_TORCH_VALUE',
-        `batchSize should be a positive integer value, but got batchSize=${describe(batchSize)}`,
-      )
-    }
-    if (seed !== undefined && !Number.isSafeInteger(seed)) {
-      throw torchError('ERR_TORCH_VALUE', `DataLoader: seed must be an integer, got ${describe(seed)}`)
-    }
+    requireInteger('DataLoader', 'batchSize', batchSize, 1)
+    if (seed !== undefined) requireInteger('DataLoader', 'seed', seed)
     if (generator !== undefined && !isGenerator(generator)) {
-      throw torchError(
-        'ERR_TORCH_TYPE',
-        `DataLoader(): argument 'generator' must be torch.Generator, not ${describe(generator)}`,
-      )
+      throw invalid('DataLoader', 'generator', 'a torch.Generator', generator)
     }
     if (generator !== undefined && seed !== undefined) {
       throw torchError('ERR_TORCH_OPTION', 'DataLoader: seed makes a generator: it takes one of seed and generator')
     }
-    checkBoolean('DataLoader', 'pinMemory', options.pinMemory ?? false)
-    const pins = (options.pinMemory ?? false) && isAvailable()
-    if (options.pinMemory && !pins) {
+    for (const [name, value] of Object.entries({ shuffle, dropLast, batchFirst, pinMemory })) {
+      requireBoolean('DataLoader', name, value)
+    }
+    const pins = pinMemory && isAvailable()
+    if (pinMemory && !pins) {
       process.emitWarning("'pinMemory' is true but no accelerator is found, then device pinned memory won't be used.")
     }
     this.dataset = dataset

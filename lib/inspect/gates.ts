@@ -1,9 +1,10 @@
 import type { LSTMState } from '../nn/lstm.ts'
 import type { Module } from '../nn/module.ts'
+import { RECURRENCES } from '../nn/recurrence.ts'
 import type { PackedSequence } from '../nn/utils/rnn.ts'
 import { noGrad, offload, tidy } from '../tensor/context.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { observe, type Place, padded } from './run.ts'
+import { type Place, padded, traceRun } from './run.ts'
 
 /** The gates, candidate and states of an LSTM at all steps: (L, N, H) each, in the layout of the input. */
 export interface LSTMTrace extends Place {
@@ -36,22 +37,30 @@ export interface RNNTrace extends Place {
   h: Tensor
 }
 
-export type GateTrace = LSTMTrace | GRUTrace | RNNTrace
+/** The gate, candidate and state of a MinGRU at all steps: (L, N, H) each, in the layout of the input. */
+export interface MinGRUTrace extends Place {
+  kind: 'MinGRU'
+  /** Update gate, candidate. */
+  z: Tensor
+  n: Tensor
+  /** The hidden state after the step. */
+  h: Tensor
+}
+
+export type GateTrace = LSTMTrace | GRUTrace | RNNTrace | MinGRUTrace
 
 /** What a model's forward takes: an input, and perhaps a state. */
 export type ModelInputs = readonly (Tensor | PackedSequence | LSTMState | null)[]
 
-const NAMES = { LSTM: ['i', 'f', 'g', 'o', 'c', 'h'], GRU: ['r', 'z', 'n', 'h'], RNN: ['h'] } as const
-
 /**
  * Runs a model, and returns what the gates of its recurrent networks were at each step: `i`, `f`, `g`, `o`, `c`, `h` of
- * an LSTM, `r`, `z`, `n`, `h` of a GRU, `h` of an RNN, by the names in the formulas of {@link LSTM} and {@link GRU}, for
+ * an LSTM, `r`, `z`, `n`, `h` of a GRU, `z`, `n`, `h` of a MinGRU, `h` of an RNN, by the names in the formulas of {@link LSTM} and {@link GRU}, for
  * each layer and direction. A step of the second direction stands where its input stands. Shapes are (L, N, H), or
  * (N, L, H) with batchFirst, or (L, H) without a batch; of a packed sequence, padded with 0.
  *
  * No gradients are recorded. The networks run step by step here, also where there are faster kernels.
  *
- * @param model RNN, LSTM, GRU, PeepholeLSTM or ChungGRU, or a model with some of them in it
+ * @param model RNN, LSTM, GRU, PeepholeLSTM, ChungGRU or MinGRU, or a model with some of them in it
  * @param inputs what the model's forward takes: an input, and perhaps a state
  * @returns one for each layer and direction, in the order in which they ran
  * @throws {TorchError} (rejects) when no recurrent network runs.
@@ -68,11 +77,12 @@ export async function traceGates(model: Module, ...inputs: ModelInputs): Promise
 export function traceGatesSync(model: Module, ...inputs: ModelInputs): GateTrace[] {
   return tidy(() =>
     noGrad(() =>
-      observe('traceGates', 'gates', model, () => model.forward(...(inputs as never[]))).runs.map(
+      traceRun('traceGates', 'gates', model, () => model.forward(...(inputs as never[]))).traces.map(
         ({ place, module, recurrence, tensors, packed }) => {
-          const kind = recurrence === 'LSTM' || recurrence === 'GRU' ? recurrence : 'RNN'
+          const { family, traced } = RECURRENCES[recurrence]
           const gates = tensors.map((tensor) => padded(tensor, packed, module.batchFirst))
-          return { ...place, kind, ...Object.fromEntries(NAMES[kind].map((name, i) => [name, gates[i]])) } as GateTrace
+          const byName = Object.fromEntries(traced.map((name, i) => [name, gates[i]]))
+          return { ...place, kind: family, ...byName } as unknown as GateTrace
         },
       ),
     ),

@@ -1,10 +1,11 @@
+import { requireFunction } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
 import { enableGrad, offload, tidy } from '../tensor/context.ts'
 import { functions } from '../tensor/methods.ts'
-import { backward, isTensor, type Tensor } from '../tensor/tensor.ts'
-import { type Observed, observe, type Place, padded } from './run.ts'
+import { backward, isTensor, requireTensor, type Tensor } from '../tensor/tensor.ts'
+import { type Place, type PlacedTrace, padded, traceRun } from './run.ts'
 
 /** A model to look into: any module, with a recurrent network somewhere in it. */
 export type Model<Output> = Module & { forward(input: Tensor): Output }
@@ -18,32 +19,24 @@ export interface GradientFlow extends Place {
 }
 
 /** Runs model, loss and the backward pass, to what was added to the states: zeros, whose gradients are the states'. */
-function run<Output>(model: Model<Output>, input: Tensor, loss: (output: Output) => Tensor): readonly Observed[] {
-  if (!isTensor(input)) {
-    throw torchError('ERR_TORCH_TYPE', `gradientFlow: input must be a Tensor, got ${describe(input)}`, {
-      op: 'gradientFlow',
-    })
-  }
-  if (typeof loss !== 'function') {
-    throw torchError('ERR_TORCH_TYPE', `gradientFlow: loss must be a function, got ${describe(loss)}`, {
-      op: 'gradientFlow',
-    })
-  }
+function run<Output>(model: Model<Output>, input: Tensor, loss: (output: Output) => Tensor): readonly PlacedTrace[] {
+  requireTensor('gradientFlow', 'input', input)
+  requireFunction('gradientFlow', 'loss', loss)
   return enableGrad(() => {
-    const { output, runs } = observe('gradientFlow', 'probes', model, () => model.forward(input))
+    const { output, traces } = traceRun('gradientFlow', 'probes', model, () => model.forward(input))
     const value = loss(output)
     if (!isTensor(value)) {
       throw torchError('ERR_TORCH_TYPE', `gradientFlow: loss must return a Tensor, got ${describe(value)}`, {
         op: 'gradientFlow',
       })
     }
-    backward([value], [], { inputs: runs.flatMap(({ tensors }) => tensors) })
-    return runs
+    backward([value], [], { inputs: traces.flatMap(({ tensors }) => tensors) })
+    return traces
   })
 }
 
 /** The norm of each step's gradient, as of one vector over the whole batch. */
-function norms({ place, tensors, packed }: Observed): GradientFlow {
+function norms({ place, tensors, packed }: PlacedTrace): GradientFlow {
   const [hidden = [], cell] = tensors.map((probe) => {
     // What the loss does not depend on has no gradient.
     const gradient = padded(probe.grad ?? probe, packed).to('float64')
@@ -80,8 +73,8 @@ export async function gradientFlow<Output>(
   loss: (output: Output) => Tensor,
 ): Promise<GradientFlow[]> {
   return tidy(async () => {
-    const runs = await offload(() => run(model, input, loss))
-    return runs.map(norms)
+    const traces = await offload(() => run(model, input, loss))
+    return traces.map(norms)
   })
 }
 

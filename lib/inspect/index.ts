@@ -4,6 +4,7 @@ export {
   type GateTrace,
   type GRUTrace,
   type LSTMTrace,
+  type MinGRUTrace,
   type ModelInputs,
   type RNNTrace,
   traceGates,

@@ -1,7 +1,7 @@
-import { describe } from '../describe.ts'
+import { invalid } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { Module } from '../nn/module.ts'
-import { type Recorded, type Recording, record } from '../nn/recorder.ts'
+import { type LayerTrace, type TraceKind, trace } from '../nn/tracer.ts'
 import { PackedSequence, padPackedSequence } from '../nn/utils/rnn.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
@@ -15,21 +15,21 @@ export interface Place {
   direction: 'forward' | 'reverse'
 }
 
-/** @internal What was recorded of one layer and direction, and where in the model it is. */
-export type Observed = Recorded & { readonly place: Place }
+/** @internal The trace of one layer and direction, and where in the model it is. */
+export type PlacedTrace = LayerTrace & { readonly place: Place }
 
-/** @internal Runs a model, by `forward`, and tells what its recurrent networks did. */
-export function observe<Output>(
+/** @internal Runs a model, by `forward`, and gives the traces of its recurrent networks. */
+export function traceRun<Output>(
   name: string,
-  what: Recording,
+  kind: TraceKind,
   model: Module,
   forward: () => Output,
-): { output: Output; runs: readonly Observed[] } {
+): { output: Output; traces: readonly PlacedTrace[] } {
   if (!(model instanceof Module)) {
-    throw torchError('ERR_TORCH_TYPE', `${name}: model must be a Module, got ${describe(model)}`, { op: name })
+    throw invalid(name, 'model', 'a Module', model)
   }
-  const { result, runs } = record(what, forward)
-  if (runs.length === 0) {
+  const { result, traces } = trace(kind, forward)
+  if (traces.length === 0) {
     throw torchError('ERR_TORCH_VALUE', `${name}: no RNN, LSTM or GRU ran in ${model.constructor.name}.forward`, {
       op: name,
     })
@@ -37,14 +37,14 @@ export function observe<Output>(
   const names = new Map([...model.namedModules()].map(([path, module]) => [module, path]))
   return {
     output: result,
-    runs: runs.map((run) => {
-      const { module, layer, reverse } = run
-      return { ...run, place: { module: names.get(module) ?? '', layer, direction: reverse ? 'reverse' : 'forward' } }
+    traces: traces.map((each) => {
+      const { module, layer, reverse } = each
+      return { ...each, place: { module: names.get(module) ?? '', layer, direction: reverse ? 'reverse' : 'forward' } }
     }),
   }
 }
 
-/** @internal What was recorded as (L, N, H), or (N, L, H), also where it is packed as the input was. */
+/** @internal A traced tensor as (L, N, H), or (N, L, H), also where it is packed as the input was. */
 export function padded(tensor: Tensor, packed: PackedSequence | null, batchFirst = false): Tensor {
   if (packed === null) return tensor
   const { batchSizes, sortedIndices, unsortedIndices } = packed

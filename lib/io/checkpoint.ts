@@ -1,17 +1,16 @@
 import { Buffer } from 'node:buffer'
 import { crc32 } from 'node:zlib'
+import { checkOptions } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { Parameter } from '../nn/parameter.ts'
-import { checkOptions } from '../options.ts'
 import { native } from '../tensor/binding.ts'
 import { offload } from '../tensor/context.ts'
-import { isDevice } from '../tensor/device.ts'
+import { parseDevice, requireDevice } from '../tensor/device.ts'
 import { isComplex, itemSizeOf } from '../tensor/dtype.ts'
 import { allocate, setBytes, viewStorage } from '../tensor/memory.ts'
 import type { Device, Tensor } from '../tensor/tensor.ts'
 import { Budget } from './budget.ts'
-import { checkDevice } from './device.ts'
 import { type FileReader, readFile } from './file.ts'
 import { PickleEndError, PickleError, Tuple, unpickle } from './pickle.ts'
 import { type StorageRecord, TensorRecord, TorchNames } from './rebuild.ts'
@@ -257,7 +256,8 @@ function swap(bytes: Buffer, unit: number): Buffer {
 
 function targetOf(file: FileReader, { location }: StorageRecord, device: Device | undefined): Device {
   if (device !== undefined) return device
-  if (location === 'cpu' || (isDevice(location) && native.runtimeInfo().cuda)) return location
+  if (parseDevice(location) !== undefined && (location === 'cpu' || native.runtimeInfo().cuda))
+    return location as Device
   throw torchError(
     'ERR_TORCH_DEVICE',
     `${file.name}: ${file.path} has tensors on ${describe(location)}, a device that is not here: say where they go, as with { device: 'cpu' }`,
@@ -351,7 +351,7 @@ function* contentsOf(file: FileReader, budget: Budget): Steps<Contents> {
 
 function checkpoint(call: string, path: unknown, options: LoadOptions): Steps<Checkpoint> {
   checkOptions(call, options, ['device'])
-  checkDevice(call, options.device)
+  if (options.device !== undefined) requireDevice(call, options.device)
   return readFile(call, path, function* (file) {
     const budget = new Budget(() => {
       throw new PickleError('the pickle makes more objects than a checkpoint has, or than there is memory for')

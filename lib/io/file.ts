@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import fs, { type Stats } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isNativeError } from 'node:util/types'
-import { describe } from '../describe.ts'
+import { invalid } from '../check.ts'
 import { TorchError, torchError } from '../errors.ts'
 import { type Steps, step } from './steps.ts'
 
@@ -18,9 +18,7 @@ function isURL(value: unknown): value is URL {
 export function pathOf(name: string, path: unknown): string {
   if (typeof path === 'string' && path !== '') return path
   if (!isURL(path)) {
-    throw torchError('ERR_TORCH_TYPE', `${name}: path must be a string or a file: URL, got ${describe(path)}`, {
-      op: name,
-    })
+    throw invalid(name, 'path', 'a string or a file: URL', path)
   }
   try {
     return fileURLToPath(path)

@@ -1,15 +1,15 @@
 import { Buffer } from 'node:buffer'
 import { isArrayOf } from '../array.ts'
+import { checkOptions, invalid } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
 import { noGrad, offload, tidy } from '../tensor/context.ts'
+import { requireDevice } from '../tensor/device.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { allocate, getBytes, type MemoryRange, memoryRange, setBytes, version } from '../tensor/memory.ts'
 import { op } from '../tensor/packet.ts'
 import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
 import { type FileWriter, writeFile } from './atomic.ts'
-import { checkDevice } from './device.ts'
 import { type FileReader, readFile } from './file.ts'
 import {
   dtypeNamed,
@@ -105,9 +105,7 @@ function refuseShared(call: string, sources: readonly Source[]): void {
 function checkMetadata(call: string, metadata: unknown): Record<string, string> | undefined {
   if (metadata === undefined) return undefined
   if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
-    throw torchError('ERR_TORCH_TYPE', `${call}: metadata must be an object of strings, got ${describe(metadata)}`, {
-      op: call,
-    })
+    throw invalid(call, 'metadata', 'an object of strings', metadata)
   }
   for (const [key, value] of Object.entries(metadata)) {
     if (typeof value !== 'string') {
@@ -246,12 +244,10 @@ function* loadTensor(file: FileReader, start: number, info: TensorInfo, device: 
 
 function load(call: string, path: unknown, options: LoadFileOptions): Steps<Record<string, Tensor>> {
   checkOptions(call, options, ['device', 'names'])
-  checkDevice(call, options.device)
+  if (options.device !== undefined) requireDevice(call, options.device)
   const { device = 'cpu', names } = options
   if (names !== undefined && !isArrayOf(names, (name) => typeof name === 'string')) {
-    throw torchError('ERR_TORCH_TYPE', `${call}: names must be an array of strings, got ${describe(names)}`, {
-      op: call,
-    })
+    throw invalid(call, 'names', 'an array of strings', names)
   }
   return readFile(call, path, function* (file) {
     const { header: found, start } = yield* header(file)

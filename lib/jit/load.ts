@@ -1,12 +1,12 @@
+import { checkOptions } from '../check.ts'
 import { TorchError, torchError } from '../errors.ts'
-import { checkDevice } from '../io/device.ts'
 import { type FileReader, pathOf, readFile } from '../io/file.ts'
 import { run, runSync, type Steps } from '../io/steps.ts'
 import { check as checkEntry, isZip, readDirectory } from '../io/zip.ts'
 import type { Script } from '../native/addon.ts'
-import { checkOptions } from '../options.ts'
 import { native } from '../tensor/binding.ts'
 import { atOnce, enter, offload } from '../tensor/context.ts'
+import { requireDevice } from '../tensor/device.ts'
 import type { Device } from '../tensor/tensor.ts'
 import { type ScriptModule, scriptModule } from './script.ts'
 
@@ -38,7 +38,7 @@ function* inspect(file: FileReader): Steps<void> {
 
 function check(call: string, path: unknown, options: ScriptLoadOptions): Steps<void> {
   checkOptions(call, options, ['device'])
-  checkDevice(call, options.device)
+  if (options.device !== undefined) requireDevice(call, options.device)
   return readFile(call, path, inspect)
 }
 

@@ -1,9 +1,7 @@
-import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
 import type { Linear } from '../nn/linear.ts'
 import { RNN, type RNNOptions } from '../nn/rnn.ts'
 import { zeros } from '../tensor/creation.ts'
-import { isTensor, type Tensor } from '../tensor/tensor.ts'
+import { requireTensor, type Tensor } from '../tensor/tensor.ts'
 import { headOf, type Parts, RecurrentModel } from './model.ts'
 
 /** {@link RNN} from an explicit zero state, and a linear head. */
@@ -32,7 +30,7 @@ export class RNNModel extends RecurrentModel<RNN> {
 
   /** h(0) for an input: (layers * directions, N, hiddenSize). */
   zeroState(input: Tensor): Tensor {
-    if (!isTensor(input)) throw torchError('ERR_TORCH_TYPE', `RNNModel: input must be a Tensor, got ${describe(input)}`)
+    requireTensor('RNNModel', 'input', input)
     const { numLayers, bidirectional, hiddenSize, batchFirst } = this.rnn
     const { shape, dtype, device } = input
     const batch = shape.length === 3 ? [shape[batchFirst ? 0 : 1] as number] : []

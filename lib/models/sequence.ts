@@ -1,5 +1,4 @@
-import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
+import { invalid } from '../check.ts'
 import type { Linear } from '../nn/linear.ts'
 import { RecurrentModule } from '../nn/recurrent.ts'
 import { headOf, RecurrentModel } from './model.ts'
@@ -18,7 +17,7 @@ export class SequenceModel<Network extends RecurrentModule = RecurrentModule> ex
 
   constructor(network: Network, outputSize: number) {
     if (!(network instanceof RecurrentModule)) {
-      throw torchError('ERR_TORCH_TYPE', `SequenceModel: network must be a recurrent module, got ${describe(network)}`)
+      throw invalid('SequenceModel', 'network', 'a recurrent module', network)
     }
     super(network.inputSize, network.hiddenSize, outputSize)
     this.network = network

@@ -71,10 +71,25 @@ export interface RuntimeInfo {
 /** What native code keeps of a recurrent module, which the object keeps alive. */
 export type RecurrentHandle = object
 
+/** The settings of a recurrent module that never change. */
+export interface RecurrentSettings {
+  /** For error messages. */
+  name: string
+  inputSize: number
+  hiddenSize: number
+  numLayers: number
+  projSize: number
+  bias: boolean
+  batchFirst: boolean
+  bidirectional: boolean
+  backend: 'auto' | 'libtorch'
+}
+
 /** A call of a recurrent network; `state` and `packing` may be empty. */
 export type RecurrentCall = [
   handle: RecurrentHandle,
-  module: object,
+  dropout: number,
+  training: boolean,
   input: Uint32Array,
   state: Uint32Array,
   weights: Uint32Array,
@@ -248,7 +263,7 @@ export interface Native {
   // recurrent.cpp
   recurrentModule(
     recurrence: string,
-    module: object,
+    settings: RecurrentSettings,
     parameters: readonly (readonly [name: string, size: readonly number[]])[],
   ): RecurrentHandle
   recurrent(...call: RecurrentCall): Id[]
@@ -257,7 +272,7 @@ export interface Native {
   instructionSets(): string[]
   instructionSet(name?: string): string
   // composite.cpp
-  composite(...call: [...RecurrentCall, equations: object, roles: readonly string[], record: string]): Id[]
+  composite(...call: [...RecurrentCall, equations: object, roles: readonly string[], trace: string]): Id[]
   // training.cpp
   mseGradients(...call: [...RecurrentCall, head: Uint32Array, target: Uint32Array, strict: boolean]): Id
   // recurrent_cell.cpp
@@ -282,8 +297,8 @@ export interface Native {
   // offload.cpp
   /** Of this environment's addon, whatever copies of the JavaScript there are. */
   readonly state: AddonState
-  record(start: true): number
-  record(start: false): Promise<void>
+  queue(start: true): number
+  queue(start: false): Promise<void>
   cancel(batch: number): void
   pendingBatches(): number
   suspend(suspended: boolean): void

@@ -1,9 +1,9 @@
+import { requireInteger, requireNumber } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { empty } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkArguments, requireNone } from './arguments.ts'
-import { requireInteger, requireNumber } from './check.ts'
 import type { FactoryOptions } from './factory.ts'
 import * as F from './functional/activation.ts'
 import { constant_ } from './init.ts'
@@ -334,10 +334,7 @@ abstract class AlongDimension extends ActivationModule {
   constructor(dim: number, ...none: never[]) {
     super()
     requireNone(new.target.name, none)
-    if (!Number.isSafeInteger(dim)) {
-      const { name } = new.target
-      throw torchError('ERR_TORCH_TYPE', `${name}: dim must be an integer, got ${describe(dim)}`, { op: name })
-    }
+    requireInteger(new.target.name, 'dim', dim)
     this.dim = dim
   }
 

@@ -1,6 +1,6 @@
+import { checkOptions } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
 import { isTensor } from '../tensor/tensor.ts'
 
 /**

@@ -1,17 +1,14 @@
-import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
+import { checkOptions, requireBoolean, requireChoice, requireInteger } from '../check.ts'
 import { native } from '../tensor/binding.ts'
 import { enter } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
 import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
-import { requireBoolean } from './check.ts'
 import { type FactoryOptions, factoryOf } from './factory.ts'
 import { uniform_ } from './init.ts'
 import { type LSTMState, pairOf } from './lstm.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
-import type { Recurrence } from './recurrent.ts'
+import { RECURRENCES, type Recurrence } from './recurrence.ts'
 import { weightIds } from './weights.ts'
 
 export interface RecurrentCellOptions extends FactoryOptions {
@@ -40,11 +37,8 @@ export abstract class RecurrentCell extends Module {
     checkOptions(name, options, ['bias', 'device', 'dtype', ...own])
     const { bias = true } = options
     requireBoolean(name, 'bias', bias)
-    for (const [argument, size] of Object.entries({ inputSize, hiddenSize })) {
-      if (!Number.isSafeInteger(size)) {
-        throw torchError('ERR_TORCH_TYPE', `${argument} should be of type int, got: ${describe(size)}`, { op: name })
-      }
-    }
+    requireInteger(name, 'inputSize', inputSize, 0)
+    requireInteger(name, 'hiddenSize', hiddenSize, 0)
     const factory = factoryOf(options)
     const create = (...size: number[]): Parameter => new Parameter(empty(size, factory))
     this.inputSize = inputSize
@@ -97,11 +91,9 @@ export class RNNCell extends RecurrentCell {
   readonly nonlinearity: 'tanh' | 'relu'
 
   constructor(inputSize: number, hiddenSize: number, options: RNNCellOptions = {}) {
-    super(inputSize, hiddenSize, options, 1, ['nonlinearity'])
+    super(inputSize, hiddenSize, options, RECURRENCES.RNN_TANH.gates, ['nonlinearity'])
     const { nonlinearity = 'tanh' } = options
-    if (nonlinearity !== 'tanh' && nonlinearity !== 'relu') {
-      throw torchError('ERR_TORCH_VALUE', `Unknown nonlinearity: ${nonlinearity}`, { op: 'RNNCell' })
-    }
+    requireChoice('RNNCell', 'nonlinearity', nonlinearity, ['tanh', 'relu'])
     this.nonlinearity = nonlinearity
   }
 
@@ -133,7 +125,7 @@ export class RNNCell extends RecurrentCell {
  */
 export class LSTMCell extends RecurrentCell {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
-    super(inputSize, hiddenSize, options, 4)
+    super(inputSize, hiddenSize, options, RECURRENCES.LSTM.gates)
   }
 
   /**
@@ -157,7 +149,7 @@ export class LSTMCell extends RecurrentCell {
  */
 export class GRUCell extends RecurrentCell {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
-    super(inputSize, hiddenSize, options, 3)
+    super(inputSize, hiddenSize, options, RECURRENCES.GRU.gates)
   }
 
   /**

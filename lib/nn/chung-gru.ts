@@ -1,23 +1,20 @@
-import { describe } from '../describe.ts'
+import { checkOptions, invalid, requireBoolean } from '../check.ts'
 import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
 import { zerosLike } from '../tensor/creation.ts'
 import { functions } from '../tensor/methods.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { requireBoolean } from './check.ts'
+import { copyWeights, sharedOptions } from './convert.ts'
 import {
   type Activation,
   type ActivationOptions,
-  copyWeights,
   type Equations,
   type GateActivation,
-  optionRepr,
   readActivations,
   STANDARD,
-  sharedOptions,
-} from './composite.ts'
+} from './equations.ts'
 import { GRU, type GRUOptions } from './gru.ts'
 import { RecurrentModule } from './recurrent.ts'
+import { optionRepr } from './repr.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
 export interface ChungGRUOptions extends Omit<GRUOptions, 'backend'>, ActivationOptions {
@@ -85,8 +82,8 @@ export class ChungGRU extends RecurrentModule {
    * @throws {TorchError} with `innerBias: false` where that bias is not zero: nothing else could replace it.
    */
   static fromGRU(gru: GRU, options: { innerBias?: boolean } = {}): ChungGRU {
-    if (!(gru instanceof GRU)) throw torchError('ERR_TORCH_TYPE', `fromGRU: expected a GRU, got ${describe(gru)}`)
-    checkOptions('fromGRU', options, ['innerBias'])
+    if (!(gru instanceof GRU)) throw invalid('ChungGRU.fromGRU', 'gru', 'a GRU', gru)
+    checkOptions('ChungGRU.fromGRU', options, ['innerBias'])
     const { inputSize, hiddenSize, bias } = gru
     const { innerBias = bias } = options
     const network = new ChungGRU(inputSize, hiddenSize, { ...sharedOptions(gru), innerBias })

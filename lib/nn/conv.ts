@@ -1,10 +1,10 @@
+import { requireInteger } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { tidy } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { requireTensor, type Tensor } from '../tensor/tensor.ts'
 import { checkArguments } from './arguments.ts'
-import { requireInteger, requireTensor } from './check.ts'
 import { type FactoryOptions, factoryOf } from './factory.ts'
 import {
   type Conv1dSettings,

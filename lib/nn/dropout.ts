@@ -1,7 +1,6 @@
-import { checkBoolean } from '../options.ts'
+import { requireBoolean, requireProbability } from '../check.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkArguments } from './arguments.ts'
-import { requireProbability } from './check.ts'
 import type { InplaceOptions } from './functional/activation.ts'
 import { type DropoutOptions, dropout, dropout1d, dropout2d } from './functional/dropout.ts'
 import { Module } from './module.ts'
@@ -18,9 +17,9 @@ abstract class AnyDropout extends Module {
     super()
     const { name } = new.target
     checkArguments(name, options, ['inplace'], none)
-    requireProbability(p)
+    requireProbability(name, 'p', p)
     const { inplace = false } = options
-    checkBoolean(name, 'inplace', inplace)
+    requireBoolean(name, 'inplace', inplace)
     this.p = p
     this.inplace = inplace
   }

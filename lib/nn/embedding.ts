@@ -1,17 +1,16 @@
-import { describe } from '../describe.ts'
+import { checkOptions, requireInteger } from '../check.ts'
 import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
 import { noGrad, tidy } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
-import { isTensor, type Tensor } from '../tensor/tensor.ts'
+import { requireTensor, type Tensor } from '../tensor/tensor.ts'
 import { checkArguments } from './arguments.ts'
-import { paddingRow, requireInteger } from './check.ts'
 import type { FactoryOptions } from './factory.ts'
 import { type EmbeddingLookup, embedding } from './functional/embedding.ts'
 import { normal_ } from './init.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import { python, pythonFloat } from './repr.ts'
+import { paddingRow } from './size.ts'
 
 export interface EmbeddingOptions extends FactoryOptions, EmbeddingLookup {}
 
@@ -76,9 +75,7 @@ export class Embedding extends Module {
   static fromPretrained(embeddings: Tensor, options: PretrainedOptions = {}): Embedding {
     checkOptions('fromPretrained', options, [...LOOKUP, 'freeze'])
     const { freeze = true, ...rest } = options
-    if (!isTensor(embeddings)) {
-      throw torchError('ERR_TORCH_TYPE', `Embedding: embeddings must be a Tensor, got ${describe(embeddings)}`)
-    }
+    requireTensor('Embedding.fromPretrained', 'embeddings', embeddings)
     const [rows, columns, ...more] = embeddings.shape
     if (rows === undefined || columns === undefined || more.length > 0) {
       throw torchError('ERR_TORCH_VALUE', 'Embeddings parameter is expected to be 2-dimensional', { op: 'Embedding' })

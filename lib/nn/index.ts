@@ -35,7 +35,6 @@ export { BatchNorm1d, type BatchNorm1dOptions, BatchNorm2d, type BatchNorm2dOpti
 export { Bilinear } from './bilinear.ts'
 export { GRUCell, LSTMCell, RecurrentCell, type RecurrentCellOptions, RNNCell, type RNNCellOptions } from './cell.ts'
 export { ChungGRU, type ChungGRUOptions } from './chung-gru.ts'
-export type { Activation, ActivationOptions, GateActivation } from './composite.ts'
 export {
   Conv1d,
   type Conv1dOptions,
@@ -48,6 +47,7 @@ export {
 export { CosineSimilarity, PairwiseDistance } from './distance.ts'
 export { Dropout, Dropout1d, Dropout2d } from './dropout.ts'
 export { Embedding, type EmbeddingOptions, type PretrainedOptions } from './embedding.ts'
+export type { Activation, ActivationOptions, GateActivation } from './equations.ts'
 export type { FactoryOptions } from './factory.ts'
 export { Flatten, type FlattenOptions } from './flatten.ts'
 export * as functional from './functional/index.ts'
@@ -75,6 +75,7 @@ export {
   TripletMarginLoss,
 } from './loss.ts'
 export { LSTM, type LSTMOptions, type LSTMState } from './lstm.ts'
+export { MinGRU, type MinGRUOptions } from './min-gru.ts'
 export { type LoadResult, Module, type StateDict } from './module.ts'
 export { ModuleDict } from './module-dict.ts'
 export { ModuleList } from './module-list.ts'

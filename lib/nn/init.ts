@@ -1,14 +1,13 @@
+import { checkOptions, invalid, requireInteger, requireNumber, requireProbability } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
 import { noGrad, tidy } from '../tensor/context.ts'
 import { eye, randn, randperm } from '../tensor/creation.ts'
 import type { Generator } from '../tensor/generator.ts'
 import { slice } from '../tensor/indexing.ts'
 import { functions } from '../tensor/methods.ts'
 import { tensorOp } from '../tensor/packet.ts'
-import { isTensor, type Tensor } from '../tensor/tensor.ts'
-import { requireInteger, requireNumber, requireTensor } from './check.ts'
+import { isTensor, requireTensor, type Tensor } from '../tensor/tensor.ts'
 import type { Module } from './module.ts'
 
 export type Nonlinearity = 'linear' | 'conv1d' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' | 'selu'
@@ -245,9 +244,7 @@ export function dirac_(tensor: Tensor, groups = 1): Tensor {
  */
 export function sparse_(tensor: Tensor, sparsity: number, std = 0.01, options: RandomInitOptions = {}): Tensor {
   const [rows, columns] = matrixSize('sparse_', tensor)
-  if (!(typeof sparsity === 'number' && sparsity >= 0 && sparsity <= 1)) {
-    throw torchError('ERR_TORCH_VALUE', `sparse_: sparsity must be from 0 to 1, got ${describe(sparsity)}`)
-  }
+  requireProbability('sparse_', 'sparsity', sparsity)
   const zeros = Math.ceil(sparsity * rows)
   requireNumber('sparse_', 'std', std)
   const { generator } = drawn('sparse_', options)
@@ -275,7 +272,7 @@ const LSTM_BIAS = /^bias_(ih|hh)(_l\d+(_reverse)?)?$/
  */
 export function forgetBias_<M extends Module>(module: M, value = 1): M {
   if (typeof module?.modules !== 'function') {
-    throw torchError('ERR_TORCH_TYPE', `forgetBias_: module must be a Module, got ${describe(module)}`)
+    throw invalid('forgetBias_', 'module', 'a Module', module)
   }
   requireNumber('forgetBias_', 'value', value)
   let found = 0

@@ -1,7 +1,7 @@
+import { requireInteger, requireNumber } from '../check.ts'
 import { empty } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkArguments } from './arguments.ts'
-import { requireInteger, requireNumber } from './check.ts'
 import type { FactoryOptions } from './factory.ts'
 import { layerNorm } from './functional/norm.ts'
 import { ones_, zeros_ } from './init.ts'

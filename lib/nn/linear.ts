@@ -1,7 +1,7 @@
+import { requireInteger } from '../check.ts'
 import { empty } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkArguments } from './arguments.ts'
-import { requireInteger } from './check.ts'
 import type { FactoryOptions } from './factory.ts'
 import { linear } from './functional/linear.ts'
 import { kaimingUniform_, uniform_ } from './init.ts'

@@ -1,3 +1,4 @@
+import { invalid } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { Module } from './module.ts'
@@ -45,12 +46,7 @@ export abstract class List<T> extends Module {
   /** Adds several at the end. */
   extend(elements: Iterable<T>): this {
     if (typeof elements !== 'object' || elements === null || !(Symbol.iterator in elements)) {
-      const { name } = this.constructor
-      throw torchError(
-        'ERR_TORCH_TYPE',
-        `${name}.extend should be called with an iterable, but got ${describe(elements)}`,
-        { op: name },
-      )
+      throw invalid(`${this.constructor.name}.extend`, 'elements', 'an iterable', elements)
     }
     for (const element of [...elements]) this.append(element)
     return this
@@ -100,7 +96,7 @@ export abstract class Modules<M extends Module> extends List<M> {
 
   protected override elementOf(value: unknown): M {
     if (value instanceof Module) return value as M
-    throw torchError('ERR_TORCH_TYPE', `${describe(value)} is not a Module subclass`, { op: this.constructor.name })
+    throw invalid(this.constructor.name, 'module', 'a Module', value)
   }
 
   override addModule(name: string, module: M): void {

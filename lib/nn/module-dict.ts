@@ -1,4 +1,4 @@
-import { describe } from '../describe.ts'
+import { invalid } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { requireNone } from './arguments.ts'
 import { Dict, type Named } from './dict.ts'
@@ -25,7 +25,7 @@ export class ModuleDict<T extends Record<string, Module> = Record<string, Module
 
   protected override elementOf(value: unknown): T[keyof T] {
     if (value instanceof Module) return value as T[keyof T]
-    throw torchError('ERR_TORCH_TYPE', `${describe(value)} is not a Module subclass`, { op: 'ModuleDict' })
+    throw invalid('ModuleDict', 'module', 'a Module', value)
   }
 
   override addModule(name: string, module: Module): void {

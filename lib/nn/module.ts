@@ -1,14 +1,14 @@
 import { inspect } from 'node:util'
+import { checkOptions, invalid, requireBoolean, requireFunction } from '../check.ts'
 import { markCopy } from '../copy.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { markAsUncloneable } from '../opaque.ts'
-import { checkBoolean, checkOptions } from '../options.ts'
-import { noGrad, requireFunction } from '../tensor/context.ts'
-import { isDeviceLike } from '../tensor/device.ts'
+import { noGrad } from '../tensor/context.ts'
+import { isDeviceLike, requireCudaDevice } from '../tensor/device.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { setData, zeroGrad } from '../tensor/gradient.ts'
-import { checkCuda, type Device, isTensor, type Tensor, type ToOptions } from '../tensor/tensor.ts'
+import { type Device, isTensor, type Tensor, type ToOptions } from '../tensor/tensor.ts'
 import { requireNone } from './arguments.ts'
 import {
   type ForwardHook,
@@ -227,10 +227,8 @@ export abstract class Module {
    * @throws {TorchError} where the name is taken, empty, or has a dot in it.
    */
   addModule(name: string, module: Module): void {
-    if (!(module instanceof Module)) {
-      throw torchError('ERR_TORCH_TYPE', `${describe(module)} is not a Module subclass`, { op: this.constructor.name })
-    }
     this.#requireName('module', name, Module)
+    if (!(module instanceof Module)) throw invalid(this.constructor.name, `module '${name}'`, 'a Module', module)
     Object.assign(this, { [name]: module })
   }
 
@@ -286,9 +284,9 @@ export abstract class Module {
   }
 
   #hooksFor(name: string, hook: unknown, options: HookOptions): Hooks {
-    requireFunction(name, hook)
+    requireFunction(name, 'hook', hook)
     checkOptions(name, options, ['prepend'])
-    checkBoolean(name, 'prepend', options.prepend ?? false)
+    requireBoolean(name, 'prepend', options.prepend ?? false)
     this.#hooks ??= new Hooks(this)
     return this.#hooks
   }
@@ -316,13 +314,13 @@ export abstract class Module {
   zeroGrad(options: { setToNone?: boolean } = {}): void {
     checkOptions('zeroGrad', options, ['setToNone'])
     const { setToNone = true } = options
-    checkBoolean('zeroGrad', 'setToNone', setToNone)
+    requireBoolean('zeroGrad', 'setToNone', setToNone)
     zeroGrad(this.parameters(), setToNone)
   }
 
   /** Calls `fn` with every module below, children first, and with this one. */
   apply(fn: (module: Module) => void): this {
-    requireFunction('Module.apply', fn)
+    requireFunction('Module.apply', 'fn', fn)
     for (const child of this.children()) child.apply(fn)
     fn(this)
     return this
@@ -378,7 +376,7 @@ export abstract class Module {
    * block of memory each, as cuDNN wants them.
    */
   cuda(device: Device = 'cuda'): this {
-    checkCuda('cuda', device)
+    requireCudaDevice('cuda', device)
     return this.to(device)
   }
 
@@ -418,7 +416,7 @@ export abstract class Module {
   loadStateDict(stateDict: Readonly<StateDict>, options: { strict?: boolean } = {}): LoadResult {
     checkOptions('loadStateDict', options, ['strict'])
     const { strict = true } = options
-    checkBoolean('loadStateDict', 'strict', strict)
+    requireBoolean('loadStateDict', 'strict', strict)
     if (typeof stateDict !== 'object' || stateDict === null) {
       throw torchError('ERR_TORCH_TYPE', `Expected state_dict to be dict-like, got ${describe(stateDict)}.`)
     }

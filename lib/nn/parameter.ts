@@ -1,8 +1,6 @@
 import { inspect } from 'node:util'
-import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
-import { checkBoolean } from '../options.ts'
-import { isTensor, keep, Tensor } from '../tensor/tensor.ts'
+import { requireBoolean } from '../check.ts'
+import { keep, requireTensor, Tensor } from '../tensor/tensor.ts'
 import { checkArguments } from './arguments.ts'
 
 export interface ParameterOptions {
@@ -19,7 +17,7 @@ export interface ParameterOptions {
  */
 export class Parameter extends Tensor {
   constructor(data: Tensor, options: ParameterOptions = {}, ...none: never[]) {
-    if (!isTensor(data)) throw torchError('ERR_TORCH_TYPE', `Parameter: data must be a Tensor, got ${describe(data)}`)
+    requireTensor('Parameter', 'data', data)
     checkArguments('Parameter', options, ['requiresGrad'], none)
     super(...Tensor.take(data.detach()))
     this.requiresGrad_(options.requiresGrad ?? true)
@@ -57,10 +55,10 @@ const transient = new WeakSet<Buffer>()
  */
 export class Buffer extends Tensor {
   constructor(data: Tensor, options: BufferOptions = {}, ...none: never[]) {
-    if (!isTensor(data)) throw torchError('ERR_TORCH_TYPE', `Buffer: data must be a Tensor, got ${describe(data)}`)
+    requireTensor('Buffer', 'data', data)
     checkArguments('Buffer', options, ['persistent'], none)
     const { persistent = true } = options
-    checkBoolean('Buffer', 'persistent', persistent)
+    requireBoolean('Buffer', 'persistent', persistent)
     super(...Tensor.take(data.detach()))
     if (!persistent) transient.add(this)
   }

@@ -1,23 +1,19 @@
-import { describe } from '../describe.ts'
+import { checkOptions, invalid, requireBoolean, requireChoice } from '../check.ts'
 import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { requireBoolean } from './check.ts'
+import { copyWeights, sharedOptions } from './convert.ts'
 import {
   type Activation,
   type ActivationOptions,
-  copyWeights,
   type Equations,
   type GateActivation,
-  optionRepr,
   readActivations,
-  requireOneOf,
   STANDARD,
-  sharedOptions,
-} from './composite.ts'
+} from './equations.ts'
 import { zeros_ } from './init.ts'
 import { LSTM, type LSTMOptions, type LSTMState, pairOf } from './lstm.ts'
 import { RecurrentModule } from './recurrent.ts'
+import { optionRepr } from './repr.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
 /** What the gates see of the cell: nothing, each its own cell's value, or all cells' values. */
@@ -67,7 +63,7 @@ export class PeepholeLSTM extends RecurrentModule {
   constructor(inputSize: number, hiddenSize: number, options: PeepholeLSTMOptions = {}) {
     const { peephole = 'diagonal', forgetInCandidate = false, bias = true, projSize = 0 } = options ?? {}
     const { gateActivation, activation } = readActivations('PeepholeLSTM', options ?? {})
-    requireOneOf('PeepholeLSTM', 'peephole', peephole, ['none', 'diagonal', 'full'])
+    requireChoice('PeepholeLSTM', 'peephole', peephole, ['none', 'diagonal', 'full'])
     requireBoolean('PeepholeLSTM', 'forgetInCandidate', forgetInCandidate)
     super('LSTM', inputSize, hiddenSize, options, OWN, (inputs, outputs) => ({
       weight_ih: [4 * hiddenSize, inputs],
@@ -90,9 +86,9 @@ export class PeepholeLSTM extends RecurrentModule {
    *   Default `'none'`.
    */
   static fromLSTM(lstm: LSTM, options: { peephole?: Peephole } = {}): PeepholeLSTM {
-    if (!(lstm instanceof LSTM)) throw torchError('ERR_TORCH_TYPE', `fromLSTM: expected an LSTM, got ${describe(lstm)}`)
+    if (!(lstm instanceof LSTM)) throw invalid('PeepholeLSTM.fromLSTM', 'lstm', 'an LSTM', lstm)
     const { inputSize, hiddenSize, bias, projSize } = lstm
-    checkOptions('fromLSTM', options, ['peephole'])
+    checkOptions('PeepholeLSTM.fromLSTM', options, ['peephole'])
     const { peephole = 'none' } = options
     const network = new PeepholeLSTM(inputSize, hiddenSize, { ...sharedOptions(lstm), projSize, peephole })
     copyWeights(lstm, network, (source) => ({

@@ -1,9 +1,8 @@
+import { requireBoolean, requireInteger } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { checkBoolean } from '../options.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkArguments, requireNone } from './arguments.ts'
-import { requireInteger } from './check.ts'
 import {
   type AvgPool1dOptions,
   type AvgPool2dOptions,
@@ -50,7 +49,7 @@ abstract class WindowPool<Size extends Size2d> extends Module {
     requireSizes(name, 'kernelSize', kernelSize, 1, dims)
     requireSizes(name, 'stride', stride, 1, dims)
     requireSizes(name, 'padding', padding, 0, dims)
-    checkBoolean(name, 'ceilMode', ceilMode)
+    requireBoolean(name, 'ceilMode', ceilMode)
     this.kernelSize = kernelSize
     this.stride = stride
     this.padding = padding
@@ -129,7 +128,7 @@ abstract class AvgPool<Size extends Size2d> extends WindowPool<Size> {
   ) {
     super(dims, kernelSize, options, ['countIncludePad', ...own], none)
     const { countIncludePad = true } = options
-    checkBoolean(new.target.name, 'countIncludePad', countIncludePad)
+    requireBoolean(new.target.name, 'countIncludePad', countIncludePad)
     this.countIncludePad = countIncludePad
   }
 

@@ -1,19 +1,18 @@
-import { describe } from '../describe.ts'
+import { checkOptions, invalid, requireBoolean, requireChoice, requireInteger, requireProbability } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { RecurrentHandle } from '../native/addon.ts'
-import { checkOptions } from '../options.ts'
 import { native } from '../tensor/binding.ts'
 import { enter } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
 import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
-import { requireBoolean } from './check.ts'
-import { type Equations, STANDARD } from './composite.ts'
+import { type Equations, STANDARD } from './equations.ts'
 import { type FactoryOptions, factoryOf } from './factory.ts'
 import { uniform_ } from './init.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
-import { currentRecorder, type Recorder } from './recorder.ts'
+import { RECURRENCES, type Recurrence } from './recurrence.ts'
 import { RecurrentStream, type StreamOptions } from './stream.ts'
+import { currentTracer, type Tracer } from './tracer.ts'
 import { PackedSequence } from './utils/rnn.ts'
 import { weightIds } from './weights.ts'
 
@@ -41,22 +40,10 @@ export type ParameterSizes = (inputSize: number, outputSize: number) => Record<s
 
 export type RecurrentBackend = 'auto' | 'libtorch'
 
-export type Recurrence = 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU'
-
 const SHARED = ['numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional', 'backend', 'device', 'dtype'] as const
 const MOST_LAYERS = 10_000
 // More units or inputs have no memory, and products of these are integers that JavaScript can hold.
 const MOST_UNITS = 2 ** 50
-const GATES: Record<Recurrence, number> = { RNN_TANH: 1, RNN_RELU: 1, LSTM: 4, GRU: 3 }
-
-function requireSize(name: string, torchName: string, value: unknown, most = MOST_UNITS): void {
-  if (typeof value !== 'number' || Number.isNaN(value) || !Number.isInteger(value)) {
-    throw torchError('ERR_TORCH_TYPE', `${torchName} should be of type int, got: ${describe(value)}`, { op: name })
-  }
-  if (value <= 0) throw torchError('ERR_TORCH_VALUE', `${torchName} must be greater than zero`, { op: name })
-  if (value > most)
-    throw torchError('ERR_TORCH_VALUE', `${torchName} must be at most ${most}, got ${value}`, { op: name })
-}
 
 /**
  * What RNN, LSTM and GRU have in common: parameters with PyTorch's names, in its order and with its initialization
@@ -91,7 +78,7 @@ export abstract class RecurrentModule extends Module {
     super()
     const name = new.target.name
     if (recurrence !== 'LSTM' && typeof options === 'object' && options !== null && 'projSize' in options) {
-      throw torchError('ERR_TORCH_OPTION', 'projSize argument is only supported for LSTM, not RNN or GRU', {
+      throw torchError('ERR_TORCH_OPTION', `${name}: projSize is an option of LSTM only`, {
         op: name,
       })
     }
@@ -99,36 +86,20 @@ export abstract class RecurrentModule extends Module {
     checkOptions(name, options, [...SHARED.filter((key) => key !== 'backend' || sizes === undefined), ...own])
     const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, projSize = 0 } = options
     const { backend = 'auto' } = options
-    if (!(typeof dropout === 'number' && dropout >= 0 && dropout <= 1)) {
-      throw torchError(
-        'ERR_TORCH_VALUE',
-        'dropout should be a number in range [0, 1] representing the probability of an element being zeroed',
-        { op: name },
-      )
-    }
+    requireProbability(name, 'dropout', dropout)
     requireBoolean(name, 'bias', bias)
     requireBoolean(name, 'batchFirst', batchFirst)
     requireBoolean(name, 'bidirectional', bidirectional)
-    requireSize(name, 'inputSize', inputSize)
-    requireSize(name, 'hiddenSize', hiddenSize)
-    requireSize(name, 'numLayers', numLayers, MOST_LAYERS)
-    if (backend !== 'auto' && backend !== 'libtorch') {
-      throw torchError('ERR_TORCH_VALUE', `backend must be 'auto' or 'libtorch', got ${describe(backend)}`, {
-        op: name,
-      })
-    }
-    if (!Number.isInteger(projSize) || projSize < 0) {
-      throw torchError('ERR_TORCH_VALUE', 'projSize should be a positive integer or zero to disable projections', {
-        op: name,
-      })
-    }
+    requireInteger(name, 'inputSize', inputSize, 1, MOST_UNITS)
+    requireInteger(name, 'hiddenSize', hiddenSize, 1, MOST_UNITS)
+    requireInteger(name, 'numLayers', numLayers, 1, MOST_LAYERS)
+    requireChoice(name, 'backend', backend, ['auto', 'libtorch'])
+    requireInteger(name, 'projSize', projSize, 0)
     if (projSize >= hiddenSize) {
-      throw torchError('ERR_TORCH_VALUE', 'projSize has to be smaller than hiddenSize', { op: name })
+      throw invalid(name, 'projSize', `smaller than hiddenSize (${hiddenSize})`, projSize, 'ERR_TORCH_VALUE')
     }
     if (dropout > 0 && numLayers === 1) {
-      process.emitWarning(
-        `dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects numLayers greater than 1, but got dropout=${dropout} and numLayers=${numLayers}`,
-      )
+      process.emitWarning(`${name}: dropout acts between layers, so it does nothing with numLayers 1, got ${dropout}`)
     }
     this.inputSize = inputSize
     this.hiddenSize = hiddenSize
@@ -144,13 +115,17 @@ export abstract class RecurrentModule extends Module {
     const factory = factoryOf(options)
     for (const [name, size] of parameters) this[name as `weight_${string}`] = new Parameter(empty(size, factory))
     this.#names = parameters.map(([name]) => name)
-    this.#handle = native.recurrentModule(recurrence, this, parameters)
+    this.#handle = native.recurrentModule(
+      recurrence,
+      { name, inputSize, hiddenSize, numLayers, projSize, bias, batchFirst, bidirectional, backend },
+      parameters,
+    )
     this.flattenParameters()
     this.resetParameters()
   }
 
   readonly #standardSizes: ParameterSizes = (inputSize, outputSize) => {
-    const gates = GATES[this.#recurrence] * this.hiddenSize
+    const gates = RECURRENCES[this.#recurrence].gates * this.hiddenSize
     return {
       weight_ih: [gates, inputSize],
       weight_hh: [gates, outputSize],
@@ -221,12 +196,12 @@ export abstract class RecurrentModule extends Module {
   /** @internal Output, in the form of the input, and final states. */
   protected run(input: Tensor | PackedSequence, state: readonly Tensor[]): [Tensor | PackedSequence, ...Tensor[]] {
     const scope = enter()
-    const recorder = currentRecorder()
-    const [output, ...rest] = this.#call(input, state, recorder) as [number, ...number[]]
-    const finals = rest.splice(0, this.#recurrence === 'LSTM' ? 2 : 1).map((id) => wrap(id, scope))
+    const tracer = currentTracer()
+    const [output, ...rest] = this.#call(input, state, tracer) as [number, ...number[]]
+    const finals = rest.splice(0, RECURRENCES[this.#recurrence].states.length).map((id) => wrap(id, scope))
     const packed = input instanceof PackedSequence ? input : null
     const packing = rest.splice(0, packed?.packing.length ?? 0)
-    recorder?.add(
+    tracer?.add(
       this,
       this.#recurrence,
       rest.map((id) => wrap(id, scope)),
@@ -242,17 +217,17 @@ export abstract class RecurrentModule extends Module {
    * broadcast is an error instead of a warning.
    */
   mseGradients(input: Tensor, head: readonly Tensor[], target: Tensor, strict: boolean): Tensor | undefined {
-    if (this.equations !== undefined || currentRecorder() !== undefined) return undefined
+    if (this.equations !== undefined || currentTracer() !== undefined) return undefined
     const scope = enter()
     return wrap(native.mseGradients(...this.#arguments(input, []), idsOf(head), idsOf([target]), strict), scope)
   }
 
-  #call(input: Tensor | PackedSequence, state: readonly Tensor[], recorder: Recorder | undefined): number[] {
+  #call(input: Tensor | PackedSequence, state: readonly Tensor[], tracer: Tracer | undefined): number[] {
     const call = this.#arguments(input, state)
     const own = this.equations
-    if (own === undefined && recorder === undefined) return native.recurrent(...call)
-    const equations = own ?? (this.#recurrence === 'RNN_RELU' ? { ...STANDARD, activation: 'relu' } : STANDARD)
-    return native.composite(...call, equations, this.#roles, recorder?.what ?? 'nothing')
+    if (own === undefined && tracer === undefined) return native.recurrent(...call)
+    const equations = own ?? { ...STANDARD, activation: RECURRENCES[this.#recurrence].activation }
+    return native.composite(...call, equations, this.#roles, tracer?.kind ?? 'nothing')
   }
 
   /** The names of a layer's parameters without `_l0`. */
@@ -264,7 +239,8 @@ export abstract class RecurrentModule extends Module {
     const packed = input instanceof PackedSequence
     return [
       this.#handle,
-      this,
+      this.dropout,
+      this.training,
       idsOf([packed ? input.data : input]),
       idsOf(state),
       weightIds(this, this.#names),
@@ -283,13 +259,7 @@ export abstract class RecurrentModule extends Module {
     const name = this.constructor.name
     checkOptions(`${name}.stream`, options, ['dtype'])
     const { dtype = 'float32' } = options
-    if (dtype !== 'float32' && dtype !== 'bfloat16') {
-      throw torchError(
-        'ERR_TORCH_VALUE',
-        `${name}.stream: dtype must be 'float32' or 'bfloat16', got ${describe(dtype)}`,
-        { op: `${name}.stream` },
-      )
-    }
+    requireChoice(`${name}.stream`, 'dtype', dtype, ['float32', 'bfloat16'])
     if (this.bidirectional) {
       throw torchError(
         'ERR_TORCH_VALUE',
@@ -305,13 +275,12 @@ export abstract class RecurrentModule extends Module {
     }
     const { inputSize, hiddenSize, numLayers } = this
     const handle = native.openStream(this.#handle, weightIds(this, this.#names), dtype === 'bfloat16')
-    const lstm = this.#recurrence === 'LSTM'
     return new RecurrentStream(handle, {
       inputSize,
       outputSize: this.projSize || hiddenSize,
       hiddenSize,
       numLayers,
-      lstm,
+      hasCellState: (RECURRENCES[this.#recurrence].states as readonly string[]).includes('c'),
     })
   }
 

@@ -22,3 +22,11 @@ export function python(value: unknown): string {
 export function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
+
+/** What options add to how a module prints: nothing where they have their defaults. */
+export function optionRepr(options: Record<string, unknown>, defaults: Record<string, unknown>): string {
+  return Object.entries(options)
+    .filter(([name, value]) => value !== defaults[name])
+    .map(([name, value]) => `, ${snakeCase(name)}=${python(value)}`)
+    .join('')
+}

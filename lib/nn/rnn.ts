@@ -1,5 +1,4 @@
-import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
+import { requireChoice } from '../check.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { RecurrentModule, type RecurrentOptions } from './recurrent.ts'
 import type { PackedSequence } from './utils/rnn.ts'
@@ -26,12 +25,7 @@ export class RNN extends RecurrentModule {
 
   constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}) {
     const nonlinearity = options?.nonlinearity ?? 'tanh'
-    if (nonlinearity !== 'tanh' && nonlinearity !== 'relu') {
-      throw torchError(
-        'ERR_TORCH_VALUE',
-        `Unknown nonlinearity ${describe(nonlinearity)}. Select from 'tanh' or 'relu'.`,
-      )
-    }
+    requireChoice('RNN', 'nonlinearity', nonlinearity, ['tanh', 'relu'])
     super(nonlinearity === 'relu' ? 'RNN_RELU' : 'RNN_TANH', inputSize, hiddenSize, options, ['nonlinearity'])
     this.nonlinearity = nonlinearity
   }

@@ -35,3 +35,12 @@ export function requireSeveralValues(op: string, count: number, size: string): v
   const message = `Expected more than 1 value per channel when training, got input size ${size}`
   throw torchError('ERR_TORCH_VALUE', message, { op })
 }
+
+/** The row of an embedding, counted from the start. @throws {TorchError} where there is none. */
+export function paddingRow(paddingIdx: number | null, rows: number): number | null {
+  if (paddingIdx === null) return null
+  if (!Number.isSafeInteger(paddingIdx) || paddingIdx >= rows || paddingIdx < -rows) {
+    throw torchError('ERR_TORCH_VALUE', 'paddingIdx must be within numEmbeddings', { op: 'embedding' })
+  }
+  return paddingIdx < 0 ? paddingIdx + rows : paddingIdx
+}

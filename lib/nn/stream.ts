@@ -26,7 +26,8 @@ export interface StreamSizes {
   outputSize: number
   hiddenSize: number
   numLayers: number
-  lstm: boolean
+  /** Whether the state has c beside h. */
+  hasCellState: boolean
 }
 
 function isFloat32Array(value: unknown): value is Float32Array {
@@ -76,10 +77,10 @@ export class RecurrentStream implements Disposable {
 
   /** A copy of the state, to be given to {@link restore} of this or another stream of the same sizes. */
   save(): StreamState {
-    const { numLayers, outputSize, lstm } = this.#sizes
+    const { numLayers, outputSize, hasCellState } = this.#sizes
     const state = native.streamState(this.#handle)
     const h = state.slice(0, numLayers * outputSize)
-    return lstm ? { h, c: state.slice(numLayers * outputSize) } : { h }
+    return hasCellState ? { h, c: state.slice(numLayers * outputSize) } : { h }
   }
 
   /**
@@ -87,7 +88,7 @@ export class RecurrentStream implements Disposable {
    * @throws {TorchError} for a state of other sizes.
    */
   restore(state: StreamState): void {
-    const { numLayers, outputSize, hiddenSize, lstm } = this.#sizes
+    const { numLayers, outputSize, hiddenSize, hasCellState } = this.#sizes
     const check = (name: 'h' | 'c', length: number): Float32Array => {
       const part = state?.[name]
       if (!isFloat32Array(part) || part.length !== length) {
@@ -100,14 +101,14 @@ export class RecurrentStream implements Disposable {
       }
       return part
     }
-    const parts = [check('h', numLayers * outputSize), ...(lstm ? [check('c', numLayers * hiddenSize)] : [])]
+    const parts = [check('h', numLayers * outputSize), ...(hasCellState ? [check('c', numLayers * hiddenSize)] : [])]
     native.setStreamState(this.#handle, Float32Array.from(parts.flatMap((part) => [...part])))
   }
 
   /** Begins a new sequence: the state becomes zeros. */
   reset(): void {
-    const { numLayers, outputSize, hiddenSize, lstm } = this.#sizes
-    native.setStreamState(this.#handle, new Float32Array(numLayers * (outputSize + (lstm ? hiddenSize : 0))))
+    const { numLayers, outputSize, hiddenSize, hasCellState } = this.#sizes
+    native.setStreamState(this.#handle, new Float32Array(numLayers * (outputSize + (hasCellState ? hiddenSize : 0))))
   }
 
   /** Another stream over the same weights, which goes on from the same state. */

@@ -1,19 +1,20 @@
-import { torchError } from '../errors.ts'
+import { isArrayOf } from '../array.ts'
+import { invalid, requireNonNegative } from '../check.ts'
 import { FusedOptimizer } from './fused.ts'
-import { type Params, requireRange } from './optimizer.ts'
+import type { Params } from './optimizer.ts'
 
 export interface AdamOptions {
   /** The learning rate. Default 1e-3. */
   lr: number
-  /** How much of the averages of gradients and of their squares goes on. Default [0.9, 0.999]. */
+  /** Decay rates of the running averages of the gradient and its square. Default [0.9, 0.999]. */
   betas: readonly [number, number]
-  /** Keeps the denominator from 0. Default 1e-8. */
+  /** Added to the denominator, for numerical stability. Default 1e-8. */
   eps: number
   /** The factor of the L2 penalty (Adam, default 0) or of the decay (AdamW, default 1e-2). */
   weightDecay: number
-  /** Use the greatest average of squares so far: Reddi et al., 2018. Default `false`. */
+  /** Use the AMSGrad variant, the maximum of past squared averages: Reddi et al., 2018. Default `false`. */
   amsgrad: boolean
-  /** Climb instead of descending. Default `false`. */
+  /** Maximize the objective instead of minimizing it. Default `false`. */
   maximize: boolean
 }
 
@@ -25,15 +26,14 @@ abstract class AdamBase extends FusedOptimizer<AdamOptions> {
   }
 
   protected override check({ lr, betas, eps, weightDecay }: AdamOptions): void {
-    requireRange('learning rate', lr)
-    requireRange('epsilon value', eps)
-    if (!Array.isArray(betas) || betas.length !== 2) {
-      throw torchError('ERR_TORCH_TYPE', 'betas must be an array of two numbers')
+    const { name } = this.constructor
+    for (const [option, value] of Object.entries({ lr, eps, weightDecay })) requireNonNegative(name, option, value)
+    if (!isArrayOf(betas, (beta) => typeof beta === 'number') || betas.length !== 2) {
+      throw invalid(name, 'betas', 'an array of two numbers', betas)
     }
-    betas.forEach((beta: unknown, index) => {
-      requireRange(`beta parameter at index ${index}`, beta, 0, 1)
-    })
-    requireRange('weight_decay value', weightDecay)
+    for (const beta of betas) {
+      if (!(beta >= 0 && beta < 1)) throw invalid(name, 'betas', 'from 0 to below 1', betas, 'ERR_TORCH_VALUE')
+    }
   }
 
   protected abstract readonly algorithm: 'adam' | 'adamw'

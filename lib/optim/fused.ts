@@ -1,4 +1,4 @@
-import { checkOptions } from '../options.ts'
+import { checkOptions } from '../check.ts'
 import { type FusedHyper, type FusedLists, fusedStep } from '../tensor/gradient.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { Optimizer, type StepInputs } from './optimizer.ts'

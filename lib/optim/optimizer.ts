@@ -1,10 +1,10 @@
 import { inspect } from 'node:util'
+import { checkOptions, requireBoolean } from '../check.ts'
 import { markCopy } from '../copy.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { python, snakeCase } from '../nn/repr.ts'
 import { opaque } from '../opaque.ts'
-import { checkBoolean, checkOptions } from '../options.ts'
 import { atOnce, noGrad, tidy } from '../tensor/context.ts'
 import { full, zerosLike } from '../tensor/creation.ts'
 import { zeroGrad } from '../tensor/gradient.ts'
@@ -46,25 +46,17 @@ export interface StepInputs {
   rates?: readonly Tensor[] | undefined
 }
 
-/** @internal @throws {TorchError} unless the number is in the range, in PyTorch's words: "Invalid learning rate: -1". */
-export function requireRange(what: string, value: unknown, least = 0, below = Number.POSITIVE_INFINITY): void {
-  if (!(typeof value === 'number' && value >= least && (value < below || below === Number.POSITIVE_INFINITY))) {
-    throw torchError('ERR_TORCH_VALUE', `Invalid ${what}: ${describe(value)}`)
-  }
-}
-
 /**
  * The base of all optimizers: groups of parameters, the state of each parameter, and a step that gives them to
  * {@link update}.
  *
  * @example
- * // An optimizer of one's own: its settings and their check, the tensors that it keeps, and the change of a parameter.
+ * // A custom optimizer: its settings, the tensors that it keeps, and the update of a parameter.
  * class Momentum extends optim.Optimizer<{ lr: number; momentum: number }> {
  *   protected override readonly stateFields = ['velocity']
  *   constructor(params: optim.Params<{ lr: number; momentum: number }>) {
  *     super(params, {}, { lr: 0.1, momentum: 0.9 })
  *   }
- *   protected override check(): void {}
  *   protected override update(parameter: Tensor, gradient: Tensor, { velocity }: optim.ParameterState, group) {
  *     velocity.mul_(group.momentum).add_(gradient)
  *     parameter.sub_(velocity, { alpha: group.lr })
@@ -87,14 +79,15 @@ export abstract class Optimizer<Settings extends object = object> {
   #revision = 0
 
   constructor(params: Params<Settings>, options: Partial<Settings>, defaults: Settings) {
-    checkOptions(new.target.name, options, Object.keys(defaults))
+    const { name } = new.target
+    checkOptions(name, options, Object.keys(defaults))
     this.#defaults = { ...defaults, ...options }
     this.#booleans = Object.keys(defaults).filter((option) => typeof defaults[option as keyof Settings] === 'boolean')
-    const entries = listOf(params, this.constructor.name)
+    const entries = listOf(params, name)
     if (entries.length === 0) {
       throw torchError(
         'ERR_TORCH_VALUE',
-        'optimizer got an empty parameter list: parameters() can be read once only, modules have to be properties of their module or in a ModuleList, and weights nn.Parameters',
+        `${name}: got no parameters. parameters() can be read once only; layers must be properties of their module or in a ModuleList; weights must be nn.Parameter`,
       )
     }
     const grouped = entries.every(
@@ -122,10 +115,7 @@ export abstract class Optimizer<Settings extends object = object> {
       if (paramName !== undefined) paramNames.push(paramName)
     }
     if (paramNames.length !== 0 && paramNames.length !== params.length) {
-      throw torchError(
-        'ERR_TORCH_VALUE',
-        'all optimizer params should be with/without names. Some param names are missing',
-      )
+      throw torchError('ERR_TORCH_VALUE', `${name}: either all parameters of a group have names, or none`)
     }
     const made = { ...this.#defaults, ...settings, params } as ParamGroup<Settings>
     if (paramNames.length > 0) made.paramNames = paramNames
@@ -134,31 +124,29 @@ export abstract class Optimizer<Settings extends object = object> {
   }
 
   #admit(param: unknown, group: readonly Tensor[]): Tensor {
+    const { name } = this.constructor
     if (!isTensor(param)) {
-      throw torchError(
-        'ERR_TORCH_TYPE',
-        `optimizer can only optimize Tensors, but one of the params is ${describe(param)}`,
-      )
+      throw torchError('ERR_TORCH_TYPE', `${name}: params must be Tensors, but one of them is ${describe(param)}`)
     }
-    if (!param.isLeaf) throw torchError('ERR_TORCH_VALUE', "can't optimize a non-leaf Tensor")
+    if (!param.isLeaf) throw torchError('ERR_TORCH_VALUE', `${name}: can't optimize a non-leaf Tensor`)
     if (group.includes(param)) {
-      throw torchError('ERR_TORCH_VALUE', 'a parameter appears more than once in a parameter group')
+      throw torchError('ERR_TORCH_VALUE', `${name}: a parameter appears more than once in a parameter group`)
     }
     if (this.paramGroups.some(({ params }) => params.includes(param))) {
-      throw torchError('ERR_TORCH_VALUE', 'some parameters appear in more than one parameter group')
+      throw torchError('ERR_TORCH_VALUE', `${name}: some parameters appear in more than one parameter group`)
     }
     return param
   }
 
   #checkSettings(settings: Settings): void {
     for (const option of this.#booleans) {
-      checkBoolean(this.constructor.name, option, settings[option as keyof Settings])
+      requireBoolean(this.constructor.name, option, settings[option as keyof Settings])
     }
     this.check(settings)
   }
 
-  /** @throws {TorchError} for settings that cannot be used. */
-  protected abstract check(settings: Settings): void
+  /** Checks the settings of a group, beyond the types of those that are booleans. Default: nothing. */
+  protected check(_settings: Settings): void {}
 
   /**
    * The names of the tensors that the state of a parameter may have. They begin as zeros in the shape of the parameter,
@@ -255,7 +243,7 @@ export abstract class Optimizer<Settings extends object = object> {
   zeroGrad(options: { setToNone?: boolean } = {}): void {
     checkOptions('zeroGrad', options, ['setToNone'])
     const { setToNone = true } = options
-    checkBoolean('zeroGrad', 'setToNone', setToNone)
+    requireBoolean('zeroGrad', 'setToNone', setToNone)
     for (const group of this.paramGroups) zeroGrad(group.params, setToNone)
   }
 

@@ -1,20 +1,21 @@
+import { requireNonNegative, requireNumber } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { Device } from '../tensor/tensor.ts'
 import { FusedOptimizer } from './fused.ts'
-import { type Params, requireRange } from './optimizer.ts'
+import type { Params } from './optimizer.ts'
 
 export interface SGDOptions {
   /** The learning rate. Default 1e-3. */
   lr: number
-  /** How much of the last step goes on. Default 0. */
+  /** The momentum factor. Default 0. */
   momentum: number
-  /** How much less than fully a gradient enters the momentum. Default 0. */
+  /** Dampening of the momentum: the gradient is added times `1 - dampening`. Default 0. */
   dampening: number
   /** The factor of the L2 penalty. Default 0. */
   weightDecay: number
-  /** Look one momentum step ahead. Needs a momentum and no dampening. Default `false`. */
+  /** Use Nesterov momentum, which needs a momentum and no dampening. Default `false`. */
   nesterov: boolean
-  /** Climb instead of descending. Default `false`. */
+  /** Maximize the objective instead of minimizing it. Default `false`. */
   maximize: boolean
 }
 
@@ -39,11 +40,10 @@ export class SGD extends FusedOptimizer<SGDOptions> {
   }
 
   protected override check({ lr, momentum, weightDecay, nesterov, dampening }: SGDOptions): void {
-    requireRange('learning rate', lr)
-    requireRange('momentum value', momentum)
-    requireRange('weight_decay value', weightDecay)
+    for (const [name, value] of Object.entries({ lr, momentum, weightDecay })) requireNonNegative('SGD', name, value)
+    requireNumber('SGD', 'dampening', dampening)
     if (nesterov && (momentum <= 0 || dampening !== 0)) {
-      throw torchError('ERR_TORCH_VALUE', 'Nesterov momentum requires a momentum and zero dampening')
+      throw torchError('ERR_TORCH_VALUE', 'SGD: nesterov needs a momentum above 0 and a dampening of 0', { op: 'SGD' })
     }
   }
 

@@ -1,7 +1,7 @@
+import { requireDict, unknownOption } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { camelCase } from '../ops/schema.ts'
-import { requireDict, unknownOption } from '../options.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 
 /** What an optimizer can take over. */

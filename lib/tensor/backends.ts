@@ -1,15 +1,13 @@
-import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
-import { checkBoolean, checkOptions } from '../options.ts'
+import { checkOptions, requireBoolean, requireChoice } from '../check.ts'
 import { native } from './binding.ts'
 
 /** How exactly float32 matrices are multiplied on CUDA and, in bfloat16, on some CPUs. */
 export type MatmulPrecision = 'highest' | 'high' | 'medium'
 
-const PRECISIONS: readonly unknown[] = ['highest', 'high', 'medium']
+const PRECISIONS = ['highest', 'high', 'medium'] as const satisfies MatmulPrecision[]
 
 function set(name: string, value: boolean): void {
-  checkBoolean('torch.backends', name, value)
+  requireBoolean('torch.backends', name, value)
   native.setBackendSwitch(name, value)
 }
 
@@ -78,13 +76,7 @@ export const backends = {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.set_float32_matmul_precision.html
  */
 export function setFloat32MatmulPrecision(precision: MatmulPrecision): void {
-  if (!PRECISIONS.includes(precision)) {
-    throw torchError(
-      'ERR_TORCH_VALUE',
-      `setFloat32MatmulPrecision(): precision must be 'highest', 'high' or 'medium', got ${describe(precision)}`,
-      { op: 'setFloat32MatmulPrecision' },
-    )
-  }
+  requireChoice('setFloat32MatmulPrecision', 'precision', precision, PRECISIONS)
   native.setMatmulPrecision(precision)
 }
 
@@ -101,10 +93,10 @@ export function getFloat32MatmulPrecision(): MatmulPrecision {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html
  */
 export function useDeterministicAlgorithms(on: boolean, options: { warnOnly?: boolean } = {}): void {
-  checkBoolean('useDeterministicAlgorithms', 'mode', on)
+  requireBoolean('useDeterministicAlgorithms', 'mode', on)
   checkOptions('useDeterministicAlgorithms', options, ['warnOnly'])
   const { warnOnly = false } = options
-  checkBoolean('useDeterministicAlgorithms', 'warnOnly', warnOnly)
+  requireBoolean('useDeterministicAlgorithms', 'warnOnly', warnOnly)
   native.useDeterministicAlgorithms(on, warnOnly)
 }
 

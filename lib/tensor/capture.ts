@@ -2,8 +2,8 @@ import { torchError } from '../errors.ts'
 
 let capturing = false
 
-/** @internal Runs `fn`, whose operations are recorded to be repeated: what would repeat wrongly is refused. */
-export function recorded<T>(fn: () => T): T {
+/** @internal Runs `fn`, whose operations are captured to be repeated: what would repeat wrongly is refused. */
+export function captured<T>(fn: () => T): T {
   const outer = capturing
   capturing = true
   try {
@@ -13,8 +13,8 @@ export function recorded<T>(fn: () => T): T {
   }
 }
 
-/** @internal Throws within {@link recorded}: `what` depends on values of the CPU, which a repetition does not read. */
-export function refuseRecorded(what: string): void {
+/** @internal Throws within {@link captured}: `what` depends on values of the CPU, which a repetition does not read. */
+export function refuseCaptured(what: string): void {
   if (!capturing) return
   throw torchError('ERR_TORCH_RUNTIME', `${what} cannot be captured in a CUDA graph: its lengths are read by the CPU`)
 }

@@ -1,9 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { isNativeError } from 'node:util/types'
-import { describe } from '../describe.ts'
+import { checkOptions, requireFunction, requireSignal } from '../check.ts'
 import { siteOf, torchError } from '../errors.ts'
 import type { GeneratorHandle } from '../native/addon.ts'
-import { checkOptions, checkSignal } from '../options.ts'
 import { native } from './binding.ts'
 import { type DType, scalarTypeOf } from './dtype.ts'
 import { failure } from './failure.ts'
@@ -93,7 +92,7 @@ function applyModes({ grad, inference, autocast, generator }: Context): void {
  * Parameters, buffers and optimizer state are never disposed by it, nor is what {@link keep} names.
  */
 export function tidy<T>(fn: () => T): T {
-  requireFunction('tidy', fn)
+  requireFunction('tidy', 'fn', fn)
   const context = current()
   const scope = new Scope(context.scope)
   let result: T
@@ -137,7 +136,7 @@ export function retain<T>(fn: () => T): { readonly result: T; release(): void } 
 }
 
 function inMode<T>(name: string, mode: Partial<Context>, fn: () => T): T {
-  requireFunction(name, fn)
+  requireFunction(name, 'fn', fn)
   return contexts.run({ ...current(), ...mode }, fn)
 }
 
@@ -244,8 +243,8 @@ export interface Offload {
 }
 
 /** Runs what `fn` queues. Its promise settles when all of it has run; `batch` names it. */
-function record<T>(fn: () => T): { result: T; batch: number; finished: Promise<void> } {
-  const batch = native.record(true)
+function queue<T>(fn: () => T): { result: T; batch: number; finished: Promise<void> } {
+  const batch = native.queue(true)
   state.offloading = true
   let result: T
   let finished: Promise<void>
@@ -253,7 +252,7 @@ function record<T>(fn: () => T): { result: T; batch: number; finished: Promise<v
     result = fn()
   } finally {
     state.offloading = false
-    finished = native.record(false)
+    finished = native.queue(false)
     // Handled by the caller, unless `fn` threw.
     finished.catch(() => {})
   }
@@ -281,11 +280,15 @@ function isCancelled(thrown: unknown): boolean {
 }
 
 async function run<T>(fn: () => T, options: OffloadOptions = {}): Promise<T> {
-  requireFunction('offload', fn)
+  requireFunction('offload', 'fn', fn)
   checkOptions('offload', options, ['signal'])
   const { signal } = options
-  checkSignal('offload', signal)
-  if (state.offloading) throw torchError('ERR_TORCH_RUNTIME', 'offload() cannot be called within offload()')
+  requireSignal('offload', signal)
+  if (state.offloading)
+    throw torchError(
+      'ERR_TORCH_RUNTIME',
+      'offload: cannot be called within offload: operations there are queued already; await one before the next',
+    )
   signal?.throwIfAborted()
   // The trace of a rejection shall show this call, not the thread.
   const site = siteOf(run)
@@ -293,11 +296,11 @@ async function run<T>(fn: () => T, options: OffloadOptions = {}): Promise<T> {
   const scope = new Scope(context.scope)
   let cancelling: (() => void) | undefined
   try {
-    const { result, batch, finished } = record(() => contexts.run({ ...context, scope }, fn))
+    const { result, batch, finished } = queue(() => contexts.run({ ...context, scope }, fn))
     if (signal !== undefined) cancelling = cancelBy(signal, batch)
     if (isPromise(result)) {
       result.then(undefined, () => {})
-      throw torchError('ERR_TORCH_TYPE', 'offload() takes a synchronous function, but it returned a Promise')
+      throw torchError('ERR_TORCH_TYPE', 'offload: fn must be synchronous, but it returned a Promise')
     }
     await finished
     // Also where the last operation had begun: whoever aborts waits for a rejection.
@@ -338,9 +341,4 @@ export function atOnce<T>(fn: () => T): T {
 /** @internal Whether operations are queued instead of run. */
 export function isOffloading(): boolean {
   return state.offloading
-}
-
-/** @internal */
-export function requireFunction(name: string, fn: unknown): void {
-  if (typeof fn !== 'function') throw torchError('ERR_TORCH_TYPE', `${name}() takes a function, got ${describe(fn)}`)
 }

@@ -1,5 +1,5 @@
+import { checkOptions, requireBoolean } from '../check.ts'
 import { torchError } from '../errors.ts'
-import { checkBoolean, checkOptions } from '../options.ts'
 import { native } from './binding.ts'
 import { enter } from './context.ts'
 import { dtypeOfArray, flatten, isTypedArray, type NestedData, pack, type TypedArray } from './data.ts'
@@ -52,8 +52,8 @@ export function tensor(data: NestedData | TypedArray, options: TensorOptions = {
       op: 'tensor',
     })
   }
-  checkBoolean('tensor', 'requiresGrad', options.requiresGrad ?? false)
-  checkBoolean('tensor', 'pinMemory', options.pinMemory ?? false)
+  requireBoolean('tensor', 'requiresGrad', options.requiresGrad ?? false)
+  requireBoolean('tensor', 'pinMemory', options.pinMemory ?? false)
   const source = isTypedArray(data) ? fromTypedArray(data, options) : fromNested(data, options)
   return finish(source, options)
 }
@@ -135,7 +135,7 @@ function factory(name: keyof typeof ops, args: readonly unknown[], options: Rand
   const drawn = drawing[name]
   checkOptions(name, options, drawn === undefined ? OPTIONS : RANDOM_OPTIONS)
   const { requiresGrad = false, generator = null, ...rest } = options
-  checkBoolean(name, 'requiresGrad', requiresGrad)
+  requireBoolean(name, 'requiresGrad', requiresGrad)
   const made = generator === null ? ops[name](...args, rest) : drawn?.(...args, { ...rest, generator })
   return requiresGrad ? (made as Tensor).requiresGrad_() : (made as Tensor)
 }

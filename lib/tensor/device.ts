@@ -1,10 +1,40 @@
-import { describe } from '../describe.ts'
+import { invalid, requireInteger, requireString } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { Device } from './tensor.ts'
 
-/** Whether text names a {@link Device}. */
-export function isDevice(text: string): text is Device {
-  return /^(cpu|cuda(:(0|[1-9]\d*))?)$/.test(text)
+/** What kinds of devices there are. */
+export const DEVICE_TYPES = ['cpu', 'cuda'] as const
+
+/** What kind of hardware a {@link Device} is. */
+export type DeviceType = (typeof DEVICE_TYPES)[number]
+
+/** The parts of a {@link Device}. */
+interface Parts {
+  readonly type: DeviceType
+  /** Which of several; `undefined` for the current one, and for the CPU. */
+  readonly index: number | undefined
+}
+
+/** The parts of the name of a device, or `undefined` where `value` names none. */
+export function parseDevice(value: unknown): Parts | undefined {
+  const [, name, index] = (typeof value === 'string' && /^([a-z]+)(?::(0|[1-9]\d*))?$/.exec(value)) || []
+  const type = DEVICE_TYPES.find((known) => known === name)
+  // There is one CPU.
+  if (type === undefined || (type === 'cpu' && index !== undefined)) return undefined
+  return { type, index: index === undefined ? undefined : Number(index) }
+}
+
+/** @throws {TorchError} unless `value`, the argument or option `name` of `owner`, names a {@link Device}. */
+export function requireDevice(owner: string, value: unknown, name = 'device'): asserts value is Device {
+  if (parseDevice(value) !== undefined) return
+  const code = typeof value === 'string' ? 'ERR_TORCH_DEVICE' : 'ERR_TORCH_TYPE'
+  throw invalid(owner, name, "'cpu', 'cuda' or one such as 'cuda:1'", value, code)
+}
+
+/** @throws {TorchError} unless `value` names a CUDA device. */
+export function requireCudaDevice(owner: string, value: unknown): void {
+  if (parseDevice(value)?.type === 'cuda') return
+  throw invalid(owner, 'device', "'cuda' or one such as 'cuda:1'", value, 'ERR_TORCH_DEVICE')
 }
 
 /** Whether text was meant for a device, and not for a dtype: also of those that other libraries name. */
@@ -26,9 +56,7 @@ export function wrongDevice(kind: string): string {
  * @throws {TorchError} `ERR_TORCH_DEVICE` for text that names none.
  */
 export function device(type: string, index?: number): Device {
-  if (typeof type !== 'string') {
-    throw torchError('ERR_TORCH_TYPE', `device(): argument 'type' must be str, not ${describe(type)}`, { op: 'device' })
-  }
+  requireString('device', 'type', type)
   const [, kind = '', given] = /^([^:]*)(?::(.*))?$/s.exec(type) ?? []
   if (kind !== 'cpu' && kind !== 'cuda') {
     throw torchError('ERR_TORCH_DEVICE', wrongDevice(kind), { op: 'device' })
@@ -44,12 +72,7 @@ export function device(type: string, index?: number): Device {
         { op: 'device' },
       )
     }
-    if (!Number.isSafeInteger(index)) {
-      throw torchError('ERR_TORCH_TYPE', `device(): argument 'index' must be int, not ${describe(index)}`, {
-        op: 'device',
-      })
-    }
-    if (index < 0) throw torchError('ERR_TORCH_DEVICE', 'Device index must not be negative', { op: 'device' })
+    requireInteger('device', 'index', index, 0)
   }
   // There is one CPU.
   if (kind === 'cpu') return 'cpu'

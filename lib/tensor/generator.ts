@@ -1,14 +1,12 @@
-import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
+import { checkOptions } from '../check.ts'
 import type { GeneratorHandle } from '../native/addon.ts'
 import { opaque } from '../opaque.ts'
-import { checkOptions } from '../options.ts'
 import { native } from './binding.ts'
 import { enter } from './context.ts'
-import { isDevice } from './device.ts'
+import { requireDevice } from './device.ts'
 import { listOf } from './ids.ts'
 import { seeded } from './seed.ts'
-import { type Device, idOf, isTensor, type Tensor, wrap } from './tensor.ts'
+import { type Device, idOf, requireTensor, type Tensor, wrap } from './tensor.ts'
 
 export interface GeneratorOptions {
   /** Default `'cpu'`. It draws for tensors of this device only. */
@@ -42,9 +40,7 @@ export class Generator {
   constructor(options: GeneratorOptions = {}) {
     checkOptions('Generator', options, ['device'])
     const { device = 'cpu' } = options
-    if (typeof device !== 'string' || !isDevice(device)) {
-      throw torchError('ERR_TORCH_DEVICE', `Generator: device must be 'cpu' or 'cuda', got ${describe(device)}`)
-    }
+    requireDevice('Generator', device)
     this.#handle = native.generator(device)
     this.device = native.generatorDevice(this.#handle) as Device
   }
@@ -85,7 +81,7 @@ export class Generator {
     return this.#seeded(() => setState('setState', this.#handle, state))
   }
 
-  // A recorded CUDA graph may hold on to where a stream of CUDA was.
+  // A captured CUDA graph may hold on to where a stream of CUDA was.
   #seeded(seed: () => void): this {
     if (this.device === 'cpu') seed()
     else seeded(seed)
@@ -100,11 +96,7 @@ export function narrowed(seed: bigint): number | bigint {
 
 /** @internal Sets the state of a generator, or of the one that is drawn from by default. */
 export function setState(name: string, generator: GeneratorHandle | null, state: Tensor): void {
-  if (!isTensor(state)) {
-    throw torchError('ERR_TORCH_TYPE', `${name}(): argument 'state' must be Tensor, not ${describe(state)}`, {
-      op: name,
-    })
-  }
+  requireTensor(name, 'state', state)
   enter()
   native.setGeneratorState(generator, listOf([idOf(state)]))
 }

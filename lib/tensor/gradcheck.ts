@@ -1,7 +1,7 @@
 import { isArrayOf } from '../array.ts'
+import { checkOptions, requireNonNegative, requirePositive } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
 import { enableGrad, noGrad, tidy } from './context.ts'
 import { randLike, zeros, zerosLike } from './creation.ts'
 import { grad } from './gradient.ts'
@@ -174,8 +174,8 @@ export function gradcheck(
   checkOptions('gradcheck', options, NAMES)
   const { eps = 1e-6, atol = 1e-5, rtol = 1e-3, raiseException = true, nondetTol = 0 } = options
   for (const [name, value] of Object.entries({ eps, atol, rtol, nondetTol })) {
-    if (typeof value === 'number' && value >= 0 && (name !== 'eps' || value > 0)) continue
-    throw torchError('ERR_TORCH_VALUE', `gradcheck: ${name} must be a positive number, got ${describe(value)}`)
+    if (name === 'eps') requirePositive('gradcheck', name, value)
+    else requireNonNegative('gradcheck', name, value)
   }
   const list = listOf('gradcheck: inputs', inputs)
   checkInputs(list)

@@ -1,6 +1,6 @@
+import { checkOptions, requireBoolean } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { checkBoolean, checkOptions } from '../options.ts'
 import { native } from './binding.ts'
 import { enter } from './context.ts'
 import { backward, idOf, idsOf, isTensor, type Tensor, wrap } from './tensor.ts'
@@ -38,7 +38,7 @@ export function grad(
   checkOptions('grad', options, ['gradOutputs', 'retainGraph', 'createGraph', 'allowUnused'])
   const { gradOutputs = [], createGraph = false, retainGraph = createGraph, allowUnused = false } = options
   for (const [name, value] of Object.entries({ createGraph, retainGraph, allowUnused }))
-    checkBoolean('grad', name, value)
+    requireBoolean('grad', name, value)
   const scope = enter()
   const ids = native.gradients(list(outputs), list(inputs), idsOf(gradOutputs), retainGraph, createGraph, allowUnused)
   return ids.map((id) => (id === null ? null : wrap(id, scope)))

@@ -1,6 +1,4 @@
-import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
+import { checkOptions, invalid, requireChoice, requireInteger } from '../check.ts'
 import { noGrad, tidy } from './context.ts'
 import { formatTensor, type PrintOptions } from './format.ts'
 import { op } from './packet.ts'
@@ -21,30 +19,22 @@ let current: PrintOptions = PROFILES.default
 export function setPrintOptions(options: Partial<PrintOptions> & { profile?: keyof typeof PROFILES }): void {
   checkOptions('setPrintOptions', options, ['precision', 'threshold', 'edgeItems', 'lineWidth', 'sciMode', 'profile'])
   const { profile, ...changes } = options
-  if (profile !== undefined && !Object.hasOwn(PROFILES, profile)) {
-    throw torchError(
-      'ERR_TORCH_VALUE',
-      `setPrintOptions: profile must be ${Object.keys(PROFILES).join(', ')}, got '${profile}'`,
-    )
+  if (profile !== undefined) {
+    requireChoice('setPrintOptions', 'profile', profile, Object.keys(PROFILES) as (keyof typeof PROFILES)[])
   }
-  for (const [name, least] of [
-    ['precision', 0],
+  for (const [name, least, most] of [
+    ['precision', 0, 50],
     ['threshold', 0],
     ['edgeItems', 1],
     ['lineWidth', 1],
   ] as const) {
     const value = changes[name]
     if (value === undefined || (name === 'threshold' && value === Number.POSITIVE_INFINITY)) continue
-    if (!Number.isInteger(value) || value < least || (name === 'precision' && value > 50)) {
-      throw torchError(
-        'ERR_TORCH_VALUE',
-        `setPrintOptions: ${name} must be an integer ${name === 'precision' ? 'from 0 to 50' : `of at least ${least}`}, got ${describe(value)}`,
-      )
-    }
+    requireInteger('setPrintOptions', name, value, least, most)
   }
   const { sciMode = null } = changes
   if (sciMode !== null && typeof sciMode !== 'boolean') {
-    throw torchError('ERR_TORCH_VALUE', `setPrintOptions: sciMode must be a boolean or null, got ${describe(sciMode)}`)
+    throw invalid('setPrintOptions', 'sciMode', 'a boolean or null', sciMode)
   }
   current = { ...(profile === undefined ? current : PROFILES[profile]), ...changes }
 }

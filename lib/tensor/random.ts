@@ -1,6 +1,7 @@
+import { requireFunction } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { native } from './binding.ts'
-import { drawingFrom, enter, isPromise, requireFunction } from './context.ts'
+import { drawingFrom, enter, isPromise } from './context.ts'
 import { type Generator, handleOf, narrowed, setState } from './generator.ts'
 import { seeded } from './seed.ts'
 import { type Tensor, wrap } from './tensor.ts'
@@ -70,7 +71,7 @@ export function setRngState(state: Tensor): void {
  * })
  */
 export function forkRng<T>(fn: () => T): T {
-  requireFunction('forkRng', fn)
+  requireFunction('forkRng', 'fn', fn)
   enter()
   const restore = cudaRestorer()
   let result: T

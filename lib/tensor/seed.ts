@@ -1,6 +1,6 @@
 let count = 0
 
-/** @internal Counts a seeding: what was recorded before it, such as a CUDA graph, may hold on to the state before. */
+/** @internal Counts a seeding: what was captured before it, such as a CUDA graph, may hold on to the state before. */
 export function seeded(seed: () => void): void {
   seed()
   count++

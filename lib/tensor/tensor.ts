@@ -1,19 +1,20 @@
 // What the declarations need, whatever libraries and types a program asks for.
 /// <reference lib="esnext.disposable" preserve="true" />
 /// <reference types="node" preserve="true" />
+
 import { inspect } from 'node:util'
+import { checkOptions, invalid, requireBoolean } from '../check.ts'
 import { markCopy } from '../copy.ts'
 import { describe } from '../describe.ts'
 import { dispose } from '../dispose.ts'
 import { torchError } from '../errors.ts'
 import type { Id } from '../native/addon.ts'
 import type { TensorMethods } from '../ops/generated.ts'
-import { checkBoolean, checkOptions } from '../options.ts'
 import { native } from './binding.ts'
 import { CONTENTS, contentsOf } from './contents.ts'
 import { enter } from './context.ts'
 import { checkNestable, type NestedArray, type TypedArray, toNested, typedArrayOf } from './data.ts'
-import { isDevice, isDeviceLike } from './device.ts'
+import { isDeviceLike, parseDevice, requireCudaDevice } from './device.ts'
 import { type DType, dtypeOf } from './dtype.ts'
 import { listOf } from './ids.ts'
 import { type Index, indexItems } from './indexing.ts'
@@ -207,7 +208,7 @@ export class Tensor implements Disposable {
 
   /** Whether the tensor is on a CUDA device. */
   get isCuda(): boolean {
-    return native.device(idOf(this, 'isCuda')).startsWith('cuda')
+    return parseDevice(native.device(idOf(this, 'isCuda')))?.type === 'cuda'
   }
 
   get isContiguous(): boolean {
@@ -235,7 +236,7 @@ export class Tensor implements Disposable {
 
   /** Sets {@link requiresGrad}, and returns the tensor. */
   requiresGrad_(requiresGrad = true): this {
-    checkBoolean('requiresGrad_', 'requiresGrad', requiresGrad)
+    requireBoolean('requiresGrad_', 'requiresGrad', requiresGrad)
     enter()
     native.setRequiresGrad(idOf(this, 'requiresGrad_'), requiresGrad)
     return this
@@ -311,7 +312,7 @@ export class Tensor implements Disposable {
   cuda(device: Device = 'cuda', options: { nonBlocking?: boolean } = {}): Tensor {
     checkReceiver(this)
     checkOptions('cuda', options, ['nonBlocking'])
-    checkCuda('cuda', device)
+    requireCudaDevice('cuda', device)
     return convert(this, { device, ...options })
   }
 
@@ -416,7 +417,7 @@ export class Tensor implements Disposable {
    */
   toTypedArray(options: { copy?: boolean } = {}): TypedArray {
     checkOptions('toTypedArray', options, ['copy'])
-    checkBoolean('toTypedArray', 'copy', options.copy ?? true)
+    requireBoolean('toTypedArray', 'copy', options.copy ?? true)
     return elementsOf(this, options.copy)
   }
 
@@ -468,6 +469,11 @@ function readElements(tensor: Tensor): TypedArray {
   }
 }
 
+/** @throws {TorchError} unless `value`, the argument `name` of `owner`, is a tensor. */
+export function requireTensor(owner: string, name: string, value: unknown): asserts value is Tensor {
+  if (!isTensor(value)) throw invalid(owner, name, 'a Tensor', value)
+}
+
 /** @internal */
 export function idsOf(tensors: Iterable<Tensor>, op?: string): Uint32Array {
   if (typeof tensors !== 'object' || tensors === null || !(Symbol.iterator in tensors)) {
@@ -486,17 +492,11 @@ export function backward(
 ): void {
   checkOptions('backward', options, ['retainGraph', 'createGraph', 'inputs'])
   const { createGraph = false, retainGraph = createGraph, inputs = [] } = options
-  checkBoolean('backward', 'createGraph', createGraph)
-  checkBoolean('backward', 'retainGraph', retainGraph)
+  requireBoolean('backward', 'createGraph', createGraph)
+  requireBoolean('backward', 'retainGraph', retainGraph)
   enter()
   const ids = (list: Iterable<Tensor>): Uint32Array => idsOf(list, 'backward')
   native.backward(ids(tensors), ids(gradients), retainGraph, createGraph, ids(inputs))
-}
-
-/** @internal Refuses what does not name a CUDA device. */
-export function checkCuda(op: string, device: unknown): void {
-  if (typeof device === 'string' && device !== 'cpu' && isDevice(device)) return
-  throw torchError('ERR_TORCH_DEVICE', `Invalid device, must be cuda device, got ${describe(device)}`, { op })
 }
 
 function convert(tensor: Tensor, target: DType | Device | ToOptions | Tensor): Tensor {

@@ -1,3 +1,4 @@
+import { invalid } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import {
@@ -68,8 +69,11 @@ function moduleOf(owner: Owner, loss: Loss): { forward: Criterion } | Criterion 
   if (typeof loss === 'function' || (typeof loss === 'object' && typeof loss?.forward === 'function')) return loss
   if (typeof loss === 'string' && Object.hasOwn(LOSSES, loss)) return new LOSSES[loss]()
   const names = Object.keys(LOSSES).join(', ')
-  throw torchError(
-    'ERR_TORCH_VALUE',
-    `${owner}: loss must be ${names}, a loss module or a function, got ${describe(loss)}`,
+  throw invalid(
+    owner,
+    'loss',
+    `${names}, a loss module or a function`,
+    loss,
+    typeof loss === 'string' ? 'ERR_TORCH_VALUE' : 'ERR_TORCH_TYPE',
   )
 }

@@ -1,4 +1,4 @@
-import { describe } from '../describe.ts'
+import { requireInteger } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { tensorOp } from '../tensor/packet.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -31,9 +31,7 @@ export function cutOf(
   wanted: number | undefined,
   usual: number,
 ): Cut | undefined {
-  if (wanted !== undefined && !(Number.isSafeInteger(wanted) && wanted >= 1)) {
-    throw torchError('ERR_TORCH_VALUE', `predict: batchSize must be a positive integer, got ${describe(wanted)}`)
-  }
+  if (wanted !== undefined) requireInteger('predict', 'batchSize', wanted, 1)
   const { shape } = inputs
   if (wanted === undefined && (batchFirst === undefined || shape.length < 3)) return undefined
   // As samples are stacked for training.

@@ -4,7 +4,7 @@ import type { Module } from '../nn/module.ts'
 import { Buffer, Parameter } from '../nn/parameter.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import type { LearningRates } from '../optim/rates.ts'
-import { recorded } from '../tensor/capture.ts'
+import { captured } from '../tensor/capture.ts'
 import { noGrad, tidy } from '../tensor/context.ts'
 import { memoryRange } from '../tensor/memory.ts'
 import { seedings } from '../tensor/seed.ts'
@@ -12,9 +12,9 @@ import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
 
 /** What is needed of a `torch.cuda.CUDAGraph`. */
 export interface Graph {
-  /** Records what `fn` queues, without doing it. The tensors of its result keep their memory. */
+  /** Captures what `fn` queues, without doing it. The tensors of its result keep their memory. */
   capture<T>(fn: () => T): Promise<T>
-  /** Does again what was recorded, on the same memory. */
+  /** Does again what was captured, on the same memory. */
   replay(): void
   /** Frees the memory. */
   reset(): void
@@ -162,7 +162,7 @@ export class Graphs implements Disposable {
       graph = make()
       own = await queue(() => noGrad(() => inputs.map((input) => keep(input.to({ device, copy: true })))))
       const result = await graph.capture(() =>
-        recorded(() =>
+        captured(() =>
           tidy(() => {
             const result = work.run(own)
             if (isTensor(result)) keep(result)

@@ -1,13 +1,12 @@
-import { describe } from '../describe.ts'
+import { checkOptions, invalid, requireBoolean, requireChoice, requireInteger, requirePositive } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
 import type { Parameter } from '../nn/parameter.ts'
 import { Adam, AdamW, Optimizer, SGD } from '../optim/index.ts'
-import { checkOptions } from '../options.ts'
 import type { Device } from '../tensor/tensor.ts'
 import type { Loss } from './criterion.ts'
 import type { NonFinite } from './divergence.ts'
-import { requireDevice } from './placement.ts'
+import { requireUsable } from './placement.ts'
 import type { ProgressListener } from './progress.ts'
 
 export interface TrainerOptions {
@@ -104,10 +103,6 @@ export interface ResolvedOptions {
   progress: boolean | 'auto' | ProgressListener
 }
 
-function invalid(name: string, wanted: string, value: unknown): never {
-  throw torchError('ERR_TORCH_VALUE', `Trainer: ${name} must be ${wanted}, got ${describe(value)}`)
-}
-
 /** Checks every option, and puts in the defaults. */
 export function readOptions(options: TrainerOptions): ResolvedOptions {
   if (typeof options === 'object' && options !== null && 'lr' in options) {
@@ -118,26 +113,22 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
   }
   checkOptions('Trainer', options, NAMES)
   for (const name of ['epochs', 'batchSize', 'sequenceLength'] as const) {
-    const value = options[name]
-    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1)) invalid(name, 'a positive integer', value)
+    if (options[name] !== undefined) requireInteger('Trainer', name, options[name], 1)
   }
   for (const name of ['learningRate', 'clipGradNorm'] as const) {
-    const value = options[name]
-    if (value !== undefined && !(typeof value === 'number' && value > 0)) invalid(name, 'a positive number', value)
+    if (options[name] !== undefined) requirePositive('Trainer', name, options[name])
   }
   const { seed, nonFinite = 'throw', shuffle = true, progress = 'auto', optimizer = 'adam', loss = 'mse' } = options
-  if (seed !== undefined && !Number.isSafeInteger(seed)) invalid('seed', 'an integer', seed)
-  if (typeof shuffle !== 'boolean') invalid('shuffle', 'a boolean', shuffle)
-  if (!['boolean', 'function'].includes(typeof progress) && progress !== 'auto') {
-    invalid('progress', "a boolean, 'auto' or a function", progress)
-  }
-  if (!['throw', 'warn', 'ignore'].includes(nonFinite)) invalid('nonFinite', "'throw', 'warn' or 'ignore'", nonFinite)
   const { device, autocast, cudaGraph = false } = options
-  if (device !== undefined) requireDevice(device)
-  if (autocast !== undefined && autocast !== 'bfloat16' && autocast !== 'float16') {
-    invalid('autocast', "'bfloat16' or 'float16'", autocast)
+  if (seed !== undefined) requireInteger('Trainer', 'seed', seed)
+  requireBoolean('Trainer', 'shuffle', shuffle)
+  requireBoolean('Trainer', 'cudaGraph', cudaGraph)
+  if (!['boolean', 'function'].includes(typeof progress) && progress !== 'auto') {
+    throw invalid('Trainer', 'progress', "a boolean, 'auto' or a function", progress, 'ERR_TORCH_VALUE')
   }
-  if (typeof cudaGraph !== 'boolean') invalid('cudaGraph', 'a boolean', cudaGraph)
+  requireChoice('Trainer', 'nonFinite', nonFinite, ['throw', 'warn', 'ignore'])
+  if (device !== undefined) requireUsable(device)
+  if (autocast !== undefined) requireChoice('Trainer', 'autocast', autocast, ['bfloat16', 'float16'])
   if (typeof optimizer === 'function' && options.learningRate !== undefined) {
     throw torchError(
       'ERR_TORCH_OPTION',
@@ -167,9 +158,16 @@ export function optimizerOf({ optimizer, learningRate }: ResolvedOptions, model:
   if (typeof optimizer === 'function') {
     const made = optimizer(parameters)
     if (made instanceof Optimizer) return made as Optimizer<{ lr: number }>
-    return invalid('optimizer', 'a function that returns an Optimizer', made)
+    throw invalid('Trainer', 'optimizer', 'a function that returns an Optimizer', made)
   }
-  if (!Object.hasOwn(OPTIMIZERS, optimizer))
-    invalid('optimizer', `${Object.keys(OPTIMIZERS).join(', ')} or a function`, optimizer)
+  if (!Object.hasOwn(OPTIMIZERS, optimizer)) {
+    throw invalid(
+      'Trainer',
+      'optimizer',
+      `${Object.keys(OPTIMIZERS).join(', ')} or a function`,
+      optimizer,
+      'ERR_TORCH_VALUE',
+    )
+  }
   return new OPTIMIZERS[optimizer](parameters, { lr: learningRate })
 }

@@ -1,19 +1,13 @@
 import { currentDevice, deviceCount, isAvailable, why } from '../cuda/index.ts'
-import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
 import { native } from '../tensor/binding.ts'
-import { isDevice } from '../tensor/device.ts'
+import { parseDevice, requireDevice } from '../tensor/device.ts'
 import type { Device, Tensor } from '../tensor/tensor.ts'
 
 /** @throws {TorchError} unless `device` is one, and this machine has it. */
-export function requireDevice(device: unknown): asserts device is Device {
-  if (typeof device !== 'string' || !isDevice(device)) {
-    throw torchError(
-      'ERR_TORCH_VALUE',
-      `Trainer: device must be 'cpu', 'cuda' or one such as 'cuda:1', got ${describe(device)}`,
-    )
-  }
+export function requireUsable(device: unknown): asserts device is Device {
+  requireDevice('Trainer', device)
   if (device === 'cpu') return
   if (!isAvailable()) throw torchError('ERR_TORCH_DEVICE', `Trainer: device '${device}' cannot be used: ${why()}`)
   if (indexOf(device) < deviceCount()) return
@@ -21,7 +15,7 @@ export function requireDevice(device: unknown): asserts device is Device {
 }
 
 function indexOf(device: Device): number {
-  return device === 'cuda' ? currentDevice() : Number(device.slice('cuda:'.length))
+  return parseDevice(device)?.index ?? currentDevice()
 }
 
 function* tensorsOf(module: Module): Generator<Tensor> {

@@ -1,7 +1,5 @@
-import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
 import { inferenceMode, offload, tidy } from '../tensor/context.ts'
-import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
+import { type Device, requireTensor, type Tensor } from '../tensor/tensor.ts'
 import { type Cut, cutOf } from './cut.ts'
 import { moved } from './feed.ts'
 import { type Graphs, signatureOf } from './graph.ts'
@@ -70,9 +68,7 @@ export class Predictor {
   }
 
   #cut(inputs: unknown, batchSize: number | undefined): Cut | undefined {
-    if (!isTensor(inputs)) {
-      throw torchError('ERR_TORCH_TYPE', `predict: inputs must be a Tensor, got ${describe(inputs)}`)
-    }
+    requireTensor('predict', 'inputs', inputs)
     return cutOf(inputs, this.#options.model.batchFirst, batchSize, this.#options.batchSize)
   }
 

@@ -1,6 +1,5 @@
 import { SingleBar } from 'cli-progress'
-import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
+import { invalid } from '../check.ts'
 import type { EpochResult } from './history.ts'
 
 /** What a `fit` reports while it runs. */
@@ -76,7 +75,7 @@ function bar(stream: NodeJS.WriteStream): ProgressListener {
  */
 export function terminalProgress(stream: NodeJS.WriteStream = process.stderr): ProgressListener {
   if (typeof stream?.write !== 'function') {
-    throw torchError('ERR_TORCH_TYPE', `terminalProgress: stream must be a stream to write to, got ${describe(stream)}`)
+    throw invalid('terminalProgress', 'stream', 'a stream to write to', stream)
   }
   return stream.isTTY ? bar(stream) : lines(stream)
 }

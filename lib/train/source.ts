@@ -1,7 +1,7 @@
 import { isArrayOf } from '../array.ts'
+import { invalid } from '../check.ts'
 import { type Batch, type Dataset, SequenceDataset, TensorDataset } from '../data/dataset.ts'
 import { type BatchPlan, DataLoader, requireBatch } from '../data/loader.ts'
-import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -49,10 +49,7 @@ export function sourceOf(data: TrainingData, options: SourceOptions): Source {
   }
   if (isDataset(data)) return ofDataset(data)
   if (isIterable(data)) return ofIterable(data, batchFirst ? 0 : 1)
-  throw torchError(
-    'ERR_TORCH_TYPE',
-    `Trainer: data must be a DataLoader, a dataset, [inputs, targets] or an iterable of batches, got ${describe(data)}`,
-  )
+  throw invalid('Trainer', 'data', 'a DataLoader, a dataset, [inputs, targets] or an iterable of batches', data)
 }
 
 function ofLoader(loader: DataLoader, reader: string | undefined): Source {

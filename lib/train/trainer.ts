@@ -1,15 +1,14 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { GradScaler } from '../amp/index.ts'
+import { checkOptions, invalid, requireBoolean, requireSignal } from '../check.ts'
 import { CUDAGraph, manualSeed as seedCuda } from '../cuda/index.ts'
 import type { Batch } from '../data/dataset.ts'
 import type { BatchPlan } from '../data/loader.ts'
-import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { RecurrentModel } from '../models/model.ts'
 import { Module } from '../nn/module.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { LearningRates } from '../optim/rates.ts'
-import { checkBoolean, checkOptions, checkSignal } from '../options.ts'
 import { offload, retain } from '../tensor/context.ts'
 import { Generator } from '../tensor/generator.ts'
 import { withGenerator } from '../tensor/random.ts'
@@ -81,7 +80,7 @@ export class Trainer {
 
   constructor(model: TrainableModel, options: TrainerOptions = {}) {
     if (typeof model?.forward !== 'function' || typeof model.parameters !== 'function') {
-      throw torchError('ERR_TORCH_TYPE', `Trainer: model must be a Module, got ${describe(model)}`)
+      throw invalid('Trainer', 'model', 'a Module', model)
     }
     this.#options = readOptions(options)
     const { device, loss } = this.#options
@@ -115,7 +114,7 @@ export class Trainer {
   async fit(data: TrainingData, options: FitOptions = {}): Promise<History> {
     checkOptions('fit', options, ['validation', 'signal'])
     const { validation, signal } = options
-    checkSignal('fit', signal)
+    requireSignal('fit', signal)
     if (this.#fitting) throw torchError('ERR_TORCH_RUNTIME', 'Trainer: a fit of this trainer is running already')
     signal?.throwIfAborted()
     const { shuffle } = this.#options
@@ -190,7 +189,7 @@ export class Trainer {
   async evaluate(data: TrainingData, options: Pick<FitOptions, 'signal'> = {}): Promise<number> {
     checkOptions('evaluate', options, ['signal'])
     const { signal } = options
-    checkSignal('evaluate', signal)
+    requireSignal('evaluate', signal)
     const source = this.#source(data, false)
     const runner = this.#evaluating(this.#place(), 'ignore')
     try {
@@ -208,7 +207,7 @@ export class Trainer {
   async predict(inputs: Tensor, options: PredictOptions = {}): Promise<Tensor> {
     checkOptions('predict', options, ['batchSize', 'cudaGraph'])
     const { cudaGraph = this.#options.cudaGraph, batchSize } = options
-    checkBoolean('predict', 'cudaGraph', cudaGraph)
+    requireBoolean('predict', 'cudaGraph', cudaGraph)
     return await this.#predictor.predict(inputs, batchSize, cudaGraph)
   }
 

@@ -1,10 +1,8 @@
-import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
+import { checkOptions, invalid, requirePositive } from '../check.ts'
 import { opaque } from '../opaque.ts'
 import { Optimizer } from '../optim/optimizer.ts'
-import { checkOptions } from '../options.ts'
 import { tidy } from '../tensor/context.ts'
-import { isTensor, type Tensor } from '../tensor/tensor.ts'
+import { requireTensor, type Tensor } from '../tensor/tensor.ts'
 import type { TrainerOptions } from './options.ts'
 import { Step, type TrainableModel } from './step.ts'
 
@@ -30,19 +28,14 @@ export class TrainingStep {
 
   constructor(model: TrainableModel, options: TrainingStepOptions) {
     if (typeof model?.forward !== 'function' || typeof model.parameters !== 'function') {
-      throw torchError('ERR_TORCH_TYPE', `TrainingStep: model must be a Module, got ${describe(model)}`)
+      throw invalid('TrainingStep', 'model', 'a Module', model)
     }
     checkOptions('TrainingStep', options, ['optimizer', 'loss', 'clipGradNorm'])
     const { optimizer, loss = 'mse', clipGradNorm } = options
     if (!(optimizer instanceof Optimizer)) {
-      throw torchError('ERR_TORCH_TYPE', `TrainingStep: optimizer must be an Optimizer, got ${describe(optimizer)}`)
+      throw invalid('TrainingStep', 'optimizer', 'an Optimizer', optimizer)
     }
-    if (clipGradNorm !== undefined && !(typeof clipGradNorm === 'number' && clipGradNorm > 0)) {
-      throw torchError(
-        'ERR_TORCH_VALUE',
-        `TrainingStep: clipGradNorm must be a positive number, got ${describe(clipGradNorm)}`,
-      )
-    }
+    if (clipGradNorm !== undefined) requirePositive('TrainingStep', 'clipGradNorm', clipGradNorm)
     this.#step = new Step(model, optimizer, { owner: 'TrainingStep', autocast: undefined, clipGradNorm, loss })
   }
 
@@ -55,9 +48,7 @@ export class TrainingStep {
    */
   run(input: Tensor, target: Tensor): Tensor {
     for (const [name, value] of Object.entries({ input, target })) {
-      if (!isTensor(value)) {
-        throw torchError('ERR_TORCH_TYPE', `TrainingStep: ${name} must be a Tensor, got ${describe(value)}`)
-      }
+      requireTensor('TrainingStep', name, value)
     }
     // The device only matters to mixed precision, which there is none of.
     try {

@@ -29,19 +29,19 @@ Handles::Id id_of(Napi::Value value) {
   return id >= 0 && id < kNone && id == std::trunc(id) ? static_cast<Handles::Id>(id) : kNone;
 }
 
-const CellPtr& Addon::cell(Napi::Value id) const { return handles->cell(id_of(id)); }
+const TensorPromisePtr& Addon::promise(Napi::Value id) const { return handles->promise(id_of(id)); }
 
 Napi::Value Addon::wrap(Napi::Env env, at::Tensor tensor) {
   if (!tensor.defined()) return env.Null();
-  const Handles::Id id = handles->add(std::make_shared<Cell>(std::move(tensor)));
+  const Handles::Id id = handles->add(std::make_shared<TensorPromise>(std::move(tensor)));
   account(env);
   return Napi::Number::New(env, id);
 }
 
-// Without CUDA there are no recordings of graphs to keep clear of.
+// Without CUDA there are no captures of graphs to keep clear of.
 std::optional<Lane::Pause> Addon::pause_lane() {
   if (!offload || cuda == nullptr) return std::nullopt;
-  const bool within = recording || suspended;
+  const bool within = queueing || suspended;
   return std::optional<Lane::Pause>(std::in_place, offload->lane(), within);
 }
 
@@ -59,7 +59,7 @@ void Addon::wait_for(const Effects& effects) {
 }
 
 std::vector<at::Tensor> Addon::run_in_order(const Effects& effects, std::function<std::vector<at::Tensor>()> work) {
-  if (!recording) return run(effects, work);
+  if (!queueing) return run(effects, work);
   std::exception_ptr error;
   std::vector<at::Tensor> tensors;
   Job job{.work =
@@ -68,8 +68,8 @@ std::vector<at::Tensor> Addon::run_in_order(const Effects& effects, std::functio
                 return std::vector<at::Tensor>{};
               },
           .mode = mode,
-          .batch = recording,
-          .done = [&error, batch = recording] { error = batch->error; }};
+          .batch = queueing,
+          .done = [&error, batch = queueing] { error = batch->error; }};
   offload->lane().wait(offload->post(std::move(job)));
   if (error) std::rethrow_exception(error);
   return tensors;
@@ -79,21 +79,22 @@ std::vector<Handles::Id> Addon::dispatch(Effects effects, size_t results, std::f
                                          ForecastPtr forecast) {
   std::vector<Handles::Id> ids;
   ids.reserve(results);
-  if (!recording) {
+  if (!queueing) {
     for (at::Tensor& tensor : run(effects, work))
-      ids.push_back(handles->add(std::make_shared<Cell>(std::move(tensor))));
+      ids.push_back(handles->add(std::make_shared<TensorPromise>(std::move(tensor))));
     return ids;
   }
-  Job job{.work = std::move(work), .mode = mode, .batch = recording, .forecast = std::move(forecast)};
+  Job job{.work = std::move(work), .mode = mode, .batch = queueing, .forecast = std::move(forecast)};
   if (mode.autocast.context != 0) effects.marks |= Effects::kAutocast;
   for (size_t i = 0; i < results; i++) {
-    job.results.push_back(std::make_shared<Cell>(Cell::Origin{.batch = recording->number,
+    job.results.push_back(
+        std::make_shared<TensorPromise>(TensorPromise::Origin{.batch = queueing->number,
                                                               .roots = {effects.shares.begin(), effects.shares.end()},
                                                               .forecast = job.forecast,
                                                               .result = i,
                                                               .casts = mode.autocast.context != 0}));
     ids.push_back(handles->add(job.results.back()));
-    recorded.emplace_back(ids.back(), handles->serial(ids.back()));
+    queued.emplace_back(ids.back(), handles->serial(ids.back()));
   }
   job.effects = std::move(effects);
   offload->post(std::move(job));
@@ -104,30 +105,30 @@ at::Tensor meta_of(at::IntArrayRef sizes, at::ScalarType dtype) {
   return at::Tensor(at::detail::empty_meta(sizes, dtype, std::nullopt));
 }
 
-std::optional<Outline> Addon::outline(const CellPtr& cell) {
+std::optional<Outline> Addon::outline(const TensorPromisePtr& promise) {
   // Deep enough for a network whose forward pass asks once.
   constexpr int kDeepest = 100;
   // Gone as soon as the tensor is there.
-  const auto forecast = cell->pending() ? cell->origin()->forecast.lock() : nullptr;
-  if (!cell->pending()) {
-    const at::Tensor& tensor = cell->get();
+  const auto forecast = promise->pending() ? promise->origin()->forecast.lock() : nullptr;
+  if (!promise->pending()) {
+    const at::Tensor& tensor = promise->get();
     const auto meta = at::detail::empty_strided_meta(tensor.sizes(), tensor.strides(), tensor.scalar_type());
     return Outline{.meta = at::Tensor(meta), .device = tensor.device()};
   }
   if (!forecast || depth_ >= kDeepest) return std::nullopt;
   depth_++;
-  const Outline* found = forecast->at(cell->origin()->result);
+  const Outline* found = forecast->at(promise->origin()->result);
   depth_--;
   if (found == nullptr) return std::nullopt;
   Outline outline = *found;
-  outline.has_dtype = outline.has_dtype && !cell->origin()->casts;
+  outline.has_dtype = outline.has_dtype && !promise->origin()->casts;
   return outline;
 }
 
-std::vector<Outline> Addon::outlines(const Effects::Cells& cells) {
+std::vector<Outline> Addon::outlines(const Effects::Promises& promises) {
   std::vector<Outline> found;
-  for (const CellPtr& cell : cells) {
-    auto one = outline(cell);
+  for (const TensorPromisePtr& promise : promises) {
+    auto one = outline(promise);
     TORCH_CHECK(one, "nothing is known of the tensor");
     found.push_back(std::move(*one));
   }

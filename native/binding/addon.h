@@ -45,11 +45,11 @@ class Addon {
   // What the copies of the JavaScript know of each other: test runners evaluate it several times in one environment.
   Napi::ObjectReference state;
   // Set while JavaScript queues operations instead of running them.
-  BatchPtr recording;
+  BatchPtr queueing;
   // The batch, while operations run at once in the middle of it.
   BatchPtr suspended;
-  // The tensors of the batch being recorded, whose bytes are not known yet.
-  std::vector<std::pair<Handles::Id, uint64_t>> recorded;
+  // The tensors of the batch being queued, whose bytes are not known yet.
+  std::vector<std::pair<Handles::Id, uint64_t>> queued;
   GradientMemory gradients;
   std::unique_ptr<Offload> offload;
   // What recurrent networks run with. The threads outlive the addon where a graph still refers to them.
@@ -62,9 +62,9 @@ class Addon {
 
   // A computed tensor becomes a number that JavaScript holds; an undefined one becomes null.
   Napi::Value wrap(Napi::Env env, at::Tensor tensor);
-  const CellPtr& cell(Napi::Value id) const;
+  const TensorPromisePtr& promise(Napi::Value id) const;
   // Blocks while the tensor is pending.
-  const at::Tensor& tensor(Napi::Value id) const { return cell(id)->get(); }
+  const at::Tensor& tensor(Napi::Value id) const { return promise(id)->get(); }
 
   // Whether nothing is queued: then no call has to wait, whatever it does.
   bool idle();
@@ -81,23 +81,23 @@ class Addon {
     return work();
   }
 
-  // The same; while JavaScript records, after all jobs that have been queued, on their thread.
+  // The same; while JavaScript queues, after all jobs that have been queued, on their thread.
   std::vector<at::Tensor> run_in_order(const Effects& effects, std::function<std::vector<at::Tensor>()> work);
 
-  // Runs `work` now, or queues it while JavaScript records; its results become numbers.
+  // Runs `work` now, or queues it while JavaScript queues; its results become numbers.
   std::vector<Handles::Id> dispatch(Effects effects, size_t results, std::function<std::vector<at::Tensor>()> work,
                                     ForecastPtr forecast = nullptr);
 
   // A forecast for `dispatch` by the function that `make` returns, where there will be something to forecast.
   template <typename Make>
   ForecastPtr forecast(Make make) {
-    return recording ? forecast_by(make()) : nullptr;
+    return queueing ? forecast_by(make()) : nullptr;
   }
 
   // What is known of a tensor without waiting; nothing where that is nothing.
-  std::optional<Outline> outline(const CellPtr& cell);
+  std::optional<Outline> outline(const TensorPromisePtr& promise);
   // The same of several; throws where nothing is known of one.
-  std::vector<Outline> outlines(const Effects::Cells& cells);
+  std::vector<Outline> outlines(const Effects::Promises& promises);
 
   // Tells V8 about the bytes that its objects keep alive, which otherwise look like numbers to it.
   void account(Napi::Env env);

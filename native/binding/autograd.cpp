@@ -4,10 +4,10 @@
 #include <atomic>
 
 #include "binding/addon.h"
-#include "binding/cells.h"
 #include "binding/convert.h"
 #include "binding/generator.h"
 #include "binding/offload.h"
+#include "binding/promise_list.h"
 
 namespace rnn::binding {
 namespace {
@@ -55,17 +55,17 @@ Napi::Value close_autocast(const Napi::CallbackInfo& info) {
 // setRequiresGrad(tensor, boolean)
 Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const CellPtr cell = addon.cell(info[0]);
+  const TensorPromisePtr promise = addon.promise(info[0]);
   const bool requires_grad = info[1].ToBoolean();
-  const auto work = [cell, requires_grad] {
-    cell->get().set_requires_grad(requires_grad);
+  const auto work = [promise, requires_grad] {
+    promise->get().set_requires_grad(requires_grad);
     return std::vector<at::Tensor>{};
   };
   // Nobody looks at one that is still to be computed.
-  if (cell->pending()) {
-    addon.dispatch(Effects::writing(cell), 0, work);
+  if (promise->pending()) {
+    addon.dispatch(Effects::writing(promise), 0, work);
   } else {
-    addon.run_in_order(Effects::writing(cell), work);
+    addon.run_in_order(Effects::writing(promise), work);
   }
   return info.Env().Undefined();
 }
@@ -73,9 +73,9 @@ Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
 // grad(tensor) -> a tensor or null
 Napi::Value grad(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const CellPtr cell = addon.cell(info[0]);
-  const auto found = addon.run_in_order({.reads = {cell}, .marks = Effects::kGradients},
-                                        [&] { return std::vector<at::Tensor>{gradient_of(cell->get())}; });
+  const TensorPromisePtr promise = addon.promise(info[0]);
+  const auto found = addon.run_in_order({.reads = {promise}, .marks = Effects::kGradients},
+                                        [&] { return std::vector<at::Tensor>{gradient_of(promise->get())}; });
   addon.gradients.add(found.at(0));
   return addon.wrap(info.Env(), found[0]);
 }
@@ -83,12 +83,12 @@ Napi::Value grad(const Napi::CallbackInfo& info) {
 // setGrad(tensor, tensor or null)
 Napi::Value set_grad(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const CellPtr cell = addon.cell(info[0]);
-  const CellPtr gradient = info[1].IsNull() ? nullptr : addon.cell(info[1]);
-  Effects effects{.reads = {cell}, .marks = Effects::kGradients};
+  const TensorPromisePtr promise = addon.promise(info[0]);
+  const TensorPromisePtr gradient = info[1].IsNull() ? nullptr : addon.promise(info[1]);
+  Effects effects{.reads = {promise}, .marks = Effects::kGradients};
   if (!gradient) {
-    addon.dispatch(effects, 0, [cell] {
-      cell->get().mutable_grad() = at::Tensor();
+    addon.dispatch(effects, 0, [promise] {
+      promise->get().mutable_grad() = at::Tensor();
       return std::vector<at::Tensor>{};
     });
     return info.Env().Undefined();
@@ -96,7 +96,7 @@ Napi::Value set_grad(const Napi::CallbackInfo& info) {
   effects.writes = {gradient};
   // Its memory has to be known from here on.
   addon.run_in_order(effects, [&] {
-    const at::Tensor &tensor = cell->get(), &value = gradient->get();
+    const at::Tensor &tensor = promise->get(), &value = gradient->get();
     TORCH_CHECK_TYPE(value.sizes() == tensor.sizes(), "assigned grad has data of a different size");
     TORCH_CHECK_TYPE(value.scalar_type() == tensor.scalar_type(), "assigned grad has data of a different type");
     TORCH_CHECK_TYPE(value.device() == tensor.device(), "assigned grad has data located on a different device");
@@ -110,10 +110,10 @@ Napi::Value set_grad(const Napi::CallbackInfo& info) {
 // setData(tensor, tensor): the storage and metadata of the second, the identity and gradient history of the first
 Napi::Value set_data(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const CellPtr cell = addon.cell(info[0]);
-  const CellPtr data = addon.cell(info[1]);
+  const TensorPromisePtr promise = addon.promise(info[0]);
+  const TensorPromisePtr data = addon.promise(info[1]);
   addon.run_in_order(Effects::all(), [&] {
-    cell->get().set_data(data->get());
+    promise->get().set_data(data->get());
     return std::vector<at::Tensor>{};
   });
   addon.handles->recount(id_of(info[0]));
@@ -124,11 +124,11 @@ Napi::Value set_data(const Napi::CallbackInfo& info) {
 // backward(tensors, gradients or [], retainGraph, createGraph, inputs or [])
 Napi::Value backward(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const Cells tensors(addon, info[0]);
-  const Cells gradients(addon, info[1]);
+  const PromiseList tensors(addon, info[0]);
+  const PromiseList gradients(addon, info[1]);
   const bool retain_graph = info[2].ToBoolean();
   const bool create_graph = info[3].ToBoolean();
-  const Cells inputs(addon, info[4]);
+  const PromiseList inputs(addon, info[4]);
   const Effects effects{.reads = joined(tensors, gradients, inputs), .marks = Effects::kGradients | Effects::kGraph};
   addon.dispatch(effects, 0, [=] {
     torch::autograd::backward(tensors.get(), gradients.get(), retain_graph, create_graph, inputs.get());
@@ -140,9 +140,9 @@ Napi::Value backward(const Napi::CallbackInfo& info) {
 // gradients(outputs, inputs, gradients or [], retainGraph, createGraph, allowUnused) -> a tensor or null per input
 Napi::Value gradients(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const Cells outputs(addon, info[0]);
-  const Cells inputs(addon, info[1]);
-  const Cells seeds(addon, info[2]);
+  const PromiseList outputs(addon, info[0]);
+  const PromiseList inputs(addon, info[1]);
+  const PromiseList seeds(addon, info[2]);
   const bool retain_graph = info[3].ToBoolean();
   const bool create_graph = info[4].ToBoolean();
   const bool allow_unused = info[5].ToBoolean();

@@ -81,10 +81,10 @@ Napi::Value queue(Napi::Env env, Addon& addon, const Operator& op,
 }
 
 // A tensor, or what stands for a number in its place.
-CellPtr cell_at(const Addon& addon, const Napi::CallbackInfo& info, size_t index, const Operator& op) {
+TensorPromisePtr cell_at(const Addon& addon, const Napi::CallbackInfo& info, size_t index, const Operator& op) {
   uint32_t id = 0;
-  if (napi_get_value_uint32(info.Env(), info[index + 1], &id) == napi_ok) return addon.handles->cell(id);
-  return std::make_shared<Cell>(to_wrapped_number(info[index + 1], op.parameters()[index].name));
+  if (napi_get_value_uint32(info.Env(), info[index + 1], &id) == napi_ok) return addon.handles->promise(id);
+  return std::make_shared<TensorPromise>(to_wrapped_number(info[index + 1], op.parameters()[index].name));
 }
 
 // The result of an operator that needs no boxing.
@@ -95,25 +95,25 @@ struct CallDirect {
 
   at::Tensor operator()(std::monostate) const { return {}; }
   at::Tensor operator()(const c10::TypedOperatorHandle<Unary>& handle) const {
-    const CellPtr self = cell_at(addon, info, 0, op);
+    const TensorPromisePtr self = cell_at(addon, info, 0, op);
     return addon.run(effects(self), [&] { return handle.call(self->get()); });
   }
   at::Tensor operator()(const c10::TypedOperatorHandle<Binary>& handle) const {
-    const CellPtr self = cell_at(addon, info, 0, op);
-    const CellPtr other = cell_at(addon, info, 1, op);
+    const TensorPromisePtr self = cell_at(addon, info, 0, op);
+    const TensorPromisePtr other = cell_at(addon, info, 1, op);
     return addon.run(effects(self, other), [&] { return handle.call(self->get(), other->get()); });
   }
   at::Tensor operator()(const c10::TypedOperatorHandle<ScaledBinary>& handle) const {
-    const CellPtr self = cell_at(addon, info, 0, op);
-    const CellPtr other = cell_at(addon, info, 1, op);
+    const TensorPromisePtr self = cell_at(addon, info, 0, op);
+    const TensorPromisePtr other = cell_at(addon, info, 1, op);
     const Parameter& last = op.parameters()[2];
     const c10::Scalar scale = info[3].IsUndefined() && last.standard ? last.standard->toScalar() : to_scalar(info[3]);
     return addon.run(effects(self, other), [&] { return handle.call(self->get(), other->get(), scale); });
   }
 
   // Where nothing is queued nobody asks.
-  template <typename... Cells>
-  Effects effects(const Cells&... read) const {
+  template <typename... PromiseList>
+  Effects effects(const PromiseList&... read) const {
     return addon.idle() ? Effects{} : Effects{.reads = {read...}, .marks = op.marks()};
   }
 };
@@ -124,18 +124,18 @@ Napi::Value call(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
   const Operator& op = *addon.operators.at(info[0].As<Napi::Number>().Uint32Value());
-  if (!addon.recording && op.direct().index() != 0) {
+  if (!addon.queueing && op.direct().index() != 0) {
     return addon.wrap(env, std::visit(CallDirect{info, addon, op}, op.direct()));
   }
   const auto fill = [&](OperatorArguments& arguments) {
     for (size_t i = 0; i < op.parameters().size(); i++) arguments.push(op.parameters()[i], info[i + 1]);
   };
-  if (addon.recording && op.queueable() && !op.reshapes()) {
+  if (addon.queueing && op.queueable() && !op.reshapes()) {
     const auto arguments = std::make_shared<OperatorArguments>(addon, op);
     fill(*arguments);
     return queue(env, addon, op, arguments);
   }
-  if (addon.recording && op.reads()) throw PendingError("offload() cannot read a value before it is computed");
+  if (addon.queueing && op.reads()) throw PendingError("offload() cannot read a value before it is computed");
   OperatorArguments arguments(addon, op);
   fill(arguments);
   std::vector<c10::IValue> stack;
@@ -144,7 +144,7 @@ Napi::Value call(const Napi::CallbackInfo& info) {
     op.call(stack);
     return std::vector<at::Tensor>{};
   };
-  if (addon.recording) {
+  if (addon.queueing) {
     addon.run_in_order(arguments.effects(), work);
   } else {
     addon.run(arguments.effects(), work);

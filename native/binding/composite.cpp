@@ -12,7 +12,7 @@ namespace {
 using composite::Equations;
 using composite::Function;
 using composite::Peephole;
-using composite::Record;
+using composite::Trace;
 using composite::Weights;
 
 template <typename Value, size_t size>
@@ -46,10 +46,10 @@ Peephole peephole_of(const std::string& name) {
   return named("peephole", name, kPeepholes);
 }
 
-Record record_of(const std::string& name) {
-  constexpr std::array<std::pair<std::string_view, Record>, 3> kRecords = {
-      {{"nothing", Record::kNothing}, {"gates", Record::kGates}, {"probes", Record::kProbes}}};
-  return named("record", name, kRecords);
+Trace trace_of(const std::string& name) {
+  constexpr std::array<std::pair<std::string_view, Trace>, 3> kTraces = {
+      {{"nothing", Trace::kNothing}, {"gates", Trace::kGates}, {"probes", Trace::kProbes}}};
+  return named("trace", name, kTraces);
 }
 
 Equations equations_of(Napi::Object object) {
@@ -70,14 +70,14 @@ class Roles {
     for (uint32_t i = 0; i < names.Length(); i++) names_.push_back(names.Get(i).ToString());
   }
 
-  std::vector<Weights> assign(CellKind cell, const Tensors& parameters) const {
+  std::vector<Weights> assign(Family family, const Tensors& parameters) const {
     std::vector<Weights> all(parameters.size() / names_.size());
-    for (size_t i = 0; i < all.size(); i++) all[i] = assign(cell, &parameters[i * names_.size()]);
+    for (size_t i = 0; i < all.size(); i++) all[i] = assign(family, &parameters[i * names_.size()]);
     return all;
   }
 
  private:
-  Weights assign(CellKind cell, const at::Tensor* parameters) const {
+  Weights assign(Family family, const at::Tensor* parameters) const {
     Weights weights;
     at::Tensor input_bias, hidden_bias;
     const std::array<std::pair<std::string_view, at::Tensor*>, 8> places = {{
@@ -91,7 +91,7 @@ class Roles {
         {"bias_hh", &hidden_bias},
     }};
     for (size_t i = 0; i < names_.size(); i++) *named("parameter", names_[i], places) = parameters[i];
-    if (input_bias.defined()) weights.set_biases(cell, input_bias, hidden_bias);
+    if (input_bias.defined()) weights.set_biases(family, input_bias, hidden_bias);
     return weights;
   }
 
@@ -102,38 +102,39 @@ struct Recurrent {
   RecurrentArguments arguments;
   Equations equations;
   Roles roles;
-  Record record;
+  Trace trace;
 
   size_t results() const {
     const Network& network = arguments.network;
-    const size_t each = record == Record::kGates    ? composite::gates(network)
-                        : record == Record::kProbes ? composite::states(network)
-                                                    : 0;
-    return 1 + composite::states(network) + arguments.packing.size() + network.layers * network.directions() * each;
+    const size_t each = trace == Trace::kGates    ? network.recurrence->traced
+                        : trace == Trace::kProbes ? network.states()
+                                                  : 0;
+    return 1 + network.states() + arguments.packing.size() + network.layers * network.directions() * each;
   }
 
   Tensors run() const {
     const bool packed = arguments.packing.size() > 0;
     const bool batch_first = arguments.module->batch_first && !packed;
     const bool batched = arguments.input.get().at(0).dim() == 3;
-    Tensors recorded;
+    Tensors traced;
     // Nobody has to find out whether the fused kernels could make the call.
     constexpr bool kFuses = false;
     const auto compute = [&](const Call& call) {
       const auto& [network, _, input, state, weights, batch_sizes] = call.arguments;
       std::vector<int64_t> sizes;
       if (packed) sizes.assign(batch_sizes.data_ptr<int64_t>(), batch_sizes.data_ptr<int64_t>() + batch_sizes.numel());
-      composite::Result result = composite::forward(network, equations, batch_first ? input.transpose(0, 1) : input,
-                                                    sizes, state, roles.assign(network.cell, weights), record);
-      for (Tensors& tensors : result.records) std::move(tensors.begin(), tensors.end(), std::back_inserter(recorded));
+      composite::Result result =
+          composite::forward(network, equations, batch_first ? input.transpose(0, 1) : input, sizes, state,
+                             roles.assign(network.recurrence->family, weights), trace);
+      for (Tensors& tensors : result.traces) std::move(tensors.begin(), tensors.end(), std::back_inserter(traced));
       Tensors own{batch_first ? result.output.transpose(0, 1) : result.output};
       std::move(result.finals.begin(), result.finals.end(), std::back_inserter(own));
       return own;
     };
     Tensors results = arguments.run(compute, kFuses);
-    for (at::Tensor& tensor : recorded) {
+    for (at::Tensor& tensor : traced) {
       // Gates come in the form of the input. Probes must stay the leaves that they are.
-      if (record == Record::kGates && !packed) {
+      if (trace == Trace::kGates && !packed) {
         tensor = !batched ? tensor.squeeze(1) : batch_first ? tensor.transpose(0, 1) : tensor;
       }
       results.push_back(std::move(tensor));
@@ -142,13 +143,13 @@ struct Recurrent {
   }
 };
 
-// composite(handle, module, input, state or [], weights, packing or [], equations, roles, record) -> output, final
-// states, the packing again, and what was to be recorded of each layer and direction
+// composite(handle, dropout, training, input, state or [], weights, packing or [], equations, roles, trace) -> output,
+// final states, the packing again, and what was traced of each layer and direction
 Napi::Value composite_forward(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
-  const Recurrent recurrent{RecurrentArguments(addon, info), equations_of(info[6].ToObject()),
-                            Roles(info[7].As<Napi::Array>()), record_of(info[8].ToString())};
+  const Recurrent recurrent{RecurrentArguments(addon, info), equations_of(info[7].ToObject()),
+                            Roles(info[8].As<Napi::Array>()), trace_of(info[9].ToString())};
   const auto ids = addon.dispatch(
       recurrent.arguments.effects(), recurrent.results(), [recurrent] { return recurrent.run(); },
       addon.forecast([&] { return [&addon, recurrent] { return recurrent.arguments.outlines(addon); }; }));

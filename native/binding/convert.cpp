@@ -180,13 +180,13 @@ c10::IValue OperatorArguments::convert(const Parameter& parameter, Napi::Value v
 }
 
 at::Tensor OperatorArguments::tensor(const Parameter& parameter, Napi::Value id, int64_t element) {
-  const CellPtr& cell = addon_.handles->cell(id.As<Napi::Number>().Uint32Value());
+  const TensorPromisePtr& promise = addon_.handles->promise(id.As<Napi::Number>().Uint32Value());
   if (has_effects_) {
-    (parameter.written ? effects_.writes : effects_.reads).push_back(cell);
-    if (parameter.shared) effects_.shares.push_back(cell);
+    (parameter.written ? effects_.writes : effects_.reads).push_back(promise);
+    if (parameter.shared) effects_.shares.push_back(promise);
   }
-  if (const at::Tensor* ready = cell->peek()) return *ready;
-  pending_.push_back({cell, stack_.size(), element});
+  if (const at::Tensor* ready = promise->peek()) return *ready;
+  pending_.push_back({promise, stack_.size(), element});
   return {};
 }
 
@@ -227,7 +227,7 @@ void OperatorArguments::put(c10::IValue& argument, int64_t element, const at::Te
 
 std::vector<c10::IValue> OperatorArguments::resolve() {
   const std::lock_guard lock(mutex_);
-  for (const Pending& pending : pending_) put(stack_[pending.argument], pending.element, pending.cell->get());
+  for (const Pending& pending : pending_) put(stack_[pending.argument], pending.element, pending.promise->get());
   pending_.clear();
   return stack_;
 }
@@ -260,7 +260,7 @@ std::vector<Outline> OperatorArguments::compute() {
   const auto without_memory = [&](const at::Tensor& tensor) {
     // Numbers count for less where dtypes meet.
     if (!tensor.defined() || tensor.unsafeGetTensorImpl()->is_wrapped_number()) return tensor;
-    return take(*addon_.outline(std::make_shared<Cell>(tensor)));
+    return take(*addon_.outline(std::make_shared<TensorPromise>(tensor)));
   };
   for (c10::IValue& argument : stack) {
     if (argument.isTensor()) {
@@ -278,7 +278,7 @@ std::vector<Outline> OperatorArguments::compute() {
     }
   }
   for (const Pending& one : pending) {
-    const auto found = addon_.outline(one.cell);
+    const auto found = addon_.outline(one.promise);
     if (!found) return {};
     put(stack[one.argument], one.element, take(*found));
   }

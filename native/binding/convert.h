@@ -24,7 +24,7 @@ class OperatorArguments : public Forecast {
 
  private:
   struct Pending {
-    CellPtr cell;
+    TensorPromisePtr promise;
     size_t argument;
     // The place in a list, or -1.
     int64_t element;

@@ -10,7 +10,7 @@
 #include "binding/error.h"
 #include "binding/handle.h"
 #include "binding/offload.h"
-#include "runtime/graph_recorder.h"
+#include "runtime/graph_capture.h"
 
 // What LibTorch offers of CUDA without CUDA's headers: the main addon loads with every LibTorch. Functions that take
 // the index of a device are called only where there is one.
@@ -170,7 +170,7 @@ class Wait : public Napi::AsyncWorker {
 // for the queue: the caller has.
 Napi::Value wait(const Napi::CallbackInfo& info, bool blocking, std::function<void()> wait) {
   Addon& addon = Addon::of(info.Env());
-  if (addon.recording) throw PendingError("offload() cannot wait for the device");
+  if (addon.queueing) throw PendingError("offload() cannot wait for the device");
   if (!blocking) return Wait::start(info.Env(), std::move(wait));
   addon.wait_for(Effects::all());
   wait();
@@ -203,7 +203,7 @@ Napi::Value cuda_record_event(const Napi::CallbackInfo& info) {
 // cudaQueryEvent(event) -> whether the device has come to that point
 Napi::Value cuda_query_event(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  if (addon.recording) throw PendingError("offload() cannot read an event before it is recorded");
+  if (addon.queueing) throw PendingError("offload() cannot read an event before it is recorded");
   const EventPtr event = event_of(info[0]);
   return Napi::Boolean::New(info.Env(), addon.run(Effects::all(), [&] { return event->query(); }));
 }
@@ -216,7 +216,7 @@ Napi::Value cuda_synchronize_event(const Napi::CallbackInfo& info) {
 // cudaElapsedTime(start, end) -> milliseconds between two events
 Napi::Value cuda_elapsed_time(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  if (addon.recording) throw PendingError("offload() cannot read an event before it is recorded");
+  if (addon.queueing) throw PendingError("offload() cannot read an event before it is recorded");
   const EventPtr start = event_of(info[0]);
   const EventPtr end = event_of(info[1]);
   return Napi::Number::New(info.Env(), addon.run(Effects::all(), [&] { return start->elapsedTime(*end); }));

@@ -46,8 +46,8 @@ Napi::Value from_bytes(const Napi::CallbackInfo& info) {
 // toBytes(tensor) -> an ArrayBuffer with a copy of the elements in row-major order
 Napi::Value to_bytes(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  if (addon.recording) throw PendingError("offload() cannot read a value before it is computed");
-  const CellPtr source = addon.cell(info[0]);
+  if (addon.queueing) throw PendingError("offload() cannot read a value before it is computed");
+  const TensorPromisePtr source = addon.promise(info[0]);
   const at::Tensor tensor = addon.run(Effects::reading(source), [&] {
     return source->get().detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
   });
@@ -88,10 +88,10 @@ class View {
 Napi::Value view_bytes(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
-  if (addon.recording) throw PendingError("offload() cannot read a value before it is computed");
-  const CellPtr cell = addon.cell(info[0]);
-  addon.wait_for(Effects::reading(cell));
-  const at::Tensor tensor = cell->get();
+  if (addon.queueing) throw PendingError("offload() cannot read a value before it is computed");
+  const TensorPromisePtr promise = addon.promise(info[0]);
+  addon.wait_for(Effects::reading(promise));
+  const at::Tensor tensor = promise->get();
   TORCH_CHECK_VALUE(tensor.is_cpu() && tensor.is_contiguous() && !tensor.is_neg() && !tensor.is_conj(),
                     "only a contiguous tensor on the CPU can be viewed: call contiguous() or cpu() first");
   if (tensor.nbytes() == 0) return Napi::ArrayBuffer::New(env, 0);
@@ -110,9 +110,9 @@ Napi::Value view_bytes(const Napi::CallbackInfo& info) {
 Napi::Value item(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
-  if (addon.recording) throw PendingError("offload() cannot read a value before it is computed");
-  const CellPtr cell = addon.cell(info[0]);
-  const c10::Scalar scalar = addon.run(Effects::reading(cell), [&] { return cell->get().item(); });
+  if (addon.queueing) throw PendingError("offload() cannot read a value before it is computed");
+  const TensorPromisePtr promise = addon.promise(info[0]);
+  const c10::Scalar scalar = addon.run(Effects::reading(promise), [&] { return promise->get().item(); });
   if (scalar.isBoolean()) return Napi::Boolean::New(env, scalar.toBool());
   if (scalar.isIntegral(false)) return from_ivalue(env, addon, scalar.toLong());
   if (scalar.isComplex()) {

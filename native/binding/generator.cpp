@@ -10,8 +10,8 @@
 #include <mutex>
 
 #include "binding/addon.h"
-#include "binding/cells.h"
 #include "binding/convert.h"
+#include "binding/promise_list.h"
 
 namespace rnn::binding {
 namespace {
@@ -151,7 +151,7 @@ Napi::Value generator_state(const Napi::CallbackInfo& info) {
 // setGeneratorState(generator or null, state)
 Napi::Value set_generator_state(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const Cells state(addon, info[1]);
+  const PromiseList state(addon, info[1]);
   const Effects effects{.reads = joined(state), .marks = Effects::kRandom};
   addon.dispatch(effects, 0, [generator = generator_of(addon, info[0]), state]() mutable {
     set_state(generator, state.get()[0]);

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "binding/addon.h"
-#include "binding/cells.h"
+#include "binding/promise_list.h"
 
 namespace rnn::binding {
 namespace {
@@ -45,9 +45,9 @@ void unscale(const Tensors& params, at::Tensor found_inf, const at::Tensor& inv_
 // scaleOutput([output, scale]) -> their product, where the output is
 Napi::Value scale_output(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const Cells cells(addon, info[0]);
-  const auto ids = addon.dispatch({.reads = joined(cells)}, 1, [cells] {
-    const Tensors tensors = cells.get();
+  const PromiseList promises(addon, info[0]);
+  const auto ids = addon.dispatch({.reads = joined(promises)}, 1, [promises] {
+    const Tensors tensors = promises.get();
     return Tensors{tensors[0] * tensors[1].to(tensors[0].device(), /*non_blocking=*/true)};
   });
   return Napi::Number::New(info.Env(), ids[0]);
@@ -56,8 +56,8 @@ Napi::Value scale_output(const Napi::CallbackInfo& info) {
 // unscaleGradients(params, [foundInf, invScale], allowFloat16)
 Napi::Value unscale_gradients(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const Cells params(addon, info[0]);
-  const Cells scalars(addon, info[1]);
+  const PromiseList params(addon, info[0]);
+  const PromiseList scalars(addon, info[1]);
   const bool allow_float16 = info[2].ToBoolean();
   const Effects effects{.reads = joined(params), .writes = joined(scalars), .marks = Effects::kGradients};
   addon.dispatch(effects, 0, [=] {

@@ -10,18 +10,18 @@
 namespace rnn::binding {
 namespace {
 
-// What JavaScript calls a graph: empty, or with one recording. The lane and the JavaScript thread use it in turns.
-struct Recording {
+// What JavaScript calls a graph: empty, or with one captured. The lane and the JavaScript thread use it in turns.
+struct CapturedGraph {
   std::shared_ptr<CudaGraph> graph;
-  // It has been recorded, all of it.
+  // It has been captured, all of it.
   bool complete = false;
 };
-using RecordingPtr = std::shared_ptr<Recording>;
+using CapturedGraphPtr = std::shared_ptr<CapturedGraph>;
 
 }  // namespace
 
 template <>
-struct HandleType<RecordingPtr> {
+struct HandleType<CapturedGraphPtr> {
   static constexpr const char* kName = "CUDA graph";
   static constexpr napi_type_tag kTag = {0x8e20b4d15c697fa3, 0x35f1c86e0a9d724b};
 };
@@ -55,29 +55,29 @@ Napi::Value cuda_properties(const Napi::CallbackInfo& info) {
   return result;
 }
 
-RecordingPtr recording_of(Napi::Value value) { return object_of<RecordingPtr>(value); }
+CapturedGraphPtr graph_of(Napi::Value value) { return object_of<CapturedGraphPtr>(value); }
 
-// cudaGraph() -> a graph without a recording
+// cudaGraph() -> a graph without a captured
 Napi::Value cuda_graph(const Napi::CallbackInfo& info) {
   library_of(Addon::of(info.Env()));
   at::globalContext().lazyInitDevice(at::kCUDA);
-  return make_handle(info.Env(), std::make_unique<RecordingPtr>(std::make_shared<Recording>()));
+  return make_handle(info.Env(), std::make_unique<CapturedGraphPtr>(std::make_shared<CapturedGraph>()));
 }
 
-// beginGraph(graph, graph whose memory it shares or null): what is queued from here on is recorded instead of run
+// beginGraph(graph, graph whose memory it shares or null): what is queued from here on is captured instead of run
 Napi::Value begin_graph(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  TORCH_CHECK(addon.recording, "a graph is recorded by the lane only");
-  const RecordingPtr recording = recording_of(info[0]);
-  const RecordingPtr shared = info[1].IsNull() ? nullptr : recording_of(info[1]);
-  addon.dispatch(Effects::all(), 0, [recording, shared, &lane = addon.offload->lane(), &library = library_of(addon)] {
-    TORCH_CHECK(!recording->graph,
+  TORCH_CHECK(addon.queueing, "a graph is captured by the lane only");
+  const CapturedGraphPtr captured = graph_of(info[0]);
+  const CapturedGraphPtr shared = info[1].IsNull() ? nullptr : graph_of(info[1]);
+  addon.dispatch(Effects::all(), 0, [captured, shared, &lane = addon.offload->lane(), &library = library_of(addon)] {
+    TORCH_CHECK(!captured->graph,
                 "This CUDAGraph instance already owns a captured graph. To capture a new graph, create a new instance, "
                 "or call reset().");
     TORCH_CHECK_VALUE(!shared || shared->complete, "the CUDAGraph whose pool is to be shared has not been captured");
     std::shared_ptr<CudaGraph> graph = library.graph(shared ? shared->graph.get() : nullptr);
     lane.begin_graph(graph);
-    recording->graph = std::move(graph);
+    captured->graph = std::move(graph);
     return std::vector<at::Tensor>{};
   });
   return info.Env().Undefined();
@@ -86,40 +86,40 @@ Napi::Value begin_graph(const Napi::CallbackInfo& info) {
 // endGraph(graph, failed): always ends what beginGraph began; with `failed` to no purpose
 Napi::Value end_graph(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  TORCH_CHECK(addon.recording, "a graph is recorded by the lane only");
+  TORCH_CHECK(addon.queueing, "a graph is captured by the lane only");
   Lane& lane = addon.offload->lane();
-  auto end = [recording = recording_of(info[0]), failed = info[1].ToBoolean().Value(), batch = addon.recording, &lane] {
-    // An earlier recording stays as it is where a second one was refused.
-    if (!lane.records_graph()) return;
+  auto end = [captured = graph_of(info[0]), failed = info[1].ToBoolean().Value(), batch = addon.queueing, &lane] {
+    // An earlier captured stays as it is where a second one was refused.
+    if (!lane.captures_graph()) return;
     try {
       lane.end_graph();
-      recording->complete = !batch->error && !failed;
+      captured->complete = !batch->error && !failed;
     } catch (...) {
       // What spoilt it says more than that it is spoilt.
       if (!batch->error) batch->error = std::current_exception();
     }
-    if (!recording->complete) recording->graph = nullptr;
+    if (!captured->complete) captured->graph = nullptr;
   };
   // Not as work, which is skipped after a failure.
-  addon.offload->post({.batch = addon.recording, .effects = Effects::all(), .done = std::move(end)});
+  addon.offload->post({.batch = addon.queueing, .effects = Effects::all(), .done = std::move(end)});
   return info.Env().Undefined();
 }
 
 // replayGraph(graph)
 Napi::Value replay_graph(const Napi::CallbackInfo& info) {
-  Addon::of(info.Env()).dispatch(Effects::all(), 0, [recording = recording_of(info[0])] {
-    TORCH_CHECK(recording->complete, "Called CUDAGraph::replay without a preceding successful capture.");
-    recording->graph->replay();
+  Addon::of(info.Env()).dispatch(Effects::all(), 0, [captured = graph_of(info[0])] {
+    TORCH_CHECK(captured->complete, "Called CUDAGraph::replay without a preceding successful capture.");
+    captured->graph->replay();
     return std::vector<at::Tensor>{};
   });
   return info.Env().Undefined();
 }
 
-// resetGraph(graph): drops the recording, and gives its memory back where no tensor is in it
+// resetGraph(graph): drops the captured, and gives its memory back where no tensor is in it
 Napi::Value reset_graph(const Napi::CallbackInfo& info) {
-  Addon::of(info.Env()).dispatch(Effects::all(), 0, [recording = recording_of(info[0])] {
-    recording->complete = false;
-    recording->graph = nullptr;
+  Addon::of(info.Env()).dispatch(Effects::all(), 0, [captured = graph_of(info[0])] {
+    captured->complete = false;
+    captured->graph = nullptr;
     return std::vector<at::Tensor>{};
   });
   return info.Env().Undefined();

@@ -11,7 +11,7 @@ using at::indexing::TensorIndex;
 // An index with the tensor still to come.
 struct Item {
   std::optional<TensorIndex> index;
-  CellPtr cell;
+  TensorPromisePtr promise;
 };
 
 std::optional<c10::SymInt> bound(Napi::Value value) {
@@ -30,7 +30,7 @@ Item item_from(const Addon& addon, Napi::Value value) {
     return {TensorIndex(at::indexing::Slice(bound(parts.Get(0U)), bound(parts.Get(1U)), bound(parts.Get(2U)))),
             nullptr};
   }
-  return {std::nullopt, addon.cell(value.As<Napi::Object>().Get("tensor"))};
+  return {std::nullopt, addon.promise(value.As<Napi::Object>().Get("tensor"))};
 }
 
 std::vector<Item> items_from(const Addon& addon, Napi::Value value) {
@@ -48,7 +48,7 @@ std::vector<TensorIndex> all_where_empty(std::vector<TensorIndex> indices) {
 
 std::vector<TensorIndex> resolve(const std::vector<Item>& items) {
   std::vector<TensorIndex> indices;
-  for (const Item& item : items) indices.push_back(item.cell ? TensorIndex(item.cell->get()) : *item.index);
+  for (const Item& item : items) indices.push_back(item.promise ? TensorIndex(item.promise->get()) : *item.index);
   return all_where_empty(std::move(indices));
 }
 
@@ -62,19 +62,19 @@ std::vector<TensorIndex> target_of(const std::vector<Item>& items) {
 Effects effects_of(const std::vector<Item>& items) {
   Effects effects;
   for (const Item& item : items) {
-    if (item.cell) effects.reads.push_back(item.cell);
+    if (item.promise) effects.reads.push_back(item.promise);
   }
   return effects;
 }
 
 // What a part of a tensor looks like that waits in the lane with its indices.
-std::vector<Outline> forecast_of(Addon& addon, const CellPtr& self, const std::vector<Item>& items) {
+std::vector<Outline> forecast_of(Addon& addon, const TensorPromisePtr& self, const std::vector<Item>& items) {
   auto found = addon.outline(self);
   if (!found) return {};
   std::vector<TensorIndex> indices;
   for (const Item& item : items) {
-    const auto tensor = item.cell ? addon.outline(item.cell) : std::nullopt;
-    if (item.cell && !tensor) return {};
+    const auto tensor = item.promise ? addon.outline(item.promise) : std::nullopt;
+    if (item.promise && !tensor) return {};
     indices.push_back(tensor ? TensorIndex(tensor->meta) : *item.index);
   }
   found->meta = found->meta.index(all_where_empty(std::move(indices)));
@@ -84,7 +84,7 @@ std::vector<Outline> forecast_of(Addon& addon, const CellPtr& self, const std::v
 // index(tensor, items)
 Napi::Value index(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const CellPtr self = addon.cell(info[0]);
+  const TensorPromisePtr self = addon.promise(info[0]);
   const auto items = items_from(addon, info[1]);
   Effects effects = effects_of(items);
   effects.reads.push_back(self);
@@ -100,12 +100,12 @@ Napi::Value index(const Napi::CallbackInfo& info) {
 // indexPut(tensor, items, value): value is { tensor: id } or a number
 Napi::Value index_put(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const CellPtr self = addon.cell(info[0]);
+  const TensorPromisePtr self = addon.promise(info[0]);
   const auto items = items_from(addon, info[1]);
   Effects effects = effects_of(items);
   std::function<void(at::Tensor)> put;
   if (info[2].IsObject()) {
-    const CellPtr value = addon.cell(info[2].As<Napi::Object>().Get("tensor"));
+    const TensorPromisePtr value = addon.promise(info[2].As<Napi::Object>().Get("tensor"));
     effects.reads.push_back(value);
     put = [items, value](at::Tensor target) { target.index_put_(target_of(items), value->get()); };
   } else {

@@ -11,9 +11,9 @@ namespace {
 Later later_tensor(Given& given, Napi::Value value, const std::string& place) {
   const Napi::Value id = value.IsObject() ? value.As<Napi::Object>().Get("tensor") : value;
   if (!value.IsObject() || !id.IsNumber()) reject(place, "Tensor");
-  const CellPtr& cell = given.addon.cell(id);
-  given.tensors.push_back(cell);
-  return [cell] { return c10::IValue(cell->get()); };
+  const TensorPromisePtr& promise = given.addon.promise(id);
+  given.tensors.push_back(promise);
+  return [promise] { return c10::IValue(promise->get()); };
 }
 
 std::vector<Later> later_elements(Given& given, const c10::TypePtr& type, Napi::Array array, const std::string& place) {

@@ -20,7 +20,7 @@ using Later = std::function<c10::IValue()>;
 // The tensors among the values that have been read.
 struct Given {
   Addon& addon;
-  Effects::Cells tensors = {};
+  Effects::Promises tensors = {};
 };
 
 // Reads a value of this type; `place` names it in errors.

@@ -4,9 +4,9 @@
 #include <unordered_map>
 
 #include "binding/addon.h"
-#include "binding/cells.h"
 #include "binding/handle.h"
 #include "binding/ivalue.h"
+#include "binding/promise_list.h"
 
 namespace rnn::binding {
 
@@ -15,14 +15,14 @@ using torch::jit::Module;
 struct LoadedScript {
   Module module;
   // Stands for the attributes that its methods may change: its calls take turns.
-  const CellPtr self = std::make_shared<Cell>(at::Tensor());
-  Effects::Cells parameters = {}, buffers = {};
+  const TensorPromisePtr self = std::make_shared<TensorPromise>(at::Tensor());
+  Effects::Promises parameters = {}, buffers = {};
 
   // Its methods may change what they are given, too.
-  Effects effects(const Effects::Cells& given) {
+  Effects effects(const Effects::Promises& given) {
     if (parameters.empty() && buffers.empty()) {
-      for (const auto& tensor : module.parameters()) parameters.push_back(std::make_shared<Cell>(tensor));
-      for (const auto& tensor : module.buffers()) buffers.push_back(std::make_shared<Cell>(tensor));
+      for (const auto& tensor : module.parameters()) parameters.push_back(std::make_shared<TensorPromise>(tensor));
+      for (const auto& tensor : module.buffers()) buffers.push_back(std::make_shared<TensorPromise>(tensor));
     }
     Effects effects{.reads = parameters, .writes = joined(given, buffers), .marks = Effects::kRandom};
     effects.writes.push_back(self);
@@ -111,14 +111,14 @@ Napi::Value jit_load(const Napi::CallbackInfo& info) {
   return make_handle(info.Env(), std::make_unique<Script>(script));
 }
 
-// jitRun(script, method, arguments) -> its result. While JavaScript records, a result of tensors alone is promised;
+// jitRun(script, method, arguments) -> its result. While JavaScript queues, a result of tensors alone is promised;
 // another one is waited for.
 Napi::Value jit_run(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
   const auto call = std::make_shared<Call>(addon, info);
   const c10::TypePtr type = call->method.function().getSchema().returns().at(0).type();
-  if (addon.recording && is_tensors(*type)) {
+  if (addon.queueing && is_tensors(*type)) {
     const auto ids = addon.dispatch(call->effects(), count_tensors(*type), [call] {
       std::vector<at::Tensor> tensors;
       flatten((*call)(), tensors);

@@ -11,7 +11,7 @@ namespace rnn::binding {
 
 struct Offload::Fence {
   BatchPtr batch;
-  std::vector<std::pair<Handles::Id, uint64_t>> recorded;
+  std::vector<std::pair<Handles::Id, uint64_t>> queued;
   Napi::Promise::Deferred deferred;
 };
 
@@ -80,8 +80,8 @@ bool Offload::idle() {
   if (unfinished_.empty()) return true;
   const uint64_t completed = lane_->completed();
   while (!unfinished_.empty() && unfinished_.front()->last_job <= completed) {
-    // One that is being recorded may go on.
-    if (unfinished_.front() == addon_.recording || unfinished_.front() == addon_.suspended) break;
+    // One that is being queued may go on.
+    if (unfinished_.front() == addon_.queueing || unfinished_.front() == addon_.suspended) break;
     unfinished_.pop_front();
   }
   return unfinished_.empty();
@@ -112,9 +112,8 @@ size_t Offload::pending() {
   return unfinished_.size();
 }
 
-Napi::Value Offload::fence(Napi::Env env, const BatchPtr& batch,
-                           std::vector<std::pair<Handles::Id, uint64_t>> recorded) {
-  auto fence = std::make_unique<Fence>(Fence{batch, std::move(recorded), Napi::Promise::Deferred::New(env)});
+Napi::Value Offload::fence(Napi::Env env, const BatchPtr& batch, std::vector<std::pair<Handles::Id, uint64_t>> queued) {
+  auto fence = std::make_unique<Fence>(Fence{batch, std::move(queued), Napi::Promise::Deferred::New(env)});
   const Napi::Promise promise = fence->deferred.Promise();
   if (port_->function == nullptr) {
     connect(env);
@@ -156,7 +155,7 @@ void Offload::settle(napi_env raw, napi_value, void* context, void* data) {
 
 void Offload::settle(Napi::Env env, const Fence& fence) {
   std::erase(unfinished_, fence.batch);
-  for (const auto& [id, serial] : fence.recorded) addon_.handles->recount_if(id, serial);
+  for (const auto& [id, serial] : fence.queued) addon_.handles->recount_if(id, serial);
   addon_.account(env);
   addon_.mode.warnings->flush();
   if (--port_->fences == 0) {
@@ -173,17 +172,17 @@ void Offload::settle(Napi::Env env, const Fence& fence) {
 
 namespace {
 
-// record(true) -> the number of a batch: from here on operations are queued, until `record(false)` returns the promise
+// queue(true) -> the number of a batch: from here on operations are queued, until `queue(false)` returns the promise
 // of them all
-Napi::Value record(const Napi::CallbackInfo& info) {
+Napi::Value queue(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (info[0].ToBoolean()) {
     if (!addon.offload) addon.offload = std::make_unique<Offload>(info.Env(), addon);
-    addon.recording = addon.offload->open();
-    return Napi::Number::New(info.Env(), static_cast<double>(addon.recording->number));
+    addon.queueing = addon.offload->open();
+    return Napi::Number::New(info.Env(), static_cast<double>(addon.queueing->number));
   }
-  const BatchPtr batch = std::exchange(addon.recording, nullptr);
-  return addon.offload->fence(info.Env(), batch, std::exchange(addon.recorded, {}));
+  const BatchPtr batch = std::exchange(addon.queueing, nullptr);
+  return addon.offload->fence(info.Env(), batch, std::exchange(addon.queued, {}));
 }
 
 // cancel(batch): what of it has not begun is skipped
@@ -199,13 +198,13 @@ Napi::Value pending_batches(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), addon.offload ? static_cast<double>(addon.offload->pending()) : 0);
 }
 
-// suspend(true), suspend(false): between the two, operations run at once although JavaScript records
+// suspend(true), suspend(false): between the two, operations run at once although JavaScript queues
 Napi::Value suspend(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (info[0].ToBoolean()) {
-    addon.suspended = std::exchange(addon.recording, nullptr);
+    addon.suspended = std::exchange(addon.queueing, nullptr);
   } else {
-    addon.recording = std::exchange(addon.suspended, nullptr);
+    addon.queueing = std::exchange(addon.suspended, nullptr);
   }
   return info.Env().Undefined();
 }
@@ -216,7 +215,7 @@ void init_offload(Napi::Object exports) {
   exports.Set("state", Addon::of(exports.Env()).state.Value());
   define<cancel>(exports, "cancel");
   define<pending_batches>(exports, "pendingBatches");
-  define<record>(exports, "record");
+  define<queue>(exports, "queue");
   define<suspend>(exports, "suspend");
 }
 

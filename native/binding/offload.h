@@ -22,7 +22,7 @@ class Offload {
   // Posts a job of a batch that was opened here, and keeps in mind what it does.
   uint64_t post(Job job);
   // A promise that settles when all jobs of the batch have run.
-  Napi::Value fence(Napi::Env env, const BatchPtr& batch, std::vector<std::pair<Handles::Id, uint64_t>> recorded);
+  Napi::Value fence(Napi::Env env, const BatchPtr& batch, std::vector<std::pair<Handles::Id, uint64_t>> queued);
   // Skips those that have not begun.
   void cancel(uint64_t batch);
 

@@ -10,7 +10,7 @@
 #include <cmath>
 
 #include "binding/addon.h"
-#include "binding/cells.h"
+#include "binding/promise_list.h"
 #include "optim/step.h"
 
 namespace rnn::binding {
@@ -49,21 +49,21 @@ Napi::Value fused_step(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const optim::Algorithm algorithm = algorithm_of(info[0].ToString());
   const auto lists_of = [&addon](Napi::Value value) {
-    std::vector<Cells> lists;
+    std::vector<PromiseList> lists;
     const Napi::Array array = value.As<Napi::Array>();
     for (uint32_t i = 0; i < array.Length(); i++) lists.emplace_back(addon, array.Get(i));
     return lists;
   };
-  const Cells params(addon, info[1]);
-  const std::vector<Cells> states = lists_of(info[2]);
-  const Cells steps(addon, info[3]);
-  const std::vector<Cells> scalars = lists_of(info[5]);
+  const PromiseList params(addon, info[1]);
+  const std::vector<PromiseList> states = lists_of(info[2]);
+  const PromiseList steps(addon, info[3]);
+  const std::vector<PromiseList> scalars = lists_of(info[5]);
   Effects effects{.writes = joined(params, steps), .marks = Effects::kGradients};
-  for (const Cells& state : states) effects.writes.append(state.begin(), state.end());
-  for (const Cells& scalar : scalars) effects.reads.append(scalar.begin(), scalar.end());
+  for (const PromiseList& state : states) effects.writes.append(state.begin(), state.end());
+  for (const PromiseList& scalar : scalars) effects.reads.append(scalar.begin(), scalar.end());
   addon.dispatch(effects, 0, [=, hyper = hyper_of(info[4].ToObject())] {
     std::vector<Tensors> lists;
-    for (const Cells& state : states) lists.push_back(state.get());
+    for (const PromiseList& state : states) lists.push_back(state.get());
     const auto scalar = [&scalars](size_t i) { return scalars[i].size() == 0 ? at::Tensor() : scalars[i].get()[0]; };
     optim::step(algorithm, params.get(), lists, steps.get(), hyper,
                 {.lr = scalar(0), .grad_scale = scalar(1), .found_inf = scalar(2)});
@@ -72,7 +72,7 @@ Napi::Value fused_step(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Tensors gradients_of(const Cells& params) {
+Tensors gradients_of(const PromiseList& params) {
   Tensors gradients;
   for (const at::Tensor& param : params.get()) {
     if (gradient_of(param).defined()) gradients.push_back(param.grad());
@@ -80,7 +80,7 @@ Tensors gradients_of(const Cells& params) {
   return gradients;
 }
 
-Effects of_gradients(const Cells& params) { return {.reads = joined(params), .marks = Effects::kGradients}; }
+Effects of_gradients(const PromiseList& params) { return {.reads = joined(params), .marks = Effects::kGradients}; }
 
 // The function of torch/nn/utils/clip_grad.py, without its detour over Python lists.
 at::Tensor clip(const Tensors& gradients, double max_norm, double norm_type, bool error_if_nonfinite) {
@@ -106,7 +106,7 @@ at::Tensor clip(const Tensors& gradients, double max_norm, double norm_type, boo
 // clipGradNorm(params, maxNorm, normType, errorIfNonfinite) -> the norm before clipping
 Napi::Value clip_grad_norm(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const Cells params(addon, info[0]);
+  const PromiseList params(addon, info[0]);
   const double max_norm = info[1].ToNumber().DoubleValue();
   const double norm_type = info[2].ToNumber().DoubleValue();
   const bool error_if_nonfinite = info[3].ToBoolean();
@@ -119,7 +119,7 @@ Napi::Value clip_grad_norm(const Napi::CallbackInfo& info) {
 // clipGradValue(params, value)
 Napi::Value clip_grad_value(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const Cells params(addon, info[0]);
+  const PromiseList params(addon, info[0]);
   const double value = info[1].ToNumber().DoubleValue();
   addon.dispatch(of_gradients(params), 0, [=] {
     const c10::AutoGradMode no_grad(false);
@@ -132,7 +132,7 @@ Napi::Value clip_grad_value(const Napi::CallbackInfo& info) {
 // zeroGrad(params, setToNone)
 Napi::Value zero_grad(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const Cells params(addon, info[0]);
+  const PromiseList params(addon, info[0]);
   const bool set_to_none = info[1].ToBoolean();
   addon.dispatch(of_gradients(params), 0, [=] {
     const c10::AutoGradMode no_grad(false);

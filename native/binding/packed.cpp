@@ -12,8 +12,8 @@
 #include <tuple>
 
 #include "binding/addon.h"
-#include "binding/cells.h"
 #include "binding/convert.h"
+#include "binding/promise_list.h"
 #include "operators/check.h"
 
 namespace rnn::binding {
@@ -119,15 +119,15 @@ Napi::Value ids_to_javascript(Napi::Env env, const std::vector<Handles::Id>& ids
 Napi::Value pack_padded_sequence(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
-  const CellPtr input = addon.cell(info[0]);
+  const TensorPromisePtr input = addon.promise(info[0]);
   const bool batch_first = info[2].ToBoolean();
   const bool enforce_sorted = info[3].ToBoolean();
-  CellPtr lengths;
+  TensorPromisePtr lengths;
   std::vector<int64_t> list;
   if (info[1].IsArray()) {
     list = to_ints(info[1], "lengths");
   } else {
-    lengths = addon.cell(info[1].ToObject().Get("tensor"));
+    lengths = addon.promise(info[1].ToObject().Get("tensor"));
   }
   Effects effects = Effects::reading(input);
   if (lengths) effects.reads.push_back(lengths);
@@ -143,7 +143,7 @@ Napi::Value pack_padded_sequence(const Napi::CallbackInfo& info) {
 Napi::Value pack_sequence(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
-  const Cells sequences(addon, info[0]);
+  const PromiseList sequences(addon, info[0]);
   const bool enforce_sorted = info[1].ToBoolean();
   const auto ids = addon.dispatch({.reads = joined(sequences)}, enforce_sorted ? 2 : 4, [=] {
     const Tensors list = sequences.get();
@@ -160,8 +160,8 @@ Napi::Value pack_sequence(const Napi::CallbackInfo& info) {
 Napi::Value pad_packed_sequence(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
-  const CellPtr data = addon.cell(info[0]);
-  const Cells packing(addon, info[1]);
+  const TensorPromisePtr data = addon.promise(info[0]);
+  const PromiseList packing(addon, info[1]);
   const bool batch_first = info[2].ToBoolean();
   const double padding_value = info[3].ToNumber();
   const auto total_length = info[4].IsNull() ? std::nullopt : std::optional(to_int(info[4], "totalLength"));
@@ -176,7 +176,7 @@ Napi::Value pad_packed_sequence(const Napi::CallbackInfo& info) {
 // invertPermutation(permutation)
 Napi::Value invert_permutation(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const CellPtr permutation = addon.cell(info[0]);
+  const TensorPromisePtr permutation = addon.promise(info[0]);
   const auto ids =
       addon.dispatch(Effects::reading(permutation), 1, [permutation] { return Tensors{invert(permutation->get())}; });
   return Napi::Number::New(info.Env(), ids[0]);

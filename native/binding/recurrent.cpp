@@ -18,12 +18,6 @@
 namespace rnn::binding {
 namespace {
 
-CellKind cell_of(const std::string& name) {
-  if (name == "LSTM") return CellKind::kLstm;
-  if (name == "GRU") return CellKind::kGru;
-  return name == "RNN_RELU" ? CellKind::kRnnRelu : CellKind::kRnnTanh;
-}
-
 std::string python_list(at::IntArrayRef sizes, char open, char close) {
   std::ostringstream text;
   text << open;
@@ -42,21 +36,16 @@ std::string python_dtype(const at::Tensor& tensor) {
   return "torch." + name;
 }
 
-const char* name_of(const Network& net) {
-  if (net.lstm()) return "LSTM";
-  return net.cell == CellKind::kRnnTanh || net.cell == CellKind::kRnnRelu ? "RNN" : "GRU";
-}
-
 // The checks of torch/nn/modules/rnn.py, in its order and its words. They are made here and not in TypeScript because
 // the shape of a queued tensor is known only when the call runs.
 void check_rank(const Network& net, const at::Tensor& input, const Tensors& state) {
   const int64_t rank = input.dim();
-  const std::string name = name_of(net);
+  const std::string_view name = net.recurrence->module;
   TORCH_CHECK_VALUE(rank == 2 || rank == 3, name, ": Expected input to be 2D or 3D, got ", rank, "D ",
                     name == "RNN" ? "tensor instead" : "instead");
   if (state.empty()) return;
   const char* kind = rank == 3 ? "batched 3-D" : "unbatched 2-D";
-  if (net.lstm()) {
+  if (net.states() > 1) {
     TORCH_CHECK(state[0].dim() == rank && state[1].dim() == rank, "For ", kind, " input, hx and cx should also be ",
                 rank, "-D but got (", state[0].dim(), "-D, ", state[1].dim(), "-D) tensors");
   } else {
@@ -75,8 +64,8 @@ void check_input(const Network& net, const at::Tensor& input, const at::Tensor& 
                     "). Convert input: input.to(", python_dtype(weight), "), or convert model: model.to(",
                     python_dtype(input), ")");
   TORCH_CHECK(input.dim() == rank, "input must have ", rank, " dimensions, got ", input.dim());
-  TORCH_CHECK(input.size(-1) == net.inputs, name_of(net), ": input.size(-1) must be equal to input_size. Expected ",
-              net.inputs, ", got ", input.size(-1));
+  TORCH_CHECK(input.size(-1) == net.inputs, net.recurrence->module,
+              ": input.size(-1) must be equal to input_size. Expected ", net.inputs, ", got ", input.size(-1));
 }
 
 // Of dtypes and devices PyTorch says this on CUDA only. Elsewhere it leaves them to whatever kernel meets them first.
@@ -91,14 +80,14 @@ void check_state(const RecurrentModule& module, const at::Tensor& input, const T
   }
   for (size_t i = 0; i < state.size(); i++) {
     const auto expected = module.state_size(batch, i);
-    const std::string which = module.network.lstm() ? "[" + std::to_string(i) + "]" : "";
+    const std::string which = module.network.states() > 1 ? "[" + std::to_string(i) + "]" : "";
     TORCH_CHECK(state[i].sizes() == at::IntArrayRef(expected), "Expected hidden", which, " size ",
                 python_list(expected, '(', ')'), ", got ", python_list(state[i].sizes(), '[', ']'));
   }
 }
 
 void fill_state(const RecurrentModule& module, const at::Tensor& input, Tensors& state, int64_t batch) {
-  for (size_t i = 0; state.size() < (module.network.lstm() ? 2 : 1); i++) {
+  for (size_t i = 0; state.size() < module.network.states(); i++) {
     state.push_back(at::zeros(module.state_size(batch, i), input.options()));
   }
 }
@@ -176,19 +165,19 @@ std::vector<ParameterSize> parameters_from(Napi::Array pairs) {
 
 }  // namespace
 
-RecurrentModule::RecurrentModule(const std::string& recurrence, Napi::Object object, Napi::Array parameters)
-    : name(object.Get("constructor").ToObject().Get("name").ToString()),
-      network{.cell = cell_of(recurrence),
-              .inputs = object.Get("inputSize").ToNumber(),
-              .units = object.Get("hiddenSize").ToNumber(),
-              .projection = object.Get("projSize").ToNumber(),
-              .layers = object.Get("numLayers").ToNumber(),
+RecurrentModule::RecurrentModule(const std::string& recurrence, Napi::Object settings, Napi::Array parameters)
+    : name(settings.Get("name").ToString()),
+      network{.recurrence = &recurrence_of(recurrence),
+              .inputs = settings.Get("inputSize").ToNumber(),
+              .units = settings.Get("hiddenSize").ToNumber(),
+              .projection = settings.Get("projSize").ToNumber(),
+              .layers = settings.Get("numLayers").ToNumber(),
               .dropout = 0,
-              .bias = object.Get("bias").ToBoolean(),
-              .bidirectional = object.Get("bidirectional").ToBoolean(),
+              .bias = settings.Get("bias").ToBoolean(),
+              .bidirectional = settings.Get("bidirectional").ToBoolean(),
               .train = true},
-      batch_first(object.Get("batchFirst").ToBoolean()),
-      prefers_libtorch(object.Get("backend").ToString().Utf8Value() == "libtorch"),
+      batch_first(settings.Get("batchFirst").ToBoolean()),
+      prefers_libtorch(settings.Get("backend").ToString().Utf8Value() == "libtorch"),
       parameters(parameters_from(parameters)),
       plan(std::make_shared<Plan>()) {}
 
@@ -215,13 +204,12 @@ std::string RecurrentModule::problem(at::TensorList weights) const {
 RecurrentArguments::RecurrentArguments(const Addon& addon, const Napi::CallbackInfo& info)
     : module(object_of<RecurrentModulePtr>(info[0])),
       network(module->network),
-      input(addon, info[2]),
-      state(addon, info[3]),
-      weights(addon, info[4]),
-      packing(addon, info[5]) {
-  const auto object = info[1].ToObject();
-  network.dropout = object.Get("dropout").ToNumber();
-  network.train = object.Get("training").ToBoolean();
+      input(addon, info[3]),
+      state(addon, info[4]),
+      weights(addon, info[5]),
+      packing(addon, info[6]) {
+  network.dropout = info[1].ToNumber();
+  network.train = info[2].ToBoolean();
 }
 
 Tensors RecurrentArguments::run(const Compute& compute, bool fuses) const {
@@ -254,7 +242,7 @@ std::vector<Outline> RecurrentArguments::outlines(Addon& addon) const {
   sizes.back() = (network.projection > 0 ? network.projection : network.units) * network.directions();
   std::vector<Outline> found{of_sizes(sizes)};
   const bool packed = packing.size() > 0;
-  for (size_t i = 0; i < (network.lstm() ? 2 : 1); i++) {
+  for (size_t i = 0; i < network.states(); i++) {
     // The batch of a packed sequence is the first of its values.
     const int64_t batch = packed || sizes.size() < 3 ? 0 : sizes[module->batch_first ? 0 : 1];
     std::vector<int64_t> state = module->state_size(batch, i);
@@ -268,14 +256,14 @@ std::vector<Outline> RecurrentArguments::outlines(Addon& addon) const {
 
 namespace {
 
-// recurrentModule('RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU', module, [[name, size], …]) -> a handle for the calls below
+// recurrentModule(recurrence, settings, [[name, size], …]) -> a handle for the calls below
 Napi::Value recurrent_module(const Napi::CallbackInfo& info) {
   return make_handle(info.Env(), std::make_unique<RecurrentModulePtr>(std::make_shared<RecurrentModule>(
                                      info[0].ToString(), info[1].ToObject(), info[2].As<Napi::Array>())));
 }
 
-// recurrent(handle, module, input, state or [], weights, packing or []) -> output, final states, and the packing again,
-// as tensors that the packed output can own
+// recurrent(handle, dropout, training, input, state or [], weights, packing or []) -> output, final states, and the
+// packing again, as tensors that the packed output can own
 Napi::Value recurrent(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
@@ -286,7 +274,7 @@ Napi::Value recurrent(const Napi::CallbackInfo& info) {
                                  : run_libtorch(call.arguments);
     });
   };
-  const size_t count = (arguments.network.lstm() ? 3 : 2) + arguments.packing.size();
+  const size_t count = 1 + arguments.network.states() + arguments.packing.size();
   const auto ids =
       addon.dispatch(addon.idle() ? Effects{} : arguments.effects(), count, work,
                      addon.forecast([&] { return [&addon, arguments] { return arguments.outlines(addon); }; }));
@@ -300,7 +288,7 @@ Napi::Value recurrent(const Napi::CallbackInfo& info) {
 // and the name of a parameter whose memory has to be compared at each call, or null
 Napi::Value explain_recurrent(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  if (addon.recording) throw PendingError("offload() cannot tell of a call before it is made");
+  if (addon.queueing) throw PendingError("offload() cannot tell of a call before it is made");
   const RecurrentArguments arguments(addon, info);
   std::string reason;
   std::optional<std::string> compared;
@@ -372,26 +360,25 @@ Napi::Value flatten_parameters(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
   const RecurrentModulePtr module = object_of<RecurrentModulePtr>(info[0]);
-  const Cells cells(addon, info[1]);
+  const PromiseList promises(addon, info[1]);
   const auto ids = info[1].As<Napi::Uint32Array>();
-  const bool on_cpu = std::ranges::all_of(cells, [&](const CellPtr& cell) {
-    const auto outline = addon.outline(cell);
+  const bool on_cpu = std::ranges::all_of(promises, [&](const TensorPromisePtr& promise) {
+    const auto outline = addon.outline(promise);
     return outline && outline->device && !outline->device->is_cuda();
   });
   if (on_cpu) return env.Undefined();
   addon.dispatch(Effects::all(), 0, [=] {
-    const Tensors weights = cells.get();
+    const Tensors weights = promises.get();
     const Network& net = module->network;
     if (!can_flatten(weights) || !module->problem(weights).empty()) return Tensors{};
     const c10::AutoGradMode no_grad(false);
     const c10::DeviceGuard guard(weights[0].device());
-    // cuDNN's numbers of the recurrences: relu 0, tanh 1, LSTM 2, GRU 3.
-    const int64_t mode = net.lstm() ? 2 : net.cell == CellKind::kGru ? 3 : net.cell == CellKind::kRnnRelu ? 0 : 1;
-    at::_cudnn_rnn_flatten_weight(weights, static_cast<int64_t>(net.parameters()), net.inputs, mode, net.units,
-                                  net.projection, net.layers, module->batch_first, net.bidirectional);
+    at::_cudnn_rnn_flatten_weight(weights, static_cast<int64_t>(net.parameters()), net.inputs,
+                                  *net.recurrence->cudnn_mode, net.units, net.projection, net.layers,
+                                  module->batch_first, net.bidirectional);
     return Tensors{};
   });
-  for (size_t i = 0; !addon.recording && i < ids.ElementLength(); i++) addon.handles->recount(ids[i]);
+  for (size_t i = 0; !addon.queueing && i < ids.ElementLength(); i++) addon.handles->recount(ids[i]);
   addon.account(env);
   return env.Undefined();
 }

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "binding/addon.h"
-#include "binding/cells.h"
 #include "binding/handle.h"
+#include "binding/promise_list.h"
 #include "recurrent/network.h"
 
 namespace rnn::binding {
@@ -31,14 +31,14 @@ struct RecurrentModule {
   // What it keeps between calls.
   std::shared_ptr<Plan> plan;
 
-  // (recurrence, JavaScript's module, [[name, size], …])
-  RecurrentModule(const std::string& recurrence, Napi::Object object, Napi::Array parameters);
+  // (recurrence, settings, [[name, size], …])
+  RecurrentModule(const std::string& recurrence, Napi::Object settings, Napi::Array parameters);
 
   // What is wrong with the weights, or nothing where they have the sizes of the parameters, and one dtype unless
   // autocast gives them one. LibTorch does not look at all of that, and then reads outside of them.
   std::string problem(at::TensorList weights) const;
 
-  // The sizes of hidden state `i`: the LSTM's second one is the cell, which is not projected.
+  // The sizes of state `i`: the LSTM's second one is the cell state, which is not projected.
   std::vector<int64_t> state_size(int64_t batch, size_t i) const {
     const int64_t outputs = network.projection > 0 && i == 0 ? network.projection : network.units;
     return {network.layers * network.directions(), batch, outputs};
@@ -63,13 +63,13 @@ struct Call {
 
 using Compute = std::function<Tensors(const Call& call)>;
 
-// What a call of a recurrent network takes from JavaScript: its first arguments are the handle of the module, the
-// module itself, input, state or [], weights, packing or [].
+// What a call of a recurrent network takes from JavaScript: its first arguments are the handle of the module, its
+// dropout, whether it trains, input, state or [], weights, packing or [].
 struct RecurrentArguments {
   RecurrentModulePtr module;
   // That of the module, with what can be changed.
   Network network;
-  Cells input, state, weights, packing;
+  PromiseList input, state, weights, packing;
 
   RecurrentArguments(const Addon& addon, const Napi::CallbackInfo& info);
 

@@ -1,12 +1,9 @@
-#include <ATen/ops/gru_cell.h>
-#include <ATen/ops/lstm_cell.h>
-#include <ATen/ops/rnn_relu_cell.h>
-#include <ATen/ops/rnn_tanh_cell.h>
 #include <ATen/ops/zeros.h>
 
 #include "binding/addon.h"
-#include "binding/cells.h"
 #include "binding/convert.h"
+#include "binding/promise_list.h"
+#include "recurrent/libtorch.h"
 
 namespace rnn::binding {
 namespace {
@@ -15,13 +12,12 @@ using Tensors = std::vector<at::Tensor>;
 
 // One step of a recurrence, for inputs (N, I) or (I).
 struct RecurrentCell {
-  // 'RNN_TANH', 'RNN_RELU', 'LSTM', 'GRU'
-  std::string recurrence;
+  const Recurrence& recurrence;
   int64_t inputs, units;
 
-  bool lstm() const { return recurrence == "LSTM"; }
-  std::string name() const { return (lstm() || recurrence == "GRU" ? recurrence : "RNN") + "Cell"; }
-  int64_t gates() const { return units * (lstm() ? 4 : recurrence == "GRU" ? 3 : 1); }
+  bool lstm() const { return recurrence.states > 1; }
+  std::string name() const { return std::string(recurrence.module) + "Cell"; }
+  int64_t gates() const { return units * recurrence.gates; }
 
   void check_rank(const at::Tensor& input, const Tensors& state) const;
   void check_weight(const char* name, const at::Tensor& weight, at::IntArrayRef size) const;
@@ -75,53 +71,47 @@ Tensors RecurrentCell::run(at::Tensor input, Tensors state, const Tensors& weigh
   }
   if (state.empty()) {
     const at::Tensor zeros = at::zeros({input.size(0), units}, input.options());
-    state.assign(lstm() ? 2 : 1, zeros);
+    state.assign(recurrence.states, zeros);
   }
   const auto optional = [](const Tensors& bias) { return bias.empty() ? std::nullopt : std::optional(bias[0]); };
-  const auto call = [&](auto function, const auto& hx) {
-    return function(input, hx, weights[0], weights[1], optional(input_bias), optional(hidden_bias));
-  };
-  Tensors results;
-  if (lstm()) {
-    const auto [hidden, cell] = call([](const auto&... args) { return at::lstm_cell(args...); }, at::TensorList(state));
-    results = {hidden, cell};
-  } else if (recurrence == "GRU") {
-    results = {call([](const auto&... args) { return at::gru_cell(args...); }, state[0])};
-  } else if (recurrence == "RNN_RELU") {
-    results = {call([](const auto&... args) { return at::rnn_relu_cell(args...); }, state[0])};
-  } else {
-    results = {call([](const auto&... args) { return at::rnn_tanh_cell(args...); }, state[0])};
-  }
+  TORCH_CHECK(recurrence.cell != nullptr, "LibTorch has no ", name());
+  Tensors results = recurrence.cell({.input = input,
+                                     .state = std::move(state),
+                                     .weight_input = weights[0],
+                                     .weight_hidden = weights[1],
+                                     .bias_input = optional(input_bias),
+                                     .bias_hidden = optional(hidden_bias)});
   if (!batched) {
     for (at::Tensor& tensor : results) tensor = tensor.squeeze(0);
   }
   return results;
 }
 
-// recurrentCell('RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU', [inputSize, hiddenSize], input, state or [], weights,
+// recurrentCell(recurrence, [inputSize, hiddenSize], input, state or [], weights,
 // [bias_ih] or [], [bias_hh] or []) -> the next state
 Napi::Value recurrent_cell(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
   const auto sizes = to_ints(info[1], "sizes");
-  const RecurrentCell cell{.recurrence = info[0].ToString(), .inputs = sizes.at(0), .units = sizes.at(1)};
-  const Cells input(addon, info[2]);
-  const Cells state(addon, info[3]);
-  const Cells weights(addon, info[4]);
-  const Cells input_bias(addon, info[5]);
-  const Cells hidden_bias(addon, info[6]);
+  const RecurrentCell cell{
+      .recurrence = recurrence_of(info[0].ToString().Utf8Value()), .inputs = sizes.at(0), .units = sizes.at(1)};
+  const PromiseList input(addon, info[2]);
+  const PromiseList state(addon, info[3]);
+  const PromiseList weights(addon, info[4]);
+  const PromiseList input_bias(addon, info[5]);
+  const PromiseList hidden_bias(addon, info[6]);
   const Effects effects{.reads = joined(input, state, weights, input_bias, hidden_bias)};
   const auto outlines = [&addon, input, cell] {
     Outline found = addon.outlines(joined(input)).at(0);
     std::vector<int64_t> sizes = found.meta.sizes().vec();
     sizes.back() = cell.units;
     found.meta = meta_of(sizes, found.meta.scalar_type());
-    return std::vector(cell.lstm() ? 2 : 1, found);
+    return std::vector(cell.recurrence.states, found);
   };
   const auto work = [=] {
     return cell.run(input.get().at(0), state.get(), weights.get(), input_bias.get(), hidden_bias.get());
   };
-  const auto ids = addon.dispatch(effects, cell.lstm() ? 2 : 1, work, addon.forecast([&] { return outlines; }));
+  const auto ids = addon.dispatch(effects, cell.recurrence.states, work, addon.forecast([&] { return outlines; }));
   addon.account(env);
   Napi::Array results = Napi::Array::New(env, ids.size());
   for (uint32_t i = 0; i < ids.size(); i++) results.Set(i, ids[i]);

@@ -14,8 +14,8 @@ bool is_plain(const at::Tensor& tensor) {
          !tensor.is_conj() && tensor.has_storage();
 }
 
-at::Tensor plain_tensor(const CellPtr& cell) {
-  const at::Tensor& tensor = cell->get();
+at::Tensor plain_tensor(const TensorPromisePtr& promise) {
+  const at::Tensor& tensor = promise->get();
   TORCH_CHECK_VALUE(is_plain(tensor), "expected a contiguous tensor on the CPU");
   return tensor;
 }
@@ -38,10 +38,10 @@ std::pair<Bytes, size_t> range_of(const Napi::CallbackInfo& info, const at::Tens
 // readBytes(tensor, offset, target): copies bytes of a contiguous tensor on the CPU
 Napi::Value read_bytes(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  if (addon.recording) throw PendingError("offload() cannot read a value before it is computed");
-  const CellPtr cell = addon.cell(info[0]);
-  addon.run(Effects::reading(cell), [&] {
-    const at::Tensor tensor = plain_tensor(cell);
+  if (addon.queueing) throw PendingError("offload() cannot read a value before it is computed");
+  const TensorPromisePtr promise = addon.promise(info[0]);
+  addon.run(Effects::reading(promise), [&] {
+    const at::Tensor tensor = plain_tensor(promise);
     const auto [target, offset] = range_of(info, tensor);
     if (target.size == 0) return;
     std::memcpy(target.data, static_cast<const uint8_t*>(tensor.const_data_ptr()) + offset, target.size);
@@ -52,9 +52,9 @@ Napi::Value read_bytes(const Napi::CallbackInfo& info) {
 // writeBytes(tensor, offset, source): fills the memory of a contiguous tensor on the CPU
 Napi::Value write_bytes(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const CellPtr cell = addon.cell(info[0]);
-  addon.run(Effects::writing(cell), [&] {
-    const at::Tensor tensor = plain_tensor(cell);
+  const TensorPromisePtr promise = addon.promise(info[0]);
+  addon.run(Effects::writing(promise), [&] {
+    const at::Tensor tensor = plain_tensor(promise);
     const auto [source, offset] = range_of(info, tensor);
     if (source.size == 0) return;
     std::memcpy(static_cast<uint8_t*>(tensor.mutable_data_ptr()) + offset, source.data, source.size);
@@ -90,9 +90,9 @@ Napi::Value memory_range(const Napi::CallbackInfo& info) {
 // version(tensor) -> how often it was changed in place, once what runs now is done; an inference tensor does not count
 Napi::Value version(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const CellPtr cell = addon.cell(info[0]);
-  const int64_t count = addon.run(Effects::reading(cell), [&] {
-    const at::Tensor& tensor = cell->get();
+  const TensorPromisePtr promise = addon.promise(info[0]);
+  const int64_t count = addon.run(Effects::reading(promise), [&] {
+    const at::Tensor& tensor = promise->get();
     return tensor.is_inference() ? 0 : tensor._version();
   });
   return Napi::Number::New(info.Env(), static_cast<double>(count));
@@ -101,13 +101,13 @@ Napi::Value version(const Napi::CallbackInfo& info) {
 // fromStorage(storage, scalarType, offset, size, stride) -> a tensor on the memory of `storage`
 Napi::Value from_storage(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const CellPtr cell = addon.cell(info[0]);
+  const TensorPromisePtr promise = addon.promise(info[0]);
   const auto dtype = static_cast<at::ScalarType>(to_int(info[1], "dtype"));
   const int64_t offset = to_int(info[2], "storage_offset");
   const auto size = to_ints(info[3], "size");
   const auto stride = to_ints(info[4], "stride");
-  return addon.wrap(info.Env(), addon.run(Effects::reading(cell), [&] {
-    const at::Tensor& storage = cell->get();
+  return addon.wrap(info.Env(), addon.run(Effects::reading(promise), [&] {
+    const at::Tensor& storage = promise->get();
     at::Tensor tensor = at::empty({0}, storage.options().dtype(dtype));
     tensor.set_(storage.storage(), offset, size, stride);
     return tensor;

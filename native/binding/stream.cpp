@@ -17,12 +17,12 @@ namespace {
 // openStream(handle of the module, weights, bfloat16) -> a stream with a state of zeros
 Napi::Value open_stream(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  if (addon.recording) throw PendingError("offload() cannot open a stream");
+  if (addon.queueing) throw PendingError("offload() cannot open a stream");
   const RecurrentModule& module = *object_of<RecurrentModulePtr>(info[0]);
-  const Cells cells(addon, info[1]);
+  const PromiseList promises(addon, info[1]);
   const WeightType type = info[2].ToBoolean() ? WeightType::kBfloat16 : WeightType::kFloat32;
-  return make_handle(info.Env(), addon.run({.reads = joined(cells)}, [&] {
-    const std::vector<at::Tensor> weights = cells.get();
+  return make_handle(info.Env(), addon.run({.reads = joined(promises)}, [&] {
+    const std::vector<at::Tensor> weights = promises.get();
     const Network& net = module.network;
     const std::string problem = module.problem(weights);
     TORCH_CHECK(problem.empty(), problem);

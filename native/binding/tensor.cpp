@@ -9,22 +9,22 @@ namespace {
 // What autograd knows of a tensor, once nothing that is queued changes it.
 const at::Tensor& settled(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const CellPtr& cell = addon.cell(info[0]);
-  if (!addon.idle()) addon.wait_for(Effects::reading(cell));
-  return cell->get();
+  const TensorPromisePtr& promise = addon.promise(info[0]);
+  if (!addon.idle()) addon.wait_for(Effects::reading(promise));
+  return promise->get();
 }
 
 // The sizes, the dtype and the device of a tensor: waits where they cannot be known before it is computed.
 template <typename Read>
 auto known(const Napi::CallbackInfo& info, Read read) {
   Addon& addon = Addon::of(info.Env());
-  const CellPtr& cell = addon.cell(info[0]);
-  if (cell->pending()) {
-    if (const auto outline = addon.outline(cell)) {
+  const TensorPromisePtr& promise = addon.promise(info[0]);
+  if (promise->pending()) {
+    if (const auto outline = addon.outline(promise)) {
       if (const auto found = read(*outline)) return *found;
     }
   }
-  const at::Tensor& tensor = cell->get();
+  const at::Tensor& tensor = promise->get();
   return *read(Outline{.meta = tensor, .device = tensor.device()});
 }
 
@@ -94,7 +94,7 @@ Napi::Value shares_storage(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value pending(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), Addon::of(info.Env()).cell(info[0])->pending());
+  return Napi::Boolean::New(info.Env(), Addon::of(info.Env()).promise(info[0])->pending());
 }
 
 // release(ids): the JavaScript objects are done with these tensors.

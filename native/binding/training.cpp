@@ -28,14 +28,14 @@ at::Tensor through_graph(const Call& call, const TrainingCall& training, bool ba
   return loss.detach();
 }
 
-// mseGradients(handle, module, input, [], weights, [], head, target, strict) -> the mean squared error of a recurrent
-// network with a linear head (weight, and bias if there is one), whose gradients are added to those of the parameters.
-// `strict`: a target that would have to be broadcast is an error.
+// mseGradients(handle, dropout, training, input, [], weights, [], head, target, strict) -> the mean squared error of a
+// recurrent network with a linear head (weight, and bias if there is one), whose gradients are added to those of the
+// parameters. `strict`: a target that would have to be broadcast is an error.
 Napi::Value mse_gradients_of(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const RecurrentArguments arguments(addon, info);
-  const Cells head(addon, info[6]), target(addon, info[7]);
-  const bool strict = info[8].ToBoolean();
+  const PromiseList head(addon, info[7]), target(addon, info[8]);
+  const bool strict = info[9].ToBoolean();
   Effects effects = arguments.effects();
   effects.reads.append(joined(head, target));
   effects.marks |= Effects::kGradients;

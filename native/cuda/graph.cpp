@@ -21,10 +21,10 @@ Graph::Graph(const runtime::CudaGraph* shared)
 void Graph::begin() {
   device_ = c10::cuda::current_device();
   try {
-    // cuBLAS keeps memory to work in for each stream: what it took during one recording goes with that graph, and must
+    // cuBLAS keeps memory to work in for each stream: what it took during one capture goes with that graph, and must
     // not be used by the next.
     at::cuda::clearCublasWorkspaces();
-    // Thread-local: what other threads do meanwhile, such as making room in memory, does not spoil the recording.
+    // Thread-local: what other threads do meanwhile, such as making room in memory, does not spoil the capture.
     graph_.capture_begin(pool_, cudaStreamCaptureModeThreadLocal);
   } catch (...) {
     clean_up(false);
@@ -44,7 +44,7 @@ void Graph::end() {
 
 #if TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR < 14
 
-void Graph::Recording::release_generators(c10::DeviceIndex device) {
+void Graph::CaptureGraph::release_generators(c10::DeviceIndex device) {
   at::Generator generator = at::globalContext().defaultGenerator({at::kCUDA, device});
   const std::lock_guard lock(generator.mutex());
   // From 2.13 on a generator keeps its state by capture, and has no such flag.
@@ -95,7 +95,7 @@ void Graph::clean_up(bool acquired) {
 
 // LibTorch does it.
 void Graph::clean_up(bool) {}
-void Graph::Recording::release_generators(c10::DeviceIndex) {}
+void Graph::CaptureGraph::release_generators(c10::DeviceIndex) {}
 
 #endif
 

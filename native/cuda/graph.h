@@ -15,19 +15,19 @@ class Graph final : public runtime::CudaGraph {
   Pool pool() const override { return pool_; }
 
  private:
-  // What LibTorch before 2.14 leaves behind where a recording fails. `acquired`: the recording had begun.
+  // What LibTorch before 2.14 leaves behind where a capture fails. `acquired`: the capture had begun.
   void clean_up(bool acquired);
 
   // What LibTorch before 2.13 leaves behind: the next random number of the device would be an error, also in a replay
   // of an earlier graph.
-  class Recording : public at::cuda::CUDAGraph {
+  class CaptureGraph : public at::cuda::CUDAGraph {
    public:
     void release_generators(c10::DeviceIndex device);
   };
 
   Pool pool_;
   c10::DeviceIndex device_ = 0;
-  Recording graph_;
+  CaptureGraph graph_;
 };
 
 }  // namespace rnn::cuda

@@ -53,16 +53,19 @@ at::Tensor rows(const at::Tensor& weight, int64_t from, int64_t to) { return wei
 at::Tensor columns(const at::Tensor& x, int64_t from, int64_t to) { return x.narrow(1, from, to - from); }
 
 struct State {
-  at::Tensor hidden, cell;
+  at::Tensor hidden, cell_state;
 };
 
 // One layer in one direction: what is the same at all steps is made once.
 class Layer {
  public:
   Layer(const Network& network, const Equations& equations, const Weights& weights)
-      : cell_(network.cell), equations_(equations), size_(network.units), inner_bias_(weights.inner_bias) {
-    hidden_ = weights.hidden.t();
-    if (cell_ == CellKind::kGru && !equations.reset_after) {
+      : family_(network.recurrence->family),
+        equations_(equations),
+        size_(network.units),
+        inner_bias_(weights.inner_bias) {
+    if (weights.hidden.defined()) hidden_ = weights.hidden.t();
+    if (family_ == Family::kGru && !equations.reset_after) {
       gates_hidden_ = rows(weights.hidden, 0, 2 * size_).t();
       candidate_hidden_ = rows(weights.hidden, 2 * size_, 3 * size_).t();
     }
@@ -78,16 +81,17 @@ class Layer {
 
   // From x(t), already through the input weights and the bias, and the state before; appends the gates to `gates`.
   State step(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
-    switch (cell_) {
-      case CellKind::kLstm:
-        return lstm(x, before, probe, gates);
-      case CellKind::kGru:
-        return gru(x, before, probe, gates);
-      case CellKind::kRnnTanh:
-      case CellKind::kRnnRelu:
+    switch (family_) {
+      case Family::kRnn:
         return rnn(x, before, probe, gates);
+      case Family::kLstm:
+        return lstm(x, before, probe, gates);
+      case Family::kGru:
+        return gru(x, before, probe, gates);
+      case Family::kMinGru:
+        return min_gru(x, before, probe, gates);
     }
-    C10_THROW_ERROR(Error, "no such cell");
+    C10_THROW_ERROR(Error, "no such recurrence");
   }
 
  private:
@@ -115,9 +119,9 @@ class Layer {
     }
     at::Tensor input_forget = columns(sums, 0, 2 * size_);
     if (equations_.peephole == Peephole::kFull) {
-      input_forget = at::addmm(input_forget, before.cell, input_forget_cell_);
+      input_forget = at::addmm(input_forget, before.cell_state, input_forget_cell_);
     } else if (equations_.peephole == Peephole::kDiagonal) {
-      input_forget = at::addcmul(input_forget, at::cat({before.cell, before.cell}, 1), input_forget_cell_);
+      input_forget = at::addcmul(input_forget, at::cat({before.cell_state, before.cell_state}, 1), input_forget_cell_);
     }
     input_forget = gate(input_forget);
     const at::Tensor i = columns(input_forget, 0, size_);
@@ -125,19 +129,19 @@ class Layer {
     const at::Tensor g =
         activation(equations_.forget_in_candidate ? at::addcmul(columns(x, 2 * size_, 3 * size_), candidate_hidden, f)
                                                   : columns(sums, 2 * size_, 3 * size_));
-    const at::Tensor cell = probed(at::addcmul(f * before.cell, i, g), probe.cell);
+    const at::Tensor cell_state = probed(at::addcmul(f * before.cell_state, i, g), probe.cell_state);
     at::Tensor o = columns(sums, 3 * size_, 4 * size_);
     if (equations_.peephole == Peephole::kFull) {
-      o = at::addmm(o, cell, output_cell_);
+      o = at::addmm(o, cell_state, output_cell_);
     } else if (equations_.peephole == Peephole::kDiagonal) {
-      o = at::addcmul(o, cell, output_cell_);
+      o = at::addcmul(o, cell_state, output_cell_);
     }
     o = gate(o);
-    at::Tensor hidden = o * activation(cell);
+    at::Tensor hidden = o * activation(cell_state);
     if (projection_.defined()) hidden = at::matmul(hidden, projection_);
     hidden = probed(std::move(hidden), probe.hidden);
-    gates = {i, f, g, o, cell, hidden};
-    return {hidden, cell};
+    gates = {i, f, g, o, cell_state, hidden};
+    return {hidden, cell_state};
   }
 
   State gru(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
@@ -162,7 +166,16 @@ class Layer {
     return {hidden, {}};
   }
 
-  const CellKind cell_;
+  // z and n see the input only, never h.
+  State min_gru(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
+    const at::Tensor z = gate(columns(x, 0, size_));
+    const at::Tensor n = activation(columns(x, size_, 2 * size_));
+    at::Tensor hidden = probed(at::lerp(before.hidden, n, z), probe.hidden);
+    gates = {z, n, hidden};
+    return {hidden, {}};
+  }
+
+  const Family family_;
   const Equations& equations_;
   const int64_t size_;
   // Transposed, for products with rows; the diagonal ones are vectors.
@@ -201,7 +214,7 @@ class Running {
     } else if (count > running) {
       const State begin = each(initial_, [&](const at::Tensor& x) { return rows(x, running, count); });
       state_.hidden = at::cat({state_.hidden, begin.hidden});
-      if (state_.cell.defined()) state_.cell = at::cat({state_.cell, begin.cell});
+      if (state_.cell_state.defined()) state_.cell_state = at::cat({state_.cell_state, begin.cell_state});
     }
     started_ = true;
     return state_;
@@ -212,18 +225,18 @@ class Running {
   // Of all sequences.
   State last() const {
     if (finished_.empty()) return state_;
-    Tensors hidden{state_.hidden}, cell{state_.cell};
+    Tensors hidden{state_.hidden}, cell_state{state_.cell_state};
     for (auto it = finished_.rbegin(); it != finished_.rend(); ++it) {
       hidden.push_back(it->hidden);
-      cell.push_back(it->cell);
+      cell_state.push_back(it->cell_state);
     }
-    return {at::cat(hidden), state_.cell.defined() ? at::cat(cell) : at::Tensor()};
+    return {at::cat(hidden), state_.cell_state.defined() ? at::cat(cell_state) : at::Tensor()};
   }
 
  private:
   template <typename Change>
   static State each(const State& state, Change change) {
-    return {change(state.hidden), state.cell.defined() ? change(state.cell) : at::Tensor()};
+    return {change(state.hidden), state.cell_state.defined() ? change(state.cell_state) : at::Tensor()};
   }
 
   const State initial_;
@@ -235,32 +248,32 @@ class Running {
 struct Sequence {
   at::Tensor output;
   State last;
-  Tensors record;
+  Tensors trace;
 };
 
 Sequence run(const Network& network, const Equations& equations, const at::Tensor& input, const Steps& by_steps,
-             const State& first, const Weights& weights, bool reverse, Record record) {
+             const State& first, const Weights& weights, bool reverse, Trace trace) {
   const Layer layer(network, equations, weights);
   const Tensors inputs = by_steps.split(at::linear(input, weights.input, weights.bias));
   const size_t steps = inputs.size();
   Sequence result;
   Tensors hidden_probes, cell_probes;
-  if (record == Record::kProbes) {
-    result.record.push_back(probe_like(input, first.hidden));
-    hidden_probes = by_steps.split(result.record.back());
-    if (network.lstm()) {
-      result.record.push_back(probe_like(input, first.cell));
-      cell_probes = by_steps.split(result.record.back());
+  if (trace == Trace::kProbes) {
+    result.trace.push_back(probe_like(input, first.hidden));
+    hidden_probes = by_steps.split(result.trace.back());
+    if (network.states() > 1) {
+      result.trace.push_back(probe_like(input, first.cell_state));
+      cell_probes = by_steps.split(result.trace.back());
     }
   }
   Running running(first);
   Tensors outputs(steps), gates;
-  std::vector<Tensors> traces(record == Record::kGates ? composite::gates(network) : 0, Tensors(steps));
+  std::vector<Tensors> traces(trace == Trace::kGates ? network.recurrence->traced : 0, Tensors(steps));
   for (size_t i = 0; i < steps; i++) {
     const size_t t = reverse ? steps - 1 - i : i;
     State probe;
     if (!hidden_probes.empty()) probe.hidden = hidden_probes[t];
-    if (!cell_probes.empty()) probe.cell = cell_probes[t];
+    if (!cell_probes.empty()) probe.cell_state = cell_probes[t];
     State state = layer.step(inputs[t], running.before(inputs[t].size(0)), probe, gates);
     outputs[t] = state.hidden;
     running.after(std::move(state));
@@ -268,14 +281,14 @@ Sequence run(const Network& network, const Equations& equations, const at::Tenso
   }
   result.output = by_steps.join(outputs);
   result.last = running.last();
-  for (const Tensors& trace : traces) result.record.push_back(by_steps.join(trace));
+  for (const Tensors& of_steps : traces) result.trace.push_back(by_steps.join(of_steps));
   return result;
 }
 
 }  // namespace
 
-void Weights::set_biases(CellKind cell, const at::Tensor& input_bias, const at::Tensor& hidden_bias) {
-  if (cell != CellKind::kGru) {
+void Weights::set_biases(Family family, const at::Tensor& input_bias, const at::Tensor& hidden_bias) {
+  if (family != Family::kGru) {
     bias = input_bias + hidden_bias;
     return;
   }
@@ -287,22 +300,22 @@ void Weights::set_biases(CellKind cell, const at::Tensor& input_bias, const at::
 
 Result forward(const Network& network, const Equations& equations, const at::Tensor& input,
                const std::vector<int64_t>& batch_sizes, const Tensors& states, const std::vector<Weights>& weights,
-               Record record) {
+               Trace trace) {
   TORCH_CHECK(input.size(0) > 0, "Expected sequence length to be larger than 0 in RNN");
   const int64_t directions = network.directions();
   Result result;
-  Tensors hidden, cells;
+  Tensors hidden, cell_states;
   at::Tensor x = input;
   for (int64_t layer = 0; layer < network.layers; layer++) {
     Tensors outputs;
     for (int64_t direction = 0; direction < directions; direction++) {
       const int64_t i = layer * directions + direction;
       const State first{states[0].select(0, i), states.size() > 1 ? states[1].select(0, i) : at::Tensor()};
-      Sequence sequence = run(network, equations, x, {batch_sizes}, first, weights.at(i), direction == 1, record);
+      Sequence sequence = run(network, equations, x, {batch_sizes}, first, weights.at(i), direction == 1, trace);
       outputs.push_back(std::move(sequence.output));
       hidden.push_back(std::move(sequence.last.hidden));
-      if (network.lstm()) cells.push_back(std::move(sequence.last.cell));
-      if (record != Record::kNothing) result.records.push_back(std::move(sequence.record));
+      if (network.states() > 1) cell_states.push_back(std::move(sequence.last.cell_state));
+      if (trace != Trace::kNothing) result.traces.push_back(std::move(sequence.trace));
     }
     x = directions == 1 ? outputs[0] : at::cat(outputs, -1);
     if (network.train && network.dropout > 0 && layer + 1 < network.layers) {
@@ -311,7 +324,7 @@ Result forward(const Network& network, const Equations& equations, const at::Ten
   }
   result.output = std::move(x);
   result.finals.push_back(at::stack(hidden));
-  if (!cells.empty()) result.finals.push_back(at::stack(cells));
+  if (!cell_states.empty()) result.finals.push_back(at::stack(cell_states));
   return result;
 }
 

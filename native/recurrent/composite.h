@@ -37,13 +37,8 @@ struct Equations {
   bool reset_after = true;
 };
 
-// i, f, g, o, c, h; r, z, n, h; h
-inline size_t gates(const Network& network) { return network.lstm() ? 6 : network.cell == CellKind::kGru ? 4 : 1; }
-// h, c; h
-inline size_t states(const Network& network) { return network.lstm() ? 2 : 1; }
-
 // Those of one layer and direction; what a network lacks is undefined. Rows are in PyTorch's order: i, f, g, o; r, z,
-// n.
+// n; and z, n of MinGRU, which has no hidden weights.
 struct Weights {
   at::Tensor input, hidden;
   // LSTM: (3H, H) or (3H) for i, f, o.
@@ -55,10 +50,10 @@ struct Weights {
   at::Tensor inner_bias;
 
   // PyTorch's two biases: only the candidate of a GRU tells them apart.
-  void set_biases(CellKind cell, const at::Tensor& input_bias, const at::Tensor& hidden_bias);
+  void set_biases(Family family, const at::Tensor& input_bias, const at::Tensor& hidden_bias);
 };
 
-enum class Record {
+enum class Trace {
   kNothing,
   // All gates and states: (L, N, H) each, or rows (ΣL, H) as the input has.
   kGates,
@@ -70,13 +65,13 @@ struct Result {
   at::Tensor output;
   Tensors finals;
   // Of each layer and direction, by the step of the input that it belongs to.
-  std::vector<Tensors> records;
+  std::vector<Tensors> traces;
 };
 
 // input (L, N, I), or the rows (ΣL, I) of a packed sequence where there are batch sizes, which decrease; states (layers
 // * directions, N, H) each; weights of each layer and direction in PyTorch's order.
 Result forward(const Network& network, const Equations& equations, const at::Tensor& input,
                const std::vector<int64_t>& batch_sizes, const Tensors& states, const std::vector<Weights>& weights,
-               Record record);
+               Trace trace);
 
 }  // namespace rnn::recurrent::composite

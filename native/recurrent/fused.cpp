@@ -28,14 +28,15 @@ class RecurrentLayer : public torch::autograd::Function<RecurrentLayer> {
   // The arguments: x, the states, the parameters of all directions.
   static Tensors forward(AutogradContext* context, at::TensorList arguments, const std::shared_ptr<const Pass>& pass,
                          int64_t index) {
-    const size_t states = pass->network.lstm() ? 2 : 1;
+    const size_t states = pass->network.states();
     const at::Tensor x = with_dense_rows(arguments[0]);
     const Tensors state(arguments.begin() + 1, arguments.begin() + 1 + static_cast<int64_t>(states));
-    std::vector<Trace> traces;
-    Tensors results = forward_layer(*pass, index, x, state, arguments.slice(1 + states), &traces);
+    std::vector<SavedTensors> of_directions;
+    Tensors results = forward_layer(*pass, index, x, state, arguments.slice(1 + states), &of_directions);
     Tensors saved = arguments.vec();
     saved.push_back(results[0]);
-    for (const Trace& trace : traces) saved.insert(saved.end(), {trace.gates, trace.cells, trace.unprojected});
+    for (const SavedTensors& own : of_directions)
+      saved.insert(saved.end(), {own.gates, own.cell_states, own.unprojected});
     context->save_for_backward(std::move(saved));
     context->saved_data["origin"] = c10::IValue::make_capsule(c10::make_intrusive<Origin>(pass, index));
     context->set_materialize_grads(false);
@@ -46,19 +47,19 @@ class RecurrentLayer : public torch::autograd::Function<RecurrentLayer> {
     const auto origin = c10::static_intrusive_pointer_cast<Origin>(context->saved_data["origin"].toCapsule());
     const Tensors saved = context->get_saved_variables();
     const auto directions = static_cast<size_t>(origin->pass->network.directions());
-    const size_t count = saved.size() - 1 - directions * Trace::kTensors;
+    const size_t count = saved.size() - 1 - directions * SavedTensors::kCount;
     const Tensors arguments(saved.begin(), saved.begin() + static_cast<int64_t>(count));
-    std::vector<Trace> traces;
-    for (size_t i = count + 1; i < saved.size(); i += Trace::kTensors) {
-      traces.push_back({.gates = saved[i], .cells = saved[i + 1], .unprojected = saved[i + 2]});
+    std::vector<SavedTensors> of_directions;
+    for (size_t i = count + 1; i < saved.size(); i += SavedTensors::kCount) {
+      of_directions.push_back({.gates = saved[i], .cell_states = saved[i + 1], .unprojected = saved[i + 2]});
     }
     Tensors results(count);
     if (std::any_of(gradients.begin(), gradients.end(), [](const at::Tensor& g) { return g.defined(); })) {
       std::vector<bool> needed;
       for (size_t i = 0; i < count; i++) needed.push_back(context->needs_input_grad(i));
-      results = at::GradMode::is_enabled()
-                    ? differentiably(*origin, arguments, gradients, needed)
-                    : backward_layer(*origin->pass, origin->layer, arguments, saved[count], traces, gradients, needed);
+      results = at::GradMode::is_enabled() ? differentiably(*origin, arguments, gradients, needed)
+                                           : backward_layer(*origin->pass, origin->layer, arguments, saved[count],
+                                                            of_directions, gradients, needed);
     }
     // Pass and index.
     results.resize(count + 2);
@@ -70,7 +71,7 @@ class RecurrentLayer : public torch::autograd::Function<RecurrentLayer> {
   static Tensors differentiably(const Origin& origin, const Tensors& arguments, const Tensors& gradients,
                                 const std::vector<bool>& needed) {
     const Pass& pass = *origin.pass;
-    const size_t states = pass.network.lstm() ? 2 : 1;
+    const size_t states = pass.network.states();
     // A tied parameter is an argument more than once: each has a gradient of its own.
     Tensors aliases;
     for (size_t i = 0; i < arguments.size(); i++) aliases.push_back(needed[i] ? arguments[i].alias() : arguments[i]);

@@ -27,7 +27,7 @@ struct MutableRows {
 
 // The sums start + x Wx + h Wh of a cell, and what the cell makes of them. In bfloat16, each float of the packed
 // weights is a pair of numbers instead: those of the inputs 2k and 2k + 1.
-struct Step {
+struct CellStep {
   CellKind cell;
   int64_t rows;
   int64_t units;
@@ -59,7 +59,7 @@ struct Step {
 };
 
 // sums = start + x W: (rows, inputs) -> (rows, panels, sums, lanes)
-struct Projection {
+struct InputProduct {
   CellKind cell;
   int64_t rows;
   int64_t units;
@@ -88,7 +88,7 @@ struct Product {
 };
 
 // The gradients of one step of a cell, from those of its output and of the states after it.
-struct StepGradient {
+struct CellGradient {
   CellKind cell;
   int64_t rows;
   int64_t units;
@@ -114,11 +114,11 @@ struct Kernels {
   int64_t lanes;
   // How many rows a block has at most.
   int64_t rows;
-  void (*step)(const Step&);
-  void (*step_bfloat16)(const Step&);
-  void (*project)(const Projection&);
+  void (*step)(const CellStep&);
+  void (*step_bfloat16)(const CellStep&);
+  void (*multiply_inputs)(const InputProduct&);
   void (*multiply)(const Product&);
-  void (*differentiate)(const StepGradient&);
+  void (*differentiate)(const CellGradient&);
   // A number for the contents of memory, which a change of one word always changes.
   uint64_t (*fingerprint)(const void* data, int64_t bytes);
 };
@@ -131,7 +131,7 @@ extern const Kernels kPortableKernels;
 #ifdef RNN_X86_KERNELS
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
-void step_avx512_bfloat16(const Step& step);
+void step_avx512_bfloat16(const CellStep& step);
 #endif
 
 }  // namespace rnn::recurrent

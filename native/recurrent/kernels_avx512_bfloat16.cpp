@@ -24,7 +24,7 @@ void to_pairs(const float* from, int64_t count, uint32_t* to) {
 
 // The inputs rounded to bfloat16, too, and multiplied two at a time.
 struct Dotted {
-  static void prepare(const rnn::recurrent::Step& step) {
+  static void prepare(const rnn::recurrent::CellStep& step) {
     const int64_t x_pairs = rnn::recurrent::pairs_of(step.inputs),
                   pairs = x_pairs + rnn::recurrent::pairs_of(step.states);
     for (int64_t row = 0; row < step.rows; row++) {
@@ -64,6 +64,6 @@ struct Dotted {
 
 namespace rnn::recurrent {
 
-void step_avx512_bfloat16(const Step& step) { step_bfloat16<Dotted>(step); }
+void step_avx512_bfloat16(const CellStep& step) { step_bfloat16<Dotted>(step); }
 
 }  // namespace rnn::recurrent

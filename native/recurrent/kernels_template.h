@@ -71,7 +71,7 @@ struct Lstm {
   static constexpr int kGates = 4, kSums = 4;
   static constexpr int kOfX[4] = {0, 1, 2, 3}, kOfH[4] = {0, 1, 2, 3};
 
-  static void finish(const rnn::recurrent::Step& step, Slice at, const Vector* sums) {
+  static void finish(const rnn::recurrent::CellStep& step, Slice at, const Vector* sums) {
     const Vector i = sigmoid(sums[0]), f = sigmoid(sums[1]), g = tanh(sums[2]), o = sigmoid(sums[3]);
     const Vector c = Vector::fma(f, at.load(step.c_before), i * g);
     at.store(step.c, c);
@@ -83,7 +83,7 @@ struct Lstm {
     at.store(step.gates, o, 3 * step.units);
   }
 
-  static void differentiate(const rnn::recurrent::StepGradient& step, Slice at, Vector dh) {
+  static void differentiate(const rnn::recurrent::CellGradient& step, Slice at, Vector dh) {
     const Vector one = Vector::all(1);
     const Vector i = at.load(step.gates), f = at.load(step.gates, step.units), g = at.load(step.gates, 2 * step.units),
                  o = at.load(step.gates, 3 * step.units);
@@ -102,7 +102,7 @@ struct Gru {
   // r, z, W_in x + b_in, W_hn h + b_hn
   static constexpr int kOfX[3] = {0, 1, 2}, kOfH[3] = {0, 1, 3};
 
-  static void finish(const rnn::recurrent::Step& step, Slice at, const Vector* sums) {
+  static void finish(const rnn::recurrent::CellStep& step, Slice at, const Vector* sums) {
     const Vector r = sigmoid(sums[0]), z = sigmoid(sums[1]);
     const Vector n = tanh(Vector::fma(r, sums[3], sums[2]));
     at.store(step.y, Vector::fma(z, at.load(step.h_before) - n, n));
@@ -113,7 +113,7 @@ struct Gru {
     at.store(step.gates, sums[3], 3 * step.units);
   }
 
-  static void differentiate(const rnn::recurrent::StepGradient& step, Slice at, Vector dh) {
+  static void differentiate(const rnn::recurrent::CellGradient& step, Slice at, Vector dh) {
     const Vector one = Vector::all(1);
     const Vector r = at.load(step.gates), z = at.load(step.gates, step.units), n = at.load(step.gates, 2 * step.units),
                  hidden = at.load(step.gates, 3 * step.units);
@@ -131,11 +131,11 @@ struct Rnn {
   static constexpr int kGates = 1, kSums = 1;
   static constexpr int kOfX[1] = {0}, kOfH[1] = {0};
 
-  static void finish(const rnn::recurrent::Step& step, Slice at, const Vector* sums) {
+  static void finish(const rnn::recurrent::CellStep& step, Slice at, const Vector* sums) {
     at.store(step.y, relu ? Vector::max(Vector::zero(), sums[0]) : tanh(sums[0]));
   }
 
-  static void differentiate(const rnn::recurrent::StepGradient& step, Slice at, Vector dh) {
+  static void differentiate(const rnn::recurrent::CellGradient& step, Slice at, Vector dh) {
     const Vector h = at.load(step.h);
     at.store(step.sums, relu ? Vector::where_positive(h, dh) : dh * Vector::fnma(h, h, Vector::all(1)));
   }
@@ -209,7 +209,7 @@ struct Block {
 
 // How bfloat16 weights meet their inputs: as floats, which is exact.
 struct Widened {
-  static void prepare(const rnn::recurrent::Step&) {}
+  static void prepare(const rnn::recurrent::CellStep&) {}
 
   template <const auto& kOf, typename Block>
   static void add(Block& block, Rows a, const uint32_t*, int64_t, const float* weights, int64_t panel_stride,
@@ -242,7 +242,8 @@ Rows at_row(Rows rows, int64_t row) { return {rows.data + row * rows.stride, row
 
 // What is done to each block of rows and panels.
 template <typename Cell, int kRows, int kPanels>
-void finish(const rnn::recurrent::Step& step, const Block<Cell, kRows, kPanels>& block, int64_t row, int64_t panel) {
+void finish(const rnn::recurrent::CellStep& step, const Block<Cell, kRows, kPanels>& block, int64_t row,
+            int64_t panel) {
   for (int i = 0; i < kRows; i++) {
     for (int p = 0; p < kPanels; p++) {
       const int64_t unit = (panel + p) * kLanes, left = step.units - unit;
@@ -254,7 +255,7 @@ void finish(const rnn::recurrent::Step& step, const Block<Cell, kRows, kPanels>&
 template <typename Cell_>
 struct StepTask {
   using Cell = Cell_;
-  const rnn::recurrent::Step& step;
+  const rnn::recurrent::CellStep& step;
 
   int64_t rows() const { return step.rows; }
   int64_t units() const { return step.units; }
@@ -278,7 +279,7 @@ struct Bfloat16 {
   template <typename Cell_>
   struct Task {
     using Cell = Cell_;
-    const rnn::recurrent::Step& step;
+    const rnn::recurrent::CellStep& step;
 
     int64_t rows() const { return step.rows; }
     int64_t units() const { return step.units; }
@@ -301,23 +302,23 @@ struct Bfloat16 {
 };
 
 template <typename Cell_>
-struct ProjectionTask {
+struct InputProductTask {
   using Cell = Cell_;
-  const rnn::recurrent::Projection& projection;
+  const rnn::recurrent::InputProduct& product;
 
-  int64_t rows() const { return projection.rows; }
-  int64_t units() const { return projection.units; }
+  int64_t rows() const { return product.rows; }
+  int64_t units() const { return product.units; }
   bool backwards() const { return false; }
 
   template <int kRows, int kPanels>
   void run(int64_t row, int64_t panel) const {
     Block<Cell, kRows, kPanels> block;
     const int64_t column = panel * Cell::kSums * kLanes;
-    block.start({projection.start + column, 0});
-    block.template add<Cell::kOfX>(at_row(projection.x, row), 1, projection.weights + panel * projection.panel_stride,
-                                   projection.panel_stride, projection.inputs);
+    block.start({product.start + column, 0});
+    block.template add<Cell::kOfX>(at_row(product.x, row), 1, product.weights + panel * product.panel_stride,
+                                   product.panel_stride, product.inputs);
     for (int i = 0; i < kRows; i++) {
-      float* to = projection.sums.data + (row + i) * projection.sums.stride + column;
+      float* to = product.sums.data + (row + i) * product.sums.stride + column;
       for (int p = 0; p < kPanels; p++) {
         for (int s = 0; s < Cell::kSums; s++) block.sums[i][p][s].store(to + (p * Cell::kSums + s) * kLanes);
       }
@@ -406,7 +407,7 @@ void run_cell(const Arguments& arguments) {
 }
 
 template <typename Cell>
-void differentiate_cell(const rnn::recurrent::StepGradient& step) {
+void differentiate_cell(const rnn::recurrent::CellGradient& step) {
   for (int64_t row = 0; row < step.rows; row++) {
     for (int64_t unit = 0; unit < step.units; unit += kLanes) {
       const int64_t left = step.units - unit;
@@ -418,12 +419,12 @@ void differentiate_cell(const rnn::recurrent::StepGradient& step) {
 }
 
 template <typename Pairs>
-void step_bfloat16(const rnn::recurrent::Step& step) {
+void step_bfloat16(const rnn::recurrent::CellStep& step) {
   Pairs::prepare(step);
-  run_cell<Bfloat16<Pairs>::template Task, rnn::recurrent::Step>(step);
+  run_cell<Bfloat16<Pairs>::template Task, rnn::recurrent::CellStep>(step);
 }
 
-[[maybe_unused]] void differentiate(const rnn::recurrent::StepGradient& step) {
+[[maybe_unused]] void differentiate(const rnn::recurrent::CellGradient& step) {
   switch (step.cell) {
     case CellKind::kLstm:
       return differentiate_cell<Lstm>(step);
@@ -469,9 +470,9 @@ void step_bfloat16(const rnn::recurrent::Step& step) {
       .name = name,
       .lanes = kLanes,
       .rows = Vector::kRows,
-      .step = run_cell<StepTask, rnn::recurrent::Step>,
+      .step = run_cell<StepTask, rnn::recurrent::CellStep>,
       .step_bfloat16 = step_bfloat16<Widened>,
-      .project = run_cell<ProjectionTask, rnn::recurrent::Projection>,
+      .multiply_inputs = run_cell<InputProductTask, rnn::recurrent::InputProduct>,
       .multiply = [](const rnn::recurrent::Product& product) { run(ProductTask{product}); },
       .differentiate = differentiate,
       .fingerprint = fingerprint,

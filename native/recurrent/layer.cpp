@@ -13,7 +13,7 @@ constexpr double kWorthAThread = 4e6;
 // Fewer rows than this do not keep a core busy with the weights of the input: their products are made for several
 // steps at once.
 constexpr int64_t kFewRows = 4;
-constexpr int64_t kProjectedRows = 30;
+constexpr int64_t kRowsOfInputProducts = 30;
 constexpr int64_t kRowsOfAPart = 12;
 constexpr int64_t kRowsOfAProduct = 64;
 
@@ -154,14 +154,14 @@ void Layer::forward_rows(const DirectionForward& direction, int64_t first, int64
   const float* h_weights = x_weights + direction.weights->h_offset;
   const bool bfloat16 = direction.weights->type == WeightType::kBfloat16;
   const bool lstm = shape.cell == CellKind::kLstm;
-  if (lstm && direction.cells == nullptr && direction.c_last != direction.c_first) {
+  if (lstm && direction.cell_states == nullptr && direction.c_last != direction.c_first) {
     std::copy(direction.c_first + first * units, direction.c_first + last * units, direction.c_last + first * units);
   }
 
   const bool project = !bfloat16 && last - first < kFewRows && schedule.steps() > 1;
-  const int64_t block = project ? kProjectedRows / (last - first) : 1;
-  Floats inputs(project ? kProjectedRows * shape.inputs : 0);
-  Floats projected(project ? kProjectedRows * sums : 0);
+  const int64_t block = project ? kRowsOfInputProducts / (last - first) : 1;
+  Floats inputs(project ? kRowsOfInputProducts * shape.inputs : 0);
+  Floats projected(project ? kRowsOfInputProducts * sums : 0);
   std::vector<int64_t> starts(static_cast<size_t>(block));
   std::vector<uint32_t> pairs(
       static_cast<size_t>(bfloat16 ? (last - first) * (pairs_of(shape.inputs) + pairs_of(outputs)) : 0));
@@ -180,7 +180,7 @@ void Layer::forward_rows(const DirectionForward& direction, int64_t first, int64
           std::copy(from, from + shape.inputs, inputs.data() + count * shape.inputs);
         }
       }
-      kernels.project({
+      kernels.multiply_inputs({
           .cell = shape.cell,
           .rows = count,
           .units = units,
@@ -201,7 +201,7 @@ void Layer::forward_rows(const DirectionForward& direction, int64_t first, int64
                                   : MutableRows{unprojected.data(), units};
       }
       const Rows h = state(history, direction.h_first, outputs, before, from);
-      Step step = {
+      CellStep step = {
           .cell = shape.cell,
           .rows = to - from,
           .units = units,
@@ -226,9 +226,9 @@ void Layer::forward_rows(const DirectionForward& direction, int64_t first, int64
         step.start = {projected.data() + (starts[static_cast<size_t>(i % block)] + from - first) * sums, sums};
       }
       if (direction.gates != nullptr) step.gates = {direction.gates + row * shape.saved(), shape.saved()};
-      if (lstm && direction.cells != nullptr) {
-        step.c_before = state({direction.cells, units}, direction.c_first, units, before, from);
-        step.c = {direction.cells + row * units, units};
+      if (lstm && direction.cell_states != nullptr) {
+        step.c_before = state({direction.cell_states, units}, direction.c_first, units, before, from);
+        step.c = {direction.cell_states + row * units, units};
       } else if (lstm) {
         step.c = {direction.c_last + from * units, units};
         step.c_before = {step.c.data, units};
@@ -259,8 +259,8 @@ void Layer::forward_rows(const DirectionForward& direction, int64_t first, int64
     const int64_t t = direction.reverse ? 0 : ended() - schedule.rows.begin() - 1;
     const int64_t at = schedule.offsets[t] + row;
     std::copy_n(direction.y.data + at * direction.y.stride, outputs, direction.h_last + row * outputs);
-    if (lstm && direction.cells != nullptr) {
-      std::copy_n(direction.cells + at * units, units, direction.c_last + row * units);
+    if (lstm && direction.cell_states != nullptr) {
+      std::copy_n(direction.cell_states + at * units, units, direction.c_last + row * units);
     }
   }
 }
@@ -303,7 +303,7 @@ void Layer::backward_rows(const DirectionBackward& direction, int64_t first, int
     const int64_t t = direction.reverse ? i : schedule.steps() - 1 - i, end = std::min(last, schedule.rows[t]);
     by_origin(schedule, t, direction.reverse, first, end, [&](int64_t from, int64_t to, int64_t before) {
       const int64_t row = schedule.offsets[t] + from;
-      StepGradient step = {
+      CellGradient step = {
           .cell = shape.cell,
           .rows = to - from,
           .units = units,
@@ -321,8 +321,8 @@ void Layer::backward_rows(const DirectionBackward& direction, int64_t first, int
         step.y = {direction.dy.data + row * direction.dy.stride, direction.dy.stride};
       }
       if (lstm) {
-        step.c_before = state({direction.cells, units}, direction.c_first, units, before, from);
-        step.c = {direction.cells + row * units, units};
+        step.c_before = state({direction.cell_states, units}, direction.c_first, units, before, from);
+        step.c = {direction.cell_states + row * units, units};
         step.dc = {direction.dc + from * units, units};
       }
       const MutableRows dh = step.dh;

@@ -20,7 +20,7 @@ struct LayerShape {
 
   int64_t outputs() const { return projection > 0 ? projection : units; }
   int64_t gates() const { return gates_of(cell) * units; }
-  // The width of what `Step` keeps of its gates, and the distance between rows of the gradient of the sums.
+  // The width of what `CellStep` keeps of its gates, and the distance between rows of the gradient of the sums.
   int64_t saved() const { return cell == CellKind::kLstm || cell == CellKind::kGru ? 4 * units : 0; }
   // Not a power of two: what lies at such distances shares few places in the caches.
   int64_t sums_stride() const { return sums_of(cell) * units + kCacheLine; }
@@ -104,7 +104,7 @@ struct DirectionForward {
   MutableRows y;
   // For the gradient, or null: (total, saved), (total, units), and before the projection (total, units).
   float* gates;
-  float* cells;
+  float* cell_states;
   float* unprojected;
 };
 
@@ -115,7 +115,7 @@ struct DirectionBackward {
   const float* c_first;
   Rows y;
   const float* gates;
-  const float* cells;
+  const float* cell_states;
   const float* unprojected;
   // Gradient of y, with null data for none.
   Rows dy;

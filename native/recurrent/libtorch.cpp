@@ -1,13 +1,19 @@
+#include "recurrent/libtorch.h"
+
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/gru.h>
+#include <ATen/ops/gru_cell.h>
 #include <ATen/ops/lstm.h>
+#include <ATen/ops/lstm_cell.h>
 #include <ATen/ops/rnn_relu.h>
+#include <ATen/ops/rnn_relu_cell.h>
 #include <ATen/ops/rnn_tanh.h>
-
-#include "recurrent/network.h"
+#include <ATen/ops/rnn_tanh_cell.h>
 
 namespace rnn::recurrent {
 namespace {
+
+using Tensors = std::vector<at::Tensor>;
 
 // What autocast makes of the arguments. LibTorch asks whether oneDNN has an LSTM for their dtype before it casts them,
 // and then takes one that processors without AVX-512 do not have.
@@ -21,37 +27,71 @@ NetworkCall cast(NetworkCall call) {
   return call;
 }
 
+template <typename Function, typename State>
+auto with_layout(const NetworkCall& call, Function function, const State& state) {
+  const Network& net = call.network;
+  if (call.batch_sizes.defined()) {
+    return function(call.input, call.batch_sizes, state, call.weights, net.bias, net.layers, net.dropout, net.train,
+                    net.bidirectional);
+  }
+  return function(call.input, state, call.weights, net.bias, net.layers, net.dropout, net.train, net.bidirectional,
+                  call.batch_first);
+}
+
+template <typename Function>
+Tensors of_one_state(const NetworkCall& call, Function function) {
+  auto [output, hidden] = with_layout(call, function, call.state.at(0));
+  return {std::move(output), std::move(hidden)};
+}
+
+template <typename Function, typename State>
+auto step(const CellCall& call, Function function, const State& state) {
+  return function(call.input, state, call.weight_input, call.weight_hidden, call.bias_input, call.bias_hidden);
+}
+
 }  // namespace
 
-std::vector<at::Tensor> run_libtorch(const NetworkCall& given) {
-  const NetworkCall call = given.network.lstm() ? cast(given) : given;
-  const Network& net = call.network;
-  const auto with_layout = [&](auto function, const auto& state) {
-    if (call.batch_sizes.defined()) {
-      return function(call.input, call.batch_sizes, state, call.weights, net.bias, net.layers, net.dropout, net.train,
-                      net.bidirectional);
-    }
-    return function(call.input, state, call.weights, net.bias, net.layers, net.dropout, net.train, net.bidirectional,
-                    call.batch_first);
-  };
-  const auto of_one_state = [&](auto function) -> std::vector<at::Tensor> {
-    auto [output, hidden] = with_layout(function, call.state.at(0));
-    return {std::move(output), std::move(hidden)};
-  };
-  switch (net.cell) {
-    case CellKind::kLstm: {
-      auto [output, hidden, cell] =
-          with_layout([](auto&&... args) { return at::lstm(args...); }, at::TensorList(call.state));
-      return {std::move(output), std::move(hidden), std::move(cell)};
-    }
-    case CellKind::kGru:
-      return of_one_state([](auto&&... args) { return at::gru(args...); });
-    case CellKind::kRnnTanh:
-      return of_one_state([](auto&&... args) { return at::rnn_tanh(args...); });
-    case CellKind::kRnnRelu:
-      return of_one_state([](auto&&... args) { return at::rnn_relu(args...); });
-  }
-  return {};
+Tensors libtorch_rnn_tanh(const NetworkCall& call) {
+  return of_one_state(call, [](auto&&... args) { return at::rnn_tanh(args...); });
+}
+
+Tensors libtorch_rnn_relu(const NetworkCall& call) {
+  return of_one_state(call, [](auto&&... args) { return at::rnn_relu(args...); });
+}
+
+Tensors libtorch_lstm(const NetworkCall& given) {
+  const NetworkCall call = cast(given);
+  auto [output, hidden, cell_state] =
+      with_layout(call, [](auto&&... args) { return at::lstm(args...); }, at::TensorList(call.state));
+  return {std::move(output), std::move(hidden), std::move(cell_state)};
+}
+
+Tensors libtorch_gru(const NetworkCall& call) {
+  return of_one_state(call, [](auto&&... args) { return at::gru(args...); });
+}
+
+Tensors libtorch_rnn_tanh_cell(const CellCall& call) {
+  return {step(call, [](auto&&... args) { return at::rnn_tanh_cell(args...); }, call.state.at(0))};
+}
+
+Tensors libtorch_rnn_relu_cell(const CellCall& call) {
+  return {step(call, [](auto&&... args) { return at::rnn_relu_cell(args...); }, call.state.at(0))};
+}
+
+Tensors libtorch_lstm_cell(const CellCall& call) {
+  auto [hidden, cell_state] =
+      step(call, [](auto&&... args) { return at::lstm_cell(args...); }, at::TensorList(call.state));
+  return {std::move(hidden), std::move(cell_state)};
+}
+
+Tensors libtorch_gru_cell(const CellCall& call) {
+  return {step(call, [](auto&&... args) { return at::gru_cell(args...); }, call.state.at(0))};
+}
+
+Tensors run_libtorch(const NetworkCall& call) {
+  const Recurrence& recurrence = *call.network.recurrence;
+  TORCH_CHECK(recurrence.network != nullptr, "LibTorch has no ", recurrence.module);
+  return recurrence.network(call);
 }
 
 }  // namespace rnn::recurrent

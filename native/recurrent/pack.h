@@ -7,7 +7,7 @@ namespace rnn::recurrent {
 
 constexpr int64_t panels_of(int64_t units, int64_t lanes) { return (units + lanes - 1) / lanes; }
 
-// The weights W (gates units, inputs) of one matrix, as `Step` reads them. Panels start `panel_stride` apart, which
+// The weights W (gates units, inputs) of one matrix, as `CellStep` reads them. Panels start `panel_stride` apart, which
 // leaves room for a second matrix in the same panels. The destination is zero beyond the last unit already.
 void pack_gates(const float* weights, int64_t gates, int64_t units, int64_t inputs, int64_t lanes, float* packed,
                 int64_t panel_stride);

@@ -68,7 +68,7 @@ float* data_of(const at::Tensor& tensor) { return tensor.defined() ? tensor.muta
 at::Tensor with_dense_rows(const at::Tensor& x) { return x.stride(-1) == 1 || x.size(-1) == 1 ? x : x.contiguous(); }
 
 Tensors forward_layer(const Pass& pass, int64_t index, const at::Tensor& x, const Tensors& state,
-                      at::TensorList weights, std::vector<Trace>* traces) {
+                      at::TensorList weights, std::vector<SavedTensors>* saved) {
   const Layer layer = pass.layer(index, x);
   const LayerShape& shape = layer.shape;
   const int64_t directions = pass.network.directions(), width = directions * shape.outputs();
@@ -84,13 +84,13 @@ Tensors forward_layer(const Pass& pass, int64_t index, const at::Tensor& x, cons
   for (int64_t d = 0; d < directions; d++) {
     packed.push_back(
         pass.plan->forward_weights(pass.kernels, shape, pass.place(index, d), pass.parameters(weights, d), pass.type));
-    Trace trace;
-    if (traces != nullptr) {
+    SavedTensors own;
+    if (saved != nullptr) {
       Workspace& workspace = pass.plan->workspace();
-      if (shape.saved() > 0) trace.gates = borrow(workspace, total * shape.saved());
-      if (pass.network.lstm()) trace.cells = borrow(workspace, total * shape.units);
-      if (shape.projection > 0) trace.unprojected = borrow(workspace, total * shape.units);
-      traces->push_back(trace);
+      if (shape.saved() > 0) own.gates = borrow(workspace, total * shape.saved());
+      if (pass.network.states() > 1) own.cell_states = borrow(workspace, total * shape.units);
+      if (shape.projection > 0) own.unprojected = borrow(workspace, total * shape.units);
+      saved->push_back(own);
     }
     const auto of_state = [&](const Tensors& tensors, size_t i, int64_t units) {
       return tensors.size() <= i ? nullptr : tensors[i].mutable_data_ptr<float>() + d * batch * units;
@@ -103,9 +103,9 @@ Tensors forward_layer(const Pass& pass, int64_t index, const at::Tensor& x, cons
         .h_last = of_state(results, 1, shape.outputs()),
         .c_last = of_state(results, 2, shape.units),
         .y = {y.mutable_data_ptr<float>() + d * shape.outputs(), width},
-        .gates = data_of(trace.gates),
-        .cells = data_of(trace.cells),
-        .unprojected = data_of(trace.unprojected),
+        .gates = data_of(own.gates),
+        .cell_states = data_of(own.cell_states),
+        .unprojected = data_of(own.unprojected),
     });
   }
   layer.forward(runs);
@@ -113,14 +113,15 @@ Tensors forward_layer(const Pass& pass, int64_t index, const at::Tensor& x, cons
 }
 
 Tensors backward_layer(const Pass& pass, int64_t index, const Tensors& arguments, const at::Tensor& y,
-                       const std::vector<Trace>& traces, const Tensors& gradients, const std::vector<bool>& needed) {
+                       const std::vector<SavedTensors>& saved, const Tensors& gradients,
+                       const std::vector<bool>& needed) {
   const Network& net = pass.network;
   const at::Tensor x = with_dense_rows(arguments[0]);
   const Layer layer = pass.layer(index, x);
   const LayerShape& shape = layer.shape;
   const int64_t batch = pass.schedule.batch, total = pass.schedule.total;
   const int64_t width = net.directions() * shape.outputs();
-  const size_t states = net.lstm() ? 2 : 1, first_weight = 1 + states;
+  const size_t states = net.states(), first_weight = 1 + states;
   const auto of_layer = at::TensorList(arguments).slice(first_weight);
   const at::Tensor dy = gradients[0].defined() ? plain(gradients[0]).contiguous() : at::Tensor();
 
@@ -155,16 +156,16 @@ Tensors backward_layer(const Pass& pass, int64_t index, const Tensors& arguments
     };
     const size_t parameter = first_weight + static_cast<size_t>(d) * net.parameters();
     const auto of_parameter = [&](size_t i) { return data_of(results[parameter + i]); };
-    const Trace& trace = traces[static_cast<size_t>(d)];
+    const SavedTensors& own = saved[static_cast<size_t>(d)];
     runs.push_back({
         .reverse = d == 1,
         .weights = packed.back().get(),
         .h_first = of_state(arguments, 0, shape.outputs()),
         .c_first = of_state(arguments, 1, shape.units),
         .y = {y.const_data_ptr<float>() + d * shape.outputs(), width},
-        .gates = data_of(trace.gates),
-        .cells = data_of(trace.cells),
-        .unprojected = data_of(trace.unprojected),
+        .gates = data_of(own.gates),
+        .cell_states = data_of(own.cell_states),
+        .unprojected = data_of(own.unprojected),
         .dy = {dy.defined() ? dy.const_data_ptr<float>() + d * shape.outputs() : nullptr, width},
         .dh = of_state(results, 0, shape.outputs()),
         .dc = of_state(results, 1, shape.units),

@@ -32,9 +32,9 @@ struct Pass {
 
 // What the forward pass of a direction leaves for its backward pass; undefined where a cell has none. As tensors, since
 // autograd frees those that it saved with the backward pass, and not with the graph, which may live much longer.
-struct Trace {
-  static constexpr size_t kTensors = 3;
-  at::Tensor gates, cells, unprojected;
+struct SavedTensors {
+  static constexpr size_t kCount = 3;
+  at::Tensor gates, cell_states, unprojected;
 };
 
 // From (N, L, I) to (L, N, I), or back, where the call has the batch first.
@@ -45,16 +45,16 @@ float* data_of(const at::Tensor& tensor);
 
 at::Tensor with_dense_rows(const at::Tensor& x);
 
-// The output and last states of one layer in all its directions. `state` is that of the layer, contiguous. `traces`
+// The output and last states of one layer in all its directions. `state` is that of the layer, contiguous. `saved`
 // gets one for each direction unless it is null.
 std::vector<at::Tensor> forward_layer(const Pass& pass, int64_t index, const at::Tensor& x,
                                       const std::vector<at::Tensor>& state, at::TensorList weights,
-                                      std::vector<Trace>* traces);
+                                      std::vector<SavedTensors>* saved);
 
 // The gradients of the arguments (x, the states, the parameters of all directions) that are `needed`, from those of the
 // output `y` and the last states, which may be undefined.
 std::vector<at::Tensor> backward_layer(const Pass& pass, int64_t index, const std::vector<at::Tensor>& arguments,
-                                       const at::Tensor& y, const std::vector<Trace>& traces,
+                                       const at::Tensor& y, const std::vector<SavedTensors>& saved,
                                        const std::vector<at::Tensor>& gradients, const std::vector<bool>& needed);
 
 }  // namespace rnn::recurrent

@@ -29,7 +29,7 @@ LayerParameters pointers(const LayerShape& shape, at::ArrayRef<at::Tensor> param
 }  // namespace
 
 LayerShape Network::layer(int64_t index) const {
-  LayerShape shape{.cell = cell, .inputs = inputs, .units = units, .projection = projection};
+  LayerShape shape{.cell = recurrence->kernel.value(), .inputs = inputs, .units = units, .projection = projection};
   if (index > 0) shape.inputs = shape.outputs() * directions();
   return shape;
 }

@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "recurrent/layer.h"
+#include "recurrent/recurrence.h"
 
 namespace rnn::recurrent {
 
 // The sizes of a stack of recurrent layers, as in torch.nn.LSTM.
 struct Network {
-  CellKind cell;
+  const Recurrence* recurrence;
   int64_t inputs;
   int64_t units;
   int64_t projection;
@@ -22,7 +23,7 @@ struct Network {
   bool bidirectional;
   bool train;
 
-  bool lstm() const { return cell == CellKind::kLstm; }
+  size_t states() const { return recurrence->states; }
   int64_t directions() const { return bidirectional ? 2 : 1; }
   LayerShape layer(int64_t index) const;
   // The parameters of one direction of a layer: weight_ih, weight_hh, bias_ih, bias_hh, weight_hr.

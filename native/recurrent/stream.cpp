@@ -11,7 +11,7 @@ void step_layer(const StreamWeights& weights, int64_t index, int64_t rows, const
   const LayerShape shape = weights.network.layer(index);
   const ForwardWeights& packed = *weights.layers[static_cast<size_t>(index)];
   const int64_t outputs = shape.outputs(), units = shape.units;
-  const Step step = {
+  const CellStep step = {
       .cell = shape.cell,
       .rows = rows,
       .units = units,
@@ -57,7 +57,7 @@ int64_t most_pairs(const Network& net) {
 
 Stream::Stream(std::shared_ptr<const StreamWeights> weights) : weights_(std::move(weights)) {
   const Network& net = weights_->network;
-  state_.resize(static_cast<size_t>(net.layers * (outputs() + (net.lstm() ? net.units : 0))));
+  state_.resize(static_cast<size_t>(net.layers * (outputs() + (net.states() > 1 ? net.units : 0))));
   y_.resize(static_cast<size_t>(outputs()));
   unprojected_.resize(static_cast<size_t>(net.projection > 0 ? net.units : 0));
   pairs_.resize(static_cast<size_t>(most_pairs(net)));
@@ -66,8 +66,8 @@ Stream::Stream(std::shared_ptr<const StreamWeights> weights) : weights_(std::mov
 void Stream::step(const float* x, float* y) {
   const Network& net = weights_->network;
   for (int64_t layer = 0; layer < net.layers; layer++) {
-    step_layer(*weights_, layer, 1, layer == 0 ? x : h(layer - 1), h(layer), net.lstm() ? c(layer) : nullptr, y_.data(),
-               unprojected_.data(), pairs_.data(), backwards_);
+    step_layer(*weights_, layer, 1, layer == 0 ? x : h(layer - 1), h(layer), net.states() > 1 ? c(layer) : nullptr,
+               y_.data(), unprojected_.data(), pairs_.data(), backwards_);
     std::copy(y_.begin(), y_.end(), h(layer));
   }
   backwards_ = !backwards_;
@@ -79,21 +79,21 @@ void Stream::step(std::span<Stream* const> streams, const float* x, float* y) {
   const StreamWeights& weights = streams[0]->weights();
   const Network& net = weights.network;
   const int64_t outputs = streams[0]->outputs(), units = net.units;
-  Floats below(rows * outputs), above(rows * outputs), h(rows * outputs), c(net.lstm() ? rows * units : 0);
+  Floats below(rows * outputs), above(rows * outputs), h(rows * outputs), c(net.states() > 1 ? rows * units : 0);
   Floats unprojected(net.projection > 0 ? rows * units : 0);
   std::vector<uint32_t> pairs(static_cast<size_t>(rows * most_pairs(net)));
   for (int64_t layer = 0; layer < net.layers; layer++) {
     for (int64_t row = 0; row < rows; row++) {
       Stream& stream = *streams[static_cast<size_t>(row)];
       std::copy_n(stream.h(layer), outputs, h.data() + row * outputs);
-      if (net.lstm()) std::copy_n(stream.c(layer), units, c.data() + row * units);
+      if (net.states() > 1) std::copy_n(stream.c(layer), units, c.data() + row * units);
     }
     step_layer(weights, layer, rows, layer == 0 ? x : below.data(), h.data(), c.data(), above.data(),
                unprojected.data(), pairs.data(), false);
     for (int64_t row = 0; row < rows; row++) {
       Stream& stream = *streams[static_cast<size_t>(row)];
       std::copy_n(above.data() + row * outputs, outputs, stream.h(layer));
-      if (net.lstm()) std::copy_n(c.data() + row * units, units, stream.c(layer));
+      if (net.states() > 1) std::copy_n(c.data() + row * units, units, stream.c(layer));
     }
     std::swap(below, above);
   }

@@ -44,7 +44,7 @@ class Stream {
   std::vector<float> y_;
   std::vector<float> unprojected_;
   std::vector<uint32_t> pairs_;
-  // The next step's, see `Step`.
+  // The next step's, see `CellStep`.
   bool backwards_ = false;
 };
 

@@ -17,10 +17,10 @@ namespace {
 using Tensors = std::vector<at::Tensor>;
 
 // What a layer was given, and what came of it.
-struct LayerRecord {
+struct LayerPass {
   Tensors arguments;
   at::Tensor y;
-  std::vector<Trace> traces;
+  std::vector<SavedTensors> saved;
 };
 
 struct Loss {
@@ -39,10 +39,10 @@ Loss differentiate(const TrainingCall& call, const Pass& pass) {
   const at::AutoDispatchBelowADInplaceOrView below_autograd;
   const NetworkCall& net = call.network;
   const size_t per_layer = net.network.parameters() * static_cast<size_t>(net.network.directions());
-  std::vector<LayerRecord> layers;
+  std::vector<LayerPass> layers;
   at::Tensor x = with_dense_rows(sequence_first(net, net.input));
   for (int64_t index = 0; index < net.network.layers; index++) {
-    LayerRecord layer;
+    LayerPass layer;
     Tensors state;
     for (const at::Tensor& of_all : net.state) {
       const bool whole = net.network.layers == 1;
@@ -53,7 +53,7 @@ Loss differentiate(const TrainingCall& call, const Pass& pass) {
     layer.arguments = {x};
     layer.arguments.insert(layer.arguments.end(), state.begin(), state.end());
     layer.arguments.insert(layer.arguments.end(), weights.begin(), weights.end());
-    layer.y = forward_layer(pass, index, x, state, weights, &layer.traces)[0];
+    layer.y = forward_layer(pass, index, x, state, weights, &layer.saved)[0];
     x = layer.y;
     layers.push_back(std::move(layer));
   }
@@ -82,14 +82,14 @@ Loss differentiate(const TrainingCall& call, const Pass& pass) {
                   .dbias = data_of(loss.bias)};
   *loss.value.mutable_data_ptr<float>() = static_cast<float>(head.mean_squared_error());
   for (int64_t index = net.network.layers; index-- > lowest;) {
-    const LayerRecord& layer = layers[static_cast<size_t>(index)];
+    const LayerPass& layer = layers[static_cast<size_t>(index)];
     const size_t states = net.state.size(), first_weight = 1 + states;
     std::vector<bool> needed;
     for (const at::Tensor& argument : layer.arguments) needed.push_back(argument.requires_grad());
     needed[0] = index > lowest;
     Tensors gradients(first_weight);
     gradients[0] = dy;
-    Tensors found = backward_layer(pass, index, layer.arguments, layer.y, layer.traces, gradients, needed);
+    Tensors found = backward_layer(pass, index, layer.arguments, layer.y, layer.saved, gradients, needed);
     for (size_t i = 0; i < per_layer; i++) {
       loss.weights[static_cast<size_t>(index) * per_layer + i] = std::move(found[first_weight + i]);
     }

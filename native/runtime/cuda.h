@@ -18,16 +18,16 @@ struct CudaProperties {
   int multi_processors;
 };
 
-// Work of a CUDA device that was recorded once and is launched as a whole. One recording each.
+// Work of a CUDA device that was captured once and is launched as a whole. One capture each.
 class CudaGraph {
  public:
   // Graphs with the same pool have the same memory to work in.
   using Pool = std::pair<unsigned long long, unsigned long long>;
 
   virtual ~CudaGraph() = default;
-  // From here on what the current stream of this thread is given is recorded, and does not run.
+  // From here on what the current stream of this thread is given is captured, and does not run.
   virtual void begin() = 0;
-  // On the thread and the stream of `begin`. Also where it throws the recording has ended.
+  // On the thread and the stream of `begin`. Also where it throws the capture has ended.
   virtual void end() = 0;
   virtual void replay() = 0;
   virtual Pool pool() const = 0;

@@ -15,17 +15,17 @@ bool share_memory(const at::Tensor& a, const at::Tensor& b) {
   return a.storage().unsafeGetStorageImpl() == b.storage().unsafeGetStorageImpl();
 }
 
-bool may_share(const Cell& a, const Cell& b, int depth);
+bool may_share(const TensorPromise& a, const TensorPromise& b, int depth);
 
-bool roots_may_share(const Cell& pending, const Cell& other, int depth) {
-  return std::ranges::any_of(pending.origin()->roots, [&](const std::weak_ptr<Cell>& weak) {
-    const CellPtr root = weak.lock();
+bool roots_may_share(const TensorPromise& pending, const TensorPromise& other, int depth) {
+  return std::ranges::any_of(pending.origin()->roots, [&](const std::weak_ptr<TensorPromise>& weak) {
+    const TensorPromisePtr root = weak.lock();
     return root && may_share(*root, other, depth + 1);
   });
 }
 
 // Whether two tensors may lie in the same memory, computed or not.
-bool may_share(const Cell& a, const Cell& b, int depth = 0) {
+bool may_share(const TensorPromise& a, const TensorPromise& b, int depth = 0) {
   if (&a == &b || depth > kDeepest) return true;
   const bool a_pending = a.pending(), b_pending = b.pending();
   if (a_pending && roots_may_share(a, b, depth)) return true;
@@ -48,8 +48,8 @@ void GradientMemory::add(const at::Tensor& gradient) {
   tidied_ = storages_.size();
 }
 
-bool GradientMemory::has(const Cell& cell) const {
-  const at::Tensor* tensor = cell.peek();
+bool GradientMemory::has(const TensorPromise& promise) const {
+  const at::Tensor* tensor = promise.peek();
   if (tensor == nullptr || !tensor->defined() || !tensor->has_storage()) return false;
   return storages_.contains(tensor->storage().unsafeGetStorageImpl());
 }
@@ -61,10 +61,10 @@ void Trace::add(const Effects& effects) {
   empty_ = false;
 }
 
-bool Trace::touches(const Cells& cells, const Cell& cell) {
-  return std::ranges::any_of(cells, [&](const std::weak_ptr<Cell>& weak) {
-    const CellPtr other = weak.lock();
-    return other && may_share(*other, cell);
+bool Trace::touches(const Promises& promises, const TensorPromise& promise) {
+  return std::ranges::any_of(promises, [&](const std::weak_ptr<TensorPromise>& weak) {
+    const TensorPromisePtr other = weak.lock();
+    return other && may_share(*other, promise);
   });
 }
 
@@ -75,12 +75,16 @@ bool Trace::conflicts(const Effects& effects, uint64_t batch, const GradientMemo
   if ((marks_ & effects.marks & kExclusive) != 0) return true;
   if ((marks_ & Effects::kGraph) != 0 && !effects.writes.empty()) return true;
   if ((effects.marks & Effects::kGraph) != 0 && !writes_.empty()) return true;
-  const auto belongs = [&](const CellPtr& cell) {
-    if (cell->origin() != nullptr && cell->origin()->batch == batch) return true;
-    return (marks_ & Effects::kGradients) != 0 && gradients.has(*cell);
+  const auto belongs = [&](const TensorPromisePtr& promise) {
+    if (promise->origin() != nullptr && promise->origin()->batch == batch) return true;
+    return (marks_ & Effects::kGradients) != 0 && gradients.has(*promise);
   };
-  const auto is_changed = [&](const CellPtr& cell) { return belongs(cell) || touches(writes_, *cell); };
-  const auto is_used = [&](const CellPtr& cell) { return is_changed(cell) || touches(reads_, *cell); };
+  const auto is_changed = [&](const TensorPromisePtr& promise) {
+    return belongs(promise) || touches(writes_, *promise);
+  };
+  const auto is_used = [&](const TensorPromisePtr& promise) {
+    return is_changed(promise) || touches(reads_, *promise);
+  };
   return std::ranges::any_of(effects.reads, is_changed) || std::ranges::any_of(effects.writes, is_used);
 }
 

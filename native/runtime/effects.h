@@ -3,7 +3,7 @@
 
 #include <unordered_map>
 
-#include "runtime/cell.h"
+#include "runtime/tensor_promise.h"
 
 namespace rnn::runtime {
 
@@ -22,18 +22,18 @@ struct Effects {
     // Whatever there is: settings of the process, memory that is exchanged.
     kAll = 16,
   };
-  using Cells = c10::SmallVector<CellPtr, 4>;
+  using Promises = c10::SmallVector<TensorPromisePtr, 4>;
 
-  Cells reads = {};
-  Cells writes = {};
+  Promises reads = {};
+  Promises writes = {};
   // Its results may lie in the memory of these.
-  Cells shares = {};
+  Promises shares = {};
   uint8_t marks = 0;
 
   static Effects all() { return {.marks = kAll}; }
   static Effects marked(uint8_t marks) { return {.marks = marks}; }
-  static Effects reading(const CellPtr& cell) { return {.reads = {cell}}; }
-  static Effects writing(const CellPtr& cell) { return {.writes = {cell}}; }
+  static Effects reading(const TensorPromisePtr& promise) { return {.reads = {promise}}; }
+  static Effects writing(const TensorPromisePtr& promise) { return {.writes = {promise}}; }
 
   bool empty() const { return marks == 0 && reads.empty() && writes.empty(); }
 };
@@ -42,7 +42,7 @@ struct Effects {
 class GradientMemory {
  public:
   void add(const at::Tensor& gradient);
-  bool has(const Cell& cell) const;
+  bool has(const TensorPromise& promise) const;
 
  private:
   std::unordered_map<const c10::StorageImpl*, c10::weak_intrusive_ptr<c10::StorageImpl>> storages_;
@@ -57,12 +57,12 @@ class Trace {
   bool conflicts(const Effects& effects, uint64_t batch, const GradientMemory& gradients) const;
 
  private:
-  // A cell that is gone is one that no job has to do with any more.
-  using Cells = std::vector<std::weak_ptr<Cell>>;
+  // A promise that is gone is one that no job has to do with any more.
+  using Promises = std::vector<std::weak_ptr<TensorPromise>>;
 
-  static bool touches(const Cells& cells, const Cell& cell);
+  static bool touches(const Promises& promises, const TensorPromise& promise);
 
-  Cells reads_, writes_;
+  Promises reads_, writes_;
   uint8_t marks_ = 0;
   bool empty_ = true;
 };

@@ -7,15 +7,15 @@ namespace {
 
 constexpr size_t kLarge = 4096;
 
-const c10::StorageImpl* storage_of(const CellPtr& cell) {
-  const at::Tensor* tensor = cell ? cell->peek() : nullptr;
+const c10::StorageImpl* storage_of(const TensorPromisePtr& promise) {
+  const at::Tensor* tensor = promise ? promise->peek() : nullptr;
   if (tensor == nullptr || !tensor->defined() || !tensor->has_storage()) return nullptr;
   return tensor->storage().unsafeGetStorageImpl();
 }
 
 }  // namespace
 
-Handles::Id Handles::add(CellPtr cell) {
+Handles::Id Handles::add(TensorPromisePtr promise) {
   Id id;
   if (free_.empty()) {
     id = static_cast<Id>(slots_.size());
@@ -25,24 +25,24 @@ Handles::Id Handles::add(CellPtr cell) {
     free_.pop_back();
   }
   Slot& slot = slots_[id];
-  slot.cell = std::move(cell);
+  slot.promise = std::move(promise);
   slot.serial = ++serials_;
   count(slot);
   return id;
 }
 
 const Handles::Slot& Handles::slot(Id id) const {
-  if (id >= slots_.size() || !slots_[id].cell) throw DisposedError("the tensor has been disposed");
+  if (id >= slots_.size() || !slots_[id].promise) throw DisposedError("the tensor has been disposed");
   return slots_[id];
 }
 
-const CellPtr& Handles::cell(Id id) const { return slot(id).cell; }
+const TensorPromisePtr& Handles::promise(Id id) const { return slot(id).promise; }
 
 void Handles::release(Id id) {
-  if (id >= slots_.size() || !slots_[id].cell) return;
+  if (id >= slots_.size() || !slots_[id].promise) return;
   Slot& slot = slots_[id];
   discount(slot);
-  slot.cell.reset();
+  slot.promise.reset();
   free_.push_back(id);
 }
 
@@ -51,7 +51,7 @@ void Handles::release_if(Id id, uint64_t serial) {
 }
 
 void Handles::recount(Id id) {
-  if (id >= slots_.size() || !slots_[id].cell) return;
+  if (id >= slots_.size() || !slots_[id].promise) return;
   discount(slots_[id]);
   count(slots_[id]);
 }
@@ -64,14 +64,14 @@ int64_t Handles::bytes() const {
   std::unordered_set<const c10::StorageImpl*> seen;
   int64_t bytes = 0;
   for (const Slot& slot : slots_) {
-    const c10::StorageImpl* storage = storage_of(slot.cell);
+    const c10::StorageImpl* storage = storage_of(slot.promise);
     if (storage != nullptr && seen.insert(storage).second) bytes += static_cast<int64_t>(storage->nbytes());
   }
   return bytes;
 }
 
 void Handles::count(Slot& slot) {
-  const c10::StorageImpl* storage = storage_of(slot.cell);
+  const c10::StorageImpl* storage = storage_of(slot.promise);
   if (storage == nullptr || storage->nbytes() < kLarge) return;
   Share& share = large_[storage];
   if (share.holders++ == 0) {

@@ -4,7 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "runtime/cell.h"
+#include "runtime/tensor_promise.h"
 
 namespace rnn::runtime {
 
@@ -23,8 +23,8 @@ class Handles {
  public:
   using Id = uint32_t;
 
-  Id add(CellPtr cell);
-  const CellPtr& cell(Id id) const;
+  Id add(TensorPromisePtr promise);
+  const TensorPromisePtr& promise(Id id) const;
   void release(Id id);
 
   // Tells this use of a number from a later one.
@@ -43,7 +43,7 @@ class Handles {
 
  private:
   struct Slot {
-    CellPtr cell;
+    TensorPromisePtr promise;
     // Where it is large.
     const c10::StorageImpl* storage = nullptr;
     uint64_t serial = 0;

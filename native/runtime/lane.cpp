@@ -35,16 +35,16 @@ Lane::Pause::Pause(Lane& lane, bool within) { lock_ = std::unique_lock(within ? 
 
 void Lane::begin_graph(std::shared_ptr<CudaGraph> graph) {
   std::unique_lock alone(outside_);
-  recorder_.begin(std::move(graph));
-  recording_ = std::move(alone);
+  capture_.begin(std::move(graph));
+  captured_ = std::move(alone);
 }
 
 void Lane::end_graph() {
   const auto release = [this] {
-    if (recording_) recording_.unlock();
+    if (captured_) captured_.unlock();
   };
   try {
-    recorder_.end();
+    capture_.end();
   } catch (...) {
     release();
     throw;
@@ -73,9 +73,9 @@ void Lane::loop() {
     completed_.fetch_add(1, std::memory_order_release);
     completed_.notify_all();
   }
-  // CUDA ends a recording on the thread that began it only.
-  recorder_.abandon();
-  if (recording_) recording_.unlock();
+  // CUDA ends a capture on the thread that began it only.
+  capture_.abandon();
+  if (captured_) captured_.unlock();
 }
 
 void Lane::run(Job& job) {
@@ -94,8 +94,8 @@ void Lane::run(Job& job) {
     }
   }
   if (batch.error) {
-    for (const auto& cell : job.results) {
-      if (cell->pending()) cell->fail(batch.error);
+    for (const auto& promise : job.results) {
+      if (promise->pending()) promise->fail(batch.error);
     }
   }
   job.work = nullptr;

@@ -12,7 +12,7 @@
 
 #include "runtime/effects.h"
 #include "runtime/forecast.h"
-#include "runtime/graph_recorder.h"
+#include "runtime/graph_capture.h"
 #include "runtime/mode.h"
 
 namespace rnn::runtime {
@@ -39,7 +39,7 @@ using BatchPtr = std::shared_ptr<Batch>;
 struct Job {
   // Returns one tensor for each of `results`.
   std::function<std::vector<at::Tensor>()> work = nullptr;
-  std::vector<CellPtr> results = {};
+  std::vector<TensorPromisePtr> results = {};
   Mode mode = {};
   BatchPtr batch = nullptr;
   // Kept until the work is done.
@@ -66,8 +66,8 @@ class Lane {
   // Blocks until the job with this number has run.
   void wait(uint64_t job) const;
 
-  // While it lives, a caller on another thread may use LibTorch: no recording of a CUDA graph begins, and one that has
-  // begun has ended. `within` the batch that records, which may wait for the caller to go on, no job runs meanwhile.
+  // While it lives, a caller on another thread may use LibTorch: no capture of a CUDA graph begins, and one that has
+  // begun has ended. `within` the batch that captures, which may wait for the caller to go on, no job runs meanwhile.
   class Pause {
    public:
     Pause(Lane& lane, bool within);
@@ -82,7 +82,7 @@ class Lane {
   // These are for jobs. What the jobs between the two give the device goes into the graph instead.
   void begin_graph(std::shared_ptr<CudaGraph> graph);
   void end_graph();
-  bool records_graph() const { return recorder_.recording(); }
+  bool captures_graph() const { return capture_.capturing(); }
 
  private:
   void loop();
@@ -97,10 +97,10 @@ class Lane {
   std::atomic<int> threads_ = 0;
   // Held by a job as long as it runs.
   std::mutex running_;
-  // Held by a caller on another thread, or while a CUDA graph is being recorded.
+  // Held by a caller on another thread, or while a CUDA graph is being captured.
   std::mutex outside_;
-  std::unique_lock<std::mutex> recording_{outside_, std::defer_lock};
-  GraphRecorder recorder_;
+  std::unique_lock<std::mutex> captured_{outside_, std::defer_lock};
+  GraphCapture capture_;
   std::thread thread_;
 };
 

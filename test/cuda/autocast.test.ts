@@ -267,18 +267,22 @@ describe('recurrent networks under autocast on the CPU', () => {
 describe('what is refused', () => {
   test('arguments of the wrong kind', () => {
     const fn = (): number => 1
-    expectError(() => autocast('gpu' as never, fn), 'ERR_TORCH_VALUE', "unsupported autocast device_type 'gpu'")
-    expectError(() => autocast(3 as never, fn), 'ERR_TORCH_TYPE', 'Expected `device_type` of type `str`')
-    expectError(() => autocast('cpu', 3 as never), 'ERR_TORCH_TYPE', 'autocast() takes a function, got 3')
+    expectError(
+      () => autocast('gpu' as never, fn),
+      'ERR_TORCH_VALUE',
+      "autocast: deviceType must be 'cpu' or 'cuda', got 'gpu'",
+    )
+    expectError(() => autocast(3 as never, fn), 'ERR_TORCH_TYPE', "deviceType must be 'cpu' or 'cuda', got 3")
+    expectError(() => autocast('cpu', 3 as never), 'ERR_TORCH_TYPE', 'autocast: fn must be a function, got 3')
     expectError(() => autocast('cpu', fn, { type: 1 } as never), 'ERR_TORCH_OPTION', "unknown option 'type'")
     expectError(() => autocast('cpu', fn, { dtype: 'half' as never }), 'ERR_TORCH_DTYPE', 'dtype must be one of')
-    expectError(() => autocast('cpu', fn, { enabled: 1 as never }), 'ERR_TORCH_TYPE', "'enabled' must be bool")
+    expectError(() => autocast('cpu', fn, { enabled: 1 as never }), 'ERR_TORCH_TYPE', 'enabled must be a boolean')
     expectError(
       () => autocast('cpu', fn, { cacheEnabled: 1 as never }),
       'ERR_TORCH_TYPE',
-      "'cacheEnabled' must be bool",
+      'cacheEnabled must be a boolean',
     )
-    expectError(() => isAutocastEnabled('tpu' as never), 'ERR_TORCH_VALUE', "device_type 'tpu'")
+    expectError(() => isAutocastEnabled('tpu' as never), 'ERR_TORCH_VALUE', "got 'tpu'")
     expectError(() => getAutocastDtype(undefined as never), 'ERR_TORCH_TYPE', 'got: undefined')
   })
 

@@ -38,7 +38,7 @@ describe('the switches', () => {
         cudnn[name] = 1 as never
       },
       'ERR_TORCH_TYPE',
-      `'cudnn.${name}' must be bool`,
+      `cudnn.${name} must be a boolean`,
     )
     expect(cudnn[name]).toBe(before)
   })
@@ -56,7 +56,7 @@ describe('the switches', () => {
         matmul.allowTf32 = 'no' as never
       },
       'ERR_TORCH_TYPE',
-      'must be bool',
+      'must be a boolean',
     )
     expectError(() => torch.setFloat32MatmulPrecision('exact' as never), 'ERR_TORCH_VALUE', "got 'exact'")
     expect(torch.getFloat32MatmulPrecision()).toBe('medium')
@@ -114,9 +114,13 @@ describe('deterministic algorithms', () => {
   })
 
   test('are asked for with booleans', () => {
-    expectError(() => torch.useDeterministicAlgorithms(1 as never), 'ERR_TORCH_TYPE', "'mode' must be bool")
+    expectError(() => torch.useDeterministicAlgorithms(1 as never), 'ERR_TORCH_TYPE', 'mode must be a boolean')
     expectError(() => torch.useDeterministicAlgorithms(true, { warn: true } as never), 'ERR_TORCH_OPTION', "'warn'")
-    expectError(() => torch.useDeterministicAlgorithms(true, { warnOnly: 1 as never }), 'ERR_TORCH_TYPE', "'warnOnly'")
+    expectError(
+      () => torch.useDeterministicAlgorithms(true, { warnOnly: 1 as never }),
+      'ERR_TORCH_TYPE',
+      'warnOnly must be a boolean',
+    )
     expect(torch.areDeterministicAlgorithmsEnabled()).toBe(false)
   })
 })

@@ -27,15 +27,19 @@ describe('device', () => {
     [['CUDA'], "Expected one of cpu, cuda device type at start of device string: CUDA; did you mean 'cuda'?"],
     [[''], 'Expected one of cpu, cuda device type at start of device string: '],
     [['cuda:1', 0], 'type (string) must not include an index because index was passed explicitly: cuda:1'],
-    [['cuda', -1], 'Device index must not be negative'],
   ])('refuses %j', (args, message) => {
     expect(expectError(() => device(...(args as [string])), 'ERR_TORCH_DEVICE', '').message).toBe(message)
   })
 
   test('refuses other types', () => {
-    expectError(() => device(1 as never), 'ERR_TORCH_TYPE', "argument 'type' must be str, not 1")
-    expectError(() => device('cuda', '1' as never), 'ERR_TORCH_TYPE', "argument 'index' must be int, not '1'")
-    expectError(() => device('cuda', 0.5), 'ERR_TORCH_TYPE', "argument 'index' must be int, not 0.5")
+    expectError(() => device('cuda', -1), 'ERR_TORCH_VALUE', 'device: index must be a non-negative integer, got -1')
+    expectError(() => device(1 as never), 'ERR_TORCH_TYPE', 'device: type must be a string, got 1')
+    expectError(
+      () => device('cuda', '1' as never),
+      'ERR_TORCH_TYPE',
+      "device: index must be a non-negative integer, got '1'",
+    )
+    expectError(() => device('cuda', 0.5), 'ERR_TORCH_VALUE', 'device: index must be a non-negative integer, got 0.5')
   })
 })
 
@@ -104,8 +108,16 @@ describe.skipIf(devices > 0)('without a CUDA device (needs a machine without)', 
 })
 
 test('cuda() takes CUDA devices only', () => {
-  expectError(() => torch.ones([1]).cuda('cpu'), 'ERR_TORCH_DEVICE', "Invalid device, must be cuda device, got 'cpu'")
-  expectError(() => new nn.GRU(1, 1).cuda(0 as never), 'ERR_TORCH_DEVICE', 'Invalid device, must be cuda device, got 0')
+  expectError(
+    () => torch.ones([1]).cuda('cpu'),
+    'ERR_TORCH_DEVICE',
+    "cuda: device must be 'cuda' or one such as 'cuda:1', got 'cpu'",
+  )
+  expectError(
+    () => new nn.GRU(1, 1).cuda(0 as never),
+    'ERR_TORCH_DEVICE',
+    "cuda: device must be 'cuda' or one such as 'cuda:1', got 0",
+  )
   expectError(
     () => torch.ones([1]).cuda('cuda', { async: true } as never),
     'ERR_TORCH_OPTION',
@@ -115,7 +127,7 @@ test('cuda() takes CUDA devices only', () => {
 
 test('options of events are checked', () => {
   expectError(() => new cuda.Event({ timing: true } as never), 'ERR_TORCH_OPTION', "unknown option 'timing'")
-  expectError(() => new cuda.Event({ enableTiming: 1 as never }), 'ERR_TORCH_TYPE', "'enableTiming' must be bool")
+  expectError(() => new cuda.Event({ enableTiming: 1 as never }), 'ERR_TORCH_TYPE', 'enableTiming must be a boolean')
 })
 
 describe.skipIf(devices === 0)('with a CUDA device (needs one)', () => {

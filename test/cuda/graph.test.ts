@@ -23,6 +23,18 @@ describe.skipIf(torch.cuda.isAvailable())('without a CUDA device (needs a machin
   })
 })
 
+const SETTINGS = {
+  name: 'GRU',
+  inputSize: 2,
+  hiddenSize: 3,
+  numLayers: 1,
+  projSize: 0,
+  bias: true,
+  batchFirst: false,
+  bidirectional: false,
+  backend: 'auto',
+} as const
+
 describe('the addon for CUDA', () => {
   test.runIf(built && existsSync(findBinaries().cuda))('fits the main one (where both were built for CUDA)', () => {
     expect(whyNotConnected()).toBeNull()
@@ -31,7 +43,11 @@ describe('the addon for CUDA', () => {
   test.skipIf(built)('is not there with a LibTorch for the CPU, and nothing else is taken for it', () => {
     expect(existsSync(findBinaries().cuda)).toBe(false)
     expectError(() => native.connectCuda({}), 'ERR_TORCH_TYPE', 'of another version')
-    expectError(() => native.connectCuda(native.recurrentModule('GRU', {}, [])), 'ERR_TORCH_TYPE', 'of another version')
+    expectError(
+      () => native.connectCuda(native.recurrentModule('GRU', SETTINGS, [])),
+      'ERR_TORCH_TYPE',
+      'of another version',
+    )
     expectError(() => native.cudaGraph(), 'ERR_TORCH_DEVICE', 'not loaded')
   })
 })

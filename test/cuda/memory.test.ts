@@ -19,7 +19,7 @@ describe('pinned memory', () => {
 
   test('is asked for with a boolean', () => {
     expectError(() => torch.ones([2], { pinMemory: 1 as never }), 'ERR_TORCH_TYPE', "'pinMemory' must be bool")
-    expectError(() => torch.tensor([2], { pinMemory: 1 as never }), 'ERR_TORCH_TYPE', "'pinMemory' must be bool")
+    expectError(() => torch.tensor([2], { pinMemory: 1 as never }), 'ERR_TORCH_TYPE', 'pinMemory must be a boolean')
   })
 
   test.skipIf(available)('needs CUDA, and says so (needs a machine without a CUDA device)', async () => {

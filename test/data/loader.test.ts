@@ -162,25 +162,21 @@ describe('a dataset whose batch is async', () => {
 })
 
 test.each([
-  [
-    () => new DataLoader(dataset(2), { batchSize: 0 }),
-    'ERR_TORCH_VALUE',
-    /batchSize should be a positive integer value/,
-  ],
+  [() => new DataLoader(dataset(2), { batchSize: 0 }), 'ERR_TORCH_VALUE', /batchSize must be a positive integer/],
   [() => new DataLoader(dataset(2), { seed: 1.5 }), 'ERR_TORCH_VALUE', /seed must be an integer/],
   [
     () => new DataLoader(dataset(2), { generator: {} as never }),
     'ERR_TORCH_TYPE',
-    "DataLoader(): argument 'generator' must be torch.Generator, not an object",
+    'DataLoader: generator must be a torch.Generator, got an object',
   ],
   [
     () => new DataLoader(dataset(2), { generator: new torch.Generator(), seed: 1 }),
     'ERR_TORCH_OPTION',
     /one of seed and generator/,
   ],
-  [() => new DataLoader(dataset(2), { pinMemory: 1 as never }), 'ERR_TORCH_TYPE', /'pinMemory' must be bool, not 1/],
+  [() => new DataLoader(dataset(2), { pinMemory: 1 as never }), 'ERR_TORCH_TYPE', /pinMemory must be a boolean, got 1/],
   [() => new DataLoader(dataset(2), { batch: 2 } as never), 'ERR_TORCH_OPTION', /unknown option 'batch'/],
-  [() => new DataLoader([1, 2] as never), 'ERR_TORCH_TYPE', /must have a length and a batch\(\)/],
+  [() => new DataLoader([1, 2] as never), 'ERR_TORCH_TYPE', /dataset must be an object with length and batch\(\)/],
   [() => new TensorDataset(numbers(2), numbers(3)), 'ERR_TORCH_SHAPE', /2 inputs and 3 targets/],
   [() => new TensorDataset([1] as never, numbers(3)), 'ERR_TORCH_TYPE', /inputs must be a Tensor/],
   [
@@ -203,8 +199,8 @@ test.each([
     'ERR_TORCH_TYPE',
     /a sample is an input and a target, but 3 tensors were given/,
   ],
-  [() => dataset(2).batch(torch.tensor([0n]) as never, true), 'ERR_TORCH_TYPE', /batch takes an array of integers/],
-  [() => dataset(2).batch([0.5], true), 'ERR_TORCH_TYPE', /batch takes an array of integers, got \[0.5\]/],
+  [() => dataset(2).batch(torch.tensor([0n]) as never, true), 'ERR_TORCH_TYPE', /indices must be an array of integers/],
+  [() => dataset(2).batch([0.5], true), 'ERR_TORCH_TYPE', /indices must be an array of integers, got \[0.5\]/],
   [() => dataset(2).batch([2], true), 'ERR_TORCH_INDEX', /out of range/],
   [
     () => [...new DataLoader({ length: 1, batch: () => [numbers(1)] as never })],

@@ -244,7 +244,7 @@ describe('torch.load', () => {
     await expectRejection(torch.load(folder), 'ERR_TORCH_FILE', 'is not a regular file')
     await expectRejection(torch.load(3 as never), 'ERR_TORCH_TYPE', 'path must be a string')
     const path = formatsPath('gru.pt')
-    expectError(() => torch.loadSync(path, { device: 'tpu' as never }), 'ERR_TORCH_VALUE', "got 'tpu'")
+    expectError(() => torch.loadSync(path, { device: 'tpu' as never }), 'ERR_TORCH_DEVICE', "got 'tpu'")
     expectError(() => torch.loadSync(path, { mapLocation: 'cpu' } as never), 'ERR_TORCH_OPTION', 'Options are device')
   })
 

@@ -533,7 +533,7 @@ describe('loadFile refuses', () => {
     const path = formatsPath('gru.safetensors')
     await expectRejection(
       loadFile(path, { device: 'gpu' as never }),
-      'ERR_TORCH_VALUE',
+      'ERR_TORCH_DEVICE',
       "device must be 'cpu', 'cuda' or one such",
     )
     expectError(() => loadFileSync(path, { devise: 'cpu' } as never), 'ERR_TORCH_OPTION', "did you mean 'device'?")

@@ -72,7 +72,7 @@ describe('torch.jit.load', () => {
     await expectRejection(load(join(temporaryFolder(), 'no.pt')), 'ERR_TORCH_FILE', 'ENOENT')
     await expectRejection(load(temporaryFolder()), 'ERR_TORCH_FILE', 'is not a regular file')
     await expectRejection(load(7 as never), 'ERR_TORCH_TYPE', 'path must be a string')
-    await expectRejection(load(PATH, { device: 'tpu' as never }), 'ERR_TORCH_VALUE', "got 'tpu'")
+    await expectRejection(load(PATH, { device: 'tpu' as never }), 'ERR_TORCH_DEVICE', "got 'tpu'")
     expectError(() => torch.jit.loadSync(PATH, { map: 1 } as never), 'ERR_TORCH_OPTION', "unknown option 'map'")
     expectError(() => new ScriptModule(Symbol('x'), {}), 'ERR_TORCH_TYPE', 'use torch.jit.load')
   })

@@ -8,9 +8,10 @@ import { expectError } from '../support/error.ts'
 // What JavaScript holds of C++ objects is checked wherever it comes in, whoever made it.
 
 const lstm = new nn.LSTM(2, 3)
-const module = native.recurrentModule('LSTM', lstm, [])
+const settings = { ...lstm, name: 'LSTM' }
+const module = native.recurrentModule('LSTM', settings, [])
 const stream = native.openStream(
-  native.recurrentModule('LSTM', lstm, [
+  native.recurrentModule('LSTM', settings, [
     ['weight_ih_l0', [12, 2]],
     ['weight_hh_l0', [12, 3]],
     ['bias_ih_l0', [12]],
@@ -62,9 +63,9 @@ describe('a handle of another kind', () => {
     for (const [use, kind] of [
       [() => native.openStream(stream, none, false), 'recurrent module'],
       [() => native.flattenParameters(stream, none), 'recurrent module'],
-      [() => native.recurrent(stream, lstm, none, none, none, none), 'recurrent module'],
-      [() => native.mseGradients(stream, lstm, none, none, none, none, none, none, false), 'recurrent module'],
-      [() => native.composite(stream, lstm, none, none, none, none, {}, [], 'nothing'), 'recurrent module'],
+      [() => native.recurrent(stream, 0, true, none, none, none, none), 'recurrent module'],
+      [() => native.mseGradients(stream, 0, true, none, none, none, none, none, none, false), 'recurrent module'],
+      [() => native.composite(stream, 0, true, none, none, none, none, {}, [], 'nothing'), 'recurrent module'],
       [() => native.jitDescribe(stream), 'TorchScript module'],
       [() => native.jitRun(stream, 'forward', []), 'TorchScript module'],
       [() => native.jitResult(stream), 'TorchScript call'],

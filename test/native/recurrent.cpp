@@ -224,7 +224,7 @@ class Trial {
                       .c_last = side.c_last.data(),
                       .y = {y_.data() + static_cast<int64_t>(d) * shape_.outputs(), width()},
                       .gates = memory(side.gates, shape_.saved()),
-                      .cells = memory(side.cells, lstm ? shape_.units : 0),
+                      .cell_states = memory(side.cells, lstm ? shape_.units : 0),
                       .unprojected = memory(side.unprojected, shape_.projection > 0 ? shape_.units : 0)});
     }
     layer().forward(runs);
@@ -280,7 +280,7 @@ class Trial {
                       .c_first = side.c_first.data(),
                       .y = {y_.data() + static_cast<int64_t>(d) * outputs, width()},
                       .gates = side.gates.data(),
-                      .cells = side.cells.data(),
+                      .cell_states = side.cells.data(),
                       .unprojected = side.unprojected.data(),
                       .dy = {dy.data() + static_cast<int64_t>(d) * outputs, width()},
                       .dh = side.dh.data(),

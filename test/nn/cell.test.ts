@@ -117,7 +117,7 @@ describe.each(Object.entries(KINDS))('%s', (_, make) => {
   test('refuses what it does not know', () => {
     expectError(() => make.cell({ bia: false }), 'ERR_TORCH_OPTION', /unknown option 'bia'; did you mean 'bias'/)
     expectError(() => make.cell({ numLayers: 2 }), 'ERR_TORCH_OPTION', /unknown option 'numLayers'/)
-    expectError(() => make.cell({ bias: 1 }), 'ERR_TORCH_TYPE', /bias should be of type bool, got: 1/)
+    expectError(() => make.cell({ bias: 1 }), 'ERR_TORCH_TYPE', /bias must be a boolean, got 1/)
     expectError(() => step(make.cell({}), [1, 2, 3] as never), 'ERR_TORCH_TYPE', /expected a Tensor, got \[1, 2, 3\]/)
     const gone = torch.zeros([3])
     gone.dispose()

@@ -153,7 +153,7 @@ describe('to and from GRU', () => {
       expectError(() => new ChungGRU(1, 2, options).toGRU(), 'ERR_TORCH_VALUE', `PyTorch's GRU cannot have ${words}`)
     refuse({ resetAfter: false }, 'reset_after=False')
     refuse({ activation: 'softsign' }, "activation='softsign'")
-    expectError(() => ChungGRU.fromGRU({} as never), 'ERR_TORCH_TYPE', 'expected a GRU')
+    expectError(() => ChungGRU.fromGRU({} as never), 'ERR_TORCH_TYPE', 'gru must be a GRU')
     expectError(() => ChungGRU.fromGRU(new GRU(1, 2), { inner: true } as never), 'ERR_TORCH_OPTION', "'inner'")
   })
 })
@@ -183,15 +183,15 @@ describe('refuses', () => {
     [() => new ChungGRU(I, H).forward(torch.zeros([I])), 'ERR_TORCH_VALUE', /Expected input to be 2D or 3D, got 1D/],
     [() => new ChungGRU(7, H).forward(x), 'ERR_TORCH_SHAPE', /Expected 7, got 3/],
     [() => new ChungGRU(I, H).forward(x, torch.zeros([1, 9, H])), 'ERR_TORCH_SHAPE', /Expected hidden size/],
-    [() => new ChungGRU(I, H, { activation: 'sine' as never }), 'ERR_TORCH_VALUE', /unknown activation 'sine'/],
     [
-      () => new ChungGRU(I, H, { resetAfter: 1 as never }),
-      'ERR_TORCH_TYPE',
-      /resetAfter should be of type bool, got: 1/,
+      () => new ChungGRU(I, H, { activation: 'sine' as never }),
+      'ERR_TORCH_VALUE',
+      /activation must be 'tanh', .* or 'identity', got 'sine'/,
     ],
+    [() => new ChungGRU(I, H, { resetAfter: 1 as never }), 'ERR_TORCH_TYPE', /resetAfter must be a boolean, got 1/],
     [() => new ChungGRU(I, H, { innerBias: true, resetAfter: false }), 'ERR_TORCH_VALUE', /innerBias needs resetAfter/],
     [() => new ChungGRU(I, H, { innerBias: true, bias: false }), 'ERR_TORCH_VALUE', /innerBias needs bias/],
-    [() => new ChungGRU(I, H, { projSize: 2 } as never), 'ERR_TORCH_OPTION', /only supported for LSTM/],
+    [() => new ChungGRU(I, H, { projSize: 2 } as never), 'ERR_TORCH_OPTION', /projSize is an option of LSTM only/],
     [() => new ChungGRU(I, H, { backend: 'auto' } as never), 'ERR_TORCH_OPTION', /unknown option 'backend'/],
     [() => new ChungGRU(I, H, null as never), 'ERR_TORCH_TYPE', /options must be an object, got null/],
     [() => new ChungGRU(I, H).stream(), 'ERR_TORCH_NOT_IMPLEMENTED', /streams compute PyTorch's equations/],

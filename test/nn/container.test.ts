@@ -241,9 +241,9 @@ describe('ModuleList', () => {
   })
 
   test('takes modules only', () => {
-    expectError(() => new ModuleList([new ReLU(), 3 as never]), 'ERR_TORCH_TYPE', /3 is not a Module subclass/)
+    expectError(() => new ModuleList([new ReLU(), 3 as never]), 'ERR_TORCH_TYPE', /must be a Module, got 3/)
     const list = new ModuleList([new ReLU()])
-    expectError(() => list.insert(0, {} as never), 'ERR_TORCH_TYPE', /is not a Module subclass/)
+    expectError(() => list.insert(0, {} as never), 'ERR_TORCH_TYPE', /must be a Module/)
     expect(list.length).toBe(1)
     expectError(() => list.at(0.5), 'ERR_TORCH_INDEX', /index 0.5 is out of range/)
   })
@@ -271,7 +271,7 @@ describe('ModuleDict', () => {
     expectError(() => new ModuleDict<Record<string, Module>>().pop('b'), 'ERR_TORCH_VALUE', /there are none/)
     expectError(() => dict.set('a.b', new ReLU()), 'ERR_TORCH_VALUE', /module name can't contain "."/)
     expectError(() => dict.set(1 as never, new ReLU()), 'ERR_TORCH_TYPE', /module name should be a string. Got 1/)
-    expectError(() => dict.set('b', 1 as never), 'ERR_TORCH_TYPE', /1 is not a Module subclass/)
+    expectError(() => dict.set('b', 1 as never), 'ERR_TORCH_TYPE', /must be a Module, got 1/)
     expect(dict.size).toBe(1)
   })
 })
@@ -312,7 +312,7 @@ describe('ParameterList', () => {
     expectError(
       () => new ParameterList(torch.ones([2]) as never),
       'ERR_TORCH_TYPE',
-      /should be called with an iterable/,
+      /ParameterList.extend: elements must be an iterable/,
     )
     expectError(() => new ParameterList().pop(), 'ERR_TORCH_INDEX', /out of range/)
   })

@@ -152,7 +152,7 @@ describe('forward hooks', () => {
     expectError(
       () => module.registerForwardHook(() => undefined, { prepend: 1 } as never),
       'ERR_TORCH_TYPE',
-      /argument 'prepend' must be bool/,
+      /prepend must be a boolean/,
     )
     expect(Object.hasOwn(module, 'forward')).toBe(false)
     const handle = module.registerForwardHook((async () => {}) as never)

@@ -168,6 +168,10 @@ test('the newer ones check their arguments, too', () => {
     'ERR_TORCH_VALUE',
     /a less than b, got .*a = 2, b = 1/,
   )
-  expectError(() => init.sparse_(torch.empty([2, 2]), 1.5), 'ERR_TORCH_VALUE', /sparsity must be from 0 to 1, got 1.5/)
+  expectError(
+    () => init.sparse_(torch.empty([2, 2]), 1.5),
+    'ERR_TORCH_VALUE',
+    /sparsity must be a number from 0 to 1, got 1.5/,
+  )
   expectError(() => init.dirac_(torch.empty([2, 2, 2]), 0), 'ERR_TORCH_VALUE', /groups must be a positive integer/)
 })

@@ -240,7 +240,7 @@ test('prints as PyTorch does', () => {
 test('invertPermutation', () => {
   expect(invertPermutation(torch.tensor([2, 0, 3, 1], int64)).toArray()).toEqual([1, 3, 0, 2])
   expect(invertPermutation(null)).toBe(null)
-  expectError(() => invertPermutation([1, 0] as never), 'ERR_TORCH_TYPE', /must be Tensor/)
+  expectError(() => invertPermutation([1, 0] as never), 'ERR_TORCH_TYPE', /must be a Tensor/)
 })
 
 const MODULES = {
@@ -378,31 +378,39 @@ test('refuses indices that are no permutation of the sequences', () => {
   expectError(
     () => new PackedSequence(data, [2, 2] as never),
     'ERR_TORCH_TYPE',
-    /'batchSizes' must be Tensor, not \[2, 2\]/,
+    /batchSizes must be a Tensor, got \[2, 2\]/,
   )
-  expectError(() => new PackedSequence(data, batchSizes, [0, 1] as never), 'ERR_TORCH_TYPE', /'sortedIndices' must be/)
+  expectError(() => new PackedSequence(data, batchSizes, [0, 1] as never), 'ERR_TORCH_TYPE', /sortedIndices must be/)
 })
 
 test.each([
   [() => packPaddedSequence(a, [3], { batchFrist: true } as never), 'ERR_TORCH_OPTION', /did you mean 'batchFirst'/],
-  [() => packPaddedSequence(a, [3], { batchFirst: 1 as never }), 'ERR_TORCH_TYPE', /'batchFirst' must be bool, not 1/],
-  [() => packPaddedSequence(a, [1.5]), 'ERR_TORCH_TYPE', /'lengths' must be Tensor or list of ints, not \[1.5\]/],
+  [
+    () => packPaddedSequence(a, [3], { batchFirst: 1 as never }),
+    'ERR_TORCH_TYPE',
+    /batchFirst must be a boolean, got 1/,
+  ],
+  [
+    () => packPaddedSequence(a, [1.5]),
+    'ERR_TORCH_TYPE',
+    /lengths must be a Tensor or an array of integers, got \[1.5\]/,
+  ],
   [() => packSequence([a], { batchFirst: true } as never), 'ERR_TORCH_OPTION', /unknown option 'batchFirst'/],
-  [() => packSequence('abc' as never), 'ERR_TORCH_TYPE', /packSequence: Expected iterable/],
-  [() => padPackedSequence(a as never), 'ERR_TORCH_TYPE', /expected a PackedSequence, got Tensor/],
+  [() => packSequence('abc' as never), 'ERR_TORCH_TYPE', /packSequence: sequences must be an iterable of Tensors/],
+  [() => padPackedSequence(a as never), 'ERR_TORCH_TYPE', /sequence must be a PackedSequence, got Tensor/],
   [
     () => padPackedSequence(packSequence([a]), { totalLength: 3.5 }),
-    'ERR_TORCH_TYPE',
-    /'totalLength' must be int, not 3.5/,
+    'ERR_TORCH_VALUE',
+    /totalLength must be an integer, got 3.5/,
   ],
   [
     () => padPackedSequence(packSequence([a]), { paddingValue: '0' as never }),
     'ERR_TORCH_TYPE',
-    /must be float, not '0'/,
+    /must be a number, got '0'/,
   ],
   [() => padSequence([a], { totalLength: 3 } as never), 'ERR_TORCH_OPTION', /unknown option 'totalLength'/],
   [() => unpadSequence(a.unsqueeze(1), torch.tensor([[3]], int64)), 'ERR_TORCH_VALUE', /lengths of the shape \[1, 1\]/],
-  [() => unpackSequence([a] as never), 'ERR_TORCH_TYPE', /expected a PackedSequence, got an array/],
+  [() => unpackSequence([a] as never), 'ERR_TORCH_TYPE', /sequence must be a PackedSequence, got an array/],
   [() => new GRU(1, 1).forward([a] as never), 'ERR_TORCH_TYPE', /expected a Tensor, got an array/],
 ] as const)('refuses %s', (call, code, message) => {
   expectError(call, code, message)

@@ -177,7 +177,7 @@ describe('to and from LSTM', () => {
       { peephole: 'none', activation: 'relu', gateActivation: 'hardSigmoid' },
       "gate_activation='hardSigmoid', activation='relu'",
     )
-    expectError(() => PeepholeLSTM.fromLSTM({} as never), 'ERR_TORCH_TYPE', 'expected an LSTM')
+    expectError(() => PeepholeLSTM.fromLSTM({} as never), 'ERR_TORCH_TYPE', 'lstm must be an LSTM')
     expectError(() => PeepholeLSTM.fromLSTM(new LSTM(1, 2), { bias: 1 } as never), 'ERR_TORCH_OPTION', "'bias'")
   })
 })
@@ -264,22 +264,26 @@ describe('refuses', () => {
     [() => new PeepholeLSTM(I, H).forward(x, [state, state.index(0)]), 'ERR_TORCH_SHAPE', /should also be 3-D/],
     [() => new PeepholeLSTM(I, H).forward(x, state as never), 'ERR_TORCH_TYPE', /the state must be \[h, c\]/],
     [() => new PeepholeLSTM(I, H).forward(x.index(torch.slice(0, 0))), 'ERR_TORCH_RUNTIME', /larger than 0/],
-    [() => new PeepholeLSTM(I, 0), 'ERR_TORCH_VALUE', /hiddenSize must be greater than zero/],
+    [() => new PeepholeLSTM(I, 0), 'ERR_TORCH_VALUE', /hiddenSize must be a positive integer, got 0/],
     [
       () => new PeepholeLSTM(I, H, { peephole: 'half' as never }),
       'ERR_TORCH_VALUE',
-      /unknown peephole 'half'. Select from 'none'/,
+      /peephole must be 'none', 'diagonal' or 'full', got 'half'/,
     ],
-    [() => new PeepholeLSTM(I, H, { activation: 'sine' as never }), 'ERR_TORCH_VALUE', /unknown activation 'sine'/],
+    [
+      () => new PeepholeLSTM(I, H, { activation: 'sine' as never }),
+      'ERR_TORCH_VALUE',
+      /activation must be .*, got 'sine'/,
+    ],
     [
       () => new PeepholeLSTM(I, H, { gateActivation: 'tanh' as never }),
       'ERR_TORCH_VALUE',
-      /unknown gateActivation 'tanh'/,
+      /gateActivation must be .*, got 'tanh'/,
     ],
     [
       () => new PeepholeLSTM(I, H, { forgetInCandidate: 1 as never }),
       'ERR_TORCH_TYPE',
-      /forgetInCandidate should be of type bool/,
+      /forgetInCandidate must be a boolean/,
     ],
     [() => new PeepholeLSTM(I, H, { peepholes: 'full' } as never), 'ERR_TORCH_OPTION', /did you mean 'peephole'/],
     [() => new PeepholeLSTM(I, H, null as never), 'ERR_TORCH_TYPE', /options must be an object, got null/],

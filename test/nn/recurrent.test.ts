@@ -30,13 +30,13 @@ function forward(module: RNN | LSTM | GRU, x: Tensor, states: Tensor[]): Tensor[
 }
 
 test.each([
-  [() => new LSTM(Number.NaN, 4), 'ERR_TORCH_TYPE', /inputSize should be of type int, got: NaN/],
-  [() => new LSTM('4' as never, 4), 'ERR_TORCH_TYPE', /inputSize should be of type int, got: '4'/],
-  [() => new LSTM(4, 2.5), 'ERR_TORCH_TYPE', /hiddenSize should be of type int/],
+  [() => new LSTM(Number.NaN, 4), 'ERR_TORCH_VALUE', /LSTM: inputSize must be a positive integer, got NaN/],
+  [() => new LSTM('4' as never, 4), 'ERR_TORCH_TYPE', /LSTM: inputSize must be a positive integer, got '4'/],
+  [() => new LSTM(4, 2.5), 'ERR_TORCH_VALUE', /hiddenSize must be a positive integer, got 2.5/],
   [() => new LSTM(4, 1e15), 'ERR_TORCH_OUT_OF_MEMORY', /./],
-  [() => new GRU(4, 4, { projSize: 2 } as never), 'ERR_TORCH_OPTION', /projSize argument is only supported for LSTM/],
+  [() => new GRU(4, 4, { projSize: 2 } as never), 'ERR_TORCH_OPTION', /projSize is an option of LSTM only/],
   [() => new GRU(4, 4, { numLayer: 2 } as never), 'ERR_TORCH_OPTION', /did you mean 'numLayers'/],
-  [() => new GRU(4, 4, { bias: 1 as never }), 'ERR_TORCH_TYPE', /bias should be of type bool, got: 1/],
+  [() => new GRU(4, 4, { bias: 1 as never }), 'ERR_TORCH_TYPE', /bias must be a boolean, got 1/],
   [() => new GRU(4, 4, null as never), 'ERR_TORCH_TYPE', /options must be an object, got null/],
   [() => new GRU(4, 4).forward('x' as never), 'ERR_TORCH_TYPE', /expected a Tensor, got 'x'/],
   [
@@ -63,7 +63,7 @@ test('a disposed input or state is an error', () => {
 test('warns of dropout in a single layer', async () => {
   const warning = new Promise((resolve) => process.once('warning', resolve))
   new LSTM(2, 2, { dropout: 0.5 })
-  expect(String(await warning)).toContain('dropout option adds dropout after all but last recurrent layer')
+  expect(String(await warning)).toContain('LSTM: dropout acts between layers')
 })
 
 // The behaviours of PyTorch's test/cpp/api/rnn.cpp and of the recurrent part of its test/test_nn.py. Its checks of values

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ErrorCode } from '../../lib/errors.ts'
 import * as nn from '../../lib/nn/index.ts'
-import { record } from '../../lib/nn/recorder.ts'
+import { trace } from '../../lib/nn/tracer.ts'
 import * as optim from '../../lib/optim/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
@@ -57,7 +57,7 @@ describe('a state of another rank than the input', () => {
     ]
     for (const [input, state, text] of wrong) {
       expectError(() => network.forward(torch.zeros(input), of(state)), 'ERR_TORCH_SHAPE', text)
-      expectError(() => record('gates', () => network.forward(torch.zeros(input), of(state))), 'ERR_TORCH_SHAPE', text)
+      expectError(() => trace('gates', () => network.forward(torch.zeros(input), of(state))), 'ERR_TORCH_SHAPE', text)
     }
     const packed = nn.utils.rnn.packSequence([torch.zeros([4, 5]), torch.zeros([2, 5])])
     expectError(() => network.forward(packed as never, of([1, 3])), 'ERR_TORCH_SHAPE', /Expected hidden.* got \[1, 3\]/)
@@ -108,7 +108,7 @@ describe('a weight of another shape than the sizes of the module', () => {
             () => network.forward(x.index(0)),
             () => network.forward(packed),
             () => torch.inferenceMode(() => network.forward(x)),
-            () => record('probes', () => network.forward(x)),
+            () => trace('probes', () => network.forward(x)),
             () => network.mseGradients(x, [torch.zeros([1, 3])], torch.zeros([4, 2, 1]), true) ?? network.forward(x),
           ]
           for (const call of calls) {

@@ -35,7 +35,7 @@ test('clipping looks at gradients only, and at their finiteness when asked', () 
   expectError(
     () => nn.utils.clipGradNorm(parameter, -1),
     'ERR_TORCH_VALUE',
-    /maxNorm must be a number of at least 0, got -1/,
+    /maxNorm must be a non-negative number, got -1/,
   )
   expectError(() => nn.utils.clipGradValue(parameter, Number.NaN), 'ERR_TORCH_VALUE', /clipValue/)
 })

@@ -119,8 +119,12 @@ describe('refuses, and changes nothing', () => {
     [{ state: {}, paramGroups: [{ params: [0, 1] }] }, 'ERR_TORCH_VALUE', /doesn't match the size/],
     [{ state: {}, param_groups: groups, paramGroups: groups }, 'ERR_TORCH_VALUE', /'paramGroups', too$/],
     [{ state: {}, paramGroups: [{ params: [0], momentum: 0 }] }, 'ERR_TORCH_OPTION', /unknown option 'momentum'/],
-    [{ state: {}, paramGroups: [{ params: [0], lr: -1 }] }, 'ERR_TORCH_VALUE', /^Invalid learning rate: -1$/],
-    [{ state: {}, paramGroups: [{ params: [0], lr: 9, amsgrad: 1 }] }, 'ERR_TORCH_TYPE', /'amsgrad' must be bool/],
+    [
+      { state: {}, paramGroups: [{ params: [0], lr: -1 }] },
+      'ERR_TORCH_VALUE',
+      /^Adam: lr must be a non-negative number, got -1$/,
+    ],
+    [{ state: {}, paramGroups: [{ params: [0], lr: 9, amsgrad: 1 }] }, 'ERR_TORCH_TYPE', /amsgrad must be a boolean/],
     [
       { state: {}, param_groups: [{ params: [0], decoupled_weight_decay: true }] },
       'ERR_TORCH_VALUE',

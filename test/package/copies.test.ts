@@ -37,9 +37,13 @@ describe('what is of another copy of the package is called so', () => {
     [
       'a parameter of an optimizer',
       () => new optim.SGD(new other.nn.Linear(1, 1).parameters(), { lr: 1 }),
-      `optimizer can only optimize Tensors, but one of the params is Parameter ${whose}`,
+      `SGD: params must be Tensors, but one of them is Parameter ${whose}`,
     ],
-    ['a module', () => new nn.ModuleList([new other.nn.ReLU()]), `ReLU ${whose} is not a Module subclass`],
+    [
+      'a module',
+      () => new nn.ModuleList([new other.nn.ReLU()]),
+      `ModuleList: module '0' must be a Module, got ReLU ${whose}`,
+    ],
     ['a packed sequence', () => nn.utils.rnn.padPackedSequence(other.nn.utils.rnn.packSequence([theirs])), whose],
   ])('%s', (_, call, message) => {
     expectError(call, 'ERR_TORCH_TYPE', message)

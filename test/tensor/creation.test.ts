@@ -228,9 +228,9 @@ describe('factories', () => {
     [
       () => torch.zeros([1], { requiresGrad: 'no' as never }),
       'ERR_TORCH_TYPE',
-      /'requiresGrad' must be bool, not 'no'/,
+      /requiresGrad must be a boolean, got 'no'/,
     ],
-    [() => torch.tensor([1], { requiresGrad: 1 as never }), 'ERR_TORCH_TYPE', /'requiresGrad' must be bool, not 1/],
+    [() => torch.tensor([1], { requiresGrad: 1 as never }), 'ERR_TORCH_TYPE', /requiresGrad must be a boolean, got 1/],
     [() => torch.randint(5, 5, [1]), 'ERR_TORCH_VALUE', /random_ expects 'from' to be less than 'to'/],
   ] as const)('refuse %s', (make, code, message) => {
     expectError(make, code, message)

@@ -46,7 +46,11 @@ describe('toTypedArray', () => {
   })
 
   test('refuses a word for a boolean', () => {
-    expectError(() => torch.zeros([1]).toTypedArray({ copy: 'no' as never }), 'ERR_TORCH_TYPE', /'copy' must be bool/)
+    expectError(
+      () => torch.zeros([1]).toTypedArray({ copy: 'no' as never }),
+      'ERR_TORCH_TYPE',
+      /copy must be a boolean/,
+    )
   })
 
   test('refuses a view of what is not contiguous', () => {

@@ -177,11 +177,15 @@ describe('Generator', () => {
     [() => torch.zeros([1], { generator: made(0) } as never), 'ERR_TORCH_OPTION', /zeros: unknown option 'generator'/],
     [() => nn.init.normal_(torch.ones([1]), 0, 1, { seed: 1 } as never), 'ERR_TORCH_OPTION', /unknown option 'seed'/],
     [() => new torch.Generator('cpu' as never), 'ERR_TORCH_TYPE', /options must be an object/],
-    [() => new torch.Generator({ device: 'meta' as never }), 'ERR_TORCH_DEVICE', /must be 'cpu' or 'cuda', got 'meta'/],
+    [
+      () => new torch.Generator({ device: 'meta' as never }),
+      'ERR_TORCH_DEVICE',
+      /must be 'cpu', 'cuda' or one such as 'cuda:1', got 'meta'/,
+    ],
     [() => made(1.5), 'ERR_TORCH_TYPE', /'seed' must be int/],
     [() => made(2n ** 64n), 'ERR_TORCH_TYPE', /'seed' must be int/],
     [() => made('1' as never), 'ERR_TORCH_TYPE', /'seed' must be int/],
-    [() => made(0).setState([] as never), 'ERR_TORCH_TYPE', "setState(): argument 'state' must be Tensor, not []"],
+    [() => made(0).setState([] as never), 'ERR_TORCH_TYPE', 'setState: state must be a Tensor, got []'],
     [() => made(0).setState(torch.zeros([5056])), 'ERR_TORCH_TYPE', /RNG state must be a torch.ByteTensor/],
     [
       () => made(0).setState(torch.zeros([10], { dtype: 'uint8' })),

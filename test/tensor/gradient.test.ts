@@ -45,8 +45,8 @@ describe('backward', () => {
   test('refuses words for booleans', () => {
     const x = torch.ones([1], { requiresGrad: true })
     const options = { retainGraph: 'yes' as never }
-    expectError(() => x.mul(2).backward(null, options), 'ERR_TORCH_TYPE', /'retainGraph' must be bool, not 'yes'/)
-    expectError(() => torch.autograd.grad(x.mul(2), x, options), 'ERR_TORCH_TYPE', /'retainGraph' must be bool/)
+    expectError(() => x.mul(2).backward(null, options), 'ERR_TORCH_TYPE', /retainGraph must be a boolean, got 'yes'/)
+    expectError(() => torch.autograd.grad(x.mul(2), x, options), 'ERR_TORCH_TYPE', /retainGraph must be a boolean/)
   })
 
   test('refuses what requires no gradient', () => {

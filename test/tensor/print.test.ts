@@ -78,7 +78,7 @@ test('options are read back, reset by a profile, and refused where they are wron
   expectError(() => torch.setPrintOptions({ precision: -1 }), 'ERR_TORCH_VALUE', 'precision')
   expectError(() => torch.setPrintOptions({ edgeItems: 0 }), 'ERR_TORCH_VALUE', 'edgeItems')
   expectError(() => torch.setPrintOptions({ lineWidth: 1.5 }), 'ERR_TORCH_VALUE', 'lineWidth')
-  expectError(() => torch.setPrintOptions({ sciMode: 'yes' as never }), 'ERR_TORCH_VALUE', 'sciMode')
+  expectError(() => torch.setPrintOptions({ sciMode: 'yes' as never }), 'ERR_TORCH_TYPE', 'sciMode')
   expectError(() => torch.setPrintOptions({ profile: 'long' as never }), 'ERR_TORCH_VALUE', 'profile')
   expectError(() => torch.setPrintOptions({ edgeitems: 2 } as never), 'ERR_TORCH_OPTION', "did you mean 'edgeItems'")
 })

@@ -222,9 +222,9 @@ describe('the state', () => {
 
   test.each([
     [() => torch.manualSeed('1' as never), 'ERR_TORCH_TYPE', /'seed' must be int/],
-    [() => torch.setRngState(undefined as never), 'ERR_TORCH_TYPE', "setRngState(): argument 'state' must be Tensor"],
+    [() => torch.setRngState(undefined as never), 'ERR_TORCH_TYPE', 'setRngState: state must be a Tensor'],
     [() => torch.setRngState(torch.ones([5056], { dtype: 'int8' })), 'ERR_TORCH_TYPE', /must be a torch.ByteTensor/],
-    [() => torch.forkRng(1 as never), 'ERR_TORCH_TYPE', 'forkRng() takes a function, got 1'],
+    [() => torch.forkRng(1 as never), 'ERR_TORCH_TYPE', 'forkRng: fn must be a function, got 1'],
   ] as const)('refuses %s', (call, code, message) => {
     expectError(call, code, message)
   })

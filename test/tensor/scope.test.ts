@@ -130,7 +130,7 @@ describe('tidy', () => {
   })
 
   test('takes a function', () => {
-    expectError(() => tidy(3 as never), 'ERR_TORCH_TYPE', /tidy\(\) takes a function/)
+    expectError(() => tidy(3 as never), 'ERR_TORCH_TYPE', /tidy: fn must be a function/)
   })
 
   test('holds memory flat over 10,000 steps', () => {

@@ -221,7 +221,11 @@ describe('prediction', () => {
     await expectRejection(trainer.predict([1] as never), 'ERR_TORCH_TYPE', /predict: inputs must be a Tensor/)
     const x = torch.randn([3, 2])
     await expectRejection(trainer.predict(x, { graph: true } as never), 'ERR_TORCH_OPTION', /unknown option 'graph'/)
-    await expectRejection(trainer.predict(x, { cudaGraph: 1 as never }), 'ERR_TORCH_TYPE', /'cudaGraph' must be bool/)
+    await expectRejection(
+      trainer.predict(x, { cudaGraph: 1 as never }),
+      'ERR_TORCH_TYPE',
+      /cudaGraph must be a boolean/,
+    )
   })
 })
 

@@ -31,8 +31,12 @@ describe('device', () => {
     const { message } = expectError(make('cuda'), 'ERR_TORCH_DEVICE', /^Trainer: device 'cuda' cannot be used: /)
     expect(message).toContain(torch.cuda.why())
     expectError(make('cuda:1'), 'ERR_TORCH_DEVICE', /^Trainer: device 'cuda:1' cannot be used: /)
-    expectError(make('gpu'), 'ERR_TORCH_VALUE', /Trainer: device must be 'cpu', 'cuda' or one such as 'cuda:1', got 'g/)
-    expectError(make(0 as never), 'ERR_TORCH_VALUE', /Trainer: device must be .*, got 0/)
+    expectError(
+      make('gpu'),
+      'ERR_TORCH_DEVICE',
+      /Trainer: device must be 'cpu', 'cuda' or one such as 'cuda:1', got 'g/,
+    )
+    expectError(make(0 as never), 'ERR_TORCH_TYPE', /Trainer: device must be .*, got 0/)
   })
 
   test('an error there leaves the trainer usable', async () => {
@@ -137,8 +141,8 @@ test('takes a loader that pins its batches', async () => {
 describe('refuses', () => {
   test.each([
     [{ autocast: 'float32' }, 'ERR_TORCH_VALUE', /autocast must be 'bfloat16' or 'float16', got 'float32'/],
-    [{ autocast: true }, 'ERR_TORCH_VALUE', /autocast must be 'bfloat16' or 'float16', got true/],
-    [{ cudaGraph: 'yes' }, 'ERR_TORCH_VALUE', /cudaGraph must be a boolean, got 'yes'/],
+    [{ autocast: true }, 'ERR_TORCH_TYPE', /autocast must be 'bfloat16' or 'float16', got true/],
+    [{ cudaGraph: 'yes' }, 'ERR_TORCH_TYPE', /cudaGraph must be a boolean, got 'yes'/],
     [{ cudaGraphs: true }, 'ERR_TORCH_OPTION', /unknown option 'cudaGraphs'; did you mean 'cudaGraph'/],
   ] as const)('%j', (options, code, message) => {
     expectError(() => new Trainer(new Linear(1, 1), options as never), code, message)

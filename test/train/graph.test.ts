@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import * as nn from '../../lib/nn/index.ts'
 import { Adam } from '../../lib/optim/index.ts'
 import { LearningRates } from '../../lib/optim/rates.ts'
-import { refuseRecorded } from '../../lib/tensor/capture.ts'
+import { refuseCaptured } from '../../lib/tensor/capture.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { Graphs, MOST_GRAPHS, signatureOf, WARM_UP, type Work } from '../../lib/train/graph.ts'
@@ -145,7 +145,7 @@ describe('goes on without a graph, and says why,', () => {
     }
     expect(reasons).toEqual(['a packed sequence cannot be captured in a CUDA graph: its lengths are read by the CPU'])
     // Elsewhere nothing is refused.
-    refuseRecorded('a packed sequence')
+    refuseCaptured('a packed sequence')
   })
 
   test('where an input requires a gradient', async () => {

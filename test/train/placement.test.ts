@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { Linear, type Module, ReLU, Sequential } from '../../lib/nn/index.ts'
 import { native } from '../../lib/tensor/binding.ts'
-import { deviceOf, onDevice, place, requireDevice } from '../../lib/train/placement.ts'
+import { deviceOf, onDevice, place, requireUsable } from '../../lib/train/placement.ts'
 import { expectError } from '../support/error.ts'
 
 // A machine with one GPU, of which only the name is used.
@@ -12,15 +12,16 @@ vi.mock('../../lib/cuda/index.ts', () => ({
   why: () => null,
 }))
 
-describe('requireDevice', () => {
+describe('requireUsable', () => {
   test.each(['cpu', 'cuda', 'cuda:0'])('takes %s', (device) => {
-    requireDevice(device)
+    requireUsable(device)
   })
 
   test('refuses devices that are not there, and what is none', () => {
-    expectError(() => requireDevice('cuda:3'), 'ERR_TORCH_DEVICE', /there is no device 'cuda:3': CUDA devices are 1/)
+    expectError(() => requireUsable('cuda:3'), 'ERR_TORCH_DEVICE', /there is no device 'cuda:3': CUDA devices are 1/)
     for (const none of ['cuda:-1', 'cuda:01', 'tpu', '', 3, null, undefined]) {
-      expectError(() => requireDevice(none), 'ERR_TORCH_VALUE', /device must be 'cpu', 'cuda' or one such as 'cuda:1'/)
+      const code = typeof none === 'string' ? 'ERR_TORCH_DEVICE' : 'ERR_TORCH_TYPE'
+      expectError(() => requireUsable(none), code, /device must be 'cpu', 'cuda' or one such as 'cuda:1'/)
     }
   })
 })

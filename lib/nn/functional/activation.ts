@@ -1,10 +1,9 @@
+import { checkOptions, requireBoolean } from '../../check.ts'
 import { torchError } from '../../errors.ts'
-import { checkBoolean, checkOptions } from '../../options.ts'
 import { tidy } from '../../tensor/context.ts'
 import type { DType } from '../../tensor/dtype.ts'
 import { tensorOp } from '../../tensor/packet.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
-import { requireTensor } from '../check.ts'
+import { requireTensor, type Tensor } from '../../tensor/tensor.ts'
 
 export interface InplaceOptions {
   /** Write into the input, and return it. Default `false`. */
@@ -73,7 +72,7 @@ function activation<O extends object = object>(name: string, torchName: string, 
     if (options === undefined) return fresh(input)
     checkOptions(name, options, known)
     const { inplace = false, ...rest } = options as InplaceOptions
-    checkBoolean(name, 'inplace', inplace)
+    requireBoolean(name, 'inplace', inplace)
     return (inplace ? overwriting : fresh)(input, rest)
   }
   return Object.assign(call, { defaults })
@@ -167,7 +166,7 @@ const thresholdOps = { fresh: tensorOp('aten::threshold'), overwriting: tensorOp
 /** x above the threshold, `value` elsewhere. */
 export function threshold(input: Tensor, threshold: number, value: number, options: InplaceOptions = {}): Tensor {
   checkOptions('threshold', options, ['inplace'])
-  checkBoolean('threshold', 'inplace', options.inplace ?? false)
+  requireBoolean('threshold', 'inplace', options.inplace ?? false)
   return (options.inplace ? thresholdOps.overwriting : thresholdOps.fresh)(input, threshold, value)
 }
 

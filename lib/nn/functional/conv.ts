@@ -1,6 +1,6 @@
+import { checkOptions } from '../../check.ts'
 import { describe } from '../../describe.ts'
 import { torchError } from '../../errors.ts'
-import { checkOptions } from '../../options.ts'
 import { type Packet, packet } from '../../tensor/packet.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Size2d } from '../size.ts'

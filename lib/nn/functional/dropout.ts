@@ -1,10 +1,9 @@
+import { checkOptions, requireProbability } from '../../check.ts'
 import { torchError } from '../../errors.ts'
-import { checkOptions } from '../../options.ts'
 import { tidy } from '../../tensor/context.ts'
 import { tensorOp } from '../../tensor/packet.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
+import { requireTensor, type Tensor } from '../../tensor/tensor.ts'
 import { warnOnce } from '../../tensor/warning.ts'
-import { requireProbability, requireTensor } from '../check.ts'
 import type { InplaceOptions } from './activation.ts'
 
 const ops = {
@@ -24,7 +23,7 @@ export interface DropoutOptions extends InplaceOptions {
 function settingsOf(name: string, options: DropoutOptions): Required<DropoutOptions> {
   checkOptions(name, options, ['p', 'training', 'inplace'])
   const { p = 0.5, training = true, inplace = false } = options
-  requireProbability(p)
+  requireProbability(name, 'p', p)
   return { p, training, inplace }
 }
 

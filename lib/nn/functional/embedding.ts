@@ -1,8 +1,8 @@
-import { checkOptions } from '../../options.ts'
+import { checkOptions } from '../../check.ts'
 import { noGrad } from '../../tensor/context.ts'
 import { tensorOp } from '../../tensor/packet.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { paddingRow } from '../check.ts'
+import { paddingRow } from '../size.ts'
 
 const ops = {
   embedding: tensorOp('aten::embedding'),

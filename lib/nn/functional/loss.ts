@@ -1,6 +1,6 @@
+import { checkOptions } from '../../check.ts'
 import { describe } from '../../describe.ts'
 import { torchError } from '../../errors.ts'
-import { checkOptions } from '../../options.ts'
 import { tidy } from '../../tensor/context.ts'
 import { fullLike, tensor } from '../../tensor/creation.ts'
 import { tensorOp } from '../../tensor/packet.ts'

@@ -1,8 +1,7 @@
+import { checkOptions, requireInteger } from '../../check.ts'
 import { torchError } from '../../errors.ts'
-import { checkOptions } from '../../options.ts'
 import { tensorOp } from '../../tensor/packet.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
-import { requireInteger, requireTensor } from '../check.ts'
+import { requireTensor, type Tensor } from '../../tensor/tensor.ts'
 import { requireSeveralValues } from '../size.ts'
 
 const ops = {

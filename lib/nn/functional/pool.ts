@@ -1,8 +1,7 @@
-import { checkOptions } from '../../options.ts'
+import { checkOptions } from '../../check.ts'
 import { tidy } from '../../tensor/context.ts'
 import { type Packet, packet } from '../../tensor/packet.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
-import { requireTensor } from '../check.ts'
+import { requireTensor, type Tensor } from '../../tensor/tensor.ts'
 import type { Size2d } from '../size.ts'
 
 const OPERATORS = {

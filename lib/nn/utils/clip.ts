@@ -1,6 +1,4 @@
-import { describe } from '../../describe.ts'
-import { torchError } from '../../errors.ts'
-import { checkOptions } from '../../options.ts'
+import { checkOptions, invalid, requireNonNegative } from '../../check.ts'
 import * as gradient from '../../tensor/gradient.ts'
 import { isTensor, type Tensor } from '../../tensor/tensor.ts'
 
@@ -14,10 +12,7 @@ export interface ClipGradNormOptions {
 function listOf(name: string, parameters: Tensor | Iterable<Tensor>): Iterable<Tensor> {
   if (isTensor(parameters)) return [parameters]
   if (typeof parameters === 'object' && parameters !== null && Symbol.iterator in parameters) return parameters
-  throw torchError(
-    'ERR_TORCH_TYPE',
-    `${name}: parameters must be a Tensor or an iterable of them, got ${describe(parameters)}`,
-  )
+  throw invalid(name, 'parameters', 'a Tensor or an iterable of them', parameters)
 }
 
 /**
@@ -34,12 +29,7 @@ export function clipGradNorm(
   checkOptions('clipGradNorm', options, ['normType', 'errorIfNonfinite'])
   const { normType = 2, errorIfNonfinite = false } = options
   for (const [name, value] of Object.entries({ maxNorm, normType })) {
-    if (typeof value !== 'number' || !(value >= 0)) {
-      throw torchError(
-        'ERR_TORCH_VALUE',
-        `clipGradNorm: ${name} must be a number of at least 0, got ${describe(value)}`,
-      )
-    }
+    requireNonNegative('clipGradNorm', name, value)
   }
   return gradient.clipGradNorm(listOf('clipGradNorm', parameters), maxNorm, normType, errorIfNonfinite)
 }
@@ -49,11 +39,6 @@ export function clipGradNorm(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html
  */
 export function clipGradValue(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
-  if (typeof clipValue !== 'number' || !(clipValue >= 0)) {
-    throw torchError(
-      'ERR_TORCH_VALUE',
-      `clipGradValue: clipValue must be a number of at least 0, got ${describe(clipValue)}`,
-    )
-  }
+  requireNonNegative('clipGradValue', 'clipValue', clipValue)
   gradient.clipGradValue(listOf('clipGradValue', parameters), clipValue)
 }

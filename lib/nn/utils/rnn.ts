@@ -1,18 +1,27 @@
 import { inspect } from 'node:util'
 import { isArrayOf } from '../../array.ts'
+import { checkOptions, invalid, requireBoolean, requireChoice, requireInteger, requireNumber } from '../../check.ts'
 import { markCopy } from '../../copy.ts'
-import { describe } from '../../describe.ts'
 import { dispose } from '../../dispose.ts'
 import { torchError } from '../../errors.ts'
-import { checkBoolean, checkOptions } from '../../options.ts'
 import { native } from '../../tensor/binding.ts'
-import { refuseRecorded } from '../../tensor/capture.ts'
+import { refuseCaptured } from '../../tensor/capture.ts'
 import { enter, tidy } from '../../tensor/context.ts'
 import { arange, tensor } from '../../tensor/creation.ts'
+import { parseDevice } from '../../tensor/device.ts'
 import type { DType } from '../../tensor/dtype.ts'
 import { tensorOp } from '../../tensor/packet.ts'
 import type { Scope } from '../../tensor/scope.ts'
-import { type Device, idOf, idsOf, isTensor, type Tensor, type ToOptions, wrap } from '../../tensor/tensor.ts'
+import {
+  type Device,
+  idOf,
+  idsOf,
+  isTensor,
+  requireTensor,
+  type Tensor,
+  type ToOptions,
+  wrap,
+} from '../../tensor/tensor.ts'
 
 /**
  * How many steps each sequence of a batch has: N whole numbers, or an int64 tensor (N) on the CPU, which within `offload`
@@ -46,18 +55,6 @@ export interface PadSequenceOptions {
 }
 
 const padding = tensorOp('aten::pad_sequence')
-
-function requireTensor(name: string, argument: string, value: unknown): asserts value is Tensor {
-  if (!isTensor(value)) {
-    throw torchError('ERR_TORCH_TYPE', `${name}(): argument '${argument}' must be Tensor, not ${describe(value)}`, {
-      op: name,
-    })
-  }
-}
-
-function requireBooleans(name: string, options: Record<string, boolean>): void {
-  for (const [key, value] of Object.entries(options)) checkBoolean(name, key, value)
-}
 
 /**
  * A batch of sequences of different lengths without padding: the first steps of all sequences, then the second steps of
@@ -118,7 +115,7 @@ export class PackedSequence implements Disposable {
   /** With `data` of another dtype or on another device, where the indices go along; `batchSizes` stay on the CPU. */
   to(target: DType | Device | ToOptions): PackedSequence {
     const data = this.data.to(target)
-    const device = typeof target === 'object' ? target.device : deviceOf(target)
+    const device = typeof target === 'object' ? target.device : parseDevice(target) && (target as Device)
     const move = (indices: Tensor | null): Tensor | null =>
       indices && (device === undefined ? indices.detach() : indices.to(device))
     return new PackedSequence(data, this.batchSizes.detach(), move(this.sortedIndices), move(this.unsortedIndices))
@@ -169,10 +166,6 @@ export class PackedSequence implements Disposable {
   }
 }
 
-function deviceOf(target: DType | Device): Device | undefined {
-  return target === 'cpu' || target.startsWith('cuda') ? (target as Device) : undefined
-}
-
 /**
  * The inverse of a permutation: int64 (N), or `null` for `null`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.invert_permutation.html
@@ -202,9 +195,10 @@ export function packPaddedSequence(
   options: PackPaddedSequenceOptions = {},
 ): PackedSequence {
   checkOptions('packPaddedSequence', options, ['batchFirst', 'enforceSorted'])
-  refuseRecorded('a packed sequence')
+  refuseCaptured('a packed sequence')
   const { batchFirst = false, enforceSorted = true } = options
-  requireBooleans('packPaddedSequence', { batchFirst, enforceSorted })
+  requireBoolean('packPaddedSequence', 'batchFirst', batchFirst)
+  requireBoolean('packPaddedSequence', 'enforceSorted', enforceSorted)
   requireTensor('packPaddedSequence', 'input', input)
   requireLengths('packPaddedSequence', lengths)
   const scope = enter()
@@ -220,9 +214,9 @@ export function packPaddedSequence(
  */
 export function packSequence(sequences: Iterable<Tensor>, options: { enforceSorted?: boolean } = {}): PackedSequence {
   checkOptions('packSequence', options, ['enforceSorted'])
-  refuseRecorded('a packed sequence')
+  refuseCaptured('a packed sequence')
   const { enforceSorted = true } = options
-  requireBooleans('packSequence', { enforceSorted })
+  requireBoolean('packSequence', 'enforceSorted', enforceSorted)
   const list = listOf('packSequence', sequences)
   const scope = enter()
   return PackedSequence.of(native.packSequence(idsOf(list), enforceSorted), scope)
@@ -241,15 +235,10 @@ export function padPackedSequence(
 ): [padded: Tensor, lengths: Tensor] {
   checkOptions('padPackedSequence', options, ['batchFirst', 'paddingValue', 'totalLength'])
   const { batchFirst = false, paddingValue = 0, totalLength = null } = options
-  requireBooleans('padPackedSequence', { batchFirst })
+  requireBoolean('padPackedSequence', 'batchFirst', batchFirst)
   requirePacked('padPackedSequence', sequence)
   requireNumber('padPackedSequence', 'paddingValue', paddingValue)
-  if (totalLength !== null && !Number.isSafeInteger(totalLength)) {
-    throw torchError(
-      'ERR_TORCH_TYPE',
-      `padPackedSequence(): argument 'totalLength' must be int, not ${describe(totalLength)}`,
-    )
-  }
+  if (totalLength !== null) requireInteger('padPackedSequence', 'totalLength', totalLength)
   const scope = enter()
   const { data, packing } = sequence
   const ids = native.padPackedSequence(idOf(data), idsOf(packing), batchFirst, paddingValue, totalLength)
@@ -267,8 +256,9 @@ export function padPackedSequence(
 export function padSequence(sequences: Iterable<Tensor> | Tensor, options: PadSequenceOptions = {}): Tensor {
   checkOptions('padSequence', options, ['batchFirst', 'paddingValue', 'paddingSide'])
   const { batchFirst = false, paddingValue = 0, paddingSide = 'right' } = options
-  requireBooleans('padSequence', { batchFirst })
+  requireBoolean('padSequence', 'batchFirst', batchFirst)
   requireNumber('padSequence', 'paddingValue', paddingValue)
+  requireChoice('padSequence', 'paddingSide', paddingSide, ['left', 'right'])
   if (isTensor(sequences)) return tidy(() => padding(sequences.unbind(), batchFirst, paddingValue, paddingSide))
   return padding(listOf('padSequence', sequences), batchFirst, paddingValue, paddingSide)
 }
@@ -283,7 +273,7 @@ export function padSequence(sequences: Iterable<Tensor> | Tensor, options: PadSe
 export function unpadSequence(padded: Tensor, lengths: Lengths, options: { batchFirst?: boolean } = {}): Tensor[] {
   checkOptions('unpadSequence', options, ['batchFirst'])
   const { batchFirst = false } = options
-  requireBooleans('unpadSequence', { batchFirst })
+  requireBoolean('unpadSequence', 'batchFirst', batchFirst)
   requireTensor('unpadSequence', 'padded', padded)
   requireLengths('unpadSequence', lengths)
   return tidy(() => {
@@ -317,48 +307,22 @@ export function unpackSequence(sequence: PackedSequence): Tensor[] {
 
 function requirePacked(name: string, value: unknown): void {
   if (!(value instanceof PackedSequence)) {
-    throw torchError('ERR_TORCH_TYPE', `${name}(): expected a PackedSequence, got ${describe(value)}`, { op: name })
-  }
-}
-
-function requireNumber(name: string, argument: string, value: unknown): void {
-  if (typeof value !== 'number') {
-    throw torchError('ERR_TORCH_TYPE', `${name}(): argument '${argument}' must be float, not ${describe(value)}`, {
-      op: name,
-    })
+    throw invalid(name, 'sequence', 'a PackedSequence', value)
   }
 }
 
 function requireLengths(name: string, lengths: unknown): void {
   const isList = isArrayOf(lengths, Number.isSafeInteger)
   if (!isList && !isTensor(lengths)) {
-    throw torchError(
-      'ERR_TORCH_TYPE',
-      `${name}(): argument 'lengths' must be Tensor or list of ints, not ${describe(lengths)}`,
-      { op: name },
-    )
+    throw invalid(name, 'lengths', 'a Tensor or an array of integers', lengths)
   }
 }
 
 function listOf(name: string, sequences: unknown): Tensor[] {
   if (typeof sequences !== 'object' || sequences === null || !(Symbol.iterator in sequences)) {
-    throw torchError(
-      'ERR_TORCH_TYPE',
-      `${name}: Expected iterable for input sequences, but got arg of type: ${describe(sequences)}`,
-      { op: name },
-    )
+    throw invalid(name, 'sequences', 'an iterable of Tensors', sequences)
   }
   const list = Array.from(sequences as Iterable<unknown>)
-  for (const [i, element] of list.entries()) {
-    if (!isTensor(element)) {
-      throw torchError(
-        'ERR_TORCH_TYPE',
-        `expected Tensor as element ${i} in argument 0, but got ${describe(element)}`,
-        {
-          op: name,
-        },
-      )
-    }
-  }
+  for (const [i, element] of list.entries()) requireTensor(name, `sequences[${i}]`, element)
   return list as Tensor[]
 }

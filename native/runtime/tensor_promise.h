@@ -16,14 +16,14 @@ class Forecast;
 
 // A tensor that JavaScript holds: computed, or promised by a job that waits in a lane. It never is of zeros without
 // memory.
-class Cell {
+class TensorPromise {
  public:
   // Where a promised tensor comes from. For the JavaScript thread only.
   struct Origin {
     // The number of its batch.
     uint64_t batch = 0;
     // What it may share its memory with. Its job owns them until it has run.
-    std::vector<std::weak_ptr<Cell>> roots = {};
+    std::vector<std::weak_ptr<TensorPromise>> roots = {};
     // What is known of it before the job has run, which owns that, too.
     std::weak_ptr<Forecast> forecast = {};
     size_t result = 0;
@@ -31,8 +31,8 @@ class Cell {
     bool casts = false;
   };
 
-  explicit Cell(at::Tensor tensor) : tensor_(with_memory(std::move(tensor))), state_(State::kReady) {}
-  explicit Cell(Origin origin) : origin_(std::move(origin)), state_(State::kPending) {}
+  explicit TensorPromise(at::Tensor tensor) : tensor_(with_memory(std::move(tensor))), state_(State::kReady) {}
+  explicit TensorPromise(Origin origin) : origin_(std::move(origin)), state_(State::kPending) {}
 
   bool pending() const { return state_.load(std::memory_order_acquire) == State::kPending; }
 
@@ -73,6 +73,6 @@ class Cell {
   std::atomic<State> state_;
 };
 
-using CellPtr = std::shared_ptr<Cell>;
+using TensorPromisePtr = std::shared_ptr<TensorPromise>;
 
 }  // namespace rnn::runtime

@@ -1,4 +1,4 @@
-#include "runtime/graph_recorder.h"
+#include "runtime/graph_capture.h"
 
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/DeviceGuard.h>
@@ -13,8 +13,8 @@ using Guard = c10::impl::VirtualGuardImpl;
 
 constexpr c10::DeviceType kCuda = c10::DeviceType::CUDA;
 
-// Of all lanes: whoever records has the devices to itself.
-std::mutex& recording_mutex() {
+// Of all lanes: whoever captures has the devices to itself.
+std::mutex& capture_mutex() {
   static std::mutex mutex;
   return mutex;
 }
@@ -22,15 +22,15 @@ std::mutex& recording_mutex() {
 }  // namespace
 
 void synchronize_device(c10::DeviceIndex device) {
-  const std::lock_guard alone(recording_mutex());
+  const std::lock_guard alone(capture_mutex());
   Guard(kCuda).synchronizeDevice(device);
 }
 
-void GraphRecorder::begin(std::shared_ptr<CudaGraph> graph) {
+void GraphCapture::begin(std::shared_ptr<CudaGraph> graph) {
   const Guard guard(kCuda);
   const c10::Device device = guard.getDevice();
-  std::unique_lock alone(recording_mutex());
-  // As torch.cuda.graph does: what the recording uses has been computed, and there is room for it.
+  std::unique_lock alone(capture_mutex());
+  // As torch.cuda.graph does: what the capture uses has been computed, and there is room for it.
   guard.synchronizeDevice(device.index());
   c10::getDeviceAllocator(kCuda)->emptyCache();
   // Casts of before would not be made anew with each replay.
@@ -47,12 +47,12 @@ void GraphRecorder::begin(std::shared_ptr<CudaGraph> graph) {
   }
 }
 
-void GraphRecorder::end() {
+void GraphCapture::end() {
   if (!session_) return;
   // Moved out: the session is over, whatever is thrown.
   const Session session = std::move(*std::exchange(session_, std::nullopt));
   const c10::DeviceGuard device(session.device);
-  // Those of the recording hold values during a replay only.
+  // Those of the capture hold values during a replay only.
   clear_autocast_cache();
   const auto restore = [&] { Guard(kCuda).exchangeStream(session.before); };
   try {
@@ -64,7 +64,7 @@ void GraphRecorder::end() {
   restore();
 }
 
-void GraphRecorder::abandon() noexcept {
+void GraphCapture::abandon() noexcept {
   try {
     end();
   } catch (...) {
@@ -72,7 +72,7 @@ void GraphRecorder::abandon() noexcept {
   }
 }
 
-c10::Stream GraphRecorder::side_stream(c10::Device device) {
+c10::Stream GraphCapture::side_stream(c10::Device device) {
   const auto found = streams_.find(device.index());
   if (found != streams_.end()) return found->second;
   const c10::Stream stream = Guard(kCuda).getStreamFromGlobalPool(device);

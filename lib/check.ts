@@ -1,0 +1,184 @@
+import { types } from 'node:util'
+import { describe } from './describe.ts'
+import { type ErrorCode, type TorchError, torchError } from './errors.ts'
+
+/** How many letters to insert, delete or change to get from one word to the other. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, change))
+    }
+    row = next
+  }
+  return row[b.length] as number
+}
+
+/** Options that have other names elsewhere: in another part of this library, in Python, or in other libraries. */
+const SYNONYMS = [
+  ['lr', 'learningRate', 'learning_rate'],
+  ['device', 'mapLocation', 'map_location'],
+]
+
+function meantBy(key: string, known: readonly string[]): string | undefined {
+  const synonym = SYNONYMS.find((names) => names.includes(key))?.find((name) => known.includes(name))
+  if (synonym !== undefined) return synonym
+  const nearest = [...known].sort((a, b) => distance(a, key) - distance(b, key))[0]
+  // Of a short name every other is a few letters away.
+  const most = Math.min(3, Math.ceil(key.length / 2))
+  return nearest !== undefined && distance(nearest, key) <= most ? nearest : undefined
+}
+
+/** What to say of an option that is not among `known`: the name that was probably meant, and the names there are. */
+export function unknownOption(key: string, known: readonly string[]): string {
+  const found = meantBy(key, known)
+  const meant = found === undefined ? '' : `; did you mean '${found}'?`
+  const list =
+    known.length > 0 ? `${meant === '' ? ';' : ''} Options are ${known.join(', ')}` : '; there are no options'
+  return `unknown option '${key}'${meant}${list}`
+}
+
+/** The error of a value that cannot be used: `LSTM: hiddenSize must be a positive integer, got 0`. */
+export function invalid(
+  owner: string,
+  name: string,
+  wanted: string,
+  value: unknown,
+  code: ErrorCode = 'ERR_TORCH_TYPE',
+): TorchError {
+  return torchError(code, `${owner}: ${name} must be ${wanted}, got ${describe(value)}`, { op: owner })
+}
+
+/** A number of the wrong size is of the right type. */
+const codeOf = (value: unknown): ErrorCode => (typeof value === 'number' ? 'ERR_TORCH_VALUE' : 'ERR_TORCH_TYPE')
+
+/** @throws {TorchError} unless `value`, the argument or option `name` of `owner`, is a boolean: `'no'` is truthy. */
+export function requireBoolean(owner: string, name: string, value: unknown): asserts value is boolean {
+  if (typeof value !== 'boolean') throw invalid(owner, name, 'a boolean', value)
+}
+
+/** @throws {TorchError} unless `value` is a string. */
+export function requireString(owner: string, name: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') throw invalid(owner, name, 'a string', value)
+}
+
+/** @throws {TorchError} unless `value` is a function. */
+export function requireFunction(owner: string, name: string, value: unknown): void {
+  if (typeof value !== 'function') throw invalid(owner, name, 'a function', value)
+}
+
+/** @throws {TorchError} unless `value` is an integer from `least` to `most`. */
+export function requireInteger(
+  owner: string,
+  name: string,
+  value: unknown,
+  least = Number.NEGATIVE_INFINITY,
+  most = Number.POSITIVE_INFINITY,
+): asserts value is number {
+  if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return
+  const tooLarge = Number.isInteger(value) && (value as number) > most
+  throw invalid(owner, name, tooLarge ? `at most ${most}` : integers(least), value, codeOf(value))
+}
+
+function integers(least: number): string {
+  if (least === Number.NEGATIVE_INFINITY) return 'an integer'
+  if (least === 0) return 'a non-negative integer'
+  return least === 1 ? 'a positive integer' : `an integer of at least ${least}`
+}
+
+/** @throws {TorchError} unless `value` is a number. NaN and the infinities are numbers. */
+export function requireNumber(owner: string, name: string, value: unknown): asserts value is number {
+  if (typeof value !== 'number') throw invalid(owner, name, 'a number', value)
+}
+
+/** @throws {TorchError} unless `value` is a number of at least 0; infinity is one. */
+export function requireNonNegative(owner: string, name: string, value: unknown): asserts value is number {
+  if (typeof value === 'number' && value >= 0) return
+  throw invalid(owner, name, 'a non-negative number', value, codeOf(value))
+}
+
+/** @throws {TorchError} unless `value` is a number above 0; infinity is one. */
+export function requirePositive(owner: string, name: string, value: unknown): asserts value is number {
+  if (typeof value === 'number' && value > 0) return
+  throw invalid(owner, name, 'a positive number', value, codeOf(value))
+}
+
+/** @throws {TorchError} unless `value` is a number from 0 to 1. */
+export function requireProbability(owner: string, name: string, value: unknown): asserts value is number {
+  if (typeof value === 'number' && value >= 0 && value <= 1) return
+  throw invalid(owner, name, 'a number from 0 to 1', value, codeOf(value))
+}
+
+/** @throws {TorchError} unless `value` is one of the choices. */
+export function requireChoice<T extends string>(
+  owner: string,
+  name: string,
+  value: unknown,
+  choices: readonly T[],
+): asserts value is T {
+  if ((choices as readonly unknown[]).includes(value)) return
+  const quoted = choices.map((choice) => `'${choice}'`)
+  const wanted = quoted.length > 1 ? `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}` : `${quoted[0]}`
+  throw invalid(owner, name, wanted, value, typeof value === 'string' ? 'ERR_TORCH_VALUE' : 'ERR_TORCH_TYPE')
+}
+
+/** @throws {TorchError} unless `value` is an AbortSignal, of whatever realm, or left out. */
+export function requireSignal(owner: string, value: unknown): asserts value is AbortSignal | undefined {
+  if (value === undefined) return
+  if (typeof value === 'object' && value !== null && 'aborted' in value && 'throwIfAborted' in value) return
+  throw invalid(owner, 'signal', 'an AbortSignal', value)
+}
+
+/** @throws {TorchError} for arguments after the `most` that `owner` takes: they would be ignored. */
+export function refuseMore(owner: string, given: readonly unknown[], most: number): void {
+  if (given.length <= most) return
+  const takes = most === 0 ? 'no arguments' : most === 1 ? 'one argument' : `at most ${most} arguments`
+  throw torchError('ERR_TORCH_TYPE', `${owner}: takes ${takes}, but ${given.length} were given`, { op: owner })
+}
+
+/**
+ * Refuses options that `name` does not have: a misspelled one would be ignored without a word.
+ *
+ * @throws {TorchError} `ERR_TORCH_OPTION` with the name that was probably meant.
+ */
+export function checkOptions(name: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    // In Python sizes may stand in a row.
+    const isSize = typeof options === 'number' && /^(zeros|ones|empty|rand|randn)$/.test(name)
+    const hint = isSize ? `: the size is one array, as in ${name}([2, 3])` : ''
+    throw torchError('ERR_TORCH_TYPE', `${name}: options must be an object, got ${describe(options)}${hint}`, {
+      op: name,
+    })
+  }
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key))
+      throw torchError('ERR_TORCH_OPTION', `${name}: ${unknownOption(key, known)}`, { op: name })
+  }
+}
+
+/**
+ * An object of names and values, such as a state dict.
+ *
+ * @throws {TorchError} that says what to do with what is often given instead: a promise, a map, a module.
+ */
+export function requireDict(name: string, what: string, value: unknown): Record<string, unknown> {
+  const isObject = typeof value === 'object' && value !== null
+  const given = isObject ? (value as { then?: unknown; stateDict?: unknown }) : {}
+  const hint =
+    typeof given.then === 'function'
+      ? ': await it'
+      : types.isMap(value)
+        ? ': pass Object.fromEntries(map)'
+        : typeof given.stateDict === 'function'
+          ? ': pass its stateDict()'
+          : ''
+  if (isObject && hint === '' && !Array.isArray(value) && !ArrayBuffer.isView(value))
+    return value as Record<string, unknown>
+  throw torchError(
+    'ERR_TORCH_TYPE',
+    `${name}: ${what} must be an object of names and values, got ${describe(value)}${hint}`,
+    { op: name },
+  )
+}

@@ -1,0 +1,28 @@
+import type { Activation } from './equations.ts'
+
+interface Row {
+  /** Recurrences of one family have the same gates and states. */
+  readonly family: string
+  /** The weights have this many rows for each unit. */
+  readonly gates: number
+  readonly states: readonly string[]
+  /** The gates and states of each step that can be traced, in the order of `composite.cpp`. */
+  readonly traced: readonly string[]
+  /** What the candidate goes through in PyTorch's equations, and an LSTM's cell state. */
+  readonly activation: Activation
+}
+
+/**
+ * @internal What tells one recurrence from another. To add one: a row here, a row in `native/recurrent/recurrence.cpp`
+ * and its equations in `composite.cpp`, and a module such as `min-gru.ts`.
+ */
+export const RECURRENCES = {
+  RNN_TANH: { family: 'RNN', gates: 1, states: ['h'], traced: ['h'], activation: 'tanh' },
+  RNN_RELU: { family: 'RNN', gates: 1, states: ['h'], traced: ['h'], activation: 'relu' },
+  LSTM: { family: 'LSTM', gates: 4, states: ['h', 'c'], traced: ['i', 'f', 'g', 'o', 'c', 'h'], activation: 'tanh' },
+  GRU: { family: 'GRU', gates: 3, states: ['h'], traced: ['r', 'z', 'n', 'h'], activation: 'tanh' },
+  MIN_GRU: { family: 'MinGRU', gates: 2, states: ['h'], traced: ['z', 'n', 'h'], activation: 'identity' },
+} as const satisfies Record<string, Row>
+
+/** @internal */
+export type Recurrence = keyof typeof RECURRENCES
