@@ -131,11 +131,15 @@ export function requireSignal(owner: string, value: unknown): asserts value is A
   throw invalid(owner, 'signal', 'an AbortSignal', value)
 }
 
-/** @throws {TorchError} for arguments after the `most` that `owner` takes: they would be ignored. */
-export function refuseMore(owner: string, given: readonly unknown[], most: number): void {
-  if (given.length <= most) return
-  const takes = most === 0 ? 'no arguments' : most === 1 ? 'one argument' : `at most ${most} arguments`
-  throw torchError('ERR_TORCH_TYPE', `${owner}: takes ${takes}, but ${given.length} were given`, { op: owner })
+/**
+ * Refuses arguments beyond those that a function takes: JavaScript would ignore them. The last parameter of such a function
+ * is `...none: never[]`.
+ */
+export function requireNone(owner: string, none: readonly unknown[]): void {
+  if (none.every((value) => value === undefined)) return
+  throw torchError('ERR_TORCH_TYPE', `${owner}: got more arguments than it takes: ${none.map(describe).join(', ')}`, {
+    op: owner,
+  })
 }
 
 /**

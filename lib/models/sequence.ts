@@ -1,4 +1,4 @@
-import { invalid } from '../check.ts'
+import { invalid, requireNone } from '../check.ts'
 import type { Linear } from '../nn/linear.ts'
 import { RecurrentModule } from '../nn/recurrent.ts'
 import { headOf, RecurrentModel } from './model.ts'
@@ -15,7 +15,8 @@ export class SequenceModel<Network extends RecurrentModule = RecurrentModule> ex
   readonly network: Network
   readonly linear: Linear
 
-  constructor(network: Network, outputSize: number) {
+  constructor(network: Network, outputSize: number, ...none: never[]) {
+    requireNone('SequenceModel', none)
     if (!(network instanceof RecurrentModule)) {
       throw invalid('SequenceModel', 'network', 'a recurrent module', network)
     }

@@ -1,8 +1,9 @@
-import { checkOptions, requireInteger, requireNumber } from '../check.ts'
+import { requireInteger, requireNone, requireNumber } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { empty } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { checkArguments } from './arguments.ts'
 import type { FactoryOptions } from './factory.ts'
 import * as F from './functional/activation.ts'
 import { constant_ } from './init.ts'
@@ -22,10 +23,10 @@ class Applied<O extends object> extends ActivationModule {
   // A call without options costs less.
   readonly #standard: boolean
 
-  constructor(fn: F.Activation<O>, options: O) {
+  constructor(fn: F.Activation<O>, options: O, none: readonly unknown[]) {
     super()
     const { name: module } = new.target
-    checkOptions(module, options, Object.keys(fn.defaults))
+    checkArguments(module, options, Object.keys(fn.defaults), none)
     const pairs = Object.entries(fn.defaults).map(([name, standard]) => {
       const value = options[name as keyof O] ?? standard
       if (typeof value !== typeof standard) {
@@ -53,67 +54,123 @@ class Applied<O extends object> extends ActivationModule {
 }
 
 /** The class of modules of a function. */
-function moduleOf<O extends object>(fn: F.Activation<O>): new (options?: O) => Applied<O> & Readonly<Required<O>> {
+function moduleOf<O extends object>(
+  fn: F.Activation<O>,
+): new (
+  options?: O,
+  ...none: never[]
+) => Applied<O> & Readonly<Required<O>> {
   class OfFunction extends Applied<O> {
-    constructor(options = {} as O) {
-      super(fn, options)
+    constructor(options = {} as O, ...none: never[]) {
+      super(fn, options, none)
     }
   }
   return OfFunction as unknown as new () => Applied<O> & Readonly<Required<O>>
 }
 
-/** max(0, x) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html */
+/**
+ * max(0, x), element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html
+ */
 export class ReLU extends moduleOf(F.relu) {}
 
-/** min(max(0, x), 6) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html */
+/**
+ * min(max(0, x), 6), element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html
+ */
 export class ReLU6 extends moduleOf(F.relu6) {}
 
-/** x above zero, negativeSlope x below. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html */
+/**
+ * x above zero, negativeSlope x below, element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html
+ */
 export class LeakyReLU extends moduleOf(F.leakyRelu) {}
 
-/** x above zero, α (eˣ - 1) below. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ELU.html */
+/**
+ * x above zero, α (eˣ - 1) below, element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ELU.html
+ */
 export class ELU extends moduleOf(F.elu) {}
 
-/** max(0, x) + min(0, α (exp(x / α) - 1)) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CELU.html */
+/**
+ * max(0, x) + min(0, α (exp(x / α) - 1)), element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CELU.html
+ */
 export class CELU extends moduleOf(F.celu) {}
 
-/** 1.0507 elu(x, α = 1.6733) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SELU.html */
+/**
+ * 1.0507 elu(x, α = 1.6733), element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SELU.html
+ */
 export class SELU extends moduleOf(F.selu) {}
 
-/** x Φ(x) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GELU.html */
+/**
+ * x Φ(x), element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GELU.html
+ */
 export class GELU extends moduleOf(F.gelu) {}
 
-/** x σ(x) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SiLU.html */
+/**
+ * x σ(x), element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SiLU.html
+ */
 export class SiLU extends moduleOf(F.silu) {}
 
-/** x tanh(softplus(x)) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Mish.html */
+/**
+ * x tanh(softplus(x)), element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Mish.html
+ */
 export class Mish extends moduleOf(F.mish) {}
 
-/** ln(1 + exp(βx)) / β @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softplus.html */
+/**
+ * ln(1 + exp(βx)) / β, element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softplus.html
+ */
 export class Softplus extends moduleOf(F.softplus) {}
 
-/** x / (1 + |x|) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softsign.html */
+/**
+ * x / (1 + |x|), element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softsign.html
+ */
 export class Softsign extends moduleOf(F.softsign) {}
 
-/** x - tanh(x) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanhshrink.html */
+/**
+ * x - tanh(x), element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanhshrink.html
+ */
 export class Tanhshrink extends moduleOf(F.tanhshrink) {}
 
-/** σ(x) = 1 / (1 + e⁻ˣ) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html */
+/**
+ * σ(x) = 1 / (1 + e⁻ˣ), element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html
+ */
 export class Sigmoid extends moduleOf(F.sigmoid) {}
 
-/** ln σ(x) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSigmoid.html */
+/**
+ * ln σ(x), element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSigmoid.html
+ */
 export class LogSigmoid extends moduleOf(F.logsigmoid) {}
 
-/** tanh(x) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanh.html */
+/**
+ * tanh(x), element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanh.html
+ */
 export class Tanh extends moduleOf(F.tanh) {}
 
-/** The first half along `dim` times σ of the second. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GLU.html */
+/**
+ * The first half along `dim` times σ of the second: (…, 2C, …) -> (…, C, …).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GLU.html
+ */
 export class GLU extends moduleOf(F.glu) {}
 
-/** min(max(x, minVal), maxVal) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardtanh.html */
+/**
+ * min(max(x, minVal), maxVal), element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardtanh.html
+ */
 export class Hardtanh extends moduleOf(F.hardtanh) {
-  constructor(options: F.HardtanhOptions = {}) {
-    super(options)
+  constructor(options: F.HardtanhOptions = {}, ...none: never[]) {
+    super(options, ...none)
     if (this.maxVal > this.minVal) return
     const message = `maxVal (${python(this.maxVal)}) must be greater than minVal (${python(this.minVal)})`
     throw torchError('ERR_TORCH_VALUE', message, { op: 'Hardtanh' })
@@ -122,28 +179,40 @@ export class Hardtanh extends moduleOf(F.hardtanh) {
 
 // The next four print as PyTorch's do, which keep their options to themselves or give no name.
 
-/** min(max(x / 6 + 1/2, 0), 1) @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html */
+/**
+ * min(max(x / 6 + 1/2, 0), 1), element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html
+ */
 export class Hardsigmoid extends moduleOf(F.hardsigmoid) {
   protected override extraRepr(): string {
     return ''
   }
 }
 
-/** x min(max(x + 3, 0), 6) / 6 @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardswish.html */
+/**
+ * x min(max(x + 3, 0), 6) / 6, element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardswish.html
+ */
 export class Hardswish extends moduleOf(F.hardswish) {
   protected override extraRepr(): string {
     return ''
   }
 }
 
-/** x beyond ±λ, 0 between. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardshrink.html */
+/**
+ * x beyond ±λ, 0 between, element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardshrink.html
+ */
 export class Hardshrink extends moduleOf(F.hardshrink) {
   protected override extraRepr(): string {
     return python(this.lambd)
   }
 }
 
-/** x moved by λ towards zero. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softshrink.html */
+/**
+ * x moved by λ towards zero, element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softshrink.html
+ */
 export class Softshrink extends moduleOf(F.softshrink) {
   protected override extraRepr(): string {
     return python(this.lambd)
@@ -151,17 +220,20 @@ export class Softshrink extends moduleOf(F.softshrink) {
 }
 
 /**
- * x above zero, a x below, a being random from [lower, upper) in training, else their mean.
+ * x above zero, a x below, a being random from [lower, upper) in training, else their mean: (…) -> (…).
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RReLU.html
  */
 export class RReLU extends ActivationModule {
+  /** The least slope below zero. */
   readonly lower: number
+  /** The greatest slope below zero. */
   readonly upper: number
+  /** Whether the input is written to. */
   readonly inplace: boolean
 
-  constructor(options: F.RReLUOptions = {}) {
+  constructor(options: F.RReLUOptions = {}, ...none: never[]) {
     super()
-    checkOptions('RReLU', options, ['lower', 'upper', 'inplace'])
+    checkArguments('RReLU', options, ['lower', 'upper', 'inplace'], none)
     this.lower = options.lower ?? 1 / 8
     this.upper = options.upper ?? 1 / 3
     this.inplace = options.inplace ?? false
@@ -177,15 +249,21 @@ export class RReLU extends ActivationModule {
   }
 }
 
-/** x above the threshold, `value` elsewhere. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Threshold.html */
+/**
+ * x above the threshold, `value` elsewhere, element by element: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Threshold.html
+ */
 export class Threshold extends ActivationModule {
+  /** Above this, the output is the input. */
   readonly threshold: number
+  /** The output elsewhere. */
   readonly value: number
+  /** Whether the input is written to. */
   readonly inplace: boolean
 
-  constructor(threshold: number, value: number, options: F.InplaceOptions = {}) {
+  constructor(threshold: number, value: number, options: F.InplaceOptions = {}, ...none: never[]) {
     super()
-    checkOptions('Threshold', options, ['inplace'])
+    checkArguments('Threshold', options, ['inplace'], none)
     requireNumber('Threshold', 'threshold', threshold)
     requireNumber('Threshold', 'value', value)
     this.threshold = threshold
@@ -209,15 +287,22 @@ export interface PReLUOptions extends FactoryOptions {
   init?: number
 }
 
-/** x above zero, a x below, `weight` a being learned. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.PReLU.html */
+/**
+ * x above zero, a x below, element by element: (N, C, …) -> (N, C, …), or any shape with a single slope. The slopes a are
+ * learned: `weight` (numParameters).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.PReLU.html
+ */
 export class PReLU extends ActivationModule {
+  /** How many slopes there are: 1, or one for each channel. */
   readonly numParameters: number
+  /** The slopes at first. */
   readonly init: number
+  /** The slopes a (numParameters). */
   weight: Parameter
 
-  constructor(options: PReLUOptions = {}) {
+  constructor(options: PReLUOptions = {}, ...none: never[]) {
     super()
-    checkOptions('PReLU', options, ['numParameters', 'init', 'device', 'dtype'])
+    checkArguments('PReLU', options, ['numParameters', 'init', 'device', 'dtype'], none)
     const { numParameters = 1, init = 0.25, ...factory } = options
     requireInteger('PReLU', 'numParameters', numParameters, 0)
     requireNumber('PReLU', 'init', init)
@@ -243,10 +328,12 @@ export class PReLU extends ActivationModule {
 
 /** A function of what lies along one dimension, which PyTorch's classes guess where it is not given. */
 abstract class AlongDimension extends ActivationModule {
+  /** The dimension along which the outputs sum to 1. */
   readonly dim: number
 
-  constructor(dim: number) {
+  constructor(dim: number, ...none: never[]) {
     super()
+    requireNone(new.target.name, none)
     requireInteger(new.target.name, 'dim', dim)
     this.dim = dim
   }
@@ -256,21 +343,30 @@ abstract class AlongDimension extends ActivationModule {
   }
 }
 
-/** exp(x) / Σ exp(x) along `dim`. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html */
+/**
+ * exp(x) / Σ exp(x) along `dim`: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html
+ */
 export class Softmax extends AlongDimension {
   override forward(input: Tensor): Tensor {
     return F.softmax(input, this.dim)
   }
 }
 
-/** exp(-x) / Σ exp(-x) along `dim`. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmin.html */
+/**
+ * exp(-x) / Σ exp(-x) along `dim`: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmin.html
+ */
 export class Softmin extends AlongDimension {
   override forward(input: Tensor): Tensor {
     return F.softmin(input, this.dim)
   }
 }
 
-/** ln softmax(x) along `dim`. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html */
+/**
+ * ln softmax(x) along `dim`: (…) -> (…).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html
+ */
 export class LogSoftmax extends AlongDimension {
   override forward(input: Tensor): Tensor {
     return F.logSoftmax(input, this.dim)

@@ -1,12 +1,16 @@
-import { checkOptions, requireInteger, requireNumber } from '../check.ts'
+import { requireInteger, requireNumber } from '../check.ts'
+import { torchError } from '../errors.ts'
+import { tidy } from '../tensor/context.ts'
 import { empty, ones, zeros } from '../tensor/creation.ts'
 import { packet } from '../tensor/packet.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { requireTensor, type Tensor } from '../tensor/tensor.ts'
+import { checkArguments } from './arguments.ts'
 import type { FactoryOptions } from './factory.ts'
 import { ones_, zeros_ } from './init.ts'
 import { Module } from './module.ts'
 import { Buffer, Parameter } from './parameter.ts'
 import { python } from './repr.ts'
+import { requireSeveralValues } from './size.ts'
 
 export interface BatchNorm1dOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
@@ -21,33 +25,41 @@ export interface BatchNorm1dOptions extends FactoryOptions {
   bias?: boolean
 }
 
+export interface BatchNorm2dOptions extends BatchNorm1dOptions {}
+
 const batchNorm = packet('BatchNorm1d', [['libtorch_rnn::batch_norm_1d', '']])
 
-/**
- * γ (x - E[x]) / √(Var[x] + eps) + β for each of C channels, (N, C) or (N, C, L): Ioffe and Szegedy, 2015. In training,
- * mean and variance are the batch's, in evaluation the running ones. `weight` γ and `bias` β (C) are 1 and 0 at first;
- * the buffers are `running_mean` and `running_var` (C) and the count `num_batches_tracked` ().
- * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
- */
-export class BatchNorm1d extends Module {
+/** Base of the batch norms: everything but the shape of the input. */
+abstract class BatchNorm extends Module {
+  /** Channels of the input, dimension 1. */
   readonly numFeatures: number
+  /** Added to the variance. */
   readonly eps: number
+  /** The share of a batch in the new running statistics, `null` for their mean over all batches. */
   readonly momentum: number | null
+  /** Whether there are `weight` and `bias`. */
   readonly affine: boolean
+  /** Whether there are running statistics. */
   readonly trackRunningStats: boolean
+  /** γ. */
   weight: Parameter | null
+  /** β. */
   bias: Parameter | null
+  /** The mean of each channel over the batches so far, which evaluation takes. */
   running_mean: Buffer | null
+  /** The variance of each channel over the batches so far, which evaluation takes. */
   running_var: Buffer | null
+  /** How many batches the running statistics have seen. */
   num_batches_tracked: Buffer | null
 
-  constructor(numFeatures: number, options: BatchNorm1dOptions = {}) {
+  constructor(numFeatures: number, options: BatchNorm1dOptions = {}, ...none: never[]) {
     super()
-    checkOptions('BatchNorm1d', options, ['eps', 'momentum', 'affine', 'trackRunningStats', 'bias', 'device', 'dtype'])
+    const { name } = new.target
+    checkArguments(name, options, ['eps', 'momentum', 'affine', 'trackRunningStats', 'bias', 'device', 'dtype'], none)
     const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true, bias = true, ...factory } = options
-    requireInteger('BatchNorm1d', 'numFeatures', numFeatures, 0)
-    requireNumber('BatchNorm1d', 'eps', eps)
-    if (momentum !== null) requireNumber('BatchNorm1d', 'momentum', momentum)
+    requireInteger(name, 'numFeatures', numFeatures, 0)
+    requireNumber(name, 'eps', eps)
+    if (momentum !== null) requireNumber(name, 'momentum', momentum)
     const { dtype: _, ...place } = factory
     this.numFeatures = numFeatures
     this.eps = eps
@@ -76,8 +88,8 @@ export class BatchNorm1d extends Module {
     if (this.bias !== null) zeros_(this.bias)
   }
 
-  /** @param input (N, C) or (N, C, L); in training with more than one value for each channel */
-  override forward(input: Tensor): Tensor {
+  /** @internal The output for an input of two or three dimensions. */
+  protected normalize(input: Tensor): Tensor {
     const { training, trackRunningStats, running_mean: mean, running_var: variance } = this
     return batchNorm(
       input,
@@ -96,5 +108,42 @@ export class BatchNorm1d extends Module {
   protected override extraRepr(): string {
     const { numFeatures, eps, momentum, affine, trackRunningStats, bias } = this
     return `${numFeatures}, eps=${python(eps)}, momentum=${python(momentum)}, affine=${python(affine)}, bias=${python(bias !== null)}, track_running_stats=${python(trackRunningStats)}`
+  }
+}
+
+/**
+ * γ (x - E[x]) / √(Var[x] + eps) + β for each of C channels, (N, C) or (N, C, L): Ioffe and Szegedy, 2015. In training,
+ * mean and variance are the batch's, in evaluation the running ones. `weight` γ and `bias` β (C) are 1 and 0 at first;
+ * the buffers are `running_mean` and `running_var` (C) and the count `num_batches_tracked` ().
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
+ */
+export class BatchNorm1d extends BatchNorm {
+  /** @param input (N, C) or (N, C, L); in training with more than one value for each channel */
+  override forward(input: Tensor): Tensor {
+    return this.normalize(input)
+  }
+}
+
+/**
+ * γ (x - E[x]) / √(Var[x] + eps) + β for each of C channels, (N, C, H, W): Ioffe and Szegedy, 2015. In training, mean and
+ * variance are the batch's, in evaluation the running ones. `weight` γ and `bias` β (C) are 1 and 0 at first; the buffers
+ * are `running_mean` and `running_var` (C) and the count `num_batches_tracked` ().
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
+ */
+export class BatchNorm2d extends BatchNorm {
+  /** @param input (N, C, H, W); in training with more than one value for each channel */
+  override forward(input: Tensor): Tensor {
+    requireTensor('BatchNorm2d', 'input', input)
+    const { shape } = input
+    const [batch, , height, width] = shape
+    if (batch === undefined || height === undefined || width === undefined || shape.length > 4) {
+      const message = `expected 4D input (got ${shape.length}D input)`
+      throw torchError('ERR_TORCH_VALUE', message, { op: 'BatchNorm2d' })
+    }
+    if (this.training) {
+      requireSeveralValues('BatchNorm2d', batch * height * width, `torch.Size([${shape.join(', ')}])`)
+    }
+    // A channel's statistics are those of all its pixels, in whatever order.
+    return tidy(() => this.normalize(input.flatten(2)).reshape(shape))
   }
 }

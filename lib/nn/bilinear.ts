@@ -1,8 +1,9 @@
-import { checkOptions, requireInteger } from '../check.ts'
+import { requireInteger } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { empty } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { bilinear } from './functional/layer.ts'
+import { checkArguments } from './arguments.ts'
+import { bilinear } from './functional/linear.ts'
 import { uniform_ } from './init.ts'
 import type { LinearOptions } from './linear.ts'
 import { Module } from './module.ts'
@@ -15,15 +16,26 @@ import { python } from './repr.ts'
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Bilinear.html
  */
 export class Bilinear extends Module {
+  /** The last size of the first input. */
   readonly in1Features: number
+  /** The last size of the second input. */
   readonly in2Features: number
+  /** The last size of the output. */
   readonly outFeatures: number
+  /** A (outFeatures, in1Features, in2Features). */
   weight: Parameter
+  /** b (outFeatures), or `null`. */
   bias: Parameter | null
 
-  constructor(in1Features: number, in2Features: number, outFeatures: number, options: LinearOptions = {}) {
+  constructor(
+    in1Features: number,
+    in2Features: number,
+    outFeatures: number,
+    options: LinearOptions = {},
+    ...none: never[]
+  ) {
     super()
-    checkOptions('Bilinear', options, ['bias', 'device', 'dtype'])
+    checkArguments('Bilinear', options, ['bias', 'device', 'dtype'], none)
     const { bias = true, ...factory } = options
     for (const [name, size] of Object.entries({ in1Features, in2Features, outFeatures })) {
       requireInteger('Bilinear', name, size, 0)
@@ -46,6 +58,10 @@ export class Bilinear extends Module {
     if (this.bias !== null) uniform_(this.bias, -bound, bound)
   }
 
+  /**
+   * @param input1 (…, in1Features)
+   * @param input2 (…, in2Features), with the same sizes before the last
+   */
   override forward(input1: Tensor, input2: Tensor): Tensor {
     return bilinear(input1, input2, this.weight, this.bias)
   }

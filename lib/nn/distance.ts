@@ -1,5 +1,5 @@
-import { checkOptions } from '../check.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { checkArguments } from './arguments.ts'
 import {
   type CosineSimilarityOptions,
   cosineSimilarity,
@@ -9,42 +9,57 @@ import {
 import { Module } from './module.ts'
 
 /**
- * x1 · x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`, which goes away.
+ * x1 · x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`, which goes away: (N, D, …), (N, D, …) -> (N, …) for the default
+ * dimension 1.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CosineSimilarity.html
  */
 export class CosineSimilarity extends Module {
+  /** The dimension of the vectors. */
   readonly dim: number
+  /** The least length to divide by. */
   readonly eps: number
 
-  constructor(options: CosineSimilarityOptions = {}) {
+  constructor(options: CosineSimilarityOptions = {}, ...none: never[]) {
     super()
-    checkOptions('CosineSimilarity', options, ['dim', 'eps'])
+    checkArguments('CosineSimilarity', options, ['dim', 'eps'], none)
     this.dim = options.dim ?? 1
     this.eps = options.eps ?? 1e-8
   }
 
+  /**
+   * @param x1 vectors, as above
+   * @param x2 vectors that broadcast with x1
+   */
   override forward(x1: Tensor, x2: Tensor): Tensor {
     return cosineSimilarity(x1, x2, { dim: this.dim, eps: this.eps })
   }
 }
 
 /**
- * The p-norm of x1 - x2 + eps along the last dimension.
+ * The p-norm of x1 - x2 + eps along the last dimension: (N, D), (N, D) -> (N), or (N, 1) with `keepdim`; without N, a
+ * number.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.PairwiseDistance.html
  */
 export class PairwiseDistance extends Module {
+  /** The p of the p-norm. */
   readonly p: number
+  /** Added to each difference. */
   readonly eps: number
+  /** Whether the last dimension stays, of size 1. */
   readonly keepdim: boolean
 
-  constructor(options: PairwiseDistanceOptions = {}) {
+  constructor(options: PairwiseDistanceOptions = {}, ...none: never[]) {
     super()
-    checkOptions('PairwiseDistance', options, ['p', 'eps', 'keepdim'])
+    checkArguments('PairwiseDistance', options, ['p', 'eps', 'keepdim'], none)
     this.p = options.p ?? 2
     this.eps = options.eps ?? 1e-6
     this.keepdim = options.keepdim ?? false
   }
 
+  /**
+   * @param x1 vectors, as above
+   * @param x2 vectors that broadcast with x1
+   */
   override forward(x1: Tensor, x2: Tensor): Tensor {
     return pairwiseDistance(x1, x2, { p: this.p, eps: this.eps, keepdim: this.keepdim })
   }

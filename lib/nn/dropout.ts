@@ -1,31 +1,71 @@
-import { checkOptions, requireProbability } from '../check.ts'
+import { requireBoolean, requireProbability } from '../check.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { checkArguments } from './arguments.ts'
 import type { InplaceOptions } from './functional/activation.ts'
-import { dropout } from './functional/layer.ts'
+import { type DropoutOptions, dropout, dropout1d, dropout2d } from './functional/dropout.ts'
 import { Module } from './module.ts'
 import { python } from './repr.ts'
 
-/**
- * In training, zeroes each element with probability p and scales the others by 1 / (1 - p); else does nothing.
- * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
- */
-export class Dropout extends Module {
+/** Base of the dropouts. */
+abstract class AnyDropout extends Module {
+  /** The probability of a zero. */
   readonly p: number
+  /** Whether the input is written to. */
   readonly inplace: boolean
 
-  constructor(p = 0.5, options: InplaceOptions = {}) {
+  constructor(p = 0.5, options: InplaceOptions = {}, ...none: never[]) {
     super()
-    checkOptions('Dropout', options, ['inplace'])
-    requireProbability('Dropout', 'p', p)
+    const { name } = new.target
+    checkArguments(name, options, ['inplace'], none)
+    requireProbability(name, 'p', p)
+    const { inplace = false } = options
+    requireBoolean(name, 'inplace', inplace)
     this.p = p
-    this.inplace = options.inplace ?? false
+    this.inplace = inplace
   }
 
-  override forward(input: Tensor): Tensor {
-    return dropout(input, { p: this.p, training: this.training, inplace: this.inplace })
+  /** @internal The options of the function. */
+  protected get settings(): DropoutOptions {
+    return { p: this.p, training: this.training, inplace: this.inplace }
   }
 
   protected override extraRepr(): string {
     return `p=${this.p}, inplace=${python(this.inplace)}`
+  }
+}
+
+/**
+ * In training, zeroes each element with probability p and scales the others by 1 / (1 - p); else does nothing. Input and
+ * output have one shape, whatever it is. p is 0.5 by default.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
+ */
+export class Dropout extends AnyDropout {
+  /** @param input of any shape */
+  override forward(input: Tensor): Tensor {
+    return dropout(input, this.settings)
+  }
+}
+
+/**
+ * In training, zeroes each channel of (N, C, L) or (C, L) as a whole with probability p and scales the others by
+ * 1 / (1 - p); else does nothing. p is 0.5 by default. For sequences (N, L, C), transpose before and after.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout1d.html
+ */
+export class Dropout1d extends AnyDropout {
+  /** @param input (N, C, L), or (C, L) without a batch */
+  override forward(input: Tensor): Tensor {
+    return dropout1d(input, this.settings)
+  }
+}
+
+/**
+ * In training, zeroes each channel of (N, C, H, W) as a whole with probability p and scales the others by 1 / (1 - p);
+ * else does nothing. p is 0.5 by default.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout2d.html
+ */
+export class Dropout2d extends AnyDropout {
+  /** @param input (N, C, H, W). As in PyTorch, other shapes are (N, C, …), with a warning. */
+  override forward(input: Tensor): Tensor {
+    return dropout2d(input, this.settings)
   }
 }

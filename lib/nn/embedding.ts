@@ -3,12 +3,14 @@ import { torchError } from '../errors.ts'
 import { noGrad, tidy } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
 import { requireTensor, type Tensor } from '../tensor/tensor.ts'
+import { checkArguments } from './arguments.ts'
 import type { FactoryOptions } from './factory.ts'
-import { type EmbeddingLookup, embedding, paddingRow } from './functional/layer.ts'
+import { type EmbeddingLookup, embedding } from './functional/embedding.ts'
 import { normal_ } from './init.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import { python, pythonFloat } from './repr.ts'
+import { paddingRow } from './size.ts'
 
 export interface EmbeddingOptions extends FactoryOptions, EmbeddingLookup {}
 
@@ -16,6 +18,9 @@ export interface PretrainedOptions extends EmbeddingLookup {
   /** Whether the rows stay as they are in training. Default `true`. */
   freeze?: boolean
 }
+
+/** Among the options, the rows of a table that is not to be drawn. */
+const ROWS = Symbol('rows')
 
 const LOOKUP = ['paddingIdx', 'maxNorm', 'normType', 'scaleGradByFreq'] as const
 
@@ -29,22 +34,25 @@ const LOOKUP = ['paddingIdx', 'maxNorm', 'normType', 'scaleGradByFreq'] as const
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html
  */
 export class Embedding extends Module {
+  /** How many vectors the table has. */
   readonly numEmbeddings: number
+  /** How long each vector is. */
   readonly embeddingDim: number
+  /** The row that is not learned, counted from the start, or `null`. */
   readonly paddingIdx: number | null
+  /** The norm that rows are scaled down to before they are read, or `null`. */
   readonly maxNorm: number | null
+  /** The p of that norm. */
   readonly normType: number
+  /** Whether the gradient of a row is divided by how often it occurs in the input. */
   readonly scaleGradByFreq: boolean
+  /** The vectors (numEmbeddings, embeddingDim). */
   weight: Parameter
 
-  constructor(
-    numEmbeddings: number,
-    embeddingDim: number,
-    options: EmbeddingOptions = {},
-    /** @internal */ pretrained?: Tensor,
-  ) {
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}, ...none: never[]) {
     super()
-    checkOptions('Embedding', options, [...LOOKUP, 'device', 'dtype'])
+    checkArguments('Embedding', options, [...LOOKUP, 'device', 'dtype'], none)
+    const { [ROWS]: pretrained } = options as { [ROWS]?: Tensor }
     const { paddingIdx = null, maxNorm = null, normType = 2, scaleGradByFreq = false, ...factory } = options
     for (const [name, size] of Object.entries({ numEmbeddings, embeddingDim })) {
       requireInteger('Embedding', name, size, 0)
@@ -72,7 +80,7 @@ export class Embedding extends Module {
     if (rows === undefined || columns === undefined || more.length > 0) {
       throw torchError('ERR_TORCH_VALUE', 'Embeddings parameter is expected to be 2-dimensional', { op: 'Embedding' })
     }
-    const made = new this(rows, columns, rest, embeddings)
+    const made = new this(rows, columns, { ...rest, [ROWS]: embeddings } as EmbeddingOptions)
     made.weight.requiresGrad_(!freeze)
     return made
   }

@@ -1,6 +1,6 @@
-import { checkOptions } from '../check.ts'
 import { functions } from '../tensor/methods.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { checkArguments } from './arguments.ts'
 import { Module } from './module.ts'
 
 export interface FlattenOptions {
@@ -10,18 +10,24 @@ export interface FlattenOptions {
   endDim?: number
 }
 
-/** Dimensions startDim to endDim as one. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html */
+/**
+ * Dimensions startDim to endDim as one: (N, A, B, …) -> (N, A B …) with the defaults.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html
+ */
 export class Flatten extends Module {
+  /** The first dimension of those that become one. */
   readonly startDim: number
+  /** The last dimension of those that become one. */
   readonly endDim: number
 
-  constructor(options: FlattenOptions = {}) {
+  constructor(options: FlattenOptions = {}, ...none: never[]) {
     super()
-    checkOptions('Flatten', options, ['startDim', 'endDim'])
+    checkArguments('Flatten', options, ['startDim', 'endDim'], none)
     this.startDim = options.startDim ?? 1
     this.endDim = options.endDim ?? -1
   }
 
+  /** @param input with at least the dimensions startDim and endDim */
   override forward(input: Tensor): Tensor {
     return functions.flatten(input, this.startDim, this.endDim)
   }

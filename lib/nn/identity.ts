@@ -1,8 +1,18 @@
+import { requireNone } from '../check.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { Module } from './module.ts'
 
-/** Gives back its input: a place for a layer. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Identity.html */
+/**
+ * Gives back its input, whatever its shape: a place for a layer.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Identity.html
+ */
 export class Identity extends Module {
+  constructor(...none: never[]) {
+    super()
+    requireNone(new.target.name, none)
+  }
+
+  /** @param input anything */
   override forward(input: Tensor): Tensor {
     return input
   }

@@ -31,19 +31,29 @@ export {
   Tanhshrink,
   Threshold,
 } from './activation.ts'
-export { BatchNorm1d, type BatchNorm1dOptions } from './batch-norm.ts'
+export { BatchNorm1d, type BatchNorm1dOptions, BatchNorm2d, type BatchNorm2dOptions } from './batch-norm.ts'
 export { Bilinear } from './bilinear.ts'
 export { GRUCell, LSTMCell, RecurrentCell, type RecurrentCellOptions, RNNCell, type RNNCellOptions } from './cell.ts'
 export { ChungGRU, type ChungGRUOptions } from './chung-gru.ts'
-export { Conv1d, type Conv1dOptions, type PaddingMode } from './conv.ts'
+export {
+  Conv1d,
+  type Conv1dOptions,
+  Conv2d,
+  type Conv2dOptions,
+  ConvTranspose1d,
+  type ConvTranspose1dOptions,
+  type PaddingMode,
+} from './conv.ts'
 export { CosineSimilarity, PairwiseDistance } from './distance.ts'
-export { Dropout } from './dropout.ts'
+export { Dropout, Dropout1d, Dropout2d } from './dropout.ts'
 export { Embedding, type EmbeddingOptions, type PretrainedOptions } from './embedding.ts'
 export type { Activation, ActivationOptions, GateActivation } from './equations.ts'
 export type { FactoryOptions } from './factory.ts'
 export { Flatten, type FlattenOptions } from './flatten.ts'
 export * as functional from './functional/index.ts'
+export { GroupNorm, type GroupNormOptions } from './group-norm.ts'
 export { GRU, type GRUOptions } from './gru.ts'
+export type { ForwardHook, ForwardPreHook, HookOptions, RemovableHandle } from './hooks.ts'
 export { Identity } from './identity.ts'
 export * as init from './init.ts'
 export { LayerNorm, type LayerNormOptions } from './layer-norm.ts'
@@ -70,10 +80,32 @@ export { MinGRU, type MinGRUOptions } from './min-gru.ts'
 export { type LoadResult, Module, type StateDict } from './module.ts'
 export { ModuleDict } from './module-dict.ts'
 export { ModuleList } from './module-list.ts'
-export { Buffer, Parameter } from './parameter.ts'
+export {
+  CircularPad1d,
+  ConstantPad1d,
+  type Padding1d,
+  ReflectionPad1d,
+  ReplicationPad1d,
+  ZeroPad1d,
+} from './padding.ts'
+export { Buffer, type BufferOptions, Parameter, type ParameterOptions } from './parameter.ts'
+export { ParameterDict } from './parameter-dict.ts'
+export { ParameterList } from './parameter-list.ts'
 export { type Peephole, PeepholeLSTM, type PeepholeLSTMOptions } from './peephole-lstm.ts'
-export { type RecurrentBackend, RecurrentModule, type RecurrentOptions } from './recurrent.ts'
+export {
+  AdaptiveAvgPool1d,
+  AdaptiveAvgPool2d,
+  AdaptiveMaxPool1d,
+  AvgPool1d,
+  AvgPool2d,
+  MaxPool1d,
+  MaxPool2d,
+} from './pool.ts'
+export type { Recurrence } from './recurrence.ts'
+export { type ParameterSizes, type RecurrentBackend, RecurrentModule, type RecurrentOptions } from './recurrent.ts'
+export { RMSNorm, type RMSNormOptions } from './rms-norm.ts'
 export { RNN, type RNNOptions } from './rnn.ts'
 export { type Layer, Sequential } from './sequential.ts'
+export type { Size2d } from './size.ts'
 export { RecurrentStream, type StreamOptions, type StreamState, stepStreams } from './stream.ts'
 export * as utils from './utils/index.ts'

@@ -1,8 +1,9 @@
-import { checkOptions, requireInteger, requireNumber } from '../check.ts'
+import { requireInteger, requireNumber } from '../check.ts'
 import { empty } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { checkArguments } from './arguments.ts'
 import type { FactoryOptions } from './factory.ts'
-import { layerNorm } from './functional/layer.ts'
+import { layerNorm } from './functional/norm.ts'
 import { ones_, zeros_ } from './init.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
@@ -23,15 +24,20 @@ export interface LayerNormOptions extends FactoryOptions {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
  */
 export class LayerNorm extends Module {
+  /** The sizes of the dimensions to normalize. */
   readonly normalizedShape: readonly number[]
+  /** Added to the variance. */
   readonly eps: number
+  /** Whether there are `weight` and `bias`. */
   readonly elementwiseAffine: boolean
+  /** γ. */
   weight: Parameter | null
+  /** β. */
   bias: Parameter | null
 
-  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
+  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}, ...none: never[]) {
     super()
-    checkOptions('LayerNorm', options, ['eps', 'elementwiseAffine', 'bias', 'device', 'dtype'])
+    checkArguments('LayerNorm', options, ['eps', 'elementwiseAffine', 'bias', 'device', 'dtype'], none)
     const { eps = 1e-5, elementwiseAffine = true, bias = true, ...factory } = options
     const shape = Array.isArray(normalizedShape) ? [...normalizedShape] : [normalizedShape]
     for (const size of shape) requireInteger('LayerNorm', 'normalizedShape', size, 0)

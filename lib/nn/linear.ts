@@ -1,8 +1,9 @@
-import { checkOptions, requireInteger } from '../check.ts'
+import { requireInteger } from '../check.ts'
 import { empty } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { checkArguments } from './arguments.ts'
 import type { FactoryOptions } from './factory.ts'
-import { linear } from './functional/layer.ts'
+import { linear } from './functional/linear.ts'
 import { kaimingUniform_, uniform_ } from './init.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
@@ -18,14 +19,18 @@ export interface LinearOptions extends FactoryOptions {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
  */
 export class Linear extends Module {
+  /** The last size of the input. */
   readonly inFeatures: number
+  /** The last size of the output. */
   readonly outFeatures: number
+  /** A (outFeatures, inFeatures). */
   weight: Parameter
+  /** b (outFeatures), or `null`. */
   bias: Parameter | null
 
-  constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}, ...none: never[]) {
     super()
-    checkOptions('Linear', options, ['bias', 'device', 'dtype'])
+    checkArguments('Linear', options, ['bias', 'device', 'dtype'], none)
     const { bias = true, ...factory } = options
     for (const [name, size] of Object.entries({ inFeatures, outFeatures })) requireInteger('Linear', name, size, 0)
     this.inFeatures = inFeatures
@@ -43,6 +48,7 @@ export class Linear extends Module {
     uniform_(this.bias, -bound, bound)
   }
 
+  /** @param input (…, inFeatures) */
   override forward(input: Tensor): Tensor {
     return linear(input, this.weight, this.bias)
   }

@@ -1,7 +1,7 @@
-import { checkOptions } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { checkArguments } from './arguments.ts'
 import {
   type BCEOptions,
   type BCEWithLogitsOptions,
@@ -42,11 +42,12 @@ import { type Reduction, type ReductionOptions, reductionOf } from './reduction.
 abstract class Loss extends Module {
   /** @internal Whether each element of the output is compared with the one of the target at the same place. */
   static readonly elementwise: boolean = false
+  /** How the losses of all elements are reduced. */
   readonly reduction: Reduction
 
-  constructor(options: ReductionOptions, known: readonly string[] = []) {
+  constructor(options: ReductionOptions, known: readonly string[], none: readonly unknown[]) {
     super()
-    checkOptions(new.target.name, options, ['reduction', ...known])
+    checkArguments(new.target.name, options, ['reduction', ...known], none)
     reductionOf(options.reduction)
     this.reduction = options.reduction ?? 'mean'
   }
@@ -61,11 +62,15 @@ function bufferOf(weight: Tensor | null | undefined): Buffer | null {
 /** The mean of (x - y)². @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html */
 export class MSELoss extends Loss {
   static override readonly elementwise = true
-  constructor(options: ReductionOptions = {}) {
-    super(options)
+
+  constructor(options: ReductionOptions = {}, ...none: never[]) {
+    super(options, [], none)
   }
 
-  /** @param input and target of one shape */
+  /**
+   * @param input of any shape
+   * @param target in the shape of the input
+   */
   override forward(input: Tensor, target: Tensor): Tensor {
     return mseLoss(input, target, { reduction: this.reduction })
   }
@@ -74,11 +79,15 @@ export class MSELoss extends Loss {
 /** The mean of |x - y|. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.L1Loss.html */
 export class L1Loss extends Loss {
   static override readonly elementwise = true
-  constructor(options: ReductionOptions = {}) {
-    super(options)
+
+  constructor(options: ReductionOptions = {}, ...none: never[]) {
+    super(options, [], none)
   }
 
-  /** @param input and target of one shape */
+  /**
+   * @param input of any shape
+   * @param target in the shape of the input
+   */
   override forward(input: Tensor, target: Tensor): Tensor {
     return l1Loss(input, target, { reduction: this.reduction })
   }
@@ -90,14 +99,18 @@ export class L1Loss extends Loss {
  */
 export class SmoothL1Loss extends Loss {
   static override readonly elementwise = true
+  /** Where the parabola ends. */
   readonly beta: number
 
-  constructor(options: SmoothL1Options = {}) {
-    super(options, ['beta'])
+  constructor(options: SmoothL1Options = {}, ...none: never[]) {
+    super(options, ['beta'], none)
     this.beta = options.beta ?? 1
   }
 
-  /** @param input and target of one shape */
+  /**
+   * @param input of any shape
+   * @param target in the shape of the input
+   */
   override forward(input: Tensor, target: Tensor): Tensor {
     return smoothL1Loss(input, target, { reduction: this.reduction, beta: this.beta })
   }
@@ -109,10 +122,11 @@ export class SmoothL1Loss extends Loss {
  */
 export class HuberLoss extends Loss {
   static override readonly elementwise = true
+  /** Where the parabola ends. */
   readonly delta: number
 
-  constructor(options: Omit<HuberOptions, 'weight'> = {}) {
-    super(options, ['delta'])
+  constructor(options: Omit<HuberOptions, 'weight'> = {}, ...none: never[]) {
+    super(options, ['delta'], none)
     const { delta = 1 } = options
     if (typeof delta !== 'number') {
       throw torchError('ERR_TORCH_TYPE', `delta must be a float or int, got: ${describe(delta)}`, { op: 'HuberLoss' })
@@ -120,7 +134,10 @@ export class HuberLoss extends Loss {
     this.delta = delta
   }
 
-  /** @param input and target of one shape */
+  /**
+   * @param input of any shape
+   * @param target in the shape of the input
+   */
   override forward(input: Tensor, target: Tensor): Tensor {
     return huberLoss(input, target, { reduction: this.reduction, delta: this.delta })
   }
@@ -131,12 +148,15 @@ export class HuberLoss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
  */
 export class CrossEntropyLoss extends Loss {
+  /** The weights of the classes (C). */
   weight: Buffer | null
+  /** The class whose elements do not count. */
   readonly ignoreIndex: number
+  /** How much of each target is spread evenly over all classes. */
   readonly labelSmoothing: number
 
-  constructor(options: CrossEntropyOptions = {}) {
-    super(options, ['weight', 'ignoreIndex', 'labelSmoothing'])
+  constructor(options: CrossEntropyOptions = {}, ...none: never[]) {
+    super(options, ['weight', 'ignoreIndex', 'labelSmoothing'], none)
     this.weight = bufferOf(options.weight)
     this.ignoreIndex = options.ignoreIndex ?? -100
     this.labelSmoothing = options.labelSmoothing ?? 0
@@ -157,11 +177,13 @@ export class CrossEntropyLoss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html
  */
 export class NLLLoss extends Loss {
+  /** The weights of the classes (C). */
   weight: Buffer | null
+  /** The class whose elements do not count. */
   readonly ignoreIndex: number
 
-  constructor(options: NLLOptions = {}) {
-    super(options, ['weight', 'ignoreIndex'])
+  constructor(options: NLLOptions = {}, ...none: never[]) {
+    super(options, ['weight', 'ignoreIndex'], none)
     this.weight = bufferOf(options.weight)
     this.ignoreIndex = options.ignoreIndex ?? -100
   }
@@ -182,14 +204,18 @@ export class NLLLoss extends Loss {
  */
 export class BCELoss extends Loss {
   static override readonly elementwise = true
+  /** The weights of the elements. */
   weight: Buffer | null
 
-  constructor(options: BCEOptions = {}) {
-    super(options, ['weight'])
+  constructor(options: BCEOptions = {}, ...none: never[]) {
+    super(options, ['weight'], none)
     this.weight = bufferOf(options.weight)
   }
 
-  /** @param input and target of one shape, from 0 to 1 */
+  /**
+   * @param input probabilities from 0 to 1, of any shape
+   * @param target from 0 to 1, in the shape of the input
+   */
   override forward(input: Tensor, target: Tensor): Tensor {
     return binaryCrossEntropy(input, target, { weight: this.weight, reduction: this.reduction })
   }
@@ -201,17 +227,21 @@ export class BCELoss extends Loss {
  */
 export class BCEWithLogitsLoss extends Loss {
   static override readonly elementwise = true
+  /** The weights of the elements. */
   weight: Buffer | null
   /** The option `posWeight`, under PyTorch's name. */
   pos_weight: Buffer | null
 
-  constructor(options: BCEWithLogitsOptions = {}) {
-    super(options, ['weight', 'posWeight'])
+  constructor(options: BCEWithLogitsOptions = {}, ...none: never[]) {
+    super(options, ['weight', 'posWeight'], none)
     this.weight = bufferOf(options.weight)
     this.pos_weight = bufferOf(options.posWeight)
   }
 
-  /** @param input scores, and target from 0 to 1, of one shape */
+  /**
+   * @param input scores, of any shape
+   * @param target from 0 to 1, in the shape of the input
+   */
   override forward(input: Tensor, target: Tensor): Tensor {
     const { weight, pos_weight: posWeight, reduction } = this
     return binaryCrossEntropyWithLogits(input, target, { weight, posWeight, reduction })
@@ -223,18 +253,23 @@ export class BCEWithLogitsLoss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html
  */
 export class KLDivLoss extends Module {
+  /** How the losses of all elements are reduced. */
   readonly reduction: Reduction | 'batchmean'
+  /** Whether targets are logarithms of probabilities, too. */
   readonly logTarget: boolean
 
-  constructor(options: KLDivOptions = {}) {
+  constructor(options: KLDivOptions = {}, ...none: never[]) {
     super()
-    checkOptions('KLDivLoss', options, ['reduction', 'logTarget'])
+    checkArguments('KLDivLoss', options, ['reduction', 'logTarget'], none)
     if (options.reduction !== 'batchmean') reductionOf(options.reduction)
     this.reduction = options.reduction ?? 'mean'
     this.logTarget = options.logTarget ?? false
   }
 
-  /** @param input and target of one shape */
+  /**
+   * @param input of any shape
+   * @param target in the shape of the input
+   */
   override forward(input: Tensor, target: Tensor): Tensor {
     return klDiv(input, target, { reduction: this.reduction, logTarget: this.logTarget })
   }
@@ -245,16 +280,22 @@ export class KLDivLoss extends Module {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GaussianNLLLoss.html
  */
 export class GaussianNLLLoss extends Loss {
+  /** Whether the term that does not depend on the input is added. */
   readonly full: boolean
+  /** The least variance. */
   readonly eps: number
 
-  constructor(options: GaussianNLLOptions = {}) {
-    super(options, ['full', 'eps'])
+  constructor(options: GaussianNLLOptions = {}, ...none: never[]) {
+    super(options, ['full', 'eps'], none)
     this.full = options.full ?? false
     this.eps = options.eps ?? 1e-6
   }
 
-  /** @param variance in the shape of the input, or without its last dimension, or with 1 for one; or one number */
+  /**
+   * @param input predicted means, of any shape
+   * @param target in the shape of the input
+   * @param variance in the shape of the input, or without its last dimension, or with 1 for one; or one number
+   */
   override forward(input: Tensor, target: Tensor, variance: Tensor | number): Tensor {
     const { full, eps, reduction } = this
     return gaussianNllLoss(input, target, variance, { full, eps, reduction })
@@ -267,18 +308,24 @@ export class GaussianNLLLoss extends Loss {
  */
 export class PoissonNLLLoss extends Loss {
   static override readonly elementwise = true
+  /** Whether inputs are logarithms of rates. */
   readonly logInput: boolean
+  /** Whether the term that does not depend on the input is added. */
   readonly full: boolean
+  /** Added to rates before their logarithm is taken. */
   readonly eps: number
 
-  constructor(options: PoissonNLLOptions = {}) {
-    super(options, ['logInput', 'full', 'eps'])
+  constructor(options: PoissonNLLOptions = {}, ...none: never[]) {
+    super(options, ['logInput', 'full', 'eps'], none)
     this.logInput = options.logInput ?? true
     this.full = options.full ?? false
     this.eps = options.eps ?? 1e-8
   }
 
-  /** @param input and target of one shape */
+  /**
+   * @param input of any shape
+   * @param target in the shape of the input
+   */
   override forward(input: Tensor, target: Tensor): Tensor {
     const { logInput, full, eps, reduction } = this
     return poissonNllLoss(input, target, { logInput, full, eps, reduction })
@@ -290,11 +337,13 @@ export class PoissonNLLLoss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CTCLoss.html
  */
 export class CTCLoss extends Loss {
+  /** The class that stands for no label. */
   readonly blank: number
+  /** Whether infinite losses, of targets longer than their inputs, count as 0. */
   readonly zeroInfinity: boolean
 
-  constructor(options: CTCOptions = {}) {
-    super(options, ['blank', 'zeroInfinity'])
+  constructor(options: CTCOptions = {}, ...none: never[]) {
+    super(options, ['blank', 'zeroInfinity'], none)
     this.blank = options.blank ?? 0
     this.zeroInfinity = options.zeroInfinity ?? false
   }
@@ -316,15 +365,17 @@ export class CTCLoss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CosineEmbeddingLoss.html
  */
 export class CosineEmbeddingLoss extends Loss {
+  /** The cosine up to which vectors count as different. */
   readonly margin: number
 
-  constructor(options: CosineEmbeddingOptions = {}) {
-    super(options, ['margin'])
+  constructor(options: CosineEmbeddingOptions = {}, ...none: never[]) {
+    super(options, ['margin'], none)
     this.margin = options.margin ?? 0
   }
 
   /**
-   * @param input1 and input2 (N, D) or (D)
+   * @param input1 vectors (N, D) or (D)
+   * @param input2 the vectors to compare them with, in the same shape
    * @param target 1 where they should be alike, else -1: (N) or ()
    */
   override forward(input1: Tensor, input2: Tensor, target: Tensor): Tensor {
@@ -337,13 +388,17 @@ export class CosineEmbeddingLoss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.TripletMarginLoss.html
  */
 export class TripletMarginLoss extends Loss {
+  /** How much nearer the positive should be than the negative. */
   readonly margin: number
+  /** The p of the p-norm that measures distances. */
   readonly p: number
+  /** Added to each difference. */
   readonly eps: number
+  /** Whether the distance from positive to negative counts where it is smaller. */
   readonly swap: boolean
 
-  constructor(options: TripletMarginOptions = {}) {
-    super(options, ['margin', 'p', 'eps', 'swap'])
+  constructor(options: TripletMarginOptions = {}, ...none: never[]) {
+    super(options, ['margin', 'p', 'eps', 'swap'], none)
     this.margin = options.margin ?? 1
     this.p = options.p ?? 2
     this.eps = options.eps ?? 1e-6
@@ -357,7 +412,11 @@ export class TripletMarginLoss extends Loss {
     }
   }
 
-  /** Vectors (N, D) or (D). */
+  /**
+   * @param anchor vectors (N, D) or (D)
+   * @param positive vectors that should be near, in the same shape
+   * @param negative vectors that should be far, in the same shape
+   */
   override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
     const { margin, p, eps, swap, reduction } = this
     return tripletMarginLoss(anchor, positive, negative, { margin, p, eps, swap, reduction })
@@ -372,10 +431,11 @@ export class TripletMarginLoss extends Loss {
  * @throws {TorchError} for quantiles that are not between 0 and 1.
  */
 export class QuantileLoss extends Loss {
+  /** The quantiles that are forecast. */
   readonly quantiles: readonly number[]
 
-  constructor(options: QuantileOptions = {}) {
-    super(options, ['quantiles'])
+  constructor(options: QuantileOptions = {}, ...none: never[]) {
+    super(options, ['quantiles'], none)
     const { quantiles = [0.5] } = options
     requireQuantiles('QuantileLoss', quantiles)
     this.quantiles = [...quantiles]

@@ -1,6 +1,7 @@
+import { requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
+import { Modules } from './list.ts'
 import type { Module } from './module.ts'
-import { ModuleArray } from './module-array.ts'
 
 /**
  * A list of modules, which belong to the module that has it: `layers.0.weight`.
@@ -11,9 +12,10 @@ import { ModuleArray } from './module-array.ts'
  * this.layers[0]
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
  */
-export class ModuleList<M extends Module = Module> extends ModuleArray<M> {
-  constructor(modules: Iterable<M> = []) {
+export class ModuleList<M extends Module = Module> extends Modules<M> {
+  constructor(modules: Iterable<M> = [], ...none: never[]) {
     super()
+    requireNone(new.target.name, none)
     this.extend(modules)
   }
 

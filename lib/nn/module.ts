@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { checkOptions, requireBoolean, requireFunction } from '../check.ts'
+import { checkOptions, invalid, requireBoolean, requireFunction, requireNone } from '../check.ts'
 import { markCopy } from '../copy.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
@@ -9,11 +9,21 @@ import { isDeviceLike, requireCudaDevice } from '../tensor/device.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { setData, zeroGrad } from '../tensor/gradient.ts'
 import { type Device, isTensor, type Tensor, type ToOptions } from '../tensor/tensor.ts'
-import { Buffer, Parameter } from './parameter.ts'
+import {
+  type ForwardHook,
+  type ForwardPreHook,
+  type Hook,
+  type HookOptions,
+  Hooks,
+  type PreHook,
+  type RemovableHandle,
+} from './hooks.ts'
+import { Buffer, type BufferOptions, Parameter } from './parameter.ts'
 
 /** Parameters and buffers by PyTorch's names: `lstm.weight_ih_l0`. */
 export type StateDict = Record<string, Tensor>
 
+/** The result of {@link Module.loadStateDict}. */
 export interface LoadResult {
   /** Names that the module has and the dictionary lacks. */
   missingKeys: string[]
@@ -44,6 +54,8 @@ export abstract class Module {
   /** Whether dropout and the like are active. Set by {@link train} and {@link eval}. */
   training = true
 
+  #hooks: Hooks | undefined
+
   constructor() {
     // A clone would be settings without methods; tensors are refused in any case.
     markAsUncloneable(this)
@@ -52,18 +64,24 @@ export abstract class Module {
   /** Computes the output. Modules with several inputs or outputs say so in their own signature. */
   abstract forward(...inputs: never[]): unknown
 
+  /** The entries of this module by name: parameters, buffers, modules, and other values. */
+  protected *ownEntries(): Generator<[name: string, value: unknown]> {
+    yield* Object.entries(this)
+  }
+
   *#own<T>(kind: abstract new (...args: never[]) => T): Generator<[string, T]> {
-    for (const [name, value] of Object.entries(this)) {
+    for (const [name, value] of this.ownEntries()) {
       if (value instanceof kind) yield [name, value]
     }
   }
 
   /** The modules of this one by all their names: one that has two comes twice. */
+  // Not private: TypeScript would call the class by another name within, which it has too late for the static block.
   protected *childEntries(): Generator<[string, Module]> {
     yield* this.#own(Module)
   }
 
-  /** The modules that are properties of this one, with their names, each once. */
+  /** The modules directly in this one with their names, each once. */
   *namedChildren(): Generator<[string, Module]> {
     const seen = new Set<Module>()
     for (const [name, child] of this.childEntries()) {
@@ -73,7 +91,7 @@ export abstract class Module {
     }
   }
 
-  /** The modules that are properties of this one, each once. */
+  /** The modules directly in this one, each once. */
   *children(): Generator<Module> {
     for (const [, child] of this.namedChildren()) yield child
   }
@@ -129,6 +147,149 @@ export abstract class Module {
     for (const [, buffer] of this.namedBuffers()) yield buffer
   }
 
+  /**
+   * The module at a path of names, `'encoder.0'`; `''` is this one.
+   * @throws {TorchError} that tells where the path ends.
+   */
+  getSubmodule(path: string): Module {
+    requirePath('getSubmodule', path)
+    let module: Module = this
+    for (const name of path === '' ? [] : path.split('.')) module = module.#get(name, Module, 'an nn.Module')
+    return module
+  }
+
+  /**
+   * The parameter at a path of names, `'encoder.0.weight'`.
+   * @throws {TorchError} where there is none.
+   */
+  getParameter(path: string): Parameter {
+    return this.#tensorAt('getParameter', path, Parameter, 'an nn.Parameter')
+  }
+
+  /**
+   * The buffer at a path of names, `'norm.running_mean'`.
+   * @throws {TorchError} where there is none.
+   */
+  getBuffer(path: string): Buffer {
+    return this.#tensorAt('getBuffer', path, Buffer, 'a buffer')
+  }
+
+  #tensorAt<T>(fn: string, path: string, kind: abstract new (...args: never[]) => T, what: string): T {
+    requirePath(fn, path)
+    const dot = path.lastIndexOf('.')
+    return this.getSubmodule(path.slice(0, Math.max(dot, 0))).#get(path.slice(dot + 1), kind, what)
+  }
+
+  #get<T>(name: string, kind: abstract new (...args: never[]) => T, what: string): T {
+    for (const [own, value] of this.#own(kind)) if (own === name) return value
+    const exists = name in this || [...this.ownEntries()].some(([own]) => own === name)
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      exists ? `\`${name}\` is not ${what}` : `${this.constructor.name} has no attribute \`${name}\``,
+    )
+  }
+
+  /**
+   * Gives this module a buffer under a name: the same as assigning `new nn.Buffer(tensor)` to the property.
+   *
+   * @param tensor `null` for a buffer that is not there yet
+   * @param options.persistent Whether the buffer is in the state dictionary. Default `true`.
+   * @throws {TorchError} where the name is taken, empty, or has a dot in it.
+   */
+  registerBuffer(name: string, tensor: Tensor | null, options: BufferOptions = {}): void {
+    checkOptions('registerBuffer', options, ['persistent'])
+    this.#requireName('buffer', name, Buffer)
+    if (tensor !== null && !isTensor(tensor)) {
+      const message = `cannot assign ${describe(tensor)} to buffer '${name}' (a Tensor or null required)`
+      throw torchError('ERR_TORCH_TYPE', message, { op: 'registerBuffer' })
+    }
+    Object.assign(this, { [name]: tensor === null ? null : new Buffer(tensor, options) })
+  }
+
+  /**
+   * Gives this module a parameter under a name: the same as assigning it to the property.
+   *
+   * @param parameter `null` for one that is not there
+   * @throws {TorchError} where the name is taken, empty, or has a dot in it.
+   */
+  registerParameter(name: string, parameter: Parameter | null): void {
+    this.#requireName('parameter', name, Parameter)
+    if (parameter !== null && !(parameter instanceof Parameter)) {
+      const message = `cannot assign ${describe(parameter)} to parameter '${name}' (an nn.Parameter or null required)`
+      throw torchError('ERR_TORCH_TYPE', message, { op: 'registerParameter' })
+    }
+    Object.assign(this, { [name]: parameter })
+  }
+
+  /**
+   * Gives this module a child under a name: the same as assigning it to the property.
+   * @throws {TorchError} where the name is taken, empty, or has a dot in it.
+   */
+  addModule(name: string, module: Module): void {
+    this.#requireName('module', name, Module)
+    if (!(module instanceof Module)) throw invalid(this.constructor.name, `module '${name}'`, 'a Module', module)
+    Object.assign(this, { [name]: module })
+  }
+
+  #requireName(kind: string, name: unknown, replaceable: abstract new (...args: never[]) => object): void {
+    const { name: op } = this.constructor
+    if (typeof name !== 'string') {
+      throw torchError('ERR_TORCH_TYPE', `${kind} name should be a string. Got ${describe(name)}`, { op })
+    }
+    const own: unknown = Object.hasOwn(this, name) ? this[name as keyof this] : undefined
+    const wrong =
+      name in this && own !== null && !(own instanceof replaceable)
+        ? `attribute '${name}' already exists`
+        : name.includes('.')
+          ? `${kind} name can't contain ".", got: ${name}`
+          : name === ''
+            ? `${kind} name can't be empty string ""`
+            : undefined
+    if (wrong !== undefined) throw torchError('ERR_TORCH_VALUE', wrong, { op })
+  }
+
+  /**
+   * Calls `hook` before each `forward` of this module, with its inputs as an array. The hook may return other inputs: an
+   * array of all of them, or the only one. `undefined` and `null` change nothing. Several hooks run in the
+   * order of their registration, each with the inputs of the one before. Streams ({@link RecurrentModule.stream}) do
+   * not call `forward`, so they run no hooks.
+   *
+   * @param options.prepend Whether the hook runs before those that are there. Default `false`.
+   * @returns a handle that removes the hook
+   * @example
+   * const handle = model.registerForwardPreHook((module, [x]) => x.clamp(-1, 1))
+   * handle.remove()
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_pre_hook
+   */
+  registerForwardPreHook(hook: ForwardPreHook<this>, options: HookOptions = {}): RemovableHandle {
+    return this.#hooksFor('registerForwardPreHook', hook, options).before(hook as unknown as PreHook, options)
+  }
+
+  /**
+   * Calls `hook` after each `forward` of this module, with its inputs as an array and its output. The hook may return
+   * another output. `undefined` and `null` change nothing. Several hooks run in the order of their registration, each
+   * with the output of the one before. Streams ({@link RecurrentModule.stream}) do not call `forward`, so they run no
+   * hooks.
+   *
+   * @param options.prepend Whether the hook runs before those that are there. Default `false`.
+   * @returns a handle that removes the hook
+   * @example
+   * const shapes: number[][] = []
+   * const handle = model.head.registerForwardHook((module, inputs, output) => void shapes.push(output.shape))
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_hook
+   */
+  registerForwardHook(hook: ForwardHook<this>, options: HookOptions = {}): RemovableHandle {
+    return this.#hooksFor('registerForwardHook', hook, options).after(hook as unknown as Hook, options)
+  }
+
+  #hooksFor(name: string, hook: unknown, options: HookOptions): Hooks {
+    requireFunction(name, 'hook', hook)
+    checkOptions(name, options, ['prepend'])
+    requireBoolean(name, 'prepend', options.prepend ?? false)
+    this.#hooks ??= new Hooks(this)
+    return this.#hooks
+  }
+
   /** Sets {@link training} here and below. */
   train(mode = true): this {
     if (typeof mode !== 'boolean') throw torchError('ERR_TORCH_VALUE', 'training mode is expected to be boolean')
@@ -137,7 +298,8 @@ export abstract class Module {
   }
 
   /** `train(false)` */
-  eval(): this {
+  eval(...none: never[]): this {
+    requireNone('eval', none)
     return this.train(false)
   }
 
@@ -170,18 +332,42 @@ export abstract class Module {
    * @example model.to('float64'); model.to({ device: 'cuda' })
    */
   to(target: DType | Device | Pick<ToOptions, 'dtype' | 'device' | 'nonBlocking'>): this {
-    const options = optionsOf(target)
+    return this.#convert(optionsOf(target), FLOATING)
+  }
+
+  /** Those parameters and buffers whose dtype is one of `floating` get the dtype of the options, all the device. */
+  #convert(options: ToOptions, floating: RegExp): this {
     noGrad(() => {
       for (const tensor of [...this.parameters(), ...this.buffers()]) {
-        convert(tensor, options)
+        convert(tensor, options, floating)
         const gradient = tensor.grad
         if (gradient === null) continue
         tensor.grad = null
-        tensor.grad = gradient.to(options)
+        tensor.grad = converted(gradient, options, floating)
       }
     })
     for (const module of this.modules()) module.onReplaced()
     return this
+  }
+
+  /** Converts the real floating-point parameters and buffers to float32. */
+  float(): this {
+    return this.#convert({ dtype: 'float32' }, REAL)
+  }
+
+  /** Converts the real floating-point parameters and buffers to float64. */
+  double(): this {
+    return this.#convert({ dtype: 'float64' }, REAL)
+  }
+
+  /** Converts the real floating-point parameters and buffers to float16. */
+  half(): this {
+    return this.#convert({ dtype: 'float16' }, REAL)
+  }
+
+  /** Converts the real floating-point parameters and buffers to bfloat16. */
+  bfloat16(): this {
+    return this.#convert({ dtype: 'bfloat16' }, REAL)
   }
 
   /**
@@ -202,14 +388,16 @@ export abstract class Module {
   protected onReplaced(): void {}
 
   /**
-   * Parameters and buffers by all their names: those of a module that is used twice are there twice, as in PyTorch. They
+   * Parameters and persistent buffers by all their names: those of a module that is used twice are there twice, as in PyTorch. They
    * share memory with the module: clone what is to stay as it is.
    */
-  stateDict(): StateDict {
+  stateDict(...none: never[]): StateDict {
+    requireNone('stateDict', none)
     const dict: StateDict = {}
     for (const [prefix, module] of this.#everywhere()) {
       for (const kind of [Parameter, Buffer]) {
         for (const [name, tensor] of module.#own<Tensor>(kind)) {
+          if (tensor instanceof Buffer && !tensor.persistent) continue
           dict[pathOf(prefix, name)] = tensor.detach()
         }
       }
@@ -275,10 +463,12 @@ export abstract class Module {
   toString(): string {
     const children = [...this.childEntries()].map(([name, child]) => `(${name}): ${child}`.replaceAll('\n', '\n  '))
     const extra = this.extraRepr()
-    if (children.length === 0) return `${this.constructor.name}(${extra})`
-    return `${this.constructor.name}(\n${[...(extra ? [extra] : []), ...children].map((line) => `  ${line}`).join('\n')}\n)`
+    const lines = extra === '' ? [] : extra.split('\n')
+    if (children.length === 0 && lines.length < 2) return `${this.constructor.name}(${extra})`
+    return `${this.constructor.name}(\n${[...lines, ...children].map((line) => `  ${line}`).join('\n')}\n)`
   }
 
+  /** {@link toString}, for `console.log`. */
   [inspect.custom](): string {
     return this.toString()
   }
@@ -304,7 +494,7 @@ function optionsOf(target: DType | Device | Pick<ToOptions, 'dtype' | 'device' |
 }
 
 function requireFloating(options: ToOptions): ToOptions {
-  if (options.dtype !== undefined && !/^(float|bfloat|complex)/.test(options.dtype)) {
+  if (options.dtype !== undefined && !FLOATING.test(options.dtype)) {
     throw torchError(
       'ERR_TORCH_TYPE',
       `nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.${options.dtype}`,
@@ -313,9 +503,20 @@ function requireFloating(options: ToOptions): ToOptions {
   return options
 }
 
-function convert(tensor: Tensor, { dtype, ...rest }: ToOptions): void {
-  const floating = /^(float|bfloat|complex)/.test(tensor.dtype)
-  const converted = tensor.to({ ...rest, ...(dtype !== undefined && floating ? { dtype } : {}) })
-  setData(tensor, converted)
-  converted.dispose()
+const FLOATING = /^(float|bfloat|complex)/
+const REAL = /^b?float/
+
+function converted(tensor: Tensor, { dtype, ...rest }: ToOptions, floating: RegExp): Tensor {
+  return tensor.to({ ...rest, ...(dtype !== undefined && floating.test(tensor.dtype) ? { dtype } : {}) })
+}
+
+function convert(tensor: Tensor, options: ToOptions, floating: RegExp): void {
+  const other = converted(tensor, options, floating)
+  setData(tensor, other)
+  other.dispose()
+}
+
+function requirePath(name: string, path: unknown): void {
+  if (typeof path === 'string') return
+  throw torchError('ERR_TORCH_TYPE', `${name}: the path must be a string, got ${describe(path)}`, { op: name })
 }

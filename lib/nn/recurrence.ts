@@ -13,7 +13,7 @@ interface Row {
 }
 
 /**
- * @internal What tells one recurrence from another. To add one: a row here, a row in `native/recurrent/recurrence.cpp`
+ * What tells one recurrence from another. To add one: a row here, a row in `native/recurrent/recurrence.cpp`
  * and its equations in `composite.cpp`, and a module such as `min-gru.ts`.
  */
 export const RECURRENCES = {
@@ -24,5 +24,5 @@ export const RECURRENCES = {
   MIN_GRU: { family: 'MinGRU', gates: 2, states: ['h'], traced: ['z', 'n', 'h'], activation: 'identity' },
 } as const satisfies Record<string, Row>
 
-/** @internal */
+/** The recurrences that there are, by name. */
 export type Recurrence = keyof typeof RECURRENCES

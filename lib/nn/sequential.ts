@@ -1,20 +1,20 @@
 import type { Tensor } from '../tensor/tensor.ts'
+import { Modules } from './list.ts'
 import { Module } from './module.ts'
-import { ModuleArray } from './module-array.ts'
 
 /** A module from one tensor to one tensor. */
 export type Layer = Module & { forward(input: Tensor): Tensor }
 
 /**
  * Modules that are called one after the other, each with the output of the one before. Their names are `0`, `1`, …, or
- * those of an object's properties.
+ * those of an object's properties. Input and output have the shapes of the first and the last module.
  *
  * @example
  * const model = new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 1))
  * const named = new nn.Sequential({ hidden: new nn.Linear(4, 8), activation: new nn.Tanh() })
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
  */
-export class Sequential extends ModuleArray<Layer> {
+export class Sequential extends Modules<Layer> {
   constructor(modules: Readonly<Record<string, Layer>>)
   constructor(...modules: Layer[])
   constructor(...modules: (Layer | Readonly<Record<string, Layer>>)[]) {
@@ -27,6 +27,7 @@ export class Sequential extends ModuleArray<Layer> {
     for (const [name, module] of Object.entries(named)) this.addModule(name, module)
   }
 
+  /** @param input in the shape that the first module takes */
   override forward(input: Tensor): Tensor {
     let output = input
     for (const module of this) output = module.forward(output)

@@ -3007,12 +3007,6 @@ export interface TorchFunctions {
   meshgrid(tensors: readonly Tensor[], options: { indexing: string }): Tensor[]
   meshgrid(tensors: readonly Tensor[]): Tensor[]
   /**
-   * Class numbers as vectors with a single 1.
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.one_hot.html
-   */
-  oneHot(self: Tensor, options?: { numClasses?: number }): Tensor
-  oneHot(self: Tensor, numClasses: number): Tensor
-  /**
    * abs * exp(i angle)
    * @see https://docs.pytorch.org/docs/stable/generated/torch.polar.html
    */
@@ -3600,13 +3594,6 @@ export interface TorchFunctions {
     dilation: number | readonly number[],
     ceilMode: boolean,
   ): Tensor
-  /**
-   * With a border around the last dimensions: [left, right, top, bottom, …].
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.pad.html
-   */
-  pad(self: Tensor, pad: readonly number[], options?: { mode?: string; value?: number | null }): Tensor
-  pad(self: Tensor, pad: readonly number[], mode: string, options?: { value?: number | null }): Tensor
-  pad(self: Tensor, pad: readonly number[], mode: string, value: number | null): Tensor
   /**
    * The p-norm of x1 - x2 over the last dimension.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.pairwise_distance.html

@@ -338,7 +338,6 @@ export const TABLE: readonly Row[] = [
     embedding | embedding | Rows of weight picked by integer indices.
     hstack | hstack | Tensors joined along the second dimension.
     meshgrid | meshgrid.indexing meshgrid | Coordinate grids of vectors; indexing 'ij' or 'xy'.
-    oneHot | one_hot | Class numbers as vectors with a single 1.
     polar | polar | abs * exp(i angle)
     searchsorted | searchsorted.Tensor searchsorted.Scalar | Where each value would be inserted into a sorted sequence.
     stack | stack | Tensors joined along a new dimension.
@@ -395,7 +394,6 @@ export const TABLE: readonly Row[] = [
     groupNorm | group_norm | Normalization by groups of channels.
     layerNorm | layer_norm | Normalization over the last dimensions, those of normalizedShape.
     maxPool1d | max_pool1d | Maxima of windows: (N, C, L) -> (N, C, L').
-    pad | pad | With a border around the last dimensions: [left, right, top, bottom, …].
     pairwiseDistance | pairwise_distance | The p-norm of x1 - x2 over the last dimension.
     `,
   ),

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { isNativeError } from 'node:util/types'
-import { checkOptions, requireFunction, requireSignal } from '../check.ts'
+import { checkOptions, requireFunction, requireNone, requireSignal } from '../check.ts'
 import { siteOf, torchError } from '../errors.ts'
 import type { GeneratorHandle } from '../native/addon.ts'
 import { native } from './binding.ts'
@@ -91,7 +91,8 @@ function applyModes({ grad, inference, autocast, generator }: Context): void {
  *
  * Parameters, buffers and optimizer state are never disposed by it, nor is what {@link keep} names.
  */
-export function tidy<T>(fn: () => T): T {
+export function tidy<T>(fn: () => T, ...none: never[]): T {
+  requireNone('tidy', none)
   requireFunction('tidy', 'fn', fn)
   const context = current()
   const scope = new Scope(context.scope)

@@ -65,6 +65,7 @@ const FACTORIES: Record<string, (Class: Class) => object> = {
   ScriptModule: () => torch.jit.loadSync(path('script.pt')),
   RecurrentStream: () => new nn.LSTM(3, 4).stream(),
   PackedSequence: () => nn.utils.rnn.packSequence([torch.ones([2, 3]), torch.ones([1, 3])]),
+  GroupNorm: () => new nn.GroupNorm(1, 3),
   ModuleDict: () => new nn.ModuleDict({ a: new nn.Linear(2, 3) }),
   ModuleList: () => new nn.ModuleList([new nn.Linear(2, 3)]),
   Sequential: () => new nn.Sequential(new nn.Linear(3, 3), new nn.Tanh()),

@@ -9,6 +9,9 @@ import {
   Module,
   ModuleDict,
   ModuleList,
+  Parameter,
+  ParameterDict,
+  ParameterList,
   PReLU,
   ReLU,
   Sequential,
@@ -34,6 +37,20 @@ const { containers } = readFixture<{ containers: Record<string, Container> }>('l
 const block = (): Sequential => new Sequential(new Linear(2, 2), new ReLU())
 
 const made: Record<string, () => Module> = {
+  'parameter list': () => new ParameterList([torch.zeros([2, 3]), new Parameter(torch.zeros([]))]),
+  'one parameter': () => new ParameterList([torch.zeros([4], { dtype: 'float64' })]),
+  'no parameters': () => new ParameterList(),
+  'parameter dict': () => new ParameterDict({ b: torch.zeros([2]), a: torch.zeros([1, 2], { dtype: 'float64' }) }),
+  'one named parameter': () => new ParameterDict({ small: torch.zeros([2], { dtype: 'float16' }) }),
+  'parameters twice': () => {
+    const weight = new Parameter(torch.zeros([2]))
+    return new ParameterList([weight, weight])
+  },
+  'parameters within': () =>
+    new ModuleDict<Record<string, Module>>({
+      a: new ParameterList([torch.zeros([2, 3])]),
+      b: new ParameterDict({ c: torch.zeros([1]), d: torch.zeros([1]) }),
+    }),
   empty: () => new ModuleDict({ a: new Sequential(), b: new ModuleList(), c: new ModuleDict() }),
   named: () => new Sequential({ hidden: new Linear(2, 3), activation: new Tanh() }),
   list: () => new ModuleList<Module>([block(), block(), new Linear(2, 1), new Linear(2, 1), new Linear(3, 1), block()]),
@@ -75,7 +92,7 @@ test.each(Object.entries(containers))('%s prints, and names what it has, as in P
   expect({
     repr: String(module),
     names: Object.keys(module.stateDict()),
-    length: module instanceof ModuleDict ? module.size : (module as ModuleList).length,
+    length: 'size' in module ? module.size : (module as ModuleList).length,
     children: names(module.namedChildren()),
     modules: names(module.namedModules()),
     parameters: names(module.namedParameters()),
@@ -226,7 +243,7 @@ describe('ModuleList', () => {
   test('takes modules only', () => {
     expectError(() => new ModuleList([new ReLU(), 3 as never]), 'ERR_TORCH_TYPE', /must be a Module, got 3/)
     const list = new ModuleList([new ReLU()])
-    expectError(() => list.insert(0, {} as never), 'ERR_TORCH_TYPE', /module must be a Module/)
+    expectError(() => list.insert(0, {} as never), 'ERR_TORCH_TYPE', /must be a Module/)
     expect(list.length).toBe(1)
     expectError(() => list.at(0.5), 'ERR_TORCH_INDEX', /index 0.5 is out of range/)
   })
@@ -254,7 +271,75 @@ describe('ModuleDict', () => {
     expectError(() => new ModuleDict<Record<string, Module>>().pop('b'), 'ERR_TORCH_VALUE', /there are none/)
     expectError(() => dict.set('a.b', new ReLU()), 'ERR_TORCH_VALUE', /module name can't contain "."/)
     expectError(() => dict.set(1 as never, new ReLU()), 'ERR_TORCH_TYPE', /module name should be a string. Got 1/)
-    expectError(() => dict.set('b', 1 as never), 'ERR_TORCH_TYPE', /1 is not a Module subclass/)
+    expectError(() => dict.set('b', 1 as never), 'ERR_TORCH_TYPE', /must be a Module, got 1/)
+    expect(dict.size).toBe(1)
+  })
+})
+
+describe('ParameterList', () => {
+  test('is a list of parameters, and makes parameters of tensors', () => {
+    const [a, b] = [torch.ones([2]), new Parameter(torch.zeros([1]), { requiresGrad: false })]
+    const list = new ParameterList([a, b])
+    expect(list[0]).toBeInstanceOf(Parameter)
+    expect([list[1] === b, list.at(-1) === b, list.length]).toEqual([true, true, 2])
+    a.fill_(5)
+    expect(list[0]?.toArray()).toEqual([5, 5])
+    const c = new Parameter(torch.ones([3]))
+    expect([...list.append(torch.ones([4])).insert(0, c)].map(({ shape }) => shape[0])).toEqual([3, 2, 1, 4])
+    expect(list.pop(0)).toBe(c)
+    expect([...list.namedParameters()].map(([name]) => name)).toEqual(['0', '1', '2'])
+  })
+
+  test('belongs to the module that has it, and learns', () => {
+    class Scaled extends Module {
+      scales = new ParameterList([torch.ones([1]), torch.ones([1])])
+      override forward(x: Tensor): Tensor {
+        return [...this.scales].reduce((output, scale) => output.mul(scale), x)
+      }
+    }
+    const model = new Scaled().double()
+    expect(Object.keys(model.stateDict())).toEqual(['scales.0', 'scales.1'])
+    model
+      .forward(torch.ones([2], { dtype: 'float64' }))
+      .sum()
+      .backward()
+    expect([...model.parameters()].map(({ grad }) => grad?.toArray())).toEqual([[2], [2]])
+    expect(model.getParameter('scales.1')).toBe(model.scales[1])
+  })
+
+  test('takes nothing else', () => {
+    expectError(() => new ParameterList([1 as never]), 'ERR_TORCH_TYPE', /expected an nn.Parameter or a Tensor, got 1/)
+    expectError(
+      () => new ParameterList(torch.ones([2]) as never),
+      'ERR_TORCH_TYPE',
+      /ParameterList.extend: elements must be an iterable/,
+    )
+    expectError(() => new ParameterList().pop(), 'ERR_TORCH_INDEX', /out of range/)
+  })
+})
+
+describe('ParameterDict', () => {
+  test('is a map of parameters, whatever their names', () => {
+    const dict = new ParameterDict({ get: torch.ones([2]), training: torch.zeros([1]) })
+    expect(dict.get('get')).toBeInstanceOf(Parameter)
+    expect([dict.size, dict.training, [...dict.keys()]]).toEqual([2, true, ['get', 'training']])
+    expect([...dict.parameters()]).toEqual([...dict.values()])
+    expect(dict.getParameter('training')).toBe(dict.get('training'))
+    const parameter = new Parameter(torch.ones([3]))
+    expect(dict.set('get', parameter).get('get')).toBe(parameter)
+    expect(dict.pop('get')).toBe(parameter)
+    expect(Object.keys(dict.stateDict())).toEqual(['training'])
+    expect(dict.half().get('training').dtype).toBe('float16')
+  })
+
+  test('refuses what has no name, and what is no tensor', () => {
+    const dict = new ParameterDict<Record<string, Tensor>>({ a: torch.ones([1]) })
+    expectError(() => dict.get('b'), 'ERR_TORCH_VALUE', /ParameterDict: no parameter 'b'; there are a/)
+    expectError(() => dict.set('a.b', torch.ones([1])), 'ERR_TORCH_VALUE', /parameter name can't contain "."/)
+    expectError(() => dict.set('', torch.ones([1])), 'ERR_TORCH_VALUE', /can't be empty/)
+    expectError(() => dict.set(1 as never, torch.ones([1])), 'ERR_TORCH_TYPE', /name should be a string. Got 1/)
+    expectError(() => dict.set('b', 1 as never), 'ERR_TORCH_TYPE', /got 1/)
+    expectError(() => new ParameterDict(1 as never), 'ERR_TORCH_TYPE', /update should be called with/)
     expect(dict.size).toBe(1)
   })
 })

@@ -81,7 +81,7 @@ test('layers are what their formulas say', () => {
     near(F.batchNorm(x, torch.zeros([c], { dtype: 'float64' }), torch.ones([c], { dtype: 'float64' }), { eps: 0 }), x)
     // A table is a linear layer of one-hot vectors; a convolution of width 1 is one at each place.
     const [table, ids] = [random(c, out), torch.randint(c, [n, length])]
-    near(F.embedding(ids, table), torch.oneHot(ids, c).double().matmul(table))
+    near(F.embedding(ids, table), F.oneHot(ids, { numClasses: c }).double().matmul(table))
     const weight = random(out, c, 1)
     near(F.conv1d(x, weight), F.linear(x.transpose(1, 2), weight.squeeze(2)).transpose(1, 2))
     expect(F.conv1d(x, random(out, c, 3), null, { padding: 'same', dilation: 2 }).shape).toEqual([n, out, length])

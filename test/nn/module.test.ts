@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Buffer, Dropout, GRU, Linear, LSTM, Module, MSELoss, Parameter, RNN } from '../../lib/nn/index.ts'
+import { Buffer, Dropout, GRU, Linear, LSTM, Module, ModuleDict, MSELoss, Parameter, RNN } from '../../lib/nn/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { expectClose } from '../support/close.ts'
@@ -173,6 +173,178 @@ test('parameters outlive the garbage of their making', async () => {
   const models = Array.from({ length: 20 }, () => new LSTM(4, 4))
   await collectGarbage()
   for (const model of models) expect(model.forward(torch.zeros([1, 1, 4]))[0].shape).toEqual([1, 1, 4])
+})
+
+describe('paths', () => {
+  const model = new Both()
+
+  test('lead to modules, parameters and buffers', () => {
+    expect(model.getSubmodule('')).toBe(model)
+    expect(model.getSubmodule('head.0')).toBe(model.head[0])
+    expect(model.getParameter('head.0.weight')).toBe(model.head[0].weight)
+    const counter = new Counter()
+    expect(counter.getParameter('weight')).toBe(counter.weight)
+    expect(counter.getBuffer('count')).toBe(counter.count)
+    const dict = new ModuleDict({ get: counter })
+    expect(dict.getSubmodule('get')).toBe(counter)
+    expect(dict.getBuffer('get.count')).toBe(counter.count)
+  })
+
+  test.each<[string, () => unknown]>([
+    ['submodule', () => model.getSubmodule('head.2')],
+    ['submodule of a weight', () => model.getSubmodule('head.0.weight')],
+    ['parameter', () => model.getParameter('head.0.wait')],
+    ['parameter of a module', () => model.getParameter('head.0')],
+    ['parameter below nothing', () => model.getParameter('tail.weight')],
+    ['buffer', () => model.getBuffer('mean')],
+    ['buffer of a weight', () => model.getBuffer('head.0.weight')],
+  ])("that lead nowhere are refused in PyTorch's words: %s", (name, call) => {
+    expect(expectError(call, 'ERR_TORCH_VALUE', '').message).toBe(fixture.errors[name])
+  })
+
+  test('are strings', () => {
+    expectError(
+      () => model.getSubmodule(1 as never),
+      'ERR_TORCH_TYPE',
+      /getSubmodule: the path must be a string, got 1/,
+    )
+    expectError(
+      () => model.getBuffer(null as never),
+      'ERR_TORCH_TYPE',
+      /getBuffer: the path must be a string, got null/,
+    )
+  })
+})
+
+describe('what is registered by name', () => {
+  test('belongs to the module as if it had been assigned', () => {
+    class Empty extends Module {
+      declare mean: Buffer
+      override forward(): void {}
+    }
+    const model = new Empty()
+    model.registerBuffer('mean', torch.ones([2]))
+    model.registerParameter('weight', new Parameter(torch.ones([1])))
+    model.registerParameter('bias', null)
+    model.addModule('linear', new Linear(1, 1))
+    expect(Object.keys(model.stateDict())).toEqual(['weight', 'mean', 'linear.weight', 'linear.bias'])
+    expect(model.mean.toArray()).toEqual([1, 1])
+    model.registerBuffer('mean', null)
+    expect([...model.buffers()]).toEqual([])
+    model.registerBuffer('mean', torch.zeros([1]))
+    model.registerParameter('bias', new Parameter(torch.ones([1])))
+    expect(model.getParameter('bias').toArray()).toEqual([1])
+  })
+
+  test('in a ModuleDict is one of its modules', () => {
+    const dict = new ModuleDict<Record<string, Module>>()
+    dict.addModule('size', new Linear(1, 1))
+    expect([...dict.keys()]).toEqual(['size'])
+  })
+
+  const model = new Both()
+  test.each<[string, () => unknown]>([
+    ['register taken', () => model.registerBuffer('head', torch.zeros([1]))],
+    ['register empty', () => model.registerBuffer('', torch.zeros([1]))],
+    ['register parameter empty', () => model.registerParameter('', null)],
+    ['register parameter taken', () => model.registerParameter('forward', null)],
+    ['add taken', () => model.addModule('training', new Dropout())],
+    ['add dot', () => model.addModule('a.b', new Dropout())],
+  ])("is refused in PyTorch's words: %s", (name, call) => {
+    expect(expectError(call, 'ERR_TORCH_VALUE', '').message).toBe(fixture.errors[name])
+  })
+
+  test('is of the right kind', () => {
+    const [wrong, module] = [1 as never, new Linear(1, 1)]
+    expectError(() => model.registerBuffer('a', wrong), 'ERR_TORCH_TYPE', /cannot assign 1 to buffer 'a'/)
+    expectError(() => model.registerBuffer(wrong, null), 'ERR_TORCH_TYPE', /buffer name should be a string. Got 1/)
+    expectError(() => model.registerParameter('a', torch.zeros([1]) as never), 'ERR_TORCH_TYPE', /to parameter 'a'/)
+    expectError(() => model.addModule('a', wrong), 'ERR_TORCH_TYPE', /module 'a' must be a Module, got 1/)
+    expectError(() => model.addModule('__proto__', module), 'ERR_TORCH_VALUE', /'__proto__' already exists/)
+    expectError(
+      () => model.registerBuffer('a', torch.zeros([1]), { persist: false } as never),
+      'ERR_TORCH_OPTION',
+      /'persistent'/,
+    )
+  })
+})
+
+test('buffers that are not persistent are moved, and neither saved nor loaded', () => {
+  class Masked extends Module {
+    mask = new Buffer(torch.ones([2]), { persistent: false })
+    mean = new Buffer(torch.zeros([2]))
+    override forward(x: Tensor): Tensor {
+      return x.mul(this.mask)
+    }
+  }
+  const model = new Masked()
+  model.registerBuffer('other', torch.ones([1]), { persistent: false })
+  expect([model.mask.persistent, model.mean.persistent]).toEqual([false, true])
+  expect([...model.namedBuffers()].map(([name]) => name)).toEqual(['mask', 'mean', 'other'])
+  expect(Object.keys(model.stateDict())).toEqual(['mean'])
+  expect(model.loadStateDict({ mean: torch.ones([2]) })).toEqual({ missingKeys: [], unexpectedKeys: [] })
+  model.double()
+  expect([...model.buffers()].map(({ dtype }) => dtype)).toEqual(['float64', 'float64', 'float64'])
+  expectError(
+    () => new Buffer(torch.ones([1]), { persistent: 0 as never }),
+    'ERR_TORCH_TYPE',
+    /persistent must be a boolean/,
+  )
+})
+
+test('float, double, half and bfloat16 convert real floating-point tensors only', () => {
+  class Mixed extends Counter {
+    phase = new Buffer(torch.complex(torch.ones([1]), torch.ones([1])))
+  }
+  const model = new Mixed()
+  const dtypes = (): string[] => [...model.parameters(), ...model.buffers()].map(({ dtype }) => dtype)
+  expect(model.double()).toBe(model)
+  expect(dtypes()).toEqual(['float64', 'int64', 'complex64'])
+  expect([model.half() && dtypes()[0], model.bfloat16() && dtypes()[0], model.float() && dtypes()[0]]).toEqual([
+    'float16',
+    'bfloat16',
+    'float32',
+  ])
+  expect(model.to('complex128') && dtypes()).toEqual(['complex128', 'int64', 'complex128'])
+})
+
+// Weight drop: a weight that is computed from a parameter before each forward.
+describe('an LSTM whose weight is no parameter', () => {
+  const make = (computed: boolean): LSTM => {
+    const lstm = new LSTM(2, 3)
+    const loose = lstm as unknown as Record<string, unknown>
+    loose.raw = new Parameter((lstm.weight_hh_l0 as Parameter).detach().clone())
+    delete loose.weight_hh_l0
+    if (computed) {
+      torch.tidy(() => {
+        loose.weight_hh_l0 = (loose.raw as Parameter).mul(1)
+      })
+    }
+    return lstm
+  }
+
+  test.each([
+    ['missing', false],
+    ['disposed', true],
+  ])('%s: is moved, saved and loaded', (_, computed) => {
+    const lstm = make(computed)
+    const loose = lstm as unknown as Record<string, Tensor>
+    const names = ['weight_ih_l0', 'bias_ih_l0', 'bias_hh_l0', 'raw']
+    expect(Object.keys(lstm.stateDict())).toEqual(names)
+    const other = make(!computed)
+    expect(other.loadStateDict(lstm.stateDict())).toEqual({ missingKeys: [], unexpectedKeys: [] })
+    lstm.double()
+    lstm.flattenParameters()
+    expect(Object.values(lstm.stateDict()).map(({ dtype }) => dtype)).toEqual(names.map(() => 'float64'))
+    loose.weight_hh_l0 = (loose.raw as Tensor).mul(1)
+    const x = torch.ones([4, 1, 2], { dtype: 'float64' })
+    const output = lstm.forward(x)[0]
+    output.sum().backward()
+    expect(loose.raw?.grad?.shape).toEqual([12, 3])
+    other.double()
+    ;(other as unknown as Record<string, Tensor>).weight_hh_l0 = other.getParameter('raw')
+    expectClose(other.forward(x)[0], output.detach())
+  })
 })
 
 test('options that do not exist are refused', () => {

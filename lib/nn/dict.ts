@@ -1,0 +1,114 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { Module } from './module.ts'
+
+/** Pairs of name and value, or an object of them. */
+export type Named<T> = T | Iterable<readonly [name: keyof T & string, value: T[keyof T]]>
+
+/** Modules or parameters by name, in the order of insertion: base of {@link ModuleDict} and {@link ParameterDict}. */
+export abstract class Dict<T extends Record<string, unknown>> extends Module {
+  // Not properties, as in other modules: so a name may be any word, such as `size` or `get`.
+  readonly #values = new Map<string, T[keyof T]>()
+
+  /** The name of the values in errors. */
+  protected abstract get kind(): 'module' | 'parameter'
+
+  /** The module or parameter to store for `value`. @throws {TorchError} if there is none. */
+  protected abstract elementOf(value: unknown): T[keyof T]
+
+  protected override *ownEntries(): Generator<[name: string, value: unknown]> {
+    yield* super.ownEntries()
+    yield* this.#values
+  }
+
+  /**
+   * The value of this name.
+   * @throws {TorchError} where there is none.
+   */
+  get<K extends keyof T & string>(name: K): T[K] {
+    const found = this.#values.get(name)
+    if (found !== undefined) return found as T[K]
+    const names = [...this.#values.keys()].join(', ')
+    const { name: op } = this.constructor
+    throw torchError('ERR_TORCH_VALUE', `${op}: no ${this.kind} ${describe(name)}; there are ${names || 'none'}`, {
+      op,
+    })
+  }
+
+  /** Whether there is a value of this name. */
+  has(name: string): boolean {
+    return this.#values.has(name)
+  }
+
+  /** Adds a value, or puts it in the place of the one of this name. */
+  set<K extends keyof T & string>(name: K, value: T[K]): this {
+    const { name: op } = this.constructor
+    const stored = this.elementOf(value)
+    if (typeof name !== 'string') {
+      throw torchError('ERR_TORCH_TYPE', `${this.kind} name should be a string. Got ${describe(name)}`, { op })
+    }
+    if (name.includes('.')) {
+      throw torchError('ERR_TORCH_VALUE', `${this.kind} name can't contain ".", got: ${name}`, { op })
+    }
+    if (name === '') throw torchError('ERR_TORCH_VALUE', `${this.kind} name can't be empty string ""`, { op })
+    this.#values.set(name, stored)
+    return this
+  }
+
+  /** Adds all values of an object, or of pairs of name and value. */
+  update(values: Named<Partial<T>>): this {
+    const { name: op } = this.constructor
+    if (typeof values !== 'object' || values === null) {
+      throw torchError(
+        'ERR_TORCH_TYPE',
+        `${op}.update should be called with an object or an iterable of key/value pairs, but got ${describe(values)}`,
+        { op },
+      )
+    }
+    const pairs: unknown[] = Symbol.iterator in values ? [...values] : Object.entries(values)
+    for (const pair of pairs) {
+      if (!Array.isArray(pair) || pair.length !== 2) {
+        throw torchError('ERR_TORCH_TYPE', `${op}: expected pairs of a name and a ${this.kind}, got ${describe(pair)}`)
+      }
+      this.set(pair[0], pair[1])
+    }
+    return this
+  }
+
+  /** Takes a value out, and returns it. @throws {TorchError} where there is none of this name. */
+  pop<K extends keyof T & string>(name: K): T[K] {
+    const found = this.get(name)
+    this.#values.delete(name)
+    return found
+  }
+
+  /** Removes all values. */
+  clear(): void {
+    this.#values.clear()
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#values.size
+  }
+
+  /** The names, in the order of insertion. */
+  keys(): IterableIterator<keyof T & string> {
+    return this.#values.keys()
+  }
+
+  /** The values, in the order of insertion. */
+  values(): IterableIterator<T[keyof T]> {
+    return this.#values.values()
+  }
+
+  /** Names and values, in the order of insertion. */
+  entries(): IterableIterator<[name: keyof T & string, value: T[keyof T]]> {
+    return this.#values.entries()
+  }
+
+  /** Names and values, in the order of insertion. */
+  [Symbol.iterator](): IterableIterator<[name: keyof T & string, value: T[keyof T]]> {
+    return this.entries()
+  }
+}

@@ -1,0 +1,155 @@
+import { checkOptions } from '../../check.ts'
+import { tidy } from '../../tensor/context.ts'
+import { type Packet, packet } from '../../tensor/packet.ts'
+import { requireTensor, type Tensor } from '../../tensor/tensor.ts'
+import type { Size2d } from '../size.ts'
+
+const OPERATORS = {
+  maxPool1d: 'max_pool1d',
+  maxPool1dWithIndices: 'max_pool1d_with_indices',
+  maxPool2d: 'max_pool2d',
+  avgPool1d: 'avg_pool1d',
+  avgPool2d: 'avg_pool2d',
+  adaptiveAvgPool1d: 'adaptive_avg_pool1d',
+  adaptiveAvgPool2d: 'adaptive_avg_pool2d',
+  adaptiveMaxPool1d: 'adaptive_max_pool1d',
+} as const
+
+type Pool = keyof typeof OPERATORS
+
+const ops = Object.fromEntries(
+  Object.entries(OPERATORS).map(([name, operator]) => [name, packet(name, [[`aten::${operator}`, '']])]),
+) as Record<Pool, Packet>
+
+/** Options of pools in one or two dimensions. */
+export interface PoolSettings<Size> {
+  /** From one window to the next. Default: `kernelSize`, so that no two overlap. */
+  stride?: Size | null
+  /** How far windows reach beyond each end of the input, at most half of `kernelSize`. Default 0. */
+  padding?: Size
+  /** Whether a last window that is not full counts, so that the length of the output is rounded up. Default `false`. */
+  ceilMode?: boolean
+}
+
+/** Options of pools that keep the greatest element. */
+export interface MaxPoolSettings<Size> extends PoolSettings<Size> {
+  /** From one element of a window to the next. Default 1. */
+  dilation?: Size
+}
+
+export interface MaxPool1dOptions extends MaxPoolSettings<number> {}
+
+export interface MaxPool2dOptions extends MaxPoolSettings<Size2d> {}
+
+export interface AvgPool1dOptions extends PoolSettings<number> {
+  /** Whether the zeros of the padding count in the mean. Default `true`. */
+  countIncludePad?: boolean
+}
+
+export interface AvgPool2dOptions extends PoolSettings<Size2d> {
+  /** Whether the zeros of the padding count in the mean. Default `true`. */
+  countIncludePad?: boolean
+  /** Divide the sum of each window by this. Default `null`: by the number of its elements. */
+  divisorOverride?: number | null
+}
+
+const MAX = ['stride', 'padding', 'dilation', 'ceilMode'] as const
+const AVG = ['stride', 'padding', 'ceilMode', 'countIncludePad'] as const
+
+function pool<Size>(
+  name: Pool,
+  input: Tensor,
+  kernelSize: Size,
+  options: PoolSettings<Size>,
+  known: readonly string[],
+): unknown {
+  checkOptions(name, options, known)
+  return ops[name](input, kernelSize, { ...options, stride: options.stride ?? [] })
+}
+
+/**
+ * The greatest element of each window: (N, C, L) -> (N, C, L'), or without N.
+ * L' = ⌊(L + 2 padding - dilation (kernelSize - 1) - 1) / stride⌋ + 1.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html
+ */
+export function maxPool1d(input: Tensor, kernelSize: number, options: MaxPool1dOptions = {}): Tensor {
+  return pool('maxPool1d', input, kernelSize, options, MAX) as Tensor
+}
+
+/**
+ * {@link maxPool1d}, and the places of the greatest elements in the input, in int64. PyTorch's `return_indices`.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html
+ */
+export function maxPool1dWithIndices(
+  input: Tensor,
+  kernelSize: number,
+  options: MaxPool1dOptions = {},
+): [output: Tensor, indices: Tensor] {
+  return pool('maxPool1dWithIndices', input, kernelSize, options, MAX) as [Tensor, Tensor]
+}
+
+/**
+ * The greatest element of each window: (N, C, H, W) -> (N, C, H', W'), or without N.
+ * H' = ⌊(H + 2 padding - dilation (kernelSize - 1) - 1) / stride⌋ + 1, and W' likewise.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
+ */
+export function maxPool2d(input: Tensor, kernelSize: Size2d, options: MaxPool2dOptions = {}): Tensor {
+  return pool('maxPool2d', input, kernelSize, options, MAX) as Tensor
+}
+
+/**
+ * The mean of each window: (N, C, L) -> (N, C, L'), or without N. L' = ⌊(L + 2 padding - kernelSize) / stride⌋ + 1.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool1d.html
+ */
+export function avgPool1d(input: Tensor, kernelSize: number, options: AvgPool1dOptions = {}): Tensor {
+  return pool('avgPool1d', input, kernelSize, options, AVG) as Tensor
+}
+
+/**
+ * The mean of each window: (N, C, H, W) -> (N, C, H', W'), or without N.
+ * H' = ⌊(H + 2 padding - kernelSize) / stride⌋ + 1, and W' likewise.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html
+ */
+export function avgPool2d(input: Tensor, kernelSize: Size2d, options: AvgPool2dOptions = {}): Tensor {
+  return pool('avgPool2d', input, kernelSize, options, [...AVG, 'divisorOverride']) as Tensor
+}
+
+/**
+ * The means of `outputSize` parts of the input, as equal as can be: (N, C, L) -> (N, C, outputSize), or without N.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool1d.html
+ */
+export function adaptiveAvgPool1d(input: Tensor, outputSize: number): Tensor {
+  return ops.adaptiveAvgPool1d(input, outputSize) as Tensor
+}
+
+/** Height and width of the output, or one number for both; `null` keeps the size of the input. */
+export type OutputSize2d = number | readonly [height: number | null, width: number | null]
+
+/**
+ * The means of as many parts of the input, as equal as can be: (N, C, H, W) -> (N, C, ...outputSize), or without N.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html
+ */
+export function adaptiveAvgPool2d(input: Tensor, outputSize: OutputSize2d): Tensor {
+  requireTensor('adaptiveAvgPool2d', 'input', input)
+  const size = Array.isArray(outputSize)
+    ? outputSize.map((length, i) => length ?? input.size(i - outputSize.length))
+    : outputSize
+  return ops.adaptiveAvgPool2d(input, size) as Tensor
+}
+
+/**
+ * The greatest elements of `outputSize` parts of the input, as equal as can be: (N, C, L) -> (N, C, outputSize), or
+ * without N.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool1d.html
+ */
+export function adaptiveMaxPool1d(input: Tensor, outputSize: number): Tensor {
+  return tidy(() => adaptiveMaxPool1dWithIndices(input, outputSize)[0])
+}
+
+/**
+ * {@link adaptiveMaxPool1d}, and the places of the greatest elements in the input, in int64. PyTorch's `return_indices`.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool1d.html
+ */
+export function adaptiveMaxPool1dWithIndices(input: Tensor, outputSize: number): [output: Tensor, indices: Tensor] {
+  return ops.adaptiveMaxPool1d(input, outputSize) as [Tensor, Tensor]
+}

@@ -1,0 +1,109 @@
+import { invalid } from '../check.ts'
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { Module } from './module.ts'
+
+/** Modules or parameters in an order, named by their positions: base of the lists and of {@link Sequential}. */
+export abstract class List<T> extends Module {
+  [index: number]: T
+
+  /** Whether something that this module has is an element. */
+  protected abstract isElement(value: unknown): value is T
+
+  /** The element that `value` becomes. @throws {TorchError} where it can be none. */
+  protected abstract elementOf(value: unknown): T
+
+  /** How many there are. */
+  get length(): number {
+    return [...this].length
+  }
+
+  /** The elements in their order. */
+  *[Symbol.iterator](): Generator<T> {
+    for (const [, value] of this.ownEntries()) if (this.isElement(value)) yield value
+  }
+
+  /** One of them; negative numbers count from the end. @throws {TorchError} where there is none. */
+  at(index: number): T {
+    const elements = [...this]
+    const found = Number.isSafeInteger(index) ? elements.at(index) : undefined
+    if (found === undefined) {
+      throw torchError('ERR_TORCH_INDEX', `index ${describe(index)} is out of range`, { op: this.constructor.name })
+    }
+    return found
+  }
+
+  /** Adds one at the end. */
+  append(element: T): this {
+    const name = String(this.length)
+    if (name in this) {
+      throw torchError('ERR_TORCH_VALUE', `attribute '${name}' already exists`, { op: this.constructor.name })
+    }
+    Object.assign(this, { [name]: this.elementOf(element) })
+    return this
+  }
+
+  /** Adds several at the end. */
+  extend(elements: Iterable<T>): this {
+    if (typeof elements !== 'object' || elements === null || !(Symbol.iterator in elements)) {
+      throw invalid(`${this.constructor.name}.extend`, 'elements', 'an iterable', elements)
+    }
+    for (const element of [...elements]) this.append(element)
+    return this
+  }
+
+  /** Puts one before that at `index`, which moves with all after it. */
+  insert(index: number, element: T): this {
+    const elements = this.#numbered()
+    if (!Number.isSafeInteger(index) || index < -elements.length || index > elements.length) {
+      throw torchError('ERR_TORCH_INDEX', `Index out of range: ${describe(index)}`, { op: this.constructor.name })
+    }
+    return this.#renumber(elements.toSpliced(index, 0, this.elementOf(element)))
+  }
+
+  /** Takes one out, the last by default; those after it move. */
+  pop(index = -1): T {
+    const elements = this.#numbered()
+    const found = this.at(index)
+    this.#renumber(elements.toSpliced(index, 1))
+    return found
+  }
+
+  /** The elements, if their names are their positions. */
+  #numbered(): T[] {
+    const elements = [...this]
+    if (elements.some((element, index) => this[index] !== element)) {
+      throw torchError('ERR_TORCH_VALUE', 'modules with names of their own have no position to move to', {
+        op: this.constructor.name,
+      })
+    }
+    return elements
+  }
+
+  #renumber(elements: readonly T[]): this {
+    const before = this.length
+    for (let i = 0; i < before; i++) delete this[i]
+    for (const [i, element] of elements.entries()) this[i] = element
+    return this
+  }
+}
+
+/** Base of {@link Sequential} and {@link ModuleList}. */
+export abstract class Modules<M extends Module> extends List<M> {
+  protected override isElement(value: unknown): value is M {
+    return value instanceof Module
+  }
+
+  protected override elementOf(value: unknown): M {
+    if (value instanceof Module) return value as M
+    throw invalid(this.constructor.name, 'module', 'a Module', value)
+  }
+
+  override addModule(name: string, module: M): void {
+    // Adding a module should not silently replace another one.
+    if (typeof name === 'string' && name in this) {
+      throw torchError('ERR_TORCH_VALUE', `attribute '${name}' already exists`, { op: this.constructor.name })
+    }
+    super.addModule(name, module)
+  }
+}

@@ -1,0 +1,68 @@
+import { requireNone } from '../check.ts'
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { isTensor, type Tensor } from '../tensor/tensor.ts'
+import { List } from './list.ts'
+import { Parameter } from './parameter.ts'
+
+/** @internal The parameter that is given, or one made of a tensor. */
+export function parameterOf(op: string, value: unknown): Parameter {
+  if (value instanceof Parameter) return value
+  if (isTensor(value)) return new Parameter(value)
+  throw torchError('ERR_TORCH_TYPE', `${op}: expected an nn.Parameter or a Tensor, got ${describe(value)}`, { op })
+}
+
+/** @internal How a list or a dictionary prints one of its parameters: as PyTorch does, indented. */
+export function parameterRepr(name: string | number, type: string, { shape, device }: Parameter): string {
+  const place = device === 'cpu' ? '' : ` (${device})`
+  return `  (${name}): Parameter containing: [${type} of size ${shape.join('x')}${place}]`
+}
+
+/**
+ * A list of parameters, which belong to the module that has it: `weights.0`. Tensors become parameters.
+ *
+ * @example
+ * weights = new nn.ParameterList([torch.randn([4, 4]), torch.randn([4, 4])])
+ * for (const weight of this.weights) x = x.matmul(weight)
+ * this.weights[0]
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ParameterList.html
+ */
+export class ParameterList extends List<Parameter> {
+  constructor(values: Iterable<Tensor> = [], ...none: never[]) {
+    super()
+    requireNone(new.target.name, none)
+    this.extend(values)
+  }
+
+  /** Adds a parameter at the end, or one made of a tensor. */
+  override append(value: Tensor): this {
+    return super.append(value as Parameter)
+  }
+
+  /** Adds several at the end. */
+  override extend(values: Iterable<Tensor>): this {
+    // A tensor can be iterated over, but its rows are not meant here.
+    return super.extend((isTensor(values) ? undefined : values) as Iterable<Parameter>)
+  }
+
+  /** Puts one before that at `index`, which moves with all after it. */
+  override insert(index: number, value: Tensor): this {
+    return super.insert(index, value as Parameter)
+  }
+
+  protected override isElement(value: unknown): value is Parameter {
+    return value instanceof Parameter
+  }
+
+  protected override elementOf(value: unknown): Parameter {
+    return parameterOf('ParameterList', value)
+  }
+
+  override forward(): never {
+    throw torchError('ERR_TORCH_NOT_IMPLEMENTED', 'ParameterList should not be called.')
+  }
+
+  protected override extraRepr(): string {
+    return [...this].map((parameter, i) => parameterRepr(i, `torch.${parameter.dtype}`, parameter)).join('\n')
+  }
+}

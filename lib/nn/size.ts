@@ -1,0 +1,46 @@
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { python } from './repr.ts'
+
+/** Height and width, or one number for both. */
+export type Size2d = number | readonly [height: number, width: number]
+
+/** A size along each of `count` dimensions, where one number stands for all. */
+export function sizesOf(value: number | readonly number[], count: number): number[] {
+  return typeof value === 'number' ? new Array<number>(count).fill(value) : [...value]
+}
+
+/**
+ * @throws {TorchError} where `value`, the argument `name` of `module`, is neither an integer of at least `least` nor, for
+ *   several dimensions, an array of one for each.
+ */
+export function requireSizes(module: string, name: string, value: unknown, least: 0 | 1, count: number): void {
+  const values: unknown[] = Array.isArray(value) && count > 1 && value.length === count ? value : [value]
+  if (values.every((one) => Number.isSafeInteger(one) && (one as number) >= least)) return
+  const kind = least === 0 ? 'a non-negative integer' : 'a positive integer'
+  const array = count > 1 ? `, or an array of ${count}` : ''
+  throw torchError('ERR_TORCH_VALUE', `${module}: ${name} must be ${kind}${array}, got ${describe(value)}`, {
+    op: module,
+  })
+}
+
+/** Sizes as Python prints them: one as an integer, several as a tuple. */
+export function sizesRepr(value: number | readonly (number | null)[]): string {
+  return typeof value === 'number' ? String(value) : python(value.map((one) => one ?? 'None'))
+}
+
+/** Refuses a batch with a single value, whose variance is 0. */
+export function requireSeveralValues(op: string, count: number, size: string): void {
+  if (count !== 1) return
+  const message = `Expected more than 1 value per channel when training, got input size ${size}`
+  throw torchError('ERR_TORCH_VALUE', message, { op })
+}
+
+/** The row of an embedding, counted from the start. @throws {TorchError} where there is none. */
+export function paddingRow(paddingIdx: number | null, rows: number): number | null {
+  if (paddingIdx === null) return null
+  if (!Number.isSafeInteger(paddingIdx) || paddingIdx >= rows || paddingIdx < -rows) {
+    throw torchError('ERR_TORCH_VALUE', 'paddingIdx must be within numEmbeddings', { op: 'embedding' })
+  }
+  return paddingIdx < 0 ? paddingIdx + rows : paddingIdx
+}
