@@ -65,7 +65,7 @@ const maximum = tensorOp('aten::maximum')
  * optimizer.zeroGrad()
  * scaler.scale(loss).backward()
  * scaler.unscale_(optimizer) // only where gradients are clipped or looked at
- * nn.utils.clipGradNorm(model.parameters(), 1)
+ * nn.utils.clipGradNorm_(model.parameters(), 1)
  * scaler.step(optimizer)
  * scaler.update()
  * @see https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling

@@ -193,14 +193,17 @@ export class Tensor implements Disposable {
     return native.stride(idOf(this, 'stride'))
   }
 
-  get storageOffset(): number {
+  /** The place of the first element in the memory that views share, in elements. */
+  storageOffset(): number {
     return native.storageOffset(idOf(this, 'storageOffset'))
   }
 
+  /** The type of the elements. */
   get dtype(): DType {
     return dtypeOf(native.scalarType(idOf(this, 'dtype')))
   }
 
+  /** Where the memory is. */
   get device(): Device {
     return native.device(idOf(this, 'device')) as Device
   }
@@ -210,7 +213,8 @@ export class Tensor implements Disposable {
     return native.device(idOf(this, 'isCuda')).startsWith('cuda')
   }
 
-  get isContiguous(): boolean {
+  /** Whether the elements lie in row-major order, without gaps: what {@link contiguous} makes of a tensor. */
+  isContiguous(): boolean {
     return native.isContiguous(idOf(this, 'isContiguous'))
   }
 
@@ -220,7 +224,7 @@ export class Tensor implements Disposable {
   }
 
   /** Created under `inferenceMode`: can never take part in autograd. */
-  get isInference(): boolean {
+  isInference(): boolean {
     return native.isInference(idOf(this, 'isInference'))
   }
 
@@ -262,6 +266,7 @@ export class Tensor implements Disposable {
     return native.pending(idOf(this, 'pending'))
   }
 
+  /** Whether {@link dispose}, the end of a `tidy`, or a failed `offload` has freed the tensor: it can be used no more. */
   get disposed(): boolean {
     checkReceiver(this)
     return this.#id < 0

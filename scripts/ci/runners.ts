@@ -167,7 +167,9 @@ export function runChecks(project: string, runner: Runner, node: string = proces
  */
 function plainEnvironment(): NodeJS.ProcessEnv {
   const names = ['HOME', 'PATH', 'TMPDIR', 'LANG', 'LD_LIBRARY_PATH', 'XDG_CACHE_HOME']
-  return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  )
 }
 
 /** The oldest Node.js that the package supports, and the newest. */
