@@ -30,8 +30,8 @@ export class ScriptModule extends Module {
   readonly #name: string
   readonly #methods: readonly string[]
 
-  /** @internal */
-  constructor(key: symbol, script: Script) {
+  // Protected, so that `new ScriptModule()` does not compile.
+  protected constructor(key: symbol, script: Script) {
     if (key !== CONSTRUCT) {
       throw torchError('ERR_TORCH_TYPE', 'new ScriptModule() makes no module: use torch.jit.load(path)')
     }

@@ -94,8 +94,8 @@ export class Tensor implements Disposable {
    */
   readonly contents: object = new Proxy(this, CONTENTS)
 
-  /** @internal */
-  constructor(key: symbol, id: number, scope: Scope | undefined, guard?: object) {
+  // Protected, so that `new Tensor()` does not compile.
+  protected constructor(key: symbol, id: number, scope: Scope | undefined, guard?: object) {
     if (key !== CONSTRUCT) {
       throw torchError(
         'ERR_TORCH_TYPE',

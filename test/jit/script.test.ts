@@ -74,6 +74,7 @@ describe('torch.jit.load', () => {
     await expectRejection(load(7 as never), 'ERR_TORCH_TYPE', 'path must be a string')
     await expectRejection(load(PATH, { device: 'tpu' as never }), 'ERR_TORCH_VALUE', "got 'tpu'")
     expectError(() => torch.jit.loadSync(PATH, { map: 1 } as never), 'ERR_TORCH_OPTION', "unknown option 'map'")
+    // @ts-expect-error
     expectError(() => new ScriptModule(Symbol('x'), {}), 'ERR_TORCH_TYPE', 'use torch.jit.load')
   })
 
