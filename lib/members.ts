@@ -10,6 +10,7 @@ export * as autograd from './autograd.ts'
 export * as cuda from './cuda/index.ts'
 export { load, loadSync } from './io/checkpoint.ts'
 export * as jit from './jit/load.ts'
+export { isAnomalyCheckNanEnabled, isAnomalyEnabled } from './tensor/anomaly.ts'
 export {
   areDeterministicAlgorithmsEnabled,
   backends,

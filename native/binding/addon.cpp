@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "binding/function.h"
 #include "binding/offload.h"
 #include "binding/operator.h"
 #include "operators/functional.h"
@@ -41,6 +42,8 @@ Napi::Value Addon::wrap(Napi::Env env, at::Tensor tensor) {
 // Without CUDA there are no recordings of graphs to keep clear of.
 std::optional<Lane::Pause> Addon::pause_lane() {
   if (!offload || cuda == nullptr) return std::nullopt;
+  // The call of the backward has paused it.
+  if (in_javascript_backward()) return std::nullopt;
   const bool within = recording || suspended;
   return std::optional<Lane::Pause>(std::in_place, offload->lane(), within);
 }

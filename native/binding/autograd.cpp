@@ -1,3 +1,4 @@
+#include <torch/csrc/autograd/anomaly_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/variable.h>
 
@@ -6,6 +7,7 @@
 #include "binding/addon.h"
 #include "binding/cells.h"
 #include "binding/convert.h"
+#include "binding/function.h"
 #include "binding/generator.h"
 #include "binding/offload.h"
 
@@ -155,6 +157,25 @@ Napi::Value gradients(const Napi::CallbackInfo& info) {
   return array;
 }
 
+// setAnomalyDetection(enabled, checkNan): for the whole process
+Napi::Value set_anomaly_detection(const Napi::CallbackInfo& info) {
+  const bool enabled = info[0].ToBoolean();
+  const bool check_nan = info[1].ToBoolean();
+  Addon::of(info.Env()).dispatch(Effects::marked(Effects::kGraph), 0, [enabled, check_nan] {
+    torch::autograd::AnomalyMode::set_enabled(enabled, check_nan);
+    return std::vector<at::Tensor>{};
+  });
+  return info.Env().Undefined();
+}
+
+// anomalyDetection() -> [enabled, checkNan]
+Napi::Value anomaly_detection(const Napi::CallbackInfo& info) {
+  Napi::Array array = Napi::Array::New(info.Env(), 2);
+  array.Set(uint32_t{0}, torch::autograd::AnomalyMode::is_enabled());
+  array.Set(uint32_t{1}, torch::autograd::AnomalyMode::should_check_nan());
+  return array;
+}
+
 }  // namespace
 
 void init_autograd(Napi::Object exports) {
@@ -167,6 +188,9 @@ void init_autograd(Napi::Object exports) {
   define<set_data>(exports, "setData");
   define<backward>(exports, "backward");
   define<gradients>(exports, "gradients");
+  define<set_anomaly_detection>(exports, "setAnomalyDetection");
+  define<anomaly_detection>(exports, "anomalyDetection");
+  init_function(exports);
 }
 
 }  // namespace rnn::binding
