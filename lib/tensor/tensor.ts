@@ -275,6 +275,7 @@ export class Tensor implements Disposable {
    * @see https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.mT
    */
   get mT(): Tensor {
+    checkReceiver(this)
     return op('aten::mT')(this) as Tensor
   }
 
@@ -283,16 +284,19 @@ export class Tensor implements Disposable {
    * @see https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.mH
    */
   get mH(): Tensor {
+    checkReceiver(this)
     return op('aten::mH')(this) as Tensor
   }
 
   /** A view of the real part of complex numbers; of real ones, the tensor itself. */
   get real(): Tensor {
+    checkReceiver(this)
     return op('aten::real')(this) as Tensor
   }
 
   /** A view of the imaginary part. @throws {TorchError} for a tensor of real numbers. */
   get imag(): Tensor {
+    checkReceiver(this)
     return op('aten::imag')(this) as Tensor
   }
 
@@ -335,11 +339,13 @@ export class Tensor implements Disposable {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.retain_grad.html
    */
   retainGrad(): void {
+    checkReceiver(this)
     op('aten::retain_grad')(this)
   }
 
   /** Whether {@link retainGrad} was called, and the tensor is no leaf. */
   get retainsGrad(): boolean {
+    checkReceiver(this)
     return op('aten::retains_grad')(this) as boolean
   }
 

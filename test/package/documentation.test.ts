@@ -5,7 +5,15 @@ import * as lib from '../../lib/index.ts'
 import { CHECKOUT } from '../support/checkout.ts'
 
 /** The modules of the package, by what they are imported from. */
-const ENTRIES = ['index', 'models/index', 'train/index', 'data/index', 'inspect/index', 'io/index']
+const ENTRIES = [
+  'index',
+  'models/index',
+  'train/index',
+  'data/index',
+  'inspect/index',
+  'io/index',
+  'distributions/index',
+]
 const FILE = join(CHECKOUT, 'documentation.ts')
 /** Classes with a text at the constructor, which says all that the class's own does. */
 const HIDING = new Set(['PackedSequence', 'Parameter'])

@@ -15,6 +15,7 @@ const ENTRIES = [
   'train/index',
   'data/index',
   'inspect/index',
+  'distributions/index',
 ]
 
 /** What the declarations of a package name and do not export: each type, by the way to the first place that names it. */
