@@ -266,7 +266,7 @@ export class Tensor implements Disposable {
         },
       )
     }
-    return op('aten::numpy_T')(this) as Tensor
+    return op('aten::t')(this) as Tensor
   }
 
   /**
@@ -526,7 +526,7 @@ export class Tensor implements Disposable {
    * @throws {TorchError} `ERR_TORCH_TYPE` for a tensor of no dimensions.
    */
   get [Symbol.iterator](): () => IterableIterator<Tensor> {
-    if (!isTensor(this) || isCompared()) return undefined as never
+    if (isCompared()) return undefined as never
     return () => {
       if (native.shape(idOf(this, 'iteration')).length === 0) {
         throw torchError('ERR_TORCH_TYPE', 'iteration over a 0-d tensor', { op: 'iteration' })
