@@ -4,7 +4,7 @@ import { functions } from '../tensor/methods.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { Bernoulli } from './bernoulli.ts'
 import { Categorical } from './categorical.ts'
-import type { Distribution } from './distribution.ts'
+import { Distribution } from './distribution.ts'
 import { Normal } from './normal.ts'
 
 function ofNormals(p: Normal, q: Normal): Tensor {
@@ -44,8 +44,7 @@ export function klDivergence(p: Distribution, q: Distribution): Tensor {
   if (p instanceof Normal && q instanceof Normal) return ofNormals(p, q)
   if (p instanceof Bernoulli && q instanceof Bernoulli) return ofBernoullis(p, q)
   if (p instanceof Categorical && q instanceof Categorical) return ofCategoricals(p, q)
-  const name = (value: unknown): string =>
-    typeof value === 'object' && value !== null ? value.constructor.name : describe(value)
+  const name = (value: unknown): string => (value instanceof Distribution ? value.constructor.name : describe(value))
   throw torchError(
     'ERR_TORCH_NOT_IMPLEMENTED',
     `klDivergence: p and q must be of one kind, Normal, Bernoulli or Categorical, got ${name(p)} and ${name(q)}`,

@@ -210,16 +210,7 @@ export function hessian(
   return tidy(() =>
     enableGrad(() => {
       const own = prepared(given, settings.createGraph)
-      const { list } = outputsOf('hessian', fn, own, settings.strict)
-      const [output] = list
-      if (list.length !== 1 || output?.numel !== 1) {
-        throw torchError(
-          'ERR_TORCH_SHAPE',
-          'hessian: The Tensor returned by the function passed to hessian should contain a single element',
-          { op: 'hessian' },
-        )
-      }
-      const first = gradientsOf('hessian', [output], own, [onesLike(output)], { ...settings, createGraph: true })
+      const [, first] = gradient('hessian', fn, own, settings)
       const found = jacobians('hessian', first, own, settings).map((row) => released(row, settings.createGraph))
       return given.isOne ? (found[0]?.[0] as Tensor) : found
     }),
@@ -309,6 +300,103 @@ export function jvp(
       ]
     }),
   )
+}
+
+/** The one number that a function gives, and its gradients, recorded. */
+function gradient(
+  name: string,
+  fn: Differentiable,
+  own: readonly Tensor[],
+  settings: Required<FunctionalOptions>,
+): [output: Tensor, gradients: Tensor[]] {
+  const { list } = outputsOf(name, fn, own, settings.strict)
+  const [output] = list
+  if (list.length !== 1 || output?.numel !== 1) {
+    throw torchError(
+      'ERR_TORCH_SHAPE',
+      `${name}: The Tensor returned by the function passed to ${name} should contain a single element`,
+      { op: name },
+    )
+  }
+  return [output, gradientsOf(name, [output], own, [onesLike(output)], { ...settings, createGraph: true })]
+}
+
+/** The product of a vector with the Hessian of a function, or of the Hessian with a vector: it is symmetric. */
+function hessianProduct(
+  name: string,
+  fn: Differentiable,
+  inputs: Tensor | readonly Tensor[],
+  v: Tensor | readonly Tensor[] | null | undefined,
+  options: FunctionalOptions,
+): [output: Tensor, product: Tensor | Tensor[]] {
+  const settings = read(name, fn, options)
+  const given = givenOf(name, 'inputs', inputs)
+  return tidy(() =>
+    enableGrad(() => {
+      const own = prepared(given, settings.createGraph)
+      const vector = vectorOf(name, v, given, 'input to the user-provided function')
+      const [output, first] = gradient(name, fn, own, settings)
+      const found = gradientsOf(name, first, own, vector, settings)
+      const [result] = released([output], settings.createGraph)
+      return [result as Tensor, inForm(given, released(found, settings.createGraph))]
+    }),
+  )
+}
+
+/**
+ * The product of a vector with the Hessian of a function with one output of one element, by two backward passes.
+ *
+ * @param v Of the shape of the input; an array of tensors for several. May be left out where the input is one element.
+ * @returns the output, and the product, in the form of the inputs
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.vhp.html
+ */
+export function vhp(
+  fn: (input: Tensor) => Tensor,
+  inputs: Tensor,
+  v?: Tensor | null,
+  options?: FunctionalOptions,
+): [output: Tensor, product: Tensor]
+export function vhp(
+  fn: (...inputs: Tensor[]) => Tensor,
+  inputs: readonly Tensor[],
+  v?: readonly Tensor[] | null,
+  options?: FunctionalOptions,
+): [output: Tensor, product: Tensor[]]
+export function vhp(
+  fn: Differentiable,
+  inputs: Tensor | readonly Tensor[],
+  v?: Tensor | readonly Tensor[] | null,
+  options: FunctionalOptions = {},
+): [Tensor, Tensor | Tensor[]] {
+  return hessianProduct('vhp', fn, inputs, v, options)
+}
+
+/**
+ * The product of the Hessian of a function with a vector: {@link vhp}, as the Hessian is symmetric.
+ *
+ * @param v Of the shape of the input; an array of tensors for several. May be left out where the input is one element.
+ * @returns the output, and the product, in the form of the inputs
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.hvp.html
+ */
+export function hvp(
+  fn: (input: Tensor) => Tensor,
+  inputs: Tensor,
+  v?: Tensor | null,
+  options?: FunctionalOptions,
+): [output: Tensor, product: Tensor]
+export function hvp(
+  fn: (...inputs: Tensor[]) => Tensor,
+  inputs: readonly Tensor[],
+  v?: readonly Tensor[] | null,
+  options?: FunctionalOptions,
+): [output: Tensor, product: Tensor[]]
+export function hvp(
+  fn: Differentiable,
+  inputs: Tensor | readonly Tensor[],
+  v?: Tensor | readonly Tensor[] | null,
+  options: FunctionalOptions = {},
+): [Tensor, Tensor | Tensor[]] {
+  return hessianProduct('hvp', fn, inputs, v, options)
 }
 
 function inForm({ isOne }: Given, list: Tensor[]): Tensor | Tensor[] {

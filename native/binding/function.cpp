@@ -30,8 +30,8 @@ struct Depth {
   Depth& operator=(const Depth&) = delete;
 };
 
-// The way from nodes of graphs to the JavaScript of their environment. Nodes hold functions of JavaScript; a graph may be
-// destroyed on any thread, and after the environment.
+// The way from nodes of graphs to the JavaScript of their environment. Nodes hold functions of JavaScript; a graph may
+// be destroyed on any thread, and after the environment.
 class Door {
  public:
   explicit Door(Napi::Env env) : env_(env), thread_(std::this_thread::get_id()) {}
@@ -111,10 +111,10 @@ class JavaScriptNode : public Node {
   }
 
   variable_list apply(variable_list&& gradients) override {
-    TORCH_CHECK_NOT_IMPLEMENTED(
-        door_->is_here(), name_,
-        " is JavaScript, which runs on its own thread only: call backward() outside of offload, and with tensors of the "
-        "CPU");
+    TORCH_CHECK_NOT_IMPLEMENTED(door_->is_here(), name_,
+                                " is JavaScript, which runs on its own thread only: call backward() outside of "
+                                "offload, and with tensors of the "
+                                "CPU");
     Napi::Env env = door_->env();
     const Napi::HandleScope scope(env);
     Addon& addon = Addon::of(env);
@@ -171,8 +171,8 @@ Napi::Value function_door(const Napi::CallbackInfo& info) {
   return make_handle(info.Env(), std::make_unique<DoorPtr>(door));
 }
 
-// applyFunction(door, name, backward, inputs, outputs, saved, those of the outputs that have no gradient, whether missing
-// gradients are zeros) -> for each output a new tensor, or null where it stays the same one; it now has a graph
+// applyFunction(door, name, backward, inputs, outputs, saved, those of the outputs that have no gradient, whether
+// missing gradients are zeros) -> for each output a new tensor, or null where it stays the same one; it now has a graph
 Napi::Value apply_function(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const DoorPtr door = object_of<DoorPtr>(info[0]);

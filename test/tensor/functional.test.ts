@@ -4,7 +4,7 @@ import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { expectError } from '../support/error.ts'
 
-const { hessian, jacobian, jvp, vjp } = torch.autograd.functional
+const { hessian, hvp, jacobian, jvp, vhp, vjp } = torch.autograd.functional
 const a = torch.tensor([
   [1, 2, 3],
   [4, 5, 6],
@@ -181,6 +181,37 @@ describe('vjp and jvp', () => {
       /v has invalid size: should be \[2\] but got \[3\]/,
     )
     expectError(() => jvp((x) => x as Tensor, [x2], [x2, x2]), 'ERR_TORCH_VALUE', /as many Tensors .* 1, got 2/)
+  })
+})
+
+describe.each([
+  ['vhp', vhp],
+  ['hvp', hvp],
+] as const)('%s', (name, product) => {
+  test('is the product with the Hessian', () => {
+    const fn = (x: Tensor): Tensor => x.dot(square.matmul(x))
+    const [output, found] = product(fn, x2, torch.tensor([1, 10]))
+    expect([output.item(), found.toArray(), found.requiresGrad]).toEqual([fn(x2).item(), [72, 67], false])
+    const [, both] = product((x, y) => x.dot(square.matmul(y)), [x2, x2], [torch.ones([2]), torch.zeros([2])])
+    expect(both.map((one) => one.toArray())).toEqual([
+      [0, 0],
+      [6, 5],
+    ])
+    expect(product((x) => x.pow(3).sum(), torch.tensor([2]))[1].toArray()).toEqual([12])
+  })
+
+  test('can be differentiated, and is of one number', () => {
+    const x = x2.clone().requiresGrad_()
+    product((y) => y.pow(3).sum(), x, torch.ones([2]), { createGraph: true })[1]
+      .sum()
+      .backward()
+    expect(x.grad?.toArray()).toEqual([6, 6])
+    expectError(() => product((y) => y.mul(2), x2, x2), 'ERR_TORCH_SHAPE', /should contain a single element/)
+    expectError(
+      () => product((y) => y.sum(), x2),
+      'ERR_TORCH_VALUE',
+      new RegExp(`${name}: The vector v can only be left out`),
+    )
   })
 })
 
