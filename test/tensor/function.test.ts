@@ -293,6 +293,12 @@ describe('what cannot work is told', () => {
 })
 
 test('leaves no tensors behind', async () => {
+  class Spoilt extends Cube {
+    static override backward(ctx: FunctionContext): Tensor {
+      expect(ctx.savedTensors).toHaveLength(1)
+      throw new Error('spoilt')
+    }
+  }
   const x = torch.randn([1000], { requiresGrad: true })
   torch.tidy(() => Cube.apply(x).sum().backward())
   await collectGarbage()
@@ -302,6 +308,7 @@ test('leaves no tensors behind', async () => {
       Cube.apply(x).sum().backward()
       // One that is never differentiated, and one whose backward fails.
       Cube.apply(Cube.apply(x))
+      expect(() => Spoilt.apply(x).sum().backward()).toThrow('spoilt')
     })
   }
   await collectGarbage()
