@@ -154,7 +154,7 @@ function step({ cell, input, hidden, output, steps, batch, optimizer, clip, offl
       if (!byHand) return void whole.run(x, y)
       own.zeroGrad()
       criterion.forward(model.forward(x), y).backward()
-      if (clip) utils.clipGradNorm(model.parameters(), 1)
+      if (clip) utils.clipGradNorm_(model.parameters(), 1)
       own.step()
     })
   const runAway = async (times: number): Promise<Float64Array> => {

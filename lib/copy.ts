@@ -13,7 +13,7 @@ const HERE: Copy = { folder: PACKAGE }
 const COPY = Symbol.for('libtorch-rnn.copy')
 
 /** Marks the objects of a class as those of this copy of the package. */
-export function markCopy(type: abstract new (...args: never[]) => object): void {
+export function markCopy(type: { readonly prototype: object }): void {
   Object.defineProperty(type.prototype, COPY, { value: HERE })
 }
 

@@ -8,8 +8,10 @@ export * as amp from './amp/grad-scaler.ts'
 export { autocast, getAutocastDtype, isAutocastEnabled } from './amp/index.ts'
 export * as autograd from './autograd.ts'
 export * as cuda from './cuda/index.ts'
+export * as distributions from './distributions/index.ts'
 export { load, loadSync } from './io/checkpoint.ts'
 export * as jit from './jit/load.ts'
+export { isAnomalyCheckNanEnabled, isAnomalyEnabled } from './tensor/anomaly.ts'
 export {
   areDeterministicAlgorithmsEnabled,
   backends,

@@ -11,7 +11,7 @@ import { BUILDABLE } from '../lib/native/version.ts'
 const STATE = `
   import { torch } from 'libtorch-rnn'
   const why = torch.cuda.why()
-  console.log(JSON.stringify({ why, libtorch: torch.version, device: why === null ? torch.cuda.deviceName() : '' }))
+  console.log(JSON.stringify({ why, libtorch: torch.version, device: why === null ? torch.cuda.getDeviceName() : '' }))
 `
 
 interface State {

@@ -143,7 +143,7 @@ const rival = await Rival.start(program, path('rival.py'))
 const { version, gpu } = rival as Rival & { gpu?: string | null }
 if (device === 'cuda' && !gpu)
   fail(`${version} (${program}) sees no GPU: name another Python with --python or BENCH_PYTHON`)
-const machine = device === 'cuda' ? torch.cuda.deviceName() : 'the CPU, which shows nothing but that this works'
+const machine = device === 'cuda' ? torch.cuda.getDeviceName() : 'the CPU, which shows nothing but that this works'
 const here = `LibTorch ${torch.version} in Node.js ${process.version}`
 const clock: Clock = device === 'cuda' ? 'device' : 'wall'
 console.log(`${here}; ${version}\n${machine}\nMedians of ${rounds} turns, seconds of one step\n\n${header()}`)

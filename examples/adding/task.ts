@@ -91,7 +91,7 @@ export async function train(name: ModelName, length: number, seed: number, setti
         const [x, y] = addingProblem(length, batch, device)
         optimizer.zeroGrad()
         errorOf(x, y).backward()
-        nn.utils.clipGradNorm(parameters, 1)
+        nn.utils.clipGradNorm_(parameters, 1)
         optimizer.step()
       }),
     )

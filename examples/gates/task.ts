@@ -55,7 +55,7 @@ export async function tell(name: ModelName, { updates, hidden, seed, device }: S
         const [x, y] = lastMarked(50, 32, device)
         optimizer.zeroGrad()
         nn.functional.mseLoss(model.forward(x), y).backward()
-        nn.utils.clipGradNorm([...model.parameters()], 1)
+        nn.utils.clipGradNorm_([...model.parameters()], 1)
         optimizer.step()
       }),
     )

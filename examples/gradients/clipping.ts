@@ -46,7 +46,7 @@ export async function train(
         const [output] = rnn.forward(x)
         const loss = nn.functional.mseLoss(head.forward(output), y)
         loss.backward()
-        const norm = nn.utils.clipGradNorm(parameters, maxNorm)
+        const norm = nn.utils.clipGradNorm_(parameters, maxNorm)
         optimizer.step()
         return [loss.detach(), norm] as const
       }),

@@ -35,7 +35,7 @@ export interface GradScalerState {
 }
 
 /** Anything with parameters in groups and a step: an {@link Optimizer}, also one whose step is its own. */
-interface Stepping<A extends unknown[]> {
+export interface Stepping<A extends unknown[]> {
   readonly paramGroups: readonly { params: Iterable<Tensor> }[]
   step(...args: A): unknown
 }
@@ -59,15 +59,19 @@ const maximum = tensorOp('aten::maximum')
  * are divided by it before the step, and a step whose gradients are Inf or NaN is left out. Nothing of it waits for a
  * value of the device: the optimizer's kernel itself leaves the step out, and counts it not.
  *
+ * Its first argument says where the scale lies: `'cuda'` (the default) or `'cpu'`. For CUDA where there is none, the scaler
+ * warns and is disabled.
+ *
  * @example
  * const scaler = new torch.amp.GradScaler('cuda')
  * const loss = torch.autocast('cuda', () => criterion.forward(model.forward(x), y), { dtype: 'float16' })
  * optimizer.zeroGrad()
  * scaler.scale(loss).backward()
  * scaler.unscale_(optimizer) // only where gradients are clipped or looked at
- * nn.utils.clipGradNorm(model.parameters(), 1)
+ * nn.utils.clipGradNorm_(model.parameters(), 1)
  * scaler.step(optimizer)
  * scaler.update()
+ * @throws {TorchError} for an unknown option, or a value that cannot be used.
  * @see https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
  */
 export class GradScaler {
@@ -84,12 +88,6 @@ export class GradScaler {
   #scaling: Scaling | undefined
   readonly #progress = new Map<object, OptimizerProgress>()
 
-  /**
-   * Makes a scaler.
-   * @param device Where the scale lies: `'cuda'` (the default) or `'cpu'`. For CUDA where there is none, the scaler warns
-   *   and is disabled.
-   * @throws {TorchError} for an unknown option, or a value that cannot be used.
-   */
   constructor(device: Device = 'cuda', options: GradScalerOptions = {}) {
     checkOptions('GradScaler', options, ['initScale', 'growthFactor', 'backoffFactor', 'growthInterval', 'enabled'])
     const {

@@ -1,2 +1,2 @@
 export { type AutocastOptions, autocast, getAutocastDtype, isAutocastEnabled } from './autocast.ts'
-export { GradScaler, type GradScalerOptions, type GradScalerState } from './grad-scaler.ts'
+export { GradScaler, type GradScalerOptions, type GradScalerState, type Stepping } from './grad-scaler.ts'

@@ -91,8 +91,8 @@ export function getDeviceProperties(device?: CudaDevice): CudaProperties {
 }
 
 /** The name of a device, such as `NVIDIA H100 80GB HBM3`; see {@link getDeviceProperties}. */
-export function deviceName(device?: CudaDevice): string {
-  return propertiesOf('deviceName', device).name
+export function getDeviceName(device?: CudaDevice): string {
+  return propertiesOf('getDeviceName', device).name
 }
 
 /** The compute capability of a device, such as `[9, 0]`; see {@link getDeviceProperties}. */

@@ -35,6 +35,8 @@ export interface CaptureOptions {
  *   graph.replay()
  *   console.log(y)
  * }
+ * @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used, `ERR_TORCH_NOT_IMPLEMENTED` where this library was
+ *   built without CUDA's headers.
  * @see https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
  */
 export class CUDAGraph {
@@ -42,11 +44,6 @@ export class CUDAGraph {
   readonly toJSON: () => never = opaque('CUDAGraph', 'it belongs to this process')
   readonly #handle: GraphHandle
 
-  /**
-   * Makes a graph that is empty yet.
-   * @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used, `ERR_TORCH_NOT_IMPLEMENTED` where this library was
-   *   built without CUDA's headers.
-   */
   constructor() {
     requireCudaAddon('CUDAGraph')
     this.#handle = native.cudaGraph()

@@ -84,18 +84,15 @@ function requireSameLength(owner: string, inputs: Tensor, targets: Tensor): void
   }
 }
 
-/** Samples along the first dimension of two tensors. @throws {TorchError} where they differ in length. */
+/**
+ * Samples along the first dimension of two tensors: inputs (N, …) and targets (N, …).
+ * @throws {TorchError} where they differ in length.
+ */
 export class TensorDataset implements Dataset {
   readonly inputs: Tensor
   readonly targets: Tensor
   readonly length: number
 
-  /**
-   * Makes a dataset of N samples.
-   *
-   * @param inputs (N, …)
-   * @param targets (N, …)
-   */
   constructor(inputs: Tensor, targets: Tensor, ...more: never[]) {
     if (more.length > 0) {
       throw torchError(
@@ -131,8 +128,10 @@ export interface SequenceOptions {
 }
 
 /**
- * Windows of one long series: sample i covers the steps from `i * stride` on, as an input (L, I) and a target (L, O).
- * The windows are views: the series is not copied.
+ * Windows of one long series of T steps, with inputs (T, I) and targets (T, O), what is to be predicted at each step.
+ * Sample i covers the steps from `i * stride` on, as an input (L, I) and a target (L, O). The windows are views: the series
+ * is not copied.
+ * @throws {TorchError} where T is less than `sequenceLength`, or differs between the two.
  */
 export class SequenceDataset implements Dataset {
   /** @internal */
@@ -143,13 +142,6 @@ export class SequenceDataset implements Dataset {
   readonly #inputs: Tensor
   readonly #targets: Tensor
 
-  /**
-   * Makes a dataset of the windows of a series of T steps.
-   *
-   * @param inputs (T, I): the series
-   * @param targets (T, O): what is to be predicted at each step
-   * @throws {TorchError} where T is less than `sequenceLength`, or differs between the two.
-   */
   constructor(inputs: Tensor, targets: Tensor, options: SequenceOptions) {
     checkOptions('SequenceDataset', options, ['sequenceLength', 'stride'])
     requireSeries('inputs', inputs)

@@ -30,8 +30,8 @@ export class ScriptModule extends Module {
   readonly #name: string
   readonly #methods: readonly string[]
 
-  /** @internal */
-  constructor(key: symbol, script: Script) {
+  // Protected, so that `new ScriptModule()` does not compile.
+  protected constructor(key: symbol, script: Script) {
     if (key !== CONSTRUCT) {
       throw torchError('ERR_TORCH_TYPE', 'new ScriptModule() makes no module: use torch.jit.load(path)')
     }
@@ -86,7 +86,7 @@ export class ScriptModule extends Module {
 
   /**
    * Calls the method `forward`, at once. Within `torch.offload` the call is queued as any operation is, where all that it
-   * returns is a tensor or tuples of tensors; else it is waited for, so that {@link runAsync} is the better choice.
+   * returns is a tensor or tuples of tensors; else it is waited for, so that {@link run} is the better choice.
    *
    * @param inputs As the method declares them: a number for an int or float, an array for a list or tuple, an object or
    *   Map for a dict, `null` for None; `undefined` stands for the default.
@@ -94,11 +94,11 @@ export class ScriptModule extends Module {
    * @throws {TorchError} where the arguments do not fit, or the script raises an error; then `cause` has its trace.
    */
   override forward<T extends ScriptValue = Tensor>(...inputs: (ScriptValue | undefined)[]): T {
-    return this.run<T>('forward', ...inputs)
+    return this.runSync<T>('forward', ...inputs)
   }
 
-  /** Calls any of the {@link methods}, as {@link forward} does. */
-  run<T extends ScriptValue = ScriptValue>(method: string, ...inputs: (ScriptValue | undefined)[]): T {
+  /** Calls any of the {@link methods}, as {@link forward} does, and blocks meanwhile. */
+  runSync<T extends ScriptValue = ScriptValue>(method: string, ...inputs: (ScriptValue | undefined)[]): T {
     const args = argumentsOf(method, inputs)
     const scope = enter()
     try {
@@ -108,11 +108,11 @@ export class ScriptModule extends Module {
     }
   }
 
-  /** Calls a method on another thread, whatever it returns. */
-  async runAsync<T extends ScriptValue = ScriptValue>(
-    method: string,
-    ...inputs: (ScriptValue | undefined)[]
-  ): Promise<T> {
+  /**
+   * Calls any of the {@link methods} on another thread, whatever it returns.
+   * @throws {TorchError} (rejects) as {@link forward} throws.
+   */
+  async run<T extends ScriptValue = ScriptValue>(method: string, ...inputs: (ScriptValue | undefined)[]): Promise<T> {
     const args = argumentsOf(method, inputs)
     const started = await offload(() => {
       enter()

@@ -184,6 +184,21 @@ export interface Native {
     createGraph: boolean,
     allowUnused: boolean,
   ): (Id | null)[]
+  setAnomalyDetection(enabled: boolean, checkNan: boolean): void
+  anomalyDetection(): [enabled: boolean, checkNan: boolean]
+  // function.cpp
+  functionDoor(): object
+  applyFunction(
+    door: object,
+    name: string,
+    backward: (gradients: (Id | null)[], saved: (Id | null)[], grad: boolean) => void,
+    inputs: Uint32Array,
+    outputs: Uint32Array,
+    saved: Uint32Array,
+    constant: Uint32Array,
+    materialize: boolean,
+  ): (Id | null)[]
+  functionGradients(door: object, gradients: readonly (Id | null)[]): void
   // backends.cpp
   backendSwitch(name: string): boolean
   setBackendSwitch(name: string, on: boolean): void

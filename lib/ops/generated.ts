@@ -116,6 +116,16 @@ export interface TensorMethods {
   clampMin(min: Scalar): Tensor
   clampMin(min: Tensor): Tensor
   /**
+   * Between min and max: another name of clamp.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.clip.html
+   */
+  clip(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor
+  clip(min: Scalar | null, options?: { max?: Scalar | null }): Tensor
+  clip(min: Scalar | null, max: Scalar | null): Tensor
+  clip(options?: { min?: Tensor | null; max?: Tensor | null }): Tensor
+  clip(min: Tensor | null, options?: { max?: Tensor | null }): Tensor
+  clip(min: Tensor | null, max: Tensor | null): Tensor
+  /**
    * Complex conjugate.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.conj.html
    */
@@ -586,12 +596,22 @@ export interface TensorMethods {
   argmin(dim: number | null, options?: { keepdim?: boolean }): Tensor
   argmin(dim: number | null, keepdim: boolean): Tensor
   /**
+   * The correlation coefficients of variables in rows and observations in columns.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.corrcoef.html
+   */
+  corrcoef(): Tensor
+  /**
    * The number of nonzero elements.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.count_nonzero.html
    */
   countNonzero(dim: readonly number[]): Tensor
   countNonzero(options?: { dim?: number | null }): Tensor
   countNonzero(dim: number | null): Tensor
+  /**
+   * The covariance matrix of variables in rows and observations in columns.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.cov.html
+   */
+  cov(options?: { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor
   /**
    * The greatest element so far along dim, and its position.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.cummax.html
@@ -1312,6 +1332,32 @@ export interface TensorMethods {
   unbind(options?: { dim?: number }): Tensor[]
   unbind(dim: number): Tensor[]
   /**
+   * The values without repetitions, sorted if wanted; then where each element is among them, and how often each occurs: of shape (0) unless asked for.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.unique.html
+   */
+  unique(options?: {
+    sorted?: boolean
+    returnInverse?: boolean
+    returnCounts?: boolean
+    dim?: number | null
+  }): [Tensor, Tensor, Tensor]
+  unique(
+    sorted: boolean,
+    options?: { returnInverse?: boolean; returnCounts?: boolean; dim?: number | null },
+  ): [Tensor, Tensor, Tensor]
+  unique(
+    sorted: boolean,
+    returnInverse: boolean,
+    options?: { returnCounts?: boolean; dim?: number | null },
+  ): [Tensor, Tensor, Tensor]
+  unique(
+    sorted: boolean,
+    returnInverse: boolean,
+    returnCounts: boolean,
+    options?: { dim?: number | null },
+  ): [Tensor, Tensor, Tensor]
+  unique(sorted: boolean, returnInverse: boolean, returnCounts: boolean, dim: number | null): [Tensor, Tensor, Tensor]
+  /**
    * Without repetitions of neighbors, with positions and counts if wanted.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.unique_consecutive.html
    */
@@ -1384,6 +1430,16 @@ export interface TensorMethods {
    */
   clampMin_(min: Scalar): this
   clampMin_(min: Tensor): this
+  /**
+   * Between min and max: another name of clamp_.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clip_.html
+   */
+  clip_(options?: { min?: Scalar | null; max?: Scalar | null }): this
+  clip_(min: Scalar | null, options?: { max?: Scalar | null }): this
+  clip_(min: Scalar | null, max: Scalar | null): this
+  clip_(options?: { min?: Tensor | null; max?: Tensor | null }): this
+  clip_(min: Tensor | null, options?: { max?: Tensor | null }): this
+  clip_(min: Tensor | null, max: Tensor | null): this
   /**
    * The elements of src, broadcast and converted.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.copy_.html
@@ -1714,6 +1770,16 @@ export interface TorchFunctions {
    */
   clampMin(self: Tensor, min: Scalar): Tensor
   clampMin(self: Tensor, min: Tensor): Tensor
+  /**
+   * Between min and max: another name of clamp.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.clip.html
+   */
+  clip(self: Tensor, options?: { min?: Scalar | null; max?: Scalar | null }): Tensor
+  clip(self: Tensor, min: Scalar | null, options?: { max?: Scalar | null }): Tensor
+  clip(self: Tensor, min: Scalar | null, max: Scalar | null): Tensor
+  clip(self: Tensor, options?: { min?: Tensor | null; max?: Tensor | null }): Tensor
+  clip(self: Tensor, min: Tensor | null, options?: { max?: Tensor | null }): Tensor
+  clip(self: Tensor, min: Tensor | null, max: Tensor | null): Tensor
   /**
    * Complex conjugate.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.conj.html
@@ -2274,12 +2340,22 @@ export interface TorchFunctions {
   argmin(self: Tensor, dim: number | null, options?: { keepdim?: boolean }): Tensor
   argmin(self: Tensor, dim: number | null, keepdim: boolean): Tensor
   /**
+   * The correlation coefficients of variables in rows and observations in columns.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.corrcoef.html
+   */
+  corrcoef(self: Tensor): Tensor
+  /**
    * The number of nonzero elements.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.count_nonzero.html
    */
   countNonzero(self: Tensor, dim: readonly number[]): Tensor
   countNonzero(self: Tensor, options?: { dim?: number | null }): Tensor
   countNonzero(self: Tensor, dim: number | null): Tensor
+  /**
+   * The covariance matrix of variables in rows and observations in columns.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.cov.html
+   */
+  cov(self: Tensor, options?: { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor
   /**
    * The greatest element so far along dim, and its position.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.cummax.html
@@ -2733,6 +2809,32 @@ export interface TorchFunctions {
   cdist(x1: Tensor, x2: Tensor, p: number, options?: { computeMode?: number | null }): Tensor
   cdist(x1: Tensor, x2: Tensor, p: number, computeMode: number | null): Tensor
   /**
+   * The integral along dim so far, by the trapezoidal rule; over positions x, or steps of dx (1).
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.cumulative_trapezoid.html
+   */
+  cumulativeTrapezoid(y: Tensor, x: Tensor, options?: { dim?: number }): Tensor
+  cumulativeTrapezoid(y: Tensor, options?: { dx?: Scalar; dim?: number }): Tensor
+  /**
+   * Random numbers from normal distributions, each of its mean and std; with a size, all of one.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.normal.html
+   */
+  normal(mean: Tensor, std: Tensor, options?: { generator?: Generator | null }): Tensor
+  normal(mean: Tensor, options?: { std?: number; generator?: Generator | null }): Tensor
+  normal(mean: Tensor, std: number, options?: { generator?: Generator | null }): Tensor
+  normal(mean: number, std: Tensor, options?: { generator?: Generator | null }): Tensor
+  normal(
+    mean: number,
+    std: number,
+    size: readonly number[],
+    options?: { generator?: Generator | null; dtype?: DType | null; device?: Device | null },
+  ): Tensor
+  /**
+   * The integral along dim, by the trapezoidal rule; over positions x, or steps of dx (1).
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.trapezoid.html
+   */
+  trapezoid(y: Tensor, x: Tensor, options?: { dim?: number }): Tensor
+  trapezoid(y: Tensor, options?: { dx?: Scalar; dim?: number }): Tensor
+  /**
    * The product of matrices in the cheapest order.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.chain_matmul.html
    */
@@ -3001,6 +3103,11 @@ export interface TorchFunctions {
    */
   hstack(tensors: readonly Tensor[]): Tensor
   /**
+   * A view of the imaginary part of complex numbers.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.imag.html
+   */
+  imag(self: Tensor): Tensor
+  /**
    * Coordinate grids of vectors; indexing 'ij' or 'xy'.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.meshgrid.html
    */
@@ -3011,6 +3118,11 @@ export interface TorchFunctions {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.polar.html
    */
   polar(abs: Tensor, angle: Tensor): Tensor
+  /**
+   * A view of the real part of complex numbers; of real ones, themselves.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.real.html
+   */
+  real(self: Tensor): Tensor
   /**
    * Where each value would be inserted into a sorted sequence.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.searchsorted.html
@@ -3261,6 +3373,39 @@ export interface TorchFunctions {
    */
   unbind(self: Tensor, options?: { dim?: number }): Tensor[]
   unbind(self: Tensor, dim: number): Tensor[]
+  /**
+   * The values without repetitions, sorted if wanted; then where each element is among them, and how often each occurs: of shape (0) unless asked for.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.unique.html
+   */
+  unique(
+    self: Tensor,
+    options?: { sorted?: boolean; returnInverse?: boolean; returnCounts?: boolean; dim?: number | null },
+  ): [Tensor, Tensor, Tensor]
+  unique(
+    self: Tensor,
+    sorted: boolean,
+    options?: { returnInverse?: boolean; returnCounts?: boolean; dim?: number | null },
+  ): [Tensor, Tensor, Tensor]
+  unique(
+    self: Tensor,
+    sorted: boolean,
+    returnInverse: boolean,
+    options?: { returnCounts?: boolean; dim?: number | null },
+  ): [Tensor, Tensor, Tensor]
+  unique(
+    self: Tensor,
+    sorted: boolean,
+    returnInverse: boolean,
+    returnCounts: boolean,
+    options?: { dim?: number | null },
+  ): [Tensor, Tensor, Tensor]
+  unique(
+    self: Tensor,
+    sorted: boolean,
+    returnInverse: boolean,
+    returnCounts: boolean,
+    dim: number | null,
+  ): [Tensor, Tensor, Tensor]
   /**
    * Without repetitions of neighbors, with positions and counts if wanted.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.unique_consecutive.html

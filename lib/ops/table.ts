@@ -60,6 +60,7 @@ export const TABLE: readonly Row[] = [
     clamp | clamp clamp.Tensor | Between min and max.
     clampMax | clamp_max clamp_max.Tensor | At most max.
     clampMin | clamp_min clamp_min.Tensor | At least min.
+    clip | clip clip.Tensor | Between min and max: another name of clamp.
     conj | conj | Complex conjugate.
     copysign | copysign.Tensor copysign.Scalar | The magnitude of self with the sign of other.
     cos | cos | Cosine of radians.
@@ -178,7 +179,9 @@ export const TABLE: readonly Row[] = [
     any | any any.dim any.dims | Whether any element is nonzero.
     argmax | argmax | The position of the greatest element, in the flat tensor or along dim.
     argmin | argmin | The position of the least element, in the flat tensor or along dim.
+    corrcoef | corrcoef | The correlation coefficients of variables in rows and observations in columns.
     countNonzero | count_nonzero.dim_IntList count_nonzero | The number of nonzero elements.
+    cov | cov | The covariance matrix of variables in rows and observations in columns.
     cummax | cummax | The greatest element so far along dim, and its position.
     cummin | cummin | The least element so far along dim, and its position.
     cumprod | cumprod | The product so far along dim.
@@ -238,6 +241,9 @@ export const TABLE: readonly Row[] = [
     `
     bilinear | bilinear | x1ᵀ W x2 + b
     cdist | cdist | The p-norm distance of each pair of rows.
+    cumulativeTrapezoid | cumulative_trapezoid.x cumulative_trapezoid.dx | The integral along dim so far, by the trapezoidal rule; over positions x, or steps of dx (1).
+    normal | normal.Tensor_Tensor normal.Tensor_float normal.float_Tensor normal.float_float | Random numbers from normal distributions, each of its mean and std; with a size, all of one.
+    trapezoid | trapezoid.x trapezoid.dx | The integral along dim, by the trapezoidal rule; over positions x, or steps of dx (1).
     chainMatmul | chain_matmul | The product of matrices in the cheapest order.
     einsum | einsum | Sums of products by Einstein's notation: einsum('bij,bjk->bik', [a, b]).
     linear | linear | x Wᵀ + b: (…, in) -> (…, out).
@@ -337,8 +343,10 @@ export const TABLE: readonly Row[] = [
     dstack | dstack | Tensors joined along the third dimension.
     embedding | embedding | Rows of weight picked by integer indices.
     hstack | hstack | Tensors joined along the second dimension.
+    imag | imag | A view of the imaginary part of complex numbers.
     meshgrid | meshgrid.indexing meshgrid | Coordinate grids of vectors; indexing 'ij' or 'xy'.
     polar | polar | abs * exp(i angle)
+    real | real | A view of the real part of complex numbers; of real ones, themselves.
     searchsorted | searchsorted.Tensor searchsorted.Scalar | Where each value would be inserted into a sorted sequence.
     stack | stack | Tensors joined along a new dimension.
     tensorSplit | tensor_split.sections tensor_split.indices tensor_split.tensor_indices_or_sections | Parts as equal as can be, or cut at positions.
@@ -378,6 +386,7 @@ export const TABLE: readonly Row[] = [
     takeAlongDim | take_along_dim | Elements picked along dim by index, broadcast.
     topk | topk | The k greatest along dim, and their positions.
     unbind | unbind.int | Views of all positions along dim.
+    unique | libtorch_rnn::unique | The values without repetitions, sorted if wanted; then where each element is among them, and how often each occurs: of shape (0) unless asked for.
     uniqueConsecutive | unique_consecutive | Without repetitions of neighbors, with positions and counts if wanted.
     `,
   ),
@@ -410,6 +419,7 @@ export const TABLE: readonly Row[] = [
     clamp_ | clamp_ clamp_.Tensor | Between min and max.
     clampMax_ | clamp_max_ clamp_max_.Tensor | At most max.
     clampMin_ | clamp_min_ clamp_min_.Tensor | At least min.
+    clip_ | clip_ clip_.Tensor | Between min and max: another name of clamp_.
     copy_ | copy_ | The elements of src, broadcast and converted.
     cumsum_ | cumsum_ | The sum so far along dim.
     detach_ | detach_ | Takes this tensor out of the graph.

@@ -63,3 +63,16 @@ export const CONTENTS: ProxyHandler<Tensor> = {
   getOwnPropertyDescriptor: (tensor, key) =>
     key === 'values' ? { value: tensor[Symbol.toStringTag], enumerable: true, configurable: true } : undefined,
 }
+
+/**
+ * @internal Whether a function that compares objects asks for the iterator of a tensor: `iterableEquality`, of Jest and of
+ * Vitest, would go through the elements of two tensors one by one, and find other answers than their contents give.
+ */
+export function isCompared(): boolean {
+  const limit = Error.stackTraceLimit
+  // This function, the tensor's, the one that asks, and the one that compares.
+  Error.stackTraceLimit = 5
+  const { stack } = new Error()
+  Error.stackTraceLimit = limit
+  return stack?.includes('iterableEquality') ?? false
+}

@@ -22,7 +22,8 @@ export interface GradcheckOptions {
   nondetTol?: number
 }
 
-type Differentiable = (...inputs: Tensor[]) => Tensor | readonly Tensor[]
+/** A function of tensors whose gradients are asked for. */
+export type Differentiable = (...inputs: Tensor[]) => Tensor | readonly Tensor[]
 
 const NAMES = ['eps', 'atol', 'rtol', 'raiseException', 'nondetTol'] as const
 

@@ -11,11 +11,11 @@ import { torchError } from '../errors.ts'
 import type { Id } from '../native/addon.ts'
 import type { TensorMethods } from '../ops/generated.ts'
 import { native } from './binding.ts'
-import { CONTENTS, contentsOf } from './contents.ts'
+import { CONTENTS, contentsOf, isCompared } from './contents.ts'
 import { enter } from './context.ts'
 import { checkNestable, type NestedArray, type TypedArray, toNested, typedArrayOf } from './data.ts'
 import { isDeviceLike, parseDevice, requireCudaDevice } from './device.ts'
-import { type DType, dtypeOf } from './dtype.ts'
+import { type DType, dtypeOf, isComplex, isFloatingPoint, itemSizeOf } from './dtype.ts'
 import { listOf } from './ids.ts'
 import { type Index, indexItems } from './indexing.ts'
 import { op } from './packet.ts'
@@ -95,8 +95,8 @@ export class Tensor implements Disposable {
    */
   readonly contents: object = new Proxy(this, CONTENTS)
 
-  /** @internal */
-  constructor(key: symbol, id: number, scope: Scope | undefined, guard?: object) {
+  // Protected, so that `new Tensor()` does not compile.
+  protected constructor(key: symbol, id: number, scope: Scope | undefined, guard?: object) {
     if (key !== CONSTRUCT) {
       throw torchError(
         'ERR_TORCH_TYPE',
@@ -169,6 +169,11 @@ export class Tensor implements Disposable {
     return native.shape(idOf(this, 'ndim')).length
   }
 
+  /** The number of dimensions: {@link ndim}. */
+  dim(): number {
+    return native.shape(idOf(this, 'dim')).length
+  }
+
   /** The number of elements. */
   get numel(): number {
     return native.shape(idOf(this, 'numel')).reduce((product, size) => product * size, 1)
@@ -194,14 +199,17 @@ export class Tensor implements Disposable {
     return native.stride(idOf(this, 'stride'))
   }
 
-  get storageOffset(): number {
+  /** The place of the first element in the memory that views share, in elements. */
+  storageOffset(): number {
     return native.storageOffset(idOf(this, 'storageOffset'))
   }
 
+  /** The type of the elements. */
   get dtype(): DType {
     return dtypeOf(native.scalarType(idOf(this, 'dtype')))
   }
 
+  /** Where the memory is. */
   get device(): Device {
     return native.device(idOf(this, 'device')) as Device
   }
@@ -211,7 +219,8 @@ export class Tensor implements Disposable {
     return parseDevice(native.device(idOf(this, 'isCuda')))?.type === 'cuda'
   }
 
-  get isContiguous(): boolean {
+  /** Whether the elements lie in row-major order, without gaps: what {@link contiguous} makes of a tensor. */
+  isContiguous(): boolean {
     return native.isContiguous(idOf(this, 'isContiguous'))
   }
 
@@ -221,8 +230,75 @@ export class Tensor implements Disposable {
   }
 
   /** Created under `inferenceMode`: can never take part in autograd. */
-  get isInference(): boolean {
+  isInference(): boolean {
     return native.isInference(idOf(this, 'isInference'))
+  }
+
+  /** Whether the dtype is a floating one: float16, bfloat16, float32 or float64. */
+  isFloatingPoint(): boolean {
+    return isFloatingPoint(dtypeOf(native.scalarType(idOf(this, 'isFloatingPoint'))))
+  }
+
+  /** Whether the dtype is a complex one: complex64 or complex128. */
+  isComplex(): boolean {
+    return isComplex(dtypeOf(native.scalarType(idOf(this, 'isComplex'))))
+  }
+
+  /** The bytes of one element. */
+  elementSize(): number {
+    return itemSizeOf(dtypeOf(native.scalarType(idOf(this, 'elementSize'))))
+  }
+
+  /**
+   * A view of a matrix with rows and columns exchanged; of a tensor of no dimensions, itself.
+   * @throws {TorchError} `ERR_TORCH_SHAPE` for other tensors: {@link mT} exchanges the last two dimensions, `permute` puts
+   *   all in another order.
+   * @see https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.T
+   */
+  get T(): Tensor {
+    const dim = native.shape(idOf(this, 'T')).length
+    if (dim !== 2 && dim !== 0) {
+      throw torchError(
+        'ERR_TORCH_SHAPE',
+        `T: only of matrices, but this tensor has ${dim} dimensions: use mT or permute`,
+        {
+          op: 'T',
+          shapes: [this.shape],
+        },
+      )
+    }
+    return op('aten::t')(this) as Tensor
+  }
+
+  /**
+   * A view with the last two dimensions exchanged: (…, n, m) -> (…, m, n).
+   * @throws {TorchError} for a tensor of fewer than 2 dimensions.
+   * @see https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.mT
+   */
+  get mT(): Tensor {
+    checkReceiver(this)
+    return op('aten::mT')(this) as Tensor
+  }
+
+  /**
+   * {@link mT}, with complex numbers conjugated.
+   * @see https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.mH
+   */
+  get mH(): Tensor {
+    checkReceiver(this)
+    return op('aten::mH')(this) as Tensor
+  }
+
+  /** A view of the real part of complex numbers; of real ones, the tensor itself. */
+  get real(): Tensor {
+    checkReceiver(this)
+    return op('aten::real')(this) as Tensor
+  }
+
+  /** A view of the imaginary part. @throws {TorchError} for a tensor of real numbers. */
+  get imag(): Tensor {
+    checkReceiver(this)
+    return op('aten::imag')(this) as Tensor
   }
 
   /** Whether operations on this tensor are recorded for gradients. Can be set on leaves of a floating dtype. */
@@ -258,11 +334,28 @@ export class Tensor implements Disposable {
     native.setGrad(idOf(this, 'grad'), gradient === null ? null : idOf(gradient))
   }
 
+  /**
+   * Makes {@link backward} leave a gradient in {@link grad} of this tensor, too, which is no leaf. Of a leaf it always does.
+   * @throws {TorchError} where the tensor does not require a gradient.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.retain_grad.html
+   */
+  retainGrad(): void {
+    checkReceiver(this)
+    op('aten::retain_grad')(this)
+  }
+
+  /** Whether {@link retainGrad} was called, and the tensor is no leaf. */
+  get retainsGrad(): boolean {
+    checkReceiver(this)
+    return op('aten::retains_grad')(this) as boolean
+  }
+
   /** Whether the tensor waits in the queue of an `offload`. */
   get pending(): boolean {
     return native.pending(idOf(this, 'pending'))
   }
 
+  /** Whether {@link dispose}, the end of a `tidy`, or a failed `offload` has freed the tensor: it can be used no more. */
   get disposed(): boolean {
     checkReceiver(this)
     return this.#id < 0
@@ -331,6 +424,16 @@ export class Tensor implements Disposable {
     return op('aten::is_pinned')(this) as boolean
   }
 
+  /** As bfloat16. */
+  bfloat16(): Tensor {
+    return convert(this, 'bfloat16')
+  }
+
+  /** As float16. */
+  half(): Tensor {
+    return convert(this, 'float16')
+  }
+
   /** As float32. */
   float(): Tensor {
     return convert(this, 'float32')
@@ -339,6 +442,36 @@ export class Tensor implements Disposable {
   /** As float64. */
   double(): Tensor {
     return convert(this, 'float64')
+  }
+
+  /** As complex64. */
+  cfloat(): Tensor {
+    return convert(this, 'complex64')
+  }
+
+  /** As complex128. */
+  cdouble(): Tensor {
+    return convert(this, 'complex128')
+  }
+
+  /** As uint8. */
+  byte(): Tensor {
+    return convert(this, 'uint8')
+  }
+
+  /** As int8. */
+  char(): Tensor {
+    return convert(this, 'int8')
+  }
+
+  /** As int16. */
+  short(): Tensor {
+    return convert(this, 'int16')
+  }
+
+  /** As int32. */
+  int(): Tensor {
+    return convert(this, 'int32')
   }
 
   /** As int64. */
@@ -376,6 +509,31 @@ export class Tensor implements Disposable {
   }
 
   /**
+   * This tensor where the condition holds, `other` elsewhere; all three are broadcast.
+   *
+   * @example x.where(x.gt(0), 0)
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.where.html
+   */
+  where(condition: Tensor, other: Tensor | Scalar): Tensor {
+    checkReceiver(this)
+    return (isTensor(other) ? op('aten::where.self') : op('aten::where.ScalarOther'))(condition, this, other) as Tensor
+  }
+
+  /**
+   * The parts along the first dimension, one view after the other: `for (const row of x)`, `[...x]`.
+   * @throws {TorchError} `ERR_TORCH_TYPE` for a tensor of no dimensions.
+   */
+  get [Symbol.iterator](): () => IterableIterator<Tensor> {
+    if (isCompared()) return undefined as never
+    return () => {
+      if (native.shape(idOf(this, 'iteration')).length === 0) {
+        throw torchError('ERR_TORCH_TYPE', 'iteration over a 0-d tensor', { op: 'iteration' })
+      }
+      return (op('aten::unbind.int')(this) as Tensor[])[Symbol.iterator]()
+    }
+  }
+
+  /**
    * The only element, as a JavaScript value; a complex one as `[real, imaginary]`.
    * @throws {TorchError} when there are more elements, or an int64 that JavaScript numbers cannot hold.
    */
@@ -402,6 +560,12 @@ export class Tensor implements Disposable {
     const { shape } = this
     checkNestable(shape)
     return toNested(readElements(this), shape, this.dtype)
+  }
+
+  /** {@link toArray}, by PyTorch's name. */
+  tolist(): NestedArray {
+    checkReceiver(this)
+    return this.toArray()
   }
 
   /**
@@ -473,6 +637,8 @@ export function requireTensor(owner: string, name: string, value: unknown): asse
 
 /** @internal */
 export function idsOf(tensors: Iterable<Tensor>, op?: string): Uint32Array {
+  // A list of one, as in Python, and not one of its rows.
+  if (isTensor(tensors)) return listOf([idOf(tensors, op)])
   if (typeof tensors !== 'object' || tensors === null || !(Symbol.iterator in tensors)) {
     throw torchError('ERR_TORCH_TYPE', `expected Tensors in an array or another iterable, got ${describe(tensors)}`)
   }

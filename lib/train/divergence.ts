@@ -69,7 +69,7 @@ export async function causeOf({ batch, indices, batchFirst, model, predict, late
     const where = sample === undefined ? '' : `, in sample ${sample} of the data,`
     return `It began in the data: ${name}[${place.index.join(', ')}]${where} is ${place.value}. Fill or leave out what is missing`
   }
-  const remedy = 'a lower learningRate, or clipGradNorm, keeps the weights in bounds'
+  const remedy = 'a lower lr, or clipGradNorm, keeps the weights in bounds'
   if (late) return `The data of that step are finite; the weights have been changed since. Mostly, ${remedy}`
   for (const [name, parameter] of model.namedParameters()) {
     const place = parameter.numel === 0 ? undefined : await placeIn(parameter)

@@ -1,6 +1,6 @@
 import '../native/here.cjs'
 
-export type { Criterion, LossName } from './criterion.ts'
+export type { Criterion, Loss, LossName } from './criterion.ts'
 export type { NonFinite } from './divergence.ts'
 export { type EpochResult, History } from './history.ts'
 export type { TrainerOptions } from './options.ts'

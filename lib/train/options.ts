@@ -17,8 +17,8 @@ export interface TrainerOptions {
   batchSize?: number
   /** Cut `[inputs, targets]`, two series (T, I) and (T, O), into windows of this length. Default: they are samples. */
   sequenceLength?: number
-  /** Default 1e-3. Not with an optimizer of one's own, which has its own. */
-  learningRate?: number
+  /** The learning rate. Default 1e-3. Not with an optimizer of one's own, which has its own. */
+  lr?: number
   /** By name, or made from the model's parameters. Default `'adam'`. */
   optimizer?: OptimizerName | ((parameters: Parameter[]) => Optimizer)
   /**
@@ -87,7 +87,7 @@ const NAMES = [
   'epochs',
   'batchSize',
   'sequenceLength',
-  'learningRate',
+  'lr',
   'optimizer',
   'loss',
   'clipGradNorm',
@@ -104,7 +104,7 @@ export interface ResolvedOptions {
   epochs: number
   batchSize: number
   sequenceLength: number | undefined
-  learningRate: number
+  lr: number
   optimizer: NonNullable<TrainerOptions['optimizer']>
   loss: NonNullable<TrainerOptions['loss']>
   clipGradNorm: number | undefined
@@ -119,17 +119,11 @@ export interface ResolvedOptions {
 
 /** Checks every option, and puts in the defaults. */
 export function readOptions(options: TrainerOptions): ResolvedOptions {
-  if (typeof options === 'object' && options !== null && 'lr' in options) {
-    throw torchError(
-      'ERR_TORCH_OPTION',
-      "Trainer: unknown option 'lr'; did you mean 'learningRate'? It is for the optimizer that the trainer makes; one of your own has its lr",
-    )
-  }
   checkOptions('Trainer', options, NAMES)
   for (const name of ['epochs', 'batchSize', 'sequenceLength'] as const) {
     if (options[name] !== undefined) requireInteger('Trainer', name, options[name], 1)
   }
-  for (const name of ['learningRate', 'clipGradNorm'] as const) {
+  for (const name of ['lr', 'clipGradNorm'] as const) {
     if (options[name] !== undefined) requirePositive('Trainer', name, options[name])
   }
   const { seed, nonFinite = 'throw', shuffle = true, progress = 'auto', optimizer = 'adam', loss = 'mse' } = options
@@ -143,17 +137,14 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
   requireChoice('Trainer', 'nonFinite', nonFinite, ['throw', 'warn', 'ignore'])
   if (device !== undefined) requireUsable(device)
   if (autocast !== undefined) requireChoice('Trainer', 'autocast', autocast, ['bfloat16', 'float16'])
-  if (typeof optimizer === 'function' && options.learningRate !== undefined) {
-    throw torchError(
-      'ERR_TORCH_OPTION',
-      'Trainer: learningRate has no effect on an optimizer of your own: set lr there',
-    )
+  if (typeof optimizer === 'function' && options.lr !== undefined) {
+    throw torchError('ERR_TORCH_OPTION', 'Trainer: lr has no effect on an optimizer of your own: set it there')
   }
   return {
     epochs: options.epochs ?? 10,
     batchSize: options.batchSize ?? 32,
     sequenceLength: options.sequenceLength,
-    learningRate: options.learningRate ?? 1e-3,
+    lr: options.lr ?? 1e-3,
     clipGradNorm: options.clipGradNorm,
     optimizer,
     loss,
@@ -167,7 +158,7 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
   }
 }
 
-export function optimizerOf({ optimizer, learningRate }: ResolvedOptions, model: Module): Optimizer<{ lr: number }> {
+export function optimizerOf({ optimizer, lr }: ResolvedOptions, model: Module): Optimizer<{ lr: number }> {
   const parameters = [...model.parameters()]
   if (typeof optimizer === 'function') {
     const made = optimizer(parameters)
@@ -183,5 +174,5 @@ export function optimizerOf({ optimizer, learningRate }: ResolvedOptions, model:
       'ERR_TORCH_VALUE',
     )
   }
-  return new OPTIMIZERS[optimizer](parameters, { lr: learningRate })
+  return new OPTIMIZERS[optimizer](parameters, { lr })
 }

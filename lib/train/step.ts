@@ -3,7 +3,7 @@ import type { Batch } from '../data/dataset.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
-import { clipGradNorm } from '../nn/utils/index.ts'
+import { clipGradNorm_ } from '../nn/utils/index.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { inferenceMode } from '../tensor/context.ts'
 import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
@@ -104,7 +104,7 @@ export class Step {
   }
 
   #clip(): void {
-    if (this.#maxNorm !== undefined) clipGradNorm(this.#model.parameters(), this.#maxNorm)
+    if (this.#maxNorm !== undefined) clipGradNorm_(this.#model.parameters(), this.#maxNorm)
   }
 
   /** The loss in evaluation mode. `finite`: on the CPU, fails where it is not. */

@@ -51,7 +51,7 @@ const REPORT_INTERVAL_MS = 100
  * no step waits for a value: the loss is added up there and read once per epoch, while the next batches are on their way.
  *
  * @example
- * const trainer = new Trainer(model, { epochs: 50, batchSize: 32, learningRate: 1e-2, clipGradNorm: 1 })
+ * const trainer = new Trainer(model, { epochs: 50, batchSize: 32, lr: 1e-2, clipGradNorm: 1 })
  * const history = await trainer.fit([inputs, targets], { validation: [heldOutInputs, heldOutTargets] })
  * @example
  * new Trainer(model, { device: 'cuda', autocast: 'bfloat16', cudaGraph: true })

@@ -42,6 +42,8 @@ Napi::Value Addon::wrap(Napi::Env env, at::Tensor tensor) {
 // Without CUDA there are no captures of graphs to keep clear of.
 std::optional<Lane::Pause> Addon::pause_lane() {
   if (!offload || cuda == nullptr) return std::nullopt;
+  // The call of the backward has paused it.
+  if (javascript_backwards > 0) return std::nullopt;
   const bool within = queueing || suspended;
   return std::optional<Lane::Pause>(std::in_place, offload->lane(), within);
 }

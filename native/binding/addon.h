@@ -52,6 +52,8 @@ class Addon {
   // The tensors of the batch being queued, whose bytes are not known yet.
   std::vector<std::pair<Handles::Id, uint64_t>> queued;
   GradientMemory gradients;
+  // How many functions of JavaScript run within backward passes, one in another.
+  int javascript_backwards = 0;
   std::unique_ptr<Offload> offload;
   // What recurrent networks run with. The threads outlive the addon where a graph still refers to them.
   const Kernels* kernels = available_kernels().front();
@@ -156,6 +158,7 @@ void init_composite(Napi::Object exports);
 void init_cuda(Napi::Object exports);
 void init_data(Napi::Object exports);
 void init_file(Napi::Object exports);
+void init_function(Napi::Object exports);
 void init_grad_scaler(Napi::Object exports);
 void init_generator(Napi::Object exports);
 void init_graph(Napi::Object exports);

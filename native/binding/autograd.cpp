@@ -1,3 +1,4 @@
+#include <torch/csrc/autograd/anomaly_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/variable.h>
 
@@ -146,6 +147,24 @@ Napi::Value gradients(const Napi::CallbackInfo& info) {
   return array;
 }
 
+// setAnomalyDetection(enabled, checkNan): for the whole process
+Napi::Value set_anomaly_detection(const Napi::CallbackInfo& info) {
+  const bool enabled = info[0].ToBoolean();
+  const bool check_nan = info[1].ToBoolean();
+  Addon::of(info.Env()).dispatch_void(Effects::marked(Effects::kGraph), [enabled, check_nan] {
+    torch::autograd::AnomalyMode::set_enabled(enabled, check_nan);
+  });
+  return info.Env().Undefined();
+}
+
+// anomalyDetection() -> [enabled, checkNan]
+Napi::Value anomaly_detection(const Napi::CallbackInfo& info) {
+  Napi::Array array = Napi::Array::New(info.Env(), 2);
+  array.Set(uint32_t{0}, torch::autograd::AnomalyMode::is_enabled());
+  array.Set(uint32_t{1}, torch::autograd::AnomalyMode::should_check_nan());
+  return array;
+}
+
 }  // namespace
 
 void init_autograd(Napi::Object exports) {
@@ -158,6 +177,9 @@ void init_autograd(Napi::Object exports) {
   define<set_data>(exports, "setData");
   define<backward>(exports, "backward");
   define<gradients>(exports, "gradients");
+  define<set_anomaly_detection>(exports, "setAnomalyDetection");
+  define<anomaly_detection>(exports, "anomalyDetection");
+  init_function(exports);
 }
 
 }  // namespace rnn::binding

@@ -59,8 +59,7 @@ Napi::Value from_int(Napi::Env env, int64_t value) {
 }  // namespace
 
 void reject(const std::string& name, const char* expected) {
-  throw c10::TypeError({__func__, __FILE__, static_cast<uint32_t>(__LINE__)},
-                       name + " must be " + expected);
+  throw c10::TypeError({__func__, __FILE__, static_cast<uint32_t>(__LINE__)}, name + " must be " + expected);
 }
 
 c10::Scalar to_scalar(Napi::Value value) {

@@ -60,7 +60,8 @@ float* floats(Napi::Env env, Napi::Value value, int64_t length, const char* name
   const bool is_typed = napi_get_typedarray_info(env, value, &type, &found, &data, nullptr, nullptr) == napi_ok &&
                         type == napi_float32_array;
   TORCH_CHECK_TYPE(is_typed, "step: ", name, " must be a Float32Array");
-  TORCH_CHECK_VALUE(static_cast<int64_t>(found) == length, "step: ", name, " must have ", length, " elements, got ", found);
+  TORCH_CHECK_VALUE(static_cast<int64_t>(found) == length, "step: ", name, " must have ", length, " elements, got ",
+                    found);
   return static_cast<float*>(data);
 }
 

@@ -5,6 +5,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Reduction.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/_unique2.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/binary_cross_entropy.h>
@@ -22,6 +23,7 @@
 #include <ATen/ops/mse_loss.h>
 #include <ATen/ops/smooth_l1_loss.h>
 #include <ATen/ops/tensordot.h>
+#include <ATen/ops/unique_dim.h>
 #include <ATen/ops/where.h>
 #include <c10/core/GradMode.h>
 #include <torch/library.h>
@@ -32,6 +34,7 @@
 #include <numeric>
 #include <optional>
 #include <sstream>
+#include <tuple>
 
 namespace rnn::operators {
 namespace {
@@ -288,6 +291,16 @@ Tensor tensordot_of(const Tensor& self, const Tensor& other, const c10::List<c10
   return at::tensordot(self, other, dims.get(0).vec(), dims.get(1).vec());
 }
 
+// Of all elements, or of the slices along a dimension. What is not asked for has no elements.
+std::tuple<Tensor, Tensor, Tensor> unique(const Tensor& self, bool sorted, bool return_inverse, bool return_counts,
+                                          std::optional<int64_t> dim) {
+  auto [values, inverse, counts] = dim ? at::unique_dim(self, *dim, sorted, return_inverse, return_counts)
+                                       : at::_unique2(self, sorted, return_inverse, return_counts);
+  if (!return_inverse) inverse = inverse.new_empty({0});
+  if (!return_counts) counts = counts.new_empty({0});
+  return {values, inverse, counts};
+}
+
 // What PyTorch's loops do between a loader and a model: through pinned memory, from which a GPU fetches by itself while
 // this thread goes on. Memory that is pinned already, or a tensor that is there already, is taken as it is.
 Tensor to_device(const Tensor& self, at::Device device) {
@@ -352,6 +365,10 @@ void register_functional() {
              norm_of_matrix);
     made.def("tensordot.int(Tensor self, Tensor other, int dims=2) -> Tensor", tensordot);
     made.def("tensordot.lists(Tensor self, Tensor other, int[][] dims) -> Tensor", tensordot_of);
+    made.def(
+        "unique(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False, int? dim=None) "
+        "-> (Tensor, Tensor, Tensor)",
+        unique);
     made.def("same_size(Tensor input, Tensor(a) target) -> Tensor(a)", same_size);
     made.def("finite_loss(Tensor(a) loss) -> Tensor(a)", finite_loss);
     made.def("to_device(Tensor(a) self, Device device) -> Tensor(a)", to_device);

@@ -79,7 +79,7 @@ describeCuda('mixed precision on the GPU', () => {
         optimizer.zeroGrad()
         scaler.scale(loss).backward()
         scaler.unscale_(optimizer)
-        utils.clipGradNorm(model.parameters(), 1)
+        utils.clipGradNorm_(model.parameters(), 1)
         scaler.step(optimizer)
         scaler.update()
         losses.push(loss.item<number>())

@@ -21,7 +21,7 @@ function samples(count = 48, length = 8): [Tensor, Tensor] {
   return [x, x.narrow(2, 0, 2).tanh()]
 }
 
-const SETTINGS: TrainerOptions = { epochs: 6, batchSize: 12, learningRate: 0.02, seed: 3, device, progress: false }
+const SETTINGS: TrainerOptions = { epochs: 6, batchSize: 12, lr: 0.02, seed: 3, device, progress: false }
 
 interface Run {
   losses: number[]
@@ -109,7 +109,7 @@ describeCuda('CUDA graphs of a trainer', () => {
     ['dropout between the layers', 0.5, 0, true],
     ['dropout of its own', 0, 0.5, true],
   ] as const)('with %s', async (_, between, after, differs) => {
-    const settings = { batchSize: 48, epochs: 12, shuffle: false, learningRate: 1e-30, optimizer: 'sgd' } as const
+    const settings = { batchSize: 48, epochs: 12, shuffle: false, lr: 1e-30, optimizer: 'sgd' } as const
     const make = (): WithDropout => new WithDropout(between, after)
     const { losses, trainer } = await train(make, { ...settings, cudaGraph: true })
     expect(trainer.cudaGraphFallback).toBeNull()

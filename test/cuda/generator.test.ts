@@ -87,7 +87,7 @@ describeCuda('random numbers of a device', () => {
         return new nn.Sequential(new nn.Linear(4, 8), new nn.Dropout(0.5), new nn.Linear(8, 1))
       })
       const options = { device: 'cuda', progress: false, epochs: 2, batchSize: 4, seed: 1, optimizer: 'sgd' } as const
-      const trainer = new Trainer(model, { ...options, learningRate: 1e-12 })
+      const trainer = new Trainer(model, { ...options, lr: 1e-12 })
       return [(await trainer.fit(data)).trainLosses, (await trainer.fit(data)).trainLosses]
     }
     const [first, second] = await run()

@@ -18,7 +18,7 @@ describe.skipIf(torch.cuda.isAvailable())('without a CUDA device (needs a machin
   test('there are no graphs, and it is said why', () => {
     expect(reason).toBe(torch.cuda.why())
     expect(expectError(() => new CUDAGraph(), 'ERR_TORCH_DEVICE', '').message).toBe(`CUDAGraph: ${reason}`)
-    for (const name of ['deviceName', 'getDeviceCapability', 'getDeviceProperties'] as const)
+    for (const name of ['getDeviceName', 'getDeviceCapability', 'getDeviceProperties'] as const)
       expect(expectError(() => torch.cuda[name](), 'ERR_TORCH_DEVICE', '').message).toBe(`${name}: ${reason}`)
   })
 })
@@ -212,7 +212,7 @@ describe.skipIf(reason !== null)('a CUDA graph (needs a CUDA device and the addo
 
   test('tells what the device is', () => {
     const { name, major, totalMemory, multiProcessorCount } = torch.cuda.getDeviceProperties()
-    expect(torch.cuda.deviceName()).toBe(name)
+    expect(torch.cuda.getDeviceName()).toBe(name)
     expect(torch.cuda.getDeviceCapability('cuda:0')[0]).toBe(major)
     expect(name.length).toBeGreaterThan(0)
     expect(totalMemory).toBeGreaterThan(1e9)

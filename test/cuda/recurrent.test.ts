@@ -11,7 +11,7 @@ const KINDS = Object.entries(NETWORKS) as [string, typeof LSTM][]
 
 /** Where the first element of each parameter lies in the storage that it shares with the others. */
 function offsets(network: RecurrentModule): number[] {
-  return [...network.parameters()].map((parameter) => parameter.storageOffset)
+  return [...network.parameters()].map((parameter) => parameter.storageOffset())
 }
 
 describeCuda('recurrent networks on the GPU', () => {

@@ -57,7 +57,7 @@ describeCuda('a training step on the GPU', () => {
         const loss: Tensor = torch.autocast(device, () => criterion.forward(model.forward(x), y), options)
         scaler.scale(loss).backward()
         scaler.unscale_(optimizer)
-        utils.clipGradNorm(model.parameters(), 1)
+        utils.clipGradNorm_(model.parameters(), 1)
         scaler.step(optimizer)
         scaler.update()
         torch.noGrad(() => total.add_(loss.detach()))

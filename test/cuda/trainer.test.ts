@@ -26,7 +26,7 @@ function samples(): [Tensor, Tensor] {
 const SETTINGS: TrainerOptions = {
   epochs: 4,
   batchSize: 12,
-  learningRate: 0.02,
+  lr: 0.02,
   seed: 3,
   clipGradNorm: 1,
   progress: false,

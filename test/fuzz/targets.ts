@@ -77,6 +77,9 @@ const FACTORIES: Record<string, (Class: Class) => object> = {
   },
   DataLoader: (Loader) => new Loader(new TensorDataset(torch.ones([4, 3]), torch.ones([4, 1])), { batchSize: 2 }),
   TensorDataset: (Dataset) => new Dataset(torch.ones([4, 3]), torch.ones([4, 1])),
+  Normal: () => new torch.distributions.Normal(torch.zeros([2]), 1),
+  Bernoulli: () => new torch.distributions.Bernoulli({ probs: 0.5 }),
+  Categorical: () => new torch.distributions.Categorical({ logits: torch.zeros([2, 3]) }),
   SequenceDataset: (Dataset) => new Dataset(torch.ones([8, 3]), torch.ones([8, 1]), { sequenceLength: 2 }),
 }
 
@@ -166,7 +169,8 @@ function operatorTargets(): Target[] {
       string,
       Callable
     >
-    const method = torch.Tensor.prototype[last as 'add'] as unknown as Callable
+    // A function's name may be that of a property, which the prototype has no value of.
+    const method = on === 'function' ? undefined : (torch.Tensor.prototype[last as 'add'] as unknown as Callable)
     return {
       name: `operator ${name}`,
       prepare(random) {
@@ -179,7 +183,7 @@ function operatorTargets(): Target[] {
         const all = named.length > 0 ? [...given, options] : given
         return {
           args: all,
-          run: () => (on === 'method' ? Reflect.apply(method, all[0], all.slice(1)) : functions[last]?.(...all)),
+          run: () => (on === 'method' ? method?.apply(all[0], all.slice(1)) : functions[last]?.(...all)),
         }
       },
     }

@@ -21,7 +21,7 @@ test('workers load, run and save at the same time', async () => {
     worker(`
       const model = await torch.jit.load(${SCRIPT})
       const x = torch.full([2, 5, 3], ${n})
-      const output = await model.runAsync('forward', x)
+      const output = await model.run('forward', x)
       await io.saveFile({ output: output.detach() }, ${JSON.stringify(join(folder, String(n)))})
       parentPort.postMessage(model.forward(x).allclose(output))`),
   )
@@ -45,7 +45,7 @@ test('a worker can be terminated in the middle', async () => {
       for (;;) {
         const model = await torch.jit.load(${SCRIPT})
         await Promise.all([
-          model.runAsync('encode', torch.ones([8, 50, 3])),
+          model.run('encode', torch.ones([8, 50, 3])),
           torch.load(${JSON.stringify(formatsPath('checkpoint.pt'))}),
           io.saveFile({ x }, ${JSON.stringify(path)}).then(() => io.loadFile(${JSON.stringify(path)})),
         ])

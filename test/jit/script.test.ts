@@ -74,6 +74,7 @@ describe('torch.jit.load', () => {
     await expectRejection(load(7 as never), 'ERR_TORCH_TYPE', 'path must be a string')
     await expectRejection(load(PATH, { device: 'tpu' as never }), 'ERR_TORCH_DEVICE', "got 'tpu'")
     expectError(() => torch.jit.loadSync(PATH, { map: 1 } as never), 'ERR_TORCH_OPTION', "unknown option 'map'")
+    // @ts-expect-error
     expectError(() => new ScriptModule(Symbol('x'), {}), 'ERR_TORCH_TYPE', 'use torch.jit.load')
   })
 
@@ -186,18 +187,18 @@ describe('a ScriptModule', () => {
     expectClose(model.forward(x, state).flatten(), expected.withState)
     expectClose(model.forward(x, null).flatten(), expected.output)
     expectClose(model.forward(x, undefined).flatten(), expected.output)
-    const [output, [h, c]] = model.run<[Tensor, [Tensor, Tensor]]>('encode', x)
+    const [output, [h, c]] = model.runSync<[Tensor, [Tensor, Tensor]]>('encode', x)
     expect(output.shape).toEqual([2, 5, 4])
     expectClose(h.flatten(), expected.hidden[0])
     expectClose(c.flatten(), expected.hidden[1])
-    expect(model.run('kinds', 1, 2, true, 'a')).toEqual([2, 4, false, 'a!', null])
-    expect(model.run('kinds', 2n, 2.5, false, 'größe', 7)).toEqual([3, 5, true, 'größe!', 7])
-    expect(model.run<Tensor>('total', [x, x.mul(2)], [1, 0.5]).equal(x.mul(2))).toBe(true)
-    expect(model.run<Tensor[]>('split', x).map((part) => part.shape)).toEqual([
+    expect(model.runSync('kinds', 1, 2, true, 'a')).toEqual([2, 4, false, 'a!', null])
+    expect(model.runSync('kinds', 2n, 2.5, false, 'größe', 7)).toEqual([3, 5, true, 'größe!', 7])
+    expect(model.runSync<Tensor>('total', [x, x.mul(2)], [1, 0.5]).equal(x.mul(2))).toBe(true)
+    expect(model.runSync<Tensor[]>('split', x).map((part) => part.shape)).toEqual([
       [5, 3],
       [5, 3],
     ])
-    expect(model.run('histogram', [1, 2, 2])).toEqual(
+    expect(model.runSync('histogram', [1, 2, 2])).toEqual(
       new Map([
         [1, 1],
         [2, 2],
@@ -207,24 +208,24 @@ describe('a ScriptModule', () => {
       [1, { a: [1, 2.5] }],
       [2, {}],
     ]
-    expect(model.run('nested', nested)).toEqual(nested)
-    expect(model.run('nested', [])).toEqual([])
-    expect(model.run('area', [2, 3])).toBe(6)
-    expect(model.run('where', 'cpu')).toBe('cpu')
-    expect(model.run('big')).toBe(9007199254740993n)
+    expect(model.runSync('nested', nested)).toEqual(nested)
+    expect(model.runSync('nested', [])).toEqual([])
+    expect(model.runSync('area', [2, 3])).toBe(6)
+    expect(model.runSync('where', 'cpu')).toBe('cpu')
+    expect(model.runSync('big')).toBe(9007199254740993n)
     const any = [1, 0.5, 'a', null, true, { b: [2] }]
-    expect(model.run('anything', any)).toEqual(any)
-    expect(model.run<Tensor>('anything', x).equal(x)).toBe(true)
-    const found = model.run<Record<string, Tensor>>('lookup', new Map([['__proto__', x]]), ['__proto__'])
+    expect(model.runSync('anything', any)).toEqual(any)
+    expect(model.runSync<Tensor>('anything', x).equal(x)).toBe(true)
+    const found = model.runSync<Record<string, Tensor>>('lookup', new Map([['__proto__', x]]), ['__proto__'])
     expect(Object.keys(found)).toEqual(['__proto__'])
     const y = torch.zeros([2])
-    expect(model.run('nothing', y)).toBe(null)
+    expect(model.runSync('nothing', y)).toBe(null)
     expect(y.toArray()).toEqual([1, 1])
   })
 
   test.each<[string, () => unknown, TorchError['code'], RegExp | string]>([
-    ['no such method', () => model.run('nope'), 'ERR_TORCH_VALUE', /no method 'nope'; methods are forward, /],
-    ['a method without a name', () => model.run(1 as never), 'ERR_TORCH_TYPE', 'must be a string, got 1'],
+    ['no such method', () => model.runSync('nope'), 'ERR_TORCH_VALUE', /no method 'nope'; methods are forward, /],
+    ['a method without a name', () => model.runSync(1 as never), 'ERR_TORCH_TYPE', 'must be a string, got 1'],
     ['too few', () => model.forward(), 'ERR_TORCH_TYPE', "forward: missing 1 required positional argument: 'x'"],
     [
       'too many',
@@ -234,33 +235,33 @@ describe('a ScriptModule', () => {
     ],
     [
       'undefined',
-      () => model.run('kinds', undefined as never, 1, true, ''),
+      () => model.runSync('kinds', undefined as never, 1, true, ''),
       'ERR_TORCH_TYPE',
       'kinds: n must be an integer',
     ],
     ['a number as a tensor', () => model.forward(1), 'ERR_TORCH_TYPE', 'forward: x must be a Tensor'],
-    ['a fraction as an int', () => model.run('kinds', 1.5, 1, true, ''), 'ERR_TORCH_TYPE', 'n must be an integer'],
-    ['a string as a float', () => model.run('kinds', 1, '1', true, ''), 'ERR_TORCH_TYPE', 'f must be a number'],
-    ['a number as a bool', () => model.run('kinds', 1, 1, 1, ''), 'ERR_TORCH_TYPE', 'flag must be a boolean'],
-    ['null as a string', () => model.run('kinds', 1, 1, true, null), 'ERR_TORCH_TYPE', 'text must be a string'],
+    ['a fraction as an int', () => model.runSync('kinds', 1.5, 1, true, ''), 'ERR_TORCH_TYPE', 'n must be an integer'],
+    ['a string as a float', () => model.runSync('kinds', 1, '1', true, ''), 'ERR_TORCH_TYPE', 'f must be a number'],
+    ['a number as a bool', () => model.runSync('kinds', 1, 1, 1, ''), 'ERR_TORCH_TYPE', 'flag must be a boolean'],
+    ['null as a string', () => model.runSync('kinds', 1, 1, true, null), 'ERR_TORCH_TYPE', 'text must be a string'],
     [
       'a number in a list of tensors',
-      () => model.run('total', [x, 1], [1]),
+      () => model.runSync('total', [x, 1], [1]),
       'ERR_TORCH_TYPE',
       'xs[1] must be a Tensor',
     ],
-    ['no list', () => model.run('total', x, [1]), 'ERR_TORCH_TYPE', 'xs must be List[Tensor]'],
-    ['no dict', () => model.run('lookup', [x], []), 'ERR_TORCH_TYPE', 'table must be Dict[str, Tensor]'],
+    ['no list', () => model.runSync('total', x, [1]), 'ERR_TORCH_TYPE', 'xs must be List[Tensor]'],
+    ['no dict', () => model.runSync('lookup', [x], []), 'ERR_TORCH_TYPE', 'table must be Dict[str, Tensor]'],
     [
       'a dict of something else',
-      () => model.run('lookup', { a: 1 }, []),
+      () => model.runSync('lookup', { a: 1 }, []),
       'ERR_TORCH_TYPE',
       'table[a] must be a Tensor',
     ],
     ['a tuple of another length', () => model.forward(x, [x]), 'ERR_TORCH_TYPE', 'state must be Tuple[Tensor, Tensor]'],
     [
       'deep inside',
-      () => model.run('nested', [[1, { a: ['b'] }]]),
+      () => model.runSync('nested', [[1, { a: ['b'] }]]),
       'ERR_TORCH_TYPE',
       'value[0][1][a][0] must be a number',
     ],
@@ -271,7 +272,7 @@ describe('a ScriptModule', () => {
       'argument 1: TorchScript has no value for a function',
     ],
     ['a date', () => model.forward(new Date() as never), 'ERR_TORCH_TYPE', 'no value for Date'],
-    ['a wrong device', () => model.run('where', 'tpu'), 'ERR_TORCH_DEVICE', /tpu/],
+    ['a wrong device', () => model.runSync('where', 'tpu'), 'ERR_TORCH_DEVICE', /tpu/],
   ])('refuses %s', (_, call, code, message) => {
     const error = expectError(call, code, message)
     expect(error.stack?.split('\n')[1]).toContain('script.test.ts')
@@ -281,7 +282,7 @@ describe('a ScriptModule', () => {
     const cyclic: unknown[] = []
     cyclic.push(cyclic)
     expectError(
-      () => model.run('anything', cyclic as never),
+      () => model.runSync('anything', cyclic as never),
       'ERR_TORCH_VALUE',
       'nested more than 64 deep, or holds itself',
     )
@@ -292,7 +293,7 @@ describe('a ScriptModule', () => {
 
   test('says in one line what the script says, and keeps the trace', async () => {
     const error = expectError(
-      () => model.run('fail', 3),
+      () => model.runSync('fail', 3),
       'ERR_TORCH_RUNTIME',
       'fail: ValueError: x must not be positive, got 3',
     )
@@ -301,11 +302,7 @@ describe('a ScriptModule', () => {
     const shapes = expectError(() => model.forward(torch.ones([2, 5, 4])), 'ERR_TORCH_SHAPE', 'Expected 3, got 4')
     expect(shapes.message.split('\n')).toHaveLength(1)
     expect(shapes.shapes).toEqual([[2, 5, 4]])
-    const rejected = await expectRejection(
-      model.runAsync('fail', 3),
-      'ERR_TORCH_RUNTIME',
-      'x must not be positive, got 3',
-    )
+    const rejected = await expectRejection(model.run('fail', 3), 'ERR_TORCH_RUNTIME', 'x must not be positive, got 3')
     expect(rejected.message).not.toContain('\n')
     expect(rejected.stack).toContain('script.test.ts')
     await expectRejection(
@@ -313,24 +310,24 @@ describe('a ScriptModule', () => {
       'ERR_TORCH_SHAPE',
       'Expected 3, got 4',
     )
-    expect(model.run('fail', -1)).toBe(-1)
+    expect(model.runSync('fail', -1)).toBe(-1)
   })
 
   test('runs on another thread', async () => {
-    expectClose((await model.runAsync<Tensor>('forward', x)).flatten(), expected.output)
-    expect(await model.runAsync('kinds', 1, 2, true, 'a')).toEqual([2, 4, false, 'a!', null])
+    expectClose((await model.run<Tensor>('forward', x)).flatten(), expected.output)
+    expect(await model.run('kinds', 1, 2, true, 'a')).toEqual([2, 4, false, 'a!', null])
     const [sum, [h]] = await torch.offload(() => {
       // The input is pending, too.
-      const [output, state] = model.run<[Tensor, [Tensor, Tensor]]>('encode', x.mul(1))
+      const [output, state] = model.runSync<[Tensor, [Tensor, Tensor]]>('encode', x.mul(1))
       return [output.sum(), state] as const
     })
-    const [output] = model.run<[Tensor, [Tensor, Tensor]]>('encode', x)
+    const [output] = model.runSync<[Tensor, [Tensor, Tensor]]>('encode', x)
     expectClose(sum, output.sum().item() as number)
     expectClose((h as Tensor).flatten(), expected.hidden[0])
-    const parts = await torch.offload(() => model.run<Tensor[]>('split', x.mul(2)))
+    const parts = await torch.offload(() => model.runSync<Tensor[]>('split', x.mul(2)))
     expect((parts[1] as Tensor).equal(x.mul(2).index(1))).toBe(true)
     await expectRejection(
-      torch.offload(() => model.run('nope')),
+      torch.offload(() => model.runSync('nope')),
       'ERR_TORCH_VALUE',
       "no method 'nope'",
     )
@@ -339,19 +336,19 @@ describe('a ScriptModule', () => {
   test('takes modes along', async () => {
     expect(model.forward(x).requiresGrad).toBe(true)
     expect(torch.noGrad(() => model.forward(x)).requiresGrad).toBe(false)
-    expect(torch.inferenceMode(() => model.forward(x)).isInference).toBe(true)
-    expect((await torch.noGrad(() => model.runAsync<Tensor>('forward', x))).requiresGrad).toBe(false)
+    expect(torch.inferenceMode(() => model.forward(x)).isInference()).toBe(true)
+    expect((await torch.noGrad(() => model.run<Tensor>('forward', x))).requiresGrad).toBe(false)
   })
 
   test('obeys scopes', async () => {
     await collectGarbage()
     const before = torch.memory().tensors
-    torch.tidy(() => void model.run('encode', x))
-    torch.tidy(() => void model.run('lookup', { a: x }, ['a']))
-    await torch.tidy(async () => void (await model.runAsync('split', x)))
-    await torch.offload(() => torch.tidy(() => void model.run('encode', x)))
+    torch.tidy(() => void model.runSync('encode', x))
+    torch.tidy(() => void model.runSync('lookup', { a: x }, ['a']))
+    await torch.tidy(async () => void (await model.run('split', x)))
+    await torch.offload(() => torch.tidy(() => void model.runSync('encode', x)))
     expect(torch.memory().tensors).toBe(before)
-    const kept = torch.tidy(() => model.run<Tensor[]>('split', x)[0] as Tensor)
+    const kept = torch.tidy(() => model.runSync<Tensor[]>('split', x)[0] as Tensor)
     expect(kept.shape).toEqual([5, 3])
   })
 
@@ -386,7 +383,7 @@ describe('a ScriptModule can be', () => {
 
   test('given to a Trainer', async () => {
     const model = torch.jit.loadSync(PATH)
-    const trainer = new Trainer(model, { epochs: 4, batchSize: 2, learningRate: 0.05, shuffle: false, progress: false })
+    const trainer = new Trainer(model, { epochs: 4, batchSize: 2, lr: 0.05, shuffle: false, progress: false })
     const target = torch.zeros([2, 5, 2])
     const history = await trainer.fit({ [Symbol.iterator]: () => [[x, target] as [Tensor, Tensor]][Symbol.iterator]() })
     expect(history.trainLosses.at(-1)).toBeLessThan(history.trainLosses[0] as number)

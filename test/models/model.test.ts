@@ -32,7 +32,7 @@ test.each(cases)('%s computes and learns what PyTorch does', async (_, one) => {
     epochs: 3,
     batchSize: 6,
     shuffle: false,
-    learningRate: 0.01,
+    lr: 0.01,
     clipGradNorm: 0.5,
     progress: false,
   })

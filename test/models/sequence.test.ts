@@ -41,7 +41,7 @@ test.each([
   const { dtype } = model.linear.weight
   const inputs = torch.rand([48, 6, 2], { dtype })
   const targets = inputs.sum(2, { keepdim: true }).cumsum(1).div(4)
-  const settings = { epochs: 10, batchSize: 24, learningRate: 0.03, seed: 1, progress: false }
+  const settings = { epochs: 10, batchSize: 24, lr: 0.03, seed: 1, progress: false }
   const { trainLosses } = await new Trainer(model, settings).fit([inputs, targets])
   expect(trainLosses.at(-1)).toBeLessThan((trainLosses[0] as number) / 3)
 })

@@ -331,7 +331,7 @@ describe('gradients through the fused kernels', () => {
     const x = torch.randn([4, 2, 3])
     const seed = change(torch.randn([4, 2, 5]))
     const plain = torch.zeros([4, 2, 5]).add(seed)
-    expect(plain.isContiguous).toBe(true)
+    expect(plain.isContiguous()).toBe(true)
     const found = [seed, plain].map((gradient) => {
       net.zeroGrad()
       ;(outputs(net, x)[0] as Tensor).backward(gradient)
@@ -461,7 +461,7 @@ describe('the fused kernels read', () => {
       for (const net of [fused, libtorch]) {
         const weight = net.weight_hh_l0 as nn.Parameter
         net.weight_hh_l0 = new nn.Parameter(weight.detach().t().contiguous().t())
-        expect(net.weight_hh_l0?.isContiguous).toBe(false)
+        expect(net.weight_hh_l0?.isContiguous()).toBe(false)
       }
       const x = change(torch.randn([6, 4, size]))
       expect(x.shape).toEqual([6, 4, size])

@@ -533,7 +533,7 @@ test.each<[string, Parameters<typeof expectError>[1], RegExp, () => unknown]>([
     /mode must be one of 'constant'/,
     () => nn.functional.pad(zeros([1]), [1], { mode: 'mirror' as never }),
   ],
-  ['pad widths', 'ERR_TORCH_TYPE', /argument 'pad'/, () => nn.functional.pad(zeros([1]), 1 as never)],
+  ['pad widths', 'ERR_TORCH_TYPE', /pad must be an array of integers/, () => nn.functional.pad(zeros([1]), 1 as never)],
   [
     'one hot of a number',
     'ERR_TORCH_OPTION',
@@ -608,7 +608,7 @@ test.each<[string, Parameters<typeof expectError>[1], RegExp, () => unknown]>([
   [
     'pool of no size',
     'ERR_TORCH_TYPE',
-    /maxPool1d\(\): argument 'kernelSize'/,
+    /maxPool1d: kernelSize must be an array of integers/,
     () => nn.functional.maxPool1d(zeros([1, 2]), '2' as never),
   ],
   ['adaptive size', 'ERR_TORCH_VALUE', /outputSize must be a non-negative integer/, () => new nn.AdaptiveAvgPool1d(-1)],

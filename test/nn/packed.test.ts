@@ -351,7 +351,7 @@ test('batch sizes in memory of any layout are read alike', () => {
     torch.tensor([2], int64).expand([3]),
     torch.tensor([2, 9, 2, 9, 2, 9], int64).index(torch.slice(0, 6, 2)),
   ]) {
-    expect(batchSizes.isContiguous).toBe(false)
+    expect(batchSizes.isContiguous()).toBe(false)
     const [output] = gru.forward(new PackedSequence(data, batchSizes))
     expectSame([output.data], [expected.data])
     expectSame(padPackedSequence(output), padPackedSequence(expected))

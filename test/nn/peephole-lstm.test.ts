@@ -254,7 +254,7 @@ describe('refuses', () => {
     [
       () => new PeepholeLSTM(I, H).forward(x.double()),
       'ERR_TORCH_VALUE',
-      /input dtype \(torch.float64\) does not match/,
+      /input dtype \(float64\) does not match/,
     ],
     [
       () => new PeepholeLSTM(I, H).forward(x, [state, torch.zeros([1, N, 9])]),

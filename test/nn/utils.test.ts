@@ -12,13 +12,13 @@ const { clipping } = readFixture<{
   }
 }>('nn')
 
-test.each(clipping.cases)('clipGradNorm $maxNorm, p = $normType', ({ maxNorm, normType, total, grads }) => {
+test.each(clipping.cases)('clipGradNorm_ $maxNorm, p = $normType', ({ maxNorm, normType, total, grads }) => {
   const parameters = clipping.gradients.map((gradient) => {
     const parameter = new nn.Parameter(torch.zerosLike(torch.tensor(gradient)))
     parameter.grad = torch.tensor(gradient)
     return parameter
   })
-  const norm = nn.utils.clipGradNorm(parameters, maxNorm, { normType: normType ?? Number.POSITIVE_INFINITY })
+  const norm = nn.utils.clipGradNorm_(parameters, maxNorm, { normType: normType ?? Number.POSITIVE_INFINITY })
   expectClose(norm.item() as number, total)
   for (const [i, parameter] of parameters.entries())
     expectClose(parameter.grad?.toArray() as number[], grads[i] as number[])
@@ -26,16 +26,16 @@ test.each(clipping.cases)('clipGradNorm $maxNorm, p = $normType', ({ maxNorm, no
 
 test('clipping looks at gradients only, and at their finiteness when asked', () => {
   const parameter = new nn.Parameter(torch.zeros([2]))
-  expect(nn.utils.clipGradNorm([parameter], 1).item()).toBe(0)
+  expect(nn.utils.clipGradNorm_([parameter], 1).item()).toBe(0)
   parameter.grad = torch.tensor([3, -5])
-  nn.utils.clipGradValue(parameter, 4)
+  nn.utils.clipGradValue_(parameter, 4)
   expect(parameter.grad?.toArray()).toEqual([3, -4])
   parameter.grad = torch.tensor([Number.NaN, 0])
-  expectError(() => nn.utils.clipGradNorm(parameter, 1, { errorIfNonfinite: true }), 'ERR_TORCH_RUNTIME', /non-finite/)
+  expectError(() => nn.utils.clipGradNorm_(parameter, 1, { errorIfNonfinite: true }), 'ERR_TORCH_RUNTIME', /non-finite/)
   expectError(
-    () => nn.utils.clipGradNorm(parameter, -1),
+    () => nn.utils.clipGradNorm_(parameter, -1),
     'ERR_TORCH_VALUE',
     /maxNorm must be a non-negative number, got -1/,
   )
-  expectError(() => nn.utils.clipGradValue(parameter, Number.NaN), 'ERR_TORCH_VALUE', /clipValue/)
+  expectError(() => nn.utils.clipGradValue_(parameter, Number.NaN), 'ERR_TORCH_VALUE', /clipValue/)
 })

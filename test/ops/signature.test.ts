@@ -134,6 +134,7 @@ const DEVIATIONS: [calls: RegExp, why: string][] = [
   [/^gelu\(Tensor, str\)/, 'the stubs err: Python takes it by name only'],
   [/^Tensor\.contiguous\(Tensor, MemoryFormat\)/, 'the stubs err: Python takes it by name only'],
   [/^t(ril|riu)Indices\(.*requiresGrad/, 'integers have no gradient'],
+  [/^normal\(.*requiresGrad/, 'requiresGrad_() sets it'],
   [/^(addmm|baddbmm|bmm|mm)\(.*, ScalarType/, 'for CUDA only: torch.ops.aten.mm.dtype'],
   [/^einsum\(Tensor\[\]\)/, 'Python takes any number of arguments: here the equation, and an array of tensors'],
   [/^(Tensor\.)?nonzero\(.*asTuple/, 'one function has one kind of result: nonzero().unbind(1)'],

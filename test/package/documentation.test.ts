@@ -5,8 +5,18 @@ import * as lib from '../../lib/index.ts'
 import { CHECKOUT } from '../support/checkout.ts'
 
 /** The modules of the package, by what they are imported from. */
-const ENTRIES = ['index', 'models/index', 'train/index', 'data/index', 'inspect/index', 'io/index']
+const ENTRIES = [
+  'index',
+  'models/index',
+  'train/index',
+  'data/index',
+  'inspect/index',
+  'io/index',
+  'distributions/index',
+]
 const FILE = join(CHECKOUT, 'documentation.ts')
+/** Classes with a text at the constructor, which says all that the class's own does. */
+const HIDING = new Set(['PackedSequence', 'Parameter'])
 
 /** A language service over the compiled declarations, as an editor has it, for a program in one file. */
 function service(code: string): ts.LanguageService {
@@ -109,4 +119,37 @@ test('an editor shows documentation for all that is public', () => {
   })
   expect(silent).toEqual([])
   expect(asked.length).toBeGreaterThan(700)
+})
+
+/** What an editor shows at the end of the `code`. */
+function shownAt(code: string): string {
+  const info = service(code).getQuickInfoAtPosition(FILE, code.length - 1)
+  return ts.displayPartsToString(info?.documentation)
+}
+
+test.each([
+  ['a function that makes tensors', 'torch.zeros', 'A tensor of this shape filled with 0.'],
+  ['an operation', 'torch.sub', 'self - alpha * other'],
+  ['a method', 'torch.zeros([1]).sub', 'self - alpha * other'],
+  ['linear algebra', 'torch.linalg.inv', 'The inverse of square matrices.'],
+  ['autograd', 'torch.autograd.grad', 'The sum of the gradients of'],
+  ['CUDA', 'torch.cuda.isAvailable', 'Whether'],
+])('an editor shows the text of %s', (_, expression, text) => {
+  expect(shownAt(`import { torch } from './dist/index.js'\n${expression}`)).toContain(text)
+})
+
+test('`new` shows the text of the class: no constructor has one of its own, which would hide it', () => {
+  const hiding: string[] = []
+  const program = service(ENTRIES.map((entry) => `import './dist/${entry}.js'`).join('\n')).getProgram() as ts.Program
+  for (const file of program.getSourceFiles()) {
+    if (!file.fileName.startsWith(join(CHECKOUT, 'dist'))) continue
+    for (const statement of file.statements) {
+      if (!ts.isClassDeclaration(statement)) continue
+      for (const member of statement.members) {
+        if (!ts.isConstructorDeclaration(member) || ts.getJSDocCommentsAndTags(member).length === 0) continue
+        hiding.push(statement.name?.text ?? '')
+      }
+    }
+  }
+  expect(hiding.filter((name) => !HIDING.has(name))).toEqual([])
 })

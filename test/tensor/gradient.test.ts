@@ -111,7 +111,7 @@ describe('modes', () => {
     })
     expect(x.mul(2).requiresGrad).toBe(true)
     const inferred = torch.inferenceMode(() => x.mul(2))
-    expect(inferred.isInference).toBe(true)
+    expect(inferred.isInference()).toBe(true)
     expectError(() => x.mul(inferred), 'ERR_TORCH_AUTOGRAD', /[Ii]nference tensors cannot be saved for backward/)
   })
 
@@ -145,11 +145,11 @@ describe('modes', () => {
   ])('end before the next %s', (_, make) => {
     torch.inferenceMode(() => torch.ones([1]))
     const made = make()
-    expect(made.isInference).toBe(false)
+    expect(made.isInference()).toBe(false)
     torch.noGrad(() => torch.ones([1]))
     made.requiresGrad = true
     made.mul(made).sum().backward()
-    expect(made.grad?.isInference).toBe(false)
+    expect(made.grad?.isInference()).toBe(false)
   })
 
   test('end before the next change of requiresGrad', () => {

@@ -76,8 +76,8 @@ describe('zeros that autograd gives without memory', () => {
   })
 
   test('are clipped, scaled and zeroed', () => {
-    expect(nn.utils.clipGradNorm(withZeros(), 1).item()).toBe(0)
-    nn.utils.clipGradValue(withZeros(), 1)
+    expect(nn.utils.clipGradNorm_(withZeros(), 1).item()).toBe(0)
+    nn.utils.clipGradValue_(withZeros(), 1)
     const x = withZeros()
     new optim.SGD([x], { lr: 1 }).zeroGrad({ setToNone: false })
     expect(x.grad?.toArray()).toEqual([0, 0])

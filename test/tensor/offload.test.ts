@@ -93,7 +93,7 @@ describe('offload', () => {
     const x = torch.ones([1], { requiresGrad: true })
     expect((await offload(() => torch.noGrad(() => x.mul(2)))).requiresGrad).toBe(false)
     expect((await offload(() => x.mul(2))).requiresGrad).toBe(true)
-    expect((await offload(() => torch.inferenceMode(() => x.mul(2)))).isInference).toBe(true)
+    expect((await offload(() => torch.inferenceMode(() => x.mul(2)))).isInference()).toBe(true)
   })
 
   test('rejects with the first error, at the line of the call, and skips the rest', async () => {

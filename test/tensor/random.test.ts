@@ -165,12 +165,12 @@ describe('a program of TorchScript', () => {
 
   test('draws what it draws in PyTorch, also in tasks that it forks', async () => {
     torch.manualSeed(6)
-    expectClose(script.run<Tensor>('forward', x), fixture.scripted.forward as number[])
+    expectClose(script.runSync<Tensor>('forward', x), fixture.scripted.forward as number[])
     for (let i = 0; i < 5; i++) {
       torch.manualSeed(6)
-      expectClose(script.run<Tensor>('forked', x), fixture.scripted.forked as number[])
+      expectClose(script.runSync<Tensor>('forked', x), fixture.scripted.forked as number[])
       torch.manualSeed(6)
-      expectClose(await torch.offload(() => script.run<Tensor>('forked', x)), fixture.scripted.forked as number[])
+      expectClose(await torch.offload(() => script.runSync<Tensor>('forked', x)), fixture.scripted.forked as number[])
     }
   })
 
@@ -178,7 +178,7 @@ describe('a program of TorchScript', () => {
     torch.manualSeed(6)
     const state = torch.getRngState()
     expectClose(
-      torch.forkRng(() => script.run<Tensor>('forked', x)),
+      torch.forkRng(() => script.runSync<Tensor>('forked', x)),
       fixture.scripted.forked as number[],
     )
     expect(torch.getRngState().equal(state)).toBe(true)

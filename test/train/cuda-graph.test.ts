@@ -179,7 +179,7 @@ describe('prediction', () => {
     }
     for (const [one, other] of outputs) expectClose(one, other.toArray() as number[][])
     expect(trainer.captured.map(({ replays }) => replays)).toEqual([3, 3])
-    expect(outputs.at(-1)?.[0].isInference).toBe(true)
+    expect(outputs.at(-1)?.[0].isInference()).toBe(true)
     // Weights are read at each replay; other ones, in other memory, want other graphs.
     torch.noGrad(() => model.linear.bias?.fill_(100))
     const x = torch.randn([3, 2, 1])

@@ -32,7 +32,7 @@ describe.each([true, false])('predict with batchFirst %s', (batchFirst) => {
     const parts = await trainer.predict(x, { batchSize: 10 })
     expect(sizes).toEqual([10, 10, 3])
     expectClose(parts, whole)
-    expect(parts.isInference).toBe(whole.isInference)
+    expect(parts.isInference()).toBe(whole.isInference())
     expectClose(trainer.predictSync(x, { batchSize: 7 }), whole)
     expect(sizes).toEqual([10, 10, 3, 7, 7, 7, 2])
     expect((await trainer.predict(x, { batchSize: 23 })).equal(whole)).toBe(true)

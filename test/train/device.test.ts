@@ -60,7 +60,7 @@ describe('autocast', () => {
         ...quiet,
         epochs: 8,
         sequenceLength: 10,
-        learningRate: 1e-2,
+        lr: 1e-2,
         clipGradNorm: 1,
         ...options,
       })

@@ -83,7 +83,7 @@ describe.each([
     await expectRejection(
       new Trainer(model, { ...options, loss }).fit(data()),
       CODE,
-      'epoch 1, step 1 of 3: the loss is NaN. It began in a parameter: lstm.weight_hh_l0[3, 2] is NaN since the step before, or since it was loaded: a lower learningRate, or clipGradNorm',
+      'epoch 1, step 1 of 3: the loss is NaN. It began in a parameter: lstm.weight_hh_l0[3, 2] is NaN since the step before, or since it was loaded: a lower lr, or clipGradNorm',
     )
   })
 
@@ -92,7 +92,7 @@ describe.each([
       ...options,
       epochs: 200,
       optimizer: 'sgd',
-      learningRate: 1e6,
+      lr: 1e6,
       loss: 'mse',
     })
     const x = torch.randn([12, 2]).mul(100)
@@ -101,7 +101,7 @@ describe.each([
       CODE,
       /the loss is (Infinity|NaN)\. (The model's outputs have grown to|It began in the model)/,
     )
-    expect(error.message).toContain('a lower learningRate, or clipGradNorm, keeps the weights in bounds')
+    expect(error.message).toContain('a lower lr, or clipGradNorm, keeps the weights in bounds')
   })
 
   test('leaves no tensors behind, and the trainer can be used again', async () => {

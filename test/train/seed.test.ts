@@ -33,7 +33,7 @@ function trainer(seed: number | undefined, options: TrainerOptions = {}): Traine
     progress: false,
     epochs: 3,
     batchSize: 4,
-    learningRate: 0.02,
+    lr: 0.02,
     ...(seed === undefined ? {} : { seed }),
     ...options,
   })
@@ -91,7 +91,7 @@ test('in workers it learns the same as here', async () => {
     const x = torch.arange(240, { dtype: 'float32' }).reshape([20, 6, 2]).mul(0.05).sin()
     const data = [x, x.sum(2, true)]
     torch.manualSeed(5)
-    const trainer = new Trainer(new Noisy(), { progress: false, epochs: 3, batchSize: 4, learningRate: 0.02, seed: 4 })
+    const trainer = new Trainer(new Noisy(), { progress: false, epochs: 3, batchSize: 4, lr: 0.02, seed: 4 })
     parentPort.postMessage((await trainer.fit(data, { validation: data })).trainLosses)`
   const learned = await Promise.all(
     [0, 1, 2].map(async () => {

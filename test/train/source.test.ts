@@ -35,7 +35,7 @@ class Awaited extends Numbered {
 
 async function lossesOf(data: TrainingData): Promise<(number | undefined)[]> {
   torch.manualSeed(0)
-  const trainer = new Trainer(new GRUModel(1, 4, 1, { batchFirst: true }), { ...options, learningRate: 0.05 })
+  const trainer = new Trainer(new GRUModel(1, 4, 1, { batchFirst: true }), { ...options, lr: 0.05 })
   const { epochs } = await trainer.fit(data, { validation: data })
   return epochs.flatMap(({ trainLoss, validationLoss }) => [trainLoss, validationLoss])
 }

@@ -38,7 +38,7 @@ test.each([RNNModel, LSTMModel, GRUModel])('%o learns to continue a sine', async
     epochs: 25,
     batchSize: 16,
     sequenceLength: 20,
-    learningRate: 2e-2,
+    lr: 2e-2,
     clipGradNorm: 1,
     seed: 1,
   })
@@ -82,7 +82,7 @@ test('does what a loop written by hand does', async () => {
     ...quiet,
     epochs: 3,
     batchSize: 5,
-    learningRate: 0.1,
+    lr: 0.1,
     optimizer: 'sgd',
     shuffle: false,
   })
@@ -167,7 +167,7 @@ describe('event loop and memory', () => {
       sequenceLength: 20,
       batchSize: 16,
       loss: gaussian,
-      learningRate: 1e-2,
+      lr: 1e-2,
     })
     const { trainLosses } = await trainer.fit(series(200))
     expect(trainLosses.at(-1)).toBeLessThan((trainLosses[0] as number) - 0.3)
@@ -305,7 +305,7 @@ test('keeps the history of a fit that was aborted', async () => {
 })
 
 test('has an optimizer whose learning rate can be read and set', async () => {
-  const trainer = new Trainer(new RNNModel(1, 4, 1), { ...quiet, epochs: 1, sequenceLength: 10, learningRate: 0.25 })
+  const trainer = new Trainer(new RNNModel(1, 4, 1), { ...quiet, epochs: 1, sequenceLength: 10, lr: 0.25 })
   const [group] = trainer.optimizer.paramGroups
   const rate: number | undefined = group?.lr
   expect(rate).toBe(0.25)
@@ -361,7 +361,7 @@ describe('refuses', () => {
     [{ epochs: 0 }, 'ERR_TORCH_VALUE', /epochs must be a positive integer, got 0/],
     [{ batchSize: 2.5 }, 'ERR_TORCH_VALUE', /batchSize must be a positive integer/],
     [{ sequenceLength: Number.NaN }, 'ERR_TORCH_VALUE', /sequenceLength must be a positive integer, got NaN/],
-    [{ learningRate: -1 }, 'ERR_TORCH_VALUE', /learningRate must be a positive number, got -1/],
+    [{ lr: -1 }, 'ERR_TORCH_VALUE', /lr must be a positive number, got -1/],
     [{ clipGradNorm: '1' }, 'ERR_TORCH_TYPE', /clipGradNorm must be a positive number, got '1'/],
     [
       { optimizer: 'adagrad' },
@@ -376,11 +376,7 @@ describe('refuses', () => {
     [{ loss: null }, 'ERR_TORCH_TYPE', /loss must be mse, .*, quantile, a loss module or a function, got null/],
     [{ optimizer: () => 1 }, 'ERR_TORCH_TYPE', /optimizer must be a function that returns an Optimizer, got 1/],
     [{ progress: 'bar' }, 'ERR_TORCH_VALUE', /progress must be a boolean, 'auto' or a function, got 'bar'/],
-    [
-      { optimizer: (p: Tensor[]) => new SGD(p), learningRate: 1 },
-      'ERR_TORCH_OPTION',
-      /no effect on an optimizer of your own/,
-    ],
+    [{ optimizer: (p: Tensor[]) => new SGD(p), lr: 1 }, 'ERR_TORCH_OPTION', /no effect on an optimizer of your own/],
   ] as const)('%j', (options, code, message) => {
     expectError(make(options), code, message)
   })

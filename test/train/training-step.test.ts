@@ -29,7 +29,7 @@ describe.each(Object.entries(MODELS))('a TrainingStep of an %s', (_, Model) => {
       optimizer.zeroGrad()
       const expected = criterion.forward(other.forward(x), y)
       expected.backward()
-      nn.utils.clipGradNorm(other.parameters(), 0.1)
+      nn.utils.clipGradNorm_(other.parameters(), 0.1)
       optimizer.step()
       const found = step.run(x, y)
       expect(found.requiresGrad).toBe(false)
@@ -74,7 +74,7 @@ describe('TrainingStep', () => {
       const trainer = new Trainer(model, {
         epochs: 5,
         batchSize: 4,
-        learningRate: 0.05,
+        lr: 0.05,
         seed: 1,
         loss,
         progress: false,

@@ -21,24 +21,24 @@ function listOf(name: string, parameters: Tensor | Iterable<Tensor>): Iterable<T
  * @returns the norm before
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
  */
-export function clipGradNorm(
+export function clipGradNorm_(
   parameters: Tensor | Iterable<Tensor>,
   maxNorm: number,
   options: ClipGradNormOptions = {},
 ): Tensor {
-  checkOptions('clipGradNorm', options, ['normType', 'errorIfNonfinite'])
+  checkOptions('clipGradNorm_', options, ['normType', 'errorIfNonfinite'])
   const { normType = 2, errorIfNonfinite = false } = options
   for (const [name, value] of Object.entries({ maxNorm, normType })) {
-    requireNonNegative('clipGradNorm', name, value)
+    requireNonNegative('clipGradNorm_', name, value)
   }
-  return gradient.clipGradNorm(listOf('clipGradNorm', parameters), maxNorm, normType, errorIfNonfinite)
+  return gradient.clipGradNorm(listOf('clipGradNorm_', parameters), maxNorm, normType, errorIfNonfinite)
 }
 
 /**
  * Clamps each element of each gradient to ±`clipValue`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html
  */
-export function clipGradValue(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
-  requireNonNegative('clipGradValue', 'clipValue', clipValue)
-  gradient.clipGradValue(listOf('clipGradValue', parameters), clipValue)
+export function clipGradValue_(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
+  requireNonNegative('clipGradValue_', 'clipValue', clipValue)
+  gradient.clipGradValue(listOf('clipGradValue_', parameters), clipValue)
 }

@@ -1,2 +1,2 @@
-export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from './clip.ts'
+export { type ClipGradNormOptions, clipGradNorm_, clipGradValue_ } from './clip.ts'
 export * as rnn from './rnn.ts'

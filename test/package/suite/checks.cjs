@@ -49,7 +49,7 @@ module.exports = ({ torch, nn, TorchError }, { Trainer }, { LSTMModel }, expect)
   'a model trains, validates and predicts': async () => {
     torch.manualSeed(0)
     const model = new LSTMModel(2, 8, 1, { batchFirst: true })
-    const trainer = new Trainer(model, { epochs: 3, learningRate: 0.05, seed: 0, progress: false })
+    const trainer = new Trainer(model, { epochs: 3, lr: 0.05, seed: 0, progress: false })
     const [inputs, targets] = [torch.randn([16, 5, 2]), torch.zeros([16, 5, 1])]
     const { signal } = new AbortController()
     const history = await trainer.fit([inputs, targets], { validation: [inputs, targets], signal })
@@ -106,7 +106,7 @@ module.exports = ({ torch, nn, TorchError }, { Trainer }, { LSTMModel }, expect)
     },
   }),
   // The last ones: what holds in them must not hold in the next file.
-  'inference mode': () => assert.ok(torch.inferenceMode(() => torch.ones([1]).mul(2)).isInference),
+  'inference mode': () => assert.ok(torch.inferenceMode(() => torch.ones([1]).mul(2)).isInference()),
   'autocast, without gradients': () => {
     const half = () => torch.noGrad(() => torch.ones([2, 2]).matmul(torch.ones([2, 2])))
     assert.equal(torch.autocast('cpu', half, { dtype: 'bfloat16' }).dtype, 'bfloat16')

@@ -1,5 +1,5 @@
 // What the declarations of all parts of the package must compile with, checked by declarations.ts.
-import { nn, type Tensor, TorchError, torch } from 'libtorch-rnn'
+import { nn, Tensor, TorchError, torch } from 'libtorch-rnn'
 import { DataLoader, TensorDataset } from 'libtorch-rnn/data'
 import { gradientFlow } from 'libtorch-rnn/inspect'
 import { saveFile } from 'libtorch-rnn/io'
@@ -28,6 +28,8 @@ export async function main(): Promise<EpochResult[]> {
   const shape: number = x.shape
   // @ts-expect-error
   torch.zeros([2], { dtpye: 'int64' })
+  // @ts-expect-error
+  new Tensor()
   // @ts-expect-error
   new TorchError(shape)
   // @ts-expect-error

@@ -1,0 +1,122 @@
+import { isArrayOf } from '../array.ts'
+import { checkOptions, requireBoolean } from '../check.ts'
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { isOffloading, noGrad } from '../tensor/context.ts'
+import { isTensor, type Tensor } from '../tensor/tensor.ts'
+
+export interface DistributionOptions {
+  /**
+   * Whether parameters and values are checked: a negative standard deviation, probabilities beyond 1, a value that cannot
+   * occur. It reads them, so within `offload` it is left out. Default `true`.
+   */
+  validateArgs?: boolean
+}
+
+/** What the elements of a tensor must be, and how errors call that. */
+export interface Constraint {
+  readonly name: string
+  holds(value: Tensor): Tensor
+}
+
+/**
+ * A random variable, or a batch of independent ones: what {@link Normal}, {@link Bernoulli} and {@link Categorical} have in
+ * common.
+ * @see https://docs.pytorch.org/docs/stable/distributions.html
+ */
+export abstract class Distribution {
+  /** The shape of the batch: one variable for each element. */
+  readonly batchShape: readonly number[]
+  /** The shape of one value: `[]` for numbers. */
+  readonly eventShape: readonly number[] = []
+  readonly #validates: boolean
+
+  protected constructor(batchShape: readonly number[], validateArgs: boolean) {
+    this.batchShape = batchShape
+    this.#validates = validateArgs
+  }
+
+  /** The values that can occur. */
+  protected abstract get support(): Constraint
+
+  /** The expected value: batch shape. */
+  abstract get mean(): Tensor
+
+  /** The most probable value: batch shape. */
+  abstract get mode(): Tensor
+
+  /** The variance: batch shape. */
+  abstract get variance(): Tensor
+
+  /** The standard deviation: batch shape. */
+  get stddev(): Tensor {
+    return this.variance.sqrt()
+  }
+
+  /**
+   * Draws values, through which no gradients flow.
+   *
+   * @param sampleShape The shape of the sample: so many values of each variable. Default `[]`: one.
+   * @returns of the shape `[...sampleShape, ...batchShape]`
+   */
+  sample(sampleShape: readonly number[] = []): Tensor {
+    const shape = this.extended('sample', sampleShape)
+    return noGrad(() => this.draw(shape))
+  }
+
+  /** Draws values of this shape, which ends with the batch shape. */
+  protected abstract draw(shape: readonly number[]): Tensor
+
+  /**
+   * The logarithm of the probability, or of the density, at `value`, which is broadcast with the batch.
+   * @throws {TorchError} `ERR_TORCH_VALUE` for a value that cannot occur, unless `validateArgs` is `false`.
+   */
+  abstract logProb(value: Tensor): Tensor
+
+  /** The entropy, in nats: batch shape. */
+  abstract entropy(): Tensor
+
+  /** The shape of a sample. */
+  protected extended(name: string, sampleShape: unknown): number[] {
+    const isSize = (size: unknown): size is number => Number.isSafeInteger(size) && (size as number) >= 0
+    if (!isArrayOf(sampleShape, isSize)) {
+      throw torchError(
+        'ERR_TORCH_TYPE',
+        `${name}: sampleShape must be an array of sizes, got ${describe(sampleShape)}`,
+        {
+          op: name,
+        },
+      )
+    }
+    return [...sampleShape, ...this.batchShape, ...this.eventShape]
+  }
+
+  /** Refuses what is no tensor, or none of values that can occur. */
+  protected checkValue(name: string, value: unknown, support = this.support): asserts value is Tensor {
+    if (!isTensor(value)) {
+      throw torchError('ERR_TORCH_TYPE', `${name}: value must be a Tensor, got ${describe(value)}`, { op: name })
+    }
+    if (this.#validates) check(`${this.constructor.name}.${name}: value`, value, support)
+  }
+}
+
+/** Throws where an element does not fit; NaN never does. */
+export function check(what: string, value: Tensor, { name, holds }: Constraint): void {
+  // Values that are yet to be computed cannot be read.
+  if (isOffloading()) return
+  const valid = noGrad(() => holds(value))
+  if (valid.all().item()) return
+  const shape = `[${value.shape.join(', ')}]`
+  throw torchError(
+    'ERR_TORCH_VALUE',
+    `${what} (of shape ${shape}) must be ${name}, but these are not:\n${value.detach().index(valid.logicalNot())}`,
+  )
+}
+
+/** The options of a distribution, of which `known` are its own. */
+export function readOptions(name: string, options: DistributionOptions, known: readonly string[] = []): boolean {
+  checkOptions(name, options, [...known, 'validateArgs'])
+  const { validateArgs = true } = options
+  requireBoolean(name, 'validateArgs', validateArgs)
+  return validateArgs
+}

@@ -1,0 +1,96 @@
+import { onesLike, zerosLike } from '../tensor/creation.ts'
+import { functions } from '../tensor/methods.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { positive, real, unitInterval } from './constraint.ts'
+import { type Constraint, check, Distribution, type DistributionOptions, readOptions } from './distribution.ts'
+import { broadcast } from './parameter.ts'
+
+/**
+ * Normal distributions with the mean `loc` and the standard deviation `scale`, which are broadcast: their shape is that of
+ * the batch.
+ *
+ * @example
+ * const normal = new torch.distributions.Normal(0, torch.tensor([1, 2]))
+ * normal.logProb(normal.sample([5])) // (5, 2)
+ * @throws {TorchError} `ERR_TORCH_VALUE` for a scale that is not greater than 0.
+ * @see https://docs.pytorch.org/docs/stable/distributions.html#normal
+ */
+export class Normal extends Distribution {
+  /** The mean: batch shape. */
+  readonly loc: Tensor
+  /** The standard deviation: batch shape. */
+  readonly scale: Tensor
+
+  constructor(loc: Tensor | number, scale: Tensor | number, options: DistributionOptions = {}) {
+    const validates = readOptions('Normal', options)
+    const [mean, deviation] = broadcast('Normal', { loc, scale }) as [Tensor, Tensor]
+    super(mean.shape, validates)
+    this.loc = mean
+    this.scale = deviation
+    if (!validates) return
+    check('Normal: loc', mean, real)
+    check('Normal: scale', deviation, positive)
+  }
+
+  protected get support(): Constraint {
+    return real
+  }
+
+  get mean(): Tensor {
+    return this.loc
+  }
+
+  get mode(): Tensor {
+    return this.loc
+  }
+
+  get variance(): Tensor {
+    return this.scale.pow(2)
+  }
+
+  override get stddev(): Tensor {
+    return this.scale
+  }
+
+  protected draw(shape: readonly number[]): Tensor {
+    return functions.normal(this.loc.expand(shape), this.scale.expand(shape))
+  }
+
+  /**
+   * Draws values as {@link sample} does, through which gradients flow to `loc` and `scale`: loc + scale * ε with ε from the
+   * standard normal distribution.
+   */
+  rsample(sampleShape: readonly number[] = []): Tensor {
+    const like = this.loc.expand(this.extended('rsample', sampleShape))
+    const noise = functions.normal(zerosLike(like), onesLike(like))
+    return this.loc.add(noise.mul(this.scale))
+  }
+
+  /** The logarithm of the density at `value`, which is broadcast with the batch. */
+  logProb(value: Tensor): Tensor {
+    this.checkValue('logProb', value)
+    return value
+      .sub(this.loc)
+      .pow(2)
+      .neg()
+      .div(this.variance.mul(2))
+      .sub(this.scale.log())
+      .sub(Math.log(Math.sqrt(2 * Math.PI)))
+  }
+
+  /** The probability of values up to `value`. */
+  cdf(value: Tensor): Tensor {
+    this.checkValue('cdf', value)
+    return value.sub(this.loc).mul(this.scale.reciprocal()).div(Math.sqrt(2)).erf().add(1).mul(0.5)
+  }
+
+  /** The value that is not exceeded with the probability `value`: the inverse of {@link cdf}. */
+  icdf(value: Tensor): Tensor {
+    this.checkValue('icdf', value, unitInterval)
+    return this.loc.add(this.scale.mul(value.mul(2).sub(1).erfinv()).mul(Math.sqrt(2)))
+  }
+
+  entropy(): Tensor {
+    return this.scale.log().add(0.5 + 0.5 * Math.log(2 * Math.PI))
+  }
+}

@@ -1,0 +1,228 @@
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/saved_variable.h>
+
+#include <mutex>
+#include <thread>
+#include <unordered_set>
+
+#include "binding/addon.h"
+#include "binding/convert.h"
+#include "binding/handle.h"
+#include "binding/promise_list.h"
+
+namespace rnn::binding {
+
+using torch::autograd::Node;
+using torch::autograd::SavedVariable;
+using torch::autograd::variable_list;
+using torch::autograd::VariableInfo;
+
+namespace {
+
+// A backward of JavaScript runs meanwhile.
+class Depth {
+ public:
+  explicit Depth(int& depth) : depth_(depth) { depth_++; }
+  ~Depth() { depth_--; }
+  Depth(const Depth&) = delete;
+  Depth& operator=(const Depth&) = delete;
+
+ private:
+  int& depth_;
+};
+
+// The way from nodes of graphs to the JavaScript of their environment. Nodes hold functions of JavaScript; a graph may
+// be destroyed on any thread, and after the environment.
+class Door {
+ public:
+  explicit Door(Napi::Env env) : env_(env), thread_(std::this_thread::get_id()) {}
+
+  Napi::Env env() const { return env_; }
+  bool is_here() const { return std::this_thread::get_id() == thread_ && open_; }
+
+  // On its thread only, as `release_dead`.
+  void close() {
+    const std::scoped_lock lock(mutex_);
+    open_ = false;
+    dead_.clear();
+  }
+
+  void release(napi_ref function) {
+    if (is_here()) {
+      napi_delete_reference(env_, function);
+      return;
+    }
+    const std::scoped_lock lock(mutex_);
+    // The end of the environment has released it.
+    if (open_) dead_.push_back(function);
+  }
+
+  void release_dead() {
+    const std::scoped_lock lock(mutex_);
+    for (napi_ref function : dead_) napi_delete_reference(env_, function);
+    dead_.clear();
+  }
+
+  // What the function that runs has computed: see functionGradients.
+  variable_list gradients;
+
+ private:
+  const Napi::Env env_;
+  const std::thread::id thread_;
+  std::mutex mutex_;
+  std::atomic<bool> open_ = true;
+  std::vector<napi_ref> dead_;
+};
+using DoorPtr = std::shared_ptr<Door>;
+
+}  // namespace
+
+template <>
+struct HandleType<DoorPtr> {
+  static constexpr const char* kName = "door of functions";
+  static constexpr napi_type_tag kTag = {0x1f6a0c27d94b4e53, 0xb80d7e1ac2f34596};
+};
+
+namespace {
+
+// A node whose backward is a function of JavaScript.
+class JavaScriptNode : public Node {
+ public:
+  JavaScriptNode(DoorPtr door, Napi::Function backward, std::string name, bool materialize)
+      : door_(std::move(door)), name_(std::move(name)), materialize_(materialize) {
+    TORCH_CHECK(napi_create_reference(backward.Env(), backward, 1, &backward_) == napi_ok, "no reference");
+  }
+  ~JavaScriptNode() override { door_->release(backward_); }
+  JavaScriptNode(const JavaScriptNode&) = delete;
+  JavaScriptNode& operator=(const JavaScriptNode&) = delete;
+
+  std::string name() const override { return name_; }
+
+  void add_output(const at::Tensor& output) { outputs_.emplace_back(output); }
+
+  void save(const at::Tensor& tensor) {
+    saved_.emplace_back(tensor, tensor.grad_fn().get() == this);
+    saves_ = true;
+  }
+
+  void release_variables() override {
+    const std::scoped_lock lock(mutex_);
+    saved_.clear();
+    released_ = true;
+  }
+
+  variable_list apply(variable_list&& gradients) override {
+    TORCH_CHECK_NOT_IMPLEMENTED(door_->is_here(), name_,
+                                " is JavaScript, which runs on its own thread only: call backward() outside of "
+                                "offload, and with tensors of the "
+                                "CPU");
+    Napi::Env env = door_->env();
+    const Napi::HandleScope scope(env);
+    Addon& addon = Addon::of(env);
+    if (materialize_) {
+      at::OptionalDeviceGuard guard;
+      for (size_t i = 0; i < gradients.size(); i++) {
+        if (!gradients[i].defined()) gradients[i] = outputs_.at(i).zeros(guard);
+      }
+    }
+    const variable_list saved = unpack();
+    const auto ids = [&](const variable_list& tensors) {
+      Napi::Array array = Napi::Array::New(env, tensors.size());
+      for (uint32_t i = 0; i < tensors.size(); i++) array.Set(i, addon.wrap(env, tensors[i]));
+      return array;
+    };
+    napi_value function = nullptr;
+    TORCH_CHECK(napi_get_reference_value(env, backward_, &function) == napi_ok && function != nullptr,
+                "the function is gone");
+    {
+      const Depth within(addon.javascript_backwards);
+      Napi::Function(env, function)
+          .Call({ids(gradients), ids(saved), Napi::Boolean::New(env, at::GradMode::is_enabled())});
+    }
+    variable_list results = std::exchange(door_->gradients, {});
+    results.resize(num_outputs());
+    return results;
+  }
+
+ private:
+  variable_list unpack() {
+    const std::scoped_lock lock(mutex_);
+    TORCH_CHECK(!released_ || !saves_, torch::autograd::ERR_BACKWARD_TWICE);
+    variable_list tensors;
+    for (const SavedVariable& saved : saved_) tensors.push_back(saved.unpack(getptr()));
+    return tensors;
+  }
+
+  const DoorPtr door_;
+  napi_ref backward_ = nullptr;
+  const std::string name_;
+  const bool materialize_;
+  std::vector<VariableInfo> outputs_;
+  std::mutex mutex_;
+  std::vector<SavedVariable> saved_;
+  bool saves_ = false;
+  bool released_ = false;
+};
+
+// functionDoor() -> what the nodes that are made with it reach this environment through
+Napi::Value function_door(const Napi::CallbackInfo& info) {
+  const auto door = std::make_shared<Door>(info.Env());
+  // Earlier than finalizers, with which tensors and their graphs go.
+  info.Env().AddCleanupHook([door] { door->close(); });
+  return make_handle(info.Env(), std::make_unique<DoorPtr>(door));
+}
+
+// applyFunction(door, name, backward, inputs, outputs, saved, those of the outputs that have no gradient, whether
+// missing gradients are zeros) -> for each output a new tensor, or null where it stays the same one; it now has a graph
+Napi::Value apply_function(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const DoorPtr door = object_of<DoorPtr>(info[0]);
+  door->release_dead();
+  const PromiseList inputs(addon, info[3]), outputs(addon, info[4]), saved(addon, info[5]), constant(addon, info[6]);
+  auto node = c10::make_intrusive<JavaScriptNode>(door, info[2].As<Napi::Function>(), info[1].ToString().Utf8Value(),
+                                                  info[7].ToBoolean());
+  const variable_list given = inputs.get(), made = outputs.get();
+  const Effects effects{.reads = joined(inputs, outputs, saved), .marks = Effects::kGraph};
+  const auto found = addon.run(effects, [&] {
+    std::unordered_set<at::TensorImpl*> without;
+    for (const at::Tensor& tensor : constant.get()) without.insert(tensor.unsafeGetTensorImpl());
+    const std::vector<std::optional<at::Tensor>> raw(made.begin(), made.end());
+    node->set_next_edges(torch::autograd::collect_next_edges(given));
+    const auto jvp = [](const variable_list&, const variable_list&) -> variable_list {
+      TORCH_CHECK_NOT_IMPLEMENTED(false, "torch.autograd.Function has no forward-mode derivatives");
+    };
+    const auto view = [](const at::Tensor& tensor) { return tensor.view_as(tensor); };
+    auto wrapped = torch::autograd::_wrap_outputs(given, without, {}, raw, node, jvp, {}, view, false);
+    for (const auto& output : wrapped) node->add_output(*output);
+    for (const at::Tensor& tensor : saved.get()) node->save(tensor);
+    return wrapped;
+  });
+  Napi::Array array = Napi::Array::New(info.Env(), found.size());
+  for (uint32_t i = 0; i < found.size(); i++) {
+    array.Set(i, found[i]->is_same(made[i]) ? info.Env().Null() : addon.wrap(info.Env(), *found[i]));
+  }
+  return array;
+}
+
+// functionGradients(door, ids or null of each input): what the backward that runs has computed
+Napi::Value function_gradients(const Napi::CallbackInfo& info) {
+  Addon& addon = Addon::of(info.Env());
+  const auto list = info[1].As<Napi::Array>();
+  variable_list gradients;
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    const Napi::Value id = list.Get(i);
+    gradients.push_back(id.IsNull() ? at::Tensor() : addon.tensor(id));
+  }
+  object_of<DoorPtr>(info[0])->gradients = std::move(gradients);
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void init_function(Napi::Object exports) {
+  define<function_door>(exports, "functionDoor");
+  define<apply_function>(exports, "applyFunction");
+  define<function_gradients>(exports, "functionGradients");
+}
+
+}  // namespace rnn::binding
