@@ -251,11 +251,7 @@ describe('refuses', () => {
       /Expected input to be 2D or 3D, got 1D/,
     ],
     [() => new PeepholeLSTM(7, H).forward(x), 'ERR_TORCH_SHAPE', /Expected 7, got 3/],
-    [
-      () => new PeepholeLSTM(I, H).forward(x.double()),
-      'ERR_TORCH_VALUE',
-      /input dtype \(float64\) does not match/,
-    ],
+    [() => new PeepholeLSTM(I, H).forward(x.double()), 'ERR_TORCH_VALUE', /input dtype \(float64\) does not match/],
     [
       () => new PeepholeLSTM(I, H).forward(x, [state, torch.zeros([1, N, 9])]),
       'ERR_TORCH_SHAPE',

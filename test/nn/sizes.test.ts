@@ -170,7 +170,7 @@ test('weights of several dtypes are refused, unless autocast converts them', () 
   expectError(
     () => lstm.forward(torch.zeros([2, 1, 5])),
     'ERR_TORCH_DTYPE',
-    "LSTM: the parameters are of several dtypes, weight_ih_l0 of float32 and bias_hh_l0 of torch.bfloat16. Convert model: model.to('float32')",
+    "LSTM: the parameters are of several dtypes, weight_ih_l0 of float32 and bias_hh_l0 of bfloat16. Convert model: model.to('float32')",
   )
 })
 

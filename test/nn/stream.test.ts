@@ -189,11 +189,7 @@ describe('a stream', () => {
     const wrong: [nn.Parameter, ErrorCode, RegExp][] = [
       [new nn.Parameter(torch.zeros([1, 1])), 'ERR_TORCH_SHAPE', /weight_ih_l0 has the shape \[1, 1\]/],
       [new nn.Parameter(torch.zeros([16, 2, 1])), 'ERR_TORCH_SHAPE', /sizes of the module ask for \[16, 2\]$/],
-      [
-        new nn.Parameter(torch.zeros([16, 2], { dtype: 'float64' })),
-        'ERR_TORCH_DTYPE',
-        /weight_ih_l0 of float64/,
-      ],
+      [new nn.Parameter(torch.zeros([16, 2], { dtype: 'float64' })), 'ERR_TORCH_DTYPE', /weight_ih_l0 of float64/],
       [new nn.Parameter(torch.zeros([16, 2], { device: 'meta' as 'cpu' })), 'ERR_TORCH_VALUE', /not on the CPU/],
     ]
     for (const [weight, code, pattern] of wrong) {
