@@ -100,10 +100,10 @@ export function page(): string {
     lines.push(missing.length > 0 ? `Not here: ${listOf(missing)}.` : 'Nothing is missing.')
     return lines.join('\n\n')
   })
-  return `# What PyTorch has and this library has not
+  return `# What is missing
 
 The public names of PyTorch 2.13, by namespace, in PyTorch's spelling. \`npm run missing\` writes this page, and a test keeps
-it true. Operators that are not here as functions can often be called by their schema: \`torch.ops.aten.roll(x, [1], [0])\`.
+it up to date. Operators without a function here can often be called by their schema: \`torch.ops.aten.roll(x, [1], [0])\`.
 
 ${sections.join('\n\n')}
 `
