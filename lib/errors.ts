@@ -4,7 +4,7 @@ import { isNativeError } from 'node:util/types'
 import { describe } from './describe.ts'
 import { PACKAGE } from './native/package.ts'
 
-/** What went wrong, as a stable string to branch on. */
+/** The kind of an error, as a stable string to branch on. */
 export type ErrorCode =
   | 'ERR_TORCH_AUTOGRAD'
   | 'ERR_TORCH_DEVICE'
@@ -25,7 +25,7 @@ export type ErrorCode =
   | 'ERR_TORCH_VALUE'
 
 export interface TorchErrorOptions extends ErrorOptions {
-  /** @internal An error made where the caller was, for a failure that shows later. */
+  /** @internal An error made at the call site, for a failure that surfaces later. */
   site?: Site | undefined
   /** The operation that failed: `matmul`, `LSTM`. */
   op?: string | undefined
@@ -33,21 +33,24 @@ export interface TorchErrorOptions extends ErrorOptions {
   shapes?: readonly (readonly number[])[] | undefined
 }
 
-/** This library in a trace: compiled or, by source maps, as written; as paths, and as the URLs of modules. */
+/** This library's folders in a stack trace: compiled or, with source maps, as written; as paths, and as module URLs. */
 const LIBRARY = ['dist', 'lib'].flatMap((folder) => {
   const path = join(PACKAGE, folder) + sep
   return [path, pathToFileURL(path).href]
 })
 
-/** A frame of this library, or of what it calls on the way: `Array.map (<anonymous>)`, `AsyncLocalStorage.run (node:…)`. */
+/**
+ * A frame of this library, or of a function it calls in between: `Array.map (<anonymous>)`,
+ * `AsyncLocalStorage.run (node:…)`.
+ */
 function isOurs(frame: string): boolean {
   return LIBRARY.some((folder) => frame.includes(folder)) || /\((<anonymous>|native|node:[^)]*)\)$/.test(frame)
 }
 
-// As many frames as this library may have above the caller's.
+// The most frames that this library may have above the caller's.
 const OWN_FRAMES = 50
 
-/** Drops the frames of this library above the caller's: the first line of the trace is the one to look at. */
+/** Drops this library's frames above the caller's, so that the first line of the trace is the caller's. */
 function fromCaller(stack: string, limit: number): string {
   const lines = stack.split('\n')
   const first = lines.findIndex((line) => /^\s+at /.test(line))
@@ -56,7 +59,7 @@ function fromCaller(stack: string, limit: number): string {
   return [...lines.slice(0, first), ...lines.slice(caller, caller + limit)].join('\n')
 }
 
-/** Gives `target` a trace of more frames than usual, from the one that called `above`. */
+/** Gives `target` a stack trace with more frames than usual, starting at the caller of `above`. */
 function capture(target: object, above: (...args: never[]) => unknown): void {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = limit + OWN_FRAMES
@@ -71,12 +74,14 @@ function traceOf(error: Error): string | undefined {
   return fromCaller(error.stack, limit)
 }
 
-/** Where a function was called. */
+/** The place where a function was called. */
 export interface Site {
   readonly stack?: string | undefined
 }
 
-/** @internal Where `above` was called. Its trace is written when it is read: that takes as long as a small operation. */
+/**
+ * @internal Where `above` was called. The trace is formatted lazily, because that takes as long as a small operation.
+ */
 export function siteOf(above: (...args: never[]) => unknown): Site {
   const limit = Error.stackTraceLimit
   const captured: { stack?: string } = {}
@@ -100,10 +105,13 @@ function requireArguments(
   throw torchError('ERR_TORCH_TYPE', `${name}: options must be an object, got ${describe(options)}`)
 }
 
-/** Every error that this library throws on purpose; `code` tells the kind, the first line is enough to act on. */
+/**
+ * The class of every error that this library throws on purpose. `code` tells the kind; the first line is enough to act
+ * on.
+ */
 export class TorchError extends Error {
   readonly code: ErrorCode
-  // Declared only: as fields they would be there as `undefined`.
+  // Only declared: as fields they would exist, with the value `undefined`.
   declare readonly op?: string
   declare readonly shapes?: readonly (readonly number[])[]
 
@@ -119,28 +127,28 @@ export class TorchError extends Error {
   }
 }
 
-/** A wrong kind of argument, or an unknown option (Python's TypeError). */
+/** An argument of the wrong type, or an unknown option (Python's TypeError). */
 export class TorchTypeError extends TorchError {}
 
-/** An argument of the right kind with a value that cannot be used (Python's ValueError). */
+/** An argument of the right type with an invalid value (Python's ValueError). */
 export class TorchValueError extends TorchError {}
 
-/** Shapes that do not fit together. */
+/** Incompatible shapes. */
 export class TorchShapeError extends TorchError {}
 
 /** An index or a dimension out of range (Python's IndexError). */
 export class TorchIndexError extends TorchError {}
 
 /**
- * The memory of the machine or of the device does not suffice. On CUDA the allocator has by then given back all that it
- * kept and tried once more; what the operation had allocated so far is free again, and smaller work goes on.
+ * The machine or the device is out of memory. On CUDA the allocator has already released its cache and tried once more.
+ * What the operation had allocated is free again, and smaller operations still work.
  */
 export class TorchOutOfMemoryError extends TorchError {}
 
 /** A tensor was used after `dispose()`, or after the `tidy` that created it. */
 export class TorchDisposedError extends TorchError {}
 
-/** LibTorch is missing, cannot be opened, or has another version than this build needs. */
+/** LibTorch is missing, cannot be opened, or has a different version from the one this build needs. */
 export class LibTorchError extends TorchError {
   constructor(message: string, options: TorchErrorOptions = {}) {
     super('ERR_TORCH_LIBTORCH', message, options)
@@ -157,17 +165,21 @@ const CLASSES: Partial<Record<ErrorCode, typeof TorchError>> = {
   ERR_TORCH_VALUE: TorchValueError,
 }
 
-// On the prototypes, as of JavaScript's own errors: a trace begins with the name, and is made before fields are.
+// On the prototypes, as in JavaScript's own errors: a trace begins with the name, and is made before the fields are
+// set.
 for (const type of new Set([TorchError, LibTorchError, ...Object.values(CLASSES)])) {
   Object.defineProperty(type.prototype, 'name', { value: type.name, writable: true, configurable: true })
 }
 
-/** Makes the subclass of {@link TorchError} that belongs to `code`. */
+/** Makes an error of the subclass of {@link TorchError} for `code`. */
 export function torchError(code: ErrorCode, message: string, options?: TorchErrorOptions): TorchError {
   return new (CLASSES[code] ?? TorchError)(code, message, options)
 }
 
-/** @internal The message of what was thrown, which can be an error of another realm (a test runner's) or no error at all. */
+/**
+ * @internal The message of a thrown value, which may be an error of another realm (a test runner's) or not an error at
+ * all.
+ */
 export function messageOf(thrown: unknown): string {
   return isNativeError(thrown) ? thrown.message : String(thrown)
 }

@@ -4,12 +4,12 @@ import * as creation from './tensor/creation.ts'
 import { functions } from './tensor/methods.ts'
 
 /**
- * LibTorch as PyTorch's users know it: creation, operations, autograd.
+ * LibTorch with the API of PyTorch: creation, operations, autograd.
  *
  * @example
  * const x = torch.randn([2, 3], { requiresGrad: true })
  * x.mul(x).sum().backward()
  * console.log(x.grad)
  */
-// The type is written out: one that is inferred from the spread would lose the documentation of the members.
+// The type is explicit: one inferred from the spread would lose the documentation of the members.
 export const torch: TorchFunctions & typeof creation & typeof members = { ...functions, ...creation, ...members }

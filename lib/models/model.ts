@@ -6,7 +6,7 @@ import { Module } from '../nn/module.ts'
 import type { RecurrentModule } from '../nn/recurrent.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
-/** @internal What a model is made of. */
+/** @internal The parts of a model. */
 export interface Parts {
   readonly network: RecurrentModule
   readonly linear: Linear
@@ -41,22 +41,22 @@ export abstract class RecurrentModel<Network extends RecurrentModule = Recurrent
    * @returns (L, N, outputSize), in the layout of the input
    */
   override forward(input: Tensor): Tensor {
-    // What a state is differs from network to network; `initialState` belongs to the same class as `network`.
+    // The type of the state differs between networks; `initialState` belongs to the same class as `network`.
     const [output] = this.network.forward(input, this.initialState(input) as null)
     return this.linear.forward(output)
   }
 
-  /** The state before the first step, as the network takes it. Default: `null`, which stands for zeros. */
+  /** The state before the first step, in the form the network takes. Default: `null`, which means zeros. */
   protected initialState(_input: Tensor): Tensor | LSTMState | null {
     return null
   }
 
-  /** @internal The network and the head where `forward` runs one after the other and nothing else, else `undefined`. */
+  /** @internal The network and the head if `forward` runs just the two in sequence, else `undefined`. */
   get parts(): Parts | undefined {
     return this.partsOf(RecurrentModel)
   }
 
-  /** @internal {@link parts}, for a class that has changed nothing since `Class`. */
+  /** @internal {@link parts}, for a class that overrides nothing of `Class`. */
   protected partsOf(Class: abstract new (...args: never[]) => RecurrentModel): Parts | undefined {
     return keeps(this, Class) ? { network: this.network, linear: this.linear } : undefined
   }

@@ -23,7 +23,7 @@ export class RNNModel extends RecurrentModel<RNN> {
     return this.zeroState(input)
   }
 
-  /** @internal The zero state is what the network would begin with anyway. */
+  /** @internal The network starts from the zero state by default. */
   override get parts(): Parts | undefined {
     return this.partsOf(RNNModel)
   }

@@ -4,12 +4,12 @@ import { RecurrentModule } from '../nn/recurrent.ts'
 import { headOf, RecurrentModel } from './model.ts'
 
 /**
- * Any recurrent network (RNN, LSTM, GRU, PeepholeLSTM, ChungGRU, or one of your own) and a linear head.
+ * Any recurrent network (RNN, LSTM, GRU, PeepholeLSTM, ChungGRU, or your own) and a linear head.
  *
  * @example
  * const network = new nn.PeepholeLSTM(10, 20, { peephole: 'full', gateActivation: 'hardSigmoid' })
  * const model = new SequenceModel(network, 5)
- * @throws {TorchError} when `network` is no recurrent module.
+ * @throws {TorchError} if `network` is not a recurrent module.
  */
 export class SequenceModel<Network extends RecurrentModule = RecurrentModule> extends RecurrentModel<Network> {
   readonly network: Network

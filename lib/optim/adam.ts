@@ -63,7 +63,7 @@ export class Adam extends AdamBase {
 }
 
 /**
- * {@link Adam} with the decay apart from the gradient, θ ← θ - lr weightDecay θ: Loshchilov and Hutter, 2019.
+ * {@link Adam} with weight decay decoupled from the gradient, θ ← θ - lr weightDecay θ: Loshchilov and Hutter, 2019.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html
  */
 export class AdamW extends AdamBase {

@@ -3,15 +3,16 @@ import { type FusedHyper, type FusedLists, fusedStep } from '../tensor/gradient.
 import type { Tensor } from '../tensor/tensor.ts'
 import { Optimizer, type StepInputs } from './optimizer.ts'
 
-/** What native code knows of an optimizer: its algorithm by name, and the settings of a group. */
+/** The description of an optimizer for native code: the name of the algorithm, and the settings of a group. */
 export interface FusedSettings {
   algorithm: 'sgd' | 'adam' | 'adamw'
   hyper: FusedHyper
 }
 
 /**
- * An optimizer whose step is one native call for each group, of which nothing waits for a value. LibTorch's fused
- * kernels take what is dense and alike; operations do the rest, such as a parameter that is a view of part of a tensor.
+ * An optimizer whose step is one native call per group and never waits for a value. LibTorch's fused kernels process
+ * dense tensors of equal layout, dtype and device; tensor operations do the rest, such as a parameter that is a view of
+ * part of a tensor.
  */
 export abstract class FusedOptimizer<Settings extends object> extends Optimizer<Settings> {
   protected abstract fused(settings: Settings): FusedSettings
@@ -21,9 +22,9 @@ export abstract class FusedOptimizer<Settings extends object> extends Optimizer<
   }
 
   /**
-   * Changes the parameters by their gradients. Those without a gradient stay as they are.
+   * Updates the parameters by their gradients. Parameters without a gradient do not change.
    *
-   * @param inputs What a `GradScaler` or a captured step gives.
+   * @param inputs what a `GradScaler` or a captured step passes
    */
   override step(inputs: StepInputs = {}): void {
     checkOptions('step', inputs, ['gradScale', 'foundInf', 'rates'])

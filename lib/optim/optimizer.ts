@@ -14,10 +14,10 @@ import { readStateDict } from './state-dict.ts'
 /** Tensors that an optimizer keeps for one parameter, by PyTorch's names in camelCase. */
 export type ParameterState = Record<string, Tensor>
 
-/** Parameters with settings of their own. */
+/** Parameters with their own settings. */
 export type ParamGroup<Settings> = Settings & {
   params: Tensor[]
-  /** Where the parameters came with names: as many. */
+  /** The names of the parameters, if they were given with names. */
   paramNames?: string[]
 }
 
@@ -27,32 +27,31 @@ export type ParamList = Iterable<Tensor> | Iterable<readonly [string, Tensor]>
 /** Parameters with settings that differ from the common ones. */
 export type ParamGroupOptions<Settings> = Partial<Settings> & { params: ParamList }
 
-/** What an optimizer is made from: parameters, or groups of them. */
+/** The first argument of an optimizer: parameters, or groups of them. */
 export type Params<Settings> = ParamList | readonly ParamGroupOptions<Settings>[]
 
 export interface OptimizerStateDict<Settings> {
-  /** By the parameters' numbers, counted through all groups. */
+  /** By the indices of the parameters, counted over all groups. */
   state: Record<number, ParameterState>
   paramGroups: (Settings & { params: number[]; paramNames?: string[] })[]
 }
 
-/** What a gradient scaler and a captured step give to a step: tensors, whose values nothing waits for. */
+/** What a gradient scaler and a captured step pass to a step: tensors, so that nothing waits for their values. */
 export interface StepInputs {
-  /** What the gradients have been multiplied by, where they are not unscaled yet. */
+  /** The factor of the gradients, if they are not unscaled yet. */
   gradScale?: Tensor | undefined
-  /** 1 where the step is to be left out, else 0. */
+  /** 1 to skip the step, else 0. */
   foundInf?: Tensor | undefined
   /** The learning rate of each group. */
   rates?: readonly Tensor[] | undefined
 }
 
 /**
- * The base of all optimizers: groups of parameters, the state of each parameter, and a step that gives them to
+ * The base class of all optimizers: parameter groups, the state of each parameter, and a step that passes them to
  * {@link update}.
  *
- * @example
- * // A custom optimizer: its settings, the tensors that it keeps, and the update of a parameter.
- * class Momentum extends optim.Optimizer<{ lr: number; momentum: number }> {
+ * @example // A custom optimizer: its settings, its state tensors, and the update of a parameter. class Momentum
+ * extends optim.Optimizer<{ lr: number; momentum: number }> {
  *   protected override readonly stateFields = ['velocity']
  *   constructor(params: optim.Params<{ lr: number; momentum: number }>) {
  *     super(params, {}, { lr: 0.1, momentum: 0.9 })
@@ -87,7 +86,7 @@ export abstract class Optimizer<Settings extends object = object> {
     if (entries.length === 0) {
       throw torchError(
         'ERR_TORCH_VALUE',
-        `${name}: got no parameters. parameters() can be read once only; layers must be properties of their module or in a ModuleList; weights must be nn.Parameter`,
+        `${name}: got no parameters. parameters() can be iterated only once; layers must be properties of their module or in a ModuleList; weights must be nn.Parameter`,
       )
     }
     const grouped = entries.every(
@@ -98,9 +97,9 @@ export abstract class Optimizer<Settings extends object = object> {
   }
 
   /**
-   * Adds parameters to those that are learned, with settings of their own: a layer that was frozen so far, say.
+   * Adds parameters to train, with their own settings: for example, a layer that was frozen until now.
    *
-   * @throws {TorchError} for parameters that have a group already, and for what the constructor refuses.
+   * @throws {TorchError} for parameters that already have a group, and for everything the constructor rejects.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.add_param_group.html
    */
   addParamGroup(group: ParamGroupOptions<Settings>): void {
@@ -145,12 +144,12 @@ export abstract class Optimizer<Settings extends object = object> {
     this.check(settings)
   }
 
-  /** Checks the settings of a group, beyond the types of those that are booleans. Default: nothing. */
+  /** Checks the settings of a group, in addition to the types of boolean ones. Default: nothing. */
   protected check(_settings: Settings): void {}
 
   /**
-   * The names of the tensors that the state of a parameter may have. They begin as zeros in the shape of the parameter,
-   * `step` as a single number.
+   * The names of the tensors in the state of a parameter. They start as zeros in the shape of the parameter, `step` as
+   * a single number.
    */
   protected abstract readonly stateFields: readonly string[]
 
@@ -160,28 +159,29 @@ export abstract class Optimizer<Settings extends object = object> {
   }
 
   /**
-   * Changes a parameter, in place, by its gradient; and the tensors of its state. No gradients are recorded, and what it
-   * creates is disposed.
+   * Updates a parameter and the tensors of its state in place, using its gradient. It runs without recording gradients,
+   * and the tensors it creates are disposed.
    */
   protected abstract update(parameter: Tensor, gradient: Tensor, state: ParameterState, settings: Settings): void
 
-  /** Where the counter of a parameter's steps lies. */
+  /** The device of a parameter's step counter. */
   protected counterDevice(param: Tensor): Device {
     return param.device
   }
 
-  /** @internal Whether {@link step} takes all of its inputs, so that nothing has to be read before. */
+  /** @internal Whether {@link step} takes all inputs as tensors, so that no value has to be read first. */
   get isFused(): boolean {
     return false
   }
 
   /**
-   * Changes the parameters by their gradients. Those without a gradient stay as they are.
+   * Updates the parameters by their gradients. Parameters without a gradient do not change.
    *
-   * @param inputs What a captured step gives. A `GradScaler` does by itself what it gives only to the fused optimizers.
+   * @param inputs what a captured step passes. A `GradScaler` passes inputs only to fused optimizers; for others it
+   * unscales and skips by itself
    */
   step(inputs: StepInputs = {}): void {
-    // The rates are the groups' own.
+    // The rates are those of the groups.
     checkOptions('step', inputs, ['rates'])
     noGrad(() =>
       tidy(() => {
@@ -195,12 +195,12 @@ export abstract class Optimizer<Settings extends object = object> {
     )
   }
 
-  /** The state of a parameter; what is missing of it is made. */
+  /** The state of a parameter; missing tensors are created. */
   protected stateOf(param: Tensor, settings: Settings): ParameterState {
     const known = this.#state.get(param)
     const names = this.stateFields.filter((name) => this.keeps(name, settings))
     if (known !== undefined && names.every((name) => name in known)) return known
-    // A file of PyTorch has no counter of SGD's steps: where there is a momentum, there has been a step.
+    // PyTorch's files have no step counter for SGD: if there is a momentum buffer, there has been a step.
     const before = known !== undefined && 'momentumBuffer' in known ? 1 : 0
     const state = known ?? {}
     atOnce(() =>
@@ -217,7 +217,7 @@ export abstract class Optimizer<Settings extends object = object> {
     return state
   }
 
-  /** @internal Grows when tensors of the state are made or replaced. */
+  /** @internal Increases when tensors of the state are created or replaced. */
   get revision(): number {
     return this.#revision
   }
@@ -228,7 +228,7 @@ export abstract class Optimizer<Settings extends object = object> {
       for (const [name, value] of Object.entries(state)) {
         const device = this.#deviceOf(param, name)
         if (value.device === device) continue
-        // The old one may be in someone's state dict.
+        // The old tensor may be in someone's state dict.
         state[name] = noGrad(() => keep(value.to(device)))
         this.#revision++
       }
@@ -247,7 +247,7 @@ export abstract class Optimizer<Settings extends object = object> {
     for (const group of this.paramGroups) zeroGrad(group.params, setToNone)
   }
 
-  /** Settings and state by the numbers of the parameters, in PyTorch's layout. The tensors are the optimizer's own. */
+  /** Settings, and state by parameter index, in PyTorch's layout. The tensors are the optimizer's own, not copies. */
   stateDict(): OptimizerStateDict<Settings> {
     const state: Record<number, ParameterState> = {}
     let number = 0
@@ -263,11 +263,11 @@ export abstract class Optimizer<Settings extends object = object> {
   }
 
   /**
-   * Takes over settings and a copy of the state of an optimizer with as many parameters in each group: what
-   * {@link stateDict} gave, or what `torch.load` reads of PyTorch's `state_dict()`. The state from before is gone.
+   * Loads the settings and a copy of the state of an optimizer with as many parameters in each group: from {@link
+   * stateDict}, or from PyTorch's `state_dict()` read by `torch.load`. The previous state is dropped.
    *
-   * @throws {TorchError} naming what does not fit: groups, settings, names or shapes of the state. Then nothing has
-   *   changed.
+   * @throws {TorchError} that names the mismatch: groups, settings, names or shapes of the state. Nothing has changed
+   * then.
    */
   loadStateDict(stateDict: OptimizerStateDict<Settings>): void {
     const loaded = readStateDict<Settings>(stateDict, {

@@ -5,8 +5,8 @@ import { keep, type Tensor } from '../tensor/tensor.ts'
 import type { Optimizer } from './optimizer.ts'
 
 /**
- * @internal The learning rates of an optimizer's groups as tensors beside the parameters. A CUDA graph reads numbers
- * when it is captured, but tensors at each replay.
+ * @internal The learning rates of an optimizer's groups as tensors on the devices of the parameters. A CUDA graph reads
+ * numbers when it is captured, but tensors at each replay.
  */
 export class LearningRates implements Disposable {
   readonly #optimizer: Optimizer<{ lr: number }>
@@ -16,12 +16,12 @@ export class LearningRates implements Disposable {
     this.#optimizer = optimizer
   }
 
-  /** The rate of each group, as it was at the last {@link refresh}. */
+  /** The rate of each group as of the last {@link refresh}. */
   get tensors(): Tensor[] {
     return this.#rates.map(({ tensor }) => tensor)
   }
 
-  /** Brings the tensors in line with the groups' `lr`; in an `offload`, for the operations queued after it. */
+  /** Updates the tensors to the groups' `lr`; within an `offload`, for the operations queued after it. */
   refresh(): Tensor[] {
     this.#optimizer.paramGroups.forEach(({ lr, params: [param] }, index) => {
       const rate = this.#rates[index]
@@ -33,7 +33,8 @@ export class LearningRates implements Disposable {
           return
         }
         const device = param?.device ?? 'cpu'
-        // What LibTorch's kernels read: numbers on the CPU, where nothing waits for them, float32 on CUDA.
+        // The dtypes that LibTorch's kernels read: float64 on the CPU, where reading does not wait, and float32 on
+        // CUDA.
         const dtype = device === 'cpu' ? 'float64' : 'float32'
         this.#rates[index] = { value: lr, tensor: atOnce(() => keep(full([], lr, { dtype, device }))) }
       })

@@ -36,7 +36,7 @@ const DEFAULTS = {
  *     v ← alpha v + (1 - alpha) g²
  *     θ ← θ - lr g / (√v + eps)               (momentum: b ← momentum b + g / (√v + eps), θ ← θ - lr b)
  *
- * With `centered`, v less the square of the running average of g stands in place of v: Graves, 2013.
+ * With `centered`, v is replaced by v minus the square of the running average of g: Graves, 2013.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
  */

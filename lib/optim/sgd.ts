@@ -47,7 +47,7 @@ export class SGD extends FusedOptimizer<SGDOptions> {
     }
   }
 
-  /** The counter only tells the first step, which reading it must not wait for. */
+  /** The counter only identifies the first step, and reading it must not wait for the device. */
   protected override counterDevice(): Device {
     return 'cpu'
   }

@@ -4,7 +4,7 @@ import { torchError } from '../errors.ts'
 import { camelCase } from '../ops/schema.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 
-/** What an optimizer can take over. */
+/** What an optimizer can load. */
 interface Wanted<Settings> {
   /** Its name, for error messages. */
   optimizer: string
@@ -12,24 +12,26 @@ interface Wanted<Settings> {
   settings: readonly string[]
   fields: readonly string[]
   keeps(field: string, settings: Settings): boolean
-  /** Throws for settings that cannot be used. */
+  /** Throws for invalid settings. */
   check(settings: Settings): void
 }
 
 interface Loaded<Settings> {
-  /** Of each group. */
+  /** The settings of each group. */
   settings: Partial<Settings>[]
   state: [Tensor, Record<string, Tensor | number>][]
 }
 
-/** How PyTorch is to compute a step, which changes nothing of what it computes. */
+/** Options that tell PyTorch how to compute a step; they do not change its result. */
 const IMPLEMENTATION = ['foreach', 'capturable', 'differentiable', 'fused']
-/** What a group may have besides settings. */
+/** Keys of a group besides its settings. */
 const EXTRAS = ['paramNames', 'initialLr']
 
 type Dict = Record<string, unknown>
 
-/** Reads the state dict of an optimizer with names as here or as in Python; what does not fit is refused by name. */
+/**
+ * Reads an optimizer's state dict, with names as here or as in Python; anything that does not fit is rejected by name.
+ */
 export function readStateDict<Settings extends object>(stateDict: unknown, wanted: Wanted<Settings>): Loaded<Settings> {
   const name = `${wanted.optimizer}.loadStateDict`
   const { state, paramGroups, ...rest } = translated(requireDict(name, 'the state dict', stateDict), name)
@@ -66,7 +68,7 @@ export function readStateDict<Settings extends object>(stateDict: unknown, wante
   })
   const stray = Object.keys(states).find((number) => !used.has(number))
   if (stray !== undefined) {
-    throw torchError('ERR_TORCH_VALUE', `${name}: there is a state of parameter ${stray}, which is in no group`)
+    throw torchError('ERR_TORCH_VALUE', `${name}: there is state for parameter ${stray}, which is in no group`)
   }
   return loaded
 }
@@ -76,7 +78,8 @@ function translated(dict: Dict, name: string): Dict {
   const result: Dict = {}
   for (const [key, value] of Object.entries(dict)) {
     const own = camelCase(key)
-    if (own in result) throw torchError('ERR_TORCH_VALUE', `${name}: there is '${key}', and '${own}', too`)
+    if (own in result)
+      throw torchError('ERR_TORCH_VALUE', `${name}: '${own}' is given twice, in camelCase and in snake_case`)
     result[own] = value
   }
   return result
@@ -105,7 +108,7 @@ function readGroup<Settings extends object>(
     if (!settings.includes(key) && !EXTRAS.includes(key)) {
       throw torchError('ERR_TORCH_OPTION', `${name}: a parameter group has the ${unknownOption(key, settings)}`)
     }
-    // A tensor, where Python captures its steps.
+    // A tensor, if Python captures its steps.
     result[key] = isTensor(value) ? value.item() : Array.isArray(value) ? [...value] : value
   }
   return { numbers: params, settings: result as Partial<Settings> }
@@ -145,13 +148,13 @@ function readTensor(key: string, value: unknown, param: Tensor, where: string): 
   // The counter of an older PyTorch.
   if (key === 'step' && typeof value === 'number') return value
   if (!isTensor(value)) {
-    throw torchError('ERR_TORCH_TYPE', `${where} is made of Tensors, but '${key}' is ${describe(value)}`)
+    throw torchError('ERR_TORCH_TYPE', `${where} must consist of Tensors, but '${key}' is ${describe(value)}`)
   }
   const fits = key === 'step' ? value.numel === 1 : value.shape.join() === param.shape.join()
   if (fits) return value
   const wanted = key === 'step' ? 'a single number' : `of the parameter's shape [${param.shape.join(', ')}]`
   throw torchError(
     'ERR_TORCH_SHAPE',
-    `${where} has '${key}' of shape [${value.shape.join(', ')}]: it has to be ${wanted}`,
+    `${where} has '${key}' of shape [${value.shape.join(', ')}]: it must be ${wanted}`,
   )
 }

@@ -6,20 +6,20 @@ import { isPromise } from '../tensor/context.ts'
 import { tensorOp } from '../tensor/packet.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 
-/** The loss of an output against a target: a tensor of one element. */
+/** Computes the loss of an output against a target: a tensor of one element. */
 export type Criterion = (output: Tensor, target: Tensor) => Tensor
 
 export type LossName = keyof typeof LOSSES
 
-/** What a loss can be given as. */
+/** A loss: a name, a loss module, or a function. */
 export type Loss = LossName | { forward: Criterion } | Criterion
 
 const sameSize = tensorOp('libtorch_rnn::same_size')
 
-/** Who uses the loss. A `Trainer` refuses a target that would have to be broadcast; else there is PyTorch's warning. */
+/** Who uses the loss. A `Trainer` rejects a target that would be broadcast; otherwise there is PyTorch's warning. */
 export type Owner = 'Trainer' | 'TrainingStep'
 
-/** @throws {TorchError} for what is no loss. The function throws for what is no tensor. */
+/** @throws {TorchError} if `loss` is not a loss. The returned function throws if the loss is not a tensor. */
 export function criterionOf(owner: Owner, loss: Loss): Criterion {
   const module = moduleOf(owner, loss)
   const call: Criterion = typeof module === 'function' ? module : (output, target) => module.forward(output, target)
@@ -29,9 +29,7 @@ export function criterionOf(owner: Owner, loss: Loss): Criterion {
     const value: unknown = call(output, target)
     if (isTensor(value)) return value
     if (isPromise(value)) value.then(undefined, () => {})
-    const hint = isPromise(value)
-      ? 'it must not be async'
-      : 'compute it by operations of tensors, without reading values'
+    const hint = isPromise(value) ? 'it must not be async' : 'compute it with tensor operations, without reading values'
     throw torchError(
       'ERR_TORCH_TYPE',
       `${owner}: the loss function must return a Tensor of one element, from which gradients can be computed, but it returned ${describe(value)}: ${hint}`,

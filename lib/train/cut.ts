@@ -5,25 +5,25 @@ import type { Tensor } from '../tensor/tensor.ts'
 
 const cat = tensorOp('aten::cat')
 
-/** As many samples are predicted at once by default, where the trainer's batches are not larger. */
+/** The default number of samples to predict at once, unless the trainer's batches are larger. */
 const MANY = 256
 
 /** Inputs cut into batches. */
 export interface Cut {
-  /** Each gives its part of the inputs. */
+  /** Each returns its part of the inputs. */
   readonly parts: readonly ((inputs: Tensor) => Tensor)[]
-  /** Whether the outputs can be joined: whether the first has as many samples as its part. */
+  /** Whether the outputs can be joined: the first must have as many samples as its part. */
   fits(outputs: readonly Tensor[]): boolean
   join(outputs: readonly Tensor[]): Tensor
 }
 
 /**
- * How to cut inputs into batches; `undefined` where they are one.
+ * How to cut inputs into batches; `undefined` if they fit into one.
  *
- * @param batchFirst what the model says; `undefined` where it does not
- * @param wanted the size of a batch that the user asks for
- * @param usual the size of a batch in training
- * @throws {TorchError} for a size that is none.
+ * @param batchFirst the model's `batchFirst`; `undefined` if it has none
+ * @param wanted the batch size that the user asks for
+ * @param usual the batch size in training
+ * @throws {TorchError} for an invalid batch size.
  */
 export function cutOf(
   inputs: Tensor,
@@ -34,7 +34,7 @@ export function cutOf(
   if (wanted !== undefined) requireInteger('predict', 'batchSize', wanted, 1)
   const { shape } = inputs
   if (wanted === undefined && (batchFirst === undefined || shape.length < 3)) return undefined
-  // As samples are stacked for training.
+  // The dimension in which samples are stacked for training.
   const dim = batchFirst === false && shape.length >= 3 ? 1 : 0
   const [samples, size] = [shape[dim] ?? 1, wanted ?? Math.max(usual, MANY)]
   if (samples <= size) return undefined
@@ -51,7 +51,7 @@ export function cutOf(
       if (wanted === undefined) return false
       throw torchError(
         'ERR_TORCH_SHAPE',
-        `predict: of ${size} samples the model makes an output of shape (${first.shape.join(', ')}), which does not tell them apart: leave batchSize out`,
+        `predict: for ${size} samples the model returns an output of shape (${first.shape.join(', ')}), which has no dimension for the samples: omit batchSize`,
       )
     },
     join: (outputs) => cat([...outputs], dimOf(outputs[0] as Tensor)),

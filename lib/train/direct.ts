@@ -6,8 +6,8 @@ import type { Tensor } from '../tensor/tensor.ts'
 import type { Loss } from './criterion.ts'
 
 /**
- * Adds the gradients of the loss of a batch to those of the parameters, and gives the loss; `undefined` where autograd
- * has to do it.
+ * Adds the gradients of a batch's loss to those of the parameters, and returns the loss; `undefined` if autograd has to
+ * do it.
  */
 export type Gradients = (input: Tensor, target: Tensor) => Tensor | undefined
 
@@ -15,12 +15,12 @@ function isMeanSquaredError(loss: Loss): boolean {
   return loss === 'mse' || (loss instanceof MSELoss && loss.reduction === 'mean' && keeps(loss, MSELoss))
 }
 
-/** The parts of a model, and the methods that the short cut stands for. */
+/** The parts of a model, and the methods that the direct path replaces. */
 interface Plain extends Parts {
   readonly forwards: readonly unknown[]
 }
 
-/** The parts of a model, where they compute what their classes define. */
+/** The parts of a model, if they compute what their classes define. */
 function plain(model: RecurrentModel): Plain | undefined {
   const { parts } = model
   if (parts === undefined || !keeps(parts.linear, Linear)) return undefined
@@ -30,7 +30,7 @@ function plain(model: RecurrentModel): Plain | undefined {
     : undefined
 }
 
-/** Whether a model has still the parts that it had, unchanged: someone may have put another head in since. */
+/** Whether a model still has the same parts, unchanged: the head may have been replaced since. */
 function isStill(model: RecurrentModel, { network, linear, forwards }: Plain): boolean {
   return (
     model.network === network &&
@@ -42,9 +42,9 @@ function isStill(model: RecurrentModel, { network, linear, forwards }: Plain): b
 }
 
 /**
- * The mean squared error of a model without a detour over autograd, where the model is a recurrent network and a linear
- * head, and nothing of it is the user's own. A small network trains nearly twice as fast with it. `strict`: a target that
- * would have to be broadcast is an error instead of a warning.
+ * The mean squared error and its gradients without autograd, for a model that is a recurrent network and a linear head
+ * with no user overrides. A small network trains nearly twice as fast. `strict`: a target that would be broadcast is an
+ * error instead of a warning.
  */
 export function directGradients(model: Module, loss: Loss, strict = false): Gradients | undefined {
   if (!(model instanceof RecurrentModel) || !isMeanSquaredError(loss)) return undefined

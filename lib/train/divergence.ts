@@ -8,13 +8,13 @@ import type { Tensor } from '../tensor/tensor.ts'
 /** What a trainer does about a loss that is NaN or infinite. */
 export type NonFinite = 'throw' | 'warn' | 'ignore'
 
-/** Outputs beyond it come from weights that grow without end: the squares of some more overflow float32. */
+/** Larger outputs come from diverging weights: the squares of only slightly larger ones overflow float32. */
 const LARGE = 1e15
 
-/** @throws {TorchError} (on the thread where the loss is computed) for a loss on the CPU that is not finite. */
+/** @throws {TorchError} (on the thread that computes the loss) for a non-finite loss on the CPU. */
 export const finiteLoss = tensorOp('libtorch_rnn::finite_loss')
 
-/** The value of a loss that {@link finiteLoss} refused; of any other error `undefined`. */
+/** The value of a loss that {@link finiteLoss} rejected; `undefined` for any other error. */
 export function refusedLoss(error: unknown): string | undefined {
   const value = error instanceof TorchError ? /the loss is not finite: (\S+)/.exec(error.message)?.[1] : undefined
   return value?.replace('nan', 'NaN').replace('inf', 'Infinity')
@@ -22,12 +22,12 @@ export function refusedLoss(error: unknown): string | undefined {
 
 interface Suspects {
   batch: Batch
-  /** The numbers of the samples in the data, and the dimension that counts them. */
+  /** The indices of the samples in the data, and the dimension that counts them. */
   indices: readonly number[] | undefined
   batchFirst: boolean
   model: Module
   predict(input: Tensor): Tensor
-  /** Whether the weights have been changed by the loss. */
+  /** Whether the loss has already changed the weights. */
   late: boolean
 }
 
@@ -36,7 +36,7 @@ interface Place {
   value: string
 }
 
-/** Where a tensor has a value that is not finite. */
+/** The place of a non-finite value in a tensor. */
 async function placeIn(tensor: Tensor): Promise<Place | undefined> {
   const [position, value] = await offload(() =>
     tidy(() => {
@@ -58,7 +58,7 @@ async function placeIn(tensor: Tensor): Promise<Place | undefined> {
   return { index, value: String(found) }
 }
 
-/** A sentence about where a loss that is not finite comes from, and what to do about it. */
+/** A sentence that says where a non-finite loss comes from, and what to do about it. */
 export async function causeOf({ batch, indices, batchFirst, model, predict, late }: Suspects): Promise<string> {
   for (const [i, name] of (['input', 'target'] as const).entries()) {
     const tensor = batch[i] as Tensor
@@ -67,14 +67,14 @@ export async function causeOf({ batch, indices, batchFirst, model, predict, late
     if (place === undefined) continue
     const sample = indices?.[place.index[batchFirst || tensor.ndim < 3 ? 0 : 1] as number]
     const where = sample === undefined ? '' : `, in sample ${sample} of the data,`
-    return `It began in the data: ${name}[${place.index.join(', ')}]${where} is ${place.value}. Fill or leave out what is missing`
+    return `It began in the data: ${name}[${place.index.join(', ')}]${where} is ${place.value}. Fill or drop missing values`
   }
   const remedy = 'a lower lr, or clipGradNorm, keeps the weights in bounds'
-  if (late) return `The data of that step are finite; the weights have been changed since. Mostly, ${remedy}`
+  if (late) return `The data of that step are finite; the weights have been changed since. Usually, ${remedy}`
   for (const [name, parameter] of model.namedParameters()) {
     const place = parameter.numel === 0 ? undefined : await placeIn(parameter)
     if (place === undefined) continue
-    return `It began in a parameter: ${name}[${place.index.join(', ')}] is ${place.value} since the step before, or since it was loaded: ${remedy}`
+    return `It began in a parameter: ${name}[${place.index.join(', ')}] has been ${place.value} since the previous step, or since it was loaded: ${remedy}`
   }
   const output = await offload(() => tidy(() => predict(batch[0])))
   const place = await placeIn(output)
@@ -84,13 +84,13 @@ export async function causeOf({ batch, indices, batchFirst, model, predict, late
     return `The model's outputs have grown to ${most.toPrecision(3)}: ${remedy}`
   }
   if (place === undefined) {
-    return 'It began in the loss function: output and target are finite. A logarithm or a quotient may be taken of 0, or targets lie outside of what the loss is made for'
+    return 'It began in the loss function: output and target are finite. It may take the logarithm of 0 or divide by 0, or targets are outside its domain'
   }
   const [name, size] = await greatest(model)
-  return `It began in the model: its output[${place.index.join(', ')}] is ${place.value}, though input and parameters are finite (the greatest is ${size.toPrecision(3)}, in ${name}): ${remedy}`
+  return `It began in the model: its output[${place.index.join(', ')}] is ${place.value}, although input and parameters are finite (the largest is ${size.toPrecision(3)}, in ${name}): ${remedy}`
 }
 
-/** The greatest absolute value; 0 of no elements. */
+/** The largest absolute value; 0 if there are no elements. */
 async function greatestOf(tensor: Tensor): Promise<number> {
   if (tensor.numel === 0) return 0
   const most = await offload(() => tidy(() => tensor.detach().abs().max().to('float64')))
@@ -99,7 +99,7 @@ async function greatestOf(tensor: Tensor): Promise<number> {
   return value
 }
 
-/** The parameter with the greatest absolute value. */
+/** The parameter with the largest absolute value. */
 async function greatest(model: Module): Promise<[name: string, size: number]> {
   let found: [name: string, size: number] = ['none', 0]
   for (const [name, parameter] of model.namedParameters()) {

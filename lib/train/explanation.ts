@@ -1,10 +1,10 @@
 import { TorchError, type TorchErrorOptions, torchError } from '../errors.ts'
 import type { Owner } from './criterion.ts'
 
-/** What there is to know of a step that failed. */
+/** The circumstances of a step that failed. */
 export interface Circumstances {
   owner: Owner
-  /** The loss by its name, or `the loss` where it has none. */
+  /** The name of the loss, or `the loss` if it has none. */
   loss: string
   batchFirst: boolean
 }
@@ -15,15 +15,15 @@ function sizesOf(text: string | undefined): number[] {
   return text ? text.split(',').map(Number) : []
 }
 
-/** How a target of another shape than the output comes about, and what to do. */
+/** Why the shapes of target and output may differ, and what to do. */
 function cure(output: readonly number[], target: readonly number[], batchFirst: boolean): string {
   const steps = batchFirst ? 1 : 0
   const withoutSteps = output.filter((_, i) => i !== steps).join()
   if (output.length === 3 && [withoutSteps, output[1 - steps]?.toString()].includes(target.join())) {
-    return `The model gives an output for each step, and there is one target per sequence: let the model give its output of the last step only, output.select(${steps}, -1), or give a target for each step`
+    return `The model returns an output for each step, but there is one target per sequence: return only the output of the last step, output.select(${steps}, -1), or give a target for each step`
   }
   if (output.length === 3 && target.length === 3 && target[steps] === 1) {
-    return `The model gives an output for each of ${output[steps]} steps, and the targets have one: let the model give its output of the last step only, output.narrow(${steps}, -1, 1), or give a target for each step`
+    return `The model returns an output for each of ${output[steps]} steps, but the targets have one: return only the output of the last step, output.narrow(${steps}, -1, 1), or give a target for each step`
   }
   const [least, most] = output.length < target.length ? [output, target] : [target, output]
   if (most.length === least.length + 1 && most.join() === [...least, 1].join()) {
@@ -32,12 +32,12 @@ function cure(output: readonly number[], target: readonly number[], batchFirst: 
       : `Give targets with a last dimension of 1: targets.unsqueeze(${target.length})`
   }
   if (output.length === target.length && output.slice(0, -1).join() === target.slice(0, -1).join()) {
-    return `The model has ${output.at(-1)} outputs, and the targets have ${target.at(-1)} features`
+    return `The model has ${output.at(-1)} outputs, but the targets have ${target.at(-1)} features`
   }
-  return 'Give targets of the shape of the output'
+  return 'Give targets with the shape of the output'
 }
 
-/** The same error, with what it means in a training, where that is known. */
+/** The same error, with its meaning for the training if that is known. */
 export function explained(error: unknown, { owner, loss, batchFirst }: Circumstances): unknown {
   if (!(error instanceof TorchError)) return error
   const { message, code } = error
@@ -47,7 +47,7 @@ export function explained(error: unknown, { owner, loss, batchFirst }: Circumsta
     const [target, output] = [sizesOf(sizes[1]), sizesOf(sizes[2])]
     return torchError(
       'ERR_TORCH_SHAPE',
-      `${owner}: ${loss} compares the output with the target element by element, but the output is of shape (${output.join(', ')}) and the target of shape (${target.join(', ')}). ${cure(output, target, batchFirst)}`,
+      `${owner}: ${loss} compares the output with the target element by element, but the output has shape (${output.join(', ')}) and the target has shape (${target.join(', ')}). ${cure(output, target, batchFirst)}`,
       options,
     )
   }
@@ -57,13 +57,13 @@ export function explained(error: unknown, { owner, loss, batchFirst }: Circumsta
 
 function hintOf(message: string): string | undefined {
   if (/Expected target size \[/.test(message)) {
-    return 'Classes are the second dimension of what crossEntropy and nll take, and the last of what a model gives for each step: use a loss that counts each step as a sample, (output, target) => nn.functional.crossEntropy(output.flatten(0, 1), target.flatten())'
+    return 'crossEntropy and nll take classes in the second dimension, but a model that returns an output for each step has them in the last: use a loss that counts each step as a sample, (output, target) => nn.functional.crossEntropy(output.flatten(0, 1), target.flatten())'
   }
   if (/grad can be implicitly created only for scalar outputs|output with shape \[\] doesn't match/.test(message)) {
     return 'The loss function must return a Tensor of one element: end it with mean() or sum()'
   }
   if (/element 0 of tensors does not require grad/.test(message)) {
-    return 'The loss does not depend on any parameter that learns: something on the way was detached or read as a number, or requiresGrad is false everywhere'
+    return 'The loss does not depend on any trainable parameter: a tensor on the way was detached or read as a number, or requiresGrad is false everywhere'
   }
   return undefined
 }

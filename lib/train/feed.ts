@@ -5,32 +5,32 @@ import { tensorOp } from '../tensor/packet.ts'
 import { type Device, keep, type Tensor } from '../tensor/tensor.ts'
 import type { Source } from './source.ts'
 
-/** A batch whose turn it is. */
+/** The next batch, ready to use. */
 export interface Ready {
   readonly plan: BatchPlan
-  /** Its tensors; those that this makes belong to the scope of the call. */
+  /** Its tensors; the ones made here belong to the scope of the call. */
   take(): Batch
-  /** Frees what was made beforehand. */
+  /** Frees the tensors that were made ahead. */
   dispose(): void
 }
 
 export interface FeedOptions {
-  /** Where the batches go. Default: they stay where they are. */
+  /** The device to move the batches to. Default: they are not moved. */
   device?: Device | undefined
-  /** With a device: make each batch before its step, in an `offload` of its own. Default `false`: as part of the step. */
+  /** With a device: make each batch before its step, in a separate `offload`. Default `false`: as part of the step. */
   ahead?: boolean
 }
 
 const toDevice = tensorOp('libtorch_rnn::to_device')
 
-/** @internal A tensor on a device: where it comes from the CPU and goes to CUDA, through pinned memory. */
+/** @internal A tensor on a device; from the CPU to CUDA it is copied through pinned memory. */
 export function moved(tensor: Tensor, device: Device): Tensor {
   return toDevice(tensor, device)
 }
 
 /**
- * The batches of one pass, each on the device of the model. Made ahead, the next one is loaded, pinned and sent while the
- * device works on the one before; there are never more than two.
+ * The batches of one pass, each on the device of the model. With `ahead`, the next batch is loaded, pinned and sent
+ * while the device works on the previous one; there are never more than two.
  */
 export class Feed {
   readonly #source: Source
@@ -54,11 +54,11 @@ export class Feed {
     return coming
   }
 
-  /** Begins with the next batch: to be called when the step of the one before has been queued. */
+  /** Starts preparing the next batch. Call it when the step of the previous one has been queued. */
   prepare(): void {
     if (!this.#ahead || !this.#source.own || this.#ended) return
     this.#coming ??= this.#make()
-    // Who asks for the batch gets the error.
+    // The error goes to whoever asks for the batch.
     this.#coming.catch(() => {})
   }
 
@@ -73,7 +73,7 @@ export class Feed {
 
   async #make(): Promise<Ready | undefined> {
     const result = this.#plans.next()
-    // Waits only where it must: the batch is to be queued right behind the step that runs.
+    // Awaits only if it must: the batch should be queued right behind the running step.
     const { done, value } = isPromise(result) ? await result : result
     if (done) {
       this.#ended = true
@@ -85,7 +85,7 @@ export class Feed {
     return this.#sent(value, load)
   }
 
-  /** A batch that code of the user's makes, which may be async, and must not be queued: it may read values. */
+  /** A batch made by the user's code, which may be async and must not be queued, because it may read values. */
   async #called(plan: BatchPlan): Promise<Ready> {
     const { result, release } = retain(() => plan.load())
     try {
@@ -101,7 +101,7 @@ export class Feed {
     }
   }
 
-  /** A batch that is made before its step. */
+  /** A batch made ahead of its step. */
   async #sent(plan: BatchPlan, make: () => Batch): Promise<Ready> {
     const batch = await offload(() => tidy(() => make().map(keep) as Batch))
     const dispose = (): void => {

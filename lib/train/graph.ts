@@ -10,44 +10,44 @@ import { memoryRange } from '../tensor/memory.ts'
 import { seedings } from '../tensor/seed.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
 
-/** What is needed of a `torch.cuda.CUDAGraph`. */
+/** The part of `torch.cuda.CUDAGraph` that is needed here. */
 export interface Graph {
-  /** Captures what `fn` queues, without doing it. The tensors of its result keep their memory. */
+  /** Captures the operations that `fn` queues, without running them. The tensors of its result keep their memory. */
   capture<T>(fn: () => T): Promise<T>
-  /** Does again what was captured, on the same memory. */
+  /** Replays the captured operations, on the same memory. */
   replay(): void
   /** Frees the memory. */
   reset(): void
 }
 
 export interface GraphsOptions {
-  /** Throws where there are no CUDA graphs. */
+  /** Throws if CUDA graphs are not available. */
   make(): Graph
   /** Runs the synchronous `fn` off the main thread. */
   queue<T>(fn: () => T): Promise<T>
-  /** Where the inputs of graphs are. */
+  /** The device of the graphs' inputs. */
   device: Device
-  /** Is told once why steps run without a graph. */
+  /** Called once with the reason why steps run without a graph. */
   onFallback(reason: string): void
 }
 
-/** Work whose operations depend on the inputs' shapes and dtypes alone. */
+/** Work whose operations depend only on the inputs' shapes and dtypes. */
 export interface Work<T> {
-  /** The operations. Their result, where they have one, is a tensor. */
+  /** The operations. Their result, if any, is a tensor. */
   run(inputs: readonly Tensor[]): T
-  /** What becomes of the result; not part of the graph, whose next replay overwrites the result. */
+  /** Processes the result. It is not part of the graph, whose next replay overwrites the result. */
   finish?(result: T, fromGraph: boolean): T
-  /** What else the operations depend on: where it changes, all graphs are made anew. */
+  /** What else the operations depend on: if it changes, all graphs are captured again. */
   signature: string
-  /** What else there is a graph of its own for, as for each shape. */
+  /** A further key: each variant has its own graph, as each shape has. */
   variant?: string | number
 }
 
-/** Eager runs of a shape before it is captured: libraries choose and allocate in the first ones. */
+/** Eager runs of a shape before its capture: libraries choose algorithms and allocate memory in the first ones. */
 export const WARM_UP = 3
-/** Graphs at a time: each has memory of its own. */
+/** The most graphs at a time: each has its own memory. */
 export const MOST_GRAPHS = 8
-/** Changes of the signature in a row after which it counts as never the same. */
+/** After this many changes of the signature in a row, it counts as always changing. */
 const MOST_CHANGES = 16
 
 interface Captured {
@@ -62,9 +62,9 @@ interface Bucket {
 }
 
 /**
- * Runs work by CUDA graphs, one for each combination of input shapes: after some eager runs the whole is captured once,
- * then an input is copied into the graph's own and the graph replayed: one launch instead of hundreds. Where that
- * cannot be, it runs the work as it is.
+ * Runs work with CUDA graphs, one for each combination of input shapes. After some eager runs the work is captured
+ * once; from then on, inputs are copied into the graph's own tensors and the graph is replayed: one launch instead of
+ * hundreds. If that is impossible, it runs the work eagerly.
  */
 export class Graphs implements Disposable {
   readonly #options: GraphsOptions
@@ -78,7 +78,7 @@ export class Graphs implements Disposable {
     this.#options = options
   }
 
-  /** How many graphs there are. */
+  /** The number of graphs. */
   get size(): number {
     return [...this.#buckets.values()].filter(({ captured }) => captured !== undefined).length
   }
@@ -92,12 +92,12 @@ export class Graphs implements Disposable {
       if (bucket !== undefined) bucket.runs++
       return this.#eager(inputs, work)
     }
-    // What comes meanwhile runs eagerly.
+    // Runs that arrive meanwhile are eager.
     bucket.runs = Number.NEGATIVE_INFINITY
     const captured = await this.#capture(inputs, work)
     if (captured === undefined) return this.#eager(inputs, work)
     if (this.#buckets.get(key) !== bucket) {
-      // The signature has changed in the meantime.
+      // The signature has changed meanwhile.
       this.#drop(captured)
       return this.#eager(inputs, work)
     }
@@ -123,19 +123,21 @@ export class Graphs implements Disposable {
     })
   }
 
-  /** Where a run is to be counted or replayed; `undefined` where it is to be eager. */
+  /** The bucket in which to count or replay a run; `undefined` if the run is eager. */
   #bucketOf(inputs: readonly Tensor[], key: string, signature: string): Bucket | undefined {
     if (this.#stopped) return undefined
     if (signature !== this.#signature) {
       this.#clear()
       this.#signature = signature
       if (++this.#changes > MOST_CHANGES) {
-        this.#stop('settings of the model or of the optimizer change at every step, and a graph is of one setting')
+        this.#stop(
+          'settings of the model or of the optimizer change at every step, but a graph is captured for fixed settings',
+        )
         return undefined
       }
     }
     if (inputs.some((input) => input.requiresGrad)) {
-      this.#stop('an input requires a gradient, which a graph would keep to itself')
+      this.#stop('an input requires a gradient, which a graph would not pass on')
       return undefined
     }
     const known = this.#buckets.get(key)
@@ -143,7 +145,7 @@ export class Graphs implements Disposable {
     if (this.#buckets.size >= MOST_GRAPHS) {
       if (!this.#full) {
         this.#options.onFallback(
-          `batches have more than ${MOST_GRAPHS} shapes: those of a further shape run without a graph`,
+          `batches have more than ${MOST_GRAPHS} shapes: batches of further shapes run without a graph`,
         )
       }
       this.#full = true
@@ -190,12 +192,12 @@ export class Graphs implements Disposable {
     this.#buckets.clear()
   }
 
-  /** Frees a graph after the replays of it that are queued. */
+  /** Frees a graph after its queued replays. */
   #drop(captured: Captured): void {
     this.#options.queue(() => free(captured)).catch(() => {})
   }
 
-  /** Frees all graphs. What is queued must have run. */
+  /** Frees all graphs. All queued operations must have run. */
   dispose(): void {
     for (const { captured } of this.#buckets.values()) if (captured !== undefined) free(captured)
     this.#buckets.clear()
@@ -218,12 +220,12 @@ function keyOf(inputs: readonly Tensor[], variant: string | number = ''): string
 }
 
 /**
- * @internal What the operations of a step depend on besides its inputs: the modes and other plain settings of the modules, where
- * parameters, buffers and the optimizer's state are, which of them are learned, and the optimizer's settings; without
- * learning rates, where those are tensors.
+ * @internal Everything the operations of a step depend on besides its inputs: the modes and other plain settings of the
+ * modules, the locations of parameters, buffers and the optimizer's state, which parameters are trained, and the
+ * optimizer's settings; without learning rates if those are tensors.
  */
 export function signatureOf(modules: readonly Module[], optimizer?: Optimizer, rates?: LearningRates): string {
-  // After a seeding, cuDNN makes its memory for dropout anew.
+  // After seeding, cuDNN allocates its memory for dropout again.
   const parts: unknown[] = [optimizer?.revision, seedings()]
   const seen = new Set<Module>()
   for (const module of modules) describeModule(module, seen, parts)
@@ -233,7 +235,7 @@ export function signatureOf(modules: readonly Module[], optimizer?: Optimizer, r
   return parts.join()
 }
 
-/** Once per step: hence in one pass, not one for each kind of what a module has. */
+/** This runs once per step: hence one pass, not one for each kind of member. */
 function describeModule(module: Module, seen: Set<Module>, parts: unknown[]): void {
   if (seen.has(module)) return
   seen.add(module)

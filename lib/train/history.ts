@@ -1,15 +1,15 @@
-/** What one pass over the training data came to. */
+/** The result of one pass over the training data. */
 export interface EpochResult {
   /** Counted from 1. */
   epoch: number
-  /** The mean loss over all samples, as they were while the weights changed. */
+  /** The mean loss over all samples, computed while the weights changed. */
   trainLoss: number
   /** The mean loss on the validation data after the epoch. */
   validationLoss?: number
   seconds: number
 }
 
-/** What happened in a `fit`, epoch by epoch. */
+/** The results of a `fit`, epoch by epoch. */
 export class History {
   readonly epochs: EpochResult[] = []
 
@@ -17,12 +17,12 @@ export class History {
     return this.epochs.map((epoch) => epoch.trainLoss)
   }
 
-  /** One number per epoch, where validation data was given. */
+  /** One number per epoch, if validation data was given. */
   get validationLosses(): number[] {
     return this.epochs.flatMap((epoch) => (epoch.validationLoss === undefined ? [] : [epoch.validationLoss]))
   }
 
-  /** The epoch with the lowest validation loss, or training loss where there is none. NaN is never the lowest. */
+  /** The epoch with the lowest validation loss, or training loss if there is none. NaN is never the lowest. */
   get best(): EpochResult | undefined {
     const loss = (epoch: EpochResult): number => epoch.validationLoss ?? epoch.trainLoss
     return this.epochs

@@ -8,25 +8,25 @@ import { evaluating, type Step, type TrainableModel } from './step.ts'
 
 export interface PredictOptions {
   /**
-   * How many samples to compute at a time. Default: the trainer's `batchSize`, or 256 where that is more, for a model that
-   * says which dimension counts samples by `batchFirst`, as those of `libtorch-rnn/models` do; of any other model all at
-   * once. Inputs of less than 3 dimensions are one sequence or rows: they are cut where `batchSize` is given.
+   * How many samples to compute at a time. Default: the larger of the trainer's `batchSize` and 256, for a model with a
+   * `batchFirst` property, such as those of `libtorch-rnn/models`; all at once for any other model. Inputs with fewer
+   * than 3 dimensions are one sequence or rows: they are cut only if `batchSize` is given.
    */
   batchSize?: number
-  /** Capture the model once for each shape of inputs, and replay it. Default: the trainer's own option. */
+  /** Capture the model once for each input shape, and replay it. Default: the trainer's option. */
   cudaGraph?: boolean
 }
 
 export interface PredictorOptions {
   model: TrainableModel
   step: Step
-  /** Of the training. */
+  /** The batch size of the training. */
   batchSize: number
-  /** Where the model is, after it has been moved there if it has to be. */
+  /** The device of the model, after moving it there if needed. */
   place(): Device
-  /** Whether inputs have to be brought to the device. */
+  /** Whether inputs have to be moved to the device. */
   moves(device: Device): boolean
-  /** Makes graphs to run a model by, where they can be made. */
+  /** Makes graphs to run a model with, if possible. */
   makeGraphs(device: Device): ((queue: <T>(fn: () => T) => Promise<T>) => Graphs) | undefined
 }
 

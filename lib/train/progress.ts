@@ -14,7 +14,7 @@ export type ProgressEvent =
   | { readonly type: 'epoch'; readonly epochs: number; readonly result: EpochResult }
   | { readonly type: 'end' }
 
-/** May be async: `fit` waits for it, and rejects with what it throws. */
+/** May be async: `fit` waits for it, and rejects if it throws. */
 export type ProgressListener = (event: ProgressEvent) => unknown
 
 function number(value: number): string {
@@ -28,7 +28,7 @@ function describeEpoch({ epoch, trainLoss, validationLoss, seconds }: EpochResul
   return `epoch ${epoch}/${epochs}  loss ${number(trainLoss)}${validation}  ${seconds.toFixed(2)} s`
 }
 
-/** A line for the first and the last epoch, and for those between at most one per second: a log stays short. */
+/** A line for the first and the last epoch, and at most one per second in between, to keep logs short. */
 function lines(stream: NodeJS.WriteStream): ProgressListener {
   let written = Number.NEGATIVE_INFINITY
   return (event) => {
@@ -70,8 +70,8 @@ function bar(stream: NodeJS.WriteStream): ProgressListener {
 }
 
 /**
- * A bar on a terminal, plain lines elsewhere; both on standard error, which leaves the output to the program.
- * @throws {TorchError} for what is no stream to write to.
+ * A bar on a terminal, plain lines elsewhere; both on standard error, which leaves standard output to the program.
+ * @throws {TorchError} if `stream` cannot be written to.
  */
 export function terminalProgress(stream: NodeJS.WriteStream = process.stderr): ProgressListener {
   if (typeof stream?.write !== 'function') {
@@ -87,7 +87,7 @@ function isTest(): boolean {
   return ['describe', 'it'].every((name) => typeof Reflect.get(globalThis, name) === 'function')
 }
 
-/** A bar on a terminal; nothing elsewhere, and nothing among the reports of a test runner. */
+/** A bar on a terminal; nothing elsewhere, and nothing in a test runner. */
 export function automaticProgress(
   stream: NodeJS.WriteStream = process.stderr,
   test: boolean = isTest(),

@@ -13,48 +13,51 @@ import { onDevice } from './placement.ts'
 import type { Source } from './source.ts'
 
 export interface RunnerOptions {
-  /** Where the model is. */
+  /** The device of the model. */
   device: Device
-  /** Whether batches have to be brought there. */
+  /** Whether batches have to be moved there. */
   moves: boolean
-  /** The loss of a batch, with which it may also change the weights. Everything is queued. */
+  /** Computes the loss of a batch, and may update the weights with it. Everything is queued. */
   step(batch: readonly Tensor[], rates: readonly Tensor[] | undefined): Tensor
-  /** Graphs to run steps by; `makeGraphs` is given how to queue one. */
+  /** Makes graphs to run steps with; its argument queues work. */
   makeGraphs?: ((queue: <T>(fn: () => T) => Promise<T>) => Graphs) | undefined
   /** What a graph of a step depends on besides its batch. */
   signature(): string
-  /** The learning rates that a graph is to read. */
+  /** The learning rates for a graph to read. */
   rates?: LearningRates | undefined
-  /** What to do about a loss that is not finite. */
+  /** What to do about a non-finite loss. */
   nonFinite: NonFinite
-  /** Whether losses can be looked at after each step. With `'throw'`, `step` then fails by itself where one is not finite. */
+  /**
+   * Whether losses can be checked after each step. With `'throw'`, `step` then fails by itself if one is not finite.
+   */
   exact: boolean
-  /** Where a loss that is not finite comes from. `late`: the weights have been changed since. */
+  /** The origin of a non-finite loss. `late`: the weights have changed since. */
   cause(plan: BatchPlan, late: boolean): Promise<string>
-  /** An error of a step, with what it means. */
+  /** An error of a step, with an explanation. */
   explained(error: unknown): unknown
 }
 
-/** How often a GPU is asked whether all losses were finite. */
+/** How often to check whether all losses on a GPU were finite. */
 const INSPECTION_INTERVAL_MS = 1000
 
 /** One pass over the data. */
 interface Pass {
-  /** What it is, in words. */
+  /** A description of the pass. */
   readonly name: string
   readonly steps: number | undefined
   samples: number
   step: number
-  /** The steps since a GPU was last asked, where their batches can be made again. */
+  /** The steps since the last check of a GPU, if their batches can be made again. */
   recent: { step: number; plan: BatchPlan }[]
   inspected: number
 }
 
-/** Takes a step with each batch of a pass, and adds up the losses where they are: nothing waits for a value. */
+/** Runs a step for each batch of a pass, and sums the losses on their device: nothing waits for a value. */
 export class Runner implements Disposable {
   readonly #options: RunnerOptions
   readonly #total: Tensor
-  // How many steps of a pass there were until a loss was not finite, or the sum of losses as JavaScript sees it.
+  // The number of steps of a pass until a non-finite loss, or until a non-finite sum of losses in JavaScript's
+  // precision.
   readonly #finite: Tensor | undefined
   readonly #seen: Float64Array | undefined
   #warned = false
@@ -87,7 +90,7 @@ export class Runner implements Disposable {
       if (pass.samples === 0) throw torchError('ERR_TORCH_VALUE', 'Trainer: the data has no batches')
       return (await this.#inspect(pass)) / pass.samples
     } catch (error) {
-      // What went wrong first counts.
+      // The first error counts.
       await feed.close().catch(() => {})
       throw error
     }
@@ -141,7 +144,7 @@ export class Runner implements Disposable {
     })
   }
 
-  /** Looks after a step whether the losses so far were finite, without waiting for a GPU. */
+  /** Checks after a step whether the losses so far were finite, without waiting for a GPU. */
   async #look(plan: BatchPlan, pass: Pass, own: boolean): Promise<void> {
     if (this.#seen !== undefined && !this.#warned && !Number.isFinite(this.#seen[0])) {
       this.#warn(await this.#sentence(pass, pass.step, String(this.#seen[0]), plan, true))
@@ -182,7 +185,7 @@ export class Runner implements Disposable {
     const of = pass.steps === undefined ? '' : ` of ${pass.steps}`
     const sentence = `Trainer: ${pass.name}, step ${step}${of}: the loss is ${value}.`
     if (plan === undefined) return sentence
-    // A model or data that fail now must not hide what this is about.
+    // A failure of the model or the data here must not hide the original problem.
     const cause = await this.#options
       .cause(plan, late)
       .catch((error: unknown) => `Looking for the cause failed: ${messageOf(error)}`)

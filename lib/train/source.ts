@@ -7,9 +7,9 @@ import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import type { ResolvedOptions } from './options.ts'
 
 /**
- * What a trainer takes: a {@link DataLoader}; a dataset; tensors of inputs and targets, whose first dimension are
- * samples, or the steps of one series where `sequenceLength` is set; or anything that iterates over batches. An
- * iterable is asked for a batch when the one before is done with: it may use its tensors again.
+ * Data for a trainer: a {@link DataLoader}; a dataset; tensors of inputs and targets, whose first dimension counts
+ * samples, or the steps of one series if `sequenceLength` is set; or any iterable of batches. An iterable is asked for
+ * a batch only after the previous one is finished, so it may reuse its tensors.
  */
 export type TrainingData =
   | DataLoader
@@ -18,10 +18,10 @@ export type TrainingData =
   | Iterable<Batch>
   | AsyncIterable<Batch>
 
-/** Where batches come from, whatever the user gave. */
+/** A common form for all kinds of training data. */
 export interface Source {
   readonly length: number | undefined
-  /** Whether batches are made for the trainer alone: then one can be made while another is in use. */
+  /** Whether batches are made for the trainer alone, so that one can be made while another is in use. */
   readonly own: boolean
   plans(): Iterator<BatchPlan> | AsyncIterator<BatchPlan>
 }
@@ -29,11 +29,11 @@ export interface Source {
 type SourceOptions = Pick<ResolvedOptions, 'batchSize' | 'sequenceLength'> & {
   shuffle: boolean
   batchFirst: boolean
-  /** The name of a model that reads sequences only. */
+  /** The name of a model that only reads sequences. */
   reader?: string | undefined
 }
 
-/** @throws {TorchError} for what is no data. */
+/** @throws {TorchError} if `data` is not training data. */
 export function sourceOf(data: TrainingData, options: SourceOptions): Source {
   const { batchSize, sequenceLength, shuffle, batchFirst, reader } = options
   const ofDataset = (dataset: Dataset): Source =>
@@ -57,7 +57,7 @@ function ofLoader(loader: DataLoader, reader: string | undefined): Source {
   return { length: loader.length, own: true, plans: () => loader.plans() }
 }
 
-/** Rows as samples have no steps of time: a batch of them would be read as one sequence, in an order that was drawn. */
+/** Rows as samples have no time steps: a batch of them would be read as one sequence, in shuffled order. */
 function requireSequences(dataset: Dataset, reader: string): void {
   if (!(dataset instanceof TensorDataset) || dataset.inputs.ndim !== 2) return
   const [rows, features] = dataset.inputs.shape
@@ -79,7 +79,7 @@ function isIterable(data: unknown): data is Iterable<Batch> | AsyncIterable<Batc
   return typeof data === 'object' && data !== null && (Symbol.iterator in data || Symbol.asyncIterator in data)
 }
 
-/** The batches that a user's own iterable gives, which stay the user's. */
+/** The batches of a user's own iterable; they still belong to the user. */
 function ofIterable(data: Iterable<Batch> | AsyncIterable<Batch>, batchDim: number): Source {
   let exhausted = false
   async function* plans(): AsyncGenerator<BatchPlan> {
@@ -97,7 +97,7 @@ function ofIterable(data: Iterable<Batch> | AsyncIterable<Batch>, batchDim: numb
     if (batches === 0 && exhausted) {
       throw torchError(
         'ERR_TORCH_VALUE',
-        'Trainer: the data could be iterated once only: it had batches in the first pass, and none in this one. Give an iterable that begins anew each time, such as { [Symbol.iterator]: () => batches() } of a generator function',
+        'Trainer: the data could be iterated only once: it had batches in the first pass, and none in this one. Give an iterable that starts again each time, such as { [Symbol.iterator]: () => batches() } with a generator function',
       )
     }
     exhausted ||= batches > 0

@@ -16,7 +16,7 @@ import type { ResolvedOptions } from './options.ts'
 /** A model that the trainer can train: one tensor in, one out. */
 export interface TrainableModel extends Module {
   forward(input: Tensor): Tensor
-  /** Whether its batches are (N, L, …) rather than (L, N, …). Default, where it does not say: `true`. */
+  /** Whether its batches are (N, L, …) rather than (L, N, …). Default: `true`. */
   readonly batchFirst?: boolean
 }
 
@@ -24,7 +24,7 @@ export interface StepOptions extends Pick<ResolvedOptions, 'autocast' | 'clipGra
   owner: Owner
 }
 
-/** What a trainer does with a batch: nothing here reads a value, so all of it can be queued, or captured in a graph. */
+/** A trainer's work on one batch. Nothing here reads a value, so all of it can be queued, or captured in a graph. */
 export class Step {
   readonly #owner: Owner
   readonly #model: TrainableModel
@@ -40,7 +40,7 @@ export class Step {
     if (autocast === 'float16' && !optimizer.isFused) {
       throw torchError(
         'ERR_TORCH_OPTION',
-        "Trainer: autocast: 'float16' needs an optimizer that can leave a step out by itself; this one has a step of its own. Use 'bfloat16', or SGD, Adam or AdamW",
+        "Trainer: autocast: 'float16' needs an optimizer that can skip a step by itself; this one has its own step. Use 'bfloat16', or SGD, Adam or AdamW",
       )
     }
     this.#owner = owner
@@ -53,12 +53,12 @@ export class Step {
     this.#maxNorm = clipGradNorm
   }
 
-  /** The scaler of float16's gradients. */
+  /** The scaler of float16 gradients. */
   get scaler(): GradScaler | undefined {
     return this.#scaling?.scaler
   }
 
-  /** Makes the scaler, where one is needed; one that was elsewhere gives its state to the new one. */
+  /** Makes the scaler, if one is needed; a scaler on another device passes its state to the new one. */
   prepare(device: Device): void {
     if (this.#cast !== 'float16' || this.#scaling?.device === device) return
     const before = this.scaler?.stateDict()
@@ -67,7 +67,10 @@ export class Step {
     this.#scaling = { device, scaler }
   }
 
-  /** Changes the weights, and gives the loss before. `finite`: on the CPU, fails first where the loss is not finite. */
+  /**
+   * Updates the weights and returns the loss before the update. `finite`: on the CPU, fails before the update if the
+   * loss is not finite.
+   */
   train(batch: Batch, device: Device, rates?: readonly Tensor[], finite = false): Tensor {
     this.#model.train()
     this.#optimizer.zeroGrad()
@@ -107,7 +110,7 @@ export class Step {
     if (this.#maxNorm !== undefined) clipGradNorm_(this.#model.parameters(), this.#maxNorm)
   }
 
-  /** The loss in evaluation mode. `finite`: on the CPU, fails where it is not. */
+  /** The loss in evaluation mode. `finite`: on the CPU, fails if the loss is not finite. */
   evaluate(batch: Batch, device: Device, finite = false): Tensor {
     return evaluating(this.#model, () =>
       inferenceMode(() => {
@@ -122,7 +125,7 @@ export class Step {
     return evaluating(this.#model, () => inferenceMode(() => this.#casting(device, () => this.#forward(input))))
   }
 
-  /** An error of a step, with what it means in a training. */
+  /** An error of a step, with its meaning for the training. */
   explained(error: unknown): unknown {
     const loss = this.#loss
     const name =
@@ -138,7 +141,7 @@ export class Step {
     const output: unknown = this.#model.forward(input)
     if (isTensor(output)) return output
     const hint = Array.isArray(output)
-      ? '. Of an output and a state take the output; SequenceModel makes a model of a recurrent network'
+      ? '. Return only the output, without the state; SequenceModel turns a recurrent network into a model'
       : ''
     throw torchError(
       'ERR_TORCH_TYPE',
@@ -152,7 +155,7 @@ export class Step {
   }
 }
 
-/** Runs `fn` with all modules in evaluation mode, and puts each back into its own. */
+/** Runs `fn` with all modules in evaluation mode, and restores the mode of each. */
 export function evaluating<T>(model: Module, fn: () => T): T {
   const modules = [...model.modules()].map((module) => [module, module.training] as const)
   model.eval()

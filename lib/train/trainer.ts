@@ -26,13 +26,13 @@ import { type Source, sourceOf, type TrainingData } from './source.ts'
 import { Step, type TrainableModel } from './step.ts'
 
 export interface FitOptions {
-  /** Data to compute a loss on after each epoch, with which nothing is trained. */
+  /** Held-out data; its loss is computed after each epoch. */
   validation?: TrainingData
   /** Stops between two steps; `fit` then rejects with the signal's reason. */
   signal?: AbortSignal
 }
 
-/** What a `fit` works with. */
+/** The working data of a `fit`. */
 interface Fit {
   source: Source
   held: Source | undefined
@@ -42,33 +42,33 @@ interface Fit {
   signal: AbortSignal | undefined
 }
 
-/** How often a step is reported: a bar needs no more. */
+/** How often a step is reported; a bar needs no more. */
 const REPORT_INTERVAL_MS = 100
 
 /**
- * Trains a model. Each step (the batch, forward, loss, backward, clipping, the optimizer) runs on a thread of its own,
- * whatever of it is written in TypeScript: the event loop stays free. Its tensors are disposed when it is done. On a GPU
- * no step waits for a value: the loss is added up there and read once per epoch, while the next batches are on their way.
+ * Trains a model. Each step (batch, forward, loss, backward, clipping, optimizer) runs on a separate thread, including
+ * the parts written in TypeScript, so the event loop stays free. Its tensors are disposed when it ends. On a GPU no
+ * step waits for a value: the loss is summed there and read once per epoch, while the next batches are being copied.
  *
  * @example
  * const trainer = new Trainer(model, { epochs: 50, batchSize: 32, lr: 1e-2, clipGradNorm: 1 })
  * const history = await trainer.fit([inputs, targets], { validation: [heldOutInputs, heldOutTargets] })
  * @example
  * new Trainer(model, { device: 'cuda', autocast: 'bfloat16', cudaGraph: true })
- * @throws {TorchError} for an unknown option, or a value that cannot be used, such as a device that is not there.
+ * @throws {TorchError} for an unknown option or an invalid value, such as a device that does not exist.
  */
 export class Trainer {
   readonly model: TrainableModel
   /** Its `paramGroups` can be changed between epochs: `trainer.optimizer.paramGroups[0].lr = 1e-4`. */
   readonly optimizer: Optimizer<{ lr: number }>
   /**
-   * With a `seed`, what all that a `fit` draws on the CPU comes from: orders of samples, dropout, and what the model, the
-   * loss and the data draw. Nobody else draws from it, and each `fit` goes on where the last one ended. Its state
-   * (`getState`, `setState`) belongs into a checkpoint.
+   * With a `seed`, the source of all random numbers of a `fit` on the CPU: the order of samples, dropout, and draws of
+   * the model, the loss and the data. Nothing else draws from it, and each `fit` continues where the last one ended.
+   * Save its state (`getState`, `setState`) in checkpoints.
    */
   readonly generator: Generator | undefined
   readonly #options: ResolvedOptions
-  // The model, and a loss that is a module: what has tensors to be moved.
+  // The model and a loss module: the modules with tensors to move.
   readonly #modules: Module[]
   readonly #step: Step
   #fitting = false
@@ -86,7 +86,7 @@ export class Trainer {
     const { device, loss } = this.#options
     this.model = model
     this.#modules = loss instanceof Module ? [model, loss] : [model]
-    // An optimizer makes its state where it finds the parameters.
+    // An optimizer creates its state on the devices of the parameters.
     if (device !== undefined) place(this.#modules, device)
     this.optimizer = optimizerOf(this.#options, model)
     const { seed } = this.#options
@@ -104,12 +104,12 @@ export class Trainer {
   }
 
   /**
-   * Trains for the number of epochs that was set, and tells how it went. Can be called again to go on.
+   * Trains for `epochs` epochs and returns the history. Call it again to continue.
    *
-   * @throws {TorchError} (rejects) `ERR_TORCH_NON_FINITE` for a loss that is NaN or infinite, see
+   * @throws {TorchError} (rejects) `ERR_TORCH_NON_FINITE` for a NaN or infinite loss, see
    *   {@link TrainerOptions.nonFinite}; `ERR_TORCH_SHAPE` for targets that the loss cannot compare with the output;
-   *   whatever the model, the loss, the data, the listener or the signal throw. {@link Trainer.history} has the epochs
-   *   that were done by then.
+   *   whatever the model, the loss, the data, the listener or the signal throws. {@link Trainer.history} then has the
+   *   completed epochs.
    */
   async fit(data: TrainingData, options: FitOptions = {}): Promise<History> {
     checkOptions('fit', options, ['validation', 'signal'])
@@ -129,12 +129,12 @@ export class Trainer {
     this.#fallback = null
     this.#history = history
     this.#seedCuda(device)
-    // A listener may throw, too, and not only reject.
+    // A listener may also throw synchronously.
     const end = async (): Promise<void> => void (await report({ type: 'end' }))
     try {
       await this.#drawing(() => this.#fit({ source, held, device, history, report, signal }))
     } catch (error) {
-      // What went wrong first counts.
+      // The first error counts.
       await end().catch(() => {})
       throw error
     } finally {
@@ -168,7 +168,7 @@ export class Trainer {
     }
   }
 
-  /** The history of the last `fit`: of one that runs, was aborted or failed, with the epochs that were done. */
+  /** The history of the last `fit`. If it is running, was aborted or failed: the completed epochs. */
   get history(): History | undefined {
     return this.#history
   }
@@ -177,7 +177,7 @@ export class Trainer {
     return this.generator === undefined ? fn() : withGenerator(this.generator, fn)
   }
 
-  /** A CUDA device has one generator, which this process shares. */
+  /** A CUDA device has one generator, shared by the whole process. */
   #seedCuda(device: Device): void {
     const { seed } = this.#options
     if (seed === undefined || device === 'cpu' || this.#seededCuda) return
@@ -200,9 +200,9 @@ export class Trainer {
   }
 
   /**
-   * The model's output for `inputs`, in evaluation mode, computed off the main thread and on the trainer's device. It
-   * comes back to where the inputs are. Many samples are computed in batches, one after another: they then need the
-   * memory of one batch besides inputs and outputs.
+   * The model's output for `inputs`, in evaluation mode, computed off the main thread and on the trainer's device, and
+   * returned on the device of the inputs. Many samples are computed in batches, one after another, so this needs the
+   * memory of only one batch besides inputs and outputs.
    */
   async predict(inputs: Tensor, options: PredictOptions = {}): Promise<Tensor> {
     checkOptions('predict', options, ['batchSize', 'cudaGraph'])
@@ -211,26 +211,26 @@ export class Trainer {
     return await this.#predictor.predict(inputs, batchSize, cudaGraph)
   }
 
-  /** {@link predict} on this thread, which it blocks, and without CUDA graphs. */
+  /** {@link predict} on this thread, which blocks, and without CUDA graphs. */
   predictSync(inputs: Tensor, options: Pick<PredictOptions, 'batchSize'> = {}): Tensor {
     checkOptions('predictSync', options, ['batchSize'])
     return this.#predictor.predictSync(inputs, options.batchSize)
   }
 
   /**
-   * Why steps of the last `fit`, or predictions, ran without CUDA graphs although `cudaGraph` asked for them: a sentence,
-   * of which there has been a warning; else `null`.
+   * Why steps of the last `fit`, or predictions, ran without CUDA graphs although `cudaGraph` asked for them: a
+   * sentence, which was also emitted as a warning; else `null`.
    */
   get cudaGraphFallback(): string | null {
     return this.#fallback
   }
 
-  /** The scaler of `autocast: 'float16'`, whose state belongs into a checkpoint; without float16 `undefined`. */
+  /** The scaler of `autocast: 'float16'`, whose state belongs in checkpoints; `undefined` without float16. */
   get scaler(): GradScaler | undefined {
     return this.#step.scaler
   }
 
-  /** @internal A graph to capture into. @throws {TorchError} where there are none. */
+  /** @internal A graph to capture into. @throws {TorchError} if CUDA graphs are not available. */
   protected makeGraph(device: Device): Graph {
     if (device === 'cpu')
       throw torchError(
@@ -247,7 +247,7 @@ export class Trainer {
 
   #training(device: Device): Runner {
     const { nonFinite } = this.#options
-    // An optimizer with a step of its own reads its rates as numbers.
+    // An optimizer with its own step reads its rates as numbers.
     const rates = this.optimizer.isFused ? this.#rates() : undefined
     return new Runner({
       device,
@@ -277,7 +277,7 @@ export class Trainer {
     })
   }
 
-  /** What a runner can say of a step that went wrong. */
+  /** Explains a failed step for a runner. */
   #reasons(device: Device): Pick<RunnerOptions, 'cause' | 'explained'> {
     const { model } = this
     const cause = async (plan: BatchPlan, late: boolean): Promise<string> => {
@@ -303,7 +303,7 @@ export class Trainer {
     return optimizer.paramGroups.every(({ lr }) => typeof lr === 'number') ? new LearningRates(optimizer) : undefined
   }
 
-  /** Graphs for a runner, where they were asked for and can be made. */
+  /** Graphs for a runner, if they were asked for and are available. */
   #makeGraphs(
     device: Device,
     wanted = this.#options.cudaGraph,
@@ -331,7 +331,7 @@ export class Trainer {
     process.emitWarning(`Trainer: cudaGraph: ${reason}`, { code: 'TORCH_CUDA_GRAPH' })
   }
 
-  /** Where the model is, after it has been moved there if it has to be. */
+  /** The device of the model, after moving it there if needed. */
   #place(): Device {
     const { device } = this.#options
     if (device === undefined) return deviceOf(this.model)
@@ -344,7 +344,7 @@ export class Trainer {
     return this.#options.device !== undefined || device !== 'cpu'
   }
 
-  /** Reports a step now and then, and throws where the signal wants no more. */
+  /** Reports a step now and then, and throws if the signal is aborted. */
   #reporter(source: Source, epoch: number, report: ProgressListener, signal: AbortSignal | undefined): () => unknown {
     const { epochs } = this.#options
     let reported = 0
@@ -367,7 +367,7 @@ export class Trainer {
 
   #source(data: TrainingData, shuffle: boolean): Source {
     const { model } = this
-    // A model with a forward of its own may well read rows.
+    // A model with its own forward may well read rows.
     const reads = model instanceof RecurrentModel && model.forward === RecurrentModel.prototype.forward
     return sourceOf(data, {
       ...this.#options,

@@ -7,19 +7,19 @@ import type { TrainerOptions } from './options.ts'
 import { Step, type TrainableModel } from './step.ts'
 
 export interface TrainingStepOptions extends Pick<TrainerOptions, 'loss' | 'clipGradNorm'> {
-  /** Of the model's parameters. */
+  /** The optimizer of the model's parameters. */
   optimizer: Optimizer
 }
 
 /**
- * A step of a training loop of your own, as {@link Trainer} takes it: `zeroGrad`, forward, loss, backward, clipping, and
- * the optimizer. A recurrent network with a linear head that learns by mean squared error on the CPU does without
- * autograd, which makes the steps of a small one nearly twice as fast.
+ * A step for your own training loop, the same as {@link Trainer}'s: `zeroGrad`, forward, loss, backward, clipping, and
+ * the optimizer. For a recurrent network with a linear head and MSE loss on the CPU it bypasses autograd; small models
+ * train nearly twice as fast.
  *
  * @example
  * const step = new TrainingStep(model, { optimizer: new optim.Adam(model.parameters()), clipGradNorm: 1 })
  * for (const [input, target] of loader) console.log(step.run(input, target).item())
- * @throws {TorchError} for an unknown option, or a value that cannot be used.
+ * @throws {TorchError} for an unknown option or an invalid value.
  */
 export class TrainingStep {
   /** @internal */
@@ -40,17 +40,17 @@ export class TrainingStep {
   }
 
   /**
-   * Changes the weights by a batch, on this thread, or queued within `torch.offload`.
+   * Updates the weights with a batch, on this thread, or queued within `torch.offload`.
    *
-   * @param input what the model takes, where the model is
-   * @param target what the loss takes
-   * @returns the loss before the change, without a graph
+   * @param input the model's input, on the model's device
+   * @param target the loss's target
+   * @returns the loss before the update, without a graph
    */
   run(input: Tensor, target: Tensor): Tensor {
     for (const [name, value] of Object.entries({ input, target })) {
       requireTensor('TrainingStep', name, value)
     }
-    // The device only matters to mixed precision, which there is none of.
+    // The device only matters for mixed precision, which is not used here.
     try {
       return tidy(() => this.#step.train([input, target], 'cpu'))
     } catch (error) {

@@ -295,7 +295,7 @@ test('steps leave no tensors behind', () => {
 describe('refuses', () => {
   const w = torch.zeros([2], { requiresGrad: true })
   test.each([
-    [() => new optim.SGD([]), 'ERR_TORCH_VALUE', /^\w+: got no parameters\. parameters\(\) can be read once only/],
+    [() => new optim.SGD([]), 'ERR_TORCH_VALUE', /^\w+: got no parameters\. parameters\(\) can be iterated only once/],
     [
       () => new optim.SGD(w as never),
       'ERR_TORCH_TYPE',

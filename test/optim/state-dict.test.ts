@@ -117,7 +117,11 @@ describe('refuses, and changes nothing', () => {
     [{ state: {}, paramGroups: [null] }, 'ERR_TORCH_TYPE', /a parameter group must be an object/],
     [{ state: {}, paramGroups: [{}] }, 'ERR_TORCH_VALUE', /doesn't match the size of optimizer's group$/],
     [{ state: {}, paramGroups: [{ params: [0, 1] }] }, 'ERR_TORCH_VALUE', /doesn't match the size/],
-    [{ state: {}, param_groups: groups, paramGroups: groups }, 'ERR_TORCH_VALUE', /'paramGroups', too$/],
+    [
+      { state: {}, param_groups: groups, paramGroups: groups },
+      'ERR_TORCH_VALUE',
+      /'paramGroups' is given twice, in camelCase and in snake_case$/,
+    ],
     [{ state: {}, paramGroups: [{ params: [0], momentum: 0 }] }, 'ERR_TORCH_OPTION', /unknown option 'momentum'/],
     [
       { state: {}, paramGroups: [{ params: [0], lr: -1 }] },
@@ -133,7 +137,7 @@ describe('refuses, and changes nothing', () => {
     [
       { state: { 0: { ...full, exp_avg: full.expAvg } }, paramGroups: groups },
       'ERR_TORCH_VALUE',
-      /'exp_avg', and 'expAvg', too/,
+      /'expAvg' is given twice/,
     ],
     [
       { state: { 0: { ...full, square: full.expAvg } }, paramGroups: groups },
@@ -143,7 +147,7 @@ describe('refuses, and changes nothing', () => {
     [
       { state: { 0: { ...full, expAvg: 3 } }, paramGroups: groups },
       'ERR_TORCH_TYPE',
-      /made of Tensors, but 'expAvg' is 3$/,
+      /must consist of Tensors, but 'expAvg' is 3$/,
     ],
     [
       { state: { 0: { ...full, expAvgSq: null } }, paramGroups: groups },
@@ -154,14 +158,14 @@ describe('refuses, and changes nothing', () => {
     [
       { state: { 0: { ...full, expAvg: torch.zeros([3]) } }, paramGroups: groups },
       'ERR_TORCH_SHAPE',
-      /'expAvg' of shape \[3\]: it has to be of the parameter's shape \[2\]$/,
+      /'expAvg' of shape \[3\]: it must be of the parameter's shape \[2\]$/,
     ],
     [
       { state: { 0: { ...full, step: torch.zeros([2]) } }, paramGroups: groups },
       'ERR_TORCH_SHAPE',
-      /it has to be a single number$/,
+      /it must be a single number$/,
     ],
-    [{ state: { 7: full }, paramGroups: groups }, 'ERR_TORCH_VALUE', /a state of parameter 7, which is in no group$/],
+    [{ state: { 7: full }, paramGroups: groups }, 'ERR_TORCH_VALUE', /state for parameter 7, which is in no group$/],
   ] as const)('%o', (stateDict, code, message) => {
     const optimizer = make()
     w.grad = torch.ones([2])

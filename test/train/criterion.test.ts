@@ -34,7 +34,7 @@ describe.each(Object.entries(COMPARING))('a target of another shape, with %s', (
       const trainer = new Trainer(perStep(), { ...options, loss })
       const before = trainer.model.stateDict()['linear.weight']?.toArray()
       const x = torch.randn([10, 10, 3])
-      const sentence = `Trainer: ${text} compares the output with the target element by element, but the output is of shape (10, 10, 1) and the target of shape (10, 1). The model gives an output for each step, and there is one target per sequence: let the model give its output of the last step only, output.select(1, -1), or give a target for each step`
+      const sentence = `Trainer: ${text} compares the output with the target element by element, but the output has shape (10, 10, 1) and the target has shape (10, 1). The model returns an output for each step, but there is one target per sequence: return only the output of the last step, output.select(1, -1), or give a target for each step`
       await expectRejection(trainer.fit([x, torch.rand([10, 1])]), 'ERR_TORCH_SHAPE', sentence)
       await expectRejection(trainer.evaluate([x, torch.rand([10, 1])]), 'ERR_TORCH_SHAPE', sentence)
       expect(trainer.model.stateDict()['linear.weight']?.toArray()).toEqual(before)
@@ -46,11 +46,11 @@ describe.each(Object.entries(COMPARING))('a target of another shape, with %s', (
 })
 
 test.each([
-  [[10, 4, 3], [10, 1, 1], 'let the model give its output of the last step only, output.narrow(1, -1, 1)'],
-  [[10, 4, 3], [10], 'let the model give its output of the last step only, output.select(1, -1)'],
+  [[10, 4, 3], [10, 1, 1], 'return only the output of the last step, output.narrow(1, -1, 1)'],
+  [[10, 4, 3], [10], 'return only the output of the last step, output.select(1, -1)'],
   [[10, 4, 3], [10, 4], 'Give targets with a last dimension of 1: targets.unsqueeze(2)'],
-  [[10, 4, 3], [10, 4, 2], 'The model has 1 outputs, and the targets have 2 features'],
-  [[10, 4, 3], [10, 7, 1], 'Give targets of the shape of the output'],
+  [[10, 4, 3], [10, 4, 2], 'The model has 1 outputs, but the targets have 2 features'],
+  [[10, 4, 3], [10, 7, 1], 'Give targets with the shape of the output'],
 ] as const)('inputs %j and targets %j', async (inputs, targets, cure) => {
   const data = [torch.randn(inputs), torch.randn(targets)] as const
   await expectRejection(new Trainer(perStep(), options).fit(data), 'ERR_TORCH_SHAPE', cure)
@@ -68,7 +68,7 @@ test('of layouts and models of other kinds', async () => {
   await expectRejection(
     new Trainer(linear, options).fit([torch.randn([10, 3]), torch.randn([10])]),
     'ERR_TORCH_SHAPE',
-    'the output is of shape (10, 1) and the target of shape (10). Give targets with a last dimension of 1: targets.unsqueeze(1)',
+    'the output has shape (10, 1) and the target has shape (10). Give targets with a last dimension of 1: targets.unsqueeze(1)',
   )
   const flat = new nn.Sequential(new nn.Linear(3, 1), new nn.Flatten({ startDim: 0 }))
   await expectRejection(
@@ -121,7 +121,7 @@ describe('a loss function that gives', () => {
     'Trainer: the loss function must return a Tensor of one element, from which gradients can be computed, but it returned'
 
   test.each([
-    ['a number', () => 0.5, '0.5: compute it by operations of tensors'],
+    ['a number', () => 0.5, '0.5: compute it with tensor operations'],
     ['nothing', () => undefined, 'undefined'],
     ['an array', (output: Tensor) => [output.mean()], 'an array'],
     ['a Promise', async (output: Tensor) => output.mean(), 'Promise: it must not be async'],
@@ -146,13 +146,13 @@ describe('a loss function that gives', () => {
 
   test('what no parameter has a part in', async () => {
     const loss = (output: Tensor): Tensor => output.detach().mean()
-    await expectRejection(fitWith(loss), 'ERR_TORCH_AUTOGRAD', 'The loss does not depend on any parameter that learns')
+    await expectRejection(fitWith(loss), 'ERR_TORCH_AUTOGRAD', 'The loss does not depend on any trainable parameter')
   })
 
   test('classes that come last', async () => {
     const model = new LSTMModel(3, 4, 7, { batchFirst: true })
     const classes = torch.randint(7, [6, 5])
-    const hint = 'Classes are the second dimension of what crossEntropy and nll take'
+    const hint = 'crossEntropy and nll take classes in the second dimension'
     for (const loss of ['crossEntropy', 'nll'] as const) {
       const trainer = new Trainer(model, { ...options, loss })
       await expectRejection(trainer.fit([data[0], classes]), 'ERR_TORCH_SHAPE', hint)
@@ -169,7 +169,7 @@ test('a model that gives more than a tensor', async () => {
   const x = torch.randn([6, 5, 3])
   const trainer = new Trainer(new nn.LSTM(3, 4, { batchFirst: true }) as never, options)
   const sentence =
-    'Trainer: LSTM.forward must return one Tensor, but it returned an array. Of an output and a state take the output; SequenceModel makes a model of a recurrent network'
+    'Trainer: LSTM.forward must return one Tensor, but it returned an array. Return only the output, without the state; SequenceModel turns a recurrent network into a model'
   await expectRejection(trainer.fit([x, x]), 'ERR_TORCH_TYPE', sentence)
   await expectRejection(trainer.predict(x), 'ERR_TORCH_TYPE', sentence)
   expectError(() => trainer.predictSync(x), 'ERR_TORCH_TYPE', sentence)

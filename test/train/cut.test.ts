@@ -100,7 +100,7 @@ test('predict says where samples cannot be told apart, or computes all at once',
     torch.inferenceMode(() => model.forward(x)),
     { atol: 1e-4 },
   )
-  const sentence = 'of 100 samples the model makes an output of shape (5, 1), which does not tell them apart'
+  const sentence = 'for 100 samples the model returns an output of shape (5, 1), which has no dimension for the samples'
   await expectRejection(trainer.predict(x, { batchSize: 100 }), 'ERR_TORCH_SHAPE', sentence)
   expectError(() => trainer.predictSync(x, { batchSize: 100 }), 'ERR_TORCH_SHAPE', sentence)
 })

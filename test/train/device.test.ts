@@ -117,7 +117,7 @@ describe('autocast', () => {
     }
     const make = (autocast: 'float16' | 'bfloat16') => () =>
       new Trainer(new Linear(1, 1), { ...quiet, autocast, optimizer: (p) => new Own(p) })
-    expectError(make('float16'), 'ERR_TORCH_OPTION', /autocast: 'float16' needs an optimizer that can leave a step out/)
+    expectError(make('float16'), 'ERR_TORCH_OPTION', /autocast: 'float16' needs an optimizer that can skip a step/)
     expect(make('bfloat16')().scaler).toBeUndefined()
   })
 })

@@ -40,7 +40,7 @@ describe.each([
     await expectRejection(
       trainer.fit([x, y]),
       CODE,
-      'Trainer: epoch 1, step 3 of 3: the loss is NaN. It began in the data: input[1, 3, 1], in sample 9 of the data, is NaN. Fill or leave out what is missing',
+      'Trainer: epoch 1, step 3 of 3: the loss is NaN. It began in the data: input[1, 3, 1], in sample 9 of the data, is NaN. Fill or drop missing values',
     )
     // As after the two steps before.
     expect(weightsOf(model)).toEqual(before)
@@ -83,7 +83,7 @@ describe.each([
     await expectRejection(
       new Trainer(model, { ...options, loss }).fit(data()),
       CODE,
-      'epoch 1, step 1 of 3: the loss is NaN. It began in a parameter: lstm.weight_hh_l0[3, 2] is NaN since the step before, or since it was loaded: a lower lr, or clipGradNorm',
+      'epoch 1, step 1 of 3: the loss is NaN. It began in a parameter: lstm.weight_hh_l0[3, 2] has been NaN since the previous step, or since it was loaded: a lower lr, or clipGradNorm',
     )
   })
 
@@ -126,7 +126,7 @@ describe.each([
     expect(history.trainLosses).toEqual([Number.NaN, Number.NaN, Number.NaN])
     expect(history.best).toBeUndefined()
     expect(warnings).toEqual([
-      'Trainer: epoch 1, step 3 of 3: the loss is NaN. It began in the data: input[1, 0, 0], in sample 9 of the data, is NaN. Fill or leave out what is missing',
+      'Trainer: epoch 1, step 3 of 3: the loss is NaN. It began in the data: input[1, 0, 0], in sample 9 of the data, is NaN. Fill or drop missing values',
     ])
     const ignoring = new Trainer(modelOf(), { ...options, loss, nonFinite: 'ignore' })
     expect((await ignoring.fit([x, y])).trainLosses).toEqual([Number.NaN, Number.NaN, Number.NaN])
@@ -152,7 +152,7 @@ test('it may begin in the loss function, or in the model', async () => {
   await expectRejection(
     new Trainer(model, { ...options, loss: 'mse' }).fit([torch.randn([4, 2]), torch.ones([4, 1])]),
     CODE,
-    'It began in the model: its output[0, 0] is -Infinity, though input and parameters are finite (the greatest is 7.00, in linear.bias)',
+    'It began in the model: its output[0, 0] is -Infinity, although input and parameters are finite (the largest is 7.00, in linear.bias)',
   )
 })
 

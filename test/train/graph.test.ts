@@ -151,14 +151,14 @@ describe('goes on without a graph, and says why,', () => {
   test('where an input requires a gradient', async () => {
     const { reasons, run } = setUp()
     expect(await run(torch.ones([1], { requiresGrad: true }))).toEqual([2])
-    expect(reasons).toEqual(['an input requires a gradient, which a graph would keep to itself'])
+    expect(reasons).toEqual(['an input requires a gradient, which a graph would not pass on'])
   })
 
   test('where settings are never the same', async () => {
     const { graphs, reasons, run } = setUp()
     for (let i = 0; i < 40; i++) await run(torch.ones([1]), { signature: String(i) })
     expect(reasons).toEqual([
-      'settings of the model or of the optimizer change at every step, and a graph is of one setting',
+      'settings of the model or of the optimizer change at every step, but a graph is captured for fixed settings',
     ])
     expect(graphs.size).toBe(0)
   })
@@ -169,7 +169,7 @@ describe('goes on without a graph, and says why,', () => {
       for (let n = 1; n <= MOST_GRAPHS + 2; n++) await run(torch.ones([n]))
     }
     expect(graphs.size).toBe(MOST_GRAPHS)
-    expect(reasons).toEqual(['batches have more than 8 shapes: those of a further shape run without a graph'])
+    expect(reasons).toEqual(['batches have more than 8 shapes: batches of further shapes run without a graph'])
     expect(await run(torch.ones([1]))).toEqual([2])
   })
 })

@@ -18,7 +18,11 @@ describe('requireUsable', () => {
   })
 
   test('refuses devices that are not there, and what is none', () => {
-    expectError(() => requireUsable('cuda:3'), 'ERR_TORCH_DEVICE', /there is no device 'cuda:3': CUDA devices are 1/)
+    expectError(
+      () => requireUsable('cuda:3'),
+      'ERR_TORCH_DEVICE',
+      /there is no device 'cuda:3'; the number of CUDA devices is 1/,
+    )
     for (const none of ['cuda:-1', 'cuda:01', 'tpu', '', 3, null, undefined]) {
       const code = typeof none === 'string' ? 'ERR_TORCH_DEVICE' : 'ERR_TORCH_TYPE'
       expectError(() => requireUsable(none), code, /device must be 'cpu', 'cuda' or one such as 'cuda:1'/)

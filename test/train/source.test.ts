@@ -107,7 +107,7 @@ describe('what can be iterated once', () => {
 
   test('is data for one epoch, and the second says so', async () => {
     expect((await trainer(1).fit(batches())).epochs).toHaveLength(1)
-    await expectRejection(trainer(2).fit(batches()), 'ERR_TORCH_VALUE', 'could be iterated once only')
+    await expectRejection(trainer(2).fit(batches()), 'ERR_TORCH_VALUE', 'could be iterated only once')
     await expectRejection(trainer(2).fit([]), 'ERR_TORCH_VALUE', 'the data has no batches')
   })
 

@@ -376,7 +376,7 @@ describe('refuses', () => {
     [{ loss: null }, 'ERR_TORCH_TYPE', /loss must be mse, .*, quantile, a loss module or a function, got null/],
     [{ optimizer: () => 1 }, 'ERR_TORCH_TYPE', /optimizer must be a function that returns an Optimizer, got 1/],
     [{ progress: 'bar' }, 'ERR_TORCH_VALUE', /progress must be a boolean, 'auto' or a function, got 'bar'/],
-    [{ optimizer: (p: Tensor[]) => new SGD(p), lr: 1 }, 'ERR_TORCH_OPTION', /no effect on an optimizer of your own/],
+    [{ optimizer: (p: Tensor[]) => new SGD(p), lr: 1 }, 'ERR_TORCH_OPTION', /no effect on your own optimizer/],
   ] as const)('%j', (options, code, message) => {
     expectError(make(options), code, message)
   })
