@@ -24,12 +24,12 @@ export interface Dataset {
   /** The number of samples. */
   readonly length: number
   /**
-   * The samples of these numbers, from 0 to `length` - 1, as an input and a target. It is called as plain JavaScript, not
-   * within `offload`: it may read files, databases and tensors, and be async. A trainer disposes the tensors that it
-   * creates when their step is done; those that it only passes on stay as they are.
+   * Returns the samples with these indices, from 0 to `length` - 1, as an input and a target. It runs as plain
+   * JavaScript, not within `offload`: it may read files, databases and tensors, and be async. A trainer disposes the
+   * tensors that it creates when their step is done, but not those that it only passes on.
    *
-   * Samples are stacked at the first dimension, (N, L, …), or where `batchFirst` is false and samples have two dimensions
-   * or more at the second, (L, N, …).
+   * Samples are stacked in the first dimension, (N, L, …). If `batchFirst` is false and samples have two or more
+   * dimensions, they are stacked in the second, (L, N, …).
    */
   batch(indices: readonly number[], batchFirst: boolean): Batch | Promise<Batch>
 }
@@ -39,7 +39,7 @@ const unfold = tensorOp('aten::unfold')
 const transpose = tensorOp('aten::transpose.int')
 const permute = tensorOp('aten::permute')
 
-/** Calls `fn` with what makes rows of a tensor from the numbers of samples. */
+/** Calls `fn` with a function that picks the rows of a tensor with these indices. */
 function picking<T>(owner: string, indices: readonly number[], fn: (pick: (rows: Tensor) => Tensor) => T): T {
   if (!isArrayOf(indices, Number.isSafeInteger)) {
     throw invalid(`${owner}.batch`, 'indices', 'an array of integers', indices)
@@ -62,7 +62,7 @@ function picking<T>(owner: string, indices: readonly number[], fn: (pick: (rows:
 
 function requireSamples(owner: string, name: string, value: unknown): asserts value is Tensor {
   requireTensor(owner, name, value)
-  if (value.ndim < 1) throw torchError('ERR_TORCH_SHAPE', `${owner}: ${name} must have a dimension of samples`)
+  if (value.ndim < 1) throw torchError('ERR_TORCH_SHAPE', `${owner}: ${name} must have a dimension for the samples`)
 }
 
 function requireSeries(name: string, value: unknown): asserts value is Tensor {
@@ -86,7 +86,7 @@ function requireSameLength(owner: string, inputs: Tensor, targets: Tensor): void
 
 /**
  * Samples along the first dimension of two tensors: inputs (N, …) and targets (N, …).
- * @throws {TorchError} where they differ in length.
+ * @throws {TorchError} if they differ in length.
  */
 export class TensorDataset implements Dataset {
   readonly inputs: Tensor
@@ -108,7 +108,7 @@ export class TensorDataset implements Dataset {
     this.length = inputs.size(0)
   }
 
-  /** The samples of these numbers: see {@link Dataset.batch}. */
+  /** Returns the samples with these indices: see {@link Dataset.batch}. */
   batch(indices: readonly number[], batchFirst: boolean): Batch {
     return picking('TensorDataset', indices, (pick) => {
       const rowsOf = (source: Tensor): Tensor => {
@@ -128,10 +128,10 @@ export interface SequenceOptions {
 }
 
 /**
- * Windows of one long series of T steps, with inputs (T, I) and targets (T, O), what is to be predicted at each step.
- * Sample i covers the steps from `i * stride` on, as an input (L, I) and a target (L, O). The windows are views: the series
- * is not copied.
- * @throws {TorchError} where T is less than `sequenceLength`, or differs between the two.
+ * Windows of one long series of T steps, with inputs (T, I) and targets (T, O), the values to predict at each step.
+ * Sample i starts at step `i * stride` and consists of an input (L, I) and a target (L, O). The windows are views: the
+ * series is not copied.
+ * @throws {TorchError} if T is less than `sequenceLength`, or differs between inputs and targets.
  */
 export class SequenceDataset implements Dataset {
   /** @internal */
@@ -164,7 +164,7 @@ export class SequenceDataset implements Dataset {
     this.#targets = targets
   }
 
-  /** The samples of these numbers: see {@link Dataset.batch}. */
+  /** Returns the samples with these indices: see {@link Dataset.batch}. */
   batch(indices: readonly number[], batchFirst: boolean): Batch {
     return picking('SequenceDataset', indices, (pick) => {
       const windowsOf = (series: Tensor): Tensor => {

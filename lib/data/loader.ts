@@ -11,13 +11,13 @@ import { isTensor } from '../tensor/tensor.ts'
 import { type Batch, type Dataset, SequenceDataset, TensorDataset } from './dataset.ts'
 import { shuffled, skipOrder, skipSeed } from './shuffle.ts'
 
-/** A batch to come: `load` makes its tensors. */
+/** A planned batch: `load` makes its tensors. */
 export interface BatchPlan {
   /** The number of samples. */
   readonly size: number
-  /** The numbers of the samples, where they have some. */
+  /** The indices of the samples, if they have any. */
   readonly indices?: readonly number[]
-  /** Whether `load` calls nothing but tensor operations, and can be called within `offload`. */
+  /** Whether `load` calls only tensor operations, so that it can run within `offload`. */
   readonly queueable: boolean
   load(): Batch | Promise<Batch>
 }
@@ -32,26 +32,26 @@ export function requireBatch(what: string, value: unknown): asserts value is Bat
 export interface DataLoaderOptions {
   /** Samples per batch. Default 1. */
   batchSize?: number
-  /** A new order each time the loader is iterated over. Default `false`. */
+  /** Shuffle the samples on each iteration over the loader. Default `false`. */
   shuffle?: boolean
-  /** Leave a last batch out that is smaller than the others. Default `false`. */
+  /** Drop the last batch if it is smaller than the others. Default `false`. */
   dropLast?: boolean
   /**
-   * What the orders are drawn from, as in PyTorch. Default: the stream that `torch.manualSeed` seeds, so that orders equal
-   * those of a Python program with the same seed.
+   * The generator for shuffling, as in PyTorch. Default: the one that `torch.manualSeed` seeds, so that the order
+   * equals that of a Python program with the same seed.
    */
   generator?: RandomGenerator
-  /** For short: a generator of the loader's own, with this seed. */
+  /** Shorthand for a separate generator with this seed. */
   seed?: number
   /**
-   * `true`: samples are stacked at the first dimension, (N, L, …). `false`: at the second, (L, N, …), as recurrent
-   * modules want by default; batches of less than 3 dimensions stay as they are. Default `true`.
+   * `true`: samples are stacked in the first dimension, (N, L, …). `false`: in the second, (L, N, …), as recurrent
+   * modules expect by default; batches with fewer than 3 dimensions are not affected. Default `true`.
    */
   batchFirst?: boolean
   /**
-   * Put the batches into pinned memory, from which `to({ device: 'cuda', nonBlocking: true })` copies while the program
-   * goes on. The samples must be on the CPU. Without CUDA the loader warns, and pins nothing. A `Trainer` with a CUDA
-   * device does it by itself. Default `false`.
+   * Put the batches into pinned memory, from which `to({ device: 'cuda', nonBlocking: true })` copies asynchronously.
+   * The samples must be on the CPU. Without CUDA the loader warns and pins nothing. A `Trainer` with a CUDA device pins
+   * batches by itself. Default `false`.
    */
   pinMemory?: boolean
 }
@@ -59,8 +59,8 @@ export interface DataLoaderOptions {
 const NAMES = ['batchSize', 'shuffle', 'dropLast', 'generator', 'seed', 'batchFirst', 'pinMemory'] as const
 
 /**
- * Iterates over a dataset in batches. Each iteration makes its tensors anew: use them within a `tidy`, or dispose them.
- * Where the dataset's `batch` is async, iterate by `for await`.
+ * Iterates over a dataset in batches. Each iteration makes new tensors: use them within a `tidy`, or dispose them. If
+ * the dataset's `batch` is async, iterate with `for await`.
  *
  * @example for await (const [input, target] of new DataLoader(files, { batchSize: 32, shuffle: true })) …
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
@@ -73,9 +73,9 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
   readonly shuffle: boolean
   readonly dropLast: boolean
   readonly batchFirst: boolean
-  /** Whether batches are in pinned memory: `false` also where that was asked for and there is no CUDA. */
+  /** Whether batches are in pinned memory; `false` without CUDA, even if it was asked for. */
   readonly pinMemory: boolean
-  /** What the orders are drawn from, where that is not torch's own stream. */
+  /** The generator for shuffling, if it is not torch's own. */
   readonly generator: RandomGenerator | undefined
 
   constructor(dataset: Dataset, options: DataLoaderOptions = {}) {
@@ -98,7 +98,7 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
       throw invalid('DataLoader', 'generator', 'a torch.Generator', generator)
     }
     if (generator !== undefined && seed !== undefined) {
-      throw torchError('ERR_TORCH_OPTION', 'DataLoader: seed makes a generator: it takes one of seed and generator')
+      throw torchError('ERR_TORCH_OPTION', 'DataLoader: seed makes a generator: give either seed or generator')
     }
     for (const [name, value] of Object.entries({ shuffle, dropLast, batchFirst, pinMemory })) {
       requireBoolean('DataLoader', name, value)
@@ -122,7 +122,7 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
     return this.dropLast ? Math.floor(batches) : Math.ceil(batches)
   }
 
-  /** The batches of one pass, none of them made yet. */
+  /** The batches of one pass, not made yet. */
   *plans(): Generator<BatchPlan> {
     const order = this.#order()
     const queueable = [TensorDataset, SequenceDataset].some((Class) => keeps(this.dataset, Class))
@@ -133,7 +133,7 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
     if (this.shuffle && this.generator !== undefined) skipOrder(this.dataset.length, this.generator)
   }
 
-  /** @throws {TorchError} where the dataset's `batch` is async. */
+  /** @throws {TorchError} if the dataset's `batch` is async. */
   *[Symbol.iterator](): Generator<Batch> {
     for (const plan of this.plans()) {
       const batch = plan.load()
@@ -141,7 +141,7 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
         batch.then(undefined, () => {})
         throw torchError(
           'ERR_TORCH_TYPE',
-          `DataLoader: ${describe(this.dataset)}.batch is async: iterate by 'for await (const [input, target] of loader)'`,
+          `DataLoader: ${describe(this.dataset)}.batch is async: iterate with 'for await (const [input, target] of loader)'`,
         )
       }
       yield batch
@@ -164,7 +164,7 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
   }
 
   #finish(batch: unknown): Batch {
-    requireBatch(`DataLoader: what ${describe(this.dataset)}.batch returns`, batch)
+    requireBatch(`DataLoader: the result of ${describe(this.dataset)}.batch`, batch)
     if (!this.pinMemory) return batch
     const pinned = batch.map((tensor) => tensor.pinMemory()) as Batch
     for (const tensor of batch) tensor.dispose()

@@ -4,10 +4,10 @@ import { empty } from '../tensor/creation.ts'
 import { Generator, handleOf } from '../tensor/generator.ts'
 
 /**
- * The numbers 0 … n - 1 in random order, by the same draws as one pass of PyTorch's `DataLoader` makes: whoever seeds as
- * a Python program does gets its order.
+ * The numbers 0 … n - 1 in random order, with the same draws as one pass of PyTorch's `DataLoader`: with the same seed,
+ * a Python program gets the same order.
  *
- * @param generator what to draw from. Default: the stream that `torch.manualSeed` seeds.
+ * @param generator the generator to draw from. Default: the one that `torch.manualSeed` seeds.
  */
 export function shuffled(n: number, generator?: Generator): Float64Array {
   skipSeed(generator)
@@ -16,13 +16,13 @@ export function shuffled(n: number, generator?: Generator): Float64Array {
   return native.permutation(handleOf(drawn), n)
 }
 
-/** The draw at the end of a pass from a generator: PyTorch's sampler looks for more samples than there are. */
+/** The extra draw from a generator at the end of a pass: PyTorch's sampler looks for more samples than there are. */
 export function skipOrder(n: number, generator: Generator): void {
   enter()
   native.permutation(handleOf(generator), n)
 }
 
-/** Draws what PyTorch's loader seeds its worker processes with at the start of each pass, shuffled or not. */
+/** Draws the seed for worker processes, as PyTorch's loader does at the start of each pass, shuffled or not. */
 export function skipSeed(generator?: Generator): void {
   tidy(() => empty([], { dtype: 'int64' }).random_({ generator: generator ?? null }))
 }

@@ -22,7 +22,10 @@ export interface LSTMTrace extends Place {
 /** The gates, candidate and state of a GRU at all steps: (L, N, H) each, in the layout of the input. */
 export interface GRUTrace extends Place {
   kind: 'GRU'
-  /** Reset gate, update gate, candidate. In GRU z says how much of h(t-1) stays, in ChungGRU how much is replaced. */
+  /**
+   * Reset gate, update gate, candidate. In GRU, z is the share of h(t-1) that is kept; in ChungGRU, the share that is
+   * replaced.
+   */
   r: Tensor
   z: Tensor
   n: Tensor
@@ -49,21 +52,22 @@ export interface MinGRUTrace extends Place {
 
 export type GateTrace = LSTMTrace | GRUTrace | RNNTrace | MinGRUTrace
 
-/** What a model's forward takes: an input, and perhaps a state. */
+/** The arguments of a model's forward: an input, and optionally a state. */
 export type ModelInputs = readonly (Tensor | PackedSequence | LSTMState | null)[]
 
 /**
  * Runs a model, and returns what the gates of its recurrent networks were at each step: `i`, `f`, `g`, `o`, `c`, `h` of
- * an LSTM, `r`, `z`, `n`, `h` of a GRU, `z`, `n`, `h` of a MinGRU, `h` of an RNN, by the names in the formulas of {@link LSTM} and {@link GRU}, for
- * each layer and direction. A step of the second direction stands where its input stands. Shapes are (L, N, H), or
- * (N, L, H) with batchFirst, or (L, H) without a batch; of a packed sequence, padded with 0.
+ * an LSTM, `r`, `z`, `n`, `h` of a GRU, `z`, `n`, `h` of a MinGRU, `h` of an RNN, by the names in the formulas of
+ * {@link LSTM} and {@link GRU}, for each layer and direction. A step of the reverse direction is stored at the position
+ * of its input. Shapes are (L, N, H), or (N, L, H) with batchFirst, or (L, H) without a batch; packed sequences are
+ * padded with 0.
  *
- * No gradients are recorded. The networks run step by step here, also where there are faster kernels.
+ * No gradients are recorded. The networks run step by step here, even if there are faster kernels.
  *
- * @param model RNN, LSTM, GRU, PeepholeLSTM, ChungGRU or MinGRU, or a model with some of them in it
- * @param inputs what the model's forward takes: an input, and perhaps a state
- * @returns one for each layer and direction, in the order in which they ran
- * @throws {TorchError} (rejects) when no recurrent network runs.
+ * @param model RNN, LSTM, GRU, PeepholeLSTM, ChungGRU or MinGRU, or a model that contains some of them
+ * @param inputs the arguments of the model's forward: an input, and optionally a state
+ * @returns one trace for each layer and direction, in the order in which they ran
+ * @throws {TorchError} (rejects) if no recurrent network runs.
  * @example
  * for (const trace of await traceGates(lstm, x)) {
  *   if (trace.kind === 'LSTM') console.log(trace.layer, trace.f.mean().item())
@@ -73,7 +77,7 @@ export async function traceGates(model: Module, ...inputs: ModelInputs): Promise
   return offload(() => traceGatesSync(model, ...inputs))
 }
 
-/** {@link traceGates} on this thread, which it blocks. */
+/** {@link traceGates} on this thread, which blocks. */
 export function traceGatesSync(model: Module, ...inputs: ModelInputs): GateTrace[] {
   return tidy(() =>
     noGrad(() =>

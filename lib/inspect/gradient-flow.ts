@@ -7,18 +7,21 @@ import { functions } from '../tensor/methods.ts'
 import { backward, isTensor, requireTensor, type Tensor } from '../tensor/tensor.ts'
 import { type Place, type PlacedTrace, padded, traceRun } from './run.ts'
 
-/** A model to look into: any module, with a recurrent network somewhere in it. */
+/** A model to inspect: any module that contains a recurrent network. */
 export type Model<Output> = Module & { forward(input: Tensor): Output }
 
 /** How much a loss depends on the states of one layer and direction. */
 export interface GradientFlow extends Place {
   /** ‖∂loss/∂h(t)‖ for each step t of the input. */
   hidden: number[]
-  /** ‖∂loss/∂c(t)‖ for each step t of the input, of an LSTM. */
+  /** ‖∂loss/∂c(t)‖ for each step t of the input; only for an LSTM. */
   cell?: number[]
 }
 
-/** Runs model, loss and the backward pass, to what was added to the states: zeros, whose gradients are the states'. */
+/**
+ * Runs the model, the loss and the backward pass to the probes: zeros added to the states, whose gradients equal the
+ * states'.
+ */
 function run<Output>(model: Model<Output>, input: Tensor, loss: (output: Output) => Tensor): readonly PlacedTrace[] {
   requireTensor('gradientFlow', 'input', input)
   requireFunction('gradientFlow', 'loss', loss)
@@ -35,10 +38,10 @@ function run<Output>(model: Model<Output>, input: Tensor, loss: (output: Output)
   })
 }
 
-/** The norm of each step's gradient, as of one vector over the whole batch. */
+/** The norm of each step's gradient, taken as one vector over the whole batch. */
 function norms({ place, tensors, packed }: PlacedTrace): GradientFlow {
   const [hidden = [], cell] = tensors.map((probe) => {
-    // What the loss does not depend on has no gradient.
+    // A probe that the loss does not depend on has no gradient.
     const gradient = padded(probe.grad ?? probe, packed).to('float64')
     return functions.linalg.vectorNorm(gradient, { dim: [1, 2] }).toArray() as number[]
   })
@@ -46,21 +49,22 @@ function norms({ place, tensors, packed }: PlacedTrace): GradientFlow {
 }
 
 /**
- * How the gradient of a loss fares on its way back through time: the norm of ∂loss/∂h(t) at each step t, for every layer
- * and direction of every recurrent network in the model. It is the total derivative: what h(t) does to the output of its
- * own step, and through the recurrence to all steps that are read after it. Of an LSTM the same of c(t), which acts through
- * h(t) and on c(t+1) directly: the path along which gradients last. ∂loss/∂h(t) leaves that path out.
+ * How the gradient of a loss changes on its way back through time: the norm of ∂loss/∂h(t) at each step t, for every
+ * layer and direction of every recurrent network in the model. It is the total derivative: it includes the effect of
+ * h(t) on the output of its own step and, through the recurrence, on all later steps. For an LSTM it also returns the
+ * norm for c(t), which acts through h(t) and directly on c(t+1), the path along which gradients persist. ∂loss/∂h(t)
+ * does not include that path.
  *
- * Norms that fall towards the first steps are the vanishing gradient, norms that rise the exploding one. In float32 what
- * is below 1e-45 is 0: take a model and an input in float64 to see how far it falls.
+ * Norms that fall towards the first steps show a vanishing gradient; norms that rise, an exploding one. In float32,
+ * values below 1e-45 underflow to 0: use a model and an input in float64 to see how far they fall.
  *
- * Gradients of parameters are left as they are. The networks run step by step here, also where there are faster kernels.
+ * Gradients of parameters do not change. The networks run step by step here, even if there are faster kernels.
  *
- * @param model RNN, LSTM, GRU, PeepholeLSTM or ChungGRU, or a model with some of them in it
- * @param input what the model's forward takes: (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch
- * @param loss from what forward returns (for RNN, LSTM and GRU: output and state) to one number
- * @returns one for each layer and direction, in the order in which they ran
- * @throws {TorchError} (rejects) when no recurrent network runs, or the loss depends on nothing.
+ * @param model RNN, LSTM, GRU, PeepholeLSTM or ChungGRU, or a model that contains some of them
+ * @param input the input of the model's forward: (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch
+ * @param loss maps the result of forward (for RNN, LSTM and GRU: output and state) to one number
+ * @returns one flow for each layer and direction, in the order in which they ran
+ * @throws {TorchError} (rejects) if no recurrent network runs, or the loss depends on none of the states.
  * @example
  * const [flow] = await gradientFlow(model, x, (output) => output.index(-1).pow(2).sum())
  * console.log(flow.hidden)
@@ -78,7 +82,7 @@ export async function gradientFlow<Output>(
   })
 }
 
-/** {@link gradientFlow} on this thread, which it blocks. */
+/** {@link gradientFlow} on this thread, which blocks. */
 export function gradientFlowSync<Output>(
   model: Model<Output>,
   input: Tensor,

@@ -5,20 +5,20 @@ import { type LayerTrace, type TraceKind, trace } from '../nn/tracer.ts'
 import { PackedSequence, padPackedSequence } from '../nn/utils/rnn.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
-/** Which part of a model something was seen in. */
+/** The place of a trace in a model. */
 export interface Place {
-  /** The name of the recurrent network within the model, `''` where it is the model. */
+  /** The name of the recurrent network within the model; `''` if it is the model itself. */
   module: string
   /** The layer of that network, from 0. */
   layer: number
-  /** In which direction it reads. */
+  /** The direction in which it reads. */
   direction: 'forward' | 'reverse'
 }
 
-/** @internal The trace of one layer and direction, and where in the model it is. */
+/** @internal The trace of one layer and direction, and its place in the model. */
 export type PlacedTrace = LayerTrace & { readonly place: Place }
 
-/** @internal Runs a model, by `forward`, and gives the traces of its recurrent networks. */
+/** @internal Runs a model with `forward`, and returns the traces of its recurrent networks. */
 export function traceRun<Output>(
   name: string,
   kind: TraceKind,
@@ -44,7 +44,7 @@ export function traceRun<Output>(
   }
 }
 
-/** @internal A traced tensor as (L, N, H), or (N, L, H), also where it is packed as the input was. */
+/** @internal A traced tensor as (L, N, H), or (N, L, H), even if it is packed like the input. */
 export function padded(tensor: Tensor, packed: PackedSequence | null, batchFirst = false): Tensor {
   if (packed === null) return tensor
   const { batchSizes, sortedIndices, unsortedIndices } = packed

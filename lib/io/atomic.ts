@@ -12,7 +12,7 @@ const HOUR = 3_600_000
 const PREFIX = '.libtorch-rnn-'
 const SUFFIX = '.tmp'
 
-/** This start of this machine's kernel, for all containers on it; empty where there is no such name. */
+/** The boot ID of this machine, the same in all its containers; empty if there is none. */
 const BOOT = (() => {
   try {
     return fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').replaceAll('-', '').trim()
@@ -38,7 +38,7 @@ function forget(path: string): void {
   if (unfinished.size === 0) process.off('exit', removeUnfinished)
 }
 
-/** Bytes on their way to a file, gathered so that many small tensors make few writes. */
+/** A buffered writer, so that many small tensors need few writes. */
 export class FileWriter {
   readonly #fd: number
   readonly #buffer = Buffer.allocUnsafeSlow(BUFFER)
@@ -48,7 +48,7 @@ export class FileWriter {
     this.#fd = fd
   }
 
-  /** Appends `length` bytes, which `fill` puts where it is told to, piece by piece. */
+  /** Appends `length` bytes; `fill` writes them piece by piece to the given places. */
   *write(length: number, fill: (target: Uint8Array, offset: number) => void): Coroutine<void> {
     for (let offset = 0; offset < length; ) {
       const size = Math.min(length - offset, BUFFER - this.#used)
@@ -84,7 +84,7 @@ function* fsync(fd: number): Coroutine<void> {
   )
 }
 
-/** Makes the new name of a file last through a power failure, where the operating system has a way to. */
+/** Makes the new name of a file survive a power failure, if the operating system can. */
 function* syncFolder(folder: string): Coroutine<void> {
   if (process.platform === 'win32') return
   try {
@@ -95,11 +95,11 @@ function* syncFolder(folder: string): Coroutine<void> {
       yield* close(fd)
     }
   } catch {
-    // The file is there and whole. Some network file systems have no fsync for folders; some folders cannot be read.
+    // The file is complete anyway. Some network file systems have no fsync for folders; some folders cannot be read.
   }
 }
 
-/** Whether nobody writes to a temporary file any more, which is then gone. */
+/** Removes a temporary file if nobody writes to it any more, and says whether it did. */
 function* removeIfAbandoned(path: string, isOld: boolean): Coroutine<void> {
   const fd = yield* open(path, 'r+')
   try {
@@ -111,9 +111,9 @@ function* removeIfAbandoned(path: string, isOld: boolean): Coroutine<void> {
 }
 
 /**
- * Removes what processes that were killed have left in the folder. The lock on a file ends with its process; of the
- * files that another machine writes to a shared folder, or this one wrote before it was started anew, it may tell
- * nothing: they are removed after an hour.
+ * Removes files that killed processes have left in the folder. The lock on a file ends with its process. For files that
+ * another machine writes to a shared folder, or that this one wrote before a reboot, the lock may say nothing: they are
+ * removed after an hour.
  */
 function* removeAbandoned(folder: string): Coroutine<void> {
   let names: string[] = []
@@ -135,24 +135,24 @@ function* removeAbandoned(folder: string): Coroutine<void> {
       const isOurs = BOOT !== '' && name.startsWith(`${PREFIX}${BOOT}-`)
       if (isOld || isOurs) yield* removeIfAbandoned(path, isOld)
     } catch {
-      // It has gone meanwhile, or belongs to someone else.
+      // It is already gone, or belongs to someone else.
     }
   }
 }
 
-/** A new file in the folder, which is locked as long as it is open. */
+/** A new file in the folder, locked as long as it is open. */
 function* createTemporary(folder: string, mode: number): Coroutine<{ temporary: string; fd: number }> {
   for (;;) {
     const temporary = join(folder, `${PREFIX}${BOOT}-${randomUUID().replaceAll('-', '')}${SUFFIX}`)
     remember(temporary)
     try {
       const fd = yield* open(temporary, 'wx', mode)
-      // Another save may have found it before it was locked, and taken it for abandoned.
+      // Another save may have found it before it was locked, and removed it as abandoned.
       if (native.lockFile(fd) !== false && fs.existsSync(temporary)) return { temporary, fd }
       yield* close(fd)
     } catch (error) {
       forget(temporary)
-      // The user knows the folder only.
+      // The user knows only the folder.
       if (error instanceof Error) error.message = error.message.replace(temporary, folder)
       throw error
     }
@@ -160,7 +160,7 @@ function* createTemporary(folder: string, mode: number): Coroutine<{ temporary: 
   }
 }
 
-/** Where a path leads to through symbolic links; the path itself where there is nothing yet. */
+/** The target of a path through symbolic links; the path itself if nothing exists there yet. */
 function* resolved(path: string): Coroutine<string> {
   try {
     return yield* perform(
@@ -174,8 +174,8 @@ function* resolved(path: string): Coroutine<string> {
 }
 
 /**
- * Writes a file as a whole or not at all: into a temporary file in the same folder, which takes the place of `given`
- * when all is on the disk. Whoever reads `given` meanwhile finds the former file.
+ * Writes a file atomically: to a temporary file in the same folder, which replaces `given` when all of it is on the
+ * disk. Until then, readers of `given` see the old file.
  */
 export function* writeFile(name: string, given: unknown, work: (file: FileWriter) => Coroutine<void>): Coroutine<void> {
   const path = pathOf(name, given)
@@ -194,7 +194,7 @@ export function* writeFile(name: string, given: unknown, work: (file: FileWriter
         yield* work(writer)
         yield* writer.flush()
         yield* fsync(fd)
-        // Before it is closed, and its lock goes.
+        // Before it is closed, which releases its lock.
         yield* perform(
           () => fs.renameSync(temporary, target),
           () => fs.promises.rename(temporary, target),

@@ -1,18 +1,18 @@
 import { getHeapStatistics } from 'node:v8'
 
-/** What one file may make in memory beside its tensors, in bytes. */
+/** The memory that one file may use besides its tensors, in bytes. */
 const MOST = 1 << 28
-/** What any file may make, however full the heap seems to be: much of that may be garbage. */
+/** The memory that any file may use, however full the heap seems to be: much of it may be garbage. */
 const LEAST = 1 << 23
-/** The charges are estimates, and what is read is converted once more. */
+/** The charges are estimates, and the result is converted once more. */
 const SHARE = 4
 
-/** What all files have made that are being read. */
+/** The memory charged for all files that are being read. */
 let making = 0
 
 /**
- * What the content of a file may still make. Its bytes are on a disk, but a byte of a pickle can be a list, and when the
- * heap of V8 is full, the process ends: so all is charged before it is made.
+ * The memory that the content of a file may still use. A single byte of a pickle can create a list, and the process
+ * ends when V8's heap is full: so everything is charged before it is made.
  */
 export class Budget {
   readonly #refuse: () => never
@@ -36,7 +36,7 @@ export class Budget {
     making += bytes
   }
 
-  /** What has been charged is the caller's now. */
+  /** Ends the charges: the memory belongs to the caller now. */
   close(): void {
     making -= this.#made
     this.#made = 0

@@ -19,11 +19,11 @@ import { setOwn } from './record.ts'
 import { checksum, isZip, locate, readDirectory, requireChecksum, type ZipEntry } from './zip.ts'
 
 export interface LoadOptions {
-  /** Where all tensors go, PyTorch's `map_location`. Default: where each of them was when it was saved. */
+  /** The device for all tensors, like PyTorch's `map_location`. Default: the device each tensor was saved from. */
   device?: Device
 }
 
-/** What a checkpoint can hold. */
+/** The values that a checkpoint can hold. */
 export type Checkpoint =
   | Tensor
   | number
@@ -37,19 +37,19 @@ export type Checkpoint =
   | Map<Checkpoint, Checkpoint>
   | { [name: string]: Checkpoint }
 
-/** The pickle of a state dict has some 200 bytes for each tensor. */
+/** The pickle of a state dict has about 200 bytes per tensor. */
 const LARGEST_PICKLE = 1 << 28
-/** Python's own pickles end at some 300 levels. */
+/** Python's own pickles are limited to about 300 levels. */
 const DEEPEST = 1000
-/** The number that begins files from before PyTorch 1.6, pickled, and what it is pickled with: its bytes and the end. */
+/** The magic number at the start of files from before PyTorch 1.6; it is pickled, as its bytes and the end. */
 const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn
 const LEGACY_START = Buffer.from('8a0a6cfc9c46f9206aa850192e', 'hex')
 const LEGACY_PROTOCOL = 1001
-/** So many items are converted, or tensors made, without a pause. */
+/** The number of items converted, or tensors made, without a pause. */
 const BATCH = 5000
 const TENSOR_BATCH = 200
 
-/** Where the bytes of a storage are. */
+/** The location of a storage's bytes. */
 interface Place {
   position: number
   /** Missing in files from before PyTorch 1.6, which have no checksums. */
@@ -65,7 +65,7 @@ interface Contents {
   bigEndian: boolean
 }
 
-/** The content of an entry, which holds until the next read. */
+/** The content of an entry, valid until the next read. */
 function* readEntry(file: FileReader, entry: ZipEntry, most: number): Coroutine<Uint8Array> {
   if (entry.size > most) file.reject(`${entry.name} has ${entry.size} bytes, more than ${most}`)
   const bytes = yield* file.read(yield* locate(file, entry), entry.size)
@@ -73,11 +73,11 @@ function* readEntry(file: FileReader, entry: ZipEntry, most: number): Coroutine<
   return bytes
 }
 
-/** A checkpoint as PyTorch writes it since 1.6: a zip archive of `data.pkl` and one file for each storage. */
+/** Reads a checkpoint as PyTorch writes it since 1.6: a zip archive of `data.pkl` and one file for each storage. */
 function* readZip(file: FileReader, budget: Budget): Coroutine<Contents> {
   const entries = yield* readDirectory(file)
   const pickle = [...entries.values()].find(({ name }) => /^[^/]+\/data\.pkl$/.test(name))
-  if (pickle === undefined) return file.reject('the zip archive has no data.pkl, so torch.save has not written it')
+  if (pickle === undefined) return file.reject('the zip archive has no data.pkl, so it was not written by torch.save')
   const root = pickle.name.slice(0, -'data.pkl'.length)
   if (entries.has(`${root}constants.pkl`)) file.reject('this is a TorchScript archive: load it with torch.jit.load')
   const order = entries.get(`${root}byteorder`)
@@ -99,14 +99,16 @@ function* readZip(file: FileReader, budget: Budget): Coroutine<Contents> {
   return { value, places, bigEndian: byteorder === 'big' }
 }
 
-/** Whether a file begins with the number of the old form, in any protocol that is read. */
+/** Whether a file begins with the magic number of the old format, in any supported protocol. */
 function isLegacy(start: Buffer): boolean {
   const place = start.indexOf(LEGACY_START)
   // Protocol 4 and later put a frame of 9 bytes around it.
   return start[0] === 0x80 && (place === 2 || (place === 11 && start[2] === 0x95))
 }
 
-/** A checkpoint as PyTorch wrote it before 1.6: five pickles, the last of which lists the storages that follow. */
+/**
+ * Reads a checkpoint as PyTorch wrote it before 1.6: five pickles, the last of which lists the storages that follow.
+ */
 function* readLegacy(file: FileReader, budget: Budget): Coroutine<Contents> {
   const most = Math.min(file.size, LARGEST_PICKLE)
   for (let length = Math.min(most, 1 << 20); ; length = Math.min(most, 2 * length)) {
@@ -120,7 +122,7 @@ function* readLegacy(file: FileReader, budget: Budget): Coroutine<Contents> {
     }
     try {
       const magic = yield* next()
-      if (magic !== LEGACY_MAGIC) file.reject('it begins with another number than torch.save writes')
+      if (magic !== LEGACY_MAGIC) file.reject('its magic number is not the one that torch.save writes')
       const protocol = yield* next()
       if (protocol !== LEGACY_PROTOCOL) file.reject(`its protocol version is ${describe(protocol)}`)
       yield* next() // The machine that wrote it; the bytes are little-endian in any case.
@@ -161,14 +163,14 @@ function bytesOf({ dtype, numel }: StorageRecord): number {
   return numel * (dtype === undefined ? 1 : itemSizeOf(dtype))
 }
 
-/** The tensors in a value, each once. Throws where containers hold themselves or are nested without end. */
+/** The tensors in a value, each once. Throws if containers contain themselves or are nested too deeply. */
 function* recordsOf(root: unknown): Coroutine<Set<TensorRecord>> {
   const records = new Set<TensorRecord>()
   const done = new Set<unknown>()
   const open = new Set<unknown>()
   let visited = 0
   function* visit(container: unknown, items: Iterable<unknown>): Coroutine<void> {
-    if (open.has(container)) throw new PickleError('a container holds itself')
+    if (open.has(container)) throw new PickleError('a container contains itself')
     if (open.size === DEEPEST) throw new PickleError(`containers are nested more than ${DEEPEST} deep`)
     open.add(container)
     for (const item of items) {
@@ -201,12 +203,12 @@ function itemsOf(value: unknown): Iterable<unknown> | undefined {
   const { name, key } = value as { name?: unknown; key?: unknown }
   throw new PickleError(
     typeof key === 'string'
-      ? 'it has a storage by itself: save a tensor instead'
-      : `it has ${String(name)} itself, which is no data`,
+      ? 'it contains a bare storage: save a tensor instead'
+      : `it contains ${String(name)} itself, which is not data`,
   )
 }
 
-/** Whether a dict of Python can be an object: its keys are strings and integers, and no two have one name. */
+/** Whether a Python dict can be an object: its keys must be strings and integers with distinct names. */
 function* isObject(dict: ReadonlyMap<unknown, unknown>): Coroutine<boolean> {
   const names = new Set<string>()
   for (const key of dict.keys()) {
@@ -217,7 +219,7 @@ function* isObject(dict: ReadonlyMap<unknown, unknown>): Coroutine<boolean> {
   return names.size === dict.size
 }
 
-/** The value with tensors in place of their records. What is one object in it stays one. */
+/** The value with tensors in place of their records. Shared objects stay shared. */
 function* convert(root: unknown, tensors: ReadonlyMap<TensorRecord, Tensor>): Coroutine<Checkpoint> {
   const converted = new Map<unknown, Checkpoint>()
   let visited = 0
@@ -265,7 +267,7 @@ function targetOf(file: FileReader, { location }: StorageRecord, device: Device 
     return location as Device
   throw torchError(
     'ERR_TORCH_DEVICE',
-    `${file.name}: ${file.path} has tensors on ${describe(location)}, a device that is not here: say where they go, as with { device: 'cpu' }`,
+    `${file.name}: ${file.path} has tensors on ${describe(location)}, a device that this machine does not have: choose one, as in { device: 'cpu' }`,
     { op: file.name },
   )
 }
@@ -359,7 +361,7 @@ function checkpoint(call: string, path: unknown, options: LoadOptions): Coroutin
   if (options.device !== undefined) requireDevice(call, options.device)
   return readFile(call, path, function* (file) {
     const budget = new Budget(() => {
-      throw new PickleError('the pickle makes more objects than a checkpoint has, or than there is memory for')
+      throw new PickleError('the pickle creates more objects than a checkpoint has or than fit into memory')
     })
     try {
       return yield* build(file, yield* contentsOf(file, budget), options.device)
@@ -373,27 +375,28 @@ function checkpoint(call: string, path: unknown, options: LoadOptions): Coroutin
 }
 
 /**
- * Reads a file of Python's `torch.save`, off the main thread: a state dict, or a checkpoint of containers, numbers, text
- * and tensors. Like `torch.load(weights_only=True)` it never runs anything from the file; where the file needs more than
- * data, the error names it. Files from before PyTorch 1.6 are read, too.
+ * Reads a file of Python's `torch.save`, off the main thread: a state dict, or a checkpoint of containers, numbers,
+ * text and tensors. Like `torch.load(weights_only=True)` it never runs anything from the file; if the file contains
+ * anything but data, the error names it. Files from before PyTorch 1.6 can also be read.
  *
- * A dict becomes an object where its keys are strings or integers, else a Map; list, tuple and torch.Size become arrays,
- * a set becomes a Set, None null, bytes a Uint8Array, a torch.dtype or torch.device its name, a complex number
- * `[real, imaginary]`. Tensors that share memory in the file do so here, with their strides.
+ * A dict becomes an object if its keys are strings or integers, else a Map. A list, tuple or torch.Size becomes an
+ * array, a set a Set, None null, bytes a Uint8Array, a torch.dtype or torch.device its name, and a complex number
+ * `[real, imaginary]`. Tensors that share memory in the file also share it here, and keep their strides.
  *
  * @example
  * model.loadStateDict(await torch.load('model.pt'))
  * const { epoch } = await torch.load<{ epoch: number }>('checkpoint.pt', { device: 'cpu' })
- * @typeParam T What the file holds, which is not checked.
- * @throws {TorchError} `ERR_TORCH_FILE` where the file cannot be read, `ERR_TORCH_FORMAT` where it is damaged, another
- *   format, or has more than data; `ERR_TORCH_DEVICE` where its tensors were on a device that is not here.
+ * @typeParam T the type of the content, which is not checked
+ * @throws {TorchError} `ERR_TORCH_FILE` if the file cannot be read; `ERR_TORCH_FORMAT` if it is damaged, in another
+ * format, or contains more than data; `ERR_TORCH_DEVICE` if its tensors were on a device that this machine does not
+ * have.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.load.html
  */
 export async function load<T = Checkpoint>(path: string | URL, options: LoadOptions = {}): Promise<T> {
   return (await run(checkpoint('torch.load', path, options))) as T
 }
 
-/** {@link load} that blocks. */
+/** Blocking form of {@link load}. */
 export function loadSync<T = Checkpoint>(path: string | URL, options: LoadOptions = {}): T {
   return runSync(checkpoint('torch.loadSync', path, options)) as T
 }

@@ -1,6 +1,6 @@
 import { TorchError } from '../errors.ts'
 
-/** One thing to do, in two forms: at once, or off the main thread. */
+/** One action in two forms: synchronous, or off the main thread. */
 export interface Action {
   sync: () => unknown
   async: () => Promise<unknown>
@@ -9,12 +9,12 @@ export interface Action {
 /** Work that is written once and run by {@link runSync} or {@link run}. */
 export type Coroutine<T> = Generator<Action, T, unknown>
 
-/** Does `sync()` or awaits `async()`, as the caller of the whole wants it. */
+/** Calls `sync()` or awaits `async()`, depending on who runs the coroutine. */
 export function* perform<T>(sync: () => T, async: () => Promise<T>): Coroutine<T> {
   return (yield { sync, async }) as T
 }
 
-/** Lets the event loop turn, in the form that may wait. */
+/** Yields to the event loop, in the async form. */
 export function* pause(): Coroutine<void> {
   yield* perform(
     () => undefined,
@@ -22,7 +22,10 @@ export function* pause(): Coroutine<void> {
   )
 }
 
-/** The coroutine, whose errors get the trace of `site`: their own ends at a generator, and does not show the caller. */
+/**
+ * Runs the coroutine and gives its errors the trace of `site`, because their own ends at a generator and does not show
+ * the caller.
+ */
 function* fromSite<T>(coroutine: Coroutine<T>, site: TorchError): Coroutine<T> {
   try {
     return yield* coroutine
@@ -33,7 +36,7 @@ function* fromSite<T>(coroutine: Coroutine<T>, site: TorchError): Coroutine<T> {
   }
 }
 
-/** Runs all actions at once, and blocks meanwhile. */
+/** Runs all actions synchronously, which blocks. */
 export function runSync<T>(work: Coroutine<T>): T {
   const coroutine = fromSite(work, new TorchError('ERR_TORCH_RUNTIME', ''))
   let next = coroutine.next()

@@ -6,10 +6,10 @@ import { invalid } from '../check.ts'
 import { TorchError, torchError } from '../errors.ts'
 import { type Coroutine, perform } from './coroutine.ts'
 
-/** The most that is read or written at once, and that a file costs in memory beside its tensors. */
+/** The most bytes read or written at once, and the memory that a file needs besides its tensors. */
 export const CHUNK = 1 << 22
 
-/** As Node.js asks, which takes URLs of another realm. */
+/** The same check as in Node.js, which accepts URLs of another realm. */
 function isURL(value: unknown): value is URL {
   return typeof value === 'object' && value !== null && 'href' in value && 'protocol' in value
 }
@@ -27,14 +27,14 @@ export function pathOf(name: string, path: unknown): string {
   }
 }
 
-/** What the operating system says of a file, as an error of this library. */
+/** An error of the operating system about a file, as an error of this library. */
 export function fileError(name: string, cause: unknown): unknown {
-  // Node's own errors are of another realm where a test runner evaluates this file in a context of its own.
+  // Node's errors belong to another realm if a test runner evaluates this file in a separate context.
   if (cause instanceof TorchError || !isNativeError(cause)) return cause
   return torchError('ERR_TORCH_FILE', `${name}: ${cause.message}`, { op: name, cause })
 }
 
-/** Another file than the function reads, or a damaged one. */
+/** The error for a file of the wrong format, or a damaged one. */
 export function formatError(name: string, path: string, problem: string): TorchError {
   return torchError('ERR_TORCH_FORMAT', `${name}: ${path}: ${problem}`, { op: name })
 }
@@ -50,9 +50,9 @@ export function* statOf(path: string): Coroutine<Stats | undefined> {
   )
 }
 
-/** A file that is being read, with a window of {@link CHUNK} bytes. */
+/** A file being read, with a window of {@link CHUNK} bytes. */
 export class FileReader {
-  /** The function that reads, for its errors. */
+  /** The name of the reading function, for its errors. */
   readonly name: string
   readonly path: string
   readonly size: number
@@ -72,7 +72,7 @@ export class FileReader {
     throw formatError(this.name, this.path, problem)
   }
 
-  /** The bytes from `position` on, which hold until the next call. All must be within the file. */
+  /** The bytes from `position` on, valid until the next call. All must be within the file. */
   *read(position: number, length: number): Coroutine<Uint8Array> {
     if (position + length > this.size) this.reject('the file ends early')
     if (position < this.#start || position + length > this.#start + this.#window.length) {
@@ -82,7 +82,7 @@ export class FileReader {
       this.#start = Number.POSITIVE_INFINITY
       for (let done = 0; done < size; ) {
         const read = yield* this.#readSome(done, position + done)
-        if (read === 0) this.reject('the file has been cut while it was read')
+        if (read === 0) this.reject('the file was truncated while it was read')
         done += read
       }
       this.#start = position
@@ -90,7 +90,7 @@ export class FileReader {
     return this.#window.subarray(position - this.#start, position - this.#start + length)
   }
 
-  /** Gives `use` the bytes from `position` on, in pieces of a whole number of `unit` bytes. */
+  /** Passes the bytes from `position` on to `use`, in pieces of whole multiples of `unit` bytes. */
   *stream(
     position: number,
     length: number,

@@ -7,12 +7,12 @@ import { type Coroutine, pause } from './coroutine.ts'
 import { setOwn } from './record.ts'
 import { numelOf } from './size.ts'
 
-/** What the header of a safetensors file says of one tensor. */
+/** The description of one tensor in the header of a safetensors file. */
 export interface TensorInfo {
   /** The file's name for the dtype: `'F32'`, `'BF16'`, `'I64'`. */
   dtype: string
   shape: number[]
-  /** Where the data begin and end, counted in bytes from the end of the header. */
+  /** The start and end of the data, in bytes from the end of the header. */
   dataOffsets: [number, number]
 }
 
@@ -29,13 +29,13 @@ export const MAX_HEADER = 100_000_000
 /** LibTorch's own limit is 64. */
 const MAX_RANK = 64
 const LONGEST_DTYPE = 64
-/** So many tensors are described without a pause. */
+/** The number of tensors described without a pause. */
 const BATCH = 1000
-/** What one of them, and one text of the metadata, cost in memory. */
+/** The memory that one tensor or one metadata string needs. */
 const TENSOR_COST = 800
 const METADATA_COST = 200
 
-/** In the order of the reference implementation, whose files have the tensors of the last one first. */
+/** In the order of the reference implementation, which writes the tensors of the last dtype first. */
 const DTYPES: readonly (readonly [name: string, bits: number, dtype?: DType])[] = [
   ['BOOL', 8, 'bool'],
   ['F4', 4],
@@ -62,17 +62,17 @@ const DTYPES: readonly (readonly [name: string, bits: number, dtype?: DType])[] 
 ]
 const SUPPORTED = DTYPES.filter(([, , dtype]) => dtype !== undefined).map(([name]) => name)
 
-/** The dtype of a tensor here; undefined where there is none. */
+/** The corresponding dtype of a tensor here; undefined if there is none. */
 export function dtypeNamed(name: string): DType | undefined {
   return DTYPES.find(([known]) => known === name)?.[2]
 }
 
-/** What to say of a tensor that cannot be loaded. */
+/** The message for a tensor that cannot be loaded. */
 export function unsupported(name: string, dtype: string): string {
   return `${describe(name)} has dtype ${dtype}, which cannot be loaded; the dtypes are ${SUPPORTED.join(', ')}. Load the other tensors with the option names.`
 }
 
-/** A tensor that is to be written. */
+/** A tensor to write. */
 export interface Entry {
   name: string
   dtype: DType
@@ -85,7 +85,7 @@ function rankOf(op: string, { name, dtype }: Entry): number {
   throw torchError('ERR_TORCH_DTYPE', `${op}: '${name}' is ${dtype}, which safetensors cannot hold`, { op })
 }
 
-/** Bytes that are text. JavaScript's strings can hold halves of characters, which UTF-8 cannot. */
+/** Throws unless a string is valid Unicode: JavaScript's strings can hold lone surrogates, which UTF-8 cannot. */
 function requireText(op: string, text: string): void {
   if (Buffer.from(text).toString() !== text) {
     throw torchError('ERR_TORCH_VALUE', `${op}: ${describe(text)} is not valid Unicode`, { op })
@@ -93,8 +93,9 @@ function requireText(op: string, text: string): void {
 }
 
 /**
- * The entries in the order of a file (by alignment, then by name) with their sizes, and its header with the length before
- * it: byte for byte as the reference implementation writes them. That one leaves the order of metadata to chance; here it is sorted.
+ * The entries in the order of a file (by alignment, then by name) with their sizes, and its header with the length
+ * before it: byte for byte as the reference implementation writes them, except that metadata is sorted here and in
+ * random order there.
  */
 export function formatHeader<E extends Entry>(
   op: string,
@@ -141,7 +142,7 @@ export function formatHeader<E extends Entry>(
   return { header, ordered }
 }
 
-/** Reads JSON of one form only, so that a hostile header cannot make more objects than it describes tensors. */
+/** Reads JSON of this one form only, so that a hostile header cannot create more objects than it describes tensors. */
 class HeaderText {
   readonly #text: string
   readonly #reject: (problem: string) => never
@@ -213,14 +214,14 @@ class HeaderText {
     return values
   }
 
-  /** The names of an object's members, which differ. Whoever takes one reads its value before the next. */
+  /** The names of an object's members, which must be distinct. Read the value of each before taking the next. */
   *names(): Generator<string> {
     const names = new Set<string>()
     this.expect('{')
     if (this.next('}')) return
     do {
       const name = this.string()
-      if (names.has(name)) this.fail(`the name ${describe(name)} comes twice`)
+      if (names.has(name)) this.fail(`the name ${describe(name)} appears twice`)
       names.add(name)
       this.expect(':')
       yield name
@@ -230,7 +231,7 @@ class HeaderText {
 
   end(): void {
     this.#space()
-    if (this.#position < this.#text.length) this.fail('there is more after the end')
+    if (this.#position < this.#text.length) this.fail('there is extra text after the end')
   }
 }
 
@@ -251,8 +252,8 @@ function readInfo(text: HeaderText): TensorInfo {
 }
 
 /**
- * Throws unless dtype and shape ask for as many bytes as the offsets enclose. An element of a dtype that is not known may
- * have from 1 to 256 bits.
+ * Throws unless dtype and shape need exactly the bytes between the offsets. An element of an unknown dtype may have 1
+ * to 256 bits.
  */
 function checkSize(
   name: string,
@@ -268,9 +269,9 @@ function checkSize(
 }
 
 /**
- * Reads a header, and checks that its tensors lie one after the other, without holes, in `dataSize` bytes.
+ * Reads a header, and checks that its tensors fill `dataSize` bytes one after the other, without gaps.
  *
- * @param reject Throws the error for what is wrong.
+ * @param reject throws the error for a given problem
  */
 export function* parseHeader(
   bytes: Uint8Array,

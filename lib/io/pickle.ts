@@ -3,13 +3,13 @@ import { describe } from '../describe.ts'
 import type { Budget } from './budget.ts'
 import { type Coroutine, pause } from './coroutine.ts'
 
-/** Something else than a pickle of plain data. */
+/** Not a pickle of plain data. */
 export class PickleError extends Error {}
 
 /** The bytes end before the pickle does. */
 export class PickleEndError extends PickleError {}
 
-/** A tuple of Python, which differs from a list in what may be done to it. */
+/** A Python tuple, which allows other operations than a list. */
 export class Tuple {
   readonly items: readonly unknown[]
 
@@ -18,30 +18,33 @@ export class Tuple {
   }
 }
 
-/** A function or class that a pickle names, and that stands for something here. */
+/** A function or class named in a pickle that has a counterpart here. */
 export interface Callable {
   /** `torch._utils._rebuild_tensor_v2` */
   name: string
-  /** Missing for what is named only, such as a type of storage. Charges `budget` for what it makes, before it does. */
+  /**
+   * Missing for names that are not called, such as storage types. Charges `budget` for the objects it makes, in
+   * advance.
+   */
   call?: (args: readonly unknown[], budget: Budget) => unknown
 }
 
-/** What gives names in a pickle their meaning: nothing is looked up anywhere else. */
+/** Resolves the names in a pickle: they are looked up nowhere else. */
 export interface Names {
-  /** Throws where a pickle may not name this. */
+  /** Throws if a pickle may not use this name. */
   global(module: string, name: string): unknown
   persistent(id: unknown, budget: Budget): unknown
 }
 
 const DIGITS = 4300
 const MARK = Symbol('mark')
-/** More than any name of Python that means something here. */
+/** Longer than any Python name that is supported here. */
 const LONGEST_NAME = 1000
-/** So many opcodes run, or so many bytes are charged, without a pause: a millisecond or two. */
+/** The number of opcodes run, or bytes charged, without a pause: a millisecond or two. */
 const BATCH = 10_000
 const BATCH_BYTES = 1 << 20
 
-/** What objects cost in the heap of V8, roughly, and what an item in them costs. */
+/** The approximate size of objects, and of an item in them, in V8's heap. */
 export const COST = {
   list: 64,
   item: 24,
@@ -59,7 +62,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /**
  * A machine for the opcodes that Python's pickle writes for containers, numbers and text (protocols 2 to 5), and no
  * others. A dict becomes a Map, a set a Set, a list an Array, a tuple a {@link Tuple}, bytes a Uint8Array, an int
- * beyond 2^53 a BigInt. It runs nothing: what may be called is what `names` gives.
+ * beyond 2^53 a BigInt. It executes no code from the pickle: only what `names` returns can be called.
  * @see https://docs.python.org/3/library/pickletools.html
  */
 class Machine {
@@ -89,7 +92,7 @@ class Machine {
       const execute = OPCODES[opcode]
       if (execute === undefined) {
         throw new PickleError(
-          `opcode 0x${opcode.toString(16).padStart(2, '0')} at byte ${this.#position - 1} is none that plain data needs`,
+          `opcode 0x${opcode.toString(16).padStart(2, '0')} at byte ${this.#position - 1} is not allowed in plain data`,
         )
       }
       execute(this)
@@ -170,7 +173,7 @@ class Machine {
     this.push(Number.isSafeInteger(number) ? number : value, 32)
   }
 
-  /** Puts a value on the stack that costs about `bytes`. */
+  /** Pushes a value that needs about `bytes` of memory. */
   push(value: unknown, bytes = 16): void {
     this.#budget.charge(bytes)
     this.#stack.push(value)
@@ -178,7 +181,7 @@ class Machine {
 
   #pop(): unknown {
     const value = this.#stack.pop()
-    if (value === undefined || value === MARK) throw new PickleError('the pickle takes what it has not made')
+    if (value === undefined || value === MARK) throw new PickleError('malformed pickle: stack underflow')
     return value
   }
 
@@ -196,10 +199,10 @@ class Machine {
     this.push(MARK)
   }
 
-  /** What lies above the last mark, which goes too. */
+  /** Pops the items above the last mark, and the mark. */
   popMark(): unknown[] {
     const mark = this.#stack.lastIndexOf(MARK)
-    if (mark < 0) throw new PickleError('the pickle takes what it has not made')
+    if (mark < 0) throw new PickleError('malformed pickle: stack underflow')
     const items = this.#stack.splice(mark)
     items.shift()
     return items
@@ -216,7 +219,7 @@ class Machine {
 
   get(index: number): void {
     const value = this.#memo.get(index)
-    if (value === undefined) throw new PickleError(`the pickle refers to its object ${index}, which is none`)
+    if (value === undefined) throw new PickleError(`malformed pickle: the memo has no object ${index}`)
     this.push(value)
   }
 
@@ -227,7 +230,7 @@ class Machine {
   append(items: readonly unknown[]): void {
     const list = this.top()
     if (!Array.isArray(list)) throw new PickleError(`appends to ${describe(list)}`)
-    // V8 reserves room for 17 with the first.
+    // V8 reserves space for 17 items with the first.
     this.#budget.charge(COST.item * (items.length + (list.length === 0 ? 6 : 0)))
     for (const item of items) list.push(item)
   }
@@ -248,7 +251,8 @@ class Machine {
   }
 
   global(module: unknown, name: unknown): void {
-    if (typeof module !== 'string' || typeof name !== 'string') throw new PickleError('names something without a name')
+    if (typeof module !== 'string' || typeof name !== 'string')
+      throw new PickleError('malformed pickle: a global has no name')
     if (module.length + name.length > LONGEST_NAME) throw new PickleError('a name is too long')
     this.push(this.#names.global(module, name))
   }
@@ -267,7 +271,7 @@ class Machine {
     this.push(callable.call(args.items, this.#budget))
   }
 
-  /** The attributes of an object. Only an OrderedDict may have some, such as the `_metadata` of a state dict. */
+  /** Sets the attributes of an object. Only an OrderedDict may have any, such as the `_metadata` of a state dict. */
   build(): void {
     const state = this.#pop()
     const object = this.top()
@@ -286,7 +290,7 @@ const OPCODES: readonly (Execute | undefined)[] = (() => {
   }
   define(0x80, (m) => {
     const protocol = m.uint(1)
-    if (protocol < 2 || protocol > 5) throw new PickleError(`protocol ${protocol} is not read, only 2 to 5`)
+    if (protocol < 2 || protocol > 5) throw new PickleError(`protocol ${protocol} is not supported, only 2 to 5`)
   })
   define(0x95, (m) => m.skip(8)) // FRAME
   define('(', (m) => m.mark())
@@ -356,10 +360,10 @@ const OPCODES: readonly (Execute | undefined)[] = (() => {
 })()
 
 /**
- * The value of the pickle that begins at `start`, and where it ends.
+ * Returns the value of the pickle that begins at `start`, and the position of its end.
  *
- * @throws {PickleEndError} where the bytes end before the pickle does.
- * @throws {PickleError} where it is not a pickle of plain data.
+ * @throws {PickleEndError} if the bytes end before the pickle does.
+ * @throws {PickleError} if it is not a pickle of plain data.
  */
 export function unpickle(
   bytes: Uint8Array,

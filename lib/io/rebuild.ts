@@ -9,7 +9,7 @@ import { numelOf } from './size.ts'
 /** A storage that a pickle refers to; its bytes are elsewhere in the file. */
 export interface StorageRecord {
   key: string
-  /** Missing where it is untyped, and `numel` counts bytes. */
+  /** `undefined` if it is untyped; `numel` then counts bytes. */
   dtype: DType | undefined
   numel: number
   /** `'cpu'`, `'cuda:0'` */
@@ -27,7 +27,7 @@ interface TensorFields {
   isParameter: boolean
 }
 
-/** A tensor as its pickle describes it, which has been checked to lie within its storage. */
+/** A tensor as described in its pickle, after checking that it lies within its storage. */
 export class TensorRecord {
   readonly fields: Readonly<TensorFields>
 
@@ -94,7 +94,7 @@ function countsOf(value: unknown, what: string): number[] {
   return items
 }
 
-/** The arguments of `torch._utils._rebuild_tensor_v2`, and what comes after them in other versions. */
+/** Takes the arguments of `torch._utils._rebuild_tensor_v2`, and those that other versions append. */
 function rebuildTensor(args: readonly unknown[], dtypeArgument?: unknown, metadata?: unknown): TensorRecord {
   const storage = requireType(args[0], isStorage, 'a tensor needs a storage')
   const offset = requireType(args[1], isCount, "a tensor's storage_offset must be a non-negative integer")
@@ -154,7 +154,7 @@ function dictOf(value: unknown, budget: Budget): Map<unknown, unknown> {
   for (const pair of entries) {
     const items: unknown = pair instanceof Tuple ? pair.items : pair
     if (!Array.isArray(items) || items.length !== 2)
-      throw new PickleError('a dict is made from something else than pairs')
+      throw new PickleError('a dict is made from something other than pairs')
     map.set(items[0], items[1])
   }
   return map
@@ -194,7 +194,7 @@ function sizeOf([items = new Tuple([])]: readonly unknown[], budget: Budget): Tu
   return new Tuple(countsOf(items, 'size'))
 }
 
-/** Makes a tensor's record, which costs what the tensor will. */
+/** Makes a tensor's record, and charges the cost of the tensor. */
 function tensorOf(make: (args: readonly unknown[]) => TensorRecord): NonNullable<Callable['call']> {
   return (args, budget) => {
     budget.charge(COST.tensor)
@@ -239,8 +239,8 @@ function refused(given: string): PickleError {
 }
 
 /**
- * What `torch.load(weights_only=True)` of Python lets a pickle name, as far as there is a counterpart here. Storages that
- * it refers to gather in `storages`.
+ * The names that Python's `torch.load(weights_only=True)` allows in a pickle, if they have a counterpart here.
+ * `storages` collects the storages that the pickle refers to.
  */
 export class TorchNames implements Names {
   readonly storages = new Map<string, StorageRecord>()
@@ -252,14 +252,17 @@ export class TorchNames implements Names {
     return found
   }
 
-  /** ('storage', type, key, location, numel); before PyTorch 1.6 also None, or the part of it that a view has. */
+  /**
+   * ('storage', type, key, location, numel); before PyTorch 1.6 also None, or the part of the storage that a view
+   * covers.
+   */
   persistent(id: unknown, budget: Budget): StorageRecord {
     const [tag, type, key, location, numel, view = null] = id instanceof Tuple ? id.items : []
     if (tag !== 'storage' || !(type instanceof StorageType)) {
-      throw new PickleError('it refers to something else than a storage')
+      throw new PickleError('it refers to something other than a storage')
     }
     if (!isString(key) || !isString(location) || !isCount(numel)) {
-      throw new PickleError('a storage is described wrongly')
+      throw new PickleError('the description of a storage is invalid')
     }
     if (view !== null) throw new PickleError('it has a view of a storage, as PyTorch before 0.4 wrote: save it again')
     const found = this.storages.get(key)

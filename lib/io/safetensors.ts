@@ -25,18 +25,18 @@ import {
 import { setOwn } from './record.ts'
 
 export interface SaveFileOptions {
-  /** Free text that travels with the tensors, such as `{ format: 'pt', epoch: '3' }`. */
+  /** Free text saved with the tensors, such as `{ format: 'pt', epoch: '3' }`. */
   metadata?: Readonly<Record<string, string>>
 }
 
 export interface LoadFileOptions {
-  /** Where the tensors go. Default `'cpu'`. */
+  /** The device for the tensors. Default `'cpu'`. */
   device?: Device
   /** The tensors to load; the others are not read. Default: all. */
   names?: readonly string[]
 }
 
-/** A tensor to write, and how it was when it was handed over. */
+/** A tensor to write, and its version when it was passed in. */
 interface Source extends Entry {
   tensor: Tensor
   version: number
@@ -51,7 +51,7 @@ function sourcesOf(call: string, tensors: unknown): Source[] {
   }
   const isIterable = Symbol.iterator in tensors
   if (isIterable || ('stateDict' in tensors && typeof tensors.stateDict === 'function')) {
-    const cure = isIterable ? 'Object.fromEntries() makes one of pairs' : 'save its stateDict()'
+    const cure = isIterable ? 'make one from pairs with Object.fromEntries()' : 'save its stateDict()'
     throw torchError(
       'ERR_TORCH_TYPE',
       `${call}: expected an object of tensors by name, got ${describe(tensors)}: ${cure}`,
@@ -81,10 +81,10 @@ function advice(value: unknown): string {
     return '. A number or text goes into the option metadata as a string, or becomes a tensor'
   }
   if (typeof value !== 'object' || value === null) return ''
-  return ". A file is one flat object of tensors: give those in it names of their own, as in { 'optimizer.0.expAvg': tensor }, and put numbers and text into the option metadata"
+  return ". A file holds one flat object of tensors: give nested tensors their own names, as in { 'optimizer.0.expAvg': tensor }, and put numbers and text into the option metadata"
 }
 
-/** Two names for one memory would come back as two tensors, and a tied weight as two weights. */
+/** Two names for the same memory would load as two tensors, and a tied weight as two weights. */
 function refuseShared(call: string, sources: readonly Source[]): void {
   const sorted = sources.filter(({ range }) => range.storage !== 0)
   sorted.sort((a, b) => a.range.storage - b.range.storage || a.range.first - b.range.first)
@@ -164,17 +164,17 @@ function save(call: string, tensors: unknown, path: unknown, options: SaveFileOp
 }
 
 /**
- * Writes tensors by name into a safetensors file, off the main thread. The file appears whole or not at all: an error,
- * a full disk or the end of the process leave `path` as it was. Beside the tensors it takes a few MiB of memory,
- * however large they are.
+ * Writes tensors by name into a safetensors file, off the main thread. Writing is atomic: after an error, a full disk
+ * or the end of the process, `path` is unchanged. Besides the tensors it needs only a few MiB of memory, however large
+ * they are.
  *
- * The bytes are those that Python's `safetensors.torch.save_file` writes. A tensor that is not contiguous is written in
- * row-major order; one on another device comes to the CPU for it. Whether a tensor requires a gradient is not kept.
+ * The bytes are the same as those of Python's `safetensors.torch.save_file`. A non-contiguous tensor is written in
+ * row-major order; a tensor on another device is copied to the CPU first. `requiresGrad` is not saved.
  *
  * @example await saveFile(model.stateDict(), 'model.safetensors', { metadata: { format: 'pt' } })
- * @param tensors Must stay as they are until the promise is settled: a change in place rejects it.
- * @throws {TorchError} `ERR_TORCH_VALUE` where two names share memory, `ERR_TORCH_DTYPE` for complex128,
- *   `ERR_TORCH_FILE` where the file cannot be written.
+ * @param tensors must not change until the promise settles: an in-place change rejects it
+ * @throws {TorchError} `ERR_TORCH_VALUE` if two names share memory, `ERR_TORCH_DTYPE` for complex128, `ERR_TORCH_FILE`
+ * if the file cannot be written.
  * @see https://github.com/huggingface/safetensors#format
  */
 export async function saveFile(
@@ -185,7 +185,7 @@ export async function saveFile(
   await run(save('saveFile', tensors, path, options))
 }
 
-/** {@link saveFile} that blocks until the file is on the disk. */
+/** Blocking form of {@link saveFile}: returns when the file is on the disk. */
 export function saveFileSync(
   tensors: Readonly<Record<string, Tensor>>,
   path: string | URL,
@@ -209,17 +209,17 @@ function* header(file: FileReader): Coroutine<{ header: Header; start: number }>
 }
 
 /**
- * Reads what a safetensors file says of itself: metadata, and the dtype, shape and place of each tensor. No tensor is
- * made or read.
+ * Reads the header of a safetensors file: metadata, and the dtype, shape and offsets of each tensor. No tensor is made
+ * or read.
  *
- * @throws {TorchError} `ERR_TORCH_FILE` where the file cannot be read, `ERR_TORCH_FORMAT` where it is not a safetensors
- *   file or a damaged one.
+ * @throws {TorchError} `ERR_TORCH_FILE` if the file cannot be read, `ERR_TORCH_FORMAT` if it is damaged or not a
+ * safetensors file.
  */
 export async function readHeader(path: string | URL): Promise<Header> {
   return (await run(readFile('readHeader', path, header))).header
 }
 
-/** {@link readHeader} that blocks. */
+/** Blocking form of {@link readHeader}. */
 export function readHeaderSync(path: string | URL): Header {
   return runSync(readFile('readHeaderSync', path, header)).header
 }
@@ -272,20 +272,20 @@ function load(call: string, path: unknown, options: LoadFileOptions): Coroutine<
 }
 
 /**
- * Reads the tensors of a safetensors file by name, off the main thread. They belong to the `tidy` around the call, as
- * all tensors do. A file whose header does not describe it exactly is refused before any memory is reserved. The
- * format has no checksums: bytes of a tensor that were changed on the disk are other numbers.
+ * Reads the tensors of a safetensors file by name, off the main thread. Like all tensors, they belong to the `tidy`
+ * around the call. A file whose header does not describe it exactly is rejected before any memory is allocated. The
+ * format has no checksums: corrupted tensor data goes unnoticed.
  *
  * @example model.loadStateDict(await loadFile('model.safetensors'))
- * @throws {TorchError} `ERR_TORCH_FILE` where the file cannot be read, `ERR_TORCH_FORMAT` where it is not a safetensors
- *   file, a damaged one, or where a tensor that is asked for has a dtype that there is none for here, such as `F8_E4M3`;
- *   `ERR_TORCH_VALUE` for a name that it lacks.
+ * @throws {TorchError} `ERR_TORCH_FILE` if the file cannot be read; `ERR_TORCH_FORMAT` if it is damaged, not a
+ * safetensors file, or a requested tensor has an unsupported dtype, such as `F8_E4M3`; `ERR_TORCH_VALUE` for a name
+ * that is not in the file.
  */
 export async function loadFile(path: string | URL, options: LoadFileOptions = {}): Promise<Record<string, Tensor>> {
   return run(load('loadFile', path, options))
 }
 
-/** {@link loadFile} that blocks. */
+/** Blocking form of {@link loadFile}. */
 export function loadFileSync(path: string | URL, options: LoadFileOptions = {}): Record<string, Tensor> {
   return runSync(load('loadFileSync', path, options))
 }

@@ -1,4 +1,4 @@
-/** The number of elements; NaN where LibTorch could not count them, or their strides. */
+/** The number of elements; NaN if LibTorch could not represent it or the strides. */
 export function numelOf(shape: readonly number[]): number {
   // LibTorch's strides count a dimension of size 0 as one of size 1.
   const extent = shape.reduce((product, size) => product * Math.max(size, 1), 1)

@@ -4,20 +4,21 @@ import { Budget } from './budget.ts'
 import { type Coroutine, pause, perform } from './coroutine.ts'
 import { CHUNK, type FileReader } from './file.ts'
 
-// Why not yauzl, which unpacks LibTorch: it has no form that blocks, as the Sync functions need. What is read here is
-// only what PyTorch writes: one disk, nothing encrypted, and nothing compressed but the code of a TorchScript archive.
+// Why not yauzl, which unpacks LibTorch: it has no blocking form, which the Sync functions need. This reads only the
+// kind of archive that PyTorch writes: one disk, no encryption, and no compression except for the code of a TorchScript
+// archive.
 
-/** A file in an archive, as its directory describes it. */
+/** A file in an archive, as described by the archive's directory. */
 export interface ZipEntry {
   name: string
   size: number
   /** Its bytes in the archive. */
   compressed: number
-  /** 0 where it is stored as it is, 8 where it is deflated. */
+  /** 0 if stored, 8 if deflated. */
   method: number
-  /** The CRC-32 of its content; 0 also where PyTorch was told to compute none (`set_crc32_options(False)`). */
+  /** The CRC-32 of its content; also 0 if PyTorch was told to compute none (`set_crc32_options(False)`). */
   crc: number
-  /** Where its local header begins. */
+  /** The start of its local header. */
   position: number
 }
 
@@ -29,17 +30,17 @@ const LOCAL = 0x04034b50
 const LARGE = 0xffffffff
 const EXTRA_64 = 1
 const LONGEST_COMMENT = 65_535
-/** More than a hundred thousand tensors. */
+/** Enough for more than a hundred thousand tensors. */
 const LARGEST_DIRECTORY = 64 << 20
-/** What an entry costs in memory once it is read, beside its name. */
+/** The memory that an entry needs once it is read, besides its name. */
 const ENTRY_COST = 300
-/** So many entries are read without a pause. */
+/** The number of entries read without a pause. */
 const BATCH = 5000
 const DEFLATED = 8
-/** More than any program has. */
+/** More than the code of any TorchScript program needs. */
 const LARGEST_INFLATED = 1 << 28
 
-/** Whether a file begins as a zip archive with something in it does. */
+/** Whether a file begins like a non-empty zip archive. */
 export function isZip(start: Uint8Array): boolean {
   return start.length >= 4 && Buffer.from(start.buffer, start.byteOffset, 4).readUInt32LE() === LOCAL
 }
@@ -55,7 +56,7 @@ function* findDirectory(file: FileReader): Coroutine<Directory> {
   const tail = Buffer.from(yield* file.read(file.size - length, length))
   let end = tail.length - 22
   while (end >= 0 && tail.readUInt32LE(end) !== END) end--
-  if (end < 0) file.reject('the zip archive has no directory: the file is cut, or no archive')
+  if (end < 0) file.reject('the zip archive has no directory: the file is truncated, or not an archive')
   const [count, size, position] = [
     tail.readUInt16LE(end + 10),
     tail.readUInt32LE(end + 12),
@@ -74,13 +75,13 @@ function* findDirectory(file: FileReader): Coroutine<Directory> {
   }
 }
 
-/** A number that must be a place or a size within the file. */
+/** A number that must be an offset or a size within the file. */
 function safe(file: FileReader, value: bigint): number {
   if (value > BigInt(file.size)) file.reject('the zip archive has a damaged directory')
   return Number(value)
 }
 
-/** The sizes and the place that are too large for their fields, in the order in which the extra field has them. */
+/** The sizes and the offset that are too large for their fields, in the order of the extra field. */
 function* large(extra: Buffer): Generator<bigint> {
   for (let at = 0; at + 4 <= extra.length; ) {
     const [id, size] = [extra.readUInt16LE(at), extra.readUInt16LE(at + 2)]
@@ -127,7 +128,7 @@ export function* readDirectory(file: FileReader): Coroutine<Map<string, ZipEntry
     }
     if (entries.has(name)) file.reject(`the zip archive has two files called ${name}`)
     if (entry.method === 0 && compressed !== uncompressed) damaged()
-    // Entries that overlap could make terabytes of a small file.
+    // Overlapping entries could turn a small file into terabytes.
     total += compressed
     if (total > file.size) file.reject('the files in the zip archive overlap')
     entries.set(name, entry)
@@ -136,7 +137,7 @@ export function* readDirectory(file: FileReader): Coroutine<Map<string, ZipEntry
   return entries
 }
 
-/** Where the bytes of an entry begin. All of them are within the file. */
+/** The start of an entry's bytes, all of which are within the file. */
 function* placeOf(file: FileReader, { name, compressed, position }: ZipEntry): Coroutine<number> {
   const local = Buffer.from(yield* file.read(position, 30))
   const start = position + 30 + local.readUInt16LE(26) + local.readUInt16LE(28)
@@ -144,7 +145,7 @@ function* placeOf(file: FileReader, { name, compressed, position }: ZipEntry): C
   return start
 }
 
-/** Where the bytes of an entry begin, which is stored as it is. */
+/** The start of the bytes of a stored entry. */
 export function* locate(file: FileReader, entry: ZipEntry): Coroutine<number> {
   if (entry.method !== 0) file.reject(`${entry.name} is compressed, which torch.save never does`)
   return yield* placeOf(file, entry)
@@ -153,7 +154,7 @@ export function* locate(file: FileReader, entry: ZipEntry): Coroutine<number> {
 /** Throws unless `crc` is the checksum of the entry. */
 export function requireChecksum(file: FileReader, entry: ZipEntry, crc: number): void {
   if (entry.crc === 0 || entry.crc === crc) return
-  file.reject(`${entry.name} is damaged: its content does not have the checksum that was saved with it`)
+  file.reject(`${entry.name} is damaged: its content does not match its checksum`)
 }
 
 function* inflate(file: FileReader, entry: ZipEntry): Coroutine<Buffer> {
@@ -191,7 +192,7 @@ export function* check(file: FileReader, entry: ZipEntry): Coroutine<void> {
   requireChecksum(file, entry, crc)
 }
 
-/** The CRC-32 of much at once. */
+/** The CRC-32 of a large block of bytes. */
 export function* checksum(bytes: Uint8Array): Coroutine<number> {
   let crc = 0
   for (let start = 0; start < bytes.length; start += CHUNK) {

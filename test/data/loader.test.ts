@@ -155,7 +155,7 @@ describe('a dataset whose batch is async', () => {
   })
 
   test('and not by for', () => {
-    expectError(() => [...loader], 'ERR_TORCH_TYPE', /batch is async: iterate by 'for await/)
+    expectError(() => [...loader], 'ERR_TORCH_TYPE', /batch is async: iterate with 'for await/)
     const failing = new DataLoader({ length: 3, batch: () => Promise.reject(new Error('no file')) })
     expectError(() => [...failing], 'ERR_TORCH_TYPE', /is async/)
   })
@@ -172,7 +172,7 @@ test.each([
   [
     () => new DataLoader(dataset(2), { generator: new torch.Generator(), seed: 1 }),
     'ERR_TORCH_OPTION',
-    /one of seed and generator/,
+    /either seed or generator/,
   ],
   [() => new DataLoader(dataset(2), { pinMemory: 1 as never }), 'ERR_TORCH_TYPE', /pinMemory must be a boolean, got 1/],
   [() => new DataLoader(dataset(2), { batch: 2 } as never), 'ERR_TORCH_OPTION', /unknown option 'batch'/],
@@ -205,7 +205,7 @@ test.each([
   [
     () => [...new DataLoader({ length: 1, batch: () => [numbers(1)] as never })],
     'ERR_TORCH_TYPE',
-    /batch returns must be \[input, target\], two Tensors, got \[Tensor\]/,
+    /the result of .*\.batch must be \[input, target\], two Tensors, got \[Tensor\]/,
   ],
 ] as const)('refuses %s', (call, code, message) => {
   expectError(call, code, message)

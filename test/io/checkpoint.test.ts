@@ -223,8 +223,8 @@ describe('torch.load', () => {
     ['sparse', /it needs torch\._utils\._rebuild_sparse_tensor/],
     ['uint16', /it needs torch\.uint16/],
     ['conj', /marked as conj/],
-    ['storage', /a storage by itself/],
-    ['cyclic', /a container holds itself/],
+    ['storage', /a bare storage/],
+    ['cyclic', /a container contains itself/],
     ['script', /TorchScript archive: load it with torch\.jit\.load/],
   ])('refuses %s.pt with a reason', async (name, reason) => {
     const path = formatsPath(`${name}.pt`)
@@ -338,7 +338,7 @@ describe('the checksums of an archive', () => {
         const flip = (): void => void content.writeUInt8((content[i] as number) ^ (1 << (number % 8)), i)
         flip()
         writeFileSync(path, bytes)
-        const message = `${name} is damaged: its content does not have the checksum`
+        const message = `${name} is damaged: its content does not match its checksum`
         expectError(() => torch.loadSync(path), 'ERR_TORCH_FORMAT', message)
         flip()
         number++
@@ -399,22 +399,26 @@ describe('a hostile pickle', () => {
     ['calls it by STACK_GLOBAL', pickle(text('os'), text('system'), 0x93), /it needs os\.system/],
     ['names a property of an object', pickle('c__proto__\nconstructor\n'), /it needs __proto__\.constructor/],
     ['names a property of torch', pickle('ctorch\nconstructor\n'), /it needs torch\.constructor/],
-    ['names nothing', pickle(']K\x01', 0x93), /names something without a name/],
-    ['uses INST', pickle('(ios\nsystem\n'), /opcode 0x69 at byte 3 is none/],
+    ['names nothing', pickle(']K\x01', 0x93), /malformed pickle: a global has no name/],
+    ['uses INST', pickle('(ios\nsystem\n'), /opcode 0x69 at byte 3 is not allowed/],
     ['uses an extension', pickle('\x82\x01'), /opcode 0x82/],
-    ['has another protocol', Buffer.from('\x80\x01N.', 'latin1'), /protocol 1 is not read/],
+    ['has another protocol', Buffer.from('\x80\x01N.', 'latin1'), /protocol 1 is not supported/],
     ['calls a number', pickle('K\x01)R'), /calls 1/],
     ['calls a dtype', pickle('ctorch\nfloat32\n)R'), /calls 'float32'/],
     ['calls a storage', pickle('ctorch\nFloatStorage\n)R'), /calls torch\.FloatStorage/],
     ['calls with a list', pickle('ccollections\nOrderedDict\n]R'), /without a tuple of arguments/],
-    ['makes a function its result', pickle('ccollections\nOrderedDict\n'), /it has collections\.OrderedDict itself/],
+    [
+      'makes a function its result',
+      pickle('ccollections\nOrderedDict\n'),
+      /it contains collections\.OrderedDict itself/,
+    ],
     ['builds a list', pickle(']}b'), /sets attributes of \[\]/],
-    ['takes from an empty stack', pickle('0'), /takes what it has not made/],
-    ['takes a mark', pickle('(R'), /takes what it has not made/],
-    ['pops to no mark', pickle('Kt', 't'), /takes what it has not made/],
-    ['ends with nothing', pickle(), /takes what it has not made/],
+    ['takes from an empty stack', pickle('0'), /malformed pickle: stack underflow/],
+    ['takes a mark', pickle('(R'), /malformed pickle: stack underflow/],
+    ['pops to no mark', pickle('Kt', 't'), /malformed pickle: stack underflow/],
+    ['ends with nothing', pickle(), /malformed pickle: stack underflow/],
     ['does not end', Buffer.from('\x80\x02N', 'latin1'), /the pickle ends early/],
-    ['refers to nothing', pickle('h\x07'), /its object 7, which is none/],
+    ['refers to nothing', pickle('h\x07'), /malformed pickle: the memo has no object 7/],
     ['appends to a tuple', pickle(')Na'), /appends to Tuple/],
     ['sets items of a list', pickle(']NNs'), /sets items of \[\]/],
     ['has half an item', pickle('}(Nu'), /a key without a value/],
@@ -425,19 +429,23 @@ describe('a hostile pickle', () => {
     ['has a number beyond its end', pickle(0x8b, uint32(4000)), /ends early/],
     ['has a number of 4 GB', pickle(0x8b, uint32(0xfffffff0)), /more digits than Python reads/],
     ['has a string that is no text', pickle('X', uint32(1), '\xff'), /not valid UTF-8/],
-    ['holds itself', pickle(']q\x00h\x00a'), /a container holds itself/],
-    ['holds itself by way of a dict', pickle('}q\x00K\x00]h\x00as'), /a container holds itself/],
+    ['holds itself', pickle(']q\x00h\x00a'), /a container contains itself/],
+    ['holds itself by way of a dict', pickle('}q\x00K\x00]h\x00as'), /a container contains itself/],
     ['is deep', pickle('N', '\x85'.repeat(1_000_000)), /nested more than 1000 deep/],
     ['is many', pickle('(', ']'.repeat(6_000_000), 't'), /more objects than a checkpoint has/],
     ['remembers much', pickle('N', memos(7_000_000)), /more objects/],
-    ['refers to something else', pickle('K\x01Q'), /something else than a storage/],
-    ['has a storage without a type', pickle('(', text('storage'), 'NNNNtQ'), /something else than a storage/],
+    ['refers to something else', pickle('K\x01Q'), /something other than a storage/],
+    ['has a storage without a type', pickle('(', text('storage'), 'NNNNtQ'), /something other than a storage/],
     [
       'has a storage of a negative size',
       pickle(storage('0', 'FloatStorage', 'J\xff\xff\xff\xff')),
-      /described wrongly/,
+      /description of a storage is invalid/,
     ],
-    ['has a storage of a fraction', pickle(storage('0', 'FloatStorage', 'G\x3f\xe0\0\0\0\0\0\0')), /described wrongly/],
+    [
+      'has a storage of a fraction',
+      pickle(storage('0', 'FloatStorage', 'G\x3f\xe0\0\0\0\0\0\0')),
+      /description of a storage is invalid/,
+    ],
     [
       'has a storage that is not there',
       tensor('K\x00', 'K\x02\x85', 'K\x01\x85', '\x89N', storage('1', 'FloatStorage', 'K\x02')),
@@ -544,7 +552,7 @@ describe('a hostile pickle', () => {
     await expectRejection(
       torch.load(path),
       'ERR_TORCH_DEVICE',
-      "has tensors on 'mps', a device that is not here: say where they go, as with { device: 'cpu' }",
+      "has tensors on 'mps', a device that this machine does not have: choose one, as in { device: 'cpu' }",
     )
     expect((await torch.load<Tensor>(path, { device: 'cpu' })).toArray()).toEqual([1, 2])
   })

@@ -294,20 +294,20 @@ describe('saveFile refuses', () => {
     expectError(
       () => saveFileSync(map as never, path),
       'ERR_TORCH_TYPE',
-      'got Map: Object.fromEntries() makes one of pairs',
+      'got Map: make one from pairs with Object.fromEntries()',
     )
     const linear = new nn.Linear(1, 1)
     expectError(() => saveFileSync(linear as never, path), 'ERR_TORCH_TYPE', 'got Linear: save its stateDict()')
     expectError(
       () => saveFileSync(linear.namedParameters() as never, path),
       'ERR_TORCH_TYPE',
-      'Object.fromEntries() makes one of pairs',
+      'make one from pairs with Object.fromEntries()',
     )
     const optimizer = new optim.Adam(linear.parameters())
     expectError(
       () => saveFileSync(optimizer.stateDict() as never, path),
       'ERR_TORCH_TYPE',
-      /'state' must be a Tensor, got an object\. A file is one flat object of tensors: .*'optimizer\.0\.expAvg': tensor/,
+      /'state' must be a Tensor, got an object\. A file holds one flat object of tensors: .*'optimizer\.0\.expAvg': tensor/,
     )
     expectError(
       () => saveFileSync({ epoch: 3 as never }, path),
@@ -379,7 +379,7 @@ describe('loadFile refuses', () => {
     ['something else than an object', '[1]', '', /expected '{', found '\['/],
     ['deep nesting', '['.repeat(100_000), '', /expected '{'/],
     ['an unfinished object', '{"a":', '', /expected '{', found the end/],
-    ['text after the end', `${good}x`, 'ab', /more after the end/],
+    ['text after the end', `${good}x`, 'ab', /extra text after the end/],
     [
       'a trailing comma',
       `{"a":{"dtype":"U8","shape":[2,],"data_offsets":[0,2]}}`,
@@ -390,19 +390,19 @@ describe('loadFile refuses', () => {
       'a name that comes twice',
       `{"a":${good.slice(5, -1)},"a":${good.slice(5, -1)}}`,
       'ab',
-      /the name 'a' comes twice/,
+      /the name 'a' appears twice/,
     ],
     [
       'a key that comes twice',
       '{"a":{"dtype":"U8","dtype":"U8","shape":[2],"data_offsets":[0,2]}}',
       'ab',
-      /'dtype' comes twice/,
+      /'dtype' appears twice/,
     ],
     [
       'the same name written differently',
       `{"a":${good.slice(5, -1)},"\\u0061":${good.slice(5, -1)}}`,
       'ab',
-      /the name 'a' comes twice/,
+      /the name 'a' appears twice/,
     ],
     ['an unknown key', '{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2],"x":1}}', 'ab', /no 'x'/],
     ['a missing key', '{"a":{"dtype":"U8","shape":[2]}}', 'ab', /needs dtype, shape and two data_offsets/],
