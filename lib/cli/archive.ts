@@ -10,21 +10,21 @@ import { type Entry, openPromise, type ZipFile } from 'yauzl'
 import { LibTorchError } from '../errors.ts'
 import type { Manifest } from '../native/manifest.ts'
 
-// Of a wheel of PyTorch or of NVIDIA, or of a libtorch archive.
+// The files in a wheel of PyTorch or NVIDIA, or in a libtorch archive.
 const LIBRARIES = /^((lib)?torch\/lib\/|torch\/version\.py$|libtorch\/build-version$|nvidia\/.+\/(lib|bin)\/)/
 const HEADERS = /^(lib)?torch\/include\//
-// What Python, PyTorch's own tests and static linking need.
+// Files that only Python, PyTorch's own tests or static linking need.
 const NOT_NEEDED =
   /\.(a|py)$|\/libshm\/|\/(lib)?(torch_python|shm|torchbind_test|aoti_custom_ops|backend_with_compiler|jitbackend_test)\./
 const SYMBOLIC_LINK = 0o12
 
-/** Whether a file of an unpacked LibTorch is needed: to run, or also to build against it. */
+/** Whether a file of an unpacked LibTorch is needed: to run, or with `headers` also to build against it. */
 export function isNeeded(name: string, headers: boolean): boolean {
   if (/^torch\/version\.py$/.test(name)) return true
   return (LIBRARIES.test(name) && !NOT_NEEDED.test(name)) || (headers && HEADERS.test(name))
 }
 
-/** Whether a file counts for what {@link Manifest} says: the headers are too many to look at. */
+/** Whether a file is listed in the {@link Manifest}: there are too many headers to check. */
 export function isListed(name: string): boolean {
   return !HEADERS.test(name)
 }
@@ -47,7 +47,7 @@ async function open(archive: string): Promise<ZipFile> {
   }
 }
 
-/** The text of the first entry whose name matches `name`; empty where there is none. */
+/** The text of the first entry whose name matches `name`; empty if there is none. */
 export async function readText(archive: string, name: RegExp): Promise<string> {
   const zip = await open(archive)
   try {
@@ -60,7 +60,7 @@ export async function readText(archive: string, name: RegExp): Promise<string> {
   }
 }
 
-/** @throws {LibTorchError} where the file system of `folder` has less room than `bytes`. */
+/** @throws {LibTorchError} if the file system of `folder` has less than `bytes` of free space. */
 export async function requireSpace(folder: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder)
   const [needed, free] = [bytes, bavail * bsize].map((size) => Math.ceil(size / 1e6))
@@ -81,13 +81,13 @@ async function unpackEntry(zip: ZipFile, entry: Entry, folder: string): Promise<
     },
   })
   await pipeline(await zip.openReadStreamPromise(entry), check, createWriteStream(target))
-  // yauzl compares the size only.
+  // yauzl compares only the size.
   if (sum !== entry.crc32) throw new Error(`${entry.fileName} is damaged (its CRC-32 differs)`)
 }
 
 /**
- * Unpacks what LibTorch needs at run time, and with `headers` to build against it. yauzl refuses names that lead out of
- * the folder, and data that is longer than the archive says.
+ * Unpacks the files that LibTorch needs at run time, and with `headers` those to build against it. yauzl rejects names
+ * that lead out of the folder, and data that is longer than the archive says.
  */
 export async function unpack(archive: string, folder: string, headers: boolean): Promise<Manifest> {
   const zip = await open(archive)

@@ -14,11 +14,11 @@ import type { ProbeReport } from './probe.ts'
 type Line = readonly [label: string, value: string]
 
 const PROBE = join(PACKAGE, 'dist', 'cli', 'probe.js')
-const DAMAGED = 'a library is damaged. To fetch it anew, run: npx libtorch-rnn install --force'
+const DAMAGED = 'a library is damaged. To download it again, run: npx libtorch-rnn install --force'
 
-/** What the doctor finds, as `doctor --json` prints it. */
+/** The doctor's findings, as `doctor --json` prints them. */
 export interface Diagnosis {
-  /** Whether programs can use the library here. */
+  /** Whether programs can use the library on this machine. */
   works: boolean
   package: { version: string; path: string }
   node: { version: string; platform: string; arch: string; kernel: string; libc: string | null }
@@ -26,14 +26,14 @@ export interface Diagnosis {
   addon: { path: string; builtFor: string } | { problem: string }
   cache: { path: string; freeMegabytes: number | null }
   lookedAt: readonly Attempt[]
-  /** The LibTorch that programs find, or what to do where they find none. */
+  /** The LibTorch that programs find, or what to do if they find none. */
   libtorch: LibTorch | { remedy: string }
-  /** What the test load computed with, or why it failed; `null` where there was nothing to load. */
+  /** The report of the test load, or why it failed; `null` if there was nothing to load. */
   testLoad: ProbeReport | { problem: string } | null
 }
 
 /**
- * Loads LibTorch in a child process: the one in `root`, or the one that programs find. Returns what it says, or why it
+ * Loads LibTorch in a child process: the one in `root`, or the one that programs find. Returns its report, or why it
  * failed.
  */
 export function testLoad(root?: string): ProbeReport | string {
@@ -59,7 +59,7 @@ function libc(): string | null {
   return header.glibcVersionRuntime ? `glibc ${header.glibcVersionRuntime}` : 'musl'
 }
 
-/** The room for LibTorch, where it can be told. */
+/** The free space for LibTorch, if it can be determined. */
 function freeMegabytes(folder: string): number | null {
   try {
     const { bavail, bsize } = statfsSync(folder)
@@ -143,7 +143,7 @@ function print(lines: readonly Line[]): void {
   for (const [label, value] of lines) console.log(`${label.padEnd(width)}  ${value.replaceAll('\n', indent)}`)
 }
 
-/** Prints the whole picture: versions, paths, what LibTorch can do here. Returns whether it works. */
+/** Prints the versions, the paths and the capabilities of LibTorch on this machine. Returns whether it works. */
 export function doctor({ json = false }: { json?: boolean } = {}): boolean {
   const diagnosis = diagnose()
   if (json) console.log(JSON.stringify(diagnosis, null, 2))

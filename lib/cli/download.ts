@@ -7,18 +7,18 @@ import { type Dispatcher, EnvHttpProxyAgent, fetch, type Response } from 'undici
 import { LibTorchError } from '../errors.ts'
 import { sha256Of } from './archive.ts'
 
-/** How a download goes about it. */
+/** Options of a download. */
 export interface DownloadOptions {
-  /** How often a connection that broke is made again. Default 5. */
+  /** How often to reconnect after a broken connection. Default 5. */
   retries?: number
-  /** How long the server may say nothing, in milliseconds. Default 30,000. */
+  /** How long the server may stay silent, in milliseconds. Default 30,000. */
   timeout?: number
 }
 
-/** The answer of a server that asking again does not change. */
+/** A server's answer that a retry would not change. */
 class Refusal extends Error {}
 
-/** The URL as it may be printed: without a password, and without a query, which may hold a token. */
+/** The URL in printable form: without a password, and without a query, which may contain a token. */
 export function shown(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname}`
 }
@@ -32,7 +32,7 @@ function failure(url: URL, cause: unknown): LibTorchError {
   return new LibTorchError(`${shown(url)} cannot be fetched${via}: ${reason}.`, { cause })
 }
 
-// Node's own fetch knows proxies from version 24 on.
+// Node's own fetch supports proxies only since version 24.
 function agent(timeout: number): EnvHttpProxyAgent {
   return new EnvHttpProxyAgent({ headersTimeout: timeout, bodyTimeout: timeout, connect: { timeout } })
 }
@@ -63,7 +63,7 @@ export async function fetchText(url: URL, { timeout = 30_000 }: DownloadOptions 
   }
 }
 
-/** Tells how far it is: with a bar on a terminal, else with a line for each quarter. */
+/** Shows the progress: a bar on a terminal, else a line for each quarter. */
 function progress(bytes: number, done: number): { add(count: number): void; stop(): void } {
   const size = Math.round(bytes / 1e6)
   if (process.stderr.isTTY) {
@@ -86,7 +86,7 @@ function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0
 }
 
-/** Fetches the rest of a file; the whole of it where the server cannot give a part, or has another file by now. */
+/** Fetches the rest of a file; all of it if the server cannot send a part, or has a different file by now. */
 async function fetchRest(url: URL, file: string, dispatcher: Dispatcher, etag: { value?: string }): Promise<void> {
   const have = etag.value === undefined ? 0 : sizeOf(file)
   const part: Record<string, string> = have > 0 ? { range: `bytes=${have}-`, 'if-range': etag.value as string } : {}
@@ -94,7 +94,7 @@ async function fetchRest(url: URL, file: string, dispatcher: Dispatcher, etag: {
   if (response.status === 416) return void (await response.body?.cancel())
   if (response.body === null) throw new Error('the server sent nothing')
   const resumed = response.status === 206
-  // A weak one does not promise the same bytes.
+  // A weak ETag does not promise the same bytes.
   const given = response.headers.get('etag')
   if (given !== null && !given.startsWith('W/')) etag.value = given
   else delete etag.value
@@ -115,10 +115,10 @@ async function fetchRest(url: URL, file: string, dispatcher: Dispatcher, etag: {
 }
 
 /**
- * Downloads `url` into `file` and returns the SHA-256 of what came, in hexadecimal. It uses the proxies of the
- * environment, and goes on where it stopped when the connection breaks.
+ * Downloads `url` into `file` and returns the SHA-256 of the file, in hexadecimal. It uses the proxies of the
+ * environment, and resumes when the connection breaks.
  *
- * @throws {LibTorchError} where the server refuses, or does not answer in time, again and again.
+ * @throws {LibTorchError} if the server refuses, or repeatedly does not answer in time.
  */
 export async function download(
   url: URL,
@@ -139,7 +139,7 @@ export async function download(
         const own = cause instanceof Refusal || code === 'ENOSPC' || code === 'EDQUOT'
         if (own || attempt >= retries) throw failure(url, cause)
         console.error(`  the connection broke after ${Math.round(sizeOf(file) / 1e6)} MB; trying again`)
-        // One that brings something is worth more patience.
+        // An attempt that made progress resets the count.
         if (sizeOf(file) > before) attempt = 0
         await sleep(Math.min(250 * 2 ** attempt, 5_000))
       }

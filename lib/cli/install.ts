@@ -27,17 +27,19 @@ export interface InstallOptions {
   from?: string | undefined
   /** The SHA-256 of the archive, in hexadecimal; needed for a download. */
   sha256?: string | undefined
-  /** An index of Python packages to take PyTorch's CPU wheel from; default PyTorch's own, then what pip is set up for. */
+  /**
+   * An index of Python packages to take PyTorch's CPU wheel from; default PyTorch's own, then pip's configured sources.
+   */
   indexUrl?: string | undefined
-  /** Keep the headers, too, which only building needs; default `false`. */
+  /** Also keep the headers, which are only needed for building; default `false`. */
   headers?: boolean | undefined
-  /** Fetch it also where it is installed and works; default `false`. */
+  /** Download it even if it is installed and works; default `false`. */
   force?: boolean | undefined
   /** The version to fetch; default {@link PINNED}. */
   version?: string | undefined
-  /** Try it in a process of its own before it is put in place. Default: where there is an addon to try it with. */
+  /** Try it in a separate process before it is put in place. Default: if there is an addon to try it with. */
   probe?: boolean | undefined
-  /** The versions that will do; default what the addon runs with, or where there is none what it compiles with. */
+  /** The acceptable versions. Default: those the addon runs with; without an addon, those it compiles with. */
   range?: VersionRange | undefined
 }
 
@@ -50,31 +52,31 @@ function inspectWhole(folder: string, what: string, range: VersionRange): LibTor
   return libtorch
 }
 
-/** Of parts that have been parsed only: the text of an archive leads to no other folder. */
+/** Made only from parsed parts, so that text in an archive cannot lead to another folder. */
 function entryName({ version, cuda }: LibTorch): string {
   return `${publicVersion(version)}-${cuda ? 'cuda' : 'cpu'}`
 }
 
 function checkChoice({ cuda, from, sha256, indexUrl }: InstallOptions): void {
   if (from !== undefined && cuda) {
-    throw new LibTorchError('--cuda is for what is fetched; whether --from is a CUDA build is seen in it.')
+    throw new LibTorchError('--cuda cannot be combined with --from, whose archive shows whether it is a CUDA build.')
   }
   if (indexUrl !== undefined && (from !== undefined || cuda)) {
-    throw new LibTorchError('--index-url is for the CPU wheel that is fetched, not for --from or --cuda.')
+    throw new LibTorchError('--index-url is only for downloading the CPU wheel, not for --from or --cuda.')
   }
   if (indexUrl !== undefined && !(URL.canParse(indexUrl) && /^https?:/.test(indexUrl))) {
     throw new LibTorchError(`--index-url takes an http or https URL, got '${indexUrl}'.`)
   }
   if (sha256 === undefined) return
   if (from === undefined) {
-    throw new LibTorchError('--sha256 is for an archive given with --from; what is fetched is checked without it.')
+    throw new LibTorchError("--sha256 is only for an archive given with --from; PyTorch's wheel is checked without it.")
   }
   if (!/^[0-9a-f]{64}$/i.test(sha256)) {
     throw new LibTorchError(`--sha256 takes 64 hexadecimal digits, got '${sha256}'.`)
   }
 }
 
-/** The version of LibTorch that the addon runs with; `undefined` where none is built. */
+/** The version of LibTorch that the addon runs with; `undefined` if no addon is built. */
 function addonVersion(): string | undefined {
   try {
     return loadLoader(findBinaries()).builtFor
@@ -84,13 +86,13 @@ function addonVersion(): string | undefined {
   }
 }
 
-/** Why an installed LibTorch does not do, to follow a colon; `undefined` where it does. */
+/** Why an installed LibTorch is not acceptable, worded to follow a colon; `undefined` if it is. */
 async function faultOf(libtorch: LibTorch, headers: boolean, probe: boolean): Promise<string | undefined> {
   if (headers && !hasHeaders(libtorch)) return 'it has no headers'
   return (await damageOf(dirname(libtorch.root))) ?? (probe ? failureOf(libtorch) : undefined)
 }
 
-/** Why a program could not use it. */
+/** Why a program could not use this LibTorch; `undefined` if it could. */
 function failureOf(libtorch: LibTorch): string | undefined {
   const report = testLoad(libtorch.root)
   return typeof report === 'string' ? report : undefined
@@ -115,10 +117,10 @@ function systemFailure(error: unknown, cache: string): unknown {
 }
 
 /**
- * Puts LibTorch into the per-user cache and returns it: fetched, checked, unpacked and tried in a temporary folder,
- * which is renamed when all is well. What is there already and works is not fetched again.
+ * Installs LibTorch into the per-user cache and returns it. It is fetched, checked, unpacked and tried in a temporary
+ * folder, which is renamed on success. An installed LibTorch that works is not fetched again.
  *
- * @throws {LibTorchError} where it cannot be had, with the next command.
+ * @throws {LibTorchError} if that fails, with the next command to run.
  */
 export async function install(options: InstallOptions = {}): Promise<LibTorch> {
   checkChoice(options)
@@ -137,7 +139,7 @@ async function installInto(cache: string, options: InstallOptions): Promise<LibT
   const probe = options.probe ?? addon !== undefined
   if (from === undefined && !inRange(version, range)) {
     throw new LibTorchError(
-      `The addon was built for LibTorch ${showRange(range)}, and LibTorch ${version} is what is fetched.\nGive one that fits: npx libtorch-rnn install --from <file>`,
+      `The addon was built for LibTorch ${showRange(range)}, but the version to install is LibTorch ${version}.\nGive one that fits: npx libtorch-rnn install --from <file>`,
     )
   }
   const place = join(cache, `${version}-${cuda ? 'cuda' : 'cpu'}`)
@@ -162,7 +164,9 @@ async function installInto(cache: string, options: InstallOptions): Promise<LibT
     writeManifest(target, files)
     const obtained = inspectWhole(target, from ?? "PyTorch's wheel", range)
     if (from === undefined && obtained.cuda !== cuda) {
-      throw new LibTorchError(`What was fetched is a build ${cuda ? 'without' : 'with'} CUDA, which was not asked for.`)
+      throw new LibTorchError(
+        `The downloaded LibTorch is a build ${cuda ? 'without' : 'with'} CUDA, which was not asked for.`,
+      )
     }
     const failure = probe ? failureOf(obtained) : undefined
     if (failure !== undefined) {
@@ -180,7 +184,7 @@ async function installInto(cache: string, options: InstallOptions): Promise<LibT
 
 /**
  * Makes sure that programs find the LibTorch that was installed.
- * @throws {LibTorchError} where they use another one, and why.
+ * @throws {LibTorchError} if they use another one, with the reason.
  */
 export function requireFound({ root }: LibTorch): void {
   const addon = addonVersion()

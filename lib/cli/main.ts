@@ -13,7 +13,7 @@ import { uninstall } from './uninstall.ts'
 const { version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as { version: string }
 const program = new Command('libtorch-rnn').version(version)
 
-// A reader such as `head` that has seen enough ends the program, without a trace.
+// If a reader such as `head` closes the pipe, the program ends quietly.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
   process.exit()
@@ -26,15 +26,15 @@ program
   .option('--from <place>', 'a folder, a wheel, a libtorch archive, or the URL of one')
   .option('--sha256 <hash>', 'the checksum of the archive')
   .option('--index-url <url>', "an index of Python packages to take PyTorch's wheel from")
-  .option('--headers', 'keep the headers, which only building needs')
-  .option('--force', 'fetch it also where it is installed already')
+  .option('--headers', 'keep the headers, which are only needed for building')
+  .option('--force', 'download it even if it is installed already')
   .action(async (options: InstallOptions) => {
     requireFound(await install(options))
   })
 
 program
   .command('uninstall')
-  .description('remove what `install` has put into the cache of this user')
+  .description('remove everything that `install` has put into the cache of this user')
   .action(() => {
     const removed = uninstall()
     console.error(removed === undefined ? `There is nothing in ${cacheFolder()}` : `Removed ${removed}`)
@@ -42,7 +42,7 @@ program
 
 program
   .command('doctor')
-  .description('tell what is found, what is missing and what LibTorch can do on this machine')
+  .description('show what is found, what is missing and what LibTorch can do on this machine')
   .option('--json', 'as JSON, for programs')
   .action(({ json = false }: { json?: boolean }) => {
     process.exitCode = doctor({ json }) ? 0 : 1

@@ -11,18 +11,18 @@ import { download } from './download.ts'
 import { downloadWheels } from './pip.ts'
 import { findWheel, PYTORCH_INDEX } from './wheel-index.ts'
 
-/** Where the files of LibTorch go, where there is room for what is needed on the way, and what is wanted. */
+/** The target folder for LibTorch's files, a scratch folder, and what to keep. */
 export interface Room {
   target: string
   scratch: string
-  /** Keep what a build needs, too. */
+  /** Also keep the files needed for a build. */
   headers: boolean
 }
 
 function checkHash(found: string, given: string): void {
   if (found === given.toLowerCase()) return
   throw new LibTorchError(
-    `The SHA-256 of the archive is not the one given, so it is not used.\n  given: ${given}\n  found: ${found}`,
+    `The SHA-256 of the archive differs from the one given, so it is not used.\n  given: ${given}\n  found: ${found}`,
   )
 }
 
@@ -40,8 +40,8 @@ async function obtainByPip(room: Room, version: string, cuda: boolean): Promise<
 }
 
 /**
- * PyTorch's wheel: for the CPU fetched from its index, else by pip from the sources that it is configured for. A CUDA
- * wheel needs the wheels of NVIDIA that it names, which pip finds.
+ * Obtains PyTorch's wheel: for the CPU from PyTorch's index, else with pip from its configured sources. A CUDA wheel
+ * depends on wheels of NVIDIA, which pip finds.
  */
 export async function obtainWheels(room: Room, version: string, cuda: boolean, index?: string): Promise<Manifest> {
   if (cuda) return obtainByPip(room, version, cuda)
@@ -63,7 +63,7 @@ export async function obtainWheels(room: Room, version: string, cuda: boolean, i
 async function obtainDownload(room: Room, url: URL, sha256: string | undefined): Promise<Manifest> {
   if (sha256 === undefined) {
     throw new LibTorchError(
-      'A download needs its checksum: give --sha256 <hash>, as published beside the archive or told by `sha256sum`.',
+      'A download needs its checksum: give --sha256 <hash>, as published beside the archive or printed by `sha256sum`.',
     )
   }
   const archive = join(room.scratch, basename(decodeURIComponent(url.pathname)) || 'archive')
@@ -71,7 +71,7 @@ async function obtainDownload(room: Room, url: URL, sha256: string | undefined):
   return await unpackTo(room, archive)
 }
 
-/** The files of an unpacked LibTorch that are needed, as an archive would name them. */
+/** The files of an unpacked LibTorch that are needed, with the names they have in an archive. */
 async function* filesOf(
   folder: string,
   prefix: string,
@@ -84,7 +84,7 @@ async function* filesOf(
   }
 }
 
-/** What LibTorch needs of an unpacked one. */
+/** Copies the needed files of an unpacked LibTorch. */
 async function copyFolder({ target, headers }: Room, from: string, range: VersionRange): Promise<Manifest> {
   const libtorch = inspectLibTorch(from, range)
   if (typeof libtorch === 'string') throw new LibTorchError(`${from} cannot be installed: ${libtorch}.`)
@@ -99,7 +99,7 @@ async function copyFolder({ target, headers }: Room, from: string, range: Versio
   for (const part of ['version.py', 'build-version']) {
     if (existsSync(join(root, part))) files.push([join(root, part), `${kind}/${part}`])
   }
-  // The libraries of a CUDA wheel look for those of NVIDIA beside their package.
+  // The libraries of a CUDA wheel look for NVIDIA's libraries beside their package.
   const nvidia = join(dirname(root), 'nvidia')
   if (cuda && existsSync(nvidia)) for await (const found of filesOf(nvidia, 'nvidia', headers)) files.push(found)
   let bytes = 0
@@ -130,7 +130,7 @@ function pathOf(url: URL): string {
   }
 }
 
-/** What the user names: a folder, a wheel or an archive, or the `http(s)` or `file` URL of one. */
+/** Obtains the LibTorch that the user names: a folder, a wheel or an archive, or the `http(s)` or `file` URL of one. */
 export async function obtainFrom(
   room: Room,
   from: string,

@@ -6,7 +6,7 @@ import { findPython } from '../native/python.ts'
 import { readText } from './archive.ts'
 import { missingTool } from './tools.ts'
 
-/** Where pip is to look: PyTorch's own index, then what the user configured. */
+/** A source for pip: PyTorch's own index, or the user's configured sources. */
 interface Source {
   name: string
   options: readonly string[]
@@ -15,16 +15,16 @@ interface Source {
 const CONFIGURED: Source = { name: "pip's configured sources", options: [] }
 
 function sources(cuda: boolean): Source[] {
-  // Where the index of CPU wheels cannot be reached is known by now.
+  // At this point, the index of CPU wheels is known to be unreachable.
   if (!cuda) return [CONFIGURED]
   const index = 'https://download.pytorch.org/whl/cu130'
-  // One attempt each: where the index cannot be reached, pip would wait minutes.
+  // One attempt each: if the index cannot be reached, pip would wait minutes.
   return [{ name: index, options: ['--index-url', index, '--retries', '0', '--timeout', '15'] }, CONFIGURED]
 }
 
 const WITHOUT_PIP = 'Without Python: npx libtorch-rnn install --from <URL or file of a wheel> --sha256 <its checksum>'
 
-/** A Python whose pip runs. */
+/** Finds a Python with a working pip. */
 function findPip(): { python: string; options: string[] } {
   const missing = (...tool: Parameters<typeof missingTool>): LibTorchError =>
     new LibTorchError(`${missingTool(...tool)}\n${WITHOUT_PIP}`)
@@ -32,13 +32,13 @@ function findPip(): { python: string; options: string[] } {
   if (python === undefined) throw missing('python', 'Python 3', 'fetches LibTorch')
   const asked = spawnSync(python, ['-m', 'pip', '--version'], { encoding: 'utf8' })
   if (asked.status !== 0) throw missing('pip', 'pip', 'fetches LibTorch')
-  // LibTorch is the same in the wheels of all Pythons; an old one has none of its own.
+  // LibTorch is the same in the wheels for all Python versions; there are none for old ones.
   const minor = Number(/python 3\.(\d+)/.exec(asked.stdout)?.[1])
   return { python, options: minor < 10 ? ['--python-version', '3.12'] : [] }
 }
 
 function runPip(python: string, args: readonly string[]): Promise<string | undefined> {
-  // The progress bar comes on stdout, warnings and errors on stderr.
+  // The progress bar goes to stdout, warnings and errors to stderr.
   const child = spawn(python, ['-m', 'pip', ...args], { stdio: ['ignore', 'inherit', 'pipe'] })
   let errors = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -82,7 +82,7 @@ async function download(
   )
 }
 
-/** The libraries of NVIDIA that a CUDA wheel asks for; of its other requirements LibTorch needs none. */
+/** The NVIDIA libraries that a CUDA wheel requires; LibTorch needs none of its other requirements. */
 async function nvidiaRequirements(wheel: string): Promise<string[]> {
   const metadata = await readText(wheel, /\.dist-info\/METADATA$/)
   return [...metadata.matchAll(/^Requires-Dist: ((?:nvidia-|cuda-toolkit).*?)\r?$/gm)].flatMap(([, line]) => line ?? [])
@@ -93,12 +93,12 @@ function wheelsIn(folder: string): string[] {
 }
 
 /**
- * Downloads PyTorch's wheel, and for CUDA the libraries that it needs, into `folder`. pip checks the hashes that an
- * index gives.
+ * Downloads PyTorch's wheel, and for CUDA the libraries it needs, into `folder`. pip checks the hashes that the index
+ * lists.
  */
 export async function downloadWheels(folder: string, version: string, cuda: boolean): Promise<string[]> {
   mkdirSync(folder, { recursive: true })
-  // The CPU wheels of PyPI are called `2.13.0` on macOS; on Linux that is a CUDA build.
+  // On macOS, PyPI's CPU wheels have the version `2.13.0`; on Linux that is a CUDA build.
   const suffix = cuda || process.platform === 'darwin' ? '' : '+cpu'
   const from = sources(cuda)
   const wheel = `torch==${version}${suffix}`

@@ -1,18 +1,18 @@
-// Loads LibTorch, computes something and tells about it as JSON: a child process, because a crash in here must not take
-// its parent along. An argument names the LibTorch to load; else it is the one that a program finds.
+// Loads LibTorch, computes something and reports it as JSON. It runs as a child process, so that a crash does not take
+// the parent down. An argument names the LibTorch to load; the default is the one that a program finds.
 import { LibTorchError } from '../errors.ts'
 
-/** What the probe tells. */
+/** The report of the probe. */
 export interface ProbeReport {
   version: string
   cpuCapability: string
-  /** What the recurrent kernels are computed with here, of all that this processor has. */
+  /** The instruction set that the recurrent kernels use, of those that this processor has. */
   instructionSet: string
   instructionSets: string[]
   threads: number
   interopThreads: number
   cudaDevices: number
-  /** What LibTorch says to a computation with CUDA; null where it works. */
+  /** LibTorch's error for a computation with CUDA; null if it works. */
   cudaFailure: string | null
 }
 
@@ -53,7 +53,7 @@ probe().then(
   (report) => console.log(JSON.stringify(report)),
   (error: unknown) => {
     const message = error instanceof LibTorchError ? error.message : String(error)
-    // What to do about it is for the user's own environment.
+    // The remedies in the message are for the user's own environment.
     console.error(root === undefined ? message : message.split('\n')[0])
     process.exitCode = 1
   },

@@ -3,12 +3,14 @@ import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'n
 import { join } from 'node:path'
 import { requireHere } from '../native/package.ts'
 
-// It has no types of its own.
+// It has no type declarations.
 const { tryLock } = requireHere('fs-native-extensions') as { tryLock(fd: number): boolean }
 
 const SIGNALS: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }
 
-/** Takes the lock on `file`, which the kernel releases with the process; `undefined` where another process holds it. */
+/**
+ * Takes the lock on `file`, which the kernel releases when the process ends; `undefined` if another process holds it.
+ */
 function lock(file: string, flags: 'wx' | 'r+'): number | undefined {
   const fd = openSync(file, flags)
   if (tryLock(fd)) return fd
@@ -16,7 +18,7 @@ function lock(file: string, flags: 'wx' | 'r+'): number | undefined {
   return undefined
 }
 
-/** Removes the folders of processes that have ended. Numbers of processes tell nothing: each container has its own. */
+/** Removes the folders of processes that have ended. Process IDs do not help: each container has its own. */
 function removeAbandoned(parent: string): void {
   for (const name of readdirSync(parent)) {
     const id = /^(partial-.+)\.lock$/.exec(name)?.[1]
@@ -28,15 +30,15 @@ function removeAbandoned(parent: string): void {
       rmSync(join(parent, name), { force: true })
       closeSync(fd)
     } catch (error) {
-      // Another process was quicker, or the folder is of another user.
+      // Another process was faster, or the folder belongs to another user.
       if (!['ENOENT', 'EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
     }
   }
 }
 
 /**
- * Gives `work` a temporary folder inside `parent`, on the same file system, and removes it afterwards, on a signal too.
- * What a killed process left behind is removed by the next.
+ * Runs `work` with a temporary folder inside `parent`, on the same file system, and removes it afterwards, also on a
+ * signal. If a process is killed, the next one removes its folder.
  */
 export async function withStaging<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
   mkdirSync(parent, { recursive: true })
@@ -52,7 +54,7 @@ export async function withStaging<T>(parent: string, work: (folder: string) => P
     clean()
     process.exit(128 + (SIGNALS[signal] ?? 0))
   }
-  // Another process may have taken the file for an abandoned one between its creation and the lock.
+  // Another process may have removed the file as abandoned between its creation and the lock.
   if (fd === undefined || statSync(lockFile, { throwIfNoEntry: false }) === undefined) {
     if (fd !== undefined) closeSync(fd)
     return withStaging(parent, work)

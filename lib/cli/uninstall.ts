@@ -3,9 +3,9 @@ import { LibTorchError } from '../errors.ts'
 import { cacheFolder } from '../native/cache.ts'
 
 /**
- * Removes all that `install` has put into the cache of this user. Programs that run go on.
- * @returns the folder that was removed, or `undefined` where there was none
- * @throws {LibTorchError} where it cannot be removed.
+ * Removes everything that `install` has put into the cache of this user. Running programs are not affected.
+ * @returns the folder that was removed, or `undefined` if there was none
+ * @throws {LibTorchError} if it cannot be removed.
  */
 export function uninstall(): string | undefined {
   const cache = cacheFolder()

@@ -1,7 +1,7 @@
 import { LibTorchError } from '../errors.ts'
 import { fetchText, shown } from './download.ts'
 
-/** A wheel that can be fetched, and what it must be. */
+/** A wheel to download, with its expected checksum. */
 export interface Wheel {
   url: URL
   sha256: string
@@ -10,13 +10,13 @@ export interface Wheel {
 /** PyTorch's own index of wheels for the CPU. */
 export const PYTORCH_INDEX = 'https://download.pytorch.org/whl/cpu'
 
-/** The checksums of the wheels that this version was tested with: an index that names another is not believed. */
+/** The checksums of the wheels that this version was tested with: an index with a different one is not trusted. */
 const CHECKSUMS: Record<string, string> = {
   'torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl':
     '6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b',
 }
 
-/** How the names of wheels for this platform end. */
+/** The suffix of wheel names for this platform. */
 function platformTag(): RegExp | undefined {
   const { platform, arch } = process
   if (platform === 'linux' && arch === 'x64') return /-manylinux_2_28_x86_64\.whl$/
@@ -27,11 +27,11 @@ function platformTag(): RegExp | undefined {
 }
 
 /**
- * The wheel of PyTorch for this platform's CPU in an index of Python packages. LibTorch is the same in the wheels of all
- * Pythons: the one whose checksum is known is taken first.
+ * The wheel of PyTorch for this platform's CPU in an index of Python packages. LibTorch is the same in the wheels for
+ * all Python versions: the one with a known checksum is preferred.
  *
  * @see https://packaging.python.org/en/latest/specifications/simple-repository-api
- * @throws {LibTorchError} where the index cannot be read, or has no such wheel with a SHA-256.
+ * @throws {LibTorchError} if the index cannot be read, or has no such wheel with a SHA-256.
  */
 export async function findWheel(index: string, version: string): Promise<Wheel> {
   const tag = platformTag()
@@ -58,7 +58,7 @@ export async function findWheel(index: string, version: string): Promise<Wheel> 
   const known = CHECKSUMS[wheel.name]
   if (known !== undefined && known !== wheel.sha256) {
     throw new LibTorchError(
-      `${shown(page)} has another ${wheel.name} than PyTorch published.\n  known: ${known}\n  there: ${wheel.sha256}`,
+      `${shown(page)} has a different ${wheel.name} from the one that PyTorch published.\n  known: ${known}\n  there: ${wheel.sha256}`,
     )
   }
   return wheel

@@ -11,13 +11,13 @@ import type { Device } from '../tensor/tensor.ts'
 import { type ScriptModule, scriptModule } from './script.ts'
 
 export interface ScriptLoadOptions {
-  /** Where the module goes, PyTorch's `map_location`. Default: where it was when it was saved. */
+  /** The device for the module, like PyTorch's `map_location`. Default: the device it was saved from. */
   device?: Device
 }
 
 /**
- * Throws unless a file is what torch.jit.save writes, with the checksums that it was written with. LibTorch checks none,
- * and computes with weights that a flipped bit has changed.
+ * Throws unless a file was written by torch.jit.save and its checksums match. LibTorch does not check them, and would
+ * compute with weights that a flipped bit has changed.
  */
 function* inspect(file: FileReader): Coroutine<void> {
   const isArchive = file.size >= 4 && isZip(yield* file.read(0, 4))
@@ -47,7 +47,7 @@ function start(path: unknown, { device }: ScriptLoadOptions): Script {
   return native.jitLoad(pathOf('torch.jit.load', path), device ?? null)
 }
 
-/** What LibTorch says of an archive that it cannot read. */
+/** LibTorch's error for an archive that it cannot read. */
 function refused(call: string, path: unknown, thrown: unknown): unknown {
   if (!(thrown instanceof TorchError)) return thrown
   if (thrown.code === 'ERR_TORCH_OUT_OF_MEMORY' || thrown.code === 'ERR_TORCH_DEVICE') return thrown
@@ -58,13 +58,13 @@ function refused(call: string, path: unknown, thrown: unknown): unknown {
 /**
  * Loads a module that was exported from Python with `torch.jit.save`, off the main thread.
  *
- * The file is a program: load only what you trust.
+ * The file is a program: load only files from sources you trust.
  *
  * @example
  * const model = await torch.jit.load('model.pt')
  * const output = model.eval().forward(x)
- * @throws {TorchError} `ERR_TORCH_FILE` where the file cannot be read, `ERR_TORCH_FORMAT` where it is something else or
- *   damaged, `ERR_TORCH_DEVICE` where it needs a device that is not here.
+ * @throws {TorchError} `ERR_TORCH_FILE` if the file cannot be read, `ERR_TORCH_FORMAT` if it is damaged or in another
+ * format, `ERR_TORCH_DEVICE` if it needs a device that this machine does not have.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.jit.load.html
  */
 export async function load(path: string | URL, options: ScriptLoadOptions = {}): Promise<ScriptModule> {
@@ -77,7 +77,7 @@ export async function load(path: string | URL, options: ScriptLoadOptions = {}):
   }
 }
 
-/** {@link load} that blocks. */
+/** Blocking form of {@link load}. */
 export function loadSync(path: string | URL, options: ScriptLoadOptions = {}): ScriptModule {
   const call = 'torch.jit.loadSync'
   runSync(check(call, path, options))

@@ -16,10 +16,11 @@ const CONSTRUCT = Symbol('construct')
 export let scriptModule: (script: Script) => ScriptModule
 
 /**
- * A module that was written in Python and exported with `torch.jit.script` or `torch.jit.trace`: made by `torch.jit.load`.
+ * A module that was written in Python and exported with `torch.jit.script` or `torch.jit.trace`. Load it with
+ * `torch.jit.load`.
  *
- * Its parameters and buffers are the module's own tensors, so it can be trained, moved and converted as any
- * {@link Module}. A frozen module (`torch.jit.freeze`) has neither, and no training mode: as in PyTorch, `train()` does
+ * Its parameters and buffers are the module's own tensors, so it can be trained, moved and converted like any {@link
+ * Module}. A frozen module (`torch.jit.freeze`) has neither, and no training mode: as in PyTorch, `train()` does
  * nothing to it.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.jit.ScriptModule.html
  */
@@ -33,7 +34,7 @@ export class ScriptModule extends Module {
   // Protected, so that `new ScriptModule()` does not compile.
   protected constructor(key: symbol, script: Script) {
     if (key !== CONSTRUCT) {
-      throw torchError('ERR_TORCH_TYPE', 'new ScriptModule() makes no module: use torch.jit.load(path)')
+      throw torchError('ERR_TORCH_TYPE', 'new ScriptModule() cannot make a module: use torch.jit.load(path)')
     }
     super()
     const { name, training, methods } = native.jitDescribe(script)
@@ -50,7 +51,7 @@ export class ScriptModule extends Module {
     scriptModule = (script) => new ScriptModule(CONSTRUCT, script)
   }
 
-  /** Passes `training` on to the module below, however it is set; `null` is a frozen module's. */
+  /** Passes `training` on to the underlying module, however it is set; `null` means a frozen module. */
   #followTraining(initial: boolean | null): void {
     let training = initial ?? false
     Object.defineProperty(this, 'training', {
@@ -65,13 +66,16 @@ export class ScriptModule extends Module {
     })
   }
 
-  /** Makes the tensors properties of this module, under the dotted names that they have in it: so they are its own. */
+  /** Makes the tensors properties of this module, under their dotted names, so that they belong to it. */
   #adopt(named: readonly (readonly [name: string, id: Id])[], kind: { adopt(tensor: Tensor): Tensor }): void {
     // A tensor may have several names.
     const found = new Map<Id, Tensor>()
     for (const [name, id] of named) {
       if (name in this) {
-        throw torchError('ERR_TORCH_VALUE', `${this.#name} has a tensor called '${name}', a name that is taken here`)
+        throw torchError(
+          'ERR_TORCH_VALUE',
+          `${this.#name} has a tensor called '${name}', a name that is already taken here`,
+        )
       }
       const tensor = found.get(id) ?? kind.adopt(wrap(id, undefined))
       found.set(id, tensor)
@@ -79,25 +83,25 @@ export class ScriptModule extends Module {
     }
   }
 
-  /** The names of its methods, `forward` among them if it has one. */
+  /** The names of its methods, including `forward` if it has one. */
   get methods(): string[] {
     return [...this.#methods]
   }
 
   /**
-   * Calls the method `forward`, at once. Within `torch.offload` the call is queued as any operation is, where all that it
-   * returns is a tensor or tuples of tensors; else it is waited for, so that {@link run} is the better choice.
+   * Calls the method `forward` synchronously. Within `torch.offload` the call is queued like any operation if it
+   * returns only a tensor or tuples of tensors; otherwise it blocks, and {@link run} is the better choice.
    *
-   * @param inputs As the method declares them: a number for an int or float, an array for a list or tuple, an object or
-   *   Map for a dict, `null` for None; `undefined` stands for the default.
-   * @typeParam T What the method returns, which is not checked.
-   * @throws {TorchError} where the arguments do not fit, or the script raises an error; then `cause` has its trace.
+   * @param inputs as the method declares them: a number for an int or float, an array for a list or tuple, an object or
+   * Map for a dict, `null` for None, `undefined` for the default
+   * @typeParam T the type of the result, which is not checked
+   * @throws {TorchError} if the arguments do not fit, or the script raises an error, whose trace is in `cause`.
    */
   override forward<T extends ScriptValue = Tensor>(...inputs: (ScriptValue | undefined)[]): T {
     return this.runSync<T>('forward', ...inputs)
   }
 
-  /** Calls any of the {@link methods}, as {@link forward} does, and blocks meanwhile. */
+  /** Calls any of the {@link methods}, as {@link forward} does, and blocks. */
   runSync<T extends ScriptValue = ScriptValue>(method: string, ...inputs: (ScriptValue | undefined)[]): T {
     const args = argumentsOf(method, inputs)
     const scope = enter()

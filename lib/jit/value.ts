@@ -7,8 +7,8 @@ import type { Scope } from '../tensor/scope.ts'
 import { idOf, isTensor, type Tensor, wrap } from '../tensor/tensor.ts'
 
 /**
- * A value that TorchScript takes or gives: a tensor, an int or float, a bool, a str, a list or tuple (an array), a dict
- * (an object where its keys are strings, else a Map), None (`null`).
+ * A value that TorchScript takes or returns: a tensor, an int or float, a bool, a str, a list or tuple (an array), a
+ * dict (an object if its keys are strings, else a Map), None (`null`).
  */
 export type ScriptValue =
   | Tensor
@@ -21,13 +21,13 @@ export type ScriptValue =
   | ReadonlyMap<ScriptValue, ScriptValue>
   | { readonly [name: string]: ScriptValue }
 
-/** Types of TorchScript cannot nest deeper than someone has written them. */
+/** TorchScript's types nest no deeper than someone has written them. */
 const DEEPEST = 64
 
-/** What native code reads the value by. `place` names it in errors. */
+/** The value in the form that native code reads. `place` names it in errors. */
 export function toNative(value: unknown, place: string, depth = 0): NativeValue {
   if (depth > DEEPEST) {
-    throw torchError('ERR_TORCH_VALUE', `${place} is nested more than ${DEEPEST} deep, or holds itself`)
+    throw torchError('ERR_TORCH_VALUE', `${place} is nested more than ${DEEPEST} deep, or contains itself`)
   }
   if (isTensor(value)) return { tensor: idOf(value) }
   if (Array.isArray(value)) return value.map((item) => toNative(item, place, depth + 1))
@@ -55,7 +55,7 @@ function isPlain(value: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-/** The value that native code has made, whose tensors belong to `scope`. */
+/** A value from native code; its tensors belong to `scope`. */
 export function fromNative(value: NativeValue, scope: Scope | undefined): ScriptValue {
   if (typeof value !== 'object' || value === null) return value ?? null
   if (Array.isArray(value)) return (value as readonly NativeValue[]).map((item) => fromNative(item, scope))

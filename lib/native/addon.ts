@@ -3,7 +3,10 @@ import { loadAddon } from './load.ts'
 /** A tensor of the native side: a small integer, owned by one {@link Tensor}. */
 export type Id = number
 
-/** An index as `indexing.cpp` reads it: select, new axis, `...`, mask, slice `[start, stop, step]`, or a tensor. */
+/**
+ * An index in the form that `indexing.cpp` reads: select, new axis, `...`, mask, slice `[start, stop, step]`, or a
+ * tensor.
+ */
 export type NativeIndex =
   | number
   | null
@@ -12,31 +15,31 @@ export type NativeIndex =
   | readonly [number | null, number | null, number | null]
   | { tensor: Id }
 
-/** A TorchScript module, which the object keeps alive. */
+/** A TorchScript module, kept alive by the object. */
 export type Script = object
 
-/** A CUDA event, which the object keeps alive. */
+/** A CUDA event, kept alive by the object. */
 export type CudaEvent = object
 
-/** A CUDA graph, which the object keeps alive. */
+/** A CUDA graph, kept alive by the object. */
 export type GraphHandle = object
 
-/** A generator of random numbers, which the object keeps alive. */
+/** A random number generator, kept alive by the object. */
 export type GeneratorHandle = object
 
-/** What a CUDA device is. */
+/** The properties of a CUDA device. */
 export interface CudaProperties {
   /** `NVIDIA H100 80GB HBM3` */
   name: string
   /** The compute capability is `major.minor`. */
   major: number
   minor: number
-  /** Bytes of its memory. */
+  /** The size of its memory in bytes. */
   totalMemory: number
   multiProcessorCount: number
 }
 
-/** A value of TorchScript as `ivalue.cpp` reads and makes it. `undefined` is an argument that is left out. */
+/** A TorchScript value in the form that `ivalue.cpp` reads and makes. `undefined` is an omitted argument. */
 export type NativeValue =
   | number
   | bigint
@@ -59,16 +62,16 @@ export interface RuntimeInfo {
   cpuCapability: string
   threads: number
   interopThreads: number
-  /** A CUDA device can be used. */
+  /** Whether a CUDA device can be used. */
   cuda: boolean
-  /** LibTorch's CUDA library is loaded. */
+  /** Whether LibTorch's CUDA library is loaded. */
   cudaBuilt: boolean
   cudaDevices: number
   /** `torch.__config__.show()` */
   config: string
 }
 
-/** What native code keeps of a recurrent module, which the object keeps alive. */
+/** The native data of a recurrent module, kept alive by the object. */
 export type RecurrentHandle = object
 
 /** The settings of a recurrent module that never change. */
@@ -96,17 +99,17 @@ export type RecurrentCall = [
   packing: Uint32Array,
 ]
 
-/** What copies of the JavaScript in one environment have to know of each other. */
+/** The state that copies of the JavaScript in one environment share. */
 export interface AddonState {
-  /** How many there have been. */
+  /** The number of copies so far. */
   copies: number
-  /** The one that set the modes last. */
+  /** The copy that last set the modes. */
   copy: number | undefined
-  /** Operations are queued instead of run. */
+  /** Whether operations are queued instead of run. */
   offloading: boolean
 }
 
-/** The functions of `native/binding`. Ids are checked there; all else is checked by the caller. */
+/** The functions of `native/binding`. Ids are checked there; the caller checks everything else. */
 export interface Native {
   // call.cpp
   operator(name: string, overload: string): number | null
@@ -310,7 +313,7 @@ export interface Native {
   streamState(stream: object): Float32Array
   setStreamState(stream: object, state: Float32Array): void
   // offload.cpp
-  /** Of this environment's addon, whatever copies of the JavaScript there are. */
+  /** The state of this environment's addon, shared by all copies of the JavaScript. */
   readonly state: AddonState
   queue(start: true): number
   queue(start: false): Promise<void>
@@ -325,5 +328,5 @@ export interface Native {
   setNumThreads(threads: number): void
 }
 
-/** The addon. Importing this module loads LibTorch; without one it throws a `LibTorchError`. */
+/** The addon. Importing this module loads LibTorch; if there is none, it throws a `LibTorchError`. */
 export const native = loadAddon() as Native

@@ -11,14 +11,14 @@ export interface Binaries {
   cuda: string
 }
 
-/** Whether Node runs on musl, for which LibTorch is not made. */
+/** Whether Node runs on musl, for which there is no LibTorch. */
 function isMusl(): boolean {
   if (process.platform !== 'linux') return false
   const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } }
   return header.glibcVersionRuntime === undefined
 }
 
-/** What node-gyp-build takes as the folder that holds `build/` and `prebuilds/`, for a package of this name. */
+/** The variable for a package of this name that tells node-gyp-build which folder has `build/` and `prebuilds/`. */
 const ELSEWHERE = 'LIBTORCH_RNN_PREBUILD'
 
 /** The addons of this package: built in `build/`, else prebuilt in `prebuilds/`. */
@@ -27,7 +27,7 @@ export function findBinaries(): Binaries {
   const nodeGypBuild = requireHere('node-gyp-build') as { resolve(root: string): string }
   try {
     const addon = nodeGypBuild.resolve(PACKAGE)
-    // In a folder of its own: node-gyp-build takes the first .node file that it sees.
+    // In a separate folder, because node-gyp-build takes the first .node file that it finds.
     const folder = dirname(addon)
     return {
       addon,

@@ -5,13 +5,13 @@ import { PINNED } from './version.ts'
 
 function userCache(): string {
   const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env
-  // The XDG specification wants relative paths to be ignored.
+  // The XDG specification says to ignore relative paths.
   if (XDG_CACHE_HOME && isAbsolute(XDG_CACHE_HOME)) return XDG_CACHE_HOME
   if (process.platform === 'win32') return LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local')
   return process.platform === 'darwin' ? join(homedir(), 'Library', 'Caches') : join(homedir(), '.cache')
 }
 
-/** The per-user folder of fetched LibTorches, one folder `<version>-<cpu|cuda>` each. */
+/** The per-user folder of installed LibTorches, with one folder `<version>-<cpu|cuda>` for each. */
 export function cacheFolder(): string {
   return join(userCache(), 'libtorch-rnn', 'libtorch')
 }
@@ -19,8 +19,8 @@ export function cacheFolder(): string {
 const ENTRY = /^\d+\.\d+\.\d+[a-z0-9.]*-(cpu|cuda)$/
 
 /**
- * The folders in the cache: {@link PINNED} first, then the newest; of one version CUDA first: who fetched it wants it.
- * A string tells why the cache cannot be read.
+ * The folders in the cache: {@link PINNED} first, then the newest. Within a version, CUDA comes first, because whoever
+ * installed it wants it. A string says why the cache cannot be read.
  */
 export function cachedLibTorches(): string[] | string {
   const folder = cacheFolder()

@@ -21,7 +21,7 @@ function connect(): string | null {
   const { cuda } = findBinaries()
   const { runtime } = native.cudaState()
   if (!existsSync(cuda)) return WITHOUT_HEADERS
-  // LibTorch has opened all that it needs by now.
+  // LibTorch has already opened everything that the addon needs.
   let addon: CudaAddon
   try {
     addon = requireHere(cuda) as CudaAddon
@@ -30,10 +30,10 @@ function connect(): string | null {
   }
   const { torchVersion } = native.buildInfo()
   if (!inRange(addon.torchVersion, sameMinor(torchVersion))) {
-    return `${cuda} was built for LibTorch ${addon.torchVersion}, and the main addon for ${torchVersion}: build both anew with: npm run setup`
+    return `${cuda} was built for LibTorch ${addon.torchVersion}, and the main addon for ${torchVersion}: rebuild both with: npm run setup`
   }
   if (runtime !== null && major(addon.cudaVersion) !== major(runtime)) {
-    return `${cuda} was built with the headers of CUDA ${major(addon.cudaVersion)}, and LibTorch with those of CUDA ${major(runtime)}: set CUDA_HOME to the folder of that one and run: npm run setup`
+    return `${cuda} was built with the headers of CUDA ${major(addon.cudaVersion)}, and LibTorch with those of CUDA ${major(runtime)}: set CUDA_HOME to the folder of that version and run: npm run setup`
   }
   native.connectCuda(addon.library)
   return null
@@ -41,7 +41,10 @@ function connect(): string | null {
 
 let reason: string | null | undefined
 
-/** Loads the addon for what needs CUDA's own classes, once. Tells why it cannot, or `null`. With a LibTorch for CUDA only. */
+/**
+ * Loads, once, the addon for functions that need CUDA's own classes. Returns why it cannot, or `null`. Only for CUDA
+ * builds of LibTorch.
+ */
 export function whyNotConnected(): string | null {
   if (reason === undefined) reason = connect()
   return reason

@@ -1,4 +1,4 @@
 /** The folder of this file. */
 export declare const HERE: string
-/** What to do about a bundle that this file is in. */
+/** The message for a bundle that contains this file. */
 export declare const BUNDLED: string

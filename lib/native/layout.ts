@@ -8,13 +8,13 @@ export interface LibTorch {
   root: string
   /** The folder of the libraries. */
   lib: string
-  /** As written in the folder (`2.13.0+cpu`); {@link UNKNOWN} where it is not. */
+  /** As written in the folder (`2.13.0+cpu`); {@link UNKNOWN} if it is not. */
   version: string
-  /** It comes with LibTorch's CUDA library. */
+  /** Whether it includes LibTorch's CUDA library. */
   cuda: boolean
 }
 
-/** In the place of a version: the loader will tell, once LibTorch is open. */
+/** Stands for a version that the loader will read once LibTorch is open. */
 export const UNKNOWN = 'of unknown version'
 
 /** The file name of a shared library on this platform: `libtorch_cpu.so`, `torch_cpu.dll`. */
@@ -45,10 +45,10 @@ function versionOf(root: string): string {
   return text === undefined || publicVersion(text) === undefined ? UNKNOWN : text
 }
 
-/** The processors of Node's names, as ELF numbers them. */
+/** Node's names of processors, by their ELF numbers. */
 const MACHINES: Record<number, NodeJS.Architecture> = { 3: 'ia32', 40: 'arm', 62: 'x64', 183: 'arm64', 243: 'riscv64' }
 
-/** The processor that a library of Linux was made for, where it tells. */
+/** The processor that a Linux library was built for, if its header says so. */
 function machineOf(library: string): NodeJS.Architecture | undefined {
   const head = Buffer.alloc(20)
   const file = openSync(library, 'r')
@@ -60,7 +60,7 @@ function machineOf(library: string): NodeJS.Architecture | undefined {
   return head.toString('latin1', 0, 4) === '\x7fELF' ? MACHINES[head.readUInt16LE(18)] : undefined
 }
 
-/** Whether the headers that the native sources need lie beside the libraries. */
+/** Whether the headers for the native sources are beside the libraries. */
 export function hasHeaders({ root }: LibTorch): boolean {
   return existsSync(join(root, 'include/torch/csrc/api/include/torch/version.h'))
 }
@@ -74,8 +74,8 @@ function rootOf(directory: string): string | undefined {
 }
 
 /**
- * Reads what LibTorch `directory` holds: its root, its `lib` folder, or the folder that contains the root.
- * Returns the reason, to follow a colon, where it cannot be used.
+ * Inspects the LibTorch in `directory`, which may be its root, its `lib` folder, or the folder that contains the root.
+ * If it cannot be used, returns the reason, worded to follow a colon.
  */
 export function inspectLibTorch(directory: string, range: VersionRange): LibTorch | string {
   const path = resolve(directory)

@@ -7,7 +7,7 @@ import { PACKAGE } from './package.ts'
 import { findPyTorch, pythons } from './python.ts'
 import { inRange, PINNED, showRange, type VersionRange } from './version.ts'
 
-/** A place that was looked at, and what was found there. */
+/** A place that was searched, and the outcome. */
 export interface Attempt {
   place: string
   outcome: string
@@ -16,13 +16,13 @@ export interface Attempt {
 export interface Search {
   found: LibTorch | undefined
   tried: Attempt[]
-  /** The user named the place, so no other was looked at. */
+  /** Whether the user named the place, so that no other was searched. */
   named: boolean
 }
 
 interface Place {
   place: string
-  /** The folder to look into, or why there is none. */
+  /** The folder to inspect, or why there is none. */
   directory: string | { none: string }
 }
 
@@ -32,7 +32,7 @@ function installedPyTorch(place: string): Place {
   return { place, directory: { none: `no PyTorch was found by ${pythons().join(', ')}` } }
 }
 
-/** Set-up leaves a note of the LibTorch that it built against. */
+/** The setup script notes here which LibTorch it built against. */
 export const BUILD_NOTE = join(PACKAGE, 'build', 'libtorch.json')
 
 function builtAgainst(): Place[] {
@@ -64,7 +64,7 @@ function namesPyTorch(): boolean {
   )
 }
 
-/** The one place that the user names, if any. */
+/** The place that the user names, if any. */
 function namedPlace(): Place | undefined {
   const { LIBTORCH, LIBTORCH_USE_PYTORCH } = process.env
   if (LIBTORCH) return { place: `LIBTORCH=${LIBTORCH}`, directory: LIBTORCH }
@@ -72,11 +72,10 @@ function namedPlace(): Place | undefined {
 }
 
 /**
- * Looks for a LibTorch of a version in `range`: `LIBTORCH`, the installed PyTorch where `LIBTORCH_USE_PYTORCH=1`, the
- * per-user cache, in a source checkout the one that the addon was built with, and to `build`, which needs headers, the
- * installed PyTorch.
- * A place that the user names is not passed over: where it does not fit, the search ends. The system's default library
- * path is never looked at.
+ * Searches for a LibTorch of a version in `range`: `LIBTORCH`; the installed PyTorch if `LIBTORCH_USE_PYTORCH=1`; the
+ * per-user cache; in a source checkout, the one that the addon was built with; and, for a `build`, which needs headers,
+ * the installed PyTorch. A place that the user names is not skipped: if it does not fit, the search ends. The system's
+ * default library path is never searched.
  */
 export function searchLibTorch(range: VersionRange, { build = false } = {}): Search {
   const tried: Attempt[] = []
@@ -105,20 +104,20 @@ export function remedies(range: VersionRange): string {
   return fetched ? `To fetch it, ${fetch}\nOr ${set}` : `To go on, ${set}`
 }
 
-/** The variable that hides the cache, as the user has set it; `undefined` where none does. */
+/** The variable that hides the cache, with its value; `undefined` if there is none. */
 export function hidingVariable(): string | undefined {
   return namedPlace()?.place.split(', ')[0]
 }
 
-/** What to say where CUDA is asked for and LibTorch is a build for the CPU. */
+/** The message if CUDA is asked for and LibTorch is a CPU build. */
 export const WITHOUT_CUDA =
-  'Torch not compiled with CUDA enabled: this LibTorch runs on the CPU only. `npx libtorch-rnn install --cuda` fetches the CUDA one.'
+  'Torch not compiled with CUDA enabled: this LibTorch runs only on the CPU. `npx libtorch-rnn install --cuda` installs the CUDA build.'
 
-/** What set-up says where it cannot build the addon, and what those say who ask for what is in it. */
+/** The message of the setup script if it cannot build the CUDA addon, and of the functions that need it. */
 export const WITHOUT_HEADERS =
-  "libtorch-rnn was built without CUDA's headers, so it has no CUDA graphs and knows no properties of devices. Install the CUDA toolkit of LibTorch's version, or set CUDA_HOME to its folder, and in a source checkout run: npm run setup"
+  "libtorch-rnn was built without CUDA's headers, so it has no CUDA graphs and no device properties. Install the CUDA toolkit of LibTorch's version, or set CUDA_HOME to its folder, and in a source checkout run: npm run setup"
 
-/** What to throw where {@link searchLibTorch} found none. */
+/** The error to throw if {@link searchLibTorch} found none. */
 export function notFound(search: Search, range: VersionRange): LibTorchError {
   const [first] = search.tried
   const what =

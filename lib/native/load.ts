@@ -21,11 +21,11 @@ function load(file: string): unknown {
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED') {
       throw new LibTorchError(
-        "Node was started without addons, and libtorch-rnn is one: leave out --no-addons, and with Node's permission model add --allow-addons.",
+        "Node was started without addons, but libtorch-rnn is one: omit --no-addons, and with Node's permission model add --allow-addons.",
         { cause },
       )
     }
-    const next = 'To see more: npx libtorch-rnn doctor\nIn a source checkout, build it anew with: npm run setup'
+    const next = 'To see more: npx libtorch-rnn doctor\nIn a source checkout, rebuild it with: npm run setup'
     throw new LibTorchError(`The addon of libtorch-rnn cannot be loaded: ${messageOf(cause)}\n${next}`, { cause })
   }
 }
@@ -35,7 +35,7 @@ export function loadLoader(binaries: Binaries = findBinaries()): Loader {
   return load(binaries.loader) as Loader
 }
 
-/** Why a library cannot be mapped into memory, which the system's words do not tell. */
+/** Why a library cannot be mapped into memory; the system's message does not say. */
 function mappingHint(message: string): string {
   if (process.platform !== 'linux' || !/failed to map segment|cannot allocate memory/i.test(message)) return ''
   const limit = /^Max address space\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
@@ -78,18 +78,18 @@ function openLibTorch(loader: Loader): void {
   const range = sameMinor(loader.builtFor)
   const search = searchLibTorch(range)
   if (!search.found) throw notFound(search, range)
-  // c10 first: a library path in the environment could bring in another one.
+  // c10 first: a library path in the environment could load another one.
   openLibrary(loader, search.found, 'c10')
   openLibrary(loader, search.found, 'torch_cpu')
   checkVersion(loader, `the LibTorch in ${search.found.lib}`)
-  // Before the first question about CUDA: LibTorch keeps the answer.
+  // Before the first query about CUDA: LibTorch caches the answer.
   if (search.found.cuda) openLibrary(loader, search.found, 'torch_cuda')
 }
 
 /**
  * Opens LibTorch, checks its version, then loads the main addon.
  *
- * @throws {LibTorchError} where LibTorch is missing or does not fit: what was tried, and the command to run next.
+ * @throws {LibTorchError} if LibTorch is missing or does not fit, with the places tried and the command to run next.
  */
 export function loadAddon(): unknown {
   const binaries = findBinaries()

@@ -2,7 +2,7 @@ import { createReadStream, existsSync, readFileSync, statSync, writeFileSync } f
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 
-/** What is known of an installed file. */
+/** The record of an installed file. */
 export interface FileRecord {
   bytes: number
   crc32: number
@@ -13,7 +13,7 @@ export type Manifest = Record<string, FileRecord>
 
 const NAME = 'manifest.json'
 
-/** Writes down what was installed into `entry`. */
+/** Records the files installed in `entry`. */
 export function writeManifest(entry: string, files: Manifest): void {
   writeFileSync(join(entry, NAME), `${JSON.stringify({ files })}\n`)
 }
@@ -29,8 +29,8 @@ function readManifest(entry: string): Manifest | undefined {
 }
 
 /**
- * What is missing or cut short in an entry of the cache, to follow a colon; `undefined` where all files have the sizes
- * that they were installed with. A process that opens a library that was cut short dies of SIGBUS.
+ * What is missing or truncated in an entry of the cache, worded to follow a colon; `undefined` if all files still have
+ * their installed sizes. A process that opens a truncated library dies of SIGBUS.
  */
 export function truncationOf(entry: string): string | undefined {
   const files = readManifest(entry)
@@ -50,7 +50,7 @@ export async function crc32Of(file: string): Promise<number> {
   return sum
 }
 
-/** As {@link truncationOf}, and reads all files: what differs from what was installed. */
+/** Like {@link truncationOf}, but also reads all files to find changed ones. */
 export async function damageOf(entry: string): Promise<string | undefined> {
   const truncation = truncationOf(entry)
   if (truncation !== undefined) return truncation

@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-// A wrapper or a sitecustomize may print lines of its own.
+// A wrapper or a sitecustomize may print other lines.
 const MARK = 'libtorch-rnn:'
-// Importing torch takes seconds, and the working folder must not pass for the package. conda-forge has the libraries in
-// the environment's own folder.
+// Importing torch takes seconds, and the working folder must not be taken for the package. conda-forge has the
+// libraries in the environment's own folder.
 const LOCATE = `
 import importlib.util, os, sys
 sys.path[:] = [path for path in sys.path if path]
@@ -16,7 +16,7 @@ print('${MARK}' + folder)
 `
 const TIMEOUT_MS = 20_000
 
-/** The Python programs to ask, the active virtual environment's first. */
+/** The Python programs to try, the active virtual environment's first. */
 export function pythons(): string[] {
   const environment = process.env.VIRTUAL_ENV
   const windows = process.platform === 'win32'

@@ -1,4 +1,4 @@
-/** The LibTorch that `libtorch-rnn install` fetches. */
+/** The version of LibTorch that `libtorch-rnn install` installs. */
 export const PINNED = '2.13.0'
 
 /** A range of minor versions, both ends included: `{ from: '2.11', to: '2.14' }`. */
@@ -7,13 +7,16 @@ export interface VersionRange {
   to: string
 }
 
-/** What the native sources compile with. A compiled addon runs on the minor version that it was compiled with. */
+/**
+ * The versions that the native sources compile with. A compiled addon runs only with the minor version it was compiled
+ * with.
+ */
 export const BUILDABLE: VersionRange = { from: '2.11', to: '2.14' }
 
 // Of https://packaging.python.org/en/latest/specifications/version-specifiers, what PyTorch uses.
 const VERSION = /^(\d{1,4}\.\d{1,4}\.\d{1,4}(?:\.?(?:a|b|rc|post|dev)\d{1,12})*)(?:\+[a-z0-9]+(?:[._-][a-z0-9]+)*)?$/i
 
-/** `2.13.0` of `2.13.0+cpu`, `2.13.0a0` of `2.13.0a0+git123`; `undefined` where the text is no version. */
+/** `2.13.0` of `2.13.0+cpu`, `2.13.0a0` of `2.13.0a0+git123`; `undefined` if the text is not a version. */
 export function publicVersion(text: string): string | undefined {
   return VERSION.exec(text)?.[1]
 }
@@ -28,7 +31,7 @@ export function minorOf(version: string): string {
   return parts(version).join('.')
 }
 
-/** The range that holds only the minor version of `version`. */
+/** The range with only the minor version of `version`. */
 export function sameMinor(version: string): VersionRange {
   return { from: minorOf(version), to: minorOf(version) }
 }

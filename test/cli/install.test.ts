@@ -159,7 +159,7 @@ describe('install from an archive', () => {
     const from = writeWheel()
     const sha256 = await sha256Of(from)
     const message = await failureOf({ from, sha256: sha256.replace(/^./, (first) => (first === '0' ? '1' : '0')) })
-    expect(message).toMatch(/^The SHA-256 of the archive is not the one given/)
+    expect(message).toMatch(/^The SHA-256 of the archive differs from the one given/)
     expect(message).toContain(`found: ${sha256}`)
     await install({ from, sha256: sha256.toUpperCase() })
     expect(inCache()).toEqual(['2.13.0-cpu'])
@@ -235,7 +235,7 @@ describe('install from a URL', () => {
     const from = `${await serve(wheel)}/torch.whl`
     expect(await failureOf({ from })).toMatch(/^A download needs its checksum: give --sha256/)
     expect(await failureOf({ from, sha256: 'ab'.repeat(32) })).toMatch(
-      /^The SHA-256 of the archive is not the one given/,
+      /^The SHA-256 of the archive differs from the one given/,
     )
     await install({ from, sha256: await sha256Of(wheel) })
     expect(inCache()).toEqual(['2.13.0-cpu'])
@@ -362,7 +362,7 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('install 
     const wheel = writeWheel()
     const page = (hash: string) => (): string => `<a href="/whl/${name}${hash}">torch</a>`
     expect(await failureOf({ indexUrl: await indexOf(wheel, page(`#sha256=${'1'.repeat(64)}`)) })).toMatch(
-      /^The SHA-256 of the archive is not the one given/,
+      /^The SHA-256 of the archive differs from the one given/,
     )
     expect(await failureOf({ indexUrl: await indexOf(wheel, page('')) })).toMatch(
       /has no wheel of torch 2\.13\.0 for this platform with a checksum\.$/,
@@ -370,7 +370,7 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('install 
     const pinned = 'torch-2.13.0%2Bcpu-cp311-cp311-manylinux_2_28_x86_64.whl'
     const forged = (): string => `<a href="/whl/${pinned}#sha256=${'2'.repeat(64)}">torch</a>`
     expect(await failureOf({ indexUrl: await indexOf(wheel, forged) })).toMatch(
-      /has another torch-2\.13\.0\+cpu-cp311-cp311-manylinux_2_28_x86_64\.whl than PyTorch published\./,
+      /has a different torch-2\.13\.0\+cpu-cp311-cp311-manylinux_2_28_x86_64\.whl from the one that PyTorch published\./,
     )
   })
 })
@@ -505,7 +505,7 @@ describe.skipIf(process.platform === 'win32')('install with pip', () => {
 
   it('refuses a CUDA build that was not asked for', async () => {
     fakePython([writeWheel('2.13.0', {}, { cuda: true })])
-    expect(await failureOf({})).toBe('What was fetched is a build with CUDA, which was not asked for.')
+    expect(await failureOf({})).toBe('The downloaded LibTorch is a build with CUDA, which was not asked for.')
   })
 
   it('lists what it tried where no source has it', async () => {
@@ -567,12 +567,15 @@ describe.skipIf(process.platform === 'win32')('install with pip', () => {
 })
 
 it.each([
-  [{ sha256: 'ab'.repeat(32) }, /^--sha256 is for an archive given with --from/],
+  [{ sha256: 'ab'.repeat(32) }, /^--sha256 is only for an archive given with --from/],
   [{ from: 'torch.whl', sha256: 'ab' }, /^--sha256 takes 64 hexadecimal digits, got 'ab'/],
-  [{ from: 'torch.whl', cuda: true }, /^--cuda is for what is fetched/],
+  [{ from: 'torch.whl', cuda: true }, /^--cuda cannot be combined with --from/],
   [{ indexUrl: 'ftp://host' }, /^--index-url takes an http or https URL, got 'ftp:\/\/host'/],
-  [{ indexUrl: 'http://host', cuda: true }, /^--index-url is for the CPU wheel/],
-  [{ version: '2.10.0' }, /^The addon was built for LibTorch 2\.11 to 2\.14, and LibTorch 2\.10\.0 is what is fetched/],
+  [{ indexUrl: 'http://host', cuda: true }, /^--index-url is only for downloading the CPU wheel/],
+  [
+    { version: '2.10.0' },
+    /^The addon was built for LibTorch 2\.11 to 2\.14, but the version to install is LibTorch 2\.10\.0/,
+  ],
   [{ from: 'https://' }, /not the URL of a file by http, https or file/],
   [{ from: 'ftp://host/torch.whl' }, /not the URL of a file by http, https or file/],
   [{ from: 'file://host/torch.whl' }, /cannot be installed: File URL host must be/],

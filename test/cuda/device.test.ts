@@ -58,7 +58,7 @@ describe.skipIf(devices > 0)('without a CUDA device (needs a machine without)', 
     if (built) expect(cuda.why()).toMatch(/NVIDIA|CUDA/)
     else {
       expect(cuda.why()).toBe(
-        'Torch not compiled with CUDA enabled: this LibTorch runs on the CPU only. `npx libtorch-rnn install --cuda` fetches the CUDA one.',
+        'Torch not compiled with CUDA enabled: this LibTorch runs only on the CPU. `npx libtorch-rnn install --cuda` installs the CUDA build.',
       )
     }
     // A driver would be needed to hide devices from it.

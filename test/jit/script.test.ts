@@ -102,7 +102,7 @@ describe('torch.jit.load', () => {
         if (number++ % 2 === 0) content.writeUInt8(byte ^ (1 << (number % 8)), i)
         else content.fill(byte ^ 255, i)
         writeFileSync(path, bytes)
-        const message = `${path}: ${name} is damaged: its content does not have the checksum that was saved with it`
+        const message = `${path}: ${name} is damaged: its content does not match its checksum`
         const error = expectError(() => torch.jit.loadSync(path), 'ERR_TORCH_FORMAT', message)
         expect(error.message).not.toContain('\n')
         if (i === 0) await expectRejection(torch.jit.load(path), 'ERR_TORCH_FORMAT', message)
@@ -284,7 +284,7 @@ describe('a ScriptModule', () => {
     expectError(
       () => model.runSync('anything', cyclic as never),
       'ERR_TORCH_VALUE',
-      'nested more than 64 deep, or holds itself',
+      'nested more than 64 deep, or contains itself',
     )
     const gone = torch.ones([1])
     gone.dispose()

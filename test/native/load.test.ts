@@ -90,7 +90,7 @@ describe('loadAddon', () => {
   it('names the flag that keeps addons out', () => {
     const script = `import('${ADDON}').catch((error) => console.log(error.code, error.message))`
     const { stdout } = spawnSync(process.execPath, ['--no-addons', '-e', script], { encoding: 'utf8' })
-    expect(stdout).toMatch(/^ERR_TORCH_LIBTORCH Node was started without addons, .* leave out --no-addons/)
+    expect(stdout).toMatch(/^ERR_TORCH_LIBTORCH Node was started without addons, .* omit --no-addons/)
   })
 
   it.runIf(process.platform === 'linux')('tells that the address space is too small', () => {
