@@ -1,4 +1,5 @@
-// Checks the format of the C++ sources, or with --write mends it. The program comes from npm, so everyone's is the same.
+// Checks the format of the C++ sources, or with --write fixes it. The program comes from npm, so that everyone has the
+// same version.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
-// npm run test:cuda, npm run bench:cuda: set-up with a CUDA build of LibTorch, then the tests that need a GPU, or the
-// benchmark. Where there is no GPU they fail: tests that are all skipped are no result. Further arguments are for vitest,
-// or for bench/cuda/main.ts.
+// npm run test:cuda, npm run bench:cuda: sets up a CUDA build of LibTorch, then runs the tests that need a GPU, or the
+// benchmark. Without a GPU they fail, because a run that skips all tests would prove nothing. Further arguments go to
+// vitest or to bench/cuda/main.ts.
 import { spawnSync } from 'node:child_process'
 import { inspectLibTorch } from '../lib/native/layout.ts'
 import { notFound, searchLibTorch, WITHOUT_CUDA } from '../lib/native/libtorch.ts'
@@ -27,7 +27,7 @@ function fail(message: string): never {
   process.exit(1)
 }
 
-/** Takes the installed PyTorch where it is a CUDA build and the user names no LibTorch. */
+/** Uses the installed PyTorch if it is a CUDA build and the user names no LibTorch. */
 function chooseLibTorch(): void {
   const { LIBTORCH, LIBTORCH_USE_PYTORCH } = process.env
   if (LIBTORCH || LIBTORCH_USE_PYTORCH) return
@@ -41,7 +41,7 @@ function runNode(...args: string[]): void {
   if (status !== 0) process.exit(status ?? 1)
 }
 
-/** What the addon that set-up has built finds. */
+/** The state that the addon built by the setup reports. */
 function findState(): State {
   const args = ['--input-type=module', '--eval', STATE]
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: PACKAGE, encoding: 'utf8' })
@@ -58,12 +58,12 @@ function driverVersion(): string {
 function requireCuda(): void {
   const search = searchLibTorch(BUILDABLE, { build: true })
   if (search.found === undefined) fail(notFound(search, BUILDABLE).message)
-  // Set-up would build for minutes before this shows.
+  // Checked first, because the setup would build for minutes before failing.
   if (!search.found.cuda) fail(`${WITHOUT_CUDA} It is in ${search.found.root}.`)
   runNode('scripts/setup.mjs')
   const { why, libtorch, device } = findState()
   if (why !== null) fail(why)
-  // What a report of results needs: expected values hold for one version.
+  // Part of every report, because expected values hold for one version.
   console.log(`LibTorch ${libtorch} in ${search.found.root}, driver ${driverVersion()}, ${device}`)
 }
 
@@ -76,7 +76,7 @@ function test(): void {
 }
 
 function bench(): void {
-  // What tries out whether the benchmark works, and what only prints, needs no GPU.
+  // A trial run on the CPU, and options that only print, need no GPU.
   const onCpu = /(^| )--device[= ]cpu( |$)/.test(args.join(' '))
   if (onCpu || args.includes('--help') || args.includes('--list')) runNode('scripts/setup.mjs')
   else requireCuda()

@@ -1,5 +1,5 @@
-// Calls everything that the package exports with arguments of all kinds, with fresh seeds, until the time is over:
-// npm run fuzz -- --minutes 30. What it finds is made again with --seed and --call as it prints them.
+// Calls everything that the package exports with all kinds of arguments, with new seeds, until the time is up: npm run
+// fuzz -- --minutes 30. To reproduce a finding, pass the --seed and --call that it prints.
 import { parseArgs } from 'node:util'
 import { fuzz } from '../test/fuzz/fuzz.ts'
 
@@ -17,7 +17,7 @@ const seen = new Map<string, number>()
 async function run(seed: number, first: number, count: number): Promise<void> {
   await fuzz(seed, first, count, ({ call, target, args, what }) => {
     const lines = what.split('\n')
-    // One line for each kind: what it is, and where in the library it comes from.
+    // One key per kind of finding: its message, and where in the library it comes from.
     const kind = `${target} | ${lines[0]} | ${lines.find((line) => line.includes('/lib/')) ?? ''}`
     seen.set(kind, (seen.get(kind) ?? 0) + 1)
     if (seen.get(kind) === 1) console.log(`--seed ${seed} --call ${call}\n  ${target}(${args})\n  ${what}\n`)

@@ -8,7 +8,7 @@ import { qualified, type Row, TABLE } from '../lib/ops/table.ts'
 
 const OUTPUT = fileURLToPath(new URL('../lib/ops/generated.ts', import.meta.url))
 
-/** What Python's users do not pass either, or what JavaScript has no object for. */
+/** Arguments that Python's users do not pass either, or that have no counterpart in JavaScript. */
 const OMITTED = new Set(['layout', 'pinMemory', 'out'])
 
 const TYPES: Record<string, string> = {
@@ -82,7 +82,7 @@ function declaration(row: Row, asMethod: boolean): string {
   const schemas = schemasOf(row, asMethod)
   const first = schemas[0] as Schema
   const name = row.name.split('.').at(-1)
-  // Alias annotations promise the first argument: as a function that is a tensor like any other.
+  // Alias annotations promise the first argument; in a function, that is a tensor like any other.
   const forms = [...new Set(schemas.flatMap((schema) => signatures(schema, asMethod)))].map((form) =>
     asMethod ? form : form.replace(/\): this$/, '): Tensor'),
   )

@@ -1,6 +1,6 @@
-// npm run pack:offline: puts Node.js, npm and the packages that set-up, tests and benchmarks need into one archive, for a
-// machine that has a compiler, CMake and a Python with PyTorch, but no network. All of it goes into node_modules. The same
-// packages and programs make the same bytes.
+// npm run pack:offline: packs Node.js, npm and the packages for setup, tests and benchmarks into one archive, for a
+// machine that has a compiler, CMake and a Python with PyTorch, but no network. Everything goes into node_modules. The
+// archive is reproducible: the same packages and programs give the same bytes.
 import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
@@ -21,16 +21,16 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-// Ignored by git, and no part of the npm package.
+// Ignored by git, and not part of the npm package.
 const OUTPUT = join(ROOT, 'build', 'offline')
 const STAGING = join(OUTPUT, 'staging')
 const NODE = 'node_modules/.node'
 
-/** They check and format sources, which is done before these travel: half of the archive. */
+/** They check and format sources, which is not needed on the other machine; they would double the archive. */
 const LINTERS = /^node_modules\/(@biomejs\/|clang-format-node$)/
-/** Data sets that no example reads, and maps of sources that are not there. */
+/** Data sets that no example reads, and source maps without their sources. */
 const NOT_NEEDED = /^node_modules\/(vega-datasets\/data\/(?!seattle-weather\.csv$|co2-concentration\.csv$)|.*\.map$)/
-/** What npm shows when asked for help. */
+/** npm's help pages. */
 const NPM_HELP = /^(docs|man|html)$/
 /** The libraries that a Node.js of nodejs.org needs: each Linux that LibTorch runs on has them. */
 const LIBRARIES = /^(linux-vdso|ld-linux-[\w-]+|lib(c|m|dl|pthread|rt|atomic|gcc_s|stdc\+\+))\.so/
@@ -59,7 +59,7 @@ function packagesOf(path) {
   return JSON.parse(readFileSync(path, 'utf8')).packages
 }
 
-/** The folders of the packages that `npm ci` has put here, of those that the lock file asks for. */
+/** The folders of the packages in the lock file that `npm ci` has installed. */
 function packages() {
   const installed = packagesOf(join(ROOT, 'node_modules', '.package-lock.json'))
   const wanted = Object.entries(packagesOf(join(ROOT, 'package-lock.json'))).filter(([path]) => path !== '')
@@ -70,14 +70,14 @@ function packages() {
   return wanted.map(([path]) => path).filter((path) => existsSync(join(ROOT, path)) && !LINTERS.test(path))
 }
 
-/** Whether the package is made for this machine: npm installs those for another C library, too. */
+/** Whether the package is for this machine: npm also installs packages for another C library. */
 function fits(path) {
   const { os, cpu, libc } = JSON.parse(readFileSync(join(ROOT, path, 'package.json'), 'utf8'))
   const holds = (names, own) => !names || [names].flat().includes(own)
   return holds(os, process.platform) && holds(cpu, process.arch) && holds(libc, 'glibc')
 }
 
-/** The files below a folder; those of packages nested in it only where `nested`. */
+/** The files below a folder, including those of nested packages only if `nested`. */
 function filesUnder(base, folder, { nested = false } = {}) {
   return readdirSync(join(base, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = `${folder}/${entry.name}`

@@ -1,5 +1,5 @@
-// Puts the addons of this platform into prebuilds/, ready to be published, and checks that they run where the README
-// promises. LibTorch is not part of them.
+// Puts the addons of this platform into prebuilds/ for publishing, and checks that they run on the systems that the
+// README promises. They do not contain LibTorch.
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -11,12 +11,12 @@ const BUILT = join(ROOT, 'build', 'prebuild', 'Release')
 const PREBUILDS = join(ROOT, 'prebuilds', `${process.platform}-${process.arch}`)
 const LIBC = process.platform === 'linux' ? '.glibc' : ''
 const LOADER = join('loader', 'loader.node')
-// Where LibTorch is a CUDA build: the same main addon runs with both.
+// Only built with a CUDA build of LibTorch; the same main addon runs with both builds.
 const CUDA = join('cuda', 'libtorch_rnn_cuda.node')
-/** Where node-gyp-build looks for each. */
+/** The name under which node-gyp-build looks for each file. */
 const FILES = { 'libtorch_rnn.node': `libtorch-rnn${LIBC}.node`, [LOADER]: LOADER, [CUDA]: CUDA }
 
-/** glibc 2.28 and the C++ library of GCC 8: what LibTorch itself asks for. */
+/** glibc 2.28 and the C++ library of GCC 8: the versions that LibTorch itself requires. */
 const NEWEST = { GLIBC: '2.28', GLIBCXX: '3.4.25', CXXABI: '1.3.11' }
 
 function fail(message) {
@@ -45,7 +45,7 @@ function checkSymbols(addon) {
 
 rmSync(BUILT, { recursive: true, force: true })
 run(process.execPath, ['scripts/setup.mjs', '--prebuild'])
-// The pinned version: what the package says that it needs.
+// The pinned version, which the package requires.
 const { PINNED, minorOf } = await import('../dist/native/version.js')
 
 rmSync(PREBUILDS, { recursive: true, force: true })

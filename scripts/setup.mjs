@@ -1,5 +1,5 @@
-// Makes a source checkout ready to run: compiles the TypeScript, finds or fetches LibTorch, builds the addons. What is
-// done already is not done again: each step leaves a hash of what it was made from in build/stamps.
+// Makes a source checkout ready to run: compiles the TypeScript, finds or fetches LibTorch, builds the addons. Finished
+// steps are skipped: each step leaves a hash of its inputs in build/stamps.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
@@ -31,7 +31,7 @@ function fail(message) {
 let lock
 
 function run(...args) {
-  // What it starts holds the lock, too: should this process be killed, the compilers go on.
+  // Child processes also hold the lock, because compilers keep running if this process is killed.
   const { status, signal } = spawnSync(process.execPath, args, {
     cwd: ROOT,
     stdio: ['ignore', 'inherit', 'inherit', lock],
@@ -71,8 +71,8 @@ function markDone(step, hash) {
 }
 
 /**
- * Waits for another set-up of this checkout: two builds in one folder spoil each other. The kernel releases the lock when
- * this process has ended, and the compilers that it started.
+ * Waits for another setup of this checkout, because two builds in one folder corrupt each other. The kernel releases
+ * the lock when this process and the compilers it started have ended.
  */
 async function takeLock() {
   const { tryLock, waitForLock } = createRequire(import.meta.url)('fs-native-extensions')
@@ -85,7 +85,7 @@ async function takeLock() {
   return descriptor
 }
 
-/** Removes what was compiled from sources that are gone. */
+/** Removes compiled files whose sources are gone. */
 function pruneDist() {
   for (const file of filesUnder(DIST)) {
     const source = file.slice(DIST.length).replace(/(\.d)?\.[jt]s(\.map)?$/, '.ts')
@@ -93,7 +93,7 @@ function pruneDist() {
   }
 }
 
-/** The package is CommonJS: one copy of it serves `import` and `require`, and what runs CommonJS only, as Jest does. */
+/** The package is CommonJS: one copy serves `import`, `require`, and tools that run only CommonJS, such as Jest. */
 function completeDist() {
   writeFileSync(join(DIST, 'package.json'), '{ "type": "commonjs" }\n')
   copyFileSync(join(ROOT, 'lib/native/here.cjs'), join(DIST, 'native/here.cjs'))
@@ -115,7 +115,7 @@ async function obtainLibTorch() {
   const { BUILDABLE } = await import('../dist/native/version.js')
   const search = searchLibTorch(BUILDABLE, { build: true })
   if (search.found) return search.found
-  // What the user named and cannot be used is not replaced in silence.
+  // A LibTorch that the user named is not replaced silently if it cannot be used.
   if (search.named) throw notFound(search, BUILDABLE)
   const { install } = await import('../dist/cli/install.js')
   return install({ headers: true, probe: false, range: BUILDABLE })
@@ -139,7 +139,7 @@ async function buildAddon(libtorch) {
   const facts = { root: libtorch.root, version: libtorch.version }
   const hash = hashOf(['native', 'CMakeLists.txt', 'package-lock.json'], facts)
   const outputs = ['build/Release/libtorch_rnn.node', 'build/Release/loader/loader.node']
-  // Whether it can be built shows on the way; where it could not, what it lacked may be there by now.
+  // Whether it can be built is only known later; if it could not, its requirements may be met by now.
   if (libtorch.cuda) outputs.push(CUDA_ADDON)
   if (isDone('addon', hash, outputs)) return
   const tools = await findTools()
@@ -152,18 +152,18 @@ async function buildAddon(libtorch) {
     ...environment,
   })
   if (!isDone('configuration', configuration, libtorch.cuda ? [CUDA_ADDON] : [])) {
-    // CMake refuses another generator or folder than the first, and keeps the rest.
+    // CMake rejects a different generator or folder, and caches the rest.
     rmSync(join(BUILD, 'CMakeCache.txt'), { force: true })
     rmSync(join(BUILD, 'CMakeFiles'), { recursive: true, force: true })
   }
-  // One that is not built this time would be of another LibTorch.
+  // If it is not built this time, the old one would be for another LibTorch.
   rmSync(join(ROOT, CUDA_ADDON), { force: true })
   console.error(`setup: building the addon with LibTorch ${libtorch.version} (${libtorch.root})`)
   const definitions = [`--CDLIBTORCH=${libtorch.root}`]
   if (tools.ccache) definitions.push('--CDCMAKE_C_COMPILER_LAUNCHER=ccache', '--CDCMAKE_CXX_COMPILER_LAUNCHER=ccache')
   const cores = String(availableParallelism())
   run('node_modules/cmake-js/bin/cmake-js', 'build', '--config', 'Release', '--parallel', cores, ...definitions)
-  // Where the environment names none, a program started from this checkout uses the same.
+  // Without a LibTorch in the environment, programs started from this checkout use this one.
   writeFileSync(join(BUILD, 'libtorch.json'), `${JSON.stringify(facts)}\n`)
   markDone('configuration', configuration)
   markDone('addon', hash)
@@ -178,7 +178,7 @@ lock = await takeLock()
 try {
   buildTypeScript()
   await buildAddon(await obtainLibTorch())
-  // For scripts/prebuild.mjs: the same objects, linked for older systems.
+  // For scripts/prebuild.mjs: the same object files, linked for older systems.
   if (process.argv.includes('--prebuild')) {
     run('node_modules/cmake-js/bin/cmake-js', 'build', '--config', 'Release', '--target', 'prebuild')
   }

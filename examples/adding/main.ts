@@ -1,5 +1,6 @@
-// npm run example -- adding: which of RNN, LSTM and GRU can carry a number over T steps? The adding problem of Hochreiter
-// and Schmidhuber, "Long short-term memory", Neural Computation 9(8), 1997, in the form of Le et al., arXiv:1504.00941.
+// npm run example -- adding: which of RNN, LSTM and GRU can remember a number for T steps? The adding problem of
+// Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9(8), 1997, in the form of Le et al.,
+// arXiv:1504.00941.
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { torch } from 'libtorch-rnn'
 import { save } from '../support/chart.ts'
@@ -20,19 +21,19 @@ function rate(text: string): number {
 }
 
 const { lengths, seeds, ...settings } = new Command('adding')
-  .description('Trains RNN, LSTM and GRU on the adding problem, and tells which learn it.')
+  .description('Trains RNN, LSTM and GRU on the adding problem, and shows which learn it.')
   .option('--lengths <list>', 'lengths of the sequences', lengthsOf, [50, 200, 400])
-  .option('--updates <n>', 'updates after which to give up', positive, 1500)
+  .option('--updates <n>', 'maximum number of updates', positive, 1500)
   .option('--hidden <n>', 'hidden size of the networks', positive, 32)
   .option('--batch <n>', 'sequences per update', positive, 32)
   .option('--learning-rate <x>', 'learning rate of Adam', rate, 0.01)
   .addOption(new Option('--init <how>', 'initial gates').choices(['chrono', 'default']).default('chrono'))
   .addOption(deviceOption())
-  .option('--seeds <n>', 'how often to train each, with weights and sequences of their own', positive, 3)
+  .option('--seeds <n>', 'number of runs for each, with different weights and sequences', positive, 3)
   .parse()
   .opts<Settings & { lengths: number[]; seeds: number }>()
 
-// Steps as small as these are fastest on one thread.
+// Steps this small are fastest on one thread.
 torch.setNumThreads(1)
 
 const { updates, hidden, batch, learningRate, init } = settings

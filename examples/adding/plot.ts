@@ -2,7 +2,7 @@ import type { TopLevelSpec } from 'vega-lite'
 import { modelColors, render } from '../support/chart.ts'
 import { BASELINE, LEARNED, type Trained } from './task.ts'
 
-/** How the error of each network falls, one panel per length. */
+/** Plots how the error of each network falls, one panel per length. */
 export function plotLearning(trained: readonly Trained[], updates: number): Promise<string> {
   const lengths = [...new Set(trained.map(({ length }) => length))]
   const title = (length: number): string => `T = ${length}`
@@ -31,7 +31,7 @@ export function plotLearning(trained: readonly Trained[], updates: number): Prom
       encoding: { y: { ...y, field: 'level' } },
     },
     {
-      // Once, in the first panel.
+      // Only once, in the first panel.
       transform: [
         { filter: `datum.length === '${first.length}' && datum.model === '${first.model}'` },
         { filter: `datum.seed === ${first.seed} && datum.update === 0` },
@@ -46,8 +46,8 @@ export function plotLearning(trained: readonly Trained[], updates: number): Prom
     title: {
       text: 'The adding problem',
       subtitle: [
-        'Add the two marked numbers among T, and answer after the last. Who forgets the first can only answer 1.',
-        'A line for each training; one that ends early has learned it. Hochreiter and Schmidhuber, 1997.',
+        'Add the two marked numbers among T, and answer at the end. A network that forgets the first can only answer 1.',
+        'One line per run; a line that ends early has learned the task. Hochreiter and Schmidhuber, 1997.',
       ],
     },
     data: { values: points },

@@ -4,11 +4,11 @@ import { GRUModel, LSTMModel, type RecurrentModel, RNNModel } from 'libtorch-rnn
 export const MODELS = { RNN: RNNModel, LSTM: LSTMModel, GRU: GRUModel } as const
 export type ModelName = keyof typeof MODELS
 
-/** The mean squared error of answering 1, the mean of the sum of two numbers from [0, 1], always: 2 / 12. */
+/** The mean squared error of always answering 1, the mean of the sum of two numbers from [0, 1]: 2 / 12. */
 export const BASELINE = 1 / 6
 /** A mean squared error below which the task counts as learned. */
 export const LEARNED = 0.01
-/** A mean squared error at which there is no need to go on. */
+/** A mean squared error at which training can stop. */
 const ENOUGH = 0.004
 
 export interface Settings {
@@ -24,14 +24,14 @@ export interface Trained {
   model: ModelName
   length: number
   seed: number
-  /** Mean squared error on sequences that are not trained with, and the number of updates before it. */
+  /** Mean squared error on held-out sequences, after this number of updates. */
   curve: { update: number; error: number }[]
   seconds: number
 }
 
 /**
- * A batch of the adding problem: (T, N, 2) numbers from [0, 1] and marks, of which each sequence has one in its first
- * and one in its second half, and (N, 1) sums of the two marked numbers.
+ * A batch of the adding problem: (T, N, 2) numbers from [0, 1] and marks, one in the first half and one in the second
+ * half of each sequence, and (N, 1) sums of the two marked numbers.
  */
 export function addingProblem(length: number, batch: number, device: Device): [inputs: Tensor, targets: Tensor] {
   const half = Math.floor(length / 2)
@@ -43,9 +43,9 @@ export function addingProblem(length: number, batch: number, device: Device): [i
 }
 
 /**
- * Gates that stay open for 1 to T steps: biases ln(u) with u uniform from [1, T - 1] for what is kept, and their
- * negatives for what is let in (Tallec and Ollivier, "Can recurrent neural networks warp time?", ICLR 2018). An RNN has
- * no gates to set.
+ * Gates that stay open for 1 to T steps: biases ln(u) with u uniform from [1, T - 1] for the gate that keeps, and their
+ * negatives for the gate that lets in (Tallec and Ollivier, "Can recurrent neural networks warp time?", ICLR 2018). An
+ * RNN has no gates to set.
  */
 function chrono(model: RecurrentModel, length: number): void {
   const hidden = model.hiddenSize
@@ -68,7 +68,7 @@ function chrono(model: RecurrentModel, length: number): void {
   )
 }
 
-/** Trains until the task is learned well, or the updates are used up. Every update is off the main thread. */
+/** Trains until the task is learned well or the updates are used up. Every update runs off the main thread. */
 export async function train(name: ModelName, length: number, seed: number, settings: Settings): Promise<Trained> {
   const { updates, hidden, batch, learningRate, init, device } = settings
   const start = performance.now()

@@ -20,10 +20,10 @@ const options = new Command('demo')
   .parse()
   .opts<Settings & { series: 'co2' | 'seattle' | 'both' }>()
 
-// Steps as small as these are fastest on one thread.
+// Steps this small are fastest on one thread.
 torch.setNumThreads(1)
 
-/** How late a timer of 10 ms fires at worst while `work` runs. */
+/** The longest delay of a 10 ms timer while `work` runs. */
 async function watched<T>(work: () => Promise<T>): Promise<{ result: T; worst: number }> {
   let worst = 0
   let due = performance.now() + 10

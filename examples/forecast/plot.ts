@@ -4,12 +4,15 @@ import type { Series } from './series.ts'
 import type { Task } from './task.ts'
 import type { Trained } from './train.ts'
 
-/** How many steps of the held-out part to show: all months, but only a season of days. */
+/** How many steps of the held-out part to show: all months, but only one season of days. */
 function shownSteps({ id, horizon }: Series): number {
   return id === 'seattle' ? 17 * horizon : Number.POSITIVE_INFINITY
 }
 
-/** What happened, and what each network forecast from every horizon-th origin on, with nothing of it seen. */
+/**
+ * Plots the observed values, and each network's forecasts from every horizon-th origin, made without seeing any of
+ * them.
+ */
 export function plotForecasts(task: Task, trained: readonly Trained[]): Promise<string> {
   const { series, origins, actual } = task
   const { dates, values, horizon } = series
@@ -28,7 +31,7 @@ export function plotForecasts(task: Task, trained: readonly Trained[]): Promise<
   ]
   const forecasts = trained.flatMap(({ name, forecasts: rows }) =>
     starts.flatMap((i) => [
-      // Each forecast begins at the last value that it knew.
+      // Each forecast starts at the last known value.
       { model: name, origin: i, ...known(i) },
       ...(rows[i] as number[]).map((value, h) => ({ model: name, origin: i, date: at(i, h), value })),
     ]),

@@ -7,18 +7,18 @@ import { parse } from 'csv-parse/sync'
 export interface Series {
   id: 'co2' | 'seattle'
   title: string
-  /** What a value is, with its unit. */
+  /** The quantity, with its unit. */
   quantity: string
   unit: string
   step: string
   source: string
   dates: Date[]
   values: number[]
-  /** What a network reads at each step: nothing later than the step. NaN before all of it is known. */
+  /** The inputs of a network at each step: nothing later than the step. NaN until all of them are known. */
   inputs: number[][]
   /** Steps per year. */
   season: number
-  /** How many steps ahead to forecast. */
+  /** The number of steps to forecast. */
   horizon: number
   /** Steps of context that the networks see. */
   context: number
@@ -63,7 +63,7 @@ export function co2(): Series {
     source: 'Scripps Institution of Oceanography, through vega-datasets',
     dates,
     values,
-    // How the growth over a year changed in the last month, the last year and the last two.
+    // The change of the yearly growth over the last month, the last year and the last two years.
     inputs: dates.map((date, t) => [
       ...[1, 12, 24].map((back) => (growth[t] as number) - (growth[t - back] ?? Number.NaN)),
       ...phaseOf(date),
@@ -87,7 +87,7 @@ function interpolate(values: (number | undefined)[]): number[] {
   })
 }
 
-/** The highest temperature of each day in Seattle, with the day's other weather. */
+/** The daily maximum temperature in Seattle, with other weather data of the day. */
 export function seattle(): Series {
   const rows = read('seattle-weather.csv')
   const dates = rows.map((row) => new Date(row.date as string))

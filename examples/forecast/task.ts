@@ -5,8 +5,8 @@ import type { Series } from './series.ts'
 export type Forecasts = number[][]
 
 /**
- * A series made into what a network reads and predicts at each step. All scales come from the training part, and the
- * inputs of a step hold nothing later than that step.
+ * Turns a series into the inputs and targets of a network at each step. All scales come from the training part, and the
+ * inputs of a step contain nothing later than that step.
  */
 export class Task {
   readonly series: Series
@@ -32,8 +32,8 @@ export class Task {
   }
 
   /**
-   * What the networks correct: where there is a trend, the strongest naive forecast, because a network cannot know levels
-   * that it never saw; else nothing.
+   * The baseline that the networks correct: for a series with a trend, the strongest naive forecast, because a network
+   * cannot know levels that it never saw; else zero.
    */
   #base(t: number, h: number): number {
     return this.series.trend ? this.#withDrift(t, h) : 0
@@ -52,7 +52,7 @@ export class Task {
     return Array.from({ length: this.series.horizon }, (_, i) => value(i + 1))
   }
 
-  /** The steps from `from` on of which each has its whole target before `to`. */
+  /** The steps from `from` on whose whole target lies before `to`. */
   #steps(from: number, to: number): number[] {
     return Array.from({ length: to - this.series.horizon - from }, (_, i) => from + i)
   }
@@ -63,7 +63,7 @@ export class Task {
     return [torch.tensor(steps.map((t) => this.#inputs[t] as number[])), torch.tensor(targets)]
   }
 
-  /** (T, inputs) and (T, horizon): at each step, the values ahead. */
+  /** (T, inputs) and (T, horizon): the values ahead of each step. */
   get training(): [Tensor, Tensor] {
     return this.#part(this.#start, this.#validation)
   }
@@ -84,23 +84,26 @@ export class Task {
     return torch.tensor(this.origins.map((t) => this.#inputs.slice(t - context + 1, t + 1)))
   }
 
-  /** What happened. */
+  /** The observed values. */
   get actual(): Forecasts {
     return this.#each((t, h) => this.series.values[t + h] as number)
   }
 
-  /** The last value stays. */
+  /** The last value, repeated. */
   get persistence(): Forecasts {
     return this.#each((t) => this.series.values[t] as number)
   }
 
-  /** As a year before. */
+  /** The values of a year before. */
   get seasonalNaive(): Forecasts {
     const { values, season } = this.series
     return this.#each((t, h) => values[t + h - season] as number)
   }
 
-  /** As a year before, plus the change over the year up to the origin: the one to beat where there is a trend. */
+  /**
+   * The values of a year before, plus the change over the year up to the origin: the baseline to beat if there is a
+   * trend.
+   */
   get seasonalNaiveWithDrift(): Forecasts {
     return this.#each((t, h) => this.#withDrift(t, h))
   }
@@ -109,7 +112,10 @@ export class Task {
     return this.origins.map((t) => this.#ahead((h) => value(t, h)))
   }
 
-  /** From what a network gave for {@link contexts}: (origins, context, horizon), of which the last step counts. */
+  /**
+   * The forecasts from a network's output for {@link contexts}: (origins, context, horizon), of which only the last
+   * step is used.
+   */
   forecasts(output: Tensor): Forecasts {
     const { mean, std } = this.#scale
     const last = output.index(torch.slice(), -1).toArray() as number[][]

@@ -19,7 +19,7 @@ export interface Trained {
   forecasts: Forecasts
 }
 
-/** Trains one network, and forecasts with its weights of the epoch that was best on the validation part. */
+/** Trains one network, and forecasts with its weights from the epoch with the best validation loss. */
 export async function train(name: ModelName, task: Task, { epochs, hidden, seed, device }: Settings): Promise<Trained> {
   torch.manualSeed(seed)
   const { horizon, context } = task.series

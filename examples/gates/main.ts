@@ -1,4 +1,4 @@
-// npm run example -- gates: what the gates of a small LSTM and GRU have learned, as heat maps.
+// npm run example -- gates: the learned gates of a small LSTM and GRU, as heat maps.
 import { Command } from 'commander'
 import { torch } from 'libtorch-rnn'
 import { save } from '../support/chart.ts'
@@ -15,7 +15,7 @@ const options = new Command('gates')
   .parse()
   .opts<Settings>()
 
-// Steps as small as these are fastest on one thread.
+// Steps this small are fastest on one thread.
 torch.setNumThreads(1)
 
 console.log('Keep the last marked number: at every step the answer is the number that was marked last.\n')

@@ -14,7 +14,7 @@ const NAMES: Record<string, string> = {
 
 const WIDTH = 780
 
-/** The units of a network, those first whose keeping gate answers most to a mark. */
+/** The units of a network, ordered by how strongly their forget or update gate responds to a mark. */
 function order({ model, gates, marks }: Story): number[] {
   const rows = gates[model === 'LSTM' ? 'f' : 'z'] as number[][]
   const answer = rows.map((row) => {
@@ -51,7 +51,7 @@ function heatmap(story: Story, gate: string, units: readonly number[]): object {
   }
 }
 
-/** What the network reads and answers, and its gates below, step under step. */
+/** Plots the network's input and output, with its gates below, aligned by step. */
 export function plotGates(story: Story): Promise<string> {
   const { model, numbers, marks, targets, answers } = story
   const points = numbers.map((number, t) => ({

@@ -12,7 +12,7 @@ export interface Settings {
   device: Device
 }
 
-/** One sequence, what a network answers to it, and what its gates do: unit by unit, step by step. */
+/** One sequence, the network's output for it, and the values of its gates for each unit and step. */
 export interface Story {
   model: ModelName
   error: number
@@ -23,19 +23,19 @@ export interface Story {
   gates: Record<string, number[][]>
 }
 
-/** Gates and states to show, by the names that they have in the formulas. */
+/** Gates and states to show, by their names in the formulas. */
 export const SHOWN = { LSTM: ['i', 'f', 'o', 'c'], GRU: ['z', 'r', 'h'] } as const
 
 /**
- * Keep the last marked number: (T, N, 2) numbers from [-1, 1] and marks, of which there is one at the first step and one
- * in ten after, and (T, N, 1) numbers that were marked last.
+ * Keep the last marked number: (T, N, 2) numbers from [-1, 1] and marks, one at the first step and at one in ten later
+ * steps, and the (T, N, 1) last marked numbers.
  */
 export function lastMarked(length: number, batch: number, device: Device): [inputs: Tensor, targets: Tensor] {
   const numbers = torch.rand([length, batch]).mul(2).sub(1)
   const marks = torch.rand([length, batch]).lt(0.1).to('float32')
   marks.index(0).fill_(1)
   const steps = torch.arange(0, length).unsqueeze(1)
-  // The greatest marked step so far.
+  // The latest marked step so far.
   const [last] = marks.mul(steps).cummax(0)
   return [torch.stack([numbers, marks], 2).to(device), numbers.gather(0, last.to('int64')).unsqueeze(2).to(device)]
 }
@@ -44,7 +44,7 @@ function columns(tensor: Tensor): number[] {
   return tensor.flatten().toArray() as number[]
 }
 
-/** Trains a small network, and looks at its gates while it reads one sequence that it has not seen. */
+/** Trains a small network, and records its gates on one unseen sequence. */
 export async function tell(name: ModelName, { updates, hidden, seed, device }: Settings): Promise<Story> {
   torch.manualSeed(seed)
   const model = new MODELS[name](2, hidden, 1).to(device)
@@ -85,7 +85,7 @@ export async function tell(name: ModelName, { updates, hidden, seed, device }: S
   })
 }
 
-/** The mean of a gate at marked steps, and at all others but the first. */
+/** The mean of a gate at marked steps, and at all other steps except the first. */
 export function meansOf(rows: readonly number[][], marks: readonly number[]): { marked: number; others: number } {
   const at = (mark: boolean): number => {
     const values = rows.flatMap((row) => row.filter((_, t) => t > 0 && (marks[t] === 1) === mark))

@@ -1,10 +1,10 @@
 import { type Device, nn, optim, type Tensor, torch } from 'libtorch-rnn'
 
-/** A training with or without clipping: what happened at each step. */
+/** A training run with or without clipping: the values at each step. */
 export interface Run {
   label: string
   losses: number[]
-  /** Of all gradients together, before they are clipped. */
+  /** The norm of all gradients together, before clipping. */
   norms: number[]
 }
 

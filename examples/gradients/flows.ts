@@ -1,7 +1,7 @@
 import { type Device, nn, type Tensor, torch } from 'libtorch-rnn'
 import { gradientFlow } from 'libtorch-rnn/inspect'
 
-/** How a gradient fares on its way back: the norm at each step relative to the last, the nearest first. */
+/** A gradient on its way back: its norm at each step relative to the last step, the nearest first. */
 export interface Curve {
   label: string
   norms: number[]
@@ -35,12 +35,12 @@ async function curveOf(label: string, network: Network, x: Tensor, of: 'hidden' 
   return { label, norms: norms.map((norm) => norm / (norms[0] as number)) }
 }
 
-/** Sets a weight or a part of it; networks are in float64, where a gradient can fall far without becoming 0. */
+/** Sets a weight or a part of it. Networks are in float64, where a gradient can become very small without underflow. */
 function set(weight: Tensor | undefined, change: (weight: Tensor) => void): void {
   torch.noGrad(() => change(weight as Tensor))
 }
 
-/** Four views: the networks as they start, and what of each decides how long a gradient lasts. */
+/** Four views: the networks at initialization, and for each the setting that decides how long a gradient lasts. */
 export async function panels({ steps, hidden, seed, device }: Settings): Promise<Panel[]> {
   torch.manualSeed(seed)
   const place = { dtype: 'float64', device } as const

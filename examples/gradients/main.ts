@@ -1,5 +1,5 @@
-// npm run example -- gradients: how gradients vanish and explode on their way back through time, and what gates and
-// clipping do about it.
+// npm run example -- gradients: how gradients vanish and explode on their way back through time, and how gates and
+// clipping help.
 import { Command } from 'commander'
 import { type Device, torch } from 'libtorch-rnn'
 import { save } from '../support/chart.ts'
@@ -8,7 +8,7 @@ import { train } from './clipping.ts'
 import { panels } from './flows.ts'
 import { plotClipping, plotFlows } from './plot.ts'
 
-// Steps as small as these are fastest on one thread.
+// Steps this small are fastest on one thread.
 torch.setNumThreads(1)
 
 const { steps, hidden, seed, updates, device } = new Command('gradients')

@@ -3,7 +3,7 @@ import { COLORS, render } from '../support/chart.ts'
 import type { Run } from './clipping.ts'
 import type { Curve, Panel } from './flows.ts'
 
-/** What is shown, in powers of ten. */
+/** The range of the plots, in powers of ten. */
 const [LOWEST, HIGHEST] = [-24, 12] as const
 const GRID = Array.from({ length: 7 }, (_, i) => LOWEST + 6 * i)
 
@@ -14,7 +14,7 @@ function power(exponent: number): string {
   return `10${exponent < 0 ? '⁻' : ''}${digits}`
 }
 
-/** From a light shade of a color to the color itself and on to a dark one. */
+/** Shades of a color, from light through the color itself to dark. */
 function shades(color: string, count: number): string[] {
   const channels = [1, 3, 5].map((i) => Number.parseInt(color.slice(i, i + 2), 16))
   return Array.from({ length: count }, (_, i) => {
@@ -30,7 +30,7 @@ interface Place {
   power: number
 }
 
-/** Where the name of each curve stands: at its end, or where it leaves the picture, and apart from the others. */
+/** The positions of the curves' names: at the end of each curve, or where it leaves the plot, without overlap. */
 function places(curves: readonly Curve[]): Place[] {
   const gap = 2
   const ends = curves.map(({ label, norms }): Place => {
@@ -48,7 +48,7 @@ function places(curves: readonly Curve[]): Place[] {
   return ends
 }
 
-/** A list in the free corner, for curves that are too near each other for names at their ends. */
+/** A list in the free corner, for curves that are too close for names at their ends. */
 function list(curves: readonly Curve[]): Place[] {
   return curves.map(({ label, norms }, i) => ({ curve: label, back: norms.length * 0.8, power: HIGHEST - 3 - 2.4 * i }))
 }
@@ -104,7 +104,7 @@ function panel({ title, note, kind, curves }: Panel): object {
   }
 }
 
-/** How the gradient of a loss on the last output shrinks or grows on its way back to each step. */
+/** Plots how the gradient of a loss on the last output shrinks or grows on its way back to each step. */
 export function plotFlows(panels: readonly Panel[], steps: number): Promise<string> {
   return render({
     title: {
@@ -122,7 +122,7 @@ export function plotFlows(panels: readonly Panel[], steps: number): Promise<stri
   } as TopLevelSpec)
 }
 
-/** Loss and gradient norm of the same training, with and without clipping. */
+/** Plots loss and gradient norm of the same training, with and without clipping. */
 export function plotClipping(runs: readonly Run[]): Promise<string> {
   const updates = Math.max(...runs.map(({ losses }) => losses.length))
   const [low, high] = [-6, 12]

@@ -1,4 +1,4 @@
-// What the pictures of all examples have in common.
+// Shared by the charts of all examples.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -38,11 +38,11 @@ interface TextMetrics {
   width(item: { fontSize?: number }, text: unknown): number
 }
 
-// Without a canvas to measure on, Vega takes letters to be wider than they are, and pictures get empty margins.
+// Without a canvas to measure text, Vega overestimates its width, and pictures get empty margins.
 const { textMetrics } = vega as unknown as { textMetrics: TextMetrics }
 textMetrics.width = ({ fontSize = 11 }, text) => 0.56 * fontSize * String(text ?? '').length
 
-/** An SVG. */
+/** Renders a chart as SVG. */
 export async function render(spec: TopLevelSpec): Promise<string> {
   const view = new vega.View(vega.parse(compile({ config: CONFIG, ...spec } as TopLevelSpec).spec), {
     renderer: 'none',
@@ -55,7 +55,7 @@ export function modelColors(): { domain: string[]; range: string[] } {
   return { domain: Object.keys(COLORS), range: Object.values(COLORS) }
 }
 
-/** Writes a picture into examples/output, or the folder that the environment names, and says so. */
+/** Writes a picture to examples/output, or to the folder set in the environment, and prints its path. */
 export function save(name: string, svg: string): void {
   const folder = process.env.EXAMPLES_OUTPUT ?? OUTPUT
   mkdirSync(folder, { recursive: true })

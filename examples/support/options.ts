@@ -1,16 +1,16 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { type Device, torch } from 'libtorch-rnn'
 
-/** A number of things, from the command line. */
+/** Parses a positive integer from the command line. */
 export function positive(text: string): number {
   const value = Number(text)
   if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('It must be a positive integer.')
   return value
 }
 
-/** `--device cuda`: where networks are trained. */
+/** The option `--device`: where networks are trained. */
 export function deviceOption(): Option {
-  return new Option('--device <name>', 'where to compute: cpu, cuda or one such as cuda:1')
+  return new Option('--device <name>', 'where to compute: cpu, cuda, or a device such as cuda:1')
     .default('cpu')
     .argParser(device)
 }

@@ -1,5 +1,5 @@
-// The addon built in other ways than the one that is shipped: each in a folder of its own under build/, with a part of
-// the tests run on it.
+// Builds of the addon that differ from the shipped one: each in a separate folder under build/, with part of the tests
+// run on it.
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { searchLibTorch } from '../../lib/native/libtorch.ts'
@@ -7,16 +7,16 @@ import { PACKAGE } from '../../lib/native/package.ts'
 import { BUILDABLE } from '../../lib/native/version.ts'
 import { outputOf, run, type Stage } from './stage.ts'
 
-/** What reaches all of native/. */
+/** The tests that cover all of native/. */
 const TESTS = ['tensor', 'nn', 'optim', 'train', 'io', 'native'].map((folder) => `test/${folder}/`)
 
 interface Build {
   name: string
   title: string
-  /** The folder that node-gyp-build takes it from. */
+  /** The folder that node-gyp-build loads it from. */
   config: 'Debug' | 'Release'
   compiler: { CC: string; CXX: string; flags: string }
-  /** What the tests run with. */
+  /** The environment for the tests. */
   environment?: () => NodeJS.ProcessEnv
 }
 
@@ -28,7 +28,7 @@ function build({ name, config, compiler }: Build): void {
     [
       ...['node_modules/cmake-js/bin/cmake-js', 'build', '--out', `build/${name}/build`, '--config', config],
       ...['--parallel', String(availableParallelism()), `--CDLIBTORCH=${libtorch.root}`],
-      // In place of CMake's own: no debug information, which doubles the time.
+      // Instead of CMake's defaults: no debug information, which doubles the build time.
       ...['--CDCMAKE_CXX_FLAGS_DEBUG=', '--CDCMAKE_C_FLAGS_DEBUG='],
     ],
     { CC: compiler.CC, CXX: compiler.CXX, CFLAGS: compiler.flags, CXXFLAGS: compiler.flags },
@@ -37,13 +37,13 @@ function build({ name, config, compiler }: Build): void {
 
 function test({ name, environment }: Build): void {
   run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--testTimeout=600000', ...TESTS], {
-    // Where node-gyp-build looks for the addon of the package `libtorch-rnn` instead of in it.
+    // Where node-gyp-build looks for the addon instead of in the package `libtorch-rnn`.
     LIBTORCH_RNN_PREBUILD: join(PACKAGE, 'build', name),
     ...environment?.(),
   })
 }
 
-/** The path of a library of the compiler's. */
+/** The path of one of the compiler's libraries. */
 function runtime(name: string): string {
   return outputOf('gcc', [`-print-file-name=${name}`])
 }
@@ -78,10 +78,10 @@ const BUILDS: readonly Build[] = [
         '-O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all',
     },
     environment: () => ({
-      // Node is not built with them.
+      // Node is not built with the sanitizers.
       LD_PRELOAD: `${runtime('libasan.so')} ${runtime('libubsan.so')}`,
-      // V8 and LibTorch leave to the end of the process what they keep for its whole life. What cannot be allocated is
-      // an error of JavaScript. Tests measure what the process keeps, of which freed memory should be little.
+      // V8 and LibTorch do not free their process-lifetime memory. A failed allocation must become a JavaScript error.
+      // Tests measure the memory of the process, so the quarantine of freed memory must be small.
       ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=8',
       UBSAN_OPTIONS: 'print_stacktrace=1',
     }),

@@ -1,5 +1,5 @@
-// The declarations of the packed package, under the TypeScripts that its users have and with each way to resolve modules.
-// `@types/node` is installed, and nothing asks for it but the declarations.
+// Checks the declarations of the packed package with the TypeScript versions that users have, and with each way to
+// resolve modules. `@types/node` is installed, but only the declarations refer to it.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ const BASE = { target: 'es2022', strict: true, noEmit: true, skipLibCheck: false
 function configurations(version: string): Record<string, object> {
   const major = Number.parseInt(version, 10)
   return {
-    // 7 has none.
+    // Version 7 has none.
     ...(major < 7 && {
       node10: {
         module: 'commonjs',

@@ -1,5 +1,5 @@
-// npm run ci:full: what takes too long for each change. Arguments name the stages to run; without any, all of them run.
-// Each runs whether or not those before it failed.
+// npm run ci:full: checks that take too long to run on every change. Arguments name the stages to run; the default is
+// all. Each stage runs even if an earlier one failed.
 import { builds } from './builds.ts'
 import { declarations } from './declarations.ts'
 import { runners } from './runners.ts'

@@ -8,7 +8,7 @@ import { PACKAGE } from '../../lib/native/package.ts'
 const NPM = process.platform === 'win32' ? 'npm.cmd' : 'npm'
 const OPTIONS = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
 
-/** What `use` returns of an empty folder, which is removed afterwards. */
+/** Calls `use` with an empty folder, which is removed afterwards, and returns its result. */
 export function inFolder<T>(use: (folder: string) => T): T {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), 'libtorch-rnn-'))
   try {
@@ -18,7 +18,7 @@ export function inFolder<T>(use: (folder: string) => T): T {
   }
 }
 
-/** A tarball of the package as it is published, but with the addon that was built last in place of the prebuilt ones. */
+/** A tarball of the package as published, but with the last built addon instead of the prebuilt ones. */
 export function pack(target: string): string {
   const staging = join(target, 'package')
   mkdirSync(staging, { recursive: true })

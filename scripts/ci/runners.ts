@@ -1,4 +1,4 @@
-// The packed package in test runners: each loads it in its own way, some anew for each file of tests.
+// Runs the packed package in test runners: each loads it in its own way, some again for each test file.
 import { spawnSync } from 'node:child_process'
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
@@ -11,18 +11,18 @@ import { run, type Stage } from './stage.ts'
 
 export interface Runner {
   readonly name: string
-  /** What it needs beside the package, pinned. */
+  /** The packages it needs besides this one, pinned. */
   readonly packages: readonly string[]
-  /** Its test files: the names that they get, by the names that they have in `test/package/suite`. */
+  /** Its test files: the target names, mapped to the names in `test/package/suite`. */
   readonly tests: Readonly<Record<string, string>>
   /** Other files of the project. */
   readonly files?: Readonly<Record<string, string>>
-  /** What to run: a file in `node_modules`, or an option of Node, and arguments. */
+  /** The command: a file in `node_modules`, or an option of Node, and arguments. */
   readonly command: readonly string[]
   readonly environment?: NodeJS.ProcessEnv
-  /** The first major version of Node.js that it is for. */
+  /** The first major version of Node.js that it supports. */
   readonly since?: number
-  /** What it must not say, although it ends well. */
+  /** Output that it must not print even on success. */
   readonly never?: RegExp
 }
 
@@ -30,7 +30,7 @@ const JEST = 'jest@30.5.2'
 const JEST_COMMAND = ['node_modules/jest/bin/jest.js', '--runInBand', '--cacheDirectory=.cache']
 
 function vitest(version: string, pool: string): Runner {
-  // One worker: what a file leaves behind, the next one finds.
+  // One worker, so that each file sees the state that the previous one left.
   const config = { test: { globals: true, pool, include: ['*.test.mjs'], maxWorkers: 1 } }
   return {
     ...(version.startsWith('5') && { since: 22 }),
@@ -119,13 +119,13 @@ export const RUNNERS: readonly Runner[] = [
 
 const SUITE = join(PACKAGE, 'test', 'package', 'suite')
 
-/** Writes the tests of a runner, and what else it needs, into a project. */
+/** Writes the tests of a runner, and the other files it needs, into a project. */
 export function setUp(project: string, runner: Runner): void {
   write(project, runner.files ?? {})
   for (const name of ['checks.cjs', 'register.cjs']) cpSync(join(SUITE, name), join(project, name))
   for (const [name, source] of Object.entries(runner.tests)) {
     let code = readFileSync(join(SUITE, source), 'utf8')
-    // What Babel without a preset for TypeScript reads.
+    // Code that Babel can read without a preset for TypeScript.
     if (source.endsWith('.ts') && name.endsWith('.js')) {
       code = code.replace(/^declare .*$/gm, '').replace(/: (lib\.Tensor|number|\(.*\) => void)(?= =)|<number>/g, '')
     }
@@ -133,7 +133,7 @@ export function setUp(project: string, runner: Runner): void {
   }
 }
 
-/** Runs the checks in a project; throws with what the runner said unless all have passed. Returns their number. */
+/** Runs the checks in a project and returns their number. Unless all pass, throws an error with the runner's output. */
 export function runChecks(project: string, runner: Runner, node: string = process.execPath): number {
   const checked = join(project, 'checked')
   writeFileSync(checked, '')
@@ -162,8 +162,8 @@ export function runChecks(project: string, runner: Runner, node: string = proces
 }
 
 /**
- * The variables that find programs and folders, and no other: `CI`, `NODE_OPTIONS` or those of a Vitest around this
- * process change what a runner does, such as whether it writes snapshots.
+ * Only the variables needed to find programs and folders: `CI`, `NODE_OPTIONS` or the variables of an outer Vitest
+ * change what a runner does, such as whether it writes snapshots.
  */
 function plainEnvironment(): NodeJS.ProcessEnv {
   const names = ['HOME', 'PATH', 'TMPDIR', 'LANG', 'LD_LIBRARY_PATH', 'XDG_CACHE_HOME']
@@ -175,14 +175,14 @@ function plainEnvironment(): NodeJS.ProcessEnv {
 /** The oldest Node.js that the package supports, and the newest. */
 const NODES = ['20.19.0', '26.10.0']
 
-/** The program of a version of Node.js, by the package of npm that brings it for this platform. */
+/** The executable of a version of Node.js, from the npm package that has it for this platform. */
 function nodeOf(version: string, folder: string): string {
   const project = join(folder, version)
   install(project, [`node@npm:node-${process.platform}-${process.arch}@${version}`])
   return join(project, 'node_modules', 'node', 'bin', 'node')
 }
 
-/** Runs a runner on each Node.js that it is for; returns how many runs failed. */
+/** Runs a runner on each Node.js that it supports; returns how many runs failed. */
 function failuresOf(runner: Runner, tarball: string, nodes: ReadonlyMap<string, string>): number {
   return inFolder((project) => {
     install(project, [tarball, ...runner.packages])

@@ -3,15 +3,15 @@ import { PACKAGE } from '../../lib/native/package.ts'
 
 /** A part of `npm run ci:full`. */
 export interface Stage {
-  /** What selects it on the command line. */
+  /** The name that selects it on the command line. */
   readonly name: string
-  /** What it shows, in a few words. */
+  /** A short description of what it checks. */
   readonly title: string
-  /** Throws where it fails. */
+  /** Throws if it fails. */
   run(): void | Promise<void>
 }
 
-/** Runs a program in the checkout, with `environment` beside that of this process; throws where it fails. */
+/** Runs a program in the checkout, with `environment` added to that of this process; throws if it fails. */
 export function run(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): void {
   const env = { ...process.env, ...environment }
   const { status, signal, error } = spawnSync(program, args, { cwd: PACKAGE, stdio: 'inherit', env })
@@ -19,7 +19,7 @@ export function run(program: string, args: readonly string[], environment: NodeJ
   if (status !== 0) throw new Error(`\`${program} ${args.join(' ')}\` ended with ${signal ?? status}`)
 }
 
-/** What a program writes; throws where it fails. */
+/** The output of a program; throws if it fails. */
 export function outputOf(program: string, args: readonly string[]): string {
   const { status, error, stdout } = spawnSync(program, args, { cwd: PACKAGE, encoding: 'utf8' })
   if (error) throw error
