@@ -99,7 +99,7 @@ function* syncFolder(folder: string): Coroutine<void> {
   }
 }
 
-/** Removes a temporary file if nobody writes to it any more, and says whether it did. */
+/** Removes a temporary file if nobody writes to it any more. */
 function* removeIfAbandoned(path: string, isOld: boolean): Coroutine<void> {
   const fd = yield* open(path, 'r+')
   try {

@@ -388,8 +388,8 @@ function checkpoint(call: string, path: unknown, options: LoadOptions): Coroutin
  * const { epoch } = await torch.load<{ epoch: number }>('checkpoint.pt', { device: 'cpu' })
  * @typeParam T the type of the content, which is not checked
  * @throws {TorchError} `ERR_TORCH_FILE` if the file cannot be read; `ERR_TORCH_FORMAT` if it is damaged, in another
- * format, or contains more than data; `ERR_TORCH_DEVICE` if its tensors were on a device that this machine does not
- * have.
+ *   format, or contains more than data; `ERR_TORCH_DEVICE` if its tensors were on a device that this machine does not
+ *   have.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.load.html
  */
 export async function load<T = Checkpoint>(path: string | URL, options: LoadOptions = {}): Promise<T> {

@@ -174,7 +174,7 @@ function save(call: string, tensors: unknown, path: unknown, options: SaveFileOp
  * @example await saveFile(model.stateDict(), 'model.safetensors', { metadata: { format: 'pt' } })
  * @param tensors must not change until the promise settles: an in-place change rejects it
  * @throws {TorchError} `ERR_TORCH_VALUE` if two names share memory, `ERR_TORCH_DTYPE` for complex128, `ERR_TORCH_FILE`
- * if the file cannot be written.
+ *   if the file cannot be written.
  * @see https://github.com/huggingface/safetensors#format
  */
 export async function saveFile(
@@ -213,7 +213,7 @@ function* header(file: FileReader): Coroutine<{ header: Header; start: number }>
  * or read.
  *
  * @throws {TorchError} `ERR_TORCH_FILE` if the file cannot be read, `ERR_TORCH_FORMAT` if it is damaged or not a
- * safetensors file.
+ *   safetensors file.
  */
 export async function readHeader(path: string | URL): Promise<Header> {
   return (await run(readFile('readHeader', path, header))).header
@@ -278,8 +278,8 @@ function load(call: string, path: unknown, options: LoadFileOptions): Coroutine<
  *
  * @example model.loadStateDict(await loadFile('model.safetensors'))
  * @throws {TorchError} `ERR_TORCH_FILE` if the file cannot be read; `ERR_TORCH_FORMAT` if it is damaged, not a
- * safetensors file, or a requested tensor has an unsupported dtype, such as `F8_E4M3`; `ERR_TORCH_VALUE` for a name
- * that is not in the file.
+ *   safetensors file, or a requested tensor has an unsupported dtype, such as `F8_E4M3`; `ERR_TORCH_VALUE` for a name
+ *   that is not in the file.
  */
 export async function loadFile(path: string | URL, options: LoadFileOptions = {}): Promise<Record<string, Tensor>> {
   return run(load('loadFile', path, options))

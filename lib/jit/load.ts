@@ -64,7 +64,7 @@ function refused(call: string, path: unknown, thrown: unknown): unknown {
  * const model = await torch.jit.load('model.pt')
  * const output = model.eval().forward(x)
  * @throws {TorchError} `ERR_TORCH_FILE` if the file cannot be read, `ERR_TORCH_FORMAT` if it is damaged or in another
- * format, `ERR_TORCH_DEVICE` if it needs a device that this machine does not have.
+ *   format, `ERR_TORCH_DEVICE` if it needs a device that this machine does not have.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.jit.load.html
  */
 export async function load(path: string | URL, options: ScriptLoadOptions = {}): Promise<ScriptModule> {

@@ -19,8 +19,8 @@ export let scriptModule: (script: Script) => ScriptModule
  * A module that was written in Python and exported with `torch.jit.script` or `torch.jit.trace`. Load it with
  * `torch.jit.load`.
  *
- * Its parameters and buffers are the module's own tensors, so it can be trained, moved and converted like any {@link
- * Module}. A frozen module (`torch.jit.freeze`) has neither, and no training mode: as in PyTorch, `train()` does
+ * Its parameters and buffers are the module's own tensors, so it can be trained, moved and converted like any
+ * {@link Module}. A frozen module (`torch.jit.freeze`) has neither, and no training mode: as in PyTorch, `train()` does
  * nothing to it.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.jit.ScriptModule.html
  */
@@ -93,7 +93,7 @@ export class ScriptModule extends Module {
    * returns only a tensor or tuples of tensors; otherwise it blocks, and {@link run} is the better choice.
    *
    * @param inputs as the method declares them: a number for an int or float, an array for a list or tuple, an object or
-   * Map for a dict, `null` for None, `undefined` for the default
+   *   Map for a dict, `null` for None, `undefined` for the default
    * @typeParam T the type of the result, which is not checked
    * @throws {TorchError} if the arguments do not fit, or the script raises an error, whose trace is in `cause`.
    */

@@ -50,8 +50,9 @@ export interface StepInputs {
  * The base class of all optimizers: parameter groups, the state of each parameter, and a step that passes them to
  * {@link update}.
  *
- * @example // A custom optimizer: its settings, its state tensors, and the update of a parameter. class Momentum
- * extends optim.Optimizer<{ lr: number; momentum: number }> {
+ * @example
+ * // A custom optimizer: its settings, its state tensors, and the update of a parameter.
+ * class Momentum extends optim.Optimizer<{ lr: number; momentum: number }> {
  *   protected override readonly stateFields = ['velocity']
  *   constructor(params: optim.Params<{ lr: number; momentum: number }>) {
  *     super(params, {}, { lr: 0.1, momentum: 0.9 })
@@ -178,7 +179,7 @@ export abstract class Optimizer<Settings extends object = object> {
    * Updates the parameters by their gradients. Parameters without a gradient do not change.
    *
    * @param inputs what a captured step passes. A `GradScaler` passes inputs only to fused optimizers; for others it
-   * unscales and skips by itself
+   *   unscales and skips by itself
    */
   step(inputs: StepInputs = {}): void {
     // The rates are those of the groups.
@@ -263,11 +264,11 @@ export abstract class Optimizer<Settings extends object = object> {
   }
 
   /**
-   * Loads the settings and a copy of the state of an optimizer with as many parameters in each group: from {@link
-   * stateDict}, or from PyTorch's `state_dict()` read by `torch.load`. The previous state is dropped.
+   * Loads the settings and a copy of the state of an optimizer with as many parameters in each group: from
+   * {@link stateDict}, or from PyTorch's `state_dict()` read by `torch.load`. The previous state is dropped.
    *
    * @throws {TorchError} that names the mismatch: groups, settings, names or shapes of the state. Nothing has changed
-   * then.
+   *   then.
    */
   loadStateDict(stateDict: OptimizerStateDict<Settings>): void {
     const loaded = readStateDict<Settings>(stateDict, {

@@ -49,9 +49,9 @@ export interface TrainerOptions {
    */
   device?: Device
   /**
-   * Run the operations of the model and the loss that are safe in this dtype in it, as `torch.autocast` does. With
-   * float16 the trainer uses a `GradScaler`, `Trainer.scaler`. On the CPU, LibTorch cannot train an LSTM in float16.
-   * Default: no autocast.
+   * Run operations of the model and the loss in this dtype where that is safe, as `torch.autocast` does. With float16
+   * the trainer uses a `GradScaler`, `Trainer.scaler`. On the CPU, LibTorch cannot train an LSTM in float16. Default:
+   * no autocast.
    */
   autocast?: 'bfloat16' | 'float16'
   /**

@@ -71,7 +71,7 @@ function bar(stream: NodeJS.WriteStream): ProgressListener {
 
 /**
  * A bar on a terminal, plain lines elsewhere; both on standard error, which leaves standard output to the program.
- * @throws {TorchError} if `stream` cannot be written to.
+ * @throws {TorchError} if `stream` is not a writable stream.
  */
 export function terminalProgress(stream: NodeJS.WriteStream = process.stderr): ProgressListener {
   if (typeof stream?.write !== 'function') {
