@@ -117,7 +117,7 @@ function urlOf(from: string): URL | undefined {
   const scheme = /^(\w{2,}):\/\//.exec(from)?.[1]?.toLowerCase()
   if (scheme === undefined) return undefined
   if (!URL.canParse(from) || !['http', 'https', 'file'].includes(scheme)) {
-    throw new LibTorchError(`${from} cannot be fetched: it is not the URL of a file by http, https or file.`)
+    throw new LibTorchError(`${from} cannot be fetched: it is not an http, https or file URL.`)
   }
   return new URL(from)
 }

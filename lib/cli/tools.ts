@@ -34,5 +34,5 @@ export function installCommand(tool: Tool): string {
 
 /** One sentence about a missing tool and the command to run. */
 export function missingTool(tool: Tool, name: string, why: string): string {
-  return `${name} is missing, which ${why}; install it with: ${installCommand(tool)}`
+  return `${name}, which ${why}, is missing; install it with: ${installCommand(tool)}`
 }

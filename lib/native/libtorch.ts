@@ -60,7 +60,7 @@ function namesPyTorch(): boolean {
   if (YES.includes(value)) return true
   if (NO.includes(value)) return false
   throw new LibTorchError(
-    `LIBTORCH_USE_PYTORCH is 1 to use the PyTorch of the active Python, or 0; got '${process.env.LIBTORCH_USE_PYTORCH}'.`,
+    `LIBTORCH_USE_PYTORCH must be 1 to use the PyTorch of the active Python, or 0; got '${process.env.LIBTORCH_USE_PYTORCH}'.`,
   )
 }
 
@@ -101,7 +101,7 @@ export function remedies(range: VersionRange): string {
   if (namesPyTorch())
     return `Install PyTorch ${needed}, or unset LIBTORCH_USE_PYTORCH${fetched ? ` and ${fetch}` : '.'}`
   const set = `set LIBTORCH to the folder of a LibTorch ${needed}, or LIBTORCH_USE_PYTORCH=1 to use an installed PyTorch.`
-  return fetched ? `To fetch it, ${fetch}\nOr ${set}` : `To go on, ${set}`
+  return fetched ? `To fetch it, ${fetch}\nOr ${set}` : `To continue, ${set}`
 }
 
 /** The variable that hides the cache, with its value; `undefined` if there is none. */

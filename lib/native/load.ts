@@ -41,7 +41,7 @@ function mappingHint(message: string): string {
   const limit = /^Max address space\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
   return limit === undefined
     ? 'The file system that it is on may be mounted noexec: install it elsewhere (XDG_CACHE_HOME), or set LIBTORCH.'
-    : `The process may use ${Math.round(Number(limit) / 1e6)} MB of addresses (\`ulimit -v\`); LibTorch needs 2,000 MB or more.`
+    : `The process may use ${Math.round(Number(limit) / 1e6)} MB of address space (\`ulimit -v\`); LibTorch needs 2,000 MB or more.`
 }
 
 function openLibrary(loader: Loader, libtorch: LibTorch, name: string): void {

@@ -55,7 +55,7 @@ export async function damageOf(entry: string): Promise<string | undefined> {
   const truncation = truncationOf(entry)
   if (truncation !== undefined) return truncation
   for (const [name, record] of Object.entries(readManifest(entry) ?? {})) {
-    if ((await crc32Of(join(entry, name))) !== record.crc32) return `damaged, ${name} is not what was installed`
+    if ((await crc32Of(join(entry, name))) !== record.crc32) return `damaged, ${name} differs from the installed file`
   }
   return undefined
 }

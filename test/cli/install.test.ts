@@ -522,10 +522,10 @@ describe.skipIf(process.platform === 'win32')('install with pip', () => {
     vi.stubEnv('VIRTUAL_ENV', undefined)
     vi.stubEnv('PATH', folder)
     const message = await failureOf({})
-    expect(message).toMatch(/^Python 3 is missing, which fetches LibTorch; install it with: \S+/m)
+    expect(message).toMatch(/^Python 3, which fetches LibTorch, is missing; install it with: \S+/m)
     expect(message).toMatch(/^Without Python: npx libtorch-rnn install --from <URL/m)
     writeProgram(folder, 'python3', '[ "$*" = --version ]')
-    expect(await failureOf({})).toMatch(/^pip is missing, which fetches LibTorch; install it with: \S+/m)
+    expect(await failureOf({})).toMatch(/^pip, which fetches LibTorch, is missing; install it with: \S+/m)
   })
 
   it.each(['SIGINT', 'SIGKILL'] as const)('can be run again after %s', async (signal) => {
@@ -576,8 +576,8 @@ it.each([
     { version: '2.10.0' },
     /^The addon was built for LibTorch 2\.11 to 2\.14, but the version to install is LibTorch 2\.10\.0/,
   ],
-  [{ from: 'https://' }, /not the URL of a file by http, https or file/],
-  [{ from: 'ftp://host/torch.whl' }, /not the URL of a file by http, https or file/],
+  [{ from: 'https://' }, /not an http, https or file URL/],
+  [{ from: 'ftp://host/torch.whl' }, /not an http, https or file URL/],
   [{ from: 'file://host/torch.whl' }, /cannot be installed: File URL host must be/],
 ] as const)('install refuses %j', async (options, message) => {
   expect(await failureOf(options)).toMatch(message)

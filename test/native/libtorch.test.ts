@@ -128,7 +128,7 @@ describe('searchLibTorch', () => {
       expect(searchLibTorch(RANGE).named).toBe(false)
     }
     vi.stubEnv('LIBTORCH_USE_PYTORCH', 'maybe')
-    expect(() => searchLibTorch(RANGE)).toThrow(/^LIBTORCH_USE_PYTORCH is 1 .*, or 0; got 'maybe'\.$/)
+    expect(() => searchLibTorch(RANGE)).toThrow(/^LIBTORCH_USE_PYTORCH must be 1 .*, or 0; got 'maybe'\.$/)
   })
 
   it('names the Pythons that it asked', () => {
@@ -179,7 +179,7 @@ describe('searchLibTorch', () => {
     expect(lines).toContain('  LIBTORCH_USE_PYTORCH: not set')
     expect(lines).toContain(`  ${join(cache, '2.13.0-cpu')}: it is LibTorch 2.13.0+cpu, and 2.99 is needed`)
     expect(lines.at(-1)).toBe(
-      'To go on, set LIBTORCH to the folder of a LibTorch 2.99, or LIBTORCH_USE_PYTORCH=1 to use an installed PyTorch.',
+      'To continue, set LIBTORCH to the folder of a LibTorch 2.99, or LIBTORCH_USE_PYTORCH=1 to use an installed PyTorch.',
     )
   })
 

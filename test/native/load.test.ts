@@ -101,7 +101,7 @@ describe('loadAddon', () => {
     const limited = `ulimit -v ${kilobytes}; exec "$0" -e "$1"`
     const { stdout } = spawnSync('sh', ['-c', limited, process.execPath, script], { encoding: 'utf8' })
     expect(stdout).toMatch(
-      /cannot be opened: .*\nThe process may use \d+ MB of addresses \(`ulimit -v`\); LibTorch needs 2,000 MB/,
+      /cannot be opened: .*\nThe process may use \d+ MB of address space \(`ulimit -v`\); LibTorch needs 2,000 MB/,
     )
   })
 

@@ -36,16 +36,16 @@ describe.skipIf(process.platform === 'win32')('setup', () => {
   })
 
   it.each([
-    ['CMake', ['c++', 'python3'], /^setup: CMake is missing, which builds the addon; install it with: .*cmake$/m],
+    ['CMake', ['c++', 'python3'], /^setup: CMake, which builds the addon, is missing; install it with: .*cmake$/m],
     [
       'a compiler',
       ['cmake', 'python3'],
-      /^setup: A C\+\+ compiler is missing, which builds the addon; install it with: \S+/m,
+      /^setup: A C\+\+ compiler, which builds the addon, is missing; install it with: \S+/m,
     ],
     [
       'Ninja and make',
       ['cmake', 'c++', 'python3'],
-      /^setup: Ninja is missing, which builds the addon; install it with: \S+/m,
+      /^setup: Ninja, which builds the addon, is missing; install it with: \S+/m,
     ],
   ])('names the command that installs %s', (_, programs, message) => {
     const checkout = copyCheckout()

@@ -103,7 +103,7 @@ export function page(): string {
   return `# What is missing
 
 The public names of PyTorch 2.13, by namespace, in PyTorch's spelling. \`npm run missing\` writes this page, and a test keeps
-it up to date. Operators without a function here can often be called by their schema: \`torch.ops.aten.roll(x, [1], [0])\`.
+it current. Operators without a function here can often be called by their schema: \`torch.ops.aten.roll(x, [1], [0])\`.
 
 ${sections.join('\n\n')}
 `
