@@ -5,27 +5,29 @@ import type { Tensor } from '../tensor/tensor.ts'
 import type { Module } from './module.ts'
 
 /** The inputs of a module; of one whose class is not known, anything. */
-type InputsOf<M extends Module> =
+export type ForwardInputs<M extends Module> =
   Parameters<M['forward']> extends never[] ? readonly unknown[] : Parameters<M['forward']>
 
 /**
  * A function of which TypeScript compares parameters either way, or LSTM, whose hooks take its inputs, would be no subclass
  * of Module. So it does for methods, unless they are a mere call signature.
  */
-type Method<Inputs extends readonly unknown[], Result> = { method(...inputs: Inputs): Result }['method'] & {
+export type HookFunction<Inputs extends readonly unknown[], Result> = {
+  method(...inputs: Inputs): Result
+}['method'] & {
   readonly name: string
 }
 
 /** A function that runs before `forward`. Its result replaces the inputs, unless it is `undefined` or `null`. */
-export type ForwardPreHook<M extends Module> = Method<
-  [module: M, inputs: InputsOf<M>],
+export type ForwardPreHook<M extends Module> = HookFunction<
+  [module: M, inputs: ForwardInputs<M>],
   // Not the types of the inputs, or a hook for one network would not suit another that takes more.
   Tensor | readonly unknown[] | null | undefined
 >
 
 /** A function that runs after `forward`. Its result replaces the output, unless it is `undefined` or `null`. */
-export type ForwardHook<M extends Module> = Method<
-  [module: M, inputs: InputsOf<M>, output: ReturnType<M['forward']>],
+export type ForwardHook<M extends Module> = HookFunction<
+  [module: M, inputs: ForwardInputs<M>, output: ReturnType<M['forward']>],
   ReturnType<M['forward']> | null | undefined
 >
 

@@ -454,10 +454,7 @@ export class QuantileLoss extends Loss {
   }
 }
 
-/**
- * @internal The losses of one output and one target with defaults that make sense, by the names that a Trainer takes; the
- * others are given as modules.
- */
+/** The losses that a Trainer knows by name: those of an output and a target that work with their defaults. */
 export const LOSSES = {
   mse: MSELoss,
   l1: L1Loss,
