@@ -1,6 +1,6 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { functions } from '../tensor/methods.ts'
+import { softplus } from '../nn/functional/index.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { Bernoulli } from './bernoulli.ts'
 import { Categorical } from './categorical.ts'
@@ -16,12 +16,13 @@ function ofNormals(p: Normal, q: Normal): Tensor {
 function ofBernoullis(p: Bernoulli, q: Bernoulli): Tensor {
   const [pProbs, qProbs, pLogits, qLogits] = [p.probs, q.probs, p.logits, q.logits]
   const ones = pProbs
-    .mul(functions.softplus(qLogits.neg()).sub(functions.softplus(pLogits.neg())))
+    .mul(softplus(qLogits.neg()).sub(softplus(pLogits.neg())))
     .maskedFill(qProbs.eq(0), Number.POSITIVE_INFINITY)
     .maskedFill(pProbs.eq(0), 0)
-  const zeros = functions
-    .sub(1, pProbs)
-    .mul(functions.softplus(qLogits).sub(functions.softplus(pLogits)))
+  const zeros = pProbs
+    .neg()
+    .add(1)
+    .mul(softplus(qLogits).sub(softplus(pLogits)))
     .maskedFill(qProbs.eq(1), Number.POSITIVE_INFINITY)
     .maskedFill(pProbs.eq(1), 0)
   return ones.add(zeros)

@@ -2185,79 +2185,17 @@ export interface TorchFunctions {
   celu(self: Tensor, options?: { alpha?: Scalar }): Tensor
   celu(self: Tensor, alpha: Scalar): Tensor
   /**
-   * x above zero, α (exp(x) - 1) below.
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.elu.html
+   * other - alpha * self
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.rsub.html
    */
-  elu(self: Tensor, options?: { alpha?: Scalar; scale?: Scalar; inputScale?: Scalar }): Tensor
-  elu(self: Tensor, alpha: Scalar, options?: { scale?: Scalar; inputScale?: Scalar }): Tensor
-  elu(self: Tensor, alpha: Scalar, scale: Scalar, options?: { inputScale?: Scalar }): Tensor
-  elu(self: Tensor, alpha: Scalar, scale: Scalar, inputScale: Scalar): Tensor
-  /**
-   * x Φ(x); approximate 'tanh' for the cheaper form.
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.gelu.html
-   */
-  gelu(self: Tensor, options?: { approximate?: string }): Tensor
-  /**
-   * The first half along dim times the sigmoid of the second.
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.glu.html
-   */
-  glu(self: Tensor, options?: { dim?: number }): Tensor
-  glu(self: Tensor, dim: number): Tensor
-  /**
-   * min(max(x / 6 + 1/2, 0), 1)
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.hardsigmoid.html
-   */
-  hardsigmoid(self: Tensor): Tensor
-  /**
-   * x min(max(x + 3, 0), 6) / 6
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.hardswish.html
-   */
-  hardswish(self: Tensor): Tensor
-  /**
-   * Between minVal and maxVal.
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.hardtanh.html
-   */
-  hardtanh(self: Tensor, options?: { minVal?: Scalar; maxVal?: Scalar }): Tensor
-  hardtanh(self: Tensor, minVal: Scalar, options?: { maxVal?: Scalar }): Tensor
-  hardtanh(self: Tensor, minVal: Scalar, maxVal: Scalar): Tensor
-  /**
-   * x above zero, negativeSlope * x below.
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.leaky_relu.html
-   */
-  leakyRelu(self: Tensor, options?: { negativeSlope?: Scalar }): Tensor
-  leakyRelu(self: Tensor, negativeSlope: Scalar): Tensor
-  /**
-   * ln(1 / (1 + exp(-x)))
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.log_sigmoid.html
-   */
-  logSigmoid(self: Tensor): Tensor
-  /**
-   * x tanh(softplus(x))
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.mish.html
-   */
-  mish(self: Tensor): Tensor
-  /**
-   * min(max(0, x), 6)
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.relu6.html
-   */
-  relu6(self: Tensor): Tensor
+  rsub(self: Tensor, other: Tensor, options?: { alpha?: Scalar }): Tensor
+  rsub(self: Tensor, other: Scalar, options?: { alpha?: Scalar }): Tensor
+  rsub(self: Tensor, other: Scalar, alpha: Scalar): Tensor
   /**
    * The self-normalizing ELU.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.selu.html
    */
   selu(self: Tensor): Tensor
-  /**
-   * x sigmoid(x)
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.silu.html
-   */
-  silu(self: Tensor): Tensor
-  /**
-   * ln(1 + exp(βx)) / β
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.softplus.html
-   */
-  softplus(self: Tensor, options?: { beta?: Scalar; threshold?: Scalar }): Tensor
-  softplus(self: Tensor, beta: Scalar, options?: { threshold?: Scalar }): Tensor
-  softplus(self: Tensor, beta: Scalar, threshold: Scalar): Tensor
   /**
    * x above the threshold, value elsewhere.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.threshold.html
@@ -2844,12 +2782,6 @@ export interface TorchFunctions {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.einsum.html
    */
   einsum(equation: string, tensors: readonly Tensor[], options?: { path?: readonly number[] | null }): Tensor
-  /**
-   * x Wᵀ + b: (…, in) -> (…, out).
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.linear.html
-   */
-  linear(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null }): Tensor
-  linear(input: Tensor, weight: Tensor, bias: Tensor | null): Tensor
   /**
    * Sums of products over the last dims dimensions of one and the first of the other (2), or over those named.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.tensordot.html

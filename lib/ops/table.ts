@@ -143,19 +143,8 @@ export const TABLE: readonly Row[] = [
     'function',
     `
     celu | celu | max(0, x) + min(0, α (exp(x / α) - 1))
-    elu | elu | x above zero, α (exp(x) - 1) below.
-    gelu | gelu | x Φ(x); approximate 'tanh' for the cheaper form.
-    glu | glu | The first half along dim times the sigmoid of the second.
-    hardsigmoid | hardsigmoid | min(max(x / 6 + 1/2, 0), 1)
-    hardswish | hardswish | x min(max(x + 3, 0), 6) / 6
-    hardtanh | hardtanh | Between minVal and maxVal.
-    leakyRelu | leaky_relu | x above zero, negativeSlope * x below.
-    logSigmoid | log_sigmoid | ln(1 / (1 + exp(-x)))
-    mish | mish | x tanh(softplus(x))
-    relu6 | relu6 | min(max(0, x), 6)
+    rsub | rsub.Tensor rsub.Scalar | other - alpha * self
     selu | selu | The self-normalizing ELU.
-    silu | silu | x sigmoid(x)
-    softplus | softplus | ln(1 + exp(βx)) / β
     threshold | threshold | x above the threshold, value elsewhere.
     `,
   ),
@@ -246,7 +235,6 @@ export const TABLE: readonly Row[] = [
     trapezoid | trapezoid.x trapezoid.dx | The integral along dim, by the trapezoidal rule; over positions x, or steps of dx (1).
     chainMatmul | chain_matmul | The product of matrices in the cheapest order.
     einsum | einsum | Sums of products by Einstein's notation: einsum('bij,bjk->bik', [a, b]).
-    linear | linear | x Wᵀ + b: (…, in) -> (…, out).
     tensordot | libtorch_rnn::tensordot.int libtorch_rnn::tensordot.lists tensordot | Sums of products over the last dims dimensions of one and the first of the other (2), or over those named.
     linalg.cholesky | linalg_cholesky | The lower triangular L with L Lᴴ = A.
     linalg.cond | linalg_cond linalg_cond.p_str | The condition number.
