@@ -194,7 +194,7 @@ describe('refuses', () => {
     [() => new ChungGRU(I, H, { projSize: 2 } as never), 'ERR_TORCH_OPTION', /projSize is an option of LSTM only/],
     [() => new ChungGRU(I, H, { backend: 'auto' } as never), 'ERR_TORCH_OPTION', /unknown option 'backend'/],
     [() => new ChungGRU(I, H, null as never), 'ERR_TORCH_TYPE', /options must be an object, got null/],
-    [() => new ChungGRU(I, H).stream(), 'ERR_TORCH_NOT_IMPLEMENTED', /streams compute PyTorch's equations/],
+    [() => new ChungGRU(I, H).stream(), 'ERR_TORCH_NOT_IMPLEMENTED', /streams support only PyTorch's equations/],
   ] as const)('%s', (call, code, message) => {
     expectError(call, code, message)
   })
