@@ -129,7 +129,9 @@ describe('weights whose changes leave no trace', () => {
     expect(network.explainBackend(x).reason).not.toContain('unseen')
     for (const [name, weight] of network.namedParameters()) {
       const view = weight.detach().toTypedArray({ copy: false }) as Float32Array
-      expect(network.explainBackend(x).reason).toContain(`${name} can change undetected`.replace(/^\w+/, 'weight_ih_l0'))
+      expect(network.explainBackend(x).reason).toContain(
+        `${name} can change undetected`.replace(/^\w+/, 'weight_ih_l0'),
+      )
       for (const place of [0, view.length >> 1, view.length - 1]) {
         expectCurrent(network)
         view[place] = (view[place] as number) + 0.75
