@@ -54,10 +54,10 @@ interface Form {
 
 const SHARED = ['stride', 'padding', 'dilation', 'groups', 'bias', 'device', 'dtype'] as const
 
-type Pair = readonly [height: number, width: number]
+export type HeightWidth = readonly [height: number, width: number]
 
 /** Base of the convolutions: sizes, parameters and printing. */
-abstract class Convolution<Size extends number | Pair> extends Module {
+abstract class Convolution<Size extends number | HeightWidth> extends Module {
   /** Channels of the input. */
   readonly inChannels: number
   /** Channels of the output. */
@@ -83,8 +83,8 @@ abstract class Convolution<Size extends number | Pair> extends Module {
     { dims, transposed, own }: Form,
     inChannels: number,
     outChannels: number,
-    kernelSize: number | Pair,
-    options: ConvOptions & ConvSettings<number | Pair>,
+    kernelSize: number | HeightWidth,
+    options: ConvOptions & ConvSettings<number | HeightWidth>,
     none: readonly unknown[],
   ) {
     super()
@@ -99,7 +99,7 @@ abstract class Convolution<Size extends number | Pair> extends Module {
     for (const [argument, size] of Object.entries({ inChannels, outChannels })) {
       requireInteger(name, argument, size, 0)
     }
-    const sizes = (value: number | Pair): Size => (dims === 1 ? value : sizesOf(value, dims)) as Size
+    const sizes = (value: number | HeightWidth): Size => (dims === 1 ? value : sizesOf(value, dims)) as Size
     this.inChannels = inChannels
     this.outChannels = outChannels
     this.kernelSize = sizes(kernelSize)
@@ -237,7 +237,7 @@ export class Conv1d extends Convolution<number> {
  * @example new nn.Conv2d(1, 8, 3, { stride: 2, padding: [1, 0] }).forward(torch.randn([2, 1, 28, 28])) // (2, 8, 14, 13)
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
  */
-export class Conv2d extends Convolution<Pair> {
+export class Conv2d extends Convolution<HeightWidth> {
   constructor(
     inChannels: number,
     outChannels: number,

@@ -3,7 +3,7 @@ import { torchError } from '../errors.ts'
 import { Module } from './module.ts'
 
 /** Pairs of name and value, or an object that maps names to values. */
-export type Named<T> = T | Iterable<readonly [name: keyof T & string, value: T[keyof T]]>
+export type DictEntries<T> = T | Iterable<readonly [name: keyof T & string, value: T[keyof T]]>
 
 /** Modules or parameters by name, in insertion order: the base of {@link ModuleDict} and {@link ParameterDict}. */
 export abstract class Dict<T extends Record<string, unknown>> extends Module {
@@ -56,7 +56,7 @@ export abstract class Dict<T extends Record<string, unknown>> extends Module {
   }
 
   /** Adds all values of an object, or of pairs of name and value. */
-  update(values: Named<Partial<T>>): this {
+  update(values: DictEntries<Partial<T>>): this {
     const { name: op } = this.constructor
     if (typeof values !== 'object' || values === null) {
       throw torchError(

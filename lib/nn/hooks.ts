@@ -5,27 +5,29 @@ import type { Tensor } from '../tensor/tensor.ts'
 import type { Module } from './module.ts'
 
 /** The inputs of a module; any inputs if the module's class is not known. */
-type InputsOf<M extends Module> =
+export type ForwardInputs<M extends Module> =
   Parameters<M['forward']> extends never[] ? readonly unknown[] : Parameters<M['forward']>
 
 /**
  * A function whose parameters TypeScript compares bivariantly. Otherwise LSTM, whose hooks take its own inputs, would
  * not be a subclass of Module. TypeScript does so for methods, unless they are a mere call signature.
  */
-type Method<Inputs extends readonly unknown[], Result> = { method(...inputs: Inputs): Result }['method'] & {
+export type HookFunction<Inputs extends readonly unknown[], Result> = {
+  method(...inputs: Inputs): Result
+}['method'] & {
   readonly name: string
 }
 
 /** A function that runs before `forward`. Its result replaces the inputs, unless it is `undefined` or `null`. */
-export type ForwardPreHook<M extends Module> = Method<
-  [module: M, inputs: InputsOf<M>],
+export type ForwardPreHook<M extends Module> = HookFunction<
+  [module: M, inputs: ForwardInputs<M>],
   // Not the types of the inputs: otherwise a hook for one network would not fit another with more inputs.
   Tensor | readonly unknown[] | null | undefined
 >
 
 /** A function that runs after `forward`. Its result replaces the output, unless it is `undefined` or `null`. */
-export type ForwardHook<M extends Module> = Method<
-  [module: M, inputs: InputsOf<M>, output: ReturnType<M['forward']>],
+export type ForwardHook<M extends Module> = HookFunction<
+  [module: M, inputs: ForwardInputs<M>, output: ReturnType<M['forward']>],
   ReturnType<M['forward']> | null | undefined
 >
 

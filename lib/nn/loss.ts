@@ -456,10 +456,7 @@ export class QuantileLoss extends Loss {
   }
 }
 
-/**
- * @internal The losses with one output, one target and sensible defaults, by the names that a Trainer accepts. Others
- *   are passed as modules.
- */
+/** The losses that a Trainer accepts by name: those with one output, one target and sensible defaults. */
 export const LOSSES = {
   mse: MSELoss,
   l1: L1Loss,

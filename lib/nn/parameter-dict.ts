@@ -2,7 +2,7 @@ import { requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { DType } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { Dict, type Named } from './dict.ts'
+import { Dict, type DictEntries } from './dict.ts'
 import type { Parameter } from './parameter.ts'
 import { parameterOf, parameterRepr } from './parameter-list.ts'
 
@@ -22,9 +22,6 @@ const TYPES: Partial<Record<DType, string>> = {
   bool: 'Bool',
 }
 
-/** The parameters that tensors become. */
-type Parameters<T> = { [K in keyof T]: Parameter }
-
 /**
  * Parameters by name, in insertion order. They belong to the module that contains the dictionary: `scales.left`.
  * Tensors become parameters.
@@ -34,8 +31,10 @@ type Parameters<T> = { [K in keyof T]: Parameter }
  * x.mul(this.scales.get('left'))
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ParameterDict.html
  */
-export class ParameterDict<T extends Record<string, Tensor> = Record<string, Tensor>> extends Dict<Parameters<T>> {
-  constructor(values: Named<T> = {} as T, ...none: never[]) {
+export class ParameterDict<T extends Record<string, Tensor> = Record<string, Tensor>> extends Dict<{
+  [K in keyof T]: Parameter
+}> {
+  constructor(values: DictEntries<T> = {} as T, ...none: never[]) {
     super()
     requireNone(new.target.name, none)
     this.update(values)
@@ -47,8 +46,8 @@ export class ParameterDict<T extends Record<string, Tensor> = Record<string, Ten
   }
 
   /** Adds all values of an object, or of pairs of name and value. */
-  override update(values: Named<{ [K in keyof T]?: Tensor }>): this {
-    return super.update(values as Named<Partial<Parameters<T>>>)
+  override update(values: DictEntries<{ [K in keyof T]?: Tensor }>): this {
+    return super.update(values as DictEntries<{ [K in keyof T]?: Parameter }>)
   }
 
   protected override get kind(): 'parameter' {

@@ -71,6 +71,17 @@ export function dtypeOfArray(array: TypedArray, wanted: DType | undefined): DTyp
   return name === 'Uint8Array' && wanted === 'bool' ? 'bool' : dtype
 }
 
+/** Decodes the bits of float16 or bfloat16 numbers. */
+export function decodeHalf(bits: Uint16Array, dtype: 'float16' | 'bfloat16'): Float32Array {
+  // A bfloat16 is the upper half of a float32.
+  if (dtype === 'bfloat16') return new Float32Array(Uint32Array.from(bits, (half) => half << 16).buffer)
+  return Float32Array.from(bits, (half) => {
+    const [sign, exponent, fraction] = [half & 0x8000 ? -1 : 1, (half >> 10) & 0x1f, half & 0x3ff]
+    if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
+    return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25))
+  })
+}
+
 // The memory that V8 needs per element and per array while it builds nested arrays, and the maximum length of an array.
 const BYTES_PER_ELEMENT = 24
 const BYTES_PER_ARRAY = 96

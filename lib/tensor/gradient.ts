@@ -3,7 +3,8 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { native } from './binding.ts'
 import { enter } from './context.ts'
-import { backward, idOf, idsOf, isTensor, type Tensor, wrap } from './tensor.ts'
+import { op } from './packet.ts'
+import { backward, extend, idOf, idsOf, isTensor, receiverOf, type Tensor, wrap } from './tensor.ts'
 
 export { backward }
 
@@ -159,3 +160,22 @@ export function unscaleGradients(
   enter()
   native.unscaleGradients(idsOf(params), idsOf([foundInf, inverse]), allowFloat16)
 }
+
+/** Gradients of tensors that are not leaves. */
+export class TensorGradients {
+  /**
+   * Makes {@link backward} leave a gradient in {@link grad} of this tensor, too, which is no leaf. Of a leaf it always does.
+   * @throws {TorchError} where the tensor does not require a gradient.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.retain_grad.html
+   */
+  retainGrad(this: Tensor): void {
+    op('aten::retain_grad')(receiverOf(this))
+  }
+
+  /** Whether {@link retainGrad} was called, and the tensor is no leaf. */
+  get retainsGrad(): boolean {
+    return op('aten::retains_grad')(receiverOf(this)) as boolean
+  }
+}
+
+extend(TensorGradients)

@@ -2,8 +2,11 @@ import { isArrayOf } from '../array.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { NativeIndex } from '../native/addon.ts'
+import { native } from './binding.ts'
+import { enter } from './context.ts'
 import { tensor } from './creation.ts'
-import { idOf, isTensor, type Tensor } from './tensor.ts'
+import { op } from './packet.ts'
+import { extend, idOf, isTensor, receiverOf, type Scalar, type Tensor, wrap } from './tensor.ts'
 
 /** A range of positions, as Python's `start:stop:step`. */
 export class Slice {
@@ -38,7 +41,7 @@ export function slice(start: number | null = null, stop: number | null = null, s
 }
 
 /** Calls `use` with the items as native code reads them; tensors made of arrays live just that long. */
-export function indexItems<T>(items: readonly Index[], use: (items: NativeIndex[]) => T): T {
+function indexItems<T>(items: readonly Index[], use: (items: NativeIndex[]) => T): T {
   const temporary: Tensor[] = []
   const read = (item: Index): NativeIndex => {
     if (item === null || item === '...' || typeof item === 'boolean') return item
@@ -66,3 +69,43 @@ export function indexItems<T>(items: readonly Index[], use: (items: NativeIndex[
     for (const made of temporary) made.dispose()
   }
 }
+
+/** Parts of tensors. */
+export class TensorIndexing {
+  /**
+   * Part of the tensor, one item per dimension: a number selects, `slice(start, stop, step)` cuts, `null` adds a
+   * dimension, `'...'` stands for all dimensions between, an integer tensor or array gathers, a boolean one masks.
+   * Numbers and slices give views of the same memory.
+   *
+   * @example x.index(0); x.index('...', slice(1, -1)); x.index([0, 2], null); x.index(x.gt(0))
+   */
+  index(this: Tensor, ...items: Index[]): Tensor {
+    const scope = enter()
+    return indexItems(items, (native_) => wrap(native.index(idOf(this, 'index'), native_), scope))
+  }
+
+  /** Assigns `value`, broadcast, to the part that {@link index} with the same items names. */
+  indexPut_<T extends Tensor>(this: T, items: readonly Index[], value: Tensor | Scalar): T {
+    enter()
+    if (!isTensor(value) && !['number', 'bigint', 'boolean'].includes(typeof value)) {
+      throw torchError('ERR_TORCH_TYPE', `indexPut_: value must be a Tensor or a number, got ${describe(value)}`)
+    }
+    indexItems(items, (native_) =>
+      native.indexPut(idOf(this, 'indexPut_'), native_, isTensor(value) ? { tensor: idOf(value) } : value),
+    )
+    return this
+  }
+
+  /**
+   * This tensor where the condition holds, `other` elsewhere; all three are broadcast.
+   *
+   * @example x.where(x.gt(0), 0)
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.where.html
+   */
+  where(this: Tensor, condition: Tensor, other: Tensor | Scalar): Tensor {
+    receiverOf(this)
+    return (isTensor(other) ? op('aten::where.self') : op('aten::where.ScalarOther'))(condition, this, other) as Tensor
+  }
+}
+
+extend(TensorIndexing)

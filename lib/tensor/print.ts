@@ -1,8 +1,9 @@
+import { inspect } from 'node:util'
 import { checkOptions, invalid, requireChoice, requireInteger } from '../check.ts'
 import { noGrad, tidy } from './context.ts'
 import { formatTensor, type PrintOptions } from './format.ts'
 import { op } from './packet.ts'
-import type { Tensor } from './tensor.ts'
+import { extend, isTensor, receiverOf, type Tensor } from './tensor.ts'
 
 const PROFILES = {
   default: { precision: 4, threshold: 1000, edgeItems: 3, lineWidth: 80, sciMode: null },
@@ -55,7 +56,7 @@ function edges(tensor: Tensor, shape: readonly number[]): Tensor {
 }
 
 /** The tensor in PyTorch's notation, with the current options. */
-export function printTensor(tensor: Tensor): string {
+function printTensor(tensor: Tensor): string {
   const { shape, dtype, device, requiresGrad, gradFn } = tensor
   // Of these there is no more than what follows from their shape.
   if (String(device) === 'meta') {
@@ -71,3 +72,18 @@ export function printTensor(tensor: Tensor): string {
   )
   return formatTensor({ shape, shown, values, dtype, device, requiresGrad, gradFn }, current)
 }
+
+/** Tensors as text. */
+export class TensorPrinting {
+  /** As PyTorch prints it. */
+  toString(this: Tensor): string {
+    return printTensor(receiverOf(this))
+  }
+
+  [inspect.custom](this: Tensor): string {
+    if (!isTensor(this)) return 'Tensor {}'
+    return this.disposed ? 'tensor(<disposed>)' : printTensor(this)
+  }
+}
+
+extend(TensorPrinting)

@@ -2,7 +2,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /// <reference types="node" preserve="true" />
 
-import { inspect } from 'node:util'
 import { checkOptions, invalid, requireBoolean } from '../check.ts'
 import { markCopy } from '../copy.ts'
 import { describe } from '../describe.ts'
@@ -11,16 +10,18 @@ import { torchError } from '../errors.ts'
 import type { Id } from '../native/addon.ts'
 import type { TensorMethods } from '../ops/generated.ts'
 import { native } from './binding.ts'
-import { CONTENTS, contentsOf, isCompared } from './contents.ts'
+import { CONTENTS, contentsOf } from './contents.ts'
 import { enter } from './context.ts'
-import { checkNestable, type NestedArray, type TypedArray, toNested, typedArrayOf } from './data.ts'
-import { isDeviceLike, parseDevice, requireCudaDevice } from './device.ts'
+import type { TensorConversions } from './conversion.ts'
+import { checkNestable, decodeHalf, type NestedArray, type TypedArray, toNested, typedArrayOf } from './data.ts'
+import { parseDevice } from './device.ts'
 import { type DType, dtypeOf, isComplex, isFloatingPoint, itemSizeOf } from './dtype.ts'
+import type { TensorGradients } from './gradient.ts'
 import { listOf } from './ids.ts'
-import { type Index, indexItems } from './indexing.ts'
-import { op } from './packet.ts'
-import { printTensor } from './print.ts'
+import type { TensorIndexing } from './indexing.ts'
+import type { TensorPrinting } from './print.ts'
 import { grantAccess, type Scope } from './scope.ts'
+import type { TensorViews } from './view.ts'
 
 /** Where a tensor's memory is: `'cpu'`, `'cuda'` (the current CUDA device) or `'cuda:1'`. */
 export type Device = 'cpu' | 'cuda' | `cuda:${number}`
@@ -73,7 +74,13 @@ export let isTensor: (value: unknown) => value is Tensor
 /** Takes a tensor out of every `tidy`: it then lives until `dispose()` or until nothing refers to it. */
 export let keep: <T extends Tensor>(tensor: T) => T
 
-export interface Tensor extends TensorMethods {}
+export interface Tensor
+  extends TensorMethods,
+    TensorConversions,
+    TensorGradients,
+    TensorIndexing,
+    TensorPrinting,
+    TensorViews {}
 
 /**
  * A multi-dimensional array of numbers of one {@link DType} on one {@link Device}: PyTorch's `torch.Tensor`.
@@ -83,7 +90,6 @@ export interface Tensor extends TensorMethods {}
  *
  * Made by `torch.tensor`, `torch.zeros` and their kin, not by `new`.
  */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above
 export class Tensor implements Disposable {
   #id: number
   #scope: Scope | undefined
@@ -112,7 +118,7 @@ export class Tensor implements Disposable {
     markCopy(Tensor)
     isTensor = (value): value is Tensor => typeof value === 'object' && value !== null && #id in value
     idOf = (tensor, op) => {
-      checkReceiver(tensor)
+      receiverOf(tensor)
       if (tensor.#id >= 0) return tensor.#id
       const how = DISPOSED[tensor.#id] ?? 'the tensor has been disposed'
       throw torchError('ERR_TORCH_DISPOSED', op === undefined ? how : `${op}: ${how}`, { op })
@@ -249,58 +255,6 @@ export class Tensor implements Disposable {
     return itemSizeOf(dtypeOf(native.scalarType(idOf(this, 'elementSize'))))
   }
 
-  /**
-   * A view of a matrix with rows and columns exchanged; of a tensor of no dimensions, itself.
-   * @throws {TorchError} `ERR_TORCH_SHAPE` for other tensors: {@link mT} exchanges the last two dimensions, `permute` puts
-   *   all in another order.
-   * @see https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.T
-   */
-  get T(): Tensor {
-    const dim = native.shape(idOf(this, 'T')).length
-    if (dim !== 2 && dim !== 0) {
-      throw torchError(
-        'ERR_TORCH_SHAPE',
-        `T: only of matrices, but this tensor has ${dim} dimensions: use mT or permute`,
-        {
-          op: 'T',
-          shapes: [this.shape],
-        },
-      )
-    }
-    return op('aten::t')(this) as Tensor
-  }
-
-  /**
-   * A view with the last two dimensions exchanged: (…, n, m) -> (…, m, n).
-   * @throws {TorchError} for a tensor of fewer than 2 dimensions.
-   * @see https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.mT
-   */
-  get mT(): Tensor {
-    checkReceiver(this)
-    return op('aten::mT')(this) as Tensor
-  }
-
-  /**
-   * {@link mT}, with complex numbers conjugated.
-   * @see https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.mH
-   */
-  get mH(): Tensor {
-    checkReceiver(this)
-    return op('aten::mH')(this) as Tensor
-  }
-
-  /** A view of the real part of complex numbers; of real ones, the tensor itself. */
-  get real(): Tensor {
-    checkReceiver(this)
-    return op('aten::real')(this) as Tensor
-  }
-
-  /** A view of the imaginary part. @throws {TorchError} for a tensor of real numbers. */
-  get imag(): Tensor {
-    checkReceiver(this)
-    return op('aten::imag')(this) as Tensor
-  }
-
   /** Whether operations on this tensor are recorded for gradients. Can be set on leaves of a floating dtype. */
   get requiresGrad(): boolean {
     return native.requiresGrad(idOf(this, 'requiresGrad'))
@@ -334,22 +288,6 @@ export class Tensor implements Disposable {
     native.setGrad(idOf(this, 'grad'), gradient === null ? null : idOf(gradient))
   }
 
-  /**
-   * Makes {@link backward} leave a gradient in {@link grad} of this tensor, too, which is no leaf. Of a leaf it always does.
-   * @throws {TorchError} where the tensor does not require a gradient.
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.retain_grad.html
-   */
-  retainGrad(): void {
-    checkReceiver(this)
-    op('aten::retain_grad')(this)
-  }
-
-  /** Whether {@link retainGrad} was called, and the tensor is no leaf. */
-  get retainsGrad(): boolean {
-    checkReceiver(this)
-    return op('aten::retains_grad')(this) as boolean
-  }
-
   /** Whether the tensor waits in the queue of an `offload`. */
   get pending(): boolean {
     return native.pending(idOf(this, 'pending'))
@@ -357,13 +295,13 @@ export class Tensor implements Disposable {
 
   /** Whether {@link dispose}, the end of a `tidy`, or a failed `offload` has freed the tensor: it can be used no more. */
   get disposed(): boolean {
-    checkReceiver(this)
+    receiverOf(this)
     return this.#id < 0
   }
 
   /** Frees the tensor now. Tensors that share its memory keep it. A second call does nothing. */
   dispose(): void {
-    checkReceiver(this)
+    receiverOf(this)
     const id = this.#forget(BY_DISPOSE)
     if (id >= 0) native.release(id)
   }
@@ -382,155 +320,6 @@ export class Tensor implements Disposable {
    */
   backward(gradient?: Tensor | null, options: BackwardOptions = {}): void {
     backward([this], gradient === undefined || gradient === null ? [] : [gradient], options)
-  }
-
-  /**
-   * The tensor with another dtype, on another device, or both; itself (as a new object) where nothing changes.
-   *
-   * @example x.to('float64'); x.to('cuda'); x.to({ device: 'cuda', dtype: 'bfloat16', nonBlocking: true })
-   */
-  to(target: DType | Device | ToOptions | Tensor): Tensor {
-    return convert(this, target)
-  }
-
-  /** The tensor on the CPU. */
-  cpu(): Tensor {
-    return convert(this, 'cpu')
-  }
-
-  /**
-   * The tensor on a CUDA device, by default on the current one.
-   * @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used, and for a device of another kind.
-   */
-  cuda(device: Device = 'cuda', options: { nonBlocking?: boolean } = {}): Tensor {
-    checkReceiver(this)
-    checkOptions('cuda', options, ['nonBlocking'])
-    requireCudaDevice('cuda', device)
-    return convert(this, { device, ...options })
-  }
-
-  /**
-   * A copy in pinned (page-locked) memory, from and to which a CUDA device copies without the processor; itself where
-   * the tensor lies there already. `nonBlocking` copies need it.
-   * @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used, and for a tensor that is not on the CPU.
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.pin_memory.html
-   */
-  pinMemory(): Tensor {
-    return op('aten::pin_memory')(this) as Tensor
-  }
-
-  /** Whether the tensor lies in pinned memory: see {@link pinMemory}. */
-  isPinned(): boolean {
-    return op('aten::is_pinned')(this) as boolean
-  }
-
-  /** As bfloat16. */
-  bfloat16(): Tensor {
-    return convert(this, 'bfloat16')
-  }
-
-  /** As float16. */
-  half(): Tensor {
-    return convert(this, 'float16')
-  }
-
-  /** As float32. */
-  float(): Tensor {
-    return convert(this, 'float32')
-  }
-
-  /** As float64. */
-  double(): Tensor {
-    return convert(this, 'float64')
-  }
-
-  /** As complex64. */
-  cfloat(): Tensor {
-    return convert(this, 'complex64')
-  }
-
-  /** As complex128. */
-  cdouble(): Tensor {
-    return convert(this, 'complex128')
-  }
-
-  /** As uint8. */
-  byte(): Tensor {
-    return convert(this, 'uint8')
-  }
-
-  /** As int8. */
-  char(): Tensor {
-    return convert(this, 'int8')
-  }
-
-  /** As int16. */
-  short(): Tensor {
-    return convert(this, 'int16')
-  }
-
-  /** As int32. */
-  int(): Tensor {
-    return convert(this, 'int32')
-  }
-
-  /** As int64. */
-  long(): Tensor {
-    return convert(this, 'int64')
-  }
-
-  /** As bool. */
-  bool(): Tensor {
-    return convert(this, 'bool')
-  }
-
-  /**
-   * Part of the tensor, one item per dimension: a number selects, `slice(start, stop, step)` cuts, `null` adds a
-   * dimension, `'...'` stands for all dimensions between, an integer tensor or array gathers, a boolean one masks.
-   * Numbers and slices give views of the same memory.
-   *
-   * @example x.index(0); x.index('...', slice(1, -1)); x.index([0, 2], null); x.index(x.gt(0))
-   */
-  index(...items: Index[]): Tensor {
-    const scope = enter()
-    return indexItems(items, (native_) => wrap(native.index(idOf(this, 'index'), native_), scope))
-  }
-
-  /** Assigns `value`, broadcast, to the part that {@link index} with the same items names. */
-  indexPut_(items: readonly Index[], value: Tensor | Scalar): this {
-    enter()
-    if (!isTensor(value) && !['number', 'bigint', 'boolean'].includes(typeof value)) {
-      throw torchError('ERR_TORCH_TYPE', `indexPut_: value must be a Tensor or a number, got ${describe(value)}`)
-    }
-    indexItems(items, (native_) =>
-      native.indexPut(idOf(this, 'indexPut_'), native_, isTensor(value) ? { tensor: idOf(value) } : value),
-    )
-    return this
-  }
-
-  /**
-   * This tensor where the condition holds, `other` elsewhere; all three are broadcast.
-   *
-   * @example x.where(x.gt(0), 0)
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.where.html
-   */
-  where(condition: Tensor, other: Tensor | Scalar): Tensor {
-    checkReceiver(this)
-    return (isTensor(other) ? op('aten::where.self') : op('aten::where.ScalarOther'))(condition, this, other) as Tensor
-  }
-
-  /**
-   * The parts along the first dimension, one view after the other: `for (const row of x)`, `[...x]`.
-   * @throws {TorchError} `ERR_TORCH_TYPE` for a tensor of no dimensions.
-   */
-  get [Symbol.iterator](): () => IterableIterator<Tensor> {
-    if (isCompared()) return undefined as never
-    return () => {
-      if (native.shape(idOf(this, 'iteration')).length === 0) {
-        throw torchError('ERR_TORCH_TYPE', 'iteration over a 0-d tensor', { op: 'iteration' })
-      }
-      return (op('aten::unbind.int')(this) as Tensor[])[Symbol.iterator]()
-    }
   }
 
   /**
@@ -564,7 +353,7 @@ export class Tensor implements Disposable {
 
   /** {@link toArray}, by PyTorch's name. */
   tolist(): NestedArray {
-    checkReceiver(this)
+    receiverOf(this)
     return this.toArray()
   }
 
@@ -587,29 +376,29 @@ export class Tensor implements Disposable {
    * @throws {TorchError} as {@link toArray} does.
    */
   toJSON(): NestedArray {
-    checkReceiver(this)
+    receiverOf(this)
     return this.toArray()
-  }
-
-  /** As PyTorch prints it. */
-  toString(): string {
-    checkReceiver(this)
-    return printTensor(this)
   }
 
   /** @internal Functions that compare objects begin with this one: of two tensors it is equal where they are. */
   get [Symbol.toStringTag](): string {
     return isTensor(this) ? contentsOf(this, readElements) : 'Tensor'
   }
-
-  [inspect.custom](): string {
-    if (!isTensor(this)) return 'Tensor {}'
-    return this.disposed ? 'tensor(<disposed>)' : printTensor(this)
-  }
 }
 
-function checkReceiver(value: unknown): void {
+/** @internal The tensor that a method is called on. @throws {TorchError} where it is called on something else. */
+export function receiverOf(value: unknown): Tensor {
   if (!isTensor(value)) throw torchError('ERR_TORCH_TYPE', `expected a Tensor, got ${describe(value)}`)
+  return value
+}
+
+/**
+ * @internal Gives tensors the methods of a class. Those that compute, convert or print are built on this file: it cannot
+ * import them. `extensions.ts` loads them all.
+ */
+export function extend(Methods: abstract new () => object): void {
+  const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(Methods.prototype)
+  Object.defineProperties(Tensor.prototype, methods)
 }
 
 function elementsOf(tensor: Tensor, copy = true): TypedArray {
@@ -622,12 +411,7 @@ function elementsOf(tensor: Tensor, copy = true): TypedArray {
 function readElements(tensor: Tensor): TypedArray {
   const { dtype } = tensor
   if (dtype !== 'float16' && dtype !== 'bfloat16') return elementsOf(tensor)
-  const readable = op('aten::_to_copy')(tensor, { dtype: 'float32' }) as Tensor
-  try {
-    return elementsOf(readable)
-  } finally {
-    readable.dispose()
-  }
+  return decodeHalf(elementsOf(tensor) as Uint16Array, dtype)
 }
 
 /** @throws {TorchError} unless `value`, the argument `name` of `owner`, is a tensor. */
@@ -660,13 +444,4 @@ export function backward(
   enter()
   const ids = (list: Iterable<Tensor>): Uint32Array => idsOf(list, 'backward')
   native.backward(ids(tensors), ids(gradients), retainGraph, createGraph, ids(inputs))
-}
-
-function convert(tensor: Tensor, target: DType | Device | ToOptions | Tensor): Tensor {
-  if (isTensor(target)) return convert(tensor, { dtype: target.dtype, device: target.device })
-  if (typeof target === 'string') {
-    return convert(tensor, isDeviceLike(target) ? { device: target as Device } : { dtype: target as DType })
-  }
-  checkOptions('to', target, ['dtype', 'device', 'nonBlocking', 'copy'])
-  return op('aten::to.dtype_layout')(tensor, { ...target }) as Tensor
 }

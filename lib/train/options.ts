@@ -69,19 +69,27 @@ export interface TrainerOptions {
   progress?: boolean | 'auto' | ProgressListener
 }
 
-type Optimizers = typeof optim
-type OptimizerClass = new (parameters: Parameter[], options: { lr: number }) => Optimizer<{ lr: number }>
-
 /** Those that this library has, by the names of their classes: `'sgd'`, `'adam'`, … */
 export type OptimizerName = {
-  [Name in keyof Optimizers]: Optimizers[Name] extends OptimizerClass ? Lowercase<Name & string> : never
-}[keyof Optimizers]
+  [Name in keyof typeof optim]: (typeof optim)[Name] extends new (
+    parameters: Parameter[],
+    options: { lr: number },
+  ) => Optimizer<{ lr: number }>
+    ? Lowercase<Name & string>
+    : never
+}[keyof typeof optim]
 
 const OPTIMIZERS = Object.fromEntries(
   Object.entries(optim)
     .filter(([, Class]) => Class.prototype instanceof Optimizer)
     .map(([name, Class]) => [name.toLowerCase(), Class]),
-) as unknown as Record<OptimizerName, OptimizerClass>
+) as unknown as Record<
+  OptimizerName,
+  new (
+    parameters: Parameter[],
+    options: { lr: number },
+  ) => Optimizer<{ lr: number }>
+>
 
 const NAMES = [
   'epochs',

@@ -46,8 +46,11 @@ Napi::Value close_autocast(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const auto context = static_cast<uint64_t>(to_int(info[0], "context"));
   if (addon.offload) {
-    addon.offload->lane().post(
-        {.batch = std::make_shared<Batch>(0), .done = [context] { clear_autocast_cache(context); }});
+    // GCC 12 takes a member of a temporary for uninitialized.
+    Job job;
+    job.batch = std::make_shared<Batch>(0);
+    job.done = [context] { clear_autocast_cache(context); };
+    addon.offload->lane().post(std::move(job));
   } else {
     clear_autocast_cache(context);
   }

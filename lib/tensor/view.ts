@@ -1,0 +1,71 @@
+import { torchError } from '../errors.ts'
+import { native } from './binding.ts'
+import { isCompared } from './contents.ts'
+import { op } from './packet.ts'
+import { extend, idOf, receiverOf, type Tensor } from './tensor.ts'
+
+/** Views of the memory of tensors that are properties. */
+export class TensorViews {
+  /**
+   * A view of a matrix with rows and columns exchanged; of a tensor of no dimensions, itself.
+   * @throws {TorchError} `ERR_TORCH_SHAPE` for other tensors: {@link mT} exchanges the last two dimensions, `permute` puts
+   *   all in another order.
+   * @see https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.T
+   */
+  get T(): Tensor {
+    const tensor = receiverOf(this)
+    const shape = native.shape(idOf(tensor, 'T'))
+    if (shape.length !== 2 && shape.length !== 0) {
+      throw torchError(
+        'ERR_TORCH_SHAPE',
+        `T: the tensor must be a matrix, but it has ${shape.length} dimensions: use mT or permute`,
+        { op: 'T', shapes: [shape] },
+      )
+    }
+    return op('aten::t')(tensor) as Tensor
+  }
+
+  /**
+   * A view with the last two dimensions exchanged: (…, n, m) -> (…, m, n).
+   * @throws {TorchError} for a tensor of fewer than 2 dimensions.
+   * @see https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.mT
+   */
+  get mT(): Tensor {
+    return op('aten::mT')(receiverOf(this)) as Tensor
+  }
+
+  /**
+   * {@link mT}, with complex numbers conjugated.
+   * @see https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.mH
+   */
+  get mH(): Tensor {
+    return op('aten::mH')(receiverOf(this)) as Tensor
+  }
+
+  /** A view of the real part of complex numbers; of real ones, the tensor itself. */
+  get real(): Tensor {
+    return op('aten::real')(receiverOf(this)) as Tensor
+  }
+
+  /** A view of the imaginary part. @throws {TorchError} for a tensor of real numbers. */
+  get imag(): Tensor {
+    return op('aten::imag')(receiverOf(this)) as Tensor
+  }
+
+  /**
+   * The parts along the first dimension, one view after the other: `for (const row of x)`, `[...x]`.
+   * @throws {TorchError} `ERR_TORCH_TYPE` for a tensor of no dimensions.
+   */
+  get [Symbol.iterator](): () => IterableIterator<Tensor> {
+    if (isCompared()) return undefined as never
+    return () => {
+      const tensor = receiverOf(this)
+      if (native.shape(idOf(tensor, 'iteration')).length === 0) {
+        throw torchError('ERR_TORCH_TYPE', 'iteration over a 0-d tensor', { op: 'iteration' })
+      }
+      return (op('aten::unbind.int')(tensor) as Tensor[])[Symbol.iterator]()
+    }
+  }
+}
+
+extend(TensorViews)
