@@ -138,7 +138,7 @@ describe('to and from GRU', () => {
 
   test('without an inner bias, where PyTorch has none either', () => {
     const gru = new GRU(I, H, { dtype: 'float64' })
-    const message = 'the bias of this GRU within the reset gate (b_hn) is not zero'
+    const message = 'the bias of this GRU inside the reset gate (b_hn) is not zero'
     const error = expectError(() => ChungGRU.fromGRU(gru, { innerBias: false }), 'ERR_TORCH_VALUE', /./)
     expect(error.message).toContain(message)
     torch.noGrad(() => gru.bias_hh_l0?.narrow(0, 2 * H, H).zero_())

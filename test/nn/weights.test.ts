@@ -71,7 +71,7 @@ describe('a weight that is computed', () => {
       expect(message(call)).toBe('ERR_TORCH_TYPE: LSTM.weight_hh_l0 must be a Tensor, got undefined')
       torch.tidy(() => compute(lstm, 1))
       expect(message(call)).toMatch(
-        /^ERR_TORCH_DISPOSED: LSTM\.weight_hh_l0 has been disposed: a weight that is computed/,
+        /^ERR_TORCH_DISPOSED: LSTM\.weight_hh_l0 has been disposed: a computed weight is freed/,
       )
     }
     const cell = new nn.GRUCell(2, 3)
