@@ -161,18 +161,18 @@ export function unscaleGradients(
   native.unscaleGradients(idsOf(params), idsOf([foundInf, inverse]), allowFloat16)
 }
 
-/** Gradients of tensors that are not leaves. */
+/** Methods for the gradients of non-leaf tensors. */
 export class TensorGradients {
   /**
-   * Makes {@link backward} leave a gradient in {@link grad} of this tensor, too, which is no leaf. Of a leaf it always does.
-   * @throws {TorchError} where the tensor does not require a gradient.
+   * Makes {@link backward} store the gradient of this non-leaf tensor in {@link grad}, too. For leaves it always does.
+   * @throws {TorchError} if the tensor does not require a gradient.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.retain_grad.html
    */
   retainGrad(this: Tensor): void {
     op('aten::retain_grad')(receiverOf(this))
   }
 
-  /** Whether {@link retainGrad} was called, and the tensor is no leaf. */
+  /** Whether {@link retainGrad} was called on this tensor, and it is not a leaf. */
   get retainsGrad(): boolean {
     return op('aten::retains_grad')(receiverOf(this)) as boolean
   }

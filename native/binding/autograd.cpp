@@ -46,7 +46,7 @@ Napi::Value close_autocast(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const auto context = static_cast<uint64_t>(to_int(info[0], "context"));
   if (addon.offload) {
-    // GCC 12 takes a member of a temporary for uninitialized.
+    // GCC 12 warns wrongly that a member of a temporary is uninitialized.
     Job job;
     job.batch = std::make_shared<Batch>(0);
     job.done = [context] { clear_autocast_cache(context); };
