@@ -204,9 +204,9 @@ abstract class Convolution<Size extends number | HeightWidth> extends Module {
 }
 
 /**
- * Cross-correlation of sequences: (N, inChannels, L) -> (N, outChannels, L'), or without N, where L' = ⌊(L + 2
- * padding - dilation (K - 1) - 1) / stride⌋ + 1. `weight` is (outChannels, inChannels / groups, K) for a kernel of size
- * K, `bias` (outChannels), both initialized uniformly from ±1/√(K inChannels / groups).
+ * Cross-correlation of sequences: (N, inChannels, L) -> (N, outChannels, L'), or without N, where
+ * L' = ⌊(L + 2 padding - dilation (K - 1) - 1) / stride⌋ + 1. `weight` is (outChannels, inChannels / groups, K) for a
+ * kernel of size K, `bias` (outChannels), both initialized uniformly from ±1/√(K inChannels / groups).
  *
  * @example new nn.Conv1d(4, 8, 3, { padding: 'same' }).forward(torch.randn([2, 4, 10])) // (2, 8, 10)
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv1d.html
@@ -229,10 +229,10 @@ export class Conv1d extends Convolution<number> {
 }
 
 /**
- * Cross-correlation of images: (N, inChannels, H, W) -> (N, outChannels, H', W'), or without N, where H' = ⌊(H + 2
- * padding - dilation (KH - 1) - 1) / stride⌋ + 1, and W' likewise. Sizes are one number or `[height, width]`. `weight`
- * is (outChannels, inChannels / groups, KH, KW), `bias` (outChannels), both initialized uniformly from ±1/√(KH KW
- * inChannels / groups).
+ * Cross-correlation of images: (N, inChannels, H, W) -> (N, outChannels, H', W'), or without N, where
+ * H' = ⌊(H + 2 padding - dilation (KH - 1) - 1) / stride⌋ + 1, and W' likewise. Sizes are one number or `[height, width]`.
+ * `weight` is (outChannels, inChannels / groups, KH, KW), `bias` (outChannels), both initialized uniformly from
+ * ±1/√(KH KW inChannels / groups).
  *
  * @example new nn.Conv2d(1, 8, 3, { stride: 2, padding: [1, 0] }).forward(torch.randn([2, 1, 28, 28])) // (2, 8, 14, 13)
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html

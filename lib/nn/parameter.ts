@@ -25,7 +25,7 @@ export class Parameter extends Tensor {
 
   /**
    * @internal Turns `tensor` itself into one, for tensors owned by a native module: the constructor would make a second
-   *   tensor over its memory.
+   * tensor over its memory.
    */
   static adopt(tensor: Tensor): Parameter {
     return Object.setPrototypeOf(keep(tensor), Parameter.prototype) as Parameter
@@ -68,7 +68,7 @@ export class Buffer extends Tensor {
 
   /**
    * @internal Turns `tensor` itself into one, for tensors owned by a native module: the constructor would make a second
-   *   tensor over its memory.
+   * tensor over its memory.
    */
   static adopt(tensor: Tensor): Buffer {
     return Object.setPrototypeOf(keep(tensor), Buffer.prototype) as Buffer

@@ -211,9 +211,9 @@ export abstract class RecurrentModule extends Module {
 
   /**
    * @internal The mean squared error of a linear head on the output. Adds its gradients to those of the parameters. One
-   *   native call, which builds no graph if the fused kernels apply. Returns `undefined` if the equations are not
-   *   PyTorch's, or the network is being traced. `strict`: a target that would be broadcast is an error instead of a
-   *   warning.
+   * native call, which builds no graph if the fused kernels apply. Returns `undefined` if the equations are not
+   * PyTorch's, or the network is being traced. `strict`: a target that would be broadcast is an error instead of a
+   * warning.
    */
   mseGradients(input: Tensor, head: readonly Tensor[], target: Tensor, strict: boolean): Tensor | undefined {
     if (this.equations !== undefined || currentTracer() !== undefined) return undefined

@@ -5,7 +5,7 @@ import type { PackedSequence } from './utils/rnn.ts'
 
 /**
  * @internal What to trace in a running network: its gates, or zeros ("probes") added to its states, at which gradients
- *   are taken.
+ * are taken.
  */
 export type TraceKind = 'gates' | 'probes'
 

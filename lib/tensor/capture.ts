@@ -4,7 +4,7 @@ let capturing = false
 
 /**
  * @internal Runs `fn` while its operations are captured for replay. Operations that could not be replayed correctly are
- *   refused.
+ * refused.
  */
 export function captured<T>(fn: () => T): T {
   const outer = capturing

@@ -37,7 +37,7 @@ function textOf(values: TypedArray): string {
 
 /**
  * @internal The contents of a tensor in one line. Two tensors have the same line if and only if dtype, shape, device
- *   and all values are equal. A tensor that is disposed, queued or unreadable equals no other.
+ * and all values are equal. A tensor that is disposed, queued or unreadable equals no other.
  */
 export function contentsOf(tensor: Tensor, valuesOf: (tensor: Tensor) => TypedArray): string {
   if (tensor.disposed) return `disposed tensor ${numberOf(tensor)}`
@@ -54,8 +54,7 @@ export function contentsOf(tensor: Tensor, valuesOf: (tensor: Tensor) => TypedAr
 
 /**
  * @internal The handler of a proxy that presents a tensor as an object with a single property, its contents, which are
- *   read on access. As a property of the tensor, this proxy is what functions see that compare, copy or serialize
- *   objects.
+ * read on access. Functions that compare, copy or serialize objects see this proxy, as a property of the tensor.
  */
 export const CONTENTS: ProxyHandler<Tensor> = {
   ownKeys: () => ['values'],
@@ -67,7 +66,7 @@ export const CONTENTS: ProxyHandler<Tensor> = {
 
 /**
  * @internal Whether a comparison function is asking for a tensor's iterator. `iterableEquality` of Jest and Vitest
- *   would compare two tensors element by element, with results that differ from a comparison of their contents.
+ * would compare two tensors element by element, with results that differ from a comparison of their contents.
  */
 export function isCompared(): boolean {
   const limit = Error.stackTraceLimit

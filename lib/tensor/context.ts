@@ -125,7 +125,7 @@ export function tidy<T>(fn: () => T, ...none: never[]): T {
 
 /**
  * @internal Runs `fn` like {@link tidy}, but `release` disposes the tensors that it created, including its result. Call
- *   `release` once `fn`, or the promise that it returned, is done.
+ * `release` once `fn`, or the promise that it returned, is done.
  */
 export function retain<T>(fn: () => T): { readonly result: T; release(): void } {
   const context = current()
@@ -332,7 +332,7 @@ export const offload: Offload = Object.defineProperty(run as Offload, 'pending',
 
 /**
  * @internal Runs the operations of `fn` immediately, even within {@link offload}: for tensors that outlive a step and
- *   must not be lost if the step fails.
+ * must not be lost if the step fails.
  */
 export function atOnce<T>(fn: () => T): T {
   if (!state.offloading) return fn()

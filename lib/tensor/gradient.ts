@@ -94,7 +94,7 @@ export interface FusedLists {
 
 /**
  * @internal Inputs of a step that are tensors of one element, so that nothing has to wait for their values and a CUDA
- *   graph reads them again at each replay.
+ * graph reads them again at each replay.
  */
 export interface FusedScalars {
   /** Instead of `lr`. Float32 on CUDA. */

@@ -29,7 +29,7 @@ at::Tensor through_graph(const Call& call, const TrainingCall& training, bool ba
 }
 
 // mseGradients(handle, dropout, training, input, [], weights, [], head, target, strict) -> the mean squared error of a
-// recurrent network with a linear head (weight, and bias if there is one), its gradients are added to those of the
+// recurrent network with a linear head (weight, and bias if there is one); its gradients are added to those of the
 // parameters. `strict`: a target that would be broadcast is an error.
 Napi::Value mse_gradients_of(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());

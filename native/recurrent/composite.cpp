@@ -206,8 +206,7 @@ class Running {
  public:
   explicit Running(State initial) : initial_(std::move(initial)), state_(initial_) {}
 
-  // The state before a step of `count` sequences: of those that continue, and of those that start (backwards) at their
-  // end.
+  // The state before a step of `count` sequences: of those that continue, followed by those that start here.
   const State& before(int64_t count) {
     const int64_t running = state_.hidden.size(0);
     if (count < running) {
