@@ -230,9 +230,9 @@ export class Conv1d extends Convolution<number> {
 
 /**
  * Cross-correlation of images: (N, inChannels, H, W) -> (N, outChannels, H', W'), or without N, where
- * H' = ⌊(H + 2 padding - dilation (KH - 1) - 1) / stride⌋ + 1, and W' likewise. Sizes are one number or `[height, width]`.
- * `weight` is (outChannels, inChannels / groups, KH, KW), `bias` (outChannels), both initialized uniformly from
- * ±1/√(KH KW inChannels / groups).
+ * H' = ⌊(H + 2 padding - dilation (KH - 1) - 1) / stride⌋ + 1, and W' likewise. Sizes are one number or
+ * `[height, width]`. `weight` is (outChannels, inChannels / groups, KH, KW), `bias` (outChannels), both initialized
+ * uniformly from ±1/√(KH KW inChannels / groups).
  *
  * @example new nn.Conv2d(1, 8, 3, { stride: 2, padding: [1, 0] }).forward(torch.randn([2, 1, 28, 28])) // (2, 8, 14, 13)
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
@@ -256,9 +256,10 @@ export class Conv2d extends Convolution<HeightWidth> {
 
 /**
  * The gradient of {@link Conv1d} with respect to its input, used to upsample sequences:
- * (N, inChannels, L) -> (N, outChannels, L'), or without N, where L' = (L - 1) stride - 2 padding + dilation
- * (K - 1) + outputPadding + 1. `weight` is (inChannels, outChannels / groups, K) for a kernel of size K, `bias`
- * (outChannels), both initialized uniformly from ±1/√(K outChannels / groups).
+ * (N, inChannels, L) -> (N, outChannels, L'), or without N, where
+ * L' = (L - 1) stride - 2 padding + dilation (K - 1) + outputPadding + 1. `weight` is
+ * (inChannels, outChannels / groups, K) for a kernel of size K, `bias` (outChannels), both initialized uniformly from
+ * ±1/√(K outChannels / groups).
  *
  * @example new nn.ConvTranspose1d(8, 4, 3, { stride: 2 }).forward(torch.randn([2, 8, 10])) // (2, 4, 21)
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose1d.html

@@ -79,8 +79,9 @@ abstract class MaxPool<Size extends Size2d> extends WindowPool<Size> {
 }
 
 /**
- * The maximum of each window: (N, C, L) -> (N, C, L'), or without N, with L' = ⌊(L + 2 padding - dilation
- * (kernelSize - 1) - 1) / stride⌋ + 1. For the indices of these elements, call {@link maxPool1dWithIndices}.
+ * The maximum of each window: (N, C, L) -> (N, C, L'), or without N, with
+ * L' = ⌊(L + 2 padding - dilation (kernelSize - 1) - 1) / stride⌋ + 1. For the indices of these elements, call
+ * {@link maxPool1dWithIndices}.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool1d.html
  */
 export class MaxPool1d extends MaxPool<number> {
@@ -96,8 +97,9 @@ export class MaxPool1d extends MaxPool<number> {
 }
 
 /**
- * The maximum of each window: (N, C, H, W) -> (N, C, H', W'), or without N, with H' = ⌊(H + 2 padding - dilation
- * (kernelSize - 1) - 1) / stride⌋ + 1, and W' likewise. Sizes are one number or `[height, width]`.
+ * The maximum of each window: (N, C, H, W) -> (N, C, H', W'), or without N, with
+ * H' = ⌊(H + 2 padding - dilation (kernelSize - 1) - 1) / stride⌋ + 1, and W' likewise. Sizes are one number or
+ * `[height, width]`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
  */
 export class MaxPool2d extends MaxPool<Size2d> {

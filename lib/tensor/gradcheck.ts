@@ -165,7 +165,7 @@ function mismatch(fn: Differentiable, inputs: readonly Tensor[], options: Requir
  * const x = torch.randn([3, 1, 2], { dtype: 'float64', requiresGrad: true })
  * torch.autograd.gradcheck((x) => lstm.forward(x)[0], x)
  * @returns `true`, or `false` for a mismatch with `raiseException: false`
- * @throws {TorchError} `ERR_TORCH_AUTOGRAD` for a mismatch, with the Jacobians in rows of inputs and columns of outputs.
+ * @throws {TorchError} `ERR_TORCH_AUTOGRAD` for a mismatch, with the Jacobians (rows: inputs, columns: outputs).
  * @see https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html
  */
 export function gradcheck(

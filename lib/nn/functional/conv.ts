@@ -64,8 +64,8 @@ export function conv1d(
 }
 
 /**
- * Cross-correlation of images: (N, Cin, H, W) -> (N, Cout, H', W'), or without N, with the weight (Cout, Cin / groups, KH,
- * KW) and the bias (Cout). H' = ⌊(H + 2 padding - dilation (KH - 1) - 1) / stride⌋ + 1, and W' likewise.
+ * Cross-correlation of images: (N, Cin, H, W) -> (N, Cout, H', W'), or without N, with the weight
+ * (Cout, Cin / groups, KH, KW) and the bias (Cout). H' = ⌊(H + 2 padding - dilation (KH - 1) - 1) / stride⌋ + 1, and W' likewise.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
  */
 export function conv2d(
@@ -95,8 +95,8 @@ export interface ConvTranspose1dSettings {
 
 /**
  * The gradient of {@link conv1d} with respect to its input, used to upsample sequences: (N, Cin, L) -> (N, Cout, L'),
- * or without N, with the weight (Cin, Cout / groups, K) and the bias (Cout). L' = (L - 1) stride - 2 padding + dilation
- * (K - 1) + outputPadding + 1.
+ * or without N, with the weight (Cin, Cout / groups, K) and the bias (Cout).
+ * L' = (L - 1) stride - 2 padding + dilation (K - 1) + outputPadding + 1.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html
  */
 export function convTranspose1d(

@@ -70,8 +70,8 @@ function pool<Size>(
 }
 
 /**
- * The maximum of each window: (N, C, L) -> (N, C, L'), or without N. L' = ⌊(L + 2 padding - dilation
- * (kernelSize - 1) - 1) / stride⌋ + 1.
+ * The maximum of each window: (N, C, L) -> (N, C, L'), or without N.
+ * L' = ⌊(L + 2 padding - dilation (kernelSize - 1) - 1) / stride⌋ + 1.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html
  */
 export function maxPool1d(input: Tensor, kernelSize: number, options: MaxPool1dOptions = {}): Tensor {
@@ -91,8 +91,8 @@ export function maxPool1dWithIndices(
 }
 
 /**
- * The maximum of each window: (N, C, H, W) -> (N, C, H', W'), or without N. H' = ⌊(H + 2 padding - dilation
- * (kernelSize - 1) - 1) / stride⌋ + 1, and W' likewise.
+ * The maximum of each window: (N, C, H, W) -> (N, C, H', W'), or without N.
+ * H' = ⌊(H + 2 padding - dilation (kernelSize - 1) - 1) / stride⌋ + 1, and W' likewise.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
  */
 export function maxPool2d(input: Tensor, kernelSize: Size2d, options: MaxPool2dOptions = {}): Tensor {
