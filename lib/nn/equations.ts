@@ -17,8 +17,7 @@ export type GateActivation = 'sigmoid' | 'hardSigmoid' | 'elliottSigmoid'
  * - `'sigmoid'`: 1 / (1 + exp(-x))
  * - `'identity'`: x
  *
- * With `'relu'`, `'leakyRelu'`, `'elu'` and `'identity'` states are unbounded: initialize with care, and clip
- * gradients.
+ * With `'relu'`, `'leakyRelu'`, `'elu'` and `'identity'` states are unbounded: initialize or clip with care.
  */
 export type Activation = 'tanh' | 'hardTanh' | 'softsign' | 'relu' | 'leakyRelu' | 'elu' | 'sigmoid' | 'identity'
 

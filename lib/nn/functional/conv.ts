@@ -65,7 +65,8 @@ export function conv1d(
 
 /**
  * Cross-correlation of images: (N, Cin, H, W) -> (N, Cout, H', W'), or without N, with the weight
- * (Cout, Cin / groups, KH, KW) and the bias (Cout). H' = ⌊(H + 2 padding - dilation (KH - 1) - 1) / stride⌋ + 1, and W' likewise.
+ * (Cout, Cin / groups, KH, KW) and the bias (Cout).
+ * H' = ⌊(H + 2 padding - dilation (KH - 1) - 1) / stride⌋ + 1, and W' likewise.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
  */
 export function conv2d(
