@@ -115,7 +115,7 @@ export class GradScaler {
   }
 
   /**
-   * Multiplies the outputs, a tensor or (nested) arrays of tensors, by the scale. If disabled, returns them unchanged.
+   * Multiplies the outputs, a tensor or an array of tensors, by the scale. If disabled, returns them unchanged.
    */
   scale<T extends Tensor | readonly Tensor[]>(outputs: T): T {
     if (!this.#enabled) return outputs

@@ -270,7 +270,7 @@ function queue<T>(fn: () => T): { result: T; batch: number; finished: Promise<vo
  */
 const cancelled = new WeakMap<AbortSignal, Set<number>>()
 
-/** Cancels the batch if the signal is or becomes aborted. Returns a function that unsubscribes. */
+/** Cancels the batch if the signal is or becomes aborted. Returns a function that ends this. */
 function cancelBy(signal: AbortSignal, batch: number): () => void {
   if (signal.aborted) native.cancel(batch)
   const known = cancelled.get(signal)
