@@ -37,8 +37,8 @@ function ofCategoricals(p: Categorical, q: Categorical): Tensor {
 }
 
 /**
- * The Kullback-Leibler divergence KL(p ‖ q) of two distributions of one kind, in nats: batch shape.
- * @throws {TorchError} `ERR_TORCH_NOT_IMPLEMENTED` where they are of two kinds.
+ * The Kullback-Leibler divergence KL(p ‖ q) of two distributions of the same class, in nats: batch shape.
+ * @throws {TorchError} `ERR_TORCH_NOT_IMPLEMENTED` if their classes differ.
  * @see https://docs.pytorch.org/docs/stable/distributions.html#torch.distributions.kl.kl_divergence
  */
 export function klDivergence(p: Distribution, q: Distribution): Tensor {
@@ -48,7 +48,7 @@ export function klDivergence(p: Distribution, q: Distribution): Tensor {
   const name = (value: unknown): string => (value instanceof Distribution ? value.constructor.name : describe(value))
   throw torchError(
     'ERR_TORCH_NOT_IMPLEMENTED',
-    `klDivergence: p and q must be of one kind, Normal, Bernoulli or Categorical, got ${name(p)} and ${name(q)}`,
+    `klDivergence: p and q must be of the same class, Normal, Bernoulli or Categorical, got ${name(p)} and ${name(q)}`,
     { op: 'klDivergence' },
   )
 }

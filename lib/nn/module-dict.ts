@@ -4,7 +4,7 @@ import { Dict, type DictEntries } from './dict.ts'
 import { Module } from './module.ts'
 
 /**
- * Modules by name, in the order in which they came, which belong to the module that has it: `heads.price.weight`.
+ * Modules by name, in insertion order. They belong to the module that contains the dictionary: `heads.price.weight`.
  *
  * @example
  * heads = new nn.ModuleDict({ price: new nn.Linear(8, 1), volume: new nn.Linear(8, 1) })

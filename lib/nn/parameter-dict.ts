@@ -6,7 +6,7 @@ import { Dict, type DictEntries } from './dict.ts'
 import type { Parameter } from './parameter.ts'
 import { parameterOf, parameterRepr } from './parameter-list.ts'
 
-/** PyTorch's older names of the dtypes, which it prints here. */
+/** PyTorch's legacy names of the dtypes, which it prints here. */
 const TYPES: Partial<Record<DType, string>> = {
   float16: 'Half',
   bfloat16: 'BFloat16',
@@ -23,8 +23,8 @@ const TYPES: Partial<Record<DType, string>> = {
 }
 
 /**
- * Parameters by name, in the order in which they came, which belong to the module that has it: `scales.left`. Tensors become
- * parameters.
+ * Parameters by name, in insertion order. They belong to the module that contains the dictionary: `scales.left`.
+ * Tensors become parameters.
  *
  * @example
  * scales = new nn.ParameterDict({ left: torch.ones([4]), right: torch.ones([4]) })
@@ -40,7 +40,7 @@ export class ParameterDict<T extends Record<string, Tensor> = Record<string, Ten
     this.update(values)
   }
 
-  /** Adds a parameter, or one made of a tensor, or puts it in the place of the one of this name. */
+  /** Adds a parameter, or replaces the one with this name. A tensor becomes a parameter. */
   override set<K extends keyof T & string>(name: K, value: Tensor): this {
     return super.set(name, value as Parameter)
   }

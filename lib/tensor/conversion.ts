@@ -4,10 +4,10 @@ import type { DType } from './dtype.ts'
 import { op } from './packet.ts'
 import { type Device, extend, isTensor, receiverOf, type Tensor, type ToOptions } from './tensor.ts'
 
-/** Tensors of other dtypes, on other devices, and in other memory. */
+/** Methods that convert tensors to other dtypes, devices and memory. */
 export class TensorConversions {
   /**
-   * The tensor with another dtype, on another device, or both; itself (as a new object) where nothing changes.
+   * Converts the tensor to another dtype, device, or both. If nothing changes, returns the same tensor as a new object.
    *
    * @example x.to('float64'); x.to('cuda'); x.to({ device: 'cuda', dtype: 'bfloat16', nonBlocking: true })
    */
@@ -15,14 +15,14 @@ export class TensorConversions {
     return convert(this, target)
   }
 
-  /** The tensor on the CPU. */
+  /** Moves the tensor to the CPU. */
   cpu(this: Tensor): Tensor {
     return convert(this, 'cpu')
   }
 
   /**
-   * The tensor on a CUDA device, by default on the current one.
-   * @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used, and for a device of another kind.
+   * Moves the tensor to a CUDA device, by default the current one.
+   * @throws {TorchError} `ERR_TORCH_DEVICE` if CUDA cannot be used, or if the device is not a CUDA device.
    */
   cuda(this: Tensor, device: Device = 'cuda', options: { nonBlocking?: boolean } = {}): Tensor {
     receiverOf(this)
@@ -32,76 +32,76 @@ export class TensorConversions {
   }
 
   /**
-   * A copy in pinned (page-locked) memory, from and to which a CUDA device copies without the processor; itself where
-   * the tensor lies there already. `nonBlocking` copies need it.
-   * @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used, and for a tensor that is not on the CPU.
+   * A copy in pinned (page-locked) memory, which a CUDA device can read and write without the CPU; the tensor itself if
+   * it is already pinned. `nonBlocking` copies need it.
+   * @throws {TorchError} `ERR_TORCH_DEVICE` if CUDA cannot be used, or if the tensor is not on the CPU.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.pin_memory.html
    */
   pinMemory(this: Tensor): Tensor {
     return op('aten::pin_memory')(this) as Tensor
   }
 
-  /** Whether the tensor lies in pinned memory: see {@link pinMemory}. */
+  /** Whether the tensor is in pinned memory: see {@link pinMemory}. */
   isPinned(this: Tensor): boolean {
     return op('aten::is_pinned')(this) as boolean
   }
 
-  /** As bfloat16. */
+  /** Converts to bfloat16. */
   bfloat16(this: Tensor): Tensor {
     return convert(this, 'bfloat16')
   }
 
-  /** As float16. */
+  /** Converts to float16. */
   half(this: Tensor): Tensor {
     return convert(this, 'float16')
   }
 
-  /** As float32. */
+  /** Converts to float32. */
   float(this: Tensor): Tensor {
     return convert(this, 'float32')
   }
 
-  /** As float64. */
+  /** Converts to float64. */
   double(this: Tensor): Tensor {
     return convert(this, 'float64')
   }
 
-  /** As complex64. */
+  /** Converts to complex64. */
   cfloat(this: Tensor): Tensor {
     return convert(this, 'complex64')
   }
 
-  /** As complex128. */
+  /** Converts to complex128. */
   cdouble(this: Tensor): Tensor {
     return convert(this, 'complex128')
   }
 
-  /** As uint8. */
+  /** Converts to uint8. */
   byte(this: Tensor): Tensor {
     return convert(this, 'uint8')
   }
 
-  /** As int8. */
+  /** Converts to int8. */
   char(this: Tensor): Tensor {
     return convert(this, 'int8')
   }
 
-  /** As int16. */
+  /** Converts to int16. */
   short(this: Tensor): Tensor {
     return convert(this, 'int16')
   }
 
-  /** As int32. */
+  /** Converts to int32. */
   int(this: Tensor): Tensor {
     return convert(this, 'int32')
   }
 
-  /** As int64. */
+  /** Converts to int64. */
   long(this: Tensor): Tensor {
     return convert(this, 'int64')
   }
 
-  /** As bool. */
+  /** Converts to bool. */
   bool(this: Tensor): Tensor {
     return convert(this, 'bool')
   }

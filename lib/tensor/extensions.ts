@@ -1,4 +1,4 @@
-// Gives tensors all of their methods. Each entry point of the package loads it.
+// Adds all methods to tensors. Each entry point of the package imports it.
 import './conversion.ts'
 import './gradient.ts'
 import './indexing.ts'

@@ -4,12 +4,12 @@ import { isCompared } from './contents.ts'
 import { op } from './packet.ts'
 import { extend, idOf, receiverOf, type Tensor } from './tensor.ts'
 
-/** Views of the memory of tensors that are properties. */
+/** Properties that are views of a tensor's memory. */
 export class TensorViews {
   /**
-   * A view of a matrix with rows and columns exchanged; of a tensor of no dimensions, itself.
-   * @throws {TorchError} `ERR_TORCH_SHAPE` for other tensors: {@link mT} exchanges the last two dimensions, `permute` puts
-   *   all in another order.
+   * A view of a matrix with rows and columns exchanged. A 0-D tensor is returned as it is.
+   * @throws {TorchError} `ERR_TORCH_SHAPE` for other tensors: use {@link mT} to exchange the last two dimensions, or
+   *   `permute` to reorder all.
    * @see https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.T
    */
   get T(): Tensor {
@@ -27,7 +27,7 @@ export class TensorViews {
 
   /**
    * A view with the last two dimensions exchanged: (…, n, m) -> (…, m, n).
-   * @throws {TorchError} for a tensor of fewer than 2 dimensions.
+   * @throws {TorchError} if the tensor has fewer than 2 dimensions.
    * @see https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.mT
    */
   get mT(): Tensor {
@@ -42,19 +42,19 @@ export class TensorViews {
     return op('aten::mH')(receiverOf(this)) as Tensor
   }
 
-  /** A view of the real part of complex numbers; of real ones, the tensor itself. */
+  /** A view of the real part of complex numbers; a real tensor is returned as it is. */
   get real(): Tensor {
     return op('aten::real')(receiverOf(this)) as Tensor
   }
 
-  /** A view of the imaginary part. @throws {TorchError} for a tensor of real numbers. */
+  /** A view of the imaginary part. @throws {TorchError} if the tensor is real. */
   get imag(): Tensor {
     return op('aten::imag')(receiverOf(this)) as Tensor
   }
 
   /**
-   * The parts along the first dimension, one view after the other: `for (const row of x)`, `[...x]`.
-   * @throws {TorchError} `ERR_TORCH_TYPE` for a tensor of no dimensions.
+   * Iterates over the first dimension; each element is a view: `for (const row of x)`, `[...x]`.
+   * @throws {TorchError} `ERR_TORCH_TYPE` for a 0-D tensor.
    */
   get [Symbol.iterator](): () => IterableIterator<Tensor> {
     if (isCompared()) return undefined as never

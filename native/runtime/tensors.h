@@ -9,7 +9,7 @@ using Tensors = std::vector<at::Tensor>;
 
 }  // namespace rnn::runtime
 
-// Of all folders.
+// Used in all folders.
 namespace rnn {
 
 using runtime::Tensors;

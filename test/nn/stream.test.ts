@@ -177,7 +177,7 @@ describe('a stream', () => {
     )
     expectError(() => net.stream({ dtpye: 'float32' } as never), 'ERR_TORCH_OPTION', /did you mean 'dtype'/)
     for (const other of [new nn.PeepholeLSTM(2, 3), new nn.ChungGRU(2, 3)]) {
-      expectError(() => other.stream(), 'ERR_TORCH_NOT_IMPLEMENTED', /streams compute PyTorch's equations/)
+      expectError(() => other.stream(), 'ERR_TORCH_NOT_IMPLEMENTED', /streams support only PyTorch's equations/)
     }
   })
 
