@@ -23,12 +23,19 @@ export interface RNNCellOptions extends RecurrentCellOptions {
 
 /** Base of the three cells: parameters with PyTorch's names, initialized uniformly from ±1/√hiddenSize. */
 export abstract class RecurrentCell extends Module {
+  /** The number of input features, I. */
   readonly inputSize: number
+  /** The number of hidden units, H. */
   readonly hiddenSize: number
+  /** Whether the cell has biases. */
   readonly bias: boolean
+  /** The weights of the input: (H, I) for RNN, (4H, I) for LSTM, (3H, I) for GRU. */
   weight_ih: Parameter
+  /** The weights of the hidden state: (H, H) for RNN, (4H, H) for LSTM, (3H, H) for GRU. */
   weight_hh: Parameter
+  /** The bias of the input: (H) for RNN, (4H) for LSTM, (3H) for GRU; `null` if there are no biases. */
   bias_ih: Parameter | null
+  /** The bias of the hidden state: (H) for RNN, (4H) for LSTM, (3H) for GRU; `null` if there are no biases. */
   bias_hh: Parameter | null
 
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions, gates: number, own: string[] = []) {
@@ -88,6 +95,7 @@ export abstract class RecurrentCell extends Module {
  * @throws {TorchError} if a size is not an integer of at least 0, or an option is unknown.
  */
 export class RNNCell extends RecurrentCell {
+  /** The activation function of the hidden state. */
   readonly nonlinearity: 'tanh' | 'relu'
 
   constructor(inputSize: number, hiddenSize: number, options: RNNCellOptions = {}) {

@@ -49,9 +49,13 @@ const OWN = ['resetAfter', 'innerBias', 'gateActivation', 'activation'] as const
  * @throws {TorchError} if a size is not an integer from 1 to 2^50, or an option or choice is unknown.
  */
 export class ChungGRU extends RecurrentModule {
+  /** Whether r scales the product W_hn h(t-1), rather than h(t-1) before the product. */
   readonly resetAfter: boolean
+  /** Whether the bias b_hn is added to W_hn h(t-1) before r scales it. */
   readonly innerBias: boolean
+  /** The activation function of the gates r and z. */
   readonly gateActivation: GateActivation
+  /** The activation function of the candidate n. */
   readonly activation: Activation
 
   constructor(inputSize: number, hiddenSize: number, options: ChungGRUOptions = {}) {

@@ -426,10 +426,10 @@ export class TripletMarginLoss extends Loss {
 }
 
 /**
- * The quantile (pinball) loss for forecasts of several quantiles: see {@link quantileLoss}.
+ * The quantile (pinball) loss, for models that forecast several quantiles: see {@link quantileLoss}.
  *
  * @example
- * const criterion = new nn.QuantileLoss({ quantiles: [0.1, 0.5, 0.9] }) // of a model with 3 outputs
+ * const criterion = new nn.QuantileLoss({ quantiles: [0.1, 0.5, 0.9] }) // for a model with 3 outputs
  * @throws {TorchError} if a quantile is not between 0 and 1.
  */
 export class QuantileLoss extends Loss {
@@ -444,7 +444,7 @@ export class QuantileLoss extends Loss {
   }
 
   /**
-   * @param input (…, Q): a forecast of each quantile
+   * @param input (…, Q): one forecast per quantile
    * @param target (…, 1): the actual values
    */
   override forward(input: Tensor, target: Tensor): Tensor {

@@ -7,15 +7,15 @@ import type { PackedSequence } from './utils/rnn.ts'
 export type MinGRUOptions = Omit<RecurrentOptions, 'backend'>
 
 /**
- * The minimal gated recurrent unit, whose gate and candidate depend only on the input. ⊙ is the elementwise product:
+ * The minimal gated recurrent unit. Its gate and candidate depend only on the input. ⊙ is the elementwise product:
  *
  *     z(t) = σ(W_z x(t) + b_z)
  *     n(t) = W_n x(t) + b_n
  *     h(t) = (1 - z(t)) ⊙ h(t-1) + z(t) ⊙ n(t)
  *
- * Parameters of layer k: `weight_ih_lk` (2H, I) with the rows of z, n, and `bias_lk` (2H); names for the reverse
- * direction end in `_reverse`. They are initialized uniformly from ±1/√H. Each forward is one native call, composed of
- * ATen operations step by step.
+ * Parameters of layer k: `weight_ih_lk` (2H, I) with the rows of z and n, and `bias_lk` (2H). Their names end in
+ * `_reverse` for the reverse direction. They are initialized uniformly from ±1/√H. Each forward pass is one native call
+ * that runs ATen operations step by step.
  *
  * @example
  * const network = new nn.MinGRU(10, 20)

@@ -57,9 +57,13 @@ const DEFAULTS = { ...STANDARD, peephole: 'diagonal' } as const
  * @throws {TorchError} if a size is not an integer from 1 to 2^50, or an option or choice is unknown.
  */
 export class PeepholeLSTM extends RecurrentModule {
+  /** Which cells the gates see: `'none'`, only their own (`'diagonal'`), or all (`'full'`). */
   readonly peephole: Peephole
+  /** Whether the forget gate also scales the recurrent input W_hg h(t-1) of the candidate. */
   readonly forgetInCandidate: boolean
+  /** The activation function of the gates i, f and o. */
   readonly gateActivation: GateActivation
+  /** The activation function of the candidate g and of the cell state c. */
   readonly activation: Activation
 
   constructor(inputSize: number, hiddenSize: number, options: PeepholeLSTMOptions = {}) {

@@ -6,15 +6,15 @@ interface Row {
   /** The number of weight rows per unit. */
   readonly gates: number
   readonly states: readonly string[]
-  /** The gates and states of each step that can be traced, in the order of `composite.cpp`. */
+  /** The gates and states that can be traced at each step, in the order of `composite.cpp`. */
   readonly traced: readonly string[]
-  /** The activation of the candidate, and of an LSTM's cell state, in PyTorch's equations. */
+  /** The activation of the candidate and of an LSTM's cell state, in PyTorch's equations. */
   readonly activation: Activation
 }
 
 /**
- * The properties of each recurrence. To add one: a row here, a row in `native/recurrent/recurrence.cpp` and its
- * equations in `composite.cpp`, and a module such as `min-gru.ts`.
+ * The properties of each recurrence. To add a recurrence, add a row here, a row in `native/recurrent/recurrence.cpp`,
+ * its equations in `composite.cpp`, and a module such as `min-gru.ts`.
  */
 export const RECURRENCES = {
   RNN_TANH: { family: 'RNN', gates: 1, states: ['h'], traced: ['h'], activation: 'tanh' },

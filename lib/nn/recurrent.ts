@@ -50,15 +50,26 @@ const MOST_UNITS = 2 ** 50
  * and a single native call for all layers and time steps.
  */
 export abstract class RecurrentModule extends Module {
+  /** The number of input features at each step, I. */
   readonly inputSize: number
+  /** The number of hidden units per layer and direction, H. */
   readonly hiddenSize: number
+  /** The number of stacked layers. */
   readonly numLayers: number
+  /** Whether the layers have biases. */
   readonly bias: boolean
+  /** Whether the batch is the first dimension of input and output: (N, L, H) rather than (L, N, H). */
   readonly batchFirst: boolean
-  /** Can be changed at any time; takes effect with the next call. */
+  /**
+   * The dropout probability after each layer except the last, in training. It can be changed at any time, with effect
+   * from the next call.
+   */
   dropout: number
+  /** Whether a second network reads the sequence backwards. */
   readonly bidirectional: boolean
+  /** The size to which an LSTM projects h, or 0 for no projection. */
   readonly projSize: number
+  /** The option {@link RecurrentOptions.backend}. */
   readonly backend: RecurrentBackend
   // Private, so that it is not printed and not treated as an entry of the module.
   readonly #recurrence: Recurrence

@@ -21,6 +21,7 @@ export interface RNNOptions extends RecurrentOptions {
  * @throws {TorchError} if a size is not an integer from 1 to 2^50, or an option is unknown.
  */
 export class RNN extends RecurrentModule {
+  /** The activation function of the hidden state. */
   readonly nonlinearity: 'tanh' | 'relu'
 
   constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}) {

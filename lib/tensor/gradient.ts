@@ -93,11 +93,11 @@ export interface FusedLists {
 }
 
 /**
- * @internal Inputs of a step that are tensors of one element, so that nothing has to wait for their values and a CUDA
- * graph reads them again at each replay.
+ * @internal Inputs of a step that are one-element tensors: nothing has to wait for their values, and a CUDA graph reads
+ * them again at each replay.
  */
 export interface FusedScalars {
-  /** Instead of `lr`. Float32 on CUDA. */
+  /** Replaces `lr`. Float32 on CUDA. */
   lr?: Tensor | undefined
   /** The factor by which the gradients were scaled; the step divides them by it. */
   gradScale?: Tensor | undefined
@@ -120,7 +120,7 @@ export interface FusedHyper {
 }
 
 /**
- * @internal One optimizer step over `params` in one native call. Parameters without a gradient are skipped. SGD with
+ * @internal One optimizer step over `params` in one native call. It skips parameters without a gradient. SGD with
  * momentum needs `steps`, on the CPU.
  */
 export function fusedStep(
@@ -148,8 +148,8 @@ export function scaleOutput(output: Tensor, scale: Tensor): Tensor {
 }
 
 /**
- * @internal Multiplies the gradients of `params` by `inverse`, and sets `foundInf` to 1 if one is not finite.
- * @throws {TorchError} if none has a gradient, or if one is float16 and `allowFloat16` is false.
+ * @internal Multiplies the gradients of `params` by `inverse`, and sets `foundInf` to 1 if any is not finite.
+ * @throws {TorchError} if no parameter has a gradient, or if any gradient is float16 and `allowFloat16` is false.
  */
 export function unscaleGradients(
   params: Iterable<Tensor>,
@@ -164,7 +164,7 @@ export function unscaleGradients(
 /** Methods for the gradients of non-leaf tensors. */
 export class TensorGradients {
   /**
-   * Makes {@link backward} store the gradient of this non-leaf tensor in {@link grad}, too. For leaves it always does.
+   * Makes {@link backward} store the gradient of this non-leaf tensor in {@link grad}, as it always does for leaves.
    * @throws {TorchError} if the tensor does not require a gradient.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.retain_grad.html
    */
@@ -172,7 +172,7 @@ export class TensorGradients {
     op('aten::retain_grad')(receiverOf(this))
   }
 
-  /** Whether {@link retainGrad} was called on this tensor, and it is not a leaf. */
+  /** Whether the tensor is not a leaf and {@link retainGrad} was called on it. */
   get retainsGrad(): boolean {
     return op('aten::retains_grad')(receiverOf(this)) as boolean
   }

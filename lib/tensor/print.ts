@@ -14,7 +14,7 @@ const PROFILES = {
 let current: PrintOptions = PROFILES.default
 
 /**
- * Sets how tensors are printed in this environment. `profile` resets all options first.
+ * Sets how tensors are printed in this environment. A `profile` first resets all options.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.set_printoptions.html
  */
 export function setPrintOptions(options: Partial<PrintOptions> & { profile?: keyof typeof PROFILES }): void {
@@ -45,7 +45,7 @@ export function getPrintOptions(): PrintOptions {
   return { ...current }
 }
 
-/** The edges of a tensor that is too large to print, as one smaller tensor. */
+/** Joins the edges of a tensor that is too large to print into one smaller tensor. */
 function edges(tensor: Tensor, shape: readonly number[]): Tensor {
   const { edgeItems } = current
   return shape.reduce((rest, size, dim) => {
@@ -55,10 +55,10 @@ function edges(tensor: Tensor, shape: readonly number[]): Tensor {
   }, tensor)
 }
 
-/** The tensor in PyTorch's notation, with the current options. */
+/** The tensor in PyTorch's notation, with the current print options. */
 function printTensor(tensor: Tensor): string {
   const { shape, dtype, device, requiresGrad, gradFn } = tensor
-  // Of these there is no more than what follows from their shape.
+  // A meta tensor has no values, so only what follows from its shape can be printed.
   if (String(device) === 'meta') {
     return formatTensor({ shape, shown: shape, values: null, dtype, device, requiresGrad, gradFn }, current)
   }
@@ -73,9 +73,9 @@ function printTensor(tensor: Tensor): string {
   return formatTensor({ shape, shown, values, dtype, device, requiresGrad, gradFn }, current)
 }
 
-/** Tensors as text. */
+/** Methods that convert tensors to text. */
 export class TensorPrinting {
-  /** As PyTorch prints it. */
+  /** The tensor as PyTorch prints it. */
   toString(this: Tensor): string {
     return printTensor(receiverOf(this))
   }

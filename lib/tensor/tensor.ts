@@ -1,4 +1,4 @@
-// What the declarations need, whatever libraries and types a program asks for.
+// The declarations need these, whatever libraries and types a program configures.
 /// <reference lib="esnext.disposable" preserve="true" />
 /// <reference types="node" preserve="true" />
 
@@ -23,36 +23,36 @@ import type { TensorPrinting } from './print.ts'
 import { grantAccess, type Scope } from './scope.ts'
 import type { TensorViews } from './view.ts'
 
-/** Where a tensor's memory is: `'cpu'`, `'cuda'` (the current CUDA device) or `'cuda:1'`. */
+/** The device of a tensor: `'cpu'`, `'cuda'` (the current CUDA device) or one such as `'cuda:1'`. */
 export type Device = 'cpu' | 'cuda' | `cuda:${number}`
 
-/** A number as an argument of an operation: a whole number acts as Python's `int`, another one as `float`. */
+/** A number as an argument of an operation. A whole number acts like Python's `int`, any other number like `float`. */
 export type Scalar = number | bigint | boolean
 
 export interface ToOptions {
   dtype?: DType
   device?: Device
   /**
-   * Copy between the CPU and a CUDA device without waiting for it, where the tensor on the CPU is in pinned memory. One
-   * that is copied to has its values after `torch.cuda.synchronize()`. Default `false`.
+   * Do not wait for a copy between the CPU and a CUDA device, if the CPU tensor is in pinned memory. A tensor that is
+   * copied to the CPU has its values only after `torch.cuda.synchronize()`. Default `false`.
    */
   nonBlocking?: boolean
-  /** Copy even where dtype and device are right already. */
+  /** Copy even if the dtype and device already match. */
   copy?: boolean
 }
 
 export interface BackwardOptions {
-  /** Keep what the graph saved, for another backward through it. Default: `createGraph`. */
+  /** Keep the tensors that the graph saved, so that backward can run through it again. Default: `createGraph`. */
   retainGraph?: boolean
-  /** Record the gradients' own computation, for derivatives of higher order. Default `false`. */
+  /** Record the computation of the gradients, for higher-order derivatives. Default `false`. */
   createGraph?: boolean
-  /** Accumulate gradients into these tensors only. Default: all leaves. */
+  /** Accumulate gradients only into these tensors. Default: all leaves. */
   inputs?: readonly Tensor[]
 }
 
 const CONSTRUCT = Symbol('construct')
 
-/** What the id of a tensor says that has none any more. */
+/** The ids of disposed tensors: each tells how the tensor was disposed. */
 const BY_DISPOSE = -1
 const BY_TIDY = -2
 const BY_PARAMETER = -3
@@ -65,13 +65,16 @@ const DISPOSED: Record<number, string> = {
   [BY_FAILURE]: 'the tensor has been disposed: the offload in which it was made has failed',
 }
 
-/** @internal The number by which native code knows the tensor. Throws where `tensor` is none, or disposed: `op` wants it. */
+/**
+ * @internal The number that identifies the tensor in native code. `op` is the operation that needs it.
+ * @throws {TorchError} if `tensor` is not a tensor, or is disposed.
+ */
 export let idOf: (tensor: Tensor, op?: string) => number
 /** @internal */
 export let wrap: (id: number, scope: Scope | undefined) => Tensor
 /** Whether `value` is a tensor of this copy of the library. */
 export let isTensor: (value: unknown) => value is Tensor
-/** Takes a tensor out of every `tidy`: it then lives until `dispose()` or until nothing refers to it. */
+/** Removes a tensor from every `tidy`. It then lives until `dispose()` is called or nothing refers to it. */
 export let keep: <T extends Tensor>(tensor: T) => T
 
 export interface Tensor
@@ -83,21 +86,22 @@ export interface Tensor
     TensorViews {}
 
 /**
- * A multi-dimensional array of numbers of one {@link DType} on one {@link Device}: PyTorch's `torch.Tensor`.
+ * A multi-dimensional array of numbers with one {@link DType} on one {@link Device}, like PyTorch's `torch.Tensor`.
  *
- * Its memory is freed by {@link dispose} (or `using`), at the end of the `tidy` that it was created in, or else by the
- * garbage collector, which knows its size but runs only when the event loop turns.
+ * Its memory is freed by {@link dispose} (or `using`), at the end of the `tidy` in which it was created, or else by the
+ * garbage collector. The garbage collector knows the size of the memory, but runs only when the event loop turns.
  *
- * Made by `torch.tensor`, `torch.zeros` and their kin, not by `new`.
+ * Create tensors with `torch.tensor`, `torch.zeros` and similar functions, not with `new`.
  */
 export class Tensor implements Disposable {
   #id: number
   #scope: Scope | undefined
-  // Releases the tensor when this object is collected. Tensors in a scope go with the scope.
+  // Releases the tensor when this object is collected. Tensors in a scope are released with the scope.
   #guard: object | undefined
   /**
-   * @internal What is seen from outside. Functions that compare objects compare this one by value, also those that look
-   * at a part of the properties; `structuredClone` and `postMessage` refuse it, instead of giving an empty object.
+   * @internal The tensor as other code sees it. Functions that compare objects compare this property by value, even if
+   * they look at only some of the properties. `structuredClone` and `postMessage` reject it, instead of producing an
+   * empty object.
    */
   readonly contents: object = new Proxy(this, CONTENTS)
 
@@ -139,10 +143,10 @@ export class Tensor implements Disposable {
     })
   }
 
-  /** @internal For subclasses, which take the tensor of another object over, out of every scope. */
+  /** @internal For subclasses: takes over the tensor of another object and removes it from every scope. */
   protected static take(tensor: Tensor): [symbol, number, undefined, object | undefined] {
     const id = idOf(tensor)
-    // The guard goes along: collected apart from the tensor, it would release the tensor.
+    // The guard moves with the tensor: if it were collected separately, it would release the tensor.
     const guard = tensor.#guard
     tensor.#forget(BY_PARAMETER)
     return [CONSTRUCT, id, undefined, guard]
@@ -165,7 +169,7 @@ export class Tensor implements Disposable {
     return id
   }
 
-  /** Sizes of the dimensions, such as `[2, 3]`; `[]` for a single number. */
+  /** The sizes of the dimensions, such as `[2, 3]`; `[]` for a single number. */
   get shape(): number[] {
     return native.shape(idOf(this, 'shape'))
   }
@@ -185,7 +189,7 @@ export class Tensor implements Disposable {
     return native.shape(idOf(this, 'numel')).reduce((product, size) => product * size, 1)
   }
 
-  /** The size of one dimension, counted from the end where `dim` is negative. */
+  /** The size of one dimension. A negative `dim` counts from the end. */
   size(dim: number): number {
     const shape = native.shape(idOf(this, 'size'))
     const size = Number.isInteger(dim) ? shape.at(dim) : undefined
@@ -200,12 +204,12 @@ export class Tensor implements Disposable {
     return size
   }
 
-  /** Steps in elements from one element to the next along each dimension. */
+  /** The step from one element to the next along each dimension, in elements. */
   get stride(): number[] {
     return native.stride(idOf(this, 'stride'))
   }
 
-  /** The place of the first element in the memory that views share, in elements. */
+  /** The position of the first element in the memory that views share, in elements. */
   storageOffset(): number {
     return native.storageOffset(idOf(this, 'storageOffset'))
   }
@@ -215,7 +219,7 @@ export class Tensor implements Disposable {
     return dtypeOf(native.scalarType(idOf(this, 'dtype')))
   }
 
-  /** Where the memory is. */
+  /** The device of the tensor's memory. */
   get device(): Device {
     return native.device(idOf(this, 'device')) as Device
   }
@@ -225,37 +229,40 @@ export class Tensor implements Disposable {
     return parseDevice(native.device(idOf(this, 'isCuda')))?.type === 'cuda'
   }
 
-  /** Whether the elements lie in row-major order, without gaps: what {@link contiguous} makes of a tensor. */
+  /** Whether the elements are in row-major order without gaps, as in the result of {@link contiguous}. */
   isContiguous(): boolean {
     return native.isContiguous(idOf(this, 'isContiguous'))
   }
 
-  /** Made by the user, or outside of autograd: {@link backward} accumulates gradients into leaves only. */
+  /**
+   * Whether the tensor is a leaf: created by the user, or outside of autograd. {@link backward} accumulates gradients
+   * only into leaves.
+   */
   get isLeaf(): boolean {
     return native.isLeaf(idOf(this, 'isLeaf'))
   }
 
-  /** Created under `inferenceMode`: can never take part in autograd. */
+  /** Whether the tensor was created under `inferenceMode`. Such a tensor can never take part in autograd. */
   isInference(): boolean {
     return native.isInference(idOf(this, 'isInference'))
   }
 
-  /** Whether the dtype is a floating one: float16, bfloat16, float32 or float64. */
+  /** Whether the dtype is a floating-point type: float16, bfloat16, float32 or float64. */
   isFloatingPoint(): boolean {
     return isFloatingPoint(dtypeOf(native.scalarType(idOf(this, 'isFloatingPoint'))))
   }
 
-  /** Whether the dtype is a complex one: complex64 or complex128. */
+  /** Whether the dtype is a complex type: complex64 or complex128. */
   isComplex(): boolean {
     return isComplex(dtypeOf(native.scalarType(idOf(this, 'isComplex'))))
   }
 
-  /** The bytes of one element. */
+  /** The size of one element, in bytes. */
   elementSize(): number {
     return itemSizeOf(dtypeOf(native.scalarType(idOf(this, 'elementSize'))))
   }
 
-  /** Whether operations on this tensor are recorded for gradients. Can be set on leaves of a floating dtype. */
+  /** Whether operations on this tensor are recorded for gradients. Can be set on leaves with a floating-point dtype. */
   get requiresGrad(): boolean {
     return native.requiresGrad(idOf(this, 'requiresGrad'))
   }
@@ -264,7 +271,7 @@ export class Tensor implements Disposable {
     this.requiresGrad_(requiresGrad)
   }
 
-  /** Sets {@link requiresGrad}, and returns the tensor. */
+  /** Sets {@link requiresGrad} and returns the tensor. */
   requiresGrad_(requiresGrad = true): this {
     requireBoolean('requiresGrad_', 'requiresGrad', requiresGrad)
     enter()
@@ -277,7 +284,7 @@ export class Tensor implements Disposable {
     return native.gradFn(idOf(this, 'gradFn'))
   }
 
-  /** What {@link backward} has accumulated here, or `null`. Each access gives a new object for the same memory. */
+  /** The gradient accumulated by {@link backward}, or `null`. Each access returns a new object for the same memory. */
   get grad(): Tensor | null {
     const id = native.grad(idOf(this, 'grad'))
     return id === null ? null : wrap(id, enter())
@@ -288,18 +295,21 @@ export class Tensor implements Disposable {
     native.setGrad(idOf(this, 'grad'), gradient === null ? null : idOf(gradient))
   }
 
-  /** Whether the tensor waits in the queue of an `offload`. */
+  /** Whether the tensor is waiting in the queue of an `offload`. */
   get pending(): boolean {
     return native.pending(idOf(this, 'pending'))
   }
 
-  /** Whether {@link dispose}, the end of a `tidy`, or a failed `offload` has freed the tensor: it can be used no more. */
+  /**
+   * Whether the tensor was freed by {@link dispose}, the end of a `tidy` or a failed `offload`. A disposed tensor can
+   * no longer be used.
+   */
   get disposed(): boolean {
     receiverOf(this)
     return this.#id < 0
   }
 
-  /** Frees the tensor now. Tensors that share its memory keep it. A second call does nothing. */
+  /** Frees the tensor now. Other tensors that share its memory keep that memory. A second call does nothing. */
   dispose(): void {
     receiverOf(this)
     const id = this.#forget(BY_DISPOSE)
@@ -311,11 +321,11 @@ export class Tensor implements Disposable {
   }
 
   /**
-   * Computes the gradient of this tensor with respect to the graph's leaves, and adds it to their {@link grad}.
+   * Computes the gradients of this tensor with respect to the graph's leaves, and adds them to their {@link grad}.
    *
-   * @param gradient The gradient of something with respect to this tensor, of its shape. May be left out when the
-   *   tensor has one element.
-   * @throws {TorchError} `ERR_TORCH_AUTOGRAD` when nothing here requires a gradient, or the graph is used up.
+   * @param gradient The gradient of the differentiated function with respect to this tensor, of the same shape.
+   *   Optional if the tensor has one element.
+   * @throws {TorchError} `ERR_TORCH_AUTOGRAD` if nothing requires a gradient, or the graph has already been freed.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
    */
   backward(gradient?: Tensor | null, options: BackwardOptions = {}): void {
@@ -323,8 +333,8 @@ export class Tensor implements Disposable {
   }
 
   /**
-   * The only element, as a JavaScript value; a complex one as `[real, imaginary]`.
-   * @throws {TorchError} when there are more elements, or an int64 that JavaScript numbers cannot hold.
+   * The only element, as a JavaScript value. A complex element is returned as `[real, imaginary]`.
+   * @throws {TorchError} if there is more than one element, or an int64 that JavaScript numbers cannot represent.
    */
   item(): number | boolean
   item<T extends number | boolean | [number, number]>(): T
@@ -341,8 +351,8 @@ export class Tensor implements Disposable {
   }
 
   /**
-   * The elements as nested arrays of numbers or booleans; complex ones as `[real, imaginary]`.
-   * @throws {TorchError} where an int64 is beyond the safe integers of JavaScript.
+   * The elements as nested arrays of numbers or booleans. Complex elements are returned as `[real, imaginary]`.
+   * @throws {TorchError} if an int64 is outside JavaScript's safe integers.
    */
   toArray(): NestedArray {
     idOf(this, 'toArray')
@@ -351,19 +361,19 @@ export class Tensor implements Disposable {
     return toNested(readElements(this), shape, this.dtype)
   }
 
-  /** {@link toArray}, by PyTorch's name. */
+  /** {@link toArray} under PyTorch's name. */
   tolist(): NestedArray {
     receiverOf(this)
     return this.toArray()
   }
 
   /**
-   * The elements in row-major order: Float32Array, Float64Array, BigInt64Array for int64, Uint8Array for bool, the raw
-   * bits in a Uint16Array for float16 and bfloat16, pairs for complex.
+   * The elements in row-major order, in a typed array that fits the dtype: Float32Array, Float64Array, BigInt64Array
+   * for int64, Uint8Array for bool, and a Uint16Array of raw bits for float16 and bfloat16. Complex elements are pairs.
    *
-   * @param options.copy `false` gives a view of the tensor's own memory, which must be contiguous on the CPU: writes
-   *   to one are seen in the other, and the view keeps the memory alive, which cannot be resized meanwhile. Default
-   *   `true`.
+   * @param options.copy `false` returns a view of the tensor's own memory, which must be contiguous and on the CPU.
+   *   Writes to one are visible in the other. The view keeps the memory alive; meanwhile, the memory cannot be resized.
+   *   Default `true`.
    */
   toTypedArray(options: { copy?: boolean } = {}): TypedArray {
     checkOptions('toTypedArray', options, ['copy'])
@@ -372,29 +382,29 @@ export class Tensor implements Disposable {
   }
 
   /**
-   * What `JSON.stringify` writes: {@link toArray}. JSON has no NaN and no infinity; it writes `null` for them.
-   * @throws {TorchError} as {@link toArray} does.
+   * The value that `JSON.stringify` writes: {@link toArray}. JSON has no NaN or infinity, so `null` is written instead.
+   * @throws {TorchError} under the same conditions as {@link toArray}.
    */
   toJSON(): NestedArray {
     receiverOf(this)
     return this.toArray()
   }
 
-  /** @internal Functions that compare objects begin with this one: of two tensors it is equal where they are. */
+  /** @internal Functions that compare objects check this property first. It is equal for two tensors that are equal. */
   get [Symbol.toStringTag](): string {
     return isTensor(this) ? contentsOf(this, readElements) : 'Tensor'
   }
 }
 
-/** @internal The tensor that a method is called on. @throws {TorchError} where it is called on something else. */
+/** @internal The tensor that a method is called on. @throws {TorchError} if it is called on anything else. */
 export function receiverOf(value: unknown): Tensor {
   if (!isTensor(value)) throw torchError('ERR_TORCH_TYPE', `expected a Tensor, got ${describe(value)}`)
   return value
 }
 
 /**
- * @internal Gives tensors the methods of a class. Those that compute, convert or print are built on this file: it cannot
- * import them. `extensions.ts` loads them all.
+ * @internal Adds the methods of a class to tensors. Methods that compute, convert or print depend on this file, so it
+ * cannot import them. `extensions.ts` loads them all.
  */
 export function extend(Methods: abstract new () => object): void {
   const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(Methods.prototype)
@@ -407,7 +417,7 @@ function elementsOf(tensor: Tensor, copy = true): TypedArray {
   return typedArrayOf(dtypeOf(native.scalarType(id)), buffer)
 }
 
-/** A copy of the elements, as numbers: those of half precision as float32. */
+/** A copy of the elements as numbers. Half-precision elements become float32. */
 function readElements(tensor: Tensor): TypedArray {
   const { dtype } = tensor
   if (dtype !== 'float16' && dtype !== 'bfloat16') return elementsOf(tensor)
@@ -421,7 +431,7 @@ export function requireTensor(owner: string, name: string, value: unknown): asse
 
 /** @internal */
 export function idsOf(tensors: Iterable<Tensor>, op?: string): Uint32Array {
-  // A list of one, as in Python, and not one of its rows.
+  // A single tensor is a list of one, as in Python, not a list of its rows.
   if (isTensor(tensors)) return listOf([idOf(tensors, op)])
   if (typeof tensors !== 'object' || tensors === null || !(Symbol.iterator in tensors)) {
     throw torchError('ERR_TORCH_TYPE', `expected Tensors in an array or another iterable, got ${describe(tensors)}`)
@@ -431,7 +441,7 @@ export function idsOf(tensors: Iterable<Tensor>, op?: string): Uint32Array {
   return listOf(ids)
 }
 
-/** `torch.autograd.backward`: {@link Tensor.backward} from several tensors at once. */
+/** `torch.autograd.backward`: {@link Tensor.backward} for several tensors at once. */
 export function backward(
   tensors: readonly Tensor[],
   gradients: readonly Tensor[] = [],

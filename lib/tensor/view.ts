@@ -7,9 +7,9 @@ import { extend, idOf, receiverOf, type Tensor } from './tensor.ts'
 /** Properties that are views of a tensor's memory. */
 export class TensorViews {
   /**
-   * A view of a matrix with rows and columns exchanged. A 0-D tensor is returned as it is.
-   * @throws {TorchError} `ERR_TORCH_SHAPE` for other tensors: use {@link mT} to exchange the last two dimensions, or
-   *   `permute` to reorder all.
+   * The transpose of a matrix, as a view. A 0-D tensor is returned unchanged.
+   * @throws {TorchError} `ERR_TORCH_SHAPE` for all other tensors. Use {@link mT} to exchange the last two dimensions,
+   *   or `permute` to reorder all dimensions.
    * @see https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.T
    */
   get T(): Tensor {
@@ -42,7 +42,7 @@ export class TensorViews {
     return op('aten::mH')(receiverOf(this)) as Tensor
   }
 
-  /** A view of the real part of complex numbers; a real tensor is returned as it is. */
+  /** A view of the real part of complex numbers; a real tensor is returned unchanged. */
   get real(): Tensor {
     return op('aten::real')(receiverOf(this)) as Tensor
   }
@@ -53,7 +53,7 @@ export class TensorViews {
   }
 
   /**
-   * Iterates over the first dimension; each element is a view: `for (const row of x)`, `[...x]`.
+   * Iterates over the first dimension: `for (const row of x)`, `[...x]`. Each element is a view.
    * @throws {TorchError} `ERR_TORCH_TYPE` for a 0-D tensor.
    */
   get [Symbol.iterator](): () => IterableIterator<Tensor> {

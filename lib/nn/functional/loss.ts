@@ -338,14 +338,14 @@ export function tripletMarginLoss(
 }
 
 export interface QuantileOptions extends ReductionOptions {
-  /** The Q quantiles to forecast, each between 0 and 1. Default [0.5], which is half of {@link l1Loss}. */
+  /** The Q quantiles to forecast, each between 0 and 1. Default [0.5], which gives half of {@link l1Loss}. */
   quantiles?: readonly number[]
 }
 
 /**
- * The quantile (pinball) loss: max(q e, (q - 1) e) for each quantile q, with e = target - input, reduced.
+ * The quantile (pinball) loss: max(q e, (q - 1) e) for each quantile q, where e = target - input, reduced.
  *
- * @param input (…, Q): a forecast of each quantile
+ * @param input (…, Q): one forecast per quantile
  * @param target (…, 1): the actual values
  * @throws {TorchError} if a quantile is not between 0 and 1, or the shapes do not match the quantiles
  * @see Koenker and Bassett, "Regression quantiles", Econometrica 46 (1978), doi:10.2307/1913643
@@ -374,7 +374,7 @@ export function quantileLoss(input: Tensor, target: Tensor, options: QuantileOpt
   })
 }
 
-/** @internal @throws {TorchError} unless each of them is between 0 and 1. */
+/** @internal @throws {TorchError} unless `quantiles` is a non-empty array of numbers between 0 and 1. */
 export function requireQuantiles(owner: string, quantiles: unknown): asserts quantiles is readonly number[] {
   if (isArrayOf(quantiles, (q) => typeof q === 'number' && q > 0 && q < 1) && quantiles.length > 0) return
   throw invalid(owner, 'quantiles', 'an array of numbers between 0 and 1', quantiles, 'ERR_TORCH_VALUE')
