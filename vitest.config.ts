@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    setupFiles: ['test/support/seed.ts'],
     // A native crash then names the file that caused it, and the other files still run.
     pool: 'forks',
     // Tests that count tensors collect the garbage of the tests before them first.

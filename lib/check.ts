@@ -2,7 +2,7 @@ import { types } from 'node:util'
 import { describe } from './describe.ts'
 import { type ErrorCode, type TorchError, torchError } from './errors.ts'
 
-/** The edit distance: how many letters to insert, delete or change to turn one word into the other. */
+/** The number of letters to insert, delete or change to turn one word into the other. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
@@ -16,7 +16,7 @@ function distance(a: string, b: string): number {
   return row[b.length] as number
 }
 
-/** Options that have other names elsewhere: in another part of this library, in Python, or in other libraries. */
+/** Options with different names in other parts of this library, in Python, or in other libraries. */
 const SYNONYMS = [
   ['lr', 'learningRate', 'learning_rate'],
   ['device', 'mapLocation', 'map_location'],
@@ -26,12 +26,12 @@ function meantBy(key: string, known: readonly string[]): string | undefined {
   const synonym = SYNONYMS.find((names) => names.includes(key))?.find((name) => known.includes(name))
   if (synonym !== undefined) return synonym
   const nearest = [...known].sort((a, b) => distance(a, key) - distance(b, key))[0]
-  // Every other name is only a few letters away from a short one.
+  // If a name is short, every other name is only a few letters away.
   const most = Math.min(3, Math.ceil(key.length / 2))
   return nearest !== undefined && distance(nearest, key) <= most ? nearest : undefined
 }
 
-/** The message for an option that is not among `known`: the name that was probably meant, and the known names. */
+/** The message for an option that is not in `known`: the name that was probably meant, and all known names. */
 export function unknownOption(key: string, known: readonly string[]): string {
   const found = meantBy(key, known)
   const meant = found === undefined ? '' : `; did you mean '${found}'?`
@@ -40,7 +40,7 @@ export function unknownOption(key: string, known: readonly string[]): string {
   return `unknown option '${key}'${meant}${list}`
 }
 
-/** The error for an invalid value: `LSTM: hiddenSize must be a positive integer, got 0`. */
+/** The error for a value that cannot be used: `LSTM: hiddenSize must be a positive integer, got 0`. */
 export function invalid(
   owner: string,
   name: string,
@@ -51,7 +51,7 @@ export function invalid(
   return torchError(code, `${owner}: ${name} must be ${wanted}, got ${describe(value)}`, { op: owner })
 }
 
-/** A number out of range has the right type. */
+/** A number that is out of range still has the right type. */
 const codeOf = (value: unknown): ErrorCode => (typeof value === 'number' ? 'ERR_TORCH_VALUE' : 'ERR_TORCH_TYPE')
 
 /** @throws {TorchError} unless `value`, the argument or option `name` of `owner`, is a boolean: `'no'` is truthy. */
@@ -88,18 +88,18 @@ function integers(least: number): string {
   return least === 1 ? 'a positive integer' : `an integer of at least ${least}`
 }
 
-/** @throws {TorchError} unless `value` is a number. NaN and the infinities are numbers. */
+/** @throws {TorchError} unless `value` is a number. NaN and ±infinity are numbers. */
 export function requireNumber(owner: string, name: string, value: unknown): asserts value is number {
   if (typeof value !== 'number') throw invalid(owner, name, 'a number', value)
 }
 
-/** @throws {TorchError} unless `value` is a number of at least 0; infinity is one. */
+/** @throws {TorchError} unless `value` is a number of at least 0. Infinity is allowed. */
 export function requireNonNegative(owner: string, name: string, value: unknown): asserts value is number {
   if (typeof value === 'number' && value >= 0) return
   throw invalid(owner, name, 'a non-negative number', value, codeOf(value))
 }
 
-/** @throws {TorchError} unless `value` is a number above 0; infinity is one. */
+/** @throws {TorchError} unless `value` is a number above 0. Infinity is allowed. */
 export function requirePositive(owner: string, name: string, value: unknown): asserts value is number {
   if (typeof value === 'number' && value > 0) return
   throw invalid(owner, name, 'a positive number', value, codeOf(value))
@@ -111,7 +111,7 @@ export function requireProbability(owner: string, name: string, value: unknown):
   throw invalid(owner, name, 'a number from 0 to 1', value, codeOf(value))
 }
 
-/** @throws {TorchError} unless `value` is one of the choices. */
+/** @throws {TorchError} unless `value` is one of `choices`. */
 export function requireChoice<T extends string>(
   owner: string,
   name: string,
@@ -124,7 +124,7 @@ export function requireChoice<T extends string>(
   throw invalid(owner, name, wanted, value, typeof value === 'string' ? 'ERR_TORCH_VALUE' : 'ERR_TORCH_TYPE')
 }
 
-/** @throws {TorchError} unless `value` is an AbortSignal, of any realm, or `undefined`. */
+/** @throws {TorchError} unless `value` is an AbortSignal, from any realm, or undefined. */
 export function requireSignal(owner: string, value: unknown): asserts value is AbortSignal | undefined {
   if (value === undefined) return
   if (typeof value === 'object' && value !== null && 'aborted' in value && 'throwIfAborted' in value) return
@@ -132,7 +132,7 @@ export function requireSignal(owner: string, value: unknown): asserts value is A
 }
 
 /**
- * Rejects surplus arguments, which JavaScript would ignore. The last parameter of such a function is
+ * Rejects more arguments than a function takes: JavaScript would ignore them. The last parameter of such a function is
  * `...none: never[]`.
  */
 export function requireNone(owner: string, none: readonly unknown[]): void {
@@ -143,13 +143,13 @@ export function requireNone(owner: string, none: readonly unknown[]): void {
 }
 
 /**
- * Rejects options that `name` does not have: a misspelled one would be ignored silently.
+ * Rejects options that `name` does not have: a misspelled option would be silently ignored.
  *
  * @throws {TorchError} `ERR_TORCH_OPTION` with the name that was probably meant.
  */
 export function checkOptions(name: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    // In Python, sizes may be separate arguments.
+    // Python also accepts sizes as separate arguments.
     const isSize = typeof options === 'number' && /^(zeros|ones|empty|rand|randn)$/.test(name)
     const hint = isSize ? `: the size is one array, as in ${name}([2, 3])` : ''
     throw torchError('ERR_TORCH_TYPE', `${name}: options must be an object, got ${describe(options)}${hint}`, {
@@ -163,9 +163,10 @@ export function checkOptions(name: string, options: unknown, known: readonly str
 }
 
 /**
- * An object of names and values, such as a state dict.
+ * Returns `value` as an object of names and values, such as a state dict.
  *
- * @throws {TorchError} with a hint for values that are often passed instead: a promise, a map, a module.
+ * @throws {TorchError} if it is anything else. For a promise, a map or a module, which are common mistakes, the error
+ *   says what to do.
  */
 export function requireDict(name: string, what: string, value: unknown): Record<string, unknown> {
   const isObject = typeof value === 'object' && value !== null

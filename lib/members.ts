@@ -1,4 +1,4 @@
-// What `torch` has besides operations and the creation of tensors. As exports of a module, they keep their documentation.
+// The members of `torch` other than operations and tensor creation. As module exports, they keep their documentation.
 import { describe } from './describe.ts'
 import { torchError } from './errors.ts'
 import { libTorchVersion } from './native/load.ts'
@@ -37,12 +37,12 @@ export { getPrintOptions, setPrintOptions } from './tensor/print.ts'
 export { forkRng, getRngState, initialSeed, manualSeed, seed, setRngState } from './tensor/random.ts'
 export { isTensor, keep, Tensor } from './tensor/tensor.ts'
 
-/** The threads that one operation on the CPU may use. */
+/** The number of threads that one operation on the CPU may use. */
 export function getNumThreads(): number {
   return native.numThreads()
 }
 
-/** Sets {@link getNumThreads}, also for the thread of `offload`. */
+/** Sets the number of threads that one operation on the CPU may use, including on the thread of `offload`. */
 export function setNumThreads(threads: number): void {
   if (!Number.isInteger(threads) || threads < 1) {
     const got = describe(threads)
@@ -58,13 +58,13 @@ export function setNumThreads(threads: number): void {
 }
 
 export interface MemoryUsage {
-  /** Tensor objects that have not been disposed or collected. */
+  /** The number of tensor objects that have not been disposed or collected. */
   tensors: number
-  /** Bytes of memory that they refer to; what several share counts once. */
+  /** The bytes of memory that they refer to. Memory shared by several tensors counts once. */
   bytes: number
 }
 
-/** What this environment (the main thread, or a worker) holds. */
+/** The tensors and the memory that this environment (the main thread or a worker) holds. */
 export function memory(): MemoryUsage {
   return native.memory()
 }

@@ -1,3 +1,4 @@
+import './tensor/extensions.ts'
 import * as members from './members.ts'
 import type { TorchFunctions } from './ops/generated.ts'
 import * as creation from './tensor/creation.ts'

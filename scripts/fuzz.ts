@@ -1,6 +1,11 @@
-// Calls everything that the package exports with all kinds of arguments, with new seeds, until the time is up: npm run
-// fuzz -- --minutes 30. To reproduce a finding, pass the --seed and --call that it prints.
+// Calls everything that the package exports with arguments of all kinds, with fresh seeds, until the time is over:
+// npm run fuzz -- --minutes 30. What it finds is made again with --seed and --call as it prints them. Between the rounds the
+// property tests run, with the seeds that it prints.
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { PACKAGE } from '../lib/native/package.ts'
 import { fuzz } from '../test/fuzz/fuzz.ts'
 
 const CALLS = 20_000
@@ -24,6 +29,22 @@ async function run(seed: number, first: number, count: number): Promise<void> {
   })
 }
 
+const properties = readdirSync(join(PACKAGE, 'test'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.test.ts'))
+  .map((file) => join('test', file))
+  .filter((file) => readFileSync(join(PACKAGE, file), 'utf8').includes('fc.assert('))
+
+function runProperties(seed: number): void {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['node_modules/vitest/vitest.mjs', 'run', ...properties],
+    { cwd: PACKAGE, encoding: 'utf8', env: { ...process.env, LIBTORCH_RNN_FUZZ_SEED: String(seed) } },
+  )
+  if (status === 0) return
+  seen.set(`properties ${seed}`, 1)
+  console.log(`LIBTORCH_RNN_FUZZ_SEED=${seed} npx vitest run ${properties.join(' ')}\n${stdout}\n${stderr}`)
+}
+
 if (values.seed !== undefined) {
   const first = Number(values.call ?? 0)
   await run(Number(values.seed), first, values.call === undefined ? CALLS : 1)
@@ -34,6 +55,7 @@ if (values.seed !== undefined) {
     const seed = Math.floor(Math.random() * 2 ** 31)
     console.log(`seed ${seed}`)
     await run(seed, 0, CALLS)
+    runProperties(seed)
     rounds++
   } while (Date.now() < end)
   console.log(`${rounds * CALLS} calls, ${seen.size} kinds of findings`)

@@ -21,7 +21,7 @@ test('lists of all kinds refuse holes', () => {
   expectError(
     () => nn.utils.rnn.packPaddedSequence(torch.zeros([3, 2, 1]), new Array(2)),
     'ERR_TORCH_TYPE',
-    /list of ints/,
+    /an array of integers/,
   )
   expectError(() => nn.stepStreams(new Array(2), new Float32Array(2)), 'ERR_TORCH_TYPE', /got undefined among them/)
   expectError(() => new nn.ModuleList(new Array(2)), 'ERR_TORCH_TYPE', /Module/)

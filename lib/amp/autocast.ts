@@ -7,11 +7,14 @@ import { DEVICE_TYPES, type DeviceType } from '../tensor/device.ts'
 import { type DType, scalarTypeOf } from '../tensor/dtype.ts'
 
 export interface AutocastOptions {
-  /** What to compute in. Default: that of the context around this one, else float16 on CUDA and bfloat16 on the CPU. */
+  /** The dtype to compute in. Default: that of the enclosing context, else float16 on CUDA and bfloat16 on the CPU. */
   dtype?: 'float16' | 'bfloat16'
-  /** `false` switches autocast off within another context. Default `true`. */
+  /** `false` disables autocast inside an enclosing context. Default `true`. */
   enabled?: boolean
-  /** Whether a parameter is cast once for the whole outermost context. Default: that of the context around, else `true`. */
+  /**
+   * Whether casts of parameters are cached until the outermost context ends. Default: as in the enclosing context, else
+   * `true`.
+   */
   cacheEnabled?: boolean
 }
 
@@ -25,7 +28,7 @@ function requireType(op: string, deviceType: unknown): asserts deviceType is Dev
   requireChoice(op, 'deviceType', deviceType, DEVICE_TYPES)
 }
 
-/** Whether autocast, asked for with a dtype, can be on; warns where PyTorch does. */
+/** Whether autocast is possible with this dtype. Warns when PyTorch does. */
 function canCast(deviceType: DeviceType, dtype: DType): boolean {
   if (deviceType === 'cuda' && !isAvailable()) {
     process.emitWarning('CUDA is not available. Disabling autocast.')
@@ -49,13 +52,13 @@ function canCast(deviceType: DeviceType, dtype: DType): boolean {
 }
 
 /**
- * Runs `fn`, which may be async, with the operations that gain from it in `dtype` instead of float32, and those that
- * need the precision in float32: PyTorch's `torch.autocast`. Wrap the forward pass and the loss; call `backward()`
- * outside. float16 needs a gradient scaler.
+ * Runs `fn`, which may be async, in mixed precision: operations that benefit run in `dtype`, those that need the
+ * precision in float32. PyTorch's `torch.autocast`. Wrap the forward pass and the loss; call `backward()` outside.
+ * float16 needs a gradient scaler.
  *
  * Parameters are cast once for the outermost context: do not change them within it.
  *
- * On the CPU, recurrent networks then run through LibTorch's kernels instead of this library's own.
+ * On the CPU, recurrent networks then use LibTorch's kernels instead of this library's fused ones.
  *
  * @example
  * const loss = torch.autocast('cuda', () => criterion.forward(model.forward(x), y), { dtype: 'bfloat16' })
@@ -82,13 +85,13 @@ export function autocast<T>(deviceType: DeviceType, fn: () => T, options: Autoca
   return inAutocast({ ...inner, context }, fn, () => native.closeAutocast(context))
 }
 
-/** Whether operations on this kind of device are cast. */
+/** Whether autocast is enabled for this device type. */
 export function isAutocastEnabled(deviceType: DeviceType): boolean {
   requireType('isAutocastEnabled', deviceType)
   return currentAutocast()?.[deviceType].enabled ?? false
 }
 
-/** What {@link autocast} casts to on this kind of device where it is given no dtype. */
+/** The dtype that {@link autocast} uses for this device type if none is given. */
 export function getAutocastDtype(deviceType: DeviceType): DType {
   requireType('getAutocastDtype', deviceType)
   return (currentAutocast() ?? NONE)[deviceType].dtype

@@ -12,29 +12,29 @@ import { tensorOp } from '../tensor/packet.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
 
 export interface GradScalerOptions {
-  /** The first scale. Default 65536. */
+  /** The initial scale. Default 65536. */
   initScale?: number
-  /** What the scale is multiplied by after `growthInterval` steps in a row without Inf and NaN. Default 2. */
+  /** The factor applied to the scale after `growthInterval` consecutive steps without Inf or NaN. Default 2. */
   growthFactor?: number
-  /** What the scale is multiplied by where gradients were Inf or NaN. Default 0.5. */
+  /** The factor applied to the scale after a step with Inf or NaN gradients. Default 0.5. */
   backoffFactor?: number
   /** Default 2000. */
   growthInterval?: number
-  /** `false`: nothing is scaled, and `step` is the optimizer's own. Default `true`. */
+  /** If `false`, nothing is scaled, and `step` just calls the optimizer's. Default `true`. */
   enabled?: boolean
 }
 
-/** What {@link GradScaler.stateDict} gives: empty where the scaler is disabled. */
+/** The result of {@link GradScaler.stateDict}; empty if the scaler is disabled. */
 export interface GradScalerState {
   scale: number
   growthFactor: number
   backoffFactor: number
   growthInterval: number
-  /** The steps in a row without Inf and NaN. */
+  /** The number of consecutive steps without Inf or NaN. */
   growthTracker: number
 }
 
-/** Anything with parameters in groups and a step: an {@link Optimizer}, also one whose step is its own. */
+/** Anything with parameter groups and a step: an {@link Optimizer}, including one with a custom step. */
 export interface Stepping<A extends unknown[]> {
   readonly paramGroups: readonly { params: Iterable<Tensor> }[]
   step(...args: A): unknown
@@ -42,7 +42,7 @@ export interface Stepping<A extends unknown[]> {
 
 interface OptimizerProgress {
   stage: 'ready' | 'unscaled' | 'stepped'
-  /** 1 where a gradient was Inf or NaN, else 0. */
+  /** 1 if a gradient was Inf or NaN, else 0. */
   foundInf?: Tensor
 }
 
@@ -55,23 +55,23 @@ const updateScale = tensorOp('aten::_amp_update_scale_')
 const maximum = tensorOp('aten::maximum')
 
 /**
- * Keeps small gradients of float16 from vanishing: the loss is multiplied by a scale before `backward`, the gradients
- * are divided by it before the step, and a step whose gradients are Inf or NaN is left out. Nothing of it waits for a
- * value of the device: the optimizer's kernel itself leaves the step out, and counts it not.
+ * Prevents underflow of small float16 gradients: the loss is multiplied by a scale before `backward`, the gradients are
+ * divided by it before the step, and a step with Inf or NaN gradients is skipped. None of this waits for a value from
+ * the device: the optimizer's kernel itself skips the step and does not count it.
  *
- * Its first argument says where the scale lies: `'cuda'` (the default) or `'cpu'`. For CUDA where there is none, the scaler
- * warns and is disabled.
+ * The first argument is the device of the scale: `'cuda'` (the default) or `'cpu'`. If it is CUDA and there is none,
+ * the scaler warns and is disabled.
  *
  * @example
  * const scaler = new torch.amp.GradScaler('cuda')
  * const loss = torch.autocast('cuda', () => criterion.forward(model.forward(x), y), { dtype: 'float16' })
  * optimizer.zeroGrad()
  * scaler.scale(loss).backward()
- * scaler.unscale_(optimizer) // only where gradients are clipped or looked at
+ * scaler.unscale_(optimizer) // only needed to clip or inspect gradients
  * nn.utils.clipGradNorm_(model.parameters(), 1)
  * scaler.step(optimizer)
  * scaler.update()
- * @throws {TorchError} for an unknown option, or a value that cannot be used.
+ * @throws {TorchError} if an option is unknown, or a value is invalid.
  * @see https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
  */
 export class GradScaler {
@@ -82,7 +82,7 @@ export class GradScaler {
   #growthFactor: number
   #backoffFactor: number
   #growthInterval: number
-  // What `#scaling` begins with, at the first call of `scale`.
+  // The initial state of `#scaling`, used at the first call of `scale`.
   #initScale: number
   #initGrowthTracker = 0
   #scaling: Scaling | undefined
@@ -114,7 +114,9 @@ export class GradScaler {
     this.#growthInterval = growthInterval
   }
 
-  /** The outputs multiplied by the scale: one tensor, or arrays of them. Where disabled, the outputs as they are. */
+  /**
+   * Multiplies the outputs, a tensor or an array of tensors, by the scale. If disabled, returns them unchanged.
+   */
   scale<T extends Tensor | readonly Tensor[]>(outputs: T): T {
     if (!this.#enabled) return outputs
     if (isTensor(outputs)) return scaleOutput(outputs, this.#begin().scale) as T
@@ -129,10 +131,10 @@ export class GradScaler {
   }
 
   /**
-   * Divides the gradients of the optimizer's parameters by the scale, to clip them or to look at them before
-   * {@link step}, which else does it.
+   * Divides the gradients of the optimizer's parameters by the scale, so that you can clip or inspect them before
+   * {@link step}. Otherwise `step` does it.
    *
-   * @throws {TorchError} when it has been called already since the last {@link update}, or when no parameter has a
+   * @throws {TorchError} if it has already been called since the last {@link update}, or if no parameter has a
    *   gradient.
    */
   unscale_<A extends unknown[]>(optimizer: Stepping<A>): void {
@@ -149,17 +151,17 @@ export class GradScaler {
     if (progress.stage === 'stepped') {
       throw torchError('ERR_TORCH_RUNTIME', 'unscale_() is being called after step().')
     }
-    // The reciprocal of a power of two is exact; that of another number is better taken in float64.
+    // The reciprocal of a power of two is exact; for other numbers it is more accurate in float64.
     noGrad(() => tidy(() => this.#check(optimizer, progress, scale.double().reciprocal().float(), false)))
     progress.stage = 'unscaled'
   }
 
   /**
-   * The optimizer's step with unscaled gradients, or nothing where one of them is Inf or NaN. An optimizer whose `step`
-   * is its own gets the further arguments; to know whether to call it, the device's value has to be read.
+   * Takes the optimizer's step with unscaled gradients, or skips it if one of them is Inf or NaN. An optimizer with a
+   * custom `step` receives the further arguments; deciding whether to call it requires reading a value from the device.
    *
-   * @throws {TorchError} when it has been called already since the last {@link update}, when {@link scale} has not been
-   *   called before, or when no parameter has a gradient.
+   * @throws {TorchError} if it has already been called since the last {@link update}, if {@link scale} has not been
+   *   called before, or if no parameter has a gradient.
    */
   step<A extends unknown[]>(optimizer: Stepping<A>, ...args: A): void {
     requireOptimizer('step', optimizer)
@@ -184,7 +186,7 @@ export class GradScaler {
     progress.stage = 'stepped'
   }
 
-  /** The kernels of LibTorch's optimizers unscale and leave out by themselves. */
+  /** LibTorch's optimizer kernels unscale gradients and skip steps themselves. */
   #stepFused(optimizer: Optimizer, progress: OptimizerProgress, scale: Tensor, inputs: StepInputs = {}): void {
     const unscaled = progress.stage === 'unscaled'
     if (!unscaled)
@@ -193,10 +195,10 @@ export class GradScaler {
   }
 
   /**
-   * Adapts the scale to what {@link step} has found: to be called at the end of each iteration.
+   * Adapts the scale, depending on whether {@link step} found Inf or NaN. Call it at the end of each iteration.
    *
    * @param newScale Sets the scale instead: a number, or a tensor of one element.
-   * @throws {TorchError} when there was no step since the last call.
+   * @throws {TorchError} if there was no step since the last call.
    */
   update(newScale?: number | Tensor): void {
     if (!this.#enabled) return
@@ -228,13 +230,13 @@ export class GradScaler {
     this.#progress.clear()
   }
 
-  /** The scale, or 1 where disabled. It is read from the device, which waits for all work queued there. */
+  /** The scale, or 1 if disabled. Reads it from the device, which waits for all work queued there. */
   getScale(): number {
     if (!this.#enabled) return 1
     return this.#scaling === undefined ? this.#initScale : this.#scaling.scale.item<number>()
   }
 
-  /** What the scale is multiplied by after `growthInterval` steps without infinities. */
+  /** The factor applied to the scale after `growthInterval` consecutive steps without Inf or NaN. */
   getGrowthFactor(): number {
     return this.#growthFactor
   }
@@ -245,7 +247,7 @@ export class GradScaler {
     this.#growthFactor = newFactor
   }
 
-  /** What the scale is multiplied by after a step with infinities. */
+  /** The factor applied to the scale after a step with Inf or NaN. */
   getBackoffFactor(): number {
     return this.#backoffFactor
   }
@@ -256,7 +258,7 @@ export class GradScaler {
     this.#backoffFactor = newFactor
   }
 
-  /** Steps without infinities in a row after which the scale grows. */
+  /** The number of consecutive steps without Inf or NaN after which the scale grows. */
   getGrowthInterval(): number {
     return this.#growthInterval
   }
@@ -267,12 +269,12 @@ export class GradScaler {
     this.#growthInterval = newInterval
   }
 
-  /** Whether the scaler scales: not where it was made for CUDA and there is none. */
+  /** Whether the scaler is enabled: `false` if it was made for CUDA and there is none. */
   isEnabled(): boolean {
     return this.#enabled
   }
 
-  /** What a checkpoint needs of the scaler: to be called after {@link update}. Empty where disabled. */
+  /** The state for a checkpoint. Call it after {@link update}. Empty if disabled. */
   stateDict(): GradScalerState | Record<string, never> {
     if (!this.#enabled) return {}
     return {
@@ -284,7 +286,7 @@ export class GradScaler {
     }
   }
 
-  /** Takes over what {@link stateDict} gave. Does nothing where disabled. */
+  /** Restores a state returned by {@link stateDict}. Does nothing if disabled. */
   loadStateDict(stateDict: GradScalerState | Record<string, never>): void {
     if (!this.#enabled) return
     if (typeof stateDict !== 'object' || stateDict === null) {
@@ -311,7 +313,7 @@ export class GradScaler {
     this.#scaling?.growthTracker.fill_(growthTracker)
   }
 
-  /** Not made before it is needed, and then at once: it outlives a step that fails. */
+  /** Created on first use, and immediately, even within `offload`, since it must survive a failed step. */
   #begin(): Scaling {
     const device = this.#device
     this.#scaling ??= atOnce(() =>

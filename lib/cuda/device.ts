@@ -12,25 +12,25 @@ import { narrowed, setState } from '../tensor/generator.ts'
 import { seeded } from '../tensor/seed.ts'
 import { type Device, type Tensor, wrap } from '../tensor/tensor.ts'
 
-/** A CUDA device: `'cuda:1'`, its number, or `'cuda'` for the current one. */
+/** A CUDA device: a name such as `'cuda:1'`, an index, or `'cuda'` for the current one. */
 export type CudaDevice = Device | number
 
 type State = ReturnType<typeof native.cudaState>
 
 let known: State | undefined
 
-/** LibTorch counts the devices once in the life of a process. */
+/** Cached: LibTorch counts the devices only once per process. */
 function state(): State {
   known ??= native.cudaState()
   return known
 }
 
-/** Whether there is a CUDA device that LibTorch can use; {@link why} tells why not. */
+/** Whether LibTorch can use a CUDA device; if not, {@link why} gives the reason. */
 export function isAvailable(): boolean {
   return state().devices > 0
 }
 
-/** Why CUDA cannot be used, and what to do about it, or `null` where it can. */
+/** Why CUDA cannot be used, and what to do about it; `null` if it can. */
 export function why(): string | null {
   const { built, devices, problem } = state()
   if (devices > 0) return null
@@ -41,18 +41,18 @@ export function why(): string | null {
   return `${said}: the environment variable CUDA_VISIBLE_DEVICES, which names those to use, is '${hidden}'`
 }
 
-/** How many CUDA devices there are; 0 where CUDA cannot be used. */
+/** The number of CUDA devices; 0 if CUDA cannot be used. */
 export function deviceCount(): number {
   return state().devices
 }
 
-/** @internal Throws where CUDA cannot be used. */
+/** @internal Throws if CUDA cannot be used. */
 export function requireCuda(op: string): void {
   const reason = why()
   if (reason !== null) throw torchError('ERR_TORCH_DEVICE', `${op}: ${reason}`, { op })
 }
 
-/** @internal The number of a device, by default of the current one, where CUDA has it. */
+/** @internal The index of a device, by default the current one. Throws if CUDA does not have it. */
 export function indexOf(op: string, device: CudaDevice | undefined): number {
   requireCuda(op)
   const index = device === undefined || device === 'cuda' ? native.cudaDevice() : numberOf(op, device)
@@ -68,7 +68,7 @@ function numberOf(op: string, device: CudaDevice): number {
   throw invalid(op, 'device', "'cuda', one such as 'cuda:1', or its number", device, 'ERR_TORCH_DEVICE')
 }
 
-/** @internal Throws where CUDA cannot be used, or the addon for what needs CUDA's own classes. */
+/** @internal Throws if CUDA, or the addon for CUDA's own classes, cannot be used. */
 export function requireCudaAddon(op: string): void {
   requireCuda(op)
   const reason = whyNotConnected()
@@ -82,9 +82,9 @@ function propertiesOf(op: string, device: CudaDevice | undefined): CudaPropertie
 }
 
 /**
- * What a device (default: the current one) is.
+ * The properties of a device (default: the current one).
  *
- * @throws {TorchError} `ERR_TORCH_NOT_IMPLEMENTED` where this library was built without CUDA's headers.
+ * @throws {TorchError} `ERR_TORCH_NOT_IMPLEMENTED` if this library was built without CUDA's headers.
  */
 export function getDeviceProperties(device?: CudaDevice): CudaProperties {
   return propertiesOf('getDeviceProperties', device)
@@ -101,19 +101,22 @@ export function getDeviceCapability(device?: CudaDevice): [major: number, minor:
   return [major, minor]
 }
 
-/** The number of the device that `'cuda'` means. */
+/** The index of the current device, which `'cuda'` refers to. */
 export function currentDevice(): number {
   requireCuda('currentDevice')
   return native.cudaDevice()
 }
 
-/** Sets {@link currentDevice} for this thread of JavaScript, also for what it queues with `offload` from now on. */
+/**
+ * Sets {@link currentDevice} for this JavaScript thread, including operations that it queues with `offload` from now
+ * on.
+ */
 export function setDevice(device: CudaDevice): void {
   native.setCudaDevice(indexOf('setDevice', device))
 }
 
 /**
- * Resolves when the device has done all that was queued for it, also with `offload`. The event loop stays free.
+ * Resolves when the device has finished all queued work, including work from `offload`. Does not block the event loop.
  *
  * @param device Default: the current one.
  */
@@ -128,12 +131,12 @@ export function synchronizeSync(device?: CudaDevice): void {
   native.cudaSynchronize(indexOf('synchronizeSync', device), true)
 }
 
-/** Seeds the random numbers of the current device. Does nothing where CUDA cannot be used. */
+/** Seeds the random numbers of the current device. Does nothing if CUDA cannot be used. */
 export function manualSeed(seed: number | bigint): void {
   if (isAvailable()) seedDevice(native.cudaDevice(), seed)
 }
 
-/** Seeds the random numbers of all devices. Does nothing where CUDA cannot be used. */
+/** Seeds the random numbers of all devices. Does nothing if CUDA cannot be used. */
 export function manualSeedAll(seed: number | bigint): void {
   for (let device = 0; device < deviceCount(); device++) seedDevice(device, seed)
 }
@@ -142,7 +145,7 @@ function seedDevice(device: number, seed: number | bigint): void {
   seeded(() => native.seedGenerator(native.cudaGenerator(device), seed))
 }
 
-/** Where the random numbers of a device (default: the current one) are: bytes (uint8) that PyTorch reads as well. */
+/** The state of the random numbers of a device (default: the current one): bytes (uint8) in PyTorch's format. */
 export function getRngState(device?: CudaDevice): Tensor {
   const generator = native.cudaGenerator(indexOf('getRngState', device))
   const scope = enter()
@@ -150,22 +153,22 @@ export function getRngState(device?: CudaDevice): Tensor {
 }
 
 /**
- * Goes on from where {@link getRngState} was called.
- * @throws {TorchError} where `state` is no such state.
+ * Restores a state returned by {@link getRngState}.
+ * @throws {TorchError} if `state` is not such a state.
  */
 export function setRngState(state: Tensor, device?: CudaDevice): void {
   const generator = native.cudaGenerator(indexOf('setRngState', device))
   seeded(() => setState('setRngState', generator, state))
 }
 
-/** The seed that the random numbers of the current device were started with, as a bigint where it is beyond 2^53. */
+/** The seed of the current device's random numbers, as a bigint if it exceeds 2^53 - 1. */
 export function initialSeed(): number | bigint {
   return narrowed(native.initialSeed(native.cudaGenerator(indexOf('initialSeed', undefined))))
 }
 
 const bfloat16 = new Map<number, boolean>()
 
-/** Whether the current device computes in bfloat16, in hardware or not; `false` where CUDA cannot be used. */
+/** Whether the current device supports bfloat16, in hardware or by emulation; `false` if CUDA cannot be used. */
 export function isBf16Supported(): boolean {
   if (!isAvailable()) return false
   const device = native.cudaDevice()

@@ -6,12 +6,12 @@ import { offload } from '../tensor/context.ts'
 import { requireCuda } from './device.ts'
 
 export interface EventOptions {
-  /** Whether the event notes the time, for {@link Event.elapsedTime}. Default `false`. */
+  /** Whether the event records the time, for {@link Event.elapsedTime}. Default `false`. */
   enableTiming?: boolean
 }
 
 /**
- * A mark in the work of a CUDA device: PyTorch's `torch.cuda.Event`.
+ * A marker in the work queued on a CUDA device: PyTorch's `torch.cuda.Event`.
  *
  * @example
  * const [start, end] = [true, true].map((enableTiming) => new torch.cuda.Event({ enableTiming }))
@@ -21,7 +21,7 @@ export interface EventOptions {
  * await end.synchronize()
  * console.log(start.elapsedTime(end)) // milliseconds on the device
  * @see https://docs.pytorch.org/docs/stable/generated/torch.cuda.Event.html
- * @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used.
+ * @throws {TorchError} `ERR_TORCH_DEVICE` if CUDA cannot be used.
  */
 export class Event {
   /** @internal */
@@ -36,17 +36,17 @@ export class Event {
     this.#handle = native.cudaEvent(enableTiming)
   }
 
-  /** Marks the place after what the current device was given so far. Within `offload` it is queued. */
+  /** Records the event after all work queued on the current device so far. Within `offload`, this is queued, too. */
   record(): void {
     native.cudaRecordEvent(this.#handle)
   }
 
-  /** Whether the device has come to the mark; also true of an event that was never recorded. */
+  /** Whether the device has reached the event; also `true` if the event was never recorded. */
   query(): boolean {
     return native.cudaQueryEvent(this.#handle)
   }
 
-  /** Resolves when the device has come to the mark. The event loop stays free. */
+  /** Resolves when the device has reached the event. Does not block the event loop. */
   async synchronize(): Promise<void> {
     await offload(() => {})
     await native.cudaSynchronizeEvent(this.#handle, false)
@@ -58,8 +58,8 @@ export class Event {
   }
 
   /**
-   * Milliseconds from this event to `end`, both with `enableTiming` and reached.
-   * @throws {TorchError} where one was not recorded, or has not been reached.
+   * Milliseconds from this event to `end`. Both need `enableTiming` and must have been reached.
+   * @throws {TorchError} if either was not recorded, or has not been reached.
    */
   elapsedTime(end: Event): number {
     if (!(end instanceof Event)) {

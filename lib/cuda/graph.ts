@@ -9,22 +9,22 @@ import { requireCudaAddon, why } from './device.ts'
 
 export interface CaptureOptions {
   /**
-   * A captured graph whose memory this one works in too. The two must then be replayed in the order in which they were
-   * captured, one at a time, and what one of them computed is gone when the other has been replayed.
+   * A captured graph whose memory pool this one shares. The two must then be replayed in the order in which they were
+   * captured, one at a time, and replaying one overwrites the results of the other.
    */
   pool?: CUDAGraph
 }
 
 /**
- * Work of a CUDA device that is captured once and then launched as a whole: PyTorch's `torch.cuda.CUDAGraph`. Where
- * kernels are small, launching them one by one takes longer than they do.
+ * Work for a CUDA device that is captured once and then launched as a whole: PyTorch's `torch.cuda.CUDAGraph`. This
+ * pays off for small kernels, which take longer to launch one by one than to run.
  *
- * A graph repeats the kernels with the addresses that they were captured with: write new inputs into the same tensors
- * (`copy_`), and read the results from the tensors that `capture` gave. Numbers of JavaScript, such as a learning rate,
- * shapes, and the branches taken are those of the capture. Dropout draws anew with each replay.
+ * A graph replays the kernels with the captured memory addresses: write new inputs into the same tensors (`copy_`), and
+ * read the results from the tensors that `capture` returned. JavaScript numbers, such as a learning rate, shapes, and
+ * branches taken stay as they were during the capture. Dropout draws new random numbers at each replay.
  *
- * Run `fn` a few times in `torch.offload` before it is captured: what libraries set up at a thread's first call cannot be
- * captured. Let go of the losses of those runs, whose graphs of autograd belong to another stream.
+ * Run `fn` a few times in `torch.offload` before capturing it: the setup that libraries do at a thread's first call
+ * cannot be captured. Release the losses of those runs, since their autograd graphs belong to another stream.
  *
  * @example
  * const graph = new torch.cuda.CUDAGraph()
@@ -35,8 +35,8 @@ export interface CaptureOptions {
  *   graph.replay()
  *   console.log(y)
  * }
- * @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used, `ERR_TORCH_NOT_IMPLEMENTED` where this library was
- *   built without CUDA's headers.
+ * @throws {TorchError} `ERR_TORCH_DEVICE` if CUDA cannot be used, `ERR_TORCH_NOT_IMPLEMENTED` if this library was built
+ *   without CUDA's headers.
  * @see https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
  */
 export class CUDAGraph {
@@ -49,21 +49,22 @@ export class CUDAGraph {
     this.#handle = native.cudaGraph()
   }
 
-  /** Why there are no CUDA graphs here, or `null` where there are. */
+  /** Why CUDA graphs cannot be used, or `null` if they can. */
   static why(): string | null {
     return why() ?? whyNotConnected()
   }
 
   /**
-   * Captures what the synchronous function `fn` gives the current device, on a stream of its own, instead of running it.
-   * Resolves with the result of `fn`, whose tensors keep their memory in the graph and have values after the first
-   * {@link replay}. As with `offload`, operations are queued for a thread of their own; what else this thread computes
-   * waits until they are captured.
+   * Captures the work that the synchronous function `fn` queues on the current device, on a separate stream, instead of
+   * running it. Resolves with the result of `fn`, whose tensors have their memory in the graph and get values with the
+   * first {@link replay}. As with `offload`, operations are queued for a background thread; other operations of this
+   * thread wait until the capture is done.
    *
-   * Tensors that `fn` only uses must live as long as the graph. Those that it made and does not return are gone.
+   * Tensors that `fn` uses but did not create must live as long as the graph. Tensors that it creates and does not
+   * return are disposed.
    *
-   * @throws {TorchError} (rejects) where an operation fails or cannot be captured, such as reading a value of the
-   *   device or copying to it from memory that is not pinned. The graph is then as it was before.
+   * @throws {TorchError} (rejects) if an operation fails or cannot be captured, such as reading a value from the device
+   *   or copying to it from memory that is not pinned. The graph is then unchanged.
    */
   async capture<T>(fn: () => T, options: CaptureOptions = {}): Promise<T> {
     requireFunction('capture', 'fn', fn)
@@ -91,8 +92,8 @@ export class CUDAGraph {
   }
 
   /**
-   * Launches the graph on the current stream of the device it was captured on. Within `offload` it is queued.
-   * @throws {TorchError} where nothing has been captured.
+   * Launches the graph on the current stream of the device it was captured on. Within `offload`, the launch is queued.
+   * @throws {TorchError} if nothing has been captured.
    */
   replay(): void {
     enter()
@@ -100,8 +101,8 @@ export class CUDAGraph {
   }
 
   /**
-   * Drops what was captured, after which the graph can capture anew. Memory goes back where no tensor is in it and no
-   * other graph shares it. Within `offload` it is queued.
+   * Discards the capture, so that the graph can capture again. Its memory is freed unless a tensor or another graph
+   * still uses it. Within `offload`, the reset is queued.
    */
   reset(): void {
     native.resetGraph(this.#handle)

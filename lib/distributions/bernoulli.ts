@@ -5,20 +5,20 @@ import { boolean, real, unitInterval } from './constraint.ts'
 import { type Constraint, check, Distribution, type DistributionOptions, readOptions } from './distribution.ts'
 import { broadcast, clampProbs, given } from './parameter.ts'
 
-/** One of the two. */
+/** Give exactly one of the two. */
 export interface BernoulliOptions extends DistributionOptions {
-  /** The probabilities of 1: their shape is that of the batch. */
+  /** The probabilities of 1; they have the batch shape. */
   probs?: Tensor | number
-  /** The logarithms of the odds of 1. */
+  /** The log-odds of 1. */
   logits?: Tensor | number
 }
 
 /**
- * Distributions of 0 and 1.
+ * Bernoulli distributions, over 0 and 1.
  *
  * @example new torch.distributions.Bernoulli({ probs: torch.tensor([0.2, 0.9]) }).sample([3]) // (3, 2)
- * @throws {TorchError} `ERR_TORCH_VALUE` for probabilities beyond [0, 1], and where not exactly one of `probs` and `logits`
- *   is given.
+ * @throws {TorchError} `ERR_TORCH_VALUE` if a probability is outside [0, 1], or unless exactly one of `probs` and
+ *   `logits` is given.
  * @see https://docs.pytorch.org/docs/stable/distributions.html#bernoulli
  */
 export class Bernoulli extends Distribution {
@@ -44,7 +44,7 @@ export class Bernoulli extends Distribution {
     return this.#given === 'probs' ? this.#parameter : this.#parameter.sigmoid()
   }
 
-  /** The logarithms of the odds of 1: batch shape. */
+  /** The log-odds of 1: batch shape. */
   get logits(): Tensor {
     if (this.#given === 'logits') return this.#parameter
     const probs = clampProbs(this.#parameter)
@@ -55,7 +55,7 @@ export class Bernoulli extends Distribution {
     return this.probs
   }
 
-  /** The more probable of 0 and 1, or NaN where they are equally so: batch shape. */
+  /** The more probable of 0 and 1, or NaN if they are equally probable: batch shape. */
   get mode(): Tensor {
     const { probs } = this
     return probs.ge(0.5).to(probs.dtype).maskedFill(probs.eq(0.5), Number.NaN)
@@ -70,7 +70,7 @@ export class Bernoulli extends Distribution {
     return functions.bernoulli(this.probs.expand(shape))
   }
 
-  /** The logarithm of the probability of `value`, of zeros and ones, which is broadcast with the batch. */
+  /** The log-probability of `value`, a tensor of zeros and ones, which is broadcast with the batch. */
   logProb(value: Tensor): Tensor {
     this.checkValue('logProb', value)
     const [logits, values] = functions.broadcastTensors([this.logits, value]) as [Tensor, Tensor]

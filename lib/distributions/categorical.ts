@@ -6,19 +6,21 @@ import { real, upTo, weights } from './constraint.ts'
 import { type Constraint, check, Distribution, type DistributionOptions, readOptions } from './distribution.ts'
 import { broadcast, clampProbs, given } from './parameter.ts'
 
-/** One of the two. */
+/** Give exactly one of the two. */
 export interface CategoricalOptions extends DistributionOptions {
-  /** Weights of the classes along the last dimension, (…, K), which are divided by their sum. */
+  /** Weights of the classes along the last dimension, (…, K); they are normalized to sum to 1. */
   probs?: Tensor
-  /** Logarithms of the weights, (…, K). */
+  /** Logarithms of the unnormalized weights, (…, K). */
   logits?: Tensor
 }
 
 /**
- * Distributions of the classes 0 to K - 1. The batch has the shape of the parameter without its last dimension.
+ * Categorical distributions, over the classes 0 to K - 1. The batch has the shape of the parameter without its last
+ * dimension.
  *
  * @example new torch.distributions.Categorical({ logits: torch.zeros([2, 4]) }).sample([3]) // (3, 2), int64
- * @throws {TorchError} `ERR_TORCH_VALUE` for negative weights, and where not exactly one of `probs` and `logits` is given.
+ * @throws {TorchError} `ERR_TORCH_VALUE` if a weight is negative, or unless exactly one of `probs` and `logits` is
+ *   given.
  * @see https://docs.pytorch.org/docs/stable/distributions.html#categorical
  */
 export class Categorical extends Distribution {
@@ -49,7 +51,7 @@ export class Categorical extends Distribution {
     return this.#given === 'probs' ? this.#parameter : this.#parameter.softmax(-1)
   }
 
-  /** The logarithms of the probabilities: (…, K). */
+  /** The log-probabilities: (…, K). */
   get logits(): Tensor {
     return this.#given === 'logits' ? this.#parameter : clampProbs(this.#parameter).log()
   }
@@ -84,7 +86,7 @@ export class Categorical extends Distribution {
     return rows.multinomial(each, true).T.reshape(shape)
   }
 
-  /** The logarithm of the probability of the classes `value`, which are broadcast with the batch. */
+  /** The log-probabilities of the classes `value`, which are broadcast with the batch. */
   logProb(value: Tensor): Tensor {
     this.checkValue('logProb', value)
     const classes = value.long().unsqueeze(-1)
@@ -93,7 +95,8 @@ export class Categorical extends Distribution {
   }
 
   entropy(): Tensor {
-    // A class without a chance adds nothing: 0 ln 0 is 0 here. The least number of float16 is one for all dtypes.
+    // A class of probability 0 adds nothing: 0 ln 0 counts as 0. The bound is float16's lowest number, which all dtypes
+    // can represent.
     const logits = this.logits.clampMin(-65504)
     return logits.mul(this.probs).sum(-1).neg()
   }

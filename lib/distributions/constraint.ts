@@ -16,7 +16,7 @@ export function upTo(last: number): Constraint {
   }
 }
 
-/** Along the last dimension, none below 0, and not all 0. */
+/** Along the last dimension, no element is negative, and not all are 0. */
 export const weights: Constraint = {
   name: 'at least 0, and one of each row greater than 0',
   holds: (value) => value.ge(0).logicalAnd(value.sum(-1, true).gt(0)),

@@ -7,25 +7,25 @@ import { isTensor, type Tensor } from '../tensor/tensor.ts'
 
 export interface DistributionOptions {
   /**
-   * Whether parameters and values are checked: a negative standard deviation, probabilities beyond 1, a value that cannot
-   * occur. It reads them, so within `offload` it is left out. Default `true`.
+   * Whether parameters and values are validated: a negative standard deviation, a probability above 1, a value outside
+   * the support. This reads them, so it is skipped within `offload`. Default `true`.
    */
   validateArgs?: boolean
 }
 
-/** What the elements of a tensor must be, and how errors call that. */
+/** A condition on the elements of a tensor, and its name in errors. */
 export interface Constraint {
   readonly name: string
   holds(value: Tensor): Tensor
 }
 
 /**
- * A random variable, or a batch of independent ones: what {@link Normal}, {@link Bernoulli} and {@link Categorical} have in
- * common.
+ * A random variable, or a batch of independent ones: the base of {@link Normal}, {@link Bernoulli} and
+ * {@link Categorical}.
  * @see https://docs.pytorch.org/docs/stable/distributions.html
  */
 export abstract class Distribution {
-  /** The shape of the batch: one variable for each element. */
+  /** The shape of the batch: one random variable per element. */
   readonly batchShape: readonly number[]
   /** The shape of one value: `[]` for numbers. */
   readonly eventShape: readonly number[] = []
@@ -36,7 +36,7 @@ export abstract class Distribution {
     this.#validates = validateArgs
   }
 
-  /** The values that can occur. */
+  /** The possible values. */
   protected abstract get support(): Constraint
 
   /** The expected value: batch shape. */
@@ -54,22 +54,22 @@ export abstract class Distribution {
   }
 
   /**
-   * Draws values, through which no gradients flow.
+   * Draws random values, without gradients.
    *
-   * @param sampleShape The shape of the sample: so many values of each variable. Default `[]`: one.
-   * @returns of the shape `[...sampleShape, ...batchShape]`
+   * @param sampleShape The shape of the sample drawn from each variable. Default `[]`: a single value.
+   * @returns a tensor of shape `[...sampleShape, ...batchShape]`
    */
   sample(sampleShape: readonly number[] = []): Tensor {
     const shape = this.extended('sample', sampleShape)
     return noGrad(() => this.draw(shape))
   }
 
-  /** Draws values of this shape, which ends with the batch shape. */
+  /** Draws random values of this shape, which ends with the batch shape. */
   protected abstract draw(shape: readonly number[]): Tensor
 
   /**
-   * The logarithm of the probability, or of the density, at `value`, which is broadcast with the batch.
-   * @throws {TorchError} `ERR_TORCH_VALUE` for a value that cannot occur, unless `validateArgs` is `false`.
+   * The log-probability, or log-density, at `value`, which is broadcast with the batch.
+   * @throws {TorchError} `ERR_TORCH_VALUE` if a value is outside the support, unless `validateArgs` is `false`.
    */
   abstract logProb(value: Tensor): Tensor
 
@@ -91,7 +91,7 @@ export abstract class Distribution {
     return [...sampleShape, ...this.batchShape, ...this.eventShape]
   }
 
-  /** Refuses what is no tensor, or none of values that can occur. */
+  /** Throws unless `value` is a tensor of possible values. */
   protected checkValue(name: string, value: unknown, support = this.support): asserts value is Tensor {
     if (!isTensor(value)) {
       throw torchError('ERR_TORCH_TYPE', `${name}: value must be a Tensor, got ${describe(value)}`, { op: name })
@@ -100,9 +100,9 @@ export abstract class Distribution {
   }
 }
 
-/** Throws where an element does not fit; NaN never does. */
+/** Throws if an element violates the constraint; NaN always does. */
 export function check(what: string, value: Tensor, { name, holds }: Constraint): void {
-  // Values that are yet to be computed cannot be read.
+  // Values that are not computed yet cannot be read.
   if (isOffloading()) return
   const valid = noGrad(() => holds(value))
   if (valid.all().item()) return
@@ -113,7 +113,7 @@ export function check(what: string, value: Tensor, { name, holds }: Constraint):
   )
 }
 
-/** The options of a distribution, of which `known` are its own. */
+/** Checks the options of a distribution, of which `known` are specific to it. Returns whether to validate. */
 export function readOptions(name: string, options: DistributionOptions, known: readonly string[] = []): boolean {
   checkOptions(name, options, [...known, 'validateArgs'])
   const { validateArgs = true } = options

@@ -1,5 +1,6 @@
 // `torch.distributions`.
 import '../native/here.cjs'
+import '../tensor/extensions.ts'
 
 export { Bernoulli, type BernoulliOptions } from './bernoulli.ts'
 export { Categorical, type CategoricalOptions } from './categorical.ts'

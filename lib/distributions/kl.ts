@@ -1,6 +1,6 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { functions } from '../tensor/methods.ts'
+import { softplus } from '../nn/functional/index.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { Bernoulli } from './bernoulli.ts'
 import { Categorical } from './categorical.ts'
@@ -16,12 +16,13 @@ function ofNormals(p: Normal, q: Normal): Tensor {
 function ofBernoullis(p: Bernoulli, q: Bernoulli): Tensor {
   const [pProbs, qProbs, pLogits, qLogits] = [p.probs, q.probs, p.logits, q.logits]
   const ones = pProbs
-    .mul(functions.softplus(qLogits.neg()).sub(functions.softplus(pLogits.neg())))
+    .mul(softplus(qLogits.neg()).sub(softplus(pLogits.neg())))
     .maskedFill(qProbs.eq(0), Number.POSITIVE_INFINITY)
     .maskedFill(pProbs.eq(0), 0)
-  const zeros = functions
-    .sub(1, pProbs)
-    .mul(functions.softplus(qLogits).sub(functions.softplus(pLogits)))
+  const zeros = pProbs
+    .neg()
+    .add(1)
+    .mul(softplus(qLogits).sub(softplus(pLogits)))
     .maskedFill(qProbs.eq(1), Number.POSITIVE_INFINITY)
     .maskedFill(pProbs.eq(1), 0)
   return ones.add(zeros)
@@ -36,8 +37,8 @@ function ofCategoricals(p: Categorical, q: Categorical): Tensor {
 }
 
 /**
- * The Kullback-Leibler divergence KL(p ‖ q) of two distributions of one kind, in nats: batch shape.
- * @throws {TorchError} `ERR_TORCH_NOT_IMPLEMENTED` where they are of two kinds.
+ * The Kullback-Leibler divergence KL(p ‖ q) of two distributions of the same class, in nats: batch shape.
+ * @throws {TorchError} `ERR_TORCH_NOT_IMPLEMENTED` if their classes differ.
  * @see https://docs.pytorch.org/docs/stable/distributions.html#torch.distributions.kl.kl_divergence
  */
 export function klDivergence(p: Distribution, q: Distribution): Tensor {
@@ -47,7 +48,7 @@ export function klDivergence(p: Distribution, q: Distribution): Tensor {
   const name = (value: unknown): string => (value instanceof Distribution ? value.constructor.name : describe(value))
   throw torchError(
     'ERR_TORCH_NOT_IMPLEMENTED',
-    `klDivergence: p and q must be of one kind, Normal, Bernoulli or Categorical, got ${name(p)} and ${name(q)}`,
+    `klDivergence: p and q must be of the same class, Normal, Bernoulli or Categorical, got ${name(p)} and ${name(q)}`,
     { op: 'klDivergence' },
   )
 }

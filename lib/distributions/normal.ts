@@ -6,13 +6,12 @@ import { type Constraint, check, Distribution, type DistributionOptions, readOpt
 import { broadcast } from './parameter.ts'
 
 /**
- * Normal distributions with the mean `loc` and the standard deviation `scale`, which are broadcast: their shape is that of
- * the batch.
+ * Normal distributions with mean `loc` and standard deviation `scale`. The two are broadcast to the batch shape.
  *
  * @example
  * const normal = new torch.distributions.Normal(0, torch.tensor([1, 2]))
  * normal.logProb(normal.sample([5])) // (5, 2)
- * @throws {TorchError} `ERR_TORCH_VALUE` for a scale that is not greater than 0.
+ * @throws {TorchError} `ERR_TORCH_VALUE` if `scale` is not greater than 0.
  * @see https://docs.pytorch.org/docs/stable/distributions.html#normal
  */
 export class Normal extends Distribution {
@@ -57,7 +56,7 @@ export class Normal extends Distribution {
   }
 
   /**
-   * Draws values as {@link sample} does, through which gradients flow to `loc` and `scale`: loc + scale * ε with ε from the
+   * Draws random values like {@link sample}, but with gradients for `loc` and `scale`: loc + scale * ε, with ε from the
    * standard normal distribution.
    */
   rsample(sampleShape: readonly number[] = []): Tensor {
@@ -66,7 +65,7 @@ export class Normal extends Distribution {
     return this.loc.add(noise.mul(this.scale))
   }
 
-  /** The logarithm of the density at `value`, which is broadcast with the batch. */
+  /** The log-density at `value`, which is broadcast with the batch. */
   logProb(value: Tensor): Tensor {
     this.checkValue('logProb', value)
     return value
@@ -78,13 +77,13 @@ export class Normal extends Distribution {
       .sub(Math.log(Math.sqrt(2 * Math.PI)))
   }
 
-  /** The probability of values up to `value`. */
+  /** The probability of a value ≤ `value`. */
   cdf(value: Tensor): Tensor {
     this.checkValue('cdf', value)
     return value.sub(this.loc).mul(this.scale.reciprocal()).div(Math.sqrt(2)).erf().add(1).mul(0.5)
   }
 
-  /** The value that is not exceeded with the probability `value`: the inverse of {@link cdf}. */
+  /** The quantile for the probability `value`: the inverse of {@link cdf}. */
   icdf(value: Tensor): Tensor {
     this.checkValue('icdf', value, unitInterval)
     return this.loc.add(this.scale.mul(value.mul(2).sub(1).erfinv()).mul(Math.sqrt(2)))

@@ -4,7 +4,7 @@ import { tensor } from '../tensor/creation.ts'
 import { functions } from '../tensor/methods.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 
-/** The parameters of a distribution as tensors of one shape; numbers take the dtype and the device of the tensors. */
+/** The parameters of a distribution as tensors of a common shape; numbers get the dtype and device of the tensors. */
 export function broadcast(name: string, parameters: Record<string, unknown>): Tensor[] {
   const values = Object.entries(parameters)
   const like = values.find(([, value]) => isTensor(value))?.[1] as Tensor | undefined
@@ -20,16 +20,16 @@ export function broadcast(name: string, parameters: Record<string, unknown>): Te
   return functions.broadcastTensors(tensors)
 }
 
-/** The one of `probs` and `logits` that is given. */
+/** Which of `probs` and `logits` is given. */
 export function given(name: string, { probs, logits }: { probs?: unknown; logits?: unknown }): 'probs' | 'logits' {
   if ((probs === undefined) !== (logits === undefined)) return probs === undefined ? 'logits' : 'probs'
   throw torchError('ERR_TORCH_VALUE', `${name}: Either probs or logits must be specified, but not both.`, { op: name })
 }
 
-// What 1 differs by from the next number, as far as each dtype goes.
+// The machine epsilon of each dtype.
 const EPSILON = { float16: 2 ** -10, bfloat16: 2 ** -7, float32: 2 ** -23, float64: 2 ** -52 }
 
-/** Probabilities whose logarithms are finite. */
+/** Clamps probabilities so that their logarithms are finite. */
 export function clampProbs(probs: Tensor): Tensor {
   const epsilon = EPSILON[probs.dtype as keyof typeof EPSILON] ?? EPSILON.float32
   return probs.clamp(epsilon, 1 - epsilon)

@@ -1,4 +1,5 @@
 import '../native/here.cjs'
+import '../tensor/extensions.ts'
 
 export { type Checkpoint, type LoadOptions, load, loadSync } from './checkpoint.ts'
 export type { Header, TensorInfo } from './header.ts'

@@ -1,4 +1,5 @@
 import '../native/here.cjs'
+import '../tensor/extensions.ts'
 
 export { GRUModel } from './gru.ts'
 export { LSTMModel } from './lstm.ts'

@@ -11,16 +11,16 @@ import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import { python, snakeCase } from './repr.ts'
 
-/** A module that computes a function of one tensor, in its shape but for {@link GLU}. */
+/** A module that computes a function of one tensor. The output has the shape of the input, except for {@link GLU}. */
 export abstract class ActivationModule extends Module {
   abstract override forward(input: Tensor): Tensor
 }
 
-/** A function with options, which are the constructor's and properties of the module. */
+/** A function with options. The constructor takes them, and the module has them as properties. */
 class Applied<O extends object> extends ActivationModule {
   readonly #fn: F.Activation<O>
   readonly #options: Readonly<Required<O>>
-  // A call without options costs less.
+  // A call without options is cheaper.
   readonly #standard: boolean
 
   constructor(fn: F.Activation<O>, options: O, none: readonly unknown[]) {
@@ -53,7 +53,7 @@ class Applied<O extends object> extends ActivationModule {
   }
 }
 
-/** The class of modules of a function. */
+/** Makes the module class for a function. */
 function moduleOf<O extends object>(
   fn: F.Activation<O>,
 ): new (
@@ -81,7 +81,7 @@ export class ReLU extends moduleOf(F.relu) {}
 export class ReLU6 extends moduleOf(F.relu6) {}
 
 /**
- * x above zero, negativeSlope x below, element by element: (…) -> (…).
+ * x above zero, negativeSlope · x below, element by element: (…) -> (…).
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html
  */
 export class LeakyReLU extends moduleOf(F.leakyRelu) {}
@@ -159,7 +159,7 @@ export class LogSigmoid extends moduleOf(F.logsigmoid) {}
 export class Tanh extends moduleOf(F.tanh) {}
 
 /**
- * The first half along `dim` times σ of the second: (…, 2C, …) -> (…, C, …).
+ * The first half along `dim` times the sigmoid of the second: (…, 2C, …) -> (…, C, …).
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GLU.html
  */
 export class GLU extends moduleOf(F.glu) {}
@@ -177,7 +177,7 @@ export class Hardtanh extends moduleOf(F.hardtanh) {
   }
 }
 
-// The next four print as PyTorch's do, which keep their options to themselves or give no name.
+// The next four print like PyTorch's, which omit their options or print them without names.
 
 /**
  * min(max(x / 6 + 1/2, 0), 1), element by element: (…) -> (…).
@@ -200,7 +200,7 @@ export class Hardswish extends moduleOf(F.hardswish) {
 }
 
 /**
- * x beyond ±λ, 0 between, element by element: (…) -> (…).
+ * x outside ±λ, 0 inside, element by element: (…) -> (…).
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardshrink.html
  */
 export class Hardshrink extends moduleOf(F.hardshrink) {
@@ -210,7 +210,7 @@ export class Hardshrink extends moduleOf(F.hardshrink) {
 }
 
 /**
- * x moved by λ towards zero, element by element: (…) -> (…).
+ * x shrunk towards zero by λ, element by element: (…) -> (…).
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softshrink.html
  */
 export class Softshrink extends moduleOf(F.softshrink) {
@@ -220,15 +220,15 @@ export class Softshrink extends moduleOf(F.softshrink) {
 }
 
 /**
- * x above zero, a x below, a being random from [lower, upper) in training, else their mean: (…) -> (…).
+ * x above zero, a x below. In training a is random from [lower, upper), in evaluation it is their mean: (…) -> (…).
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RReLU.html
  */
 export class RReLU extends ActivationModule {
-  /** The least slope below zero. */
+  /** The smallest slope below zero. */
   readonly lower: number
-  /** The greatest slope below zero. */
+  /** The largest slope below zero. */
   readonly upper: number
-  /** Whether the input is written to. */
+  /** If `true`, the operation is done in place. */
   readonly inplace: boolean
 
   constructor(options: F.RReLUOptions = {}, ...none: never[]) {
@@ -256,9 +256,9 @@ export class RReLU extends ActivationModule {
 export class Threshold extends ActivationModule {
   /** Above this, the output is the input. */
   readonly threshold: number
-  /** The output elsewhere. */
+  /** The output at or below the threshold. */
   readonly value: number
-  /** Whether the input is written to. */
+  /** If `true`, the operation is done in place. */
   readonly inplace: boolean
 
   constructor(threshold: number, value: number, options: F.InplaceOptions = {}, ...none: never[]) {
@@ -281,21 +281,21 @@ export class Threshold extends ActivationModule {
 }
 
 export interface PReLUOptions extends FactoryOptions {
-  /** 1 for one slope, or C for one for each channel, dimension 1 of the input. Default 1. */
+  /** 1 for a single slope, or C for one slope per channel (dimension 1 of the input). Default 1. */
   numParameters?: number
-  /** The slopes at first. Default 0.25. */
+  /** The initial value of the slopes. Default 0.25. */
   init?: number
 }
 
 /**
- * x above zero, a x below, element by element: (N, C, …) -> (N, C, …), or any shape with a single slope. The slopes a are
- * learned: `weight` (numParameters).
+ * x above zero, a x below, element by element: (N, C, …) -> (N, C, …), or any shape with a single slope. The slopes a
+ * are learned, as `weight` (numParameters).
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.PReLU.html
  */
 export class PReLU extends ActivationModule {
-  /** How many slopes there are: 1, or one for each channel. */
+  /** The number of slopes: 1, or one per channel. */
   readonly numParameters: number
-  /** The slopes at first. */
+  /** The initial value of the slopes. */
   readonly init: number
   /** The slopes a (numParameters). */
   weight: Parameter
@@ -326,7 +326,7 @@ export class PReLU extends ActivationModule {
   }
 }
 
-/** A function of what lies along one dimension, which PyTorch's classes guess where it is not given. */
+/** A function along one dimension. PyTorch's classes guess the dimension if it is not given; these require it. */
 abstract class AlongDimension extends ActivationModule {
   /** The dimension along which the outputs sum to 1. */
   readonly dim: number

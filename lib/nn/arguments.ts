@@ -3,8 +3,8 @@ import { torchError } from '../errors.ts'
 import { isTensor } from '../tensor/tensor.ts'
 
 /**
- * Checks the options of a constructor that takes nothing after them. Tensors are refused: they have no enumerable properties,
- * so {@link checkOptions} accepts them.
+ * Checks the options of a constructor whose last argument they are. Refuses tensors, which {@link checkOptions} would
+ * accept since they have no enumerable properties.
  */
 export function checkArguments(
   name: string,

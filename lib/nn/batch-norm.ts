@@ -15,13 +15,16 @@ import { requireSeveralValues } from './size.ts'
 export interface BatchNorm1dOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number
-  /** The share of a batch in the new running statistics; `null` for their mean over all batches. Default 0.1. */
+  /**
+   * The weight of the current batch in the running statistics; `null` for a cumulative average over all batches.
+   * Default 0.1.
+   */
   momentum?: number | null
-  /** Whether to learn `weight` and `bias`. Default `true`. */
+  /** If `false`, there are no `weight` and `bias`. Default `true`. */
   affine?: boolean
-  /** Whether to keep running statistics for evaluation. Without them, it takes the batch's, too. Default `true`. */
+  /** If `false`, no running statistics are kept, and evaluation uses the batch's statistics, too. Default `true`. */
   trackRunningStats?: boolean
-  /** Whether to learn `bias`, where `affine`. Default `true`. */
+  /** If `false`, there is no `bias`. Used only with `affine`. Default `true`. */
   bias?: boolean
 }
 
@@ -29,27 +32,27 @@ export interface BatchNorm2dOptions extends BatchNorm1dOptions {}
 
 const batchNorm = packet('BatchNorm1d', [['libtorch_rnn::batch_norm_1d', '']])
 
-/** Base of the batch norms: everything but the shape of the input. */
+/** Base of the batch norms: everything except the shape of the input. */
 abstract class BatchNorm extends Module {
   /** Channels of the input, dimension 1. */
   readonly numFeatures: number
   /** Added to the variance. */
   readonly eps: number
-  /** The share of a batch in the new running statistics, `null` for their mean over all batches. */
+  /** The weight of the current batch in the running statistics; `null` for a cumulative average over all batches. */
   readonly momentum: number | null
-  /** Whether there are `weight` and `bias`. */
+  /** Whether `weight` and `bias` exist. */
   readonly affine: boolean
-  /** Whether there are running statistics. */
+  /** Whether running statistics are kept. */
   readonly trackRunningStats: boolean
   /** γ. */
   weight: Parameter | null
   /** β. */
   bias: Parameter | null
-  /** The mean of each channel over the batches so far, which evaluation takes. */
+  /** The running mean of each channel, used in evaluation. */
   running_mean: Buffer | null
-  /** The variance of each channel over the batches so far, which evaluation takes. */
+  /** The running variance of each channel, used in evaluation. */
   running_var: Buffer | null
-  /** How many batches the running statistics have seen. */
+  /** The number of batches in the running statistics. */
   num_batches_tracked: Buffer | null
 
   constructor(numFeatures: number, options: BatchNorm1dOptions = {}, ...none: never[]) {
@@ -74,26 +77,26 @@ abstract class BatchNorm extends Module {
     this.resetParameters()
   }
 
-  /** Forgets the running statistics. */
+  /** Resets the running statistics. */
   resetRunningStats(): void {
     if (this.running_mean !== null) zeros_(this.running_mean)
     if (this.running_var !== null) ones_(this.running_var)
     if (this.num_batches_tracked !== null) zeros_(this.num_batches_tracked)
   }
 
-  /** Sets weights to 1, biases to 0, and the running statistics to those of a standard distribution. */
+  /** Sets weights to 1 and biases to 0, and resets the running statistics to mean 0 and variance 1. */
   resetParameters(): void {
     this.resetRunningStats()
     if (this.weight !== null) ones_(this.weight)
     if (this.bias !== null) zeros_(this.bias)
   }
 
-  /** @internal The output for an input of two or three dimensions. */
+  /** @internal The output for a 2-D or 3-D input. */
   protected normalize(input: Tensor): Tensor {
     const { training, trackRunningStats, running_mean: mean, running_var: variance } = this
     return batchNorm(
       input,
-      // Statistics that somebody set are read in evaluation, but not updated unless they are tracked.
+      // Statistics that were set by hand are read in evaluation, but not updated unless they are tracked.
       !training || trackRunningStats ? mean : null,
       !training || trackRunningStats ? variance : null,
       this.weight,
@@ -112,26 +115,26 @@ abstract class BatchNorm extends Module {
 }
 
 /**
- * γ (x - E[x]) / √(Var[x] + eps) + β for each of C channels, (N, C) or (N, C, L): Ioffe and Szegedy, 2015. In training,
- * mean and variance are the batch's, in evaluation the running ones. `weight` γ and `bias` β (C) are 1 and 0 at first;
- * the buffers are `running_mean` and `running_var` (C) and the count `num_batches_tracked` ().
+ * γ (x - E[x]) / √(Var[x] + eps) + β for each of C channels, (N, C) or (N, C, L): Ioffe and Szegedy, 2015. Mean and
+ * variance are the batch's in training, and the running ones in evaluation. `weight` γ and `bias` β (C) are initialized
+ * to 1 and 0. The buffers are `running_mean` and `running_var` (C) and the count `num_batches_tracked` ().
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
  */
 export class BatchNorm1d extends BatchNorm {
-  /** @param input (N, C) or (N, C, L); in training with more than one value for each channel */
+  /** @param input (N, C) or (N, C, L); training needs more than one value per channel */
   override forward(input: Tensor): Tensor {
     return this.normalize(input)
   }
 }
 
 /**
- * γ (x - E[x]) / √(Var[x] + eps) + β for each of C channels, (N, C, H, W): Ioffe and Szegedy, 2015. In training, mean and
- * variance are the batch's, in evaluation the running ones. `weight` γ and `bias` β (C) are 1 and 0 at first; the buffers
- * are `running_mean` and `running_var` (C) and the count `num_batches_tracked` ().
+ * γ (x - E[x]) / √(Var[x] + eps) + β for each of C channels, (N, C, H, W): Ioffe and Szegedy, 2015. Mean and variance
+ * are the batch's in training, and the running ones in evaluation. `weight` γ and `bias` β (C) are initialized to 1 and
+ * 0. The buffers are `running_mean` and `running_var` (C) and the count `num_batches_tracked` ().
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
  */
 export class BatchNorm2d extends BatchNorm {
-  /** @param input (N, C, H, W); in training with more than one value for each channel */
+  /** @param input (N, C, H, W); training needs more than one value per channel */
   override forward(input: Tensor): Tensor {
     requireTensor('BatchNorm2d', 'input', input)
     const { shape } = input
@@ -143,7 +146,7 @@ export class BatchNorm2d extends BatchNorm {
     if (this.training) {
       requireSeveralValues('BatchNorm2d', batch * height * width, `torch.Size([${shape.join(', ')}])`)
     }
-    // A channel's statistics are those of all its pixels, in whatever order.
+    // A channel's statistics cover all its pixels; their order does not matter.
     return tidy(() => this.normalize(input.flatten(2)).reshape(shape))
   }
 }

@@ -11,8 +11,8 @@ import { Parameter } from './parameter.ts'
 import { python } from './repr.ts'
 
 /**
- * y = x1ᵀ A x2 + b: (…, in1Features), (…, in2Features) -> (…, outFeatures). `weight` is (outFeatures, in1Features,
- * in2Features), `bias` (outFeatures), both uniform from ±1/√in1Features at first.
+ * y = x1ᵀ A x2 + b: (…, in1Features), (…, in2Features) -> (…, outFeatures). `weight` is
+ * (outFeatures, in1Features, in2Features), `bias` (outFeatures), both initialized uniformly from ±1/√in1Features.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Bilinear.html
  */
 export class Bilinear extends Module {
@@ -51,7 +51,7 @@ export class Bilinear extends Module {
     this.resetParameters()
   }
 
-  /** Draws weights and biases anew, from the distribution that PyTorch uses. */
+  /** Reinitializes weights and biases from PyTorch's default distribution. */
   resetParameters(): void {
     const bound = 1 / Math.sqrt(this.in1Features)
     uniform_(this.weight, -bound, bound)
@@ -60,7 +60,7 @@ export class Bilinear extends Module {
 
   /**
    * @param input1 (…, in1Features)
-   * @param input2 (…, in2Features), with the same sizes before the last
+   * @param input2 (…, in2Features), with the same leading sizes as `input1`
    */
   override forward(input1: Tensor, input2: Tensor): Tensor {
     return bilinear(input1, input2, this.weight, this.bias)

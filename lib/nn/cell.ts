@@ -12,7 +12,7 @@ import { RECURRENCES, type Recurrence } from './recurrence.ts'
 import { weightIds } from './weights.ts'
 
 export interface RecurrentCellOptions extends FactoryOptions {
-  /** Whether to learn biases. Default `true`. */
+  /** If `false`, no biases are used. Default `true`. */
   bias?: boolean
 }
 
@@ -21,14 +21,21 @@ export interface RNNCellOptions extends RecurrentCellOptions {
   nonlinearity?: 'tanh' | 'relu'
 }
 
-/** What the three cells have in common: parameters with PyTorch's names, uniform from ±1/√hiddenSize at first. */
+/** Base of the three cells: parameters with PyTorch's names, initialized uniformly from ±1/√hiddenSize. */
 export abstract class RecurrentCell extends Module {
+  /** The number of input features, I. */
   readonly inputSize: number
+  /** The number of hidden units, H. */
   readonly hiddenSize: number
+  /** Whether the cell has biases. */
   readonly bias: boolean
+  /** The weights of the input: (H, I) for RNN, (4H, I) for LSTM, (3H, I) for GRU. */
   weight_ih: Parameter
+  /** The weights of the hidden state: (H, H) for RNN, (4H, H) for LSTM, (3H, H) for GRU. */
   weight_hh: Parameter
+  /** The bias of the input: (H) for RNN, (4H) for LSTM, (3H) for GRU; `null` if there are no biases. */
   bias_ih: Parameter | null
+  /** The bias of the hidden state: (H) for RNN, (4H) for LSTM, (3H) for GRU; `null` if there are no biases. */
   bias_hh: Parameter | null
 
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions, gates: number, own: string[] = []) {
@@ -51,7 +58,7 @@ export abstract class RecurrentCell extends Module {
     this.resetParameters()
   }
 
-  /** Draws weights and biases anew, from the distribution that PyTorch uses. */
+  /** Reinitializes weights and biases from PyTorch's default distribution. */
   resetParameters(): void {
     const bound = this.hiddenSize > 0 ? 1 / Math.sqrt(this.hiddenSize) : 0
     for (const weight of this.parameters()) uniform_(weight, -bound, bound)
@@ -85,9 +92,10 @@ export abstract class RecurrentCell extends Module {
  * Parameters: `weight_ih` (H, I), `weight_hh` (H, H), `bias_ih` and `bias_hh` (H).
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RNNCell.html
- * @throws {TorchError} for sizes that are no integers of at least 0, and for unknown options.
+ * @throws {TorchError} if a size is not an integer of at least 0, or an option is unknown.
  */
 export class RNNCell extends RecurrentCell {
+  /** The activation function of the hidden state. */
   readonly nonlinearity: 'tanh' | 'relu'
 
   constructor(inputSize: number, hiddenSize: number, options: RNNCellOptions = {}) {
@@ -112,7 +120,7 @@ export class RNNCell extends RecurrentCell {
 }
 
 /**
- * One step of {@link LSTM}, whose equations it has.
+ * One step of {@link LSTM}, with the same equations.
  *
  * Parameters: `weight_ih` (4H, I) with the rows of i, f, g, o, `weight_hh` (4H, H), `bias_ih` and `bias_hh` (4H).
  *
@@ -121,7 +129,7 @@ export class RNNCell extends RecurrentCell {
  * let state: nn.LSTMState | undefined
  * for (const x of torch.randn([6, 3, 10]).unbind()) state = cell.forward(x, state)
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html
- * @throws {TorchError} for sizes that are no integers of at least 0, and for unknown options.
+ * @throws {TorchError} if a size is not an integer of at least 0, or an option is unknown.
  */
 export class LSTMCell extends RecurrentCell {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
@@ -140,12 +148,12 @@ export class LSTMCell extends RecurrentCell {
 }
 
 /**
- * One step of {@link GRU}, whose equations it has.
+ * One step of {@link GRU}, with the same equations.
  *
  * Parameters: `weight_ih` (3H, I) with the rows of r, z, n, `weight_hh` (3H, H), `bias_ih` and `bias_hh` (3H).
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GRUCell.html
- * @throws {TorchError} for sizes that are no integers of at least 0, and for unknown options.
+ * @throws {TorchError} if a size is not an integer of at least 0, or an option is unknown.
  */
 export class GRUCell extends RecurrentCell {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {

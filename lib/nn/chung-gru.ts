@@ -18,40 +18,44 @@ import { optionRepr } from './repr.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
 export interface ChungGRUOptions extends Omit<GRUOptions, 'backend'>, ActivationOptions {
-  /** Whether r scales W_hn h(t-1), after the product, rather than h(t-1) before it. Default `true`. */
+  /** If `true`, r scales the product W_hn h(t-1); if `false`, it scales h(t-1) before the product. Default `true`. */
   resetAfter?: boolean
-  /** Whether a bias is added to W_hn h(t-1) before r scales it, as PyTorch's GRU does. Default `false`. */
+  /** If `true`, a bias is added to W_hn h(t-1) before r scales it, as in PyTorch's GRU. Default `false`. */
   innerBias?: boolean
 }
 
 const OWN = ['resetAfter', 'innerBias', 'gateActivation', 'activation'] as const
 
 /**
- * The gated recurrent unit whose update gate z says how much is new, as Chung et al. (2014) write it; in PyTorch's
- * {@link GRU} z says how much stays. Its functions can be chosen. With ⊙ element by element:
+ * The gated recurrent unit as Chung et al. (2014) define it: the update gate z weighs the new candidate, whereas in
+ * PyTorch's {@link GRU} z weighs the old state. The activation functions can be chosen. ⊙ is the elementwise product:
  *
  *     r(t) = σ(W_xr x(t) + W_hr h(t-1) + b_r)
  *     z(t) = σ(W_xz x(t) + W_hz h(t-1) + b_z)
- *     n(t) = tanh(W_xn x(t) + r(t) ⊙ (W_hn h(t-1) + b_hn) + b_n), with b_hn only where innerBias is set
+ *     n(t) = tanh(W_xn x(t) + r(t) ⊙ (W_hn h(t-1) + b_hn) + b_n), b_hn only with innerBias
  *     h(t) = (1 - z(t)) ⊙ h(t-1) + z(t) ⊙ n(t)
  *
- * and n(t) = tanh(W_xn x(t) + W_hn (r(t) ⊙ h(t-1)) + b_n), the paper's own, with `resetAfter: false`. σ is
+ * With `resetAfter: false`, n(t) = tanh(W_xn x(t) + W_hn (r(t) ⊙ h(t-1)) + b_n), as in the paper. σ is
  * `gateActivation`, tanh is `activation`.
  *
  * Parameters of layer k: `weight_ih_lk` (3H, I) with the rows of r, z, n, `weight_hh_lk` (3H, H), `bias_lk` (3H) and,
- * with innerBias, `bias_hn_lk` (H); those of the second direction end in `_reverse`. They start as in GRU, uniform from
- * ±1/√H. Each forward is one native call, by steps of ATen operations.
+ * with innerBias, `bias_hn_lk` (H); names for the reverse direction end in `_reverse`. They are initialized as in GRU,
+ * uniformly from ±1/√H. Each forward is one native call, composed of ATen operations step by step.
  *
  * @example
  * const gru = new nn.ChungGRU(10, 20, { gateActivation: 'hardSigmoid' })
  * const [output, hN] = gru.forward(torch.randn([5, 3, 10]))
  * @see Chung et al., "Empirical evaluation of gated recurrent neural networks on sequence modeling", arXiv:1412.3555
- * @throws {TorchError} for sizes that are no integers from 1 to 2^50, and for unknown options or choices.
+ * @throws {TorchError} if a size is not an integer from 1 to 2^50, or an option or choice is unknown.
  */
 export class ChungGRU extends RecurrentModule {
+  /** Whether r scales the product W_hn h(t-1), rather than h(t-1) before the product. */
   readonly resetAfter: boolean
+  /** Whether the bias b_hn is added to W_hn h(t-1) before r scales it. */
   readonly innerBias: boolean
+  /** The activation function of the gates r and z. */
   readonly gateActivation: GateActivation
+  /** The activation function of the candidate n. */
   readonly activation: Activation
 
   constructor(inputSize: number, hiddenSize: number, options: ChungGRUOptions = {}) {
@@ -59,7 +63,7 @@ export class ChungGRU extends RecurrentModule {
     const { gateActivation, activation } = readActivations('ChungGRU', options ?? {})
     for (const [name, value] of Object.entries({ resetAfter, innerBias })) requireBoolean('ChungGRU', name, value)
     if (innerBias && !resetAfter) {
-      throw torchError('ERR_TORCH_VALUE', 'ChungGRU: innerBias needs resetAfter: without it, bias is all that there is')
+      throw torchError('ERR_TORCH_VALUE', 'ChungGRU: innerBias needs resetAfter: without it, the only bias is `bias`')
     }
     if (innerBias && !bias) throw torchError('ERR_TORCH_VALUE', 'ChungGRU: innerBias needs bias')
     super('GRU', inputSize, hiddenSize, options, OWN, (inputs) => ({
@@ -75,11 +79,12 @@ export class ChungGRU extends RecurrentModule {
   }
 
   /**
-   * The network that computes what PyTorch's GRU computes, with copies of its weights: the rows of z change their sign,
-   * and the two biases of r and of z become one each.
+   * A network that computes the same as PyTorch's GRU, with copies of its weights. The rows of z are negated, and the
+   * two biases of r, and those of z, are added up.
    *
-   * @param options.innerBias Whether to keep the bias that PyTorch has within the reset gate. Default: as `gru.bias`.
-   * @throws {TorchError} with `innerBias: false` where that bias is not zero: nothing else could replace it.
+   * @param options.innerBias Whether to keep the bias that PyTorch has inside the reset gate (b_hn). Default:
+   *   `gru.bias`.
+   * @throws {TorchError} with `innerBias: false` if that bias is not zero: no other parameter could replace it.
    */
   static fromGRU(gru: GRU, options: { innerBias?: boolean } = {}): ChungGRU {
     if (!(gru instanceof GRU)) throw invalid('ChungGRU.fromGRU', 'gru', 'a GRU', gru)
@@ -95,7 +100,7 @@ export class ChungGRU extends RecurrentModule {
       if (!innerBias && inner.countNonzero().item() !== 0) {
         throw torchError(
           'ERR_TORCH_VALUE',
-          'fromGRU: the bias of this GRU within the reset gate (b_hn) is not zero, which innerBias: false has no place for',
+          'fromGRU: the bias of this GRU inside the reset gate (b_hn) is not zero, so innerBias: false cannot represent it',
         )
       }
       const sum = source('bias_ih').add(functions.cat([gates, zerosLike(inner)]))
@@ -105,9 +110,9 @@ export class ChungGRU extends RecurrentModule {
   }
 
   /**
-   * PyTorch's GRU that computes the same, with copies of the weights; of its two biases of r and of z, the second is 0.
+   * A PyTorch GRU that computes the same, with copies of the weights. The second of its biases of r and z is 0.
    *
-   * @throws {TorchError} when its functions, or where the reset gate stands, are not those of PyTorch.
+   * @throws {TorchError} if its activations or the position of the reset gate differ from PyTorch's.
    */
   toGRU(): GRU {
     const { inputSize, hiddenSize, bias, innerBias, gateActivation, activation, resetAfter } = this
@@ -136,8 +141,9 @@ export class ChungGRU extends RecurrentModule {
   override forward(input: PackedSequence, h0?: Tensor | null): [output: PackedSequence, hN: Tensor]
   /**
    * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch; or a packed sequence
-   * @param h0 (layers * D, N, H), D being 2 if bidirectional, else 1; (layers * D, H) without a batch. Default: zeros.
-   * @returns the output (L, N, D * H) of the last layer, in the form of the input, and h after the last step of each
+   * @param h0 (layers * D, N, H), where D is 2 if bidirectional, else 1; (layers * D, H) without a batch. Default:
+   *   zeros.
+   * @returns the output (L, N, D * H) of the last layer, in the layout of the input, and h after the last step of each
    *   sequence
    */
   override forward(input: Tensor, h0?: Tensor | null): [output: Tensor, hN: Tensor]
@@ -153,7 +159,7 @@ export class ChungGRU extends RecurrentModule {
   }
 }
 
-/** The rows of r, z, n with those of z negated: σ(-x) = 1 - σ(x). */
+/** The rows of r, z and n, with the rows of z negated: σ(-x) = 1 - σ(x). */
 function negateUpdate(rows: Tensor): Tensor {
   const [r, z, n] = rows.chunk(3)
   return functions.cat([r as Tensor, (z as Tensor).neg(), n as Tensor])

@@ -24,12 +24,12 @@ import { requireSizes, type Size2d, sizesOf } from './size.ts'
 
 const PADDING_MODES = ['zeros', 'reflect', 'replicate', 'circular'] as const
 
-/** What a convolution finds beyond the ends of its input. */
+/** How the input is padded at its ends. */
 export type PaddingMode = (typeof PADDING_MODES)[number]
 
-/** Options of the convolutions of one and of two dimensions. */
+/** Options of 1-D and 2-D convolutions. */
 export interface ConvOptions extends FactoryOptions {
-  /** Whether to learn an additive bias. Default `true`. */
+  /** If `false`, no bias is used. Default `true`. */
   bias?: boolean
   /** How the padding is filled. Default `'zeros'`. */
   paddingMode?: PaddingMode
@@ -40,37 +40,37 @@ export interface Conv1dOptions extends ConvOptions, Conv1dSettings {}
 export interface Conv2dOptions extends ConvOptions, Conv2dSettings {}
 
 export interface ConvTranspose1dOptions extends FactoryOptions, ConvTranspose1dSettings {
-  /** Whether to learn an additive bias. Default `true`. */
+  /** If `false`, no bias is used. Default `true`. */
   bias?: boolean
 }
 
-/** How a convolution differs from the others. */
+/** The properties that distinguish the convolutions. */
 interface Form {
   readonly dims: 1 | 2
   readonly transposed: boolean
-  /** Options beyond those of all. */
+  /** Options that the other convolutions do not have. */
   readonly own: readonly string[]
 }
 
 const SHARED = ['stride', 'padding', 'dilation', 'groups', 'bias', 'device', 'dtype'] as const
 
-type Pair = readonly [height: number, width: number]
+export type HeightWidth = readonly [height: number, width: number]
 
-/** Base of the convolutions: sizes, parameters and text. */
-abstract class Convolution<Size extends number | Pair> extends Module {
+/** Base of the convolutions: sizes, parameters and printing. */
+abstract class Convolution<Size extends number | HeightWidth> extends Module {
   /** Channels of the input. */
   readonly inChannels: number
   /** Channels of the output. */
   readonly outChannels: number
-  /** How long the kernel is. */
+  /** The size of the kernel. */
   readonly kernelSize: Size
-  /** From one place of the kernel to the next. */
+  /** The step between kernel positions. */
   readonly stride: Size
-  /** Elements added to each side of the input; for transposed convolutions, cut off each side of the output. */
+  /** Elements added to each side of the input; for transposed convolutions, removed from each side of the output. */
   readonly padding: Size | 'same' | 'valid'
-  /** From one element that the kernel looks at to the next. */
+  /** The spacing between kernel elements. */
   readonly dilation: Size
-  /** Parts that inputs and outputs are divided into, each convolved by itself. */
+  /** The number of channel groups, which are convolved independently. */
   readonly groups: number
   /** How the padding is filled. */
   readonly paddingMode: PaddingMode
@@ -83,8 +83,8 @@ abstract class Convolution<Size extends number | Pair> extends Module {
     { dims, transposed, own }: Form,
     inChannels: number,
     outChannels: number,
-    kernelSize: number | Pair,
-    options: ConvOptions & ConvSettings<number | Pair>,
+    kernelSize: number | HeightWidth,
+    options: ConvOptions & ConvSettings<number | HeightWidth>,
     none: readonly unknown[],
   ) {
     super()
@@ -99,7 +99,7 @@ abstract class Convolution<Size extends number | Pair> extends Module {
     for (const [argument, size] of Object.entries({ inChannels, outChannels })) {
       requireInteger(name, argument, size, 0)
     }
-    const sizes = (value: number | Pair): Size => (dims === 1 ? value : sizesOf(value, dims)) as Size
+    const sizes = (value: number | HeightWidth): Size => (dims === 1 ? value : sizesOf(value, dims)) as Size
     this.inChannels = inChannels
     this.outChannels = outChannels
     this.kernelSize = sizes(kernelSize)
@@ -137,7 +137,7 @@ abstract class Convolution<Size extends number | Pair> extends Module {
     }
   }
 
-  /** Draws weights and biases anew, from the distribution that PyTorch uses. */
+  /** Reinitializes weights and biases from PyTorch's default distribution. */
   resetParameters(): void {
     kaimingUniform_(this.weight, { a: Math.sqrt(5) })
     if (this.bias === null) return
@@ -147,7 +147,7 @@ abstract class Convolution<Size extends number | Pair> extends Module {
     uniform_(this.bias, -bound, bound)
   }
 
-  /** @internal The output of the function that belongs to this convolution. */
+  /** @internal Calls the function of this convolution. */
   protected convolve(
     fn: (input: Tensor, weight: Tensor, bias: Tensor | null, options: ConvSettings<Size>) => Tensor,
     input: Tensor,
@@ -160,7 +160,7 @@ abstract class Convolution<Size extends number | Pair> extends Module {
     })
   }
 
-  /** The widths of the border where a separate operation pads the input, from the last dimension on. */
+  /** The border widths if a separate operation pads the input, starting with the last dimension. */
   get #border(): number[] {
     const { padding, weight, dilation } = this
     const kernel = weight.shape.slice(2)
@@ -177,7 +177,7 @@ abstract class Convolution<Size extends number | Pair> extends Module {
       .flat()
   }
 
-  /** @internal What a transposed convolution prints besides. */
+  /** @internal What a transposed convolution prints in addition. */
   protected get outputPaddingRepr(): string[] {
     return []
   }
@@ -204,9 +204,9 @@ abstract class Convolution<Size extends number | Pair> extends Module {
 }
 
 /**
- * Cross-correlation of sequences: (N, inChannels, L) -> (N, outChannels, L'), or without N, with
+ * Cross-correlation of sequences: (N, inChannels, L) -> (N, outChannels, L'), or without N, where
  * L' = ⌊(L + 2 padding - dilation (K - 1) - 1) / stride⌋ + 1. `weight` is (outChannels, inChannels / groups, K) for a
- * kernel of size K, `bias` (outChannels), both uniform from ±1/√(K inChannels / groups) at first.
+ * kernel of size K, `bias` (outChannels), both initialized uniformly from ±1/√(K inChannels / groups).
  *
  * @example new nn.Conv1d(4, 8, 3, { padding: 'same' }).forward(torch.randn([2, 4, 10])) // (2, 8, 10)
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv1d.html
@@ -229,15 +229,15 @@ export class Conv1d extends Convolution<number> {
 }
 
 /**
- * Cross-correlation of images: (N, inChannels, H, W) -> (N, outChannels, H', W'), or without N, with
- * H' = ⌊(H + 2 padding - dilation (KH - 1) - 1) / stride⌋ + 1, and W' likewise. Sizes are one number or `[height, width]`.
- * `weight` is (outChannels, inChannels / groups, KH, KW), `bias` (outChannels), both uniform from
- * ±1/√(KH KW inChannels / groups) at first.
+ * Cross-correlation of images: (N, inChannels, H, W) -> (N, outChannels, H', W'), or without N, where
+ * H' = ⌊(H + 2 padding - dilation (KH - 1) - 1) / stride⌋ + 1, and W' likewise. Sizes are one number or
+ * `[height, width]`. `weight` is (outChannels, inChannels / groups, KH, KW), `bias` (outChannels), both initialized
+ * uniformly from ±1/√(KH KW inChannels / groups).
  *
  * @example new nn.Conv2d(1, 8, 3, { stride: 2, padding: [1, 0] }).forward(torch.randn([2, 1, 28, 28])) // (2, 8, 14, 13)
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
  */
-export class Conv2d extends Convolution<Pair> {
+export class Conv2d extends Convolution<HeightWidth> {
   constructor(
     inChannels: number,
     outChannels: number,
@@ -255,10 +255,11 @@ export class Conv2d extends Convolution<Pair> {
 }
 
 /**
- * The gradient of {@link Conv1d} with respect to its input, which makes sequences longer: (N, inChannels, L) ->
- * (N, outChannels, L'), or without N, with L' = (L - 1) stride - 2 padding + dilation (K - 1) + outputPadding + 1.
- * `weight` is (inChannels, outChannels / groups, K) for a kernel of size K, `bias` (outChannels), both uniform from
- * ±1/√(K outChannels / groups) at first.
+ * The gradient of {@link Conv1d} with respect to its input, used to upsample sequences:
+ * (N, inChannels, L) -> (N, outChannels, L'), or without N, where
+ * L' = (L - 1) stride - 2 padding + dilation (K - 1) + outputPadding + 1. `weight` is
+ * (inChannels, outChannels / groups, K) for a kernel of size K, `bias` (outChannels), both initialized uniformly from
+ * ±1/√(K outChannels / groups).
  *
  * @example new nn.ConvTranspose1d(8, 4, 3, { stride: 2 }).forward(torch.randn([2, 8, 10])) // (2, 4, 21)
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose1d.html
@@ -282,9 +283,9 @@ export class ConvTranspose1d extends Convolution<number> {
 
   /**
    * @param input (N, inChannels, L), or (inChannels, L) without a batch
-   * @param outputSize the L' to have, among the `stride` many that lead to one L, instead of that of `outputPadding`; the
-   *   last element of an array is L', so that it may be the shape of another tensor
-   * @throws {TorchError} where no `outputPadding` leads to `outputSize`.
+   * @param outputSize the desired L', one of the `stride` lengths that the same L can produce; overrides
+   *   `outputPadding`. The last element of an array is L', so you can pass the shape of another tensor
+   * @throws {TorchError} if no `outputPadding` produces `outputSize`.
    */
   override forward(input: Tensor, outputSize: number | readonly number[] | null = null): Tensor {
     const { stride, dilation, groups, weight, bias } = this

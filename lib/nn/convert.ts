@@ -2,7 +2,7 @@ import { noGrad, tidy } from '../tensor/context.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { RecurrentModule } from './recurrent.ts'
 
-/** @internal The options to build another network of the same layers, dtype and device with. */
+/** @internal The options for building another network with the same layers, dtype and device. */
 export function sharedOptions(module: RecurrentModule) {
   const { numLayers, bias, batchFirst, dropout, bidirectional, weight_ih_l0 } = module
   const { dtype, device } = weight_ih_l0 as Tensor

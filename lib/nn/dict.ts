@@ -2,18 +2,18 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { Module } from './module.ts'
 
-/** Pairs of name and value, or an object of them. */
-export type Named<T> = T | Iterable<readonly [name: keyof T & string, value: T[keyof T]]>
+/** Pairs of name and value, or an object that maps names to values. */
+export type DictEntries<T> = T | Iterable<readonly [name: keyof T & string, value: T[keyof T]]>
 
-/** Modules or parameters by name, in the order of insertion: base of {@link ModuleDict} and {@link ParameterDict}. */
+/** Modules or parameters by name, in insertion order: the base of {@link ModuleDict} and {@link ParameterDict}. */
 export abstract class Dict<T extends Record<string, unknown>> extends Module {
-  // Not properties, as in other modules: so a name may be any word, such as `size` or `get`.
+  // Not stored as properties, unlike in other modules, so that any name is allowed, even `size` or `get`.
   readonly #values = new Map<string, T[keyof T]>()
 
   /** The name of the values in errors. */
   protected abstract get kind(): 'module' | 'parameter'
 
-  /** The module or parameter to store for `value`. @throws {TorchError} if there is none. */
+  /** The module or parameter to store for `value`. @throws {TorchError} if it cannot become one. */
   protected abstract elementOf(value: unknown): T[keyof T]
 
   protected override *ownEntries(): Generator<[name: string, value: unknown]> {
@@ -23,7 +23,7 @@ export abstract class Dict<T extends Record<string, unknown>> extends Module {
 
   /**
    * The value of this name.
-   * @throws {TorchError} where there is none.
+   * @throws {TorchError} if the name is unknown.
    */
   get<K extends keyof T & string>(name: K): T[K] {
     const found = this.#values.get(name)
@@ -35,12 +35,12 @@ export abstract class Dict<T extends Record<string, unknown>> extends Module {
     })
   }
 
-  /** Whether there is a value of this name. */
+  /** Whether the name exists. */
   has(name: string): boolean {
     return this.#values.has(name)
   }
 
-  /** Adds a value, or puts it in the place of the one of this name. */
+  /** Adds a value, or replaces the one with this name. */
   set<K extends keyof T & string>(name: K, value: T[K]): this {
     const { name: op } = this.constructor
     const stored = this.elementOf(value)
@@ -56,7 +56,7 @@ export abstract class Dict<T extends Record<string, unknown>> extends Module {
   }
 
   /** Adds all values of an object, or of pairs of name and value. */
-  update(values: Named<Partial<T>>): this {
+  update(values: DictEntries<Partial<T>>): this {
     const { name: op } = this.constructor
     if (typeof values !== 'object' || values === null) {
       throw torchError(
@@ -75,7 +75,7 @@ export abstract class Dict<T extends Record<string, unknown>> extends Module {
     return this
   }
 
-  /** Takes a value out, and returns it. @throws {TorchError} where there is none of this name. */
+  /** Removes a value and returns it. @throws {TorchError} if the name is unknown. */
   pop<K extends keyof T & string>(name: K): T[K] {
     const found = this.get(name)
     this.#values.delete(name)
@@ -87,27 +87,27 @@ export abstract class Dict<T extends Record<string, unknown>> extends Module {
     this.#values.clear()
   }
 
-  /** How many there are. */
+  /** The number of values. */
   get size(): number {
     return this.#values.size
   }
 
-  /** The names, in the order of insertion. */
+  /** The names, in insertion order. */
   keys(): IterableIterator<keyof T & string> {
     return this.#values.keys()
   }
 
-  /** The values, in the order of insertion. */
+  /** The values, in insertion order. */
   values(): IterableIterator<T[keyof T]> {
     return this.#values.values()
   }
 
-  /** Names and values, in the order of insertion. */
+  /** Pairs of name and value, in insertion order. */
   entries(): IterableIterator<[name: keyof T & string, value: T[keyof T]]> {
     return this.#values.entries()
   }
 
-  /** Names and values, in the order of insertion. */
+  /** Pairs of name and value, in insertion order. */
   [Symbol.iterator](): IterableIterator<[name: keyof T & string, value: T[keyof T]]> {
     return this.entries()
   }

@@ -9,14 +9,14 @@ import {
 import { Module } from './module.ts'
 
 /**
- * x1 · x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`, which goes away: (N, D, …), (N, D, …) -> (N, …) for the default
- * dimension 1.
+ * x1 · x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`, which is removed: (N, D, …), (N, D, …) -> (N, …) for the
+ * default dimension 1.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CosineSimilarity.html
  */
 export class CosineSimilarity extends Module {
-  /** The dimension of the vectors. */
+  /** The dimension along which the vectors lie. */
   readonly dim: number
-  /** The least length to divide by. */
+  /** A lower bound on the norms, which avoids division by zero. */
   readonly eps: number
 
   constructor(options: CosineSimilarityOptions = {}, ...none: never[]) {
@@ -37,7 +37,7 @@ export class CosineSimilarity extends Module {
 
 /**
  * The p-norm of x1 - x2 + eps along the last dimension: (N, D), (N, D) -> (N), or (N, 1) with `keepdim`; without N, a
- * number.
+ * scalar.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.PairwiseDistance.html
  */
 export class PairwiseDistance extends Module {
@@ -45,7 +45,7 @@ export class PairwiseDistance extends Module {
   readonly p: number
   /** Added to each difference. */
   readonly eps: number
-  /** Whether the last dimension stays, of size 1. */
+  /** Whether the last dimension is kept, with size 1. */
   readonly keepdim: boolean
 
   constructor(options: PairwiseDistanceOptions = {}, ...none: never[]) {

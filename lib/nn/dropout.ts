@@ -8,9 +8,9 @@ import { python } from './repr.ts'
 
 /** Base of the dropouts. */
 abstract class AnyDropout extends Module {
-  /** The probability of a zero. */
+  /** The probability that an element is zeroed. */
   readonly p: number
-  /** Whether the input is written to. */
+  /** If `true`, the operation is done in place. */
   readonly inplace: boolean
 
   constructor(p = 0.5, options: InplaceOptions = {}, ...none: never[]) {
@@ -35,8 +35,8 @@ abstract class AnyDropout extends Module {
 }
 
 /**
- * In training, zeroes each element with probability p and scales the others by 1 / (1 - p); else does nothing. Input and
- * output have one shape, whatever it is. p is 0.5 by default.
+ * In training, zeroes each element with probability p and scales the others by 1 / (1 - p); in evaluation, does
+ * nothing. The input can have any shape; the output has the same. p is 0.5 by default.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
  */
 export class Dropout extends AnyDropout {
@@ -48,7 +48,7 @@ export class Dropout extends AnyDropout {
 
 /**
  * In training, zeroes each channel of (N, C, L) or (C, L) as a whole with probability p and scales the others by
- * 1 / (1 - p); else does nothing. p is 0.5 by default. For sequences (N, L, C), transpose before and after.
+ * 1 / (1 - p); in evaluation, does nothing. p is 0.5 by default. For sequences (N, L, C), transpose before and after.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout1d.html
  */
 export class Dropout1d extends AnyDropout {
@@ -60,11 +60,11 @@ export class Dropout1d extends AnyDropout {
 
 /**
  * In training, zeroes each channel of (N, C, H, W) as a whole with probability p and scales the others by 1 / (1 - p);
- * else does nothing. p is 0.5 by default.
+ * in evaluation, does nothing. p is 0.5 by default.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout2d.html
  */
 export class Dropout2d extends AnyDropout {
-  /** @param input (N, C, H, W). As in PyTorch, other shapes are (N, C, …), with a warning. */
+  /** @param input (N, C, H, W). As in PyTorch, other shapes are read as (N, C, …), with a warning. */
   override forward(input: Tensor): Tensor {
     return dropout2d(input, this.settings)
   }

@@ -15,18 +15,18 @@ import { paddingRow } from './size.ts'
 export interface EmbeddingOptions extends FactoryOptions, EmbeddingLookup {}
 
 export interface PretrainedOptions extends EmbeddingLookup {
-  /** Whether the rows stay as they are in training. Default `true`. */
+  /** If `true`, the rows are not updated in training. Default `true`. */
   freeze?: boolean
 }
 
-/** Among the options, the rows of a table that is not to be drawn. */
+/** The option that holds the rows of a pretrained table. */
 const ROWS = Symbol('rows')
 
 const LOOKUP = ['paddingIdx', 'maxNorm', 'normType', 'scaleGradByFreq'] as const
 
 /**
- * A table of vectors, looked up by integers: (…) -> (…, embeddingDim). `weight` is (numEmbeddings, embeddingDim), from
- * the standard normal distribution at first, and 0 in the row `paddingIdx`.
+ * A table of vectors, looked up by integers: (…) -> (…, embeddingDim). `weight` is (numEmbeddings, embeddingDim),
+ * initialized from the standard normal distribution, with zeros in row `paddingIdx`.
  *
  * @example
  * const embedding = new nn.Embedding(1000, 64, { paddingIdx: 0 })
@@ -34,17 +34,17 @@ const LOOKUP = ['paddingIdx', 'maxNorm', 'normType', 'scaleGradByFreq'] as const
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html
  */
 export class Embedding extends Module {
-  /** How many vectors the table has. */
+  /** The number of vectors in the table. */
   readonly numEmbeddings: number
-  /** How long each vector is. */
+  /** The length of each vector. */
   readonly embeddingDim: number
-  /** The row that is not learned, counted from the start, or `null`. */
+  /** The row that is not updated (a non-negative index), or `null`. */
   readonly paddingIdx: number | null
-  /** The norm that rows are scaled down to before they are read, or `null`. */
+  /** Rows with a larger norm are scaled down to this norm when they are read; `null` for no limit. */
   readonly maxNorm: number | null
-  /** The p of that norm. */
+  /** The p of the p-norm for `maxNorm`. */
   readonly normType: number
-  /** Whether the gradient of a row is divided by how often it occurs in the input. */
+  /** Whether the gradient of a row is divided by the row's frequency in the input. */
   readonly scaleGradByFreq: boolean
   /** The vectors (numEmbeddings, embeddingDim). */
   weight: Parameter
@@ -68,7 +68,7 @@ export class Embedding extends Module {
   }
 
   /**
-   * The table of these rows (numEmbeddings, embeddingDim), whose memory it shares.
+   * An embedding that uses these rows (numEmbeddings, embeddingDim) and shares their memory.
    *
    * @example nn.Embedding.fromPretrained(torch.tensor([[1, 2.3, 3], [4, 5.1, 6.3]]), { freeze: false })
    */
@@ -85,7 +85,7 @@ export class Embedding extends Module {
     return made
   }
 
-  /** Draws the vectors anew from a normal distribution; that of `paddingIdx` is zeros. */
+  /** Reinitializes the vectors from the standard normal distribution, and row `paddingIdx` with zeros. */
   resetParameters(): void {
     normal_(this.weight)
     const padding = this.paddingIdx

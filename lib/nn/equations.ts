@@ -1,7 +1,7 @@
 import { requireChoice } from '../check.ts'
 
 /**
- * What squashes a gate's sum into [0, 1]:
+ * The activation function of the gates, with values in [0, 1]:
  * - `'sigmoid'`: 1 / (1 + exp(-x))
  * - `'hardSigmoid'`: min(max(x / 6 + 1/2, 0), 1)
  * - `'elliottSigmoid'`: (1 + x / (1 + |x|)) / 2, which saturates more slowly (Elliott, 1993)
@@ -9,7 +9,7 @@ import { requireChoice } from '../check.ts'
 export type GateActivation = 'sigmoid' | 'hardSigmoid' | 'elliottSigmoid'
 
 /**
- * What a candidate and a cell go through:
+ * The activation function of the candidate and of the cell state:
  * - `'tanh'`
  * - `'hardTanh'`: min(max(x, -1), 1)
  * - `'softsign'`: x / (1 + |x|)
@@ -17,7 +17,7 @@ export type GateActivation = 'sigmoid' | 'hardSigmoid' | 'elliottSigmoid'
  * - `'sigmoid'`: 1 / (1 + exp(-x))
  * - `'identity'`: x
  *
- * With `'relu'`, `'leakyRelu'`, `'elu'` and `'identity'` states have no bound: initialize or clip with care.
+ * With `'relu'`, `'leakyRelu'`, `'elu'` and `'identity'` states are unbounded: initialize or clip with care.
  */
 export type Activation = 'tanh' | 'hardTanh' | 'softsign' | 'relu' | 'leakyRelu' | 'elu' | 'sigmoid' | 'identity'
 
@@ -33,7 +33,7 @@ const ACTIVATIONS = [
   'identity',
 ] as const satisfies Activation[]
 
-/** The functions that a network with equations of its own lets one choose. */
+/** The activation functions of networks whose equations are not PyTorch's. */
 export interface ActivationOptions {
   /** Default `'sigmoid'`. */
   gateActivation?: GateActivation
@@ -41,13 +41,13 @@ export interface ActivationOptions {
   activation?: Activation
 }
 
-/** @internal What `composite.cpp` computes at each step. */
+/** @internal The equations that `composite.cpp` computes at each step. */
 export interface Equations {
   readonly gateActivation: GateActivation
   readonly activation: Activation
   readonly peephole: 'none' | 'diagonal' | 'full'
   readonly forgetInCandidate: boolean
-  /** Whether z weighs the candidate rather than h(t-1). */
+  /** If `true`, z weighs the candidate; if `false`, h(t-1). */
   readonly updateIsCandidate: boolean
   readonly resetAfter: boolean
 }
@@ -62,7 +62,7 @@ export const STANDARD = {
   resetAfter: true,
 } as const satisfies Equations
 
-/** @internal The functions chosen, with the defaults. @throws {TorchError} for unknown ones. */
+/** @internal The chosen functions, or the defaults. @throws {TorchError} if one is unknown. */
 export function readActivations(module: string, options: ActivationOptions): Required<ActivationOptions> {
   const { gateActivation = 'sigmoid', activation = 'tanh' } = options
   requireChoice(module, 'gateActivation', gateActivation, GATE_ACTIVATIONS)

@@ -1,7 +1,7 @@
 import type { DType } from '../tensor/dtype.ts'
 import type { Device } from '../tensor/tensor.ts'
 
-/** Where and as what a module's parameters are made. */
+/** The device and dtype of a module's parameters. */
 export interface FactoryOptions {
   /** Default `'cpu'`. */
   device?: Device
@@ -9,7 +9,7 @@ export interface FactoryOptions {
   dtype?: DType
 }
 
-/** @internal Those of a module's options that the creation of its parameters takes. */
+/** @internal Picks the options that are used to create a module's parameters. */
 export function factoryOf({ device, dtype }: FactoryOptions): FactoryOptions {
   return { ...(device === undefined ? {} : { device }), ...(dtype === undefined ? {} : { dtype }) }
 }

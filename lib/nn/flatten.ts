@@ -4,20 +4,20 @@ import { checkArguments } from './arguments.ts'
 import { Module } from './module.ts'
 
 export interface FlattenOptions {
-  /** Default 1: all but the batch. */
+  /** Default 1: keeps the batch dimension. */
   startDim?: number
   /** Default -1. */
   endDim?: number
 }
 
 /**
- * Dimensions startDim to endDim as one: (N, A, B, …) -> (N, A B …) with the defaults.
+ * Flattens dimensions startDim to endDim into one: (N, A, B, …) -> (N, A B …) with the defaults.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html
  */
 export class Flatten extends Module {
-  /** The first dimension of those that become one. */
+  /** The first dimension to flatten. */
   readonly startDim: number
-  /** The last dimension of those that become one. */
+  /** The last dimension to flatten. */
   readonly endDim: number
 
   constructor(options: FlattenOptions = {}, ...none: never[]) {

@@ -13,25 +13,26 @@ import { python } from './repr.ts'
 export interface GroupNormOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number
-  /** Whether to learn `weight` and `bias`. Default `true`. */
+  /** If `false`, there are no `weight` and `bias`. Default `true`. */
   affine?: boolean
-  /** Whether to learn `bias`, where `affine`. Default `true`. */
+  /** If `false`, there is no `bias`. Used only with `affine`. Default `true`. */
   bias?: boolean
 }
 
 /**
- * γ (x - E[x]) / √(Var[x] + eps) + β, mean and variance being those of `numGroups` equal groups of channels, each with all
- * that follows: Wu and He, 2018. (N, numChannels, …) in and out. `weight` γ and `bias` β (numChannels) are 1 and 0 at first.
+ * γ (x - E[x]) / √(Var[x] + eps) + β, with mean and variance over each of `numGroups` equal groups of channels and over
+ * all dimensions after the channels: Wu and He, 2018. Input and output are (N, numChannels, …). `weight` γ and `bias` β
+ * (numChannels) are initialized to 1 and 0.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html
  */
 export class GroupNorm extends Module {
-  /** Groups of channels that are normalized together. */
+  /** The number of groups of channels; each group is normalized on its own. */
   readonly numGroups: number
   /** Channels of the input, dimension 1. */
   readonly numChannels: number
   /** Added to the variance. */
   readonly eps: number
-  /** Whether there are `weight` and `bias`. */
+  /** Whether `weight` and `bias` exist. */
   readonly affine: boolean
   /** γ. */
   weight: Parameter | null

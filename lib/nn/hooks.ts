@@ -4,44 +4,46 @@ import { torchError } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Module } from './module.ts'
 
-/** The inputs of a module; of one whose class is not known, anything. */
-type InputsOf<M extends Module> =
+/** The inputs of a module; any inputs if the module's class is not known. */
+export type ForwardInputs<M extends Module> =
   Parameters<M['forward']> extends never[] ? readonly unknown[] : Parameters<M['forward']>
 
 /**
- * A function of which TypeScript compares parameters either way, or LSTM, whose hooks take its inputs, would be no subclass
- * of Module. So it does for methods, unless they are a mere call signature.
+ * A function whose parameters TypeScript compares bivariantly. Otherwise LSTM, whose hooks take its own inputs, would
+ * not be a subclass of Module. TypeScript does so for methods, unless they are a mere call signature.
  */
-type Method<Inputs extends readonly unknown[], Result> = { method(...inputs: Inputs): Result }['method'] & {
+export type HookFunction<Inputs extends readonly unknown[], Result> = {
+  method(...inputs: Inputs): Result
+}['method'] & {
   readonly name: string
 }
 
 /** A function that runs before `forward`. Its result replaces the inputs, unless it is `undefined` or `null`. */
-export type ForwardPreHook<M extends Module> = Method<
-  [module: M, inputs: InputsOf<M>],
-  // Not the types of the inputs, or a hook for one network would not suit another that takes more.
+export type ForwardPreHook<M extends Module> = HookFunction<
+  [module: M, inputs: ForwardInputs<M>],
+  // Not the types of the inputs: otherwise a hook for one network would not fit another with more inputs.
   Tensor | readonly unknown[] | null | undefined
 >
 
 /** A function that runs after `forward`. Its result replaces the output, unless it is `undefined` or `null`. */
-export type ForwardHook<M extends Module> = Method<
-  [module: M, inputs: InputsOf<M>, output: ReturnType<M['forward']>],
+export type ForwardHook<M extends Module> = HookFunction<
+  [module: M, inputs: ForwardInputs<M>, output: ReturnType<M['forward']>],
   ReturnType<M['forward']> | null | undefined
 >
 
-/** The same without the types of a module. */
+/** The same, without a specific module's types. */
 export type PreHook = (module: Module, inputs: readonly unknown[]) => unknown
 
-/** The same without the types of a module. */
+/** The same, without a specific module's types. */
 export type Hook = (module: Module, inputs: readonly unknown[], output: unknown) => unknown
 
 export interface HookOptions {
-  /** Run before the hooks that are there, instead of after them. Default `false`. */
+  /** Run before the hooks already registered, instead of after them. Default `false`. */
   prepend?: boolean
 }
 
 /**
- * Takes a hook off its module, by `remove()` or at the end of a block with `using`.
+ * Removes a hook from its module, by `remove()` or, with `using`, at the end of the block.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.utils.hooks.RemovableHandle.html
  */
 export class RemovableHandle {
@@ -52,7 +54,7 @@ export class RemovableHandle {
     this.#remove = remove
   }
 
-  /** Takes the hook off; does nothing the second time. */
+  /** Removes the hook. Further calls do nothing. */
   remove(): void {
     this.#remove()
   }
@@ -65,21 +67,21 @@ export class RemovableHandle {
 
 type Forward = (...inputs: readonly unknown[]) => unknown
 
-/** A hook may be registered twice, so it is told by its entry. */
+/** Identifies a registration: the same hook may be registered twice. */
 interface Entry<Function> {
   readonly hook: Function
 }
 
 /**
- * The hooks of one module. Users call `forward` directly, so while there are hooks, the instance has a `forward` property
- * that runs them around the `forward` of its class. Code with a short cut looks for such properties (`keeps` in
- * inheritance.ts), and does not take it.
+ * The hooks of one module. Users call `forward` directly, so while hooks exist, the instance has a `forward` property
+ * that runs them around the `forward` of its class. Code with a shortcut checks for such properties (`keeps` in
+ * inheritance.ts) and then does not use it.
  */
 export class Hooks {
   readonly #module: Module
   #before: readonly Entry<PreHook>[] = []
   #after: readonly Entry<Hook>[] = []
-  /** A `forward` that was assigned to the module, beside that of its class. */
+  /** A `forward` that was assigned to the instance and overrides that of its class. */
   #assigned: PropertyDescriptor | undefined
 
   constructor(module: Module) {
@@ -108,7 +110,7 @@ export class Hooks {
     })
   }
 
-  // Always the same function: code that compares `forward` with an earlier one sees no change between two calls.
+  // Always the same function, so that code comparing `forward` with an earlier value sees no change between two calls.
   readonly #run: Forward = (...inputs) => {
     const module = this.#module
     let given: readonly unknown[] = inputs
@@ -135,7 +137,7 @@ export class Hooks {
     this.#assigned = found
     Object.defineProperty(this.#module, 'forward', {
       get: () => this.#run,
-      // A method that is exchanged meanwhile is still called between the hooks.
+      // A `forward` that is assigned while hooks exist still runs between the hooks.
       set: (value: unknown) => {
         this.#assigned = { value, writable: true, enumerable: true, configurable: true }
       },
@@ -153,7 +155,7 @@ export class Hooks {
   }
 }
 
-/** The result of a hook, `undefined` if it changes nothing. */
+/** The result of a hook, or `undefined` if it changes nothing. */
 function answer(module: Module, kind: string, value: unknown): unknown {
   if (value === null) return undefined
   if (typeof (value as { then?: unknown } | undefined)?.then !== 'function') return value

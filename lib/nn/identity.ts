@@ -3,7 +3,7 @@ import type { Tensor } from '../tensor/tensor.ts'
 import { Module } from './module.ts'
 
 /**
- * Gives back its input, whatever its shape: a place for a layer.
+ * Returns its input, of any shape: a placeholder for a layer.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Identity.html
  */
 export class Identity extends Module {

@@ -1,4 +1,5 @@
 import '../native/here.cjs'
+import '../tensor/extensions.ts'
 
 export {
   ActivationModule,
@@ -42,8 +43,10 @@ export {
   type Conv2dOptions,
   ConvTranspose1d,
   type ConvTranspose1dOptions,
+  type HeightWidth,
   type PaddingMode,
 } from './conv.ts'
+export type { DictEntries } from './dict.ts'
 export { CosineSimilarity, PairwiseDistance } from './distance.ts'
 export { Dropout, Dropout1d, Dropout2d } from './dropout.ts'
 export { Embedding, type EmbeddingOptions, type PretrainedOptions } from './embedding.ts'
@@ -53,7 +56,14 @@ export { Flatten, type FlattenOptions } from './flatten.ts'
 export * as functional from './functional/index.ts'
 export { GroupNorm, type GroupNormOptions } from './group-norm.ts'
 export { GRU, type GRUOptions } from './gru.ts'
-export type { ForwardHook, ForwardPreHook, HookOptions, RemovableHandle } from './hooks.ts'
+export type {
+  ForwardHook,
+  ForwardInputs,
+  ForwardPreHook,
+  HookFunction,
+  HookOptions,
+  RemovableHandle,
+} from './hooks.ts'
 export { Identity } from './identity.ts'
 export * as init from './init.ts'
 export { LayerNorm, type LayerNormOptions } from './layer-norm.ts'

@@ -13,23 +13,23 @@ import type { Module } from './module.ts'
 export type Nonlinearity = 'linear' | 'conv1d' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' | 'selu'
 
 export interface RandomInitOptions {
-  /** What to draw from. Default: the stream that `torch.manualSeed` seeds. */
+  /** The random generator. Default: the one that `torch.manualSeed` seeds. */
   generator?: Generator | null
 }
 
-/** Fills with numbers from the interval [from, to). Returns the tensor, as all functions here. */
+/** Fills with random numbers, uniform in [from, to). Returns the tensor, like all functions here. */
 export function uniform_(tensor: Tensor, from = 0, to = 1, options: RandomInitOptions = {}): Tensor {
   requireTensor('uniform_', 'tensor', tensor)
   return noGrad(() => tensor.uniform_(from, to, drawn('uniform_', options)))
 }
 
-/** Fills with numbers from the normal distribution. */
+/** Fills with random numbers from the normal distribution. */
 export function normal_(tensor: Tensor, mean = 0, std = 1, options: RandomInitOptions = {}): Tensor {
   requireTensor('normal_', 'tensor', tensor)
   return noGrad(() => tensor.normal_(mean, std, drawn('normal_', options)))
 }
 
-/** The options of what draws. */
+/** The options of a random fill. */
 function drawn(name: string, options: RandomInitOptions): { generator: Generator | null } {
   checkOptions(name, options, ['generator'])
   return { generator: options.generator ?? null }
@@ -37,7 +37,10 @@ function drawn(name: string, options: RandomInitOptions): { generator: Generator
 
 const truncNormal = tensorOp('libtorch_rnn::trunc_normal_')
 
-/** Fills with numbers from the normal distribution that lie in [a, b], which are values, not deviations. */
+/**
+ * Fills with random numbers from the normal distribution truncated to [a, b]. The bounds are values, not multiples of
+ * std.
+ */
 export function truncNormal_(
   tensor: Tensor,
   mean = 0,
@@ -79,7 +82,7 @@ export function ones_(tensor: Tensor): Tensor {
 }
 
 /**
- * By how much a nonlinearity wants its weights scaled.
+ * The recommended gain (scale of the weights) for a nonlinearity.
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.calculate_gain
  */
 export function calculateGain(nonlinearity: Nonlinearity, param?: number): number {
@@ -104,7 +107,7 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number): numbe
   }
 }
 
-/** The inputs and outputs of one unit of a weight (out, in, …). */
+/** Fan-in and fan-out of a weight (out, in, …). */
 function fans(name: string, tensor: Tensor): { fanIn: number; fanOut: number } {
   requireTensor(name, 'tensor', tensor)
   const [out, into, ...field] = tensor.shape
@@ -126,7 +129,7 @@ export function xavierUniform_(tensor: Tensor, gain = 1, options: RandomInitOpti
   return uniform_(tensor, -bound, bound, options)
 }
 
-/** Normal with deviation gain √(2 / (fanIn + fanOut)): Glorot and Bengio, 2010. */
+/** Normal with standard deviation gain √(2 / (fanIn + fanOut)): Glorot and Bengio, 2010. */
 export function xavierNormal_(tensor: Tensor, gain = 1, options: RandomInitOptions = {}): Tensor {
   const { fanIn, fanOut } = fans('xavierNormal_', tensor)
   requireNumber('xavierNormal_', 'gain', gain)
@@ -136,7 +139,7 @@ export function xavierNormal_(tensor: Tensor, gain = 1, options: RandomInitOptio
 export interface KaimingOptions extends RandomInitOptions {
   /** The negative slope of the leaky ReLU that follows. Default 0. */
   a?: number
-  /** Keep the variance of activations (`'fanIn'`, the default) or of gradients (`'fanOut'`). */
+  /** Preserve the variance in the forward pass (`'fanIn'`, the default) or in the backward pass (`'fanOut'`). */
   mode?: 'fanIn' | 'fanOut'
   /** Default `'leakyRelu'`. */
   nonlinearity?: Nonlinearity
@@ -167,13 +170,13 @@ export function kaimingUniform_(tensor: Tensor, options: KaimingOptions = {}): T
   return uniform_(tensor, -bound, bound, generatorOf(options))
 }
 
-/** Normal with deviation gain / √fan: He et al., 2015. */
+/** Normal with standard deviation gain / √fan: He et al., 2015. */
 export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
   if (!hasElements(tensor)) return tensor
   return normal_(tensor, 0, kaimingStd(tensor, options), generatorOf(options))
 }
 
-/** A (semi-)orthogonal matrix over all but the first dimension: Saxe et al., 2013. */
+/** A (semi-)orthogonal matrix, with all dimensions after the first flattened: Saxe et al., 2013. */
 export function orthogonal_(tensor: Tensor, gain = 1, options: RandomInitOptions = {}): Tensor {
   requireTensor('orthogonal_', 'tensor', tensor)
   const { generator } = drawn('orthogonal_', options)
@@ -187,7 +190,7 @@ export function orthogonal_(tensor: Tensor, gain = 1, options: RandomInitOptions
     tidy(() => {
       const normal = randn([rows, columns], { dtype: tensor.dtype, device: tensor.device, generator })
       const [q, r] = functions.linalg.qr(rows < columns ? normal.t() : normal)
-      // The signs make the distribution uniform.
+      // Multiplying by the signs makes the distribution uniform.
       const uniform = q.mul(r.diagonal().sign())
       tensor.copy_((rows < columns ? uniform.t() : uniform).reshape(tensor.shape)).mul_(gain)
     }),
@@ -205,15 +208,15 @@ function matrixSize(name: string, tensor: Tensor): [rows: number, columns: numbe
   return [rows, columns]
 }
 
-/** 1 on the diagonal of a matrix, 0 elsewhere: a linear layer then passes on as many inputs as it can. */
+/** 1 on the diagonal of a matrix, 0 elsewhere: a linear layer then preserves as many of its inputs as possible. */
 export function eye_(tensor: Tensor): Tensor {
   const [rows, columns] = matrixSize('eye_', tensor)
   return noGrad(() => tidy(() => tensor.copy_(eye(rows, columns, { dtype: tensor.dtype, device: tensor.device }))))
 }
 
 /**
- * 1 in the middle of the kernels from each channel to the same one, 0 elsewhere: a convolution (out, in, K, …) with 1
- * to 3 dimensions of field then passes on as many channels as it can, in each of the `groups` by itself.
+ * 1 at the center of the kernel from each channel to the same channel, 0 elsewhere. A convolution (out, in, K, …) with
+ * 1 to 3 spatial dimensions then preserves as many channels as possible, in each of the `groups`.
  */
 export function dirac_(tensor: Tensor, groups = 1): Tensor {
   requireTensor('dirac_', 'tensor', tensor)
@@ -239,8 +242,8 @@ export function dirac_(tensor: Tensor, groups = 1): Tensor {
 }
 
 /**
- * Normal with deviation `std`, but for zeros in the share `sparsity` of each column: Martens, 2010. The places of the
- * zeros come from the generator, too; PyTorch draws these from its default one.
+ * Normal with standard deviation `std`, and zeros in the fraction `sparsity` of each column: Martens, 2010. The
+ * positions of the zeros come from the same generator; PyTorch draws them from its default one.
  */
 export function sparse_(tensor: Tensor, sparsity: number, std = 0.01, options: RandomInitOptions = {}): Tensor {
   const [rows, columns] = matrixSize('sparse_', tensor)
@@ -262,13 +265,14 @@ export function sparse_(tensor: Tensor, sparsity: number, std = 0.01, options: R
 const LSTM_BIAS = /^bias_(ih|hh)(_l\d+(_reverse)?)?$/
 
 /**
- * Sets the bias of the forget gate to `value` in every layer and direction of every LSTM in a module: at 1 or so, a new
- * network remembers, and errors reach back through time (Gers et al., 2000; Jozefowicz et al., 2015). PyTorch's LSTM
- * adds two biases to its gates; `bias_ih` gets the value and `bias_hh` 0, so that their sum, which counts, is `value`.
+ * Sets the bias of the forget gate to `value` in every layer and direction of every LSTM in a module: at about 1, a new
+ * network remembers, and gradients flow far back in time (Gers et al., 2000; Jozefowicz et al., 2015). PyTorch's LSTM
+ * adds two biases to its gates; `bias_ih` is set to the value and `bias_hh` to 0, so that the effective bias, their
+ * sum, is `value`.
  *
  * @example nn.init.forgetBias_(new nn.LSTM(8, 32, { numLayers: 2 }))
  * @returns the module
- * @throws {TorchError} where the module has no LSTM with biases.
+ * @throws {TorchError} if the module has no LSTM with biases.
  */
 export function forgetBias_<M extends Module>(module: M, value = 1): M {
   if (typeof module?.modules !== 'function') {
@@ -279,7 +283,7 @@ export function forgetBias_<M extends Module>(module: M, value = 1): M {
   noGrad(() =>
     tidy(() => {
       for (const part of module.modules()) {
-        // Of the recurrent networks only the LSTM has four gates: i, f, g and o.
+        // The LSTM is the only recurrent network with four gates: i, f, g and o.
         const { hiddenSize } = part as { hiddenSize?: unknown }
         const members: [string, unknown][] = Object.entries(part)
         for (const [name, bias] of members) {

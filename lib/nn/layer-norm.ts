@@ -12,15 +12,15 @@ import { python } from './repr.ts'
 export interface LayerNormOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number
-  /** Whether to learn `weight` and `bias`. Default `true`. */
+  /** If `false`, there are no `weight` and `bias`. Default `true`. */
   elementwiseAffine?: boolean
-  /** Whether to learn `bias`, where `elementwiseAffine`. Default `true`. */
+  /** If `false`, there is no `bias`. Used only with `elementwiseAffine`. Default `true`. */
   bias?: boolean
 }
 
 /**
- * γ (x - E[x]) / √(Var[x] + eps) + β, mean and variance being those of the last dimensions, `normalizedShape`: Ba et
- * al., 2016. `weight` γ and `bias` β have that shape, and are 1 and 0 at first.
+ * γ (x - E[x]) / √(Var[x] + eps) + β, with mean and variance over the last dimensions, `normalizedShape`: Ba et al.,
+ * 2016. `weight` γ and `bias` β have that shape and are initialized to 1 and 0.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
  */
 export class LayerNorm extends Module {
@@ -28,7 +28,7 @@ export class LayerNorm extends Module {
   readonly normalizedShape: readonly number[]
   /** Added to the variance. */
   readonly eps: number
-  /** Whether there are `weight` and `bias`. */
+  /** Whether `weight` and `bias` exist. */
   readonly elementwiseAffine: boolean
   /** γ. */
   weight: Parameter | null

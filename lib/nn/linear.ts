@@ -9,13 +9,13 @@ import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 
 export interface LinearOptions extends FactoryOptions {
-  /** Whether to learn an additive bias. Default `true`. */
+  /** If `false`, no bias is used. Default `true`. */
   bias?: boolean
 }
 
 /**
  * y = x Aᵀ + b: (…, inFeatures) -> (…, outFeatures). `weight` is (outFeatures, inFeatures), `bias` (outFeatures), both
- * uniform from ±1/√inFeatures at first.
+ * initialized uniformly from ±1/√inFeatures.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
  */
 export class Linear extends Module {
@@ -40,7 +40,7 @@ export class Linear extends Module {
     this.resetParameters()
   }
 
-  /** Draws weights and biases anew, from the distribution that PyTorch uses. */
+  /** Reinitializes weights and biases from PyTorch's default distribution. */
   resetParameters(): void {
     kaimingUniform_(this.weight, { a: Math.sqrt(5) })
     if (this.bias === null) return

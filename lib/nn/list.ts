@@ -3,27 +3,29 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { Module } from './module.ts'
 
-/** Modules or parameters in an order, named by their positions: base of the lists and of {@link Sequential}. */
+/**
+ * An ordered list of modules or parameters, named by their positions: the base of the lists and of {@link Sequential}.
+ */
 export abstract class List<T> extends Module {
   [index: number]: T
 
-  /** Whether something that this module has is an element. */
+  /** Whether a property of this module is an element of the list. */
   protected abstract isElement(value: unknown): value is T
 
-  /** The element that `value` becomes. @throws {TorchError} where it can be none. */
+  /** The element to store for `value`. @throws {TorchError} if it cannot be an element. */
   protected abstract elementOf(value: unknown): T
 
-  /** How many there are. */
+  /** The number of elements. */
   get length(): number {
     return [...this].length
   }
 
-  /** The elements in their order. */
+  /** The elements, in order. */
   *[Symbol.iterator](): Generator<T> {
     for (const [, value] of this.ownEntries()) if (this.isElement(value)) yield value
   }
 
-  /** One of them; negative numbers count from the end. @throws {TorchError} where there is none. */
+  /** The element at `index`; negative indices count from the end. @throws {TorchError} if out of range. */
   at(index: number): T {
     const elements = [...this]
     const found = Number.isSafeInteger(index) ? elements.at(index) : undefined
@@ -33,7 +35,7 @@ export abstract class List<T> extends Module {
     return found
   }
 
-  /** Adds one at the end. */
+  /** Appends an element. */
   append(element: T): this {
     const name = String(this.length)
     if (name in this) {
@@ -43,7 +45,7 @@ export abstract class List<T> extends Module {
     return this
   }
 
-  /** Adds several at the end. */
+  /** Appends several elements. */
   extend(elements: Iterable<T>): this {
     if (typeof elements !== 'object' || elements === null || !(Symbol.iterator in elements)) {
       throw invalid(`${this.constructor.name}.extend`, 'elements', 'an iterable', elements)
@@ -52,7 +54,7 @@ export abstract class List<T> extends Module {
     return this
   }
 
-  /** Puts one before that at `index`, which moves with all after it. */
+  /** Inserts an element at `index`; the elements from there on move up by one. */
   insert(index: number, element: T): this {
     const elements = this.#numbered()
     if (!Number.isSafeInteger(index) || index < -elements.length || index > elements.length) {
@@ -61,7 +63,7 @@ export abstract class List<T> extends Module {
     return this.#renumber(elements.toSpliced(index, 0, this.elementOf(element)))
   }
 
-  /** Takes one out, the last by default; those after it move. */
+  /** Removes and returns an element, by default the last; those after it move down by one. */
   pop(index = -1): T {
     const elements = this.#numbered()
     const found = this.at(index)
@@ -73,7 +75,7 @@ export abstract class List<T> extends Module {
   #numbered(): T[] {
     const elements = [...this]
     if (elements.some((element, index) => this[index] !== element)) {
-      throw torchError('ERR_TORCH_VALUE', 'modules with names of their own have no position to move to', {
+      throw torchError('ERR_TORCH_VALUE', 'modules with custom names have no position to move to', {
         op: this.constructor.name,
       })
     }
@@ -100,7 +102,7 @@ export abstract class Modules<M extends Module> extends List<M> {
   }
 
   override addModule(name: string, module: M): void {
-    // Adding a module should not silently replace another one.
+    // Adding a module must not silently replace another one.
     if (typeof name === 'string' && name in this) {
       throw torchError('ERR_TORCH_VALUE', `attribute '${name}' already exists`, { op: this.constructor.name })
     }

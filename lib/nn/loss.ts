@@ -38,11 +38,11 @@ import { Module } from './module.ts'
 import { Buffer } from './parameter.ts'
 import { type Reduction, type ReductionOptions, reductionOf } from './reduction.ts'
 
-/** A loss of an output against a target, with a reduction. */
+/** A loss that compares an output with a target, with a reduction. */
 abstract class Loss extends Module {
-  /** @internal Whether each element of the output is compared with the one of the target at the same place. */
+  /** @internal Whether each element of the output is compared with the target's element at the same position. */
   static readonly elementwise: boolean = false
-  /** How the losses of all elements are reduced. */
+  /** How the elementwise losses are reduced. */
   readonly reduction: Reduction
 
   constructor(options: ReductionOptions, known: readonly string[], none: readonly unknown[]) {
@@ -69,7 +69,7 @@ export class MSELoss extends Loss {
 
   /**
    * @param input of any shape
-   * @param target in the shape of the input
+   * @param target of the same shape as the input
    */
   override forward(input: Tensor, target: Tensor): Tensor {
     return mseLoss(input, target, { reduction: this.reduction })
@@ -86,7 +86,7 @@ export class L1Loss extends Loss {
 
   /**
    * @param input of any shape
-   * @param target in the shape of the input
+   * @param target of the same shape as the input
    */
   override forward(input: Tensor, target: Tensor): Tensor {
     return l1Loss(input, target, { reduction: this.reduction })
@@ -99,7 +99,7 @@ export class L1Loss extends Loss {
  */
 export class SmoothL1Loss extends Loss {
   static override readonly elementwise = true
-  /** Where the parabola ends. */
+  /** The |d| at which the parabola ends. */
   readonly beta: number
 
   constructor(options: SmoothL1Options = {}, ...none: never[]) {
@@ -109,7 +109,7 @@ export class SmoothL1Loss extends Loss {
 
   /**
    * @param input of any shape
-   * @param target in the shape of the input
+   * @param target of the same shape as the input
    */
   override forward(input: Tensor, target: Tensor): Tensor {
     return smoothL1Loss(input, target, { reduction: this.reduction, beta: this.beta })
@@ -122,7 +122,7 @@ export class SmoothL1Loss extends Loss {
  */
 export class HuberLoss extends Loss {
   static override readonly elementwise = true
-  /** Where the parabola ends. */
+  /** The |d| at which the parabola ends. */
   readonly delta: number
 
   constructor(options: Omit<HuberOptions, 'weight'> = {}, ...none: never[]) {
@@ -136,7 +136,7 @@ export class HuberLoss extends Loss {
 
   /**
    * @param input of any shape
-   * @param target in the shape of the input
+   * @param target of the same shape as the input
    */
   override forward(input: Tensor, target: Tensor): Tensor {
     return huberLoss(input, target, { reduction: this.reduction, delta: this.delta })
@@ -150,9 +150,9 @@ export class HuberLoss extends Loss {
 export class CrossEntropyLoss extends Loss {
   /** The weights of the classes (C). */
   weight: Buffer | null
-  /** The class whose elements do not count. */
+  /** The class whose elements are ignored. */
   readonly ignoreIndex: number
-  /** How much of each target is spread evenly over all classes. */
+  /** The share of each target that is spread evenly over all classes. */
   readonly labelSmoothing: number
 
   constructor(options: CrossEntropyOptions = {}, ...none: never[]) {
@@ -164,7 +164,7 @@ export class CrossEntropyLoss extends Loss {
 
   /**
    * @param input scores (N, C), (N, C, …) or (C)
-   * @param target class numbers (N), (N, …) or () in int64, or probabilities in the shape of the input
+   * @param target class numbers (N), (N, …) or () in int64, or probabilities of the same shape as the input
    */
   override forward(input: Tensor, target: Tensor): Tensor {
     const { weight, ignoreIndex, reduction, labelSmoothing } = this
@@ -173,13 +173,13 @@ export class CrossEntropyLoss extends Loss {
 }
 
 /**
- * The mean of -x at the target class, x being logarithms of probabilities, as of {@link LogSoftmax}.
+ * The mean of -x at the target class, where x are log-probabilities, such as the output of {@link LogSoftmax}.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html
  */
 export class NLLLoss extends Loss {
   /** The weights of the classes (C). */
   weight: Buffer | null
-  /** The class whose elements do not count. */
+  /** The class whose elements are ignored. */
   readonly ignoreIndex: number
 
   constructor(options: NLLOptions = {}, ...none: never[]) {
@@ -189,7 +189,7 @@ export class NLLLoss extends Loss {
   }
 
   /**
-   * @param input logarithms of probabilities (N, C), (N, C, …) or (C)
+   * @param input log-probabilities (N, C), (N, C, …) or (C)
    * @param target class numbers (N), (N, …) or () in int64
    */
   override forward(input: Tensor, target: Tensor): Tensor {
@@ -199,7 +199,8 @@ export class NLLLoss extends Loss {
 }
 
 /**
- * The mean of -(y ln x + (1 - y) ln(1 - x)) of probabilities x. {@link BCEWithLogitsLoss} is exact where they saturate.
+ * The mean of -(y ln x + (1 - y) ln(1 - x)) for probabilities x. {@link BCEWithLogitsLoss} stays accurate when they
+ * saturate.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
  */
 export class BCELoss extends Loss {
@@ -214,7 +215,7 @@ export class BCELoss extends Loss {
 
   /**
    * @param input probabilities from 0 to 1, of any shape
-   * @param target from 0 to 1, in the shape of the input
+   * @param target from 0 to 1, of the same shape as the input
    */
   override forward(input: Tensor, target: Tensor): Tensor {
     return binaryCrossEntropy(input, target, { weight: this.weight, reduction: this.reduction })
@@ -222,7 +223,7 @@ export class BCELoss extends Loss {
 }
 
 /**
- * The mean of -(p y ln σ(x) + (1 - y) ln(1 - σ(x))) of scores x, with the option `posWeight` p.
+ * The mean of -(p y ln σ(x) + (1 - y) ln(1 - σ(x))) for scores x; p is the option `posWeight`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
  */
 export class BCEWithLogitsLoss extends Loss {
@@ -240,7 +241,7 @@ export class BCEWithLogitsLoss extends Loss {
 
   /**
    * @param input scores, of any shape
-   * @param target from 0 to 1, in the shape of the input
+   * @param target from 0 to 1, of the same shape as the input
    */
   override forward(input: Tensor, target: Tensor): Tensor {
     const { weight, pos_weight: posWeight, reduction } = this
@@ -249,13 +250,13 @@ export class BCEWithLogitsLoss extends Loss {
 }
 
 /**
- * The Kullback-Leibler divergence, y (ln y - x), x being logarithms of probabilities. Reduce it by `'batchmean'`.
+ * The Kullback-Leibler divergence y (ln y - x), where x are log-probabilities. Use the reduction `'batchmean'`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html
  */
 export class KLDivLoss extends Module {
-  /** How the losses of all elements are reduced. */
+  /** How the elementwise losses are reduced. */
   readonly reduction: Reduction | 'batchmean'
-  /** Whether targets are logarithms of probabilities, too. */
+  /** Whether the targets are log-probabilities, too. */
   readonly logTarget: boolean
 
   constructor(options: KLDivOptions = {}, ...none: never[]) {
@@ -268,7 +269,7 @@ export class KLDivLoss extends Module {
 
   /**
    * @param input of any shape
-   * @param target in the shape of the input
+   * @param target of the same shape as the input
    */
   override forward(input: Tensor, target: Tensor): Tensor {
     return klDiv(input, target, { reduction: this.reduction, logTarget: this.logTarget })
@@ -280,9 +281,9 @@ export class KLDivLoss extends Module {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GaussianNLLLoss.html
  */
 export class GaussianNLLLoss extends Loss {
-  /** Whether the term that does not depend on the input is added. */
+  /** Whether to add the constant term, which does not depend on the input. */
   readonly full: boolean
-  /** The least variance. */
+  /** A lower bound on the variance. */
   readonly eps: number
 
   constructor(options: GaussianNLLOptions = {}, ...none: never[]) {
@@ -293,8 +294,9 @@ export class GaussianNLLLoss extends Loss {
 
   /**
    * @param input predicted means, of any shape
-   * @param target in the shape of the input
-   * @param variance in the shape of the input, or without its last dimension, or with 1 for one; or one number
+   * @param target of the same shape as the input
+   * @param variance of the same shape as the input, or without its last dimension, or with size 1 in one dimension; or
+   *   a number
    */
   override forward(input: Tensor, target: Tensor, variance: Tensor | number): Tensor {
     const { full, eps, reduction } = this
@@ -308,11 +310,11 @@ export class GaussianNLLLoss extends Loss {
  */
 export class PoissonNLLLoss extends Loss {
   static override readonly elementwise = true
-  /** Whether inputs are logarithms of rates. */
+  /** Whether the inputs are logarithms of rates. */
   readonly logInput: boolean
-  /** Whether the term that does not depend on the input is added. */
+  /** Whether to add the constant term, which does not depend on the input. */
   readonly full: boolean
-  /** Added to rates before their logarithm is taken. */
+  /** Added to rates before taking the logarithm. */
   readonly eps: number
 
   constructor(options: PoissonNLLOptions = {}, ...none: never[]) {
@@ -324,7 +326,7 @@ export class PoissonNLLLoss extends Loss {
 
   /**
    * @param input of any shape
-   * @param target in the shape of the input
+   * @param target of the same shape as the input
    */
   override forward(input: Tensor, target: Tensor): Tensor {
     const { logInput, full, eps, reduction } = this
@@ -333,13 +335,13 @@ export class PoissonNLLLoss extends Loss {
 }
 
 /**
- * Connectionist temporal classification: labels of sequences whose alignment is not known (Graves et al., 2006).
+ * Connectionist temporal classification, for label sequences with unknown alignment (Graves et al., 2006).
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CTCLoss.html
  */
 export class CTCLoss extends Loss {
-  /** The class that stands for no label. */
+  /** The blank label. */
   readonly blank: number
-  /** Whether infinite losses, of targets longer than their inputs, count as 0. */
+  /** Whether infinite losses (from targets too long for their inputs) are set to 0. */
   readonly zeroInfinity: boolean
 
   constructor(options: CTCOptions = {}, ...none: never[]) {
@@ -349,10 +351,10 @@ export class CTCLoss extends Loss {
   }
 
   /**
-   * @param logProbs logarithms of probabilities (T, N, C), or (T, C) without a batch
-   * @param targets classes other than blank (N, S), or those of all sequences one after another, in int64
-   * @param inputLengths how much of T each sequence fills
-   * @param targetLengths how much of S each target fills
+   * @param logProbs log-probabilities (T, N, C), or (T, C) without a batch
+   * @param targets classes other than blank (N, S), or all sequences concatenated; int64
+   * @param inputLengths the length of each input sequence, at most T
+   * @param targetLengths the length of each target, at most S
    */
   override forward(logProbs: Tensor, targets: Tensor, inputLengths: Lengths, targetLengths: Lengths): Tensor {
     const { blank, zeroInfinity, reduction } = this
@@ -361,11 +363,11 @@ export class CTCLoss extends Loss {
 }
 
 /**
- * The mean of 1 - cos(x1, x2) where vectors should be alike, of max(0, cos(x1, x2) - margin) where they should not.
+ * The mean of 1 - cos(x1, x2) for pairs that should be similar, and of max(0, cos(x1, x2) - margin) for the others.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CosineEmbeddingLoss.html
  */
 export class CosineEmbeddingLoss extends Loss {
-  /** The cosine up to which vectors count as different. */
+  /** The cosine up to which dissimilar pairs have no loss. */
   readonly margin: number
 
   constructor(options: CosineEmbeddingOptions = {}, ...none: never[]) {
@@ -375,8 +377,8 @@ export class CosineEmbeddingLoss extends Loss {
 
   /**
    * @param input1 vectors (N, D) or (D)
-   * @param input2 the vectors to compare them with, in the same shape
-   * @param target 1 where they should be alike, else -1: (N) or ()
+   * @param input2 the vectors to compare with, of the same shape
+   * @param target 1 for pairs that should be similar, else -1: (N) or ()
    */
   override forward(input1: Tensor, input2: Tensor, target: Tensor): Tensor {
     return cosineEmbeddingLoss(input1, input2, target, { margin: this.margin, reduction: this.reduction })
@@ -384,17 +386,17 @@ export class CosineEmbeddingLoss extends Loss {
 }
 
 /**
- * The mean of max(0, d(anchor, positive) - d(anchor, negative) + margin), d being the distance of vectors.
+ * The mean of max(0, d(anchor, positive) - d(anchor, negative) + margin), where d is the distance of two vectors.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.TripletMarginLoss.html
  */
 export class TripletMarginLoss extends Loss {
-  /** How much nearer the positive should be than the negative. */
+  /** How much closer the positive should be than the negative. */
   readonly margin: number
   /** The p of the p-norm that measures distances. */
   readonly p: number
   /** Added to each difference. */
   readonly eps: number
-  /** Whether the distance from positive to negative counts where it is smaller. */
+  /** Whether to use the distance from the positive to the negative if it is smaller. */
   readonly swap: boolean
 
   constructor(options: TripletMarginOptions = {}, ...none: never[]) {
@@ -414,8 +416,8 @@ export class TripletMarginLoss extends Loss {
 
   /**
    * @param anchor vectors (N, D) or (D)
-   * @param positive vectors that should be near, in the same shape
-   * @param negative vectors that should be far, in the same shape
+   * @param positive vectors that should be close, of the same shape
+   * @param negative vectors that should be far away, of the same shape
    */
   override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
     const { margin, p, eps, swap, reduction } = this
@@ -424,14 +426,14 @@ export class TripletMarginLoss extends Loss {
 }
 
 /**
- * The quantile loss, or pinball loss, of forecasts of several quantiles: {@link quantileLoss}.
+ * The quantile (pinball) loss, for models that forecast several quantiles: see {@link quantileLoss}.
  *
  * @example
- * const criterion = new nn.QuantileLoss({ quantiles: [0.1, 0.5, 0.9] }) // of a model with 3 outputs
- * @throws {TorchError} for quantiles that are not between 0 and 1.
+ * const criterion = new nn.QuantileLoss({ quantiles: [0.1, 0.5, 0.9] }) // for a model with 3 outputs
+ * @throws {TorchError} if a quantile is not between 0 and 1.
  */
 export class QuantileLoss extends Loss {
-  /** The quantiles that are forecast. */
+  /** The quantiles to forecast. */
   readonly quantiles: readonly number[]
 
   constructor(options: QuantileOptions = {}, ...none: never[]) {
@@ -442,8 +444,8 @@ export class QuantileLoss extends Loss {
   }
 
   /**
-   * @param input (…, Q): a forecast of each quantile
-   * @param target (…, 1): what was forecast
+   * @param input (…, Q): one forecast per quantile
+   * @param target (…, 1): the actual values
    */
   override forward(input: Tensor, target: Tensor): Tensor {
     return quantileLoss(input, target, { quantiles: this.quantiles, reduction: this.reduction })
@@ -454,10 +456,7 @@ export class QuantileLoss extends Loss {
   }
 }
 
-/**
- * @internal The losses of one output and one target with defaults that make sense, by the names that a Trainer takes; the
- * others are given as modules.
- */
+/** The losses that a Trainer accepts by name: those with one output, one target and sensible defaults. */
 export const LOSSES = {
   mse: MSELoss,
   l1: L1Loss,
@@ -471,7 +470,7 @@ export const LOSSES = {
   quantile: QuantileLoss,
 } as const
 
-/** @internal Whether a module is a loss that compares element by element. */
+/** @internal Whether a module is an elementwise loss. */
 export function isElementwise(module: unknown): boolean {
   return module instanceof Loss && (module.constructor as typeof Loss).elementwise
 }

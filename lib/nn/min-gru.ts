@@ -7,20 +7,21 @@ import type { PackedSequence } from './utils/rnn.ts'
 export type MinGRUOptions = Omit<RecurrentOptions, 'backend'>
 
 /**
- * The minimal gated recurrent unit, whose gate and candidate depend on the input only. With ⊙ element by element:
+ * The minimal gated recurrent unit. Its gate and candidate depend only on the input. ⊙ is the elementwise product:
  *
  *     z(t) = σ(W_z x(t) + b_z)
  *     n(t) = W_n x(t) + b_n
  *     h(t) = (1 - z(t)) ⊙ h(t-1) + z(t) ⊙ n(t)
  *
- * Parameters of layer k: `weight_ih_lk` (2H, I) with the rows of z, n, and `bias_lk` (2H); those of the second direction
- * end in `_reverse`. They start uniform from ±1/√H. Each forward is one native call, by steps of ATen operations.
+ * Parameters of layer k: `weight_ih_lk` (2H, I) with the rows of z and n, and `bias_lk` (2H). Their names end in
+ * `_reverse` for the reverse direction. They are initialized uniformly from ±1/√H. Each forward pass is one native call
+ * that runs ATen operations step by step.
  *
  * @example
  * const network = new nn.MinGRU(10, 20)
  * const [output, hN] = network.forward(torch.randn([5, 3, 10]))
  * @see Feng et al., "Were RNNs all we needed?", arXiv:2410.01201, section 3.1
- * @throws {TorchError} for sizes that are not integers from 1 to 2^50, and for unknown options.
+ * @throws {TorchError} if a size is not an integer from 1 to 2^50, or an option is unknown.
  */
 export class MinGRU extends RecurrentModule {
   constructor(inputSize: number, hiddenSize: number, options: MinGRUOptions = {}) {
@@ -39,8 +40,9 @@ export class MinGRU extends RecurrentModule {
   override forward(input: PackedSequence, h0?: Tensor | null): [output: PackedSequence, hN: Tensor]
   /**
    * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch; or a packed sequence
-   * @param h0 (layers * D, N, H), D being 2 if bidirectional, else 1; (layers * D, H) without a batch. Default: zeros.
-   * @returns the output (L, N, D * H) of the last layer, in the form of the input, and h after the last step of each
+   * @param h0 (layers * D, N, H), where D is 2 if bidirectional, else 1; (layers * D, H) without a batch. Default:
+   *   zeros.
+   * @returns the output (L, N, D * H) of the last layer, in the layout of the input, and h after the last step of each
    *   sequence
    */
   override forward(input: Tensor, h0?: Tensor | null): [output: Tensor, hN: Tensor]

@@ -1,10 +1,10 @@
 import { invalid, requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
-import { Dict, type Named } from './dict.ts'
+import { Dict, type DictEntries } from './dict.ts'
 import { Module } from './module.ts'
 
 /**
- * Modules by name, in the order in which they came, which belong to the module that has it: `heads.price.weight`.
+ * Modules by name, in insertion order. They belong to the module that contains the dictionary: `heads.price.weight`.
  *
  * @example
  * heads = new nn.ModuleDict({ price: new nn.Linear(8, 1), volume: new nn.Linear(8, 1) })
@@ -12,7 +12,7 @@ import { Module } from './module.ts'
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleDict.html
  */
 export class ModuleDict<T extends Record<string, Module> = Record<string, Module>> extends Dict<T> {
-  constructor(modules: Named<T> = {} as T, ...none: never[]) {
+  constructor(modules: DictEntries<T> = {} as T, ...none: never[]) {
     super()
     requireNone(new.target.name, none)
     this.update(modules)

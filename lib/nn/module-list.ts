@@ -4,7 +4,7 @@ import { Modules } from './list.ts'
 import type { Module } from './module.ts'
 
 /**
- * A list of modules, which belong to the module that has it: `layers.0.weight`.
+ * A list of modules. They belong to the module that contains the list: `layers.0.weight`.
  *
  * @example
  * layers = new nn.ModuleList([new nn.Linear(4, 4), new nn.Linear(4, 4)])
@@ -23,7 +23,7 @@ export class ModuleList<M extends Module = Module> extends Modules<M> {
     throw torchError('ERR_TORCH_NOT_IMPLEMENTED', 'Module [ModuleList] is missing the required "forward" function')
   }
 
-  /** Equal neighbors in one line, as PyTorch prints them. */
+  /** Prints equal neighbors in one line, like PyTorch. */
   override toString(): string {
     const blocks: { from: number; to: number; text: string }[] = []
     for (const [i, module] of [...this].entries()) {

@@ -25,15 +25,15 @@ export type StateDict = Record<string, Tensor>
 
 /** The result of {@link Module.loadStateDict}. */
 export interface LoadResult {
-  /** Names that the module has and the dictionary lacks. */
+  /** Names in the module but not in the dictionary. */
   missingKeys: string[]
-  /** Names that the dictionary has and the module lacks. */
+  /** Names in the dictionary but not in the module. */
   unexpectedKeys: string[]
 }
 
 /**
- * The base of all networks: PyTorch's `torch.nn.Module`. Parameters, buffers and modules that are assigned to
- * properties belong to it, under the properties' names and in the order of assignment.
+ * The base class of all networks: PyTorch's `torch.nn.Module`. Parameters, buffers and modules assigned to properties
+ * belong to the module, under the names of the properties and in the order of assignment.
  *
  * @example
  * class Forecaster extends nn.Module {
@@ -51,17 +51,17 @@ export abstract class Module {
     markCopy(Module)
   }
 
-  /** Whether dropout and the like are active. Set by {@link train} and {@link eval}. */
+  /** Whether the module is in training mode, in which dropout is active. Set by {@link train} and {@link eval}. */
   training = true
 
   #hooks: Hooks | undefined
 
   constructor() {
-    // A clone would be settings without methods; tensors are refused in any case.
+    // A clone would have the settings but no methods; tensors cannot be cloned anyway.
     markAsUncloneable(this)
   }
 
-  /** Computes the output. Modules with several inputs or outputs say so in their own signature. */
+  /** Computes the output. Subclasses declare their inputs and outputs in their own signature. */
   abstract forward(...inputs: never[]): unknown
 
   /** The entries of this module by name: parameters, buffers, modules, and other values. */
@@ -75,13 +75,14 @@ export abstract class Module {
     }
   }
 
-  /** The modules of this one by all their names: one that has two comes twice. */
-  // Not private: TypeScript would call the class by another name within, which it has too late for the static block.
+  /** The child modules under all their names: one with two names comes twice. */
+  // Not private: TypeScript would then use an alias for the class inside it, which is defined too late for the static
+  // block.
   protected *childEntries(): Generator<[string, Module]> {
     yield* this.#own(Module)
   }
 
-  /** The modules directly in this one with their names, each once. */
+  /** The direct child modules with their names, each once. */
   *namedChildren(): Generator<[string, Module]> {
     const seen = new Set<Module>()
     for (const [name, child] of this.childEntries()) {
@@ -91,12 +92,12 @@ export abstract class Module {
     }
   }
 
-  /** The modules directly in this one, each once. */
+  /** The direct child modules, each once. */
   *children(): Generator<Module> {
     for (const [, child] of this.namedChildren()) yield child
   }
 
-  /** This module and all below it, each once; this one is named `''`. */
+  /** This module and all its descendants, each once; this module's name is `''`. */
   *namedModules(prefix = '', seen = new Set<Module>()): Generator<[string, Module]> {
     if (seen.has(this)) return
     seen.add(this)
@@ -104,14 +105,16 @@ export abstract class Module {
     for (const [name, child] of this.childEntries()) yield* child.namedModules(pathOf(prefix, name), seen)
   }
 
-  /** This module and all below it by all their names. One that is within itself ends there. */
+  /**
+   * This module and all its descendants, under all their names. Does not descend into a module that contains itself.
+   */
   *#everywhere(prefix = '', above: readonly Module[] = []): Generator<[string, Module]> {
     if (above.includes(this)) return
     yield [prefix, this]
     for (const [name, child] of this.childEntries()) yield* child.#everywhere(pathOf(prefix, name), [...above, this])
   }
 
-  /** This module and all below it, each once. */
+  /** This module and all its descendants, each once. */
   *modules(): Generator<Module> {
     for (const [, module] of this.namedModules()) yield module
   }
@@ -127,29 +130,29 @@ export abstract class Module {
     }
   }
 
-  /** All parameters with their names, those of children included; one that is shared comes once. */
+  /** All parameters with their names, including those of descendants; a shared parameter comes once. */
   namedParameters(): Generator<[string, Parameter]> {
     return this.#named(Parameter)
   }
 
-  /** All parameters, those of children included, each once: what an optimizer takes. */
+  /** All parameters, including those of descendants, each once: pass these to an optimizer. */
   *parameters(): Generator<Parameter> {
     for (const [, parameter] of this.namedParameters()) yield parameter
   }
 
-  /** All buffers with their names, those of children included, each once. */
+  /** All buffers with their names, including those of descendants, each once. */
   namedBuffers(): Generator<[string, Buffer]> {
     return this.#named(Buffer)
   }
 
-  /** All buffers, those of children included, each once. */
+  /** All buffers, including those of descendants, each once. */
   *buffers(): Generator<Buffer> {
     for (const [, buffer] of this.namedBuffers()) yield buffer
   }
 
   /**
-   * The module at a path of names, `'encoder.0'`; `''` is this one.
-   * @throws {TorchError} that tells where the path ends.
+   * The module at a path such as `'encoder.0'`; `''` is this module.
+   * @throws {TorchError} if there is none; the message says where the path ends.
    */
   getSubmodule(path: string): Module {
     requirePath('getSubmodule', path)
@@ -159,16 +162,16 @@ export abstract class Module {
   }
 
   /**
-   * The parameter at a path of names, `'encoder.0.weight'`.
-   * @throws {TorchError} where there is none.
+   * The parameter at a path such as `'encoder.0.weight'`.
+   * @throws {TorchError} if there is none.
    */
   getParameter(path: string): Parameter {
     return this.#tensorAt('getParameter', path, Parameter, 'an nn.Parameter')
   }
 
   /**
-   * The buffer at a path of names, `'norm.running_mean'`.
-   * @throws {TorchError} where there is none.
+   * The buffer at a path such as `'norm.running_mean'`.
+   * @throws {TorchError} if there is none.
    */
   getBuffer(path: string): Buffer {
     return this.#tensorAt('getBuffer', path, Buffer, 'a buffer')
@@ -190,11 +193,11 @@ export abstract class Module {
   }
 
   /**
-   * Gives this module a buffer under a name: the same as assigning `new nn.Buffer(tensor)` to the property.
+   * Adds a buffer under a name, like assigning `new nn.Buffer(tensor)` to the property.
    *
-   * @param tensor `null` for a buffer that is not there yet
+   * @param tensor `null` for a buffer to be set later
    * @param options.persistent Whether the buffer is in the state dictionary. Default `true`.
-   * @throws {TorchError} where the name is taken, empty, or has a dot in it.
+   * @throws {TorchError} if the name is taken, empty, or contains a dot.
    */
   registerBuffer(name: string, tensor: Tensor | null, options: BufferOptions = {}): void {
     checkOptions('registerBuffer', options, ['persistent'])
@@ -207,10 +210,10 @@ export abstract class Module {
   }
 
   /**
-   * Gives this module a parameter under a name: the same as assigning it to the property.
+   * Adds a parameter under a name, like assigning it to the property.
    *
-   * @param parameter `null` for one that is not there
-   * @throws {TorchError} where the name is taken, empty, or has a dot in it.
+   * @param parameter `null` for an absent parameter
+   * @throws {TorchError} if the name is taken, empty, or contains a dot.
    */
   registerParameter(name: string, parameter: Parameter | null): void {
     this.#requireName('parameter', name, Parameter)
@@ -222,8 +225,8 @@ export abstract class Module {
   }
 
   /**
-   * Gives this module a child under a name: the same as assigning it to the property.
-   * @throws {TorchError} where the name is taken, empty, or has a dot in it.
+   * Adds a child module under a name, like assigning it to the property.
+   * @throws {TorchError} if the name is taken, empty, or contains a dot.
    */
   addModule(name: string, module: Module): void {
     this.#requireName('module', name, Module)
@@ -249,12 +252,12 @@ export abstract class Module {
   }
 
   /**
-   * Calls `hook` before each `forward` of this module, with its inputs as an array. The hook may return other inputs: an
-   * array of all of them, or the only one. `undefined` and `null` change nothing. Several hooks run in the
-   * order of their registration, each with the inputs of the one before. Streams ({@link RecurrentModule.stream}) do
-   * not call `forward`, so they run no hooks.
+   * Calls `hook` before each `forward` of this module, with its inputs as an array. The hook may return new inputs: an
+   * array of all of them, or the value itself if there is only one. `undefined` and `null` change nothing. Hooks run in
+   * the order of registration, each with the inputs returned by the previous one. Streams
+   * ({@link RecurrentModule.stream}) do not call `forward`, so they run no hooks.
    *
-   * @param options.prepend Whether the hook runs before those that are there. Default `false`.
+   * @param options.prepend Whether the hook runs before those already registered. Default `false`.
    * @returns a handle that removes the hook
    * @example
    * const handle = model.registerForwardPreHook((module, [x]) => x.clamp(-1, 1))
@@ -266,12 +269,11 @@ export abstract class Module {
   }
 
   /**
-   * Calls `hook` after each `forward` of this module, with its inputs as an array and its output. The hook may return
-   * another output. `undefined` and `null` change nothing. Several hooks run in the order of their registration, each
-   * with the output of the one before. Streams ({@link RecurrentModule.stream}) do not call `forward`, so they run no
-   * hooks.
+   * Calls `hook` after each `forward` of this module, with its inputs as an array and its output. The hook may return a
+   * new output. `undefined` and `null` change nothing. Hooks run in the order of registration, each with the output of
+   * the previous one. Streams ({@link RecurrentModule.stream}) do not call `forward`, so they run no hooks.
    *
-   * @param options.prepend Whether the hook runs before those that are there. Default `false`.
+   * @param options.prepend Whether the hook runs before those already registered. Default `false`.
    * @returns a handle that removes the hook
    * @example
    * const shapes: number[][] = []
@@ -290,7 +292,7 @@ export abstract class Module {
     return this.#hooks
   }
 
-  /** Sets {@link training} here and below. */
+  /** Sets {@link training} on this module and all its descendants. */
   train(mode = true): this {
     if (typeof mode !== 'boolean') throw torchError('ERR_TORCH_VALUE', 'training mode is expected to be boolean')
     for (const module of this.modules()) module.training = mode
@@ -303,7 +305,7 @@ export abstract class Module {
     return this.train(false)
   }
 
-  /** Sets whether the parameters are learned. */
+  /** Sets whether gradients are computed for the parameters. */
   requiresGrad_(requiresGrad = true): this {
     for (const parameter of this.parameters()) parameter.requiresGrad_(requiresGrad)
     return this
@@ -317,7 +319,7 @@ export abstract class Module {
     zeroGrad(this.parameters(), setToNone)
   }
 
-  /** Calls `fn` with every module below, children first, and with this one. */
+  /** Calls `fn` with every descendant, children first, and then with this module. */
   apply(fn: (module: Module) => void): this {
     requireFunction('Module.apply', 'fn', fn)
     for (const child of this.children()) child.apply(fn)
@@ -326,8 +328,8 @@ export abstract class Module {
   }
 
   /**
-   * Converts parameters and buffers in place: they stay the same objects, also for an optimizer. A dtype, which must
-   * be a floating one, leaves tensors of integers alone.
+   * Converts parameters and buffers in place: they stay the same objects, so optimizers remain valid. The dtype must be
+   * a floating-point one; integer tensors keep theirs.
    *
    * @example model.to('float64'); model.to({ device: 'cuda' })
    */
@@ -335,7 +337,10 @@ export abstract class Module {
     return this.#convert(optionsOf(target), FLOATING)
   }
 
-  /** Those parameters and buffers whose dtype is one of `floating` get the dtype of the options, all the device. */
+  /**
+   * Converts parameters and buffers: those whose dtype matches `floating` get the dtype of the options, all of them the
+   * device.
+   */
   #convert(options: ToOptions, floating: RegExp): this {
     noGrad(() => {
       for (const tensor of [...this.parameters(), ...this.buffers()]) {
@@ -371,8 +376,8 @@ export abstract class Module {
   }
 
   /**
-   * Moves parameters and buffers to a CUDA device, by default to the current one. Recurrent networks then lie in one
-   * block of memory each, as cuDNN wants them.
+   * Moves parameters and buffers to a CUDA device, by default to the current one. The weights of each recurrent network
+   * are then stored in one block of memory, as cuDNN prefers.
    */
   cuda(device: Device = 'cuda'): this {
     requireCudaDevice('cuda', device)
@@ -384,12 +389,14 @@ export abstract class Module {
     return this.to('cpu')
   }
 
-  /** Called after {@link to} and {@link loadStateDict}, which may have given parameters and buffers other memory. */
+  /**
+   * Called after {@link to} and {@link loadStateDict}, which may have replaced the memory of parameters and buffers.
+   */
   protected onReplaced(): void {}
 
   /**
-   * Parameters and persistent buffers by all their names: those of a module that is used twice are there twice, as in PyTorch. They
-   * share memory with the module: clone what is to stay as it is.
+   * Parameters and persistent buffers under all their names: a module that is used twice appears twice, as in PyTorch.
+   * The tensors share memory with the module; clone them to keep a snapshot.
    */
   stateDict(...none: never[]): StateDict {
     requireNone('stateDict', none)
@@ -409,8 +416,8 @@ export abstract class Module {
    * Copies values into parameters and buffers, converting dtype and device.
    *
    * @param options.strict Whether names must match exactly. Default `true`.
-   * @throws {TorchError} listing missing and unexpected names (when strict) and mismatched sizes (always); then nothing
-   *   has been copied.
+   * @throws {TorchError} listing missing and unexpected names (if strict) and mismatched sizes (always). Nothing is
+   *   copied in that case.
    */
   loadStateDict(stateDict: Readonly<StateDict>, options: { strict?: boolean } = {}): LoadResult {
     checkOptions('loadStateDict', options, ['strict'])
@@ -454,12 +461,12 @@ export abstract class Module {
     return { missingKeys, unexpectedKeys }
   }
 
-  /** What stands between the parentheses when the module is printed. */
+  /** The text between the parentheses when the module is printed. */
   protected extraRepr(): string {
     return ''
   }
 
-  /** As PyTorch prints modules. */
+  /** The module as PyTorch prints it. */
   toString(): string {
     const children = [...this.childEntries()].map(([name, child]) => `(${name}): ${child}`.replaceAll('\n', '\n  '))
     const extra = this.extraRepr()
@@ -473,7 +480,7 @@ export abstract class Module {
     return this.toString()
   }
 
-  /** @internal Functions that compare objects begin with this one: ReLU and Tanh have the same properties. */
+  /** @internal Functions that compare objects look at this first: ReLU and Tanh have the same properties. */
   get [Symbol.toStringTag](): string {
     return `${this.constructor.name}(${this.extraRepr()})`
   }

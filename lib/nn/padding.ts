@@ -6,12 +6,12 @@ import { type PadMode, pad } from './functional/pad.ts'
 import { Module } from './module.ts'
 import { python } from './repr.ts'
 
-/** The widths of the border before and after a sequence, or one number for both. Negative widths cut elements off. */
+/** The padding before and after a sequence, or one number for both. Negative widths remove elements. */
 export type Padding1d = number | readonly [left: number, right: number]
 
-/** A border around the last dimension. */
+/** Pads the last dimension. */
 abstract class Pad1d extends Module {
-  /** The widths of the border before and after the sequence. */
+  /** The padding before and after the sequence. */
   readonly padding: readonly [left: number, right: number]
   readonly #mode: PadMode
 
@@ -39,13 +39,13 @@ abstract class Pad1d extends Module {
 }
 
 /**
- * `value` before and after sequences: (…, L) -> (…, L + left + right).
+ * Pads sequences with `value`: (…, L) -> (…, L + left + right).
  *
  * @example new nn.ConstantPad1d([2, 0], -1).forward(torch.ones([1, 1, 2])) // [[[-1, -1, 1, 1]]]
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ConstantPad1d.html
  */
 export class ConstantPad1d extends Pad1d {
-  /** The value of the border. */
+  /** The padding value. */
   readonly value: number
 
   constructor(padding: Padding1d, value: number, ...none: never[]) {
@@ -64,7 +64,7 @@ export class ConstantPad1d extends Pad1d {
 }
 
 /**
- * Zeros before and after sequences: (…, L) -> (…, L + left + right).
+ * Pads sequences with zeros: (…, L) -> (…, L + left + right).
  *
  * @example new nn.ZeroPad1d([2, 0]).forward(torch.ones([1, 1, 2])) // [[[0, 0, 1, 1]]]
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ZeroPad1d.html
@@ -80,7 +80,8 @@ export class ZeroPad1d extends ConstantPad1d {
 }
 
 /**
- * Sequences mirrored at their ends, which are not repeated: (N, C, L) -> (N, C, L + left + right), or without N.
+ * Pads sequences by reflection at their ends, without repeating the end elements:
+ * (N, C, L) -> (N, C, L + left + right), or without N.
  *
  * @example new nn.ReflectionPad1d(2).forward(torch.tensor([[1, 2, 3]])) // [[3, 2, 1, 2, 3, 2, 1]]
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReflectionPad1d.html
@@ -92,7 +93,7 @@ export class ReflectionPad1d extends Pad1d {
 }
 
 /**
- * The ends of sequences repeated: (N, C, L) -> (N, C, L + left + right), or without N.
+ * Pads sequences by repeating their end elements: (N, C, L) -> (N, C, L + left + right), or without N.
  *
  * @example new nn.ReplicationPad1d(2).forward(torch.tensor([[1, 2, 3]])) // [[1, 1, 1, 2, 3, 3, 3]]
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReplicationPad1d.html
@@ -104,7 +105,7 @@ export class ReplicationPad1d extends Pad1d {
 }
 
 /**
- * Sequences continued by their other ends: (N, C, L) -> (N, C, L + left + right), or without N.
+ * Pads sequences with elements from the other end: (N, C, L) -> (N, C, L + left + right), or without N.
  *
  * @example new nn.CircularPad1d(2).forward(torch.tensor([[1, 2, 3]])) // [[2, 3, 1, 2, 3, 1, 2]]
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CircularPad1d.html

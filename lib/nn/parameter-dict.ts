@@ -2,11 +2,11 @@ import { requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { DType } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { Dict, type Named } from './dict.ts'
+import { Dict, type DictEntries } from './dict.ts'
 import type { Parameter } from './parameter.ts'
 import { parameterOf, parameterRepr } from './parameter-list.ts'
 
-/** PyTorch's older names of the dtypes, which it prints here. */
+/** PyTorch's legacy names of the dtypes, which it prints here. */
 const TYPES: Partial<Record<DType, string>> = {
   float16: 'Half',
   bfloat16: 'BFloat16',
@@ -22,33 +22,32 @@ const TYPES: Partial<Record<DType, string>> = {
   bool: 'Bool',
 }
 
-/** The parameters that tensors become. */
-type Parameters<T> = { [K in keyof T]: Parameter }
-
 /**
- * Parameters by name, in the order in which they came, which belong to the module that has it: `scales.left`. Tensors become
- * parameters.
+ * Parameters by name, in insertion order. They belong to the module that contains the dictionary: `scales.left`.
+ * Tensors become parameters.
  *
  * @example
  * scales = new nn.ParameterDict({ left: torch.ones([4]), right: torch.ones([4]) })
  * x.mul(this.scales.get('left'))
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ParameterDict.html
  */
-export class ParameterDict<T extends Record<string, Tensor> = Record<string, Tensor>> extends Dict<Parameters<T>> {
-  constructor(values: Named<T> = {} as T, ...none: never[]) {
+export class ParameterDict<T extends Record<string, Tensor> = Record<string, Tensor>> extends Dict<{
+  [K in keyof T]: Parameter
+}> {
+  constructor(values: DictEntries<T> = {} as T, ...none: never[]) {
     super()
     requireNone(new.target.name, none)
     this.update(values)
   }
 
-  /** Adds a parameter, or one made of a tensor, or puts it in the place of the one of this name. */
+  /** Adds a parameter, or replaces the one with this name. A tensor becomes a parameter. */
   override set<K extends keyof T & string>(name: K, value: Tensor): this {
     return super.set(name, value as Parameter)
   }
 
   /** Adds all values of an object, or of pairs of name and value. */
-  override update(values: Named<{ [K in keyof T]?: Tensor }>): this {
-    return super.update(values as Named<Partial<Parameters<T>>>)
+  override update(values: DictEntries<{ [K in keyof T]?: Tensor }>): this {
+    return super.update(values as DictEntries<{ [K in keyof T]?: Parameter }>)
   }
 
   protected override get kind(): 'parameter' {

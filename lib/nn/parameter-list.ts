@@ -5,21 +5,21 @@ import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import { List } from './list.ts'
 import { Parameter } from './parameter.ts'
 
-/** @internal The parameter that is given, or one made of a tensor. */
+/** @internal The given parameter, or a new one made from the given tensor. */
 export function parameterOf(op: string, value: unknown): Parameter {
   if (value instanceof Parameter) return value
   if (isTensor(value)) return new Parameter(value)
   throw torchError('ERR_TORCH_TYPE', `${op}: expected an nn.Parameter or a Tensor, got ${describe(value)}`, { op })
 }
 
-/** @internal How a list or a dictionary prints one of its parameters: as PyTorch does, indented. */
+/** @internal One parameter of a list or dictionary as PyTorch prints it, indented. */
 export function parameterRepr(name: string | number, type: string, { shape, device }: Parameter): string {
   const place = device === 'cpu' ? '' : ` (${device})`
   return `  (${name}): Parameter containing: [${type} of size ${shape.join('x')}${place}]`
 }
 
 /**
- * A list of parameters, which belong to the module that has it: `weights.0`. Tensors become parameters.
+ * A list of parameters. They belong to the module that contains the list: `weights.0`. Tensors become parameters.
  *
  * @example
  * weights = new nn.ParameterList([torch.randn([4, 4]), torch.randn([4, 4])])
@@ -34,18 +34,18 @@ export class ParameterList extends List<Parameter> {
     this.extend(values)
   }
 
-  /** Adds a parameter at the end, or one made of a tensor. */
+  /** Appends a parameter. A tensor becomes a parameter. */
   override append(value: Tensor): this {
     return super.append(value as Parameter)
   }
 
-  /** Adds several at the end. */
+  /** Appends several parameters. Tensors become parameters. */
   override extend(values: Iterable<Tensor>): this {
-    // A tensor can be iterated over, but its rows are not meant here.
+    // A tensor is iterable, too, but its rows are not meant here.
     return super.extend((isTensor(values) ? undefined : values) as Iterable<Parameter>)
   }
 
-  /** Puts one before that at `index`, which moves with all after it. */
+  /** Inserts a parameter at `index`; the parameters from there on move up by one. */
   override insert(index: number, value: Tensor): this {
     return super.insert(index, value as Parameter)
   }

@@ -9,8 +9,8 @@ export interface ParameterOptions {
 }
 
 /**
- * A tensor that a module learns: assigned to a property of a module, it is one of its parameters. It has the memory of the
- * tensor that it is made of, detached from any graph. No `tidy` disposes it.
+ * A tensor that is learned. Assigned to a property of a module, it becomes one of the module's parameters. It shares
+ * the memory of the tensor it is made from, detached from any graph. `tidy` does not dispose it.
  *
  * @example scale = new nn.Parameter(torch.ones([3]))
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
@@ -23,7 +23,10 @@ export class Parameter extends Tensor {
     this.requiresGrad_(options.requiresGrad ?? true)
   }
 
-  /** @internal `tensor` itself, where a native module owns it: the constructor would make another one of its memory. */
+  /**
+   * @internal Turns `tensor` itself into one, for tensors owned by a native module: the constructor would make a second
+   * tensor over its memory.
+   */
   static adopt(tensor: Tensor): Parameter {
     return Object.setPrototypeOf(keep(tensor), Parameter.prototype) as Parameter
   }
@@ -42,13 +45,13 @@ export interface BufferOptions {
   persistent?: boolean
 }
 
-// Not in the buffers themselves: one that `adopt` makes has no fields of this class.
+// Not a field of the buffers: those that `adopt` makes have no fields of this class.
 const transient = new WeakSet<Buffer>()
 
 /**
- * A tensor that belongs to a module without being learned, such as a running mean: assigned to a property of a module, it
- * is one of its buffers, which {@link Module.to} moves. It is in the state dictionary unless made with
- * `{ persistent: false }`. No `tidy` disposes it.
+ * A tensor that belongs to a module but is not learned, such as a running mean. Assigned to a property of a module, it
+ * becomes one of the module's buffers, which {@link Module.to} moves. It is in the state dictionary unless created with
+ * `{ persistent: false }`. `tidy` does not dispose it.
  *
  * @example mask = new nn.Buffer(torch.ones([8, 8]).tril(), { persistent: false })
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Buffer.html
@@ -63,7 +66,10 @@ export class Buffer extends Tensor {
     if (!persistent) transient.add(this)
   }
 
-  /** @internal `tensor` itself, where a native module owns it: the constructor would make another one of its memory. */
+  /**
+   * @internal Turns `tensor` itself into one, for tensors owned by a native module: the constructor would make a second
+   * tensor over its memory.
+   */
   static adopt(tensor: Tensor): Buffer {
     return Object.setPrototypeOf(keep(tensor), Buffer.prototype) as Buffer
   }

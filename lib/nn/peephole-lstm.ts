@@ -16,13 +16,13 @@ import { RecurrentModule } from './recurrent.ts'
 import { optionRepr } from './repr.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
-/** What the gates see of the cell: nothing, each its own cell's value, or all cells' values. */
+/** What the gates see of the cell state: nothing, only their own cell, or all cells. */
 export type Peephole = 'none' | 'diagonal' | 'full'
 
 export interface PeepholeLSTMOptions extends Omit<LSTMOptions, 'backend'>, ActivationOptions {
   /** Default `'diagonal'`. */
   peephole?: Peephole
-  /** Whether the forget gate also scales what the candidate sees of h(t-1). Default `false`. */
+  /** Whether the forget gate also scales the recurrent input W_hg h(t-1) of the candidate. Default `false`. */
   forgetInCandidate?: boolean
 }
 
@@ -30,7 +30,8 @@ const OWN = ['projSize', 'peephole', 'forgetInCandidate', 'gateActivation', 'act
 const DEFAULTS = { ...STANDARD, peephole: 'diagonal' } as const
 
 /**
- * Long short-term memory whose gates see the cell, and whose functions can be chosen. With ⊙ element by element:
+ * Long short-term memory with peepholes: the gates see the cell state. The activation functions can be chosen. ⊙ is the
+ * elementwise product:
  *
  *     i(t) = σ(W_xi x(t) + W_hi h(t-1) + W_ci c(t-1) + b_i)
  *     f(t) = σ(W_xf x(t) + W_hf h(t-1) + W_cf c(t-1) + b_f)
@@ -41,23 +42,28 @@ const DEFAULTS = { ...STANDARD, peephole: 'diagonal' } as const
  *     h(t) = o(t) ⊙ tanh(c(t)), times W_hr with projSize
  *
  * σ is `gateActivation`, tanh is `activation`. The peepholes W_ci, W_cf, W_co are vectors w ⊙ c with `'diagonal'` (Gers
- * and Schmidhuber, 2000), matrices with `'full'`, and missing with `'none'`, which makes {@link LSTM} with one bias per
+ * and Schmidhuber, 2000), matrices with `'full'`, and absent with `'none'`, which is {@link LSTM} with one bias per
  * gate instead of two.
  *
  * Parameters of layer k: `weight_ih_lk` (4H, I) with the rows of i, f, g, o, `weight_hh_lk` (4H, H or projSize),
- * `weight_ch_lk` (3H), or (3H, H) when full, for i, f, o, and `bias_lk` (4H); those of the second direction end in
- * `_reverse`. They start as in LSTM, uniform from ±1/√H. Each forward is one native call, by steps of ATen operations.
+ * `weight_ch_lk` (3H), or (3H, H) when full, for i, f, o, and `bias_lk` (4H); names for the reverse direction end in
+ * `_reverse`. They are initialized as in LSTM, uniformly from ±1/√H. Each forward is one native call, composed of ATen
+ * operations step by step.
  *
  * @example
  * const lstm = new nn.PeepholeLSTM(10, 20, { peephole: 'full', forgetInCandidate: true })
  * const [output, [hN, cN]] = lstm.forward(torch.randn([5, 3, 10]))
  * @see Gers and Schmidhuber, "Recurrent nets that time and count", IJCNN 2000, doi:10.1109/IJCNN.2000.861302
- * @throws {TorchError} for sizes that are no integers from 1 to 2^50, and for unknown options or choices.
+ * @throws {TorchError} if a size is not an integer from 1 to 2^50, or an option or choice is unknown.
  */
 export class PeepholeLSTM extends RecurrentModule {
+  /** Which cells the gates see: `'none'`, only their own (`'diagonal'`), or all (`'full'`). */
   readonly peephole: Peephole
+  /** Whether the forget gate also scales the recurrent input W_hg h(t-1) of the candidate. */
   readonly forgetInCandidate: boolean
+  /** The activation function of the gates i, f and o. */
   readonly gateActivation: GateActivation
+  /** The activation function of the candidate g and of the cell state c. */
   readonly activation: Activation
 
   constructor(inputSize: number, hiddenSize: number, options: PeepholeLSTMOptions = {}) {
@@ -80,10 +86,10 @@ export class PeepholeLSTM extends RecurrentModule {
   }
 
   /**
-   * The network that computes what an LSTM computes, with copies of its weights; each bias is the sum of its two.
+   * A network that computes the same as an LSTM, with copies of its weights. Each bias is the sum of the LSTM's two.
    *
-   * @param options.peephole Peepholes to add, which start at zero: the outputs are the same until they are trained.
-   *   Default `'none'`.
+   * @param options.peephole Peepholes to add. They are initialized to zero, so the outputs are the same until they are
+   *   trained. Default `'none'`.
    */
   static fromLSTM(lstm: LSTM, options: { peephole?: Peephole } = {}): PeepholeLSTM {
     if (!(lstm instanceof LSTM)) throw invalid('PeepholeLSTM.fromLSTM', 'lstm', 'an LSTM', lstm)
@@ -102,9 +108,9 @@ export class PeepholeLSTM extends RecurrentModule {
   }
 
   /**
-   * The LSTM that computes the same, with copies of the weights; the second of its two biases is zero.
+   * An LSTM that computes the same, with copies of the weights. The second of its two biases is zero.
    *
-   * @throws {TorchError} when the equations are not those of an LSTM.
+   * @throws {TorchError} if the equations are not those of an LSTM.
    */
   toLSTM(): LSTM {
     const { inputSize, hiddenSize, bias, projSize } = this
@@ -135,10 +141,10 @@ export class PeepholeLSTM extends RecurrentModule {
   ): [output: PackedSequence, state: [hN: Tensor, cN: Tensor]]
   /**
    * @param input (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch; or a packed sequence
-   * @param state h (layers * D, N, P) and c (layers * D, N, H), D being 2 if bidirectional, else 1, and P being
-   *   projSize or else H; without N where there is no batch. Default: zeros.
-   * @returns the output (L, N, D * P) of the last layer, in the form of the input, and the state after the last step of
-   *   each sequence
+   * @param state h (layers * D, N, P) and c (layers * D, N, H), where D is 2 if bidirectional, else 1, and P is
+   *   projSize if set, else H; without N if there is no batch. Default: zeros.
+   * @returns the output (L, N, D * P) of the last layer, in the layout of the input, and the state after the last step
+   *   of each sequence
    */
   override forward(input: Tensor, state?: LSTMState | null): [output: Tensor, state: [hN: Tensor, cN: Tensor]]
   override forward(

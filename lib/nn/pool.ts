@@ -25,13 +25,13 @@ import { requireSizes, type Size2d, sizesRepr } from './size.ts'
 
 /** Base of the pools that slide a window over the input. */
 abstract class WindowPool<Size extends Size2d> extends Module {
-  /** How long a window is. */
+  /** The size of the window. */
   readonly kernelSize: Size
-  /** From one window to the next. */
+  /** The step from one window to the next. */
   readonly stride: Size
-  /** How far windows reach beyond each end of the input. */
+  /** How far the windows extend beyond each end of the input. */
   readonly padding: Size
-  /** Whether a last window that is not full counts. */
+  /** Whether a partial window at the end is used, too. */
   readonly ceilMode: boolean
 
   constructor(
@@ -59,9 +59,9 @@ abstract class WindowPool<Size extends Size2d> extends Module {
   abstract override forward(input: Tensor): Tensor
 }
 
-/** Base of the pools that keep the greatest element of each window. */
+/** Base of the max pools. */
 abstract class MaxPool<Size extends Size2d> extends WindowPool<Size> {
-  /** From one element of a window to the next. */
+  /** The spacing between the elements of a window. */
   readonly dilation: Size
 
   constructor(dims: 1 | 2, kernelSize: Size, options: MaxPoolSettings<Size>, none: readonly unknown[]) {
@@ -79,8 +79,8 @@ abstract class MaxPool<Size extends Size2d> extends WindowPool<Size> {
 }
 
 /**
- * The greatest element of each window: (N, C, L) -> (N, C, L'), or without N, with
- * L' = ⌊(L + 2 padding - dilation (kernelSize - 1) - 1) / stride⌋ + 1. For the places of these elements, call
+ * The maximum of each window: (N, C, L) -> (N, C, L'), or without N, with
+ * L' = ⌊(L + 2 padding - dilation (kernelSize - 1) - 1) / stride⌋ + 1. For the indices of these elements, call
  * {@link maxPool1dWithIndices}.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool1d.html
  */
@@ -97,7 +97,7 @@ export class MaxPool1d extends MaxPool<number> {
 }
 
 /**
- * The greatest element of each window: (N, C, H, W) -> (N, C, H', W'), or without N, with
+ * The maximum of each window: (N, C, H, W) -> (N, C, H', W'), or without N, with
  * H' = ⌊(H + 2 padding - dilation (kernelSize - 1) - 1) / stride⌋ + 1, and W' likewise. Sizes are one number or
  * `[height, width]`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
@@ -116,7 +116,7 @@ export class MaxPool2d extends MaxPool<Size2d> {
 
 /** Base of the pools that take the mean of each window. */
 abstract class AvgPool<Size extends Size2d> extends WindowPool<Size> {
-  /** Whether the zeros of the padding count in the mean. */
+  /** Whether the zeros of the padding are included in the mean. */
   readonly countIncludePad: boolean
 
   constructor(
@@ -132,7 +132,7 @@ abstract class AvgPool<Size extends Size2d> extends WindowPool<Size> {
     this.countIncludePad = countIncludePad
   }
 
-  /** @internal A size as it prints. */
+  /** @internal A size as it is printed. */
   protected sizeRepr(size: Size): string {
     return sizesRepr(size)
   }
@@ -171,7 +171,7 @@ export class AvgPool1d extends AvgPool<number> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html
  */
 export class AvgPool2d extends AvgPool<Size2d> {
-  /** The divisor of the sum of each window; `null` for the number of its elements. */
+  /** The divisor of each window's sum; `null` for the number of its elements. */
   readonly divisorOverride: number | null
 
   constructor(kernelSize: Size2d, options: AvgPool2dOptions = {}, ...none: never[]) {
@@ -188,9 +188,9 @@ export class AvgPool2d extends AvgPool<Size2d> {
   }
 }
 
-/** Base of the pools that divide the input into as many parts as the output is long. */
+/** Base of the adaptive pools, which divide the input into as many windows as the output has elements. */
 abstract class AdaptivePool<Size extends OutputSize2d> extends Module {
-  /** How long the output is. */
+  /** The size of the output. */
   readonly outputSize: Size
 
   constructor(outputSize: Size, none: readonly unknown[]) {
@@ -205,7 +205,7 @@ abstract class AdaptivePool<Size extends OutputSize2d> extends Module {
 }
 
 /**
- * The means of `outputSize` parts of the input, as equal as can be: (N, C, L) -> (N, C, outputSize), or without N.
+ * The means of `outputSize` nearly equal windows of the input: (N, C, L) -> (N, C, outputSize), or without N.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool1d.html
  */
 export class AdaptiveAvgPool1d extends AdaptivePool<number> {
@@ -221,8 +221,8 @@ export class AdaptiveAvgPool1d extends AdaptivePool<number> {
 }
 
 /**
- * The greatest elements of `outputSize` parts of the input, as equal as can be: (N, C, L) -> (N, C, outputSize), or
- * without N. For the places of these elements, call {@link adaptiveMaxPool1dWithIndices}.
+ * The maxima of `outputSize` nearly equal windows of the input: (N, C, L) -> (N, C, outputSize), or without N. For the
+ * indices of these elements, call {@link adaptiveMaxPool1dWithIndices}.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool1d.html
  */
 export class AdaptiveMaxPool1d extends AdaptivePool<number> {
@@ -238,8 +238,8 @@ export class AdaptiveMaxPool1d extends AdaptivePool<number> {
 }
 
 /**
- * The means of as many parts of the input, as equal as can be: (N, C, H, W) -> (N, C, ...outputSize), or without N.
- * `outputSize` is one number or `[height, width]`, where `null` keeps the size of the input.
+ * The means of nearly equal windows of the input: (N, C, H, W) -> (N, C, ...outputSize), or without N. `outputSize` is
+ * one number or `[height, width]`; `null` keeps the size of the input.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool2d.html
  */
 export class AdaptiveAvgPool2d extends AdaptivePool<OutputSize2d> {

@@ -3,18 +3,18 @@ import type { Activation } from './equations.ts'
 interface Row {
   /** Recurrences of one family have the same gates and states. */
   readonly family: string
-  /** The weights have this many rows for each unit. */
+  /** The number of weight rows per unit. */
   readonly gates: number
   readonly states: readonly string[]
-  /** The gates and states of each step that can be traced, in the order of `composite.cpp`. */
+  /** The gates and states that can be traced at each step, in the order of `composite.cpp`. */
   readonly traced: readonly string[]
-  /** What the candidate goes through in PyTorch's equations, and an LSTM's cell state. */
+  /** The activation of the candidate and of an LSTM's cell state, in PyTorch's equations. */
   readonly activation: Activation
 }
 
 /**
- * What tells one recurrence from another. To add one: a row here, a row in `native/recurrent/recurrence.cpp`
- * and its equations in `composite.cpp`, and a module such as `min-gru.ts`.
+ * The properties of each recurrence. To add a recurrence, add a row here, a row in `native/recurrent/recurrence.cpp`,
+ * its equations in `composite.cpp`, and a module such as `min-gru.ts`.
  */
 export const RECURRENCES = {
   RNN_TANH: { family: 'RNN', gates: 1, states: ['h'], traced: ['h'], activation: 'tanh' },
@@ -24,5 +24,5 @@ export const RECURRENCES = {
   MIN_GRU: { family: 'MinGRU', gates: 2, states: ['h'], traced: ['z', 'n', 'h'], activation: 'identity' },
 } as const satisfies Record<string, Row>
 
-/** The recurrences that there are, by name. */
+/** The names of the recurrences. */
 export type Recurrence = keyof typeof RECURRENCES

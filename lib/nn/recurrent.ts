@@ -18,49 +18,60 @@ import { weightIds } from './weights.ts'
 
 /** Options that RNN, LSTM and GRU share. */
 export interface RecurrentOptions extends FactoryOptions {
-  /** Recurrent layers, each fed with the output of the one before, at most 10,000. Default 1. */
+  /** The number of stacked layers, at most 10,000. Default 1. */
   numLayers?: number
-  /** Whether to learn biases. Default `true`. */
+  /** If `false`, no biases are used. Default `true`. */
   bias?: boolean
-  /** Whether input and output are (N, L, H) rather than (L, N, H); the states are not concerned. Default `false`. */
+  /** If `true`, input and output are (N, L, H) rather than (L, N, H). The states are not affected. Default `false`. */
   batchFirst?: boolean
-  /** The probability of dropout after each layer but the last, in training. Default 0. */
+  /** The dropout probability after each layer except the last, in training. Default 0. */
   dropout?: number
-  /** Whether a second network reads the sequence backwards. Default `false`. */
+  /** If `true`, a second network reads the sequence backwards. Default `false`. */
   bidirectional?: boolean
   /**
-   * `'auto'` computes with this library's fused kernels where they apply, else with LibTorch; `'libtorch'` always with
-   * LibTorch. {@link RecurrentModule.explainBackend} tells which. Default `'auto'`.
+   * `'auto'` uses this library's fused kernels if they apply, else LibTorch. `'libtorch'` always uses LibTorch.
+   * {@link RecurrentModule.explainBackend} reports the choice. Default `'auto'`.
    */
   backend?: RecurrentBackend
 }
 
-/** The parameters of a layer and direction, in order, by their names without `_l0`. */
+/** The parameter sizes of a layer and direction, in order, by their names without `_l0`. */
 export type ParameterSizes = (inputSize: number, outputSize: number) => Record<string, readonly number[]>
 
 export type RecurrentBackend = 'auto' | 'libtorch'
 
 const SHARED = ['numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional', 'backend', 'device', 'dtype'] as const
 const MOST_LAYERS = 10_000
-// More units or inputs have no memory, and products of these are integers that JavaScript can hold.
+// No memory could hold more units or inputs, and products with these are still integers that JavaScript can represent.
 const MOST_UNITS = 2 ** 50
 
 /**
- * What RNN, LSTM and GRU have in common: parameters with PyTorch's names, in its order and with its initialization
- * (uniform from ±1/√hiddenSize), and the call into LibTorch, one for all layers and time steps.
+ * Base of RNN, LSTM and GRU: parameters with PyTorch's names, order and initialization (uniform from ±1/√hiddenSize),
+ * and a single native call for all layers and time steps.
  */
 export abstract class RecurrentModule extends Module {
+  /** The number of input features at each step, I. */
   readonly inputSize: number
+  /** The number of hidden units per layer and direction, H. */
   readonly hiddenSize: number
+  /** The number of stacked layers. */
   readonly numLayers: number
+  /** Whether the layers have biases. */
   readonly bias: boolean
+  /** Whether the batch is the first dimension of input and output: (N, L, H) rather than (L, N, H). */
   readonly batchFirst: boolean
-  /** Can be changed at any time: it holds from the next call on. */
+  /**
+   * The dropout probability after each layer except the last, in training. It can be changed at any time, with effect
+   * from the next call.
+   */
   dropout: number
+  /** Whether a second network reads the sequence backwards. */
   readonly bidirectional: boolean
+  /** The size to which an LSTM projects h, or 0 for no projection. */
   readonly projSize: number
+  /** The option {@link RecurrentOptions.backend}. */
   readonly backend: RecurrentBackend
-  // Private, or it would print and count as the module's own.
+  // Private, so that it is not printed and not treated as an entry of the module.
   readonly #recurrence: Recurrence
   readonly #names: string[]
   readonly #handle: RecurrentHandle;
@@ -82,7 +93,7 @@ export abstract class RecurrentModule extends Module {
         op: name,
       })
     }
-    // There is one implementation of equations that are not PyTorch's.
+    // Equations that are not PyTorch's have only one implementation, so there is no `backend` to choose.
     checkOptions(name, options, [...SHARED.filter((key) => key !== 'backend' || sizes === undefined), ...own])
     const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, projSize = 0 } = options
     const { backend = 'auto' } = options
@@ -149,7 +160,7 @@ export abstract class RecurrentModule extends Module {
     return parameters
   }
 
-  /** Draws weights and biases anew, from the distribution that PyTorch uses. */
+  /** Reinitializes weights and biases from PyTorch's default distribution. */
   resetParameters(): void {
     const bound = 1 / Math.sqrt(this.hiddenSize)
     for (const weight of this.parameters()) uniform_(weight, -bound, bound)
@@ -163,10 +174,9 @@ export abstract class RecurrentModule extends Module {
   }
 
   /**
-   * Moves the parameters into the one block of memory that cuDNN wants, without which it copies them at every call.
-   * Does nothing on the CPU, nor where a weight is computed instead of being a parameter. Called by the constructor,
-   * after `to` and after loading: there is a need for it only where something else has replaced the memory of
-   * parameters.
+   * Moves the parameters into one contiguous block of memory, which spares cuDNN a copy at every call. Does nothing on
+   * the CPU, or if a weight is computed rather than a parameter. The constructor, `to` and loading call it; call it
+   * yourself only after replacing the memory of parameters in another way.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html#torch.nn.RNN.flatten_parameters
    */
   flattenParameters(): void {
@@ -185,15 +195,15 @@ export abstract class RecurrentModule extends Module {
     input: PackedSequence,
     state?: null,
   ): [output: PackedSequence, state: Tensor | [hN: Tensor, cN: Tensor]]
-  /** What RNN, LSTM and GRU have in common: the state begins with zeros. */
+  /** The signature that RNN, LSTM and GRU share: the initial state is zeros. */
   abstract override forward(input: Tensor, state?: null): [output: Tensor, state: Tensor | [hN: Tensor, cN: Tensor]]
 
-  /** @internal The equations of a network, where they are not PyTorch's. */
+  /** @internal The equations of the network, if they are not PyTorch's. */
   protected get equations(): Equations | undefined {
     return undefined
   }
 
-  /** @internal Output, in the form of the input, and final states. */
+  /** @internal The output, in the layout of the input, and the final states. */
   protected run(input: Tensor | PackedSequence, state: readonly Tensor[]): [Tensor | PackedSequence, ...Tensor[]] {
     const scope = enter()
     const tracer = currentTracer()
@@ -211,10 +221,10 @@ export abstract class RecurrentModule extends Module {
   }
 
   /**
-   * @internal The mean squared error of a linear head on the output; its gradients are added to those of the
-   * parameters. In one native call, which makes no graph where the fused kernels apply. `undefined` where the network
-   * computes something else than PyTorch's equations, or is being traced. `strict`: a target that would have to be
-   * broadcast is an error instead of a warning.
+   * @internal The mean squared error of a linear head on the output. Adds its gradients to those of the parameters. One
+   * native call, which builds no graph if the fused kernels apply. Returns `undefined` if the equations are not
+   * PyTorch's, or the network is being traced. `strict`: a target that would be broadcast is an error instead of a
+   * warning.
    */
   mseGradients(input: Tensor, head: readonly Tensor[], target: Tensor, strict: boolean): Tensor | undefined {
     if (this.equations !== undefined || currentTracer() !== undefined) return undefined
@@ -230,7 +240,7 @@ export abstract class RecurrentModule extends Module {
     return native.composite(...call, equations, this.#roles, tracer?.kind ?? 'nothing')
   }
 
-  /** The names of a layer's parameters without `_l0`. */
+  /** The names of a layer's parameters, without `_l0`. */
   get #roles(): string[] {
     return this.#names.filter((name) => name.endsWith('_l0')).map((name) => name.slice(0, -'_l0'.length))
   }
@@ -249,11 +259,12 @@ export abstract class RecurrentModule extends Module {
   }
 
   /**
-   * A sequence to be fed step by step. Streams of one module share its packed weights as long as these do not change.
+   * Opens a stream, which takes a sequence step by step. Streams of one module share its packed weights as long as
+   * these do not change.
    *
-   * @throws {TorchError} for a bidirectional network, which has to see the whole sequence, for one whose equations are
-   *   not PyTorch's, and for weights that are not on the CPU, not of a floating dtype, disposed, or of another shape
-   *   than the module's sizes ask for.
+   * @throws {TorchError} if the network is bidirectional (it needs the whole sequence), if its equations are not
+   *   PyTorch's, or if a weight is not on the CPU, not floating-point, disposed, or not of the shape that the module's
+   *   sizes require.
    */
   stream(options: StreamOptions = {}): RecurrentStream {
     const name = this.constructor.name
@@ -270,7 +281,7 @@ export abstract class RecurrentModule extends Module {
     if (this.equations !== undefined) {
       throw torchError(
         'ERR_TORCH_NOT_IMPLEMENTED',
-        `${name}.stream: streams compute PyTorch's equations: call forward with one step and the state before it`,
+        `${name}.stream: streams support only PyTorch's equations: call forward with one step and the previous state`,
       )
     }
     const { inputSize, hiddenSize, numLayers } = this
@@ -285,14 +296,14 @@ export abstract class RecurrentModule extends Module {
   }
 
   /**
-   * Which implementation `forward` would use for an input, and why: this library's fused kernels for the CPU, or
+   * Tells which implementation `forward` would use for an input, and why: this library's fused CPU kernels, or
    * LibTorch's.
    *
-   * The reason also tells where a weight can change unseen (one made in `inferenceMode`, or viewed by
-   * `toTypedArray({ copy: false })`), so that each call has to read its memory to see whether it has.
+   * The reason also says if a weight can change undetected (because it was made in `inferenceMode`, or is viewed by
+   * `toTypedArray({ copy: false })`), so that each call has to read its memory to check.
    *
    * @example lstm.explainBackend(x) // { backend: 'libtorch', reason: 'the tensors are neither float32 nor bfloat16' }
-   * @throws {TorchError} what `forward` would throw for the shape or dtype of the input.
+   * @throws {TorchError} if `forward` would throw for the shape or dtype of the input.
    */
   explainBackend(input: Tensor | PackedSequence): { backend: 'fused' | 'libtorch'; reason: string } {
     if (this.equations !== undefined) return { backend: 'libtorch', reason: 'its equations are not those of PyTorch' }
@@ -303,7 +314,7 @@ export abstract class RecurrentModule extends Module {
     if (compared === null) return { backend: 'fused', reason: fused }
     return {
       backend: 'fused',
-      reason: `${fused}; ${compared} can change unseen, since it was made in inferenceMode or is viewed by toTypedArray({ copy: false }): each call reads its memory to see whether it has`,
+      reason: `${fused}; ${compared} can change undetected, since it was made in inferenceMode or is viewed by toTypedArray({ copy: false }): each call reads its memory to check`,
     }
   }
 

@@ -1,7 +1,7 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 
-/** What becomes of the losses of the elements: their mean, their sum, or themselves. */
+/** How the elementwise losses are reduced: to their mean, to their sum, or not at all. */
 export type Reduction = 'mean' | 'sum' | 'none'
 
 export interface ReductionOptions {
@@ -11,7 +11,7 @@ export interface ReductionOptions {
 
 const REDUCTIONS: Record<Reduction, number> = { none: 0, mean: 1, sum: 2 }
 
-/** ATen's number of a reduction. @throws {TorchError} for another word. */
+/** ATen's number for a reduction. @throws {TorchError} if it is unknown. */
 export function reductionOf(reduction: Reduction = 'mean'): number {
   if (!Object.hasOwn(REDUCTIONS, reduction)) {
     throw torchError(

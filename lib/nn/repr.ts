@@ -9,7 +9,7 @@ export function pythonFloat(value: number): string {
   return text.includes('.') ? text : `${Object.is(value, -0) ? '-0' : text}.0`
 }
 
-/** A value as Python prints it. Its options of modules are floats, but for what is counted. */
+/** A value as Python prints it. Numbers print as floats, like PyTorch's module options, except for counts. */
 export function python(value: unknown): string {
   if (value === null || value === undefined) return 'None'
   if (typeof value === 'boolean') return value ? 'True' : 'False'
@@ -23,7 +23,7 @@ export function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
-/** What options add to how a module prints: nothing where they have their defaults. */
+/** The printed form of those options that differ from their defaults. */
 export function optionRepr(options: Record<string, unknown>, defaults: Record<string, unknown>): string {
   return Object.entries(options)
     .filter(([name, value]) => value !== defaults[name])

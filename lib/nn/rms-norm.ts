@@ -10,23 +10,24 @@ import { Parameter } from './parameter.ts'
 import { python } from './repr.ts'
 
 export interface RMSNormOptions extends FactoryOptions {
-  /** Added to the mean square. Default `null`: the distance from 1 to the next number of the dtype. */
+  /** Added to the mean square. Default `null`: the machine epsilon of the dtype. */
   eps?: number | null
-  /** Whether to learn `weight`. Default `true`. */
+  /** If `false`, there is no `weight`. Default `true`. */
   elementwiseAffine?: boolean
 }
 
 /**
- * γ x / √(E[x²] + eps), the mean being that of the last dimensions, `normalizedShape`: Zhang and Sennrich, 2019. The output
- * has the shape of the input, (…, *normalizedShape). `weight` γ has the shape `normalizedShape`, and is 1 at first.
+ * γ x / √(E[x²] + eps), with the mean over the last dimensions, `normalizedShape`: Zhang and Sennrich, 2019. The output
+ * has the shape of the input, (…, *normalizedShape). `weight` γ has the shape `normalizedShape` and is initialized to
+ * 1.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html
  */
 export class RMSNorm extends Module {
   /** The sizes of the dimensions to normalize. */
   readonly normalizedShape: readonly number[]
-  /** Added to the mean square; `null` for the distance from 1 to the next number of the dtype. */
+  /** Added to the mean square; `null` for the machine epsilon of the dtype. */
   readonly eps: number | null
-  /** Whether there is a `weight`. */
+  /** Whether `weight` exists. */
   readonly elementwiseAffine: boolean
   /** γ. */
   weight: Parameter | null

@@ -2,12 +2,13 @@ import type { Tensor } from '../tensor/tensor.ts'
 import { Modules } from './list.ts'
 import { Module } from './module.ts'
 
-/** A module from one tensor to one tensor. */
+/** A module that takes one tensor and returns one tensor. */
 export type Layer = Module & { forward(input: Tensor): Tensor }
 
 /**
- * Modules that are called one after the other, each with the output of the one before. Their names are `0`, `1`, …, or
- * those of an object's properties. Input and output have the shapes of the first and the last module.
+ * Modules called one after the other, each with the output of the previous one. Their names are `0`, `1`, …, or the
+ * property names of an object. The input has the shape that the first module takes, the output the shape that the last
+ * one returns.
  *
  * @example
  * const model = new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 1))

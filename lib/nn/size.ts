@@ -5,14 +5,14 @@ import { python } from './repr.ts'
 /** Height and width, or one number for both. */
 export type Size2d = number | readonly [height: number, width: number]
 
-/** A size along each of `count` dimensions, where one number stands for all. */
+/** A size along each of `count` dimensions; a single number is repeated. */
 export function sizesOf(value: number | readonly number[], count: number): number[] {
   return typeof value === 'number' ? new Array<number>(count).fill(value) : [...value]
 }
 
 /**
- * @throws {TorchError} where `value`, the argument `name` of `module`, is neither an integer of at least `least` nor, for
- *   several dimensions, an array of one for each.
+ * @throws {TorchError} unless `value`, the argument `name` of `module`, is an integer of at least `least` or, for
+ *   several dimensions, an array with one such integer per dimension.
  */
 export function requireSizes(module: string, name: string, value: unknown, least: 0 | 1, count: number): void {
   const values: unknown[] = Array.isArray(value) && count > 1 && value.length === count ? value : [value]
@@ -24,19 +24,19 @@ export function requireSizes(module: string, name: string, value: unknown, least
   })
 }
 
-/** Sizes as Python prints them: one as an integer, several as a tuple. */
+/** Sizes as Python prints them: a single one as an integer, several as a tuple. */
 export function sizesRepr(value: number | readonly (number | null)[]): string {
   return typeof value === 'number' ? String(value) : python(value.map((one) => one ?? 'None'))
 }
 
-/** Refuses a batch with a single value, whose variance is 0. */
+/** Refuses a batch with a single value per channel, whose variance would be 0. */
 export function requireSeveralValues(op: string, count: number, size: string): void {
   if (count !== 1) return
   const message = `Expected more than 1 value per channel when training, got input size ${size}`
   throw torchError('ERR_TORCH_VALUE', message, { op })
 }
 
-/** The row of an embedding, counted from the start. @throws {TorchError} where there is none. */
+/** The row of an embedding, as a non-negative index. @throws {TorchError} if out of range. */
 export function paddingRow(paddingIdx: number | null, rows: number): number | null {
   if (paddingIdx === null) return null
   if (!Number.isSafeInteger(paddingIdx) || paddingIdx >= rows || paddingIdx < -rows) {

@@ -4,7 +4,9 @@ import { torchError } from '../errors.ts'
 import { opaque } from '../opaque.ts'
 import { native } from '../tensor/binding.ts'
 
-/** What a {@link RecurrentStream} remembers: h, one row of P (projSize or else H) for each layer, and the LSTM's c. */
+/**
+ * The state of a {@link RecurrentStream}: h, with one row of P (projSize if set, else H) per layer, and for an LSTM c.
+ */
 export interface StreamState {
   /** (layers, P) */
   h: Float32Array
@@ -14,8 +16,8 @@ export interface StreamState {
 
 export interface StreamOptions {
   /**
-   * The type of the weights: bfloat16 halves the memory that a step reads, at the cost of digits. Sums and states are
-   * float32 in any case. Default `'float32'`.
+   * The type of the weights: bfloat16 halves the memory that a step reads, at the cost of precision. Sums and states
+   * are always float32. Default `'float32'`.
    */
   dtype?: 'float32' | 'bfloat16'
 }
@@ -26,19 +28,19 @@ export interface StreamSizes {
   outputSize: number
   hiddenSize: number
   numLayers: number
-  /** Whether the state has c beside h. */
+  /** Whether the state has c in addition to h. */
   hasCellState: boolean
 }
 
 function isFloat32Array(value: unknown): value is Float32Array {
-  // Not `instanceof`: test realms have their own.
+  // Not `instanceof`: other realms, such as test runners', have their own class.
   return Object.prototype.toString.call(value) === '[object Float32Array]'
 }
 
 /**
- * A sequence that comes one time step at a time: a network with its state, without tensors. `step` takes microseconds
- * and runs at once. Made by {@link RecurrentModule.stream}; computes what `forward` would in evaluation mode, with the
- * weights as they were then.
+ * A recurrent network with its state, for sequences that arrive one time step at a time; it uses no tensors. `step` is
+ * synchronous and takes microseconds. Made by {@link RecurrentModule.stream}. It computes what `forward` would in
+ * evaluation mode, with a snapshot of the weights from that time.
  *
  * @example
  * const stream = lstm.stream()
@@ -63,19 +65,19 @@ export class RecurrentStream implements Disposable {
   }
 
   /**
-   * Takes one step: the output for an input and the state, which becomes the next one.
+   * Takes one step: computes the output for an input, and updates the state.
    *
    * @param input (I)
    * @param output Where to write the output (P or H) of the last layer. Default: a new array.
    * @returns `output`
-   * @throws {TorchError} for arrays of another type or length.
+   * @throws {TorchError} if an array has the wrong type or length.
    */
   step(input: Float32Array, output: Float32Array = new Float32Array(this.outputSize)): Float32Array {
     native.stepStream(this.#handle, input, output)
     return output
   }
 
-  /** A copy of the state, to be given to {@link restore} of this or another stream of the same sizes. */
+  /** A copy of the state, for {@link restore} on this stream or another one of the same sizes. */
   save(): StreamState {
     const { numLayers, outputSize, hasCellState } = this.#sizes
     const state = native.streamState(this.#handle)
@@ -84,8 +86,8 @@ export class RecurrentStream implements Disposable {
   }
 
   /**
-   * Goes on from a state that {@link save} gave.
-   * @throws {TorchError} for a state of other sizes.
+   * Continues from a state returned by {@link save}.
+   * @throws {TorchError} if the sizes of the state differ.
    */
   restore(state: StreamState): void {
     const { numLayers, outputSize, hiddenSize, hasCellState } = this.#sizes
@@ -105,20 +107,20 @@ export class RecurrentStream implements Disposable {
     native.setStreamState(this.#handle, Float32Array.from(parts.flatMap((part) => [...part])))
   }
 
-  /** Begins a new sequence: the state becomes zeros. */
+  /** Starts a new sequence: sets the state to zeros. */
   reset(): void {
     const { numLayers, outputSize, hiddenSize, hasCellState } = this.#sizes
     native.setStreamState(this.#handle, new Float32Array(numLayers * (outputSize + (hasCellState ? hiddenSize : 0))))
   }
 
-  /** Another stream over the same weights, which goes on from the same state. */
+  /** A new stream with the same weights that continues from a copy of the current state. */
   fork(): RecurrentStream {
     return new RecurrentStream(native.forkStream(this.#handle), this.#sizes)
   }
 
   /**
-   * Frees the state, and the weights where nothing else has them. A second call does nothing; every other use of the
-   * stream throws then.
+   * Frees the state, and the weights if nothing else uses them. Further calls do nothing; any other use of the stream
+   * throws.
    */
   dispose(): void {
     native.closeStream(this.#handle)
@@ -143,7 +145,7 @@ export class RecurrentStream implements Disposable {
     }
     const [first] = streams as [RecurrentStream]
     if (new Set(streams).size !== streams.length) {
-      throw torchError('ERR_TORCH_VALUE', 'stepStreams: a stream is given twice; it can take one step at a time', {
+      throw torchError('ERR_TORCH_VALUE', 'stepStreams: a stream is given twice; each can take one step per call', {
         op,
       })
     }
@@ -165,11 +167,12 @@ export class RecurrentStream implements Disposable {
 }
 
 /**
- * One step of several streams over the same weights, which costs less than one step of each: weights are read once.
+ * Takes one step of several streams with the same weights. This is faster than stepping each, since the weights are
+ * read once.
  *
  * @param inputs (streams, I)
  * @param outputs Where to write the outputs (streams, P or H). Default: a new array.
- * @throws {TorchError} for streams of different weights, and arrays of another type or length.
+ * @throws {TorchError} if the streams have different weights, or an array has the wrong type or length.
  */
 export function stepStreams(
   streams: readonly RecurrentStream[],

@@ -3,29 +3,32 @@ import type { Module } from './module.ts'
 import type { Recurrence } from './recurrence.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
-/** @internal What to trace of a network that runs: its gates, or zeros added to its states to take gradients at. */
+/**
+ * @internal What to trace in a running network: its gates, or zeros ("probes") added to its states, at which gradients
+ * are taken.
+ */
 export type TraceKind = 'gates' | 'probes'
 
-/** @internal A recurrent network that runs. */
+/** @internal A recurrent network that is running. */
 export interface TraceableModule extends Module {
   readonly numLayers: number
   readonly bidirectional: boolean
   readonly batchFirst: boolean
 }
 
-/** @internal The trace of one layer and direction, in one run of a recurrent network. */
+/** @internal The trace of one layer and direction in one run of a recurrent network. */
 export interface LayerTrace {
   readonly module: TraceableModule
   readonly recurrence: Recurrence
   readonly layer: number
   readonly reverse: boolean
-  /** Those that the recurrence's row names, in its order; or zeros for each state. */
+  /** The tensors listed in `traced` of the recurrence's row, in that order; or the zeros for each state. */
   readonly tensors: readonly Tensor[]
-  /** The input, where it was packed: the tensors are packed as it is. */
+  /** The input, if it was packed; the tensors are packed in the same way. */
   readonly packed: PackedSequence | null
 }
 
-/** @internal Collects the traces of the recurrent networks that run meanwhile: see {@link trace}. */
+/** @internal Collects the traces of the recurrent networks that run while it is active: see {@link trace}. */
 export class Tracer {
   readonly kind: TraceKind
   readonly traces: LayerTrace[] = []
@@ -52,12 +55,12 @@ export class Tracer {
 
 let tracer: Tracer | undefined
 
-/** @internal The tracer of the {@link trace} that is under way. */
+/** @internal The tracer of the {@link trace} in progress. */
 export function currentTracer(): Tracer | undefined {
   return tracer
 }
 
-/** @internal Calls `fn`, in which every recurrent network runs step by step, and gives their traces. */
+/** @internal Calls `fn`, in which every recurrent network runs step by step, and returns their traces. */
 export function trace<T>(kind: TraceKind, fn: () => T): { result: T; traces: readonly LayerTrace[] } {
   const outer = tracer
   tracer = new Tracer(kind)

@@ -4,8 +4,8 @@ import { idsOf, isTensor, type Tensor } from '../tensor/tensor.ts'
 import type { Module } from './module.ts'
 
 /**
- * @internal The weights of a module as native calls take them.
- * @throws {TorchError} that names the weight which is no tensor, or has been disposed.
+ * @internal The ids of a module's weights, for native calls.
+ * @throws {TorchError} if a weight is not a tensor or has been disposed; the message names it.
  */
 export function weightIds(module: Module, names: readonly string[]): Uint32Array {
   const weights = names.map((name) => module[name as keyof Module]) as unknown[]
@@ -19,7 +19,7 @@ export function weightIds(module: Module, names: readonly string[]): Uint32Array
     if (!isTensor(weight)) throw torchError('ERR_TORCH_TYPE', `${name} must be a Tensor, got ${describe(weight)}`)
     throw torchError(
       'ERR_TORCH_DISPOSED',
-      `${name} has been disposed: a weight that is computed goes with the tidy, or the step of a Trainer, that computed it; compute it anew before each forward`,
+      `${name} has been disposed: a computed weight is freed with the tidy, or the Trainer step, that computed it; compute it again before each forward`,
     )
   }
 }

@@ -89,12 +89,12 @@ export interface TensorMethods {
   bitwiseXor(other: Tensor): Tensor
   bitwiseXor(other: Scalar): Tensor
   /**
-   * The smallest integer not below.
+   * The smallest integer ≥ x.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.ceil.html
    */
   ceil(): Tensor
   /**
-   * Between min and max.
+   * Limited to [min, max].
    * @see https://docs.pytorch.org/docs/stable/generated/torch.clamp.html
    */
   clamp(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor
@@ -116,7 +116,7 @@ export interface TensorMethods {
   clampMin(min: Scalar): Tensor
   clampMin(min: Tensor): Tensor
   /**
-   * Between min and max: another name of clamp.
+   * Limited to [min, max]; alias of clamp.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.clip.html
    */
   clip(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor
@@ -194,7 +194,7 @@ export interface TensorMethods {
    */
   exp2(): Tensor
   /**
-   * eˣ - 1, exact near 0.
+   * eˣ - 1, accurate near 0.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.expm1.html
    */
   expm1(): Tensor
@@ -205,7 +205,7 @@ export interface TensorMethods {
   floatPower(exponent: Tensor): Tensor
   floatPower(exponent: Scalar): Tensor
   /**
-   * The largest integer not above.
+   * The largest integer ≤ x.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.floor.html
    */
   floor(): Tensor
@@ -238,7 +238,7 @@ export interface TensorMethods {
   gt(other: Tensor): Tensor
   gt(other: Scalar): Tensor
   /**
-   * 0 below zero, 1 above, values at zero.
+   * 0 below zero, 1 above zero, and values at zero.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.heaviside.html
    */
   heaviside(values: Tensor): Tensor
@@ -253,7 +253,7 @@ export interface TensorMethods {
    */
   i0(): Tensor
   /**
-   * Neither infinite nor NaN.
+   * Whether neither infinite nor NaN.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html
    */
   isfinite(): Tensor
@@ -310,7 +310,7 @@ export interface TensorMethods {
    */
   log10(): Tensor
   /**
-   * ln(1 + x), exact near 0.
+   * ln(1 + x), accurate near 0.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.log1p.html
    */
   log1p(): Tensor
@@ -330,22 +330,22 @@ export interface TensorMethods {
    */
   logaddexp2(other: Tensor): Tensor
   /**
-   * Both nonzero.
+   * Whether both are nonzero.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_and.html
    */
   logicalAnd(other: Tensor): Tensor
   /**
-   * Zero.
+   * Whether zero.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_not.html
    */
   logicalNot(): Tensor
   /**
-   * Either nonzero.
+   * Whether at least one is nonzero.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_or.html
    */
   logicalOr(other: Tensor): Tensor
   /**
-   * Exactly one nonzero.
+   * Whether exactly one is nonzero.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_xor.html
    */
   logicalXor(other: Tensor): Tensor
@@ -362,12 +362,12 @@ export interface TensorMethods {
   lt(other: Tensor): Tensor
   lt(other: Scalar): Tensor
   /**
-   * The greater of each pair; NaN where either is.
+   * The greater of each pair; NaN if either is NaN.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.maximum.html
    */
   maximum(other: Tensor): Tensor
   /**
-   * The lesser of each pair; NaN where either is.
+   * The lesser of each pair; NaN if either is NaN.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.minimum.html
    */
   minimum(other: Tensor): Tensor
@@ -438,7 +438,7 @@ export interface TensorMethods {
   remainder(other: Tensor): Tensor
   remainder(other: Scalar): Tensor
   /**
-   * To the nearest integer, halves to even; or to so many decimals.
+   * Rounded to the nearest integer, halves to even; or to the given number of decimals.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.round.html
    */
   round(): Tensor
@@ -454,7 +454,7 @@ export interface TensorMethods {
    */
   sigmoid(): Tensor
   /**
-   * x / |x|, also of complex numbers; 0 at 0.
+   * x / |x|, also for complex numbers; 0 at 0.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.sgn.html
    */
   sgn(): Tensor
@@ -509,7 +509,7 @@ export interface TensorMethods {
    */
   tanh(): Tensor
   /**
-   * Towards zero to an integer.
+   * Rounded towards zero to an integer.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.trunc.html
    */
   trunc(): Tensor
@@ -553,21 +553,21 @@ export interface TensorMethods {
   all(dim: readonly number[] | null, options?: { keepdim?: boolean }): Tensor
   all(dim: readonly number[] | null, keepdim: boolean): Tensor
   /**
-   * The greatest element along dim; its gradient is shared among ties.
+   * The maximum along dim; ties share its gradient.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html
    */
   amax(options?: { dim?: number | readonly number[]; keepdim?: boolean }): Tensor
   amax(dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor
   amax(dim: number | readonly number[], keepdim: boolean): Tensor
   /**
-   * The least element along dim; its gradient is shared among ties.
+   * The minimum along dim; ties share its gradient.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.amin.html
    */
   amin(options?: { dim?: number | readonly number[]; keepdim?: boolean }): Tensor
   amin(dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor
   amin(dim: number | readonly number[], keepdim: boolean): Tensor
   /**
-   * Least and greatest element.
+   * Minimum and maximum.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.aminmax.html
    */
   aminmax(options?: { dim?: number | null; keepdim?: boolean }): [Tensor, Tensor]
@@ -582,14 +582,14 @@ export interface TensorMethods {
   any(dim: readonly number[] | null, options?: { keepdim?: boolean }): Tensor
   any(dim: readonly number[] | null, keepdim: boolean): Tensor
   /**
-   * The position of the greatest element, in the flat tensor or along dim.
+   * The index of the maximum, in the flattened tensor or along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.argmax.html
    */
   argmax(options?: { dim?: number | null; keepdim?: boolean }): Tensor
   argmax(dim: number | null, options?: { keepdim?: boolean }): Tensor
   argmax(dim: number | null, keepdim: boolean): Tensor
   /**
-   * The position of the least element, in the flat tensor or along dim.
+   * The index of the minimum, in the flattened tensor or along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.argmin.html
    */
   argmin(options?: { dim?: number | null; keepdim?: boolean }): Tensor
@@ -613,22 +613,22 @@ export interface TensorMethods {
    */
   cov(options?: { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor
   /**
-   * The greatest element so far along dim, and its position.
+   * The cumulative maximum along dim, and its index.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.cummax.html
    */
   cummax(dim: number): [Tensor, Tensor]
   /**
-   * The least element so far along dim, and its position.
+   * The cumulative minimum along dim, and its index.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.cummin.html
    */
   cummin(dim: number): [Tensor, Tensor]
   /**
-   * The product so far along dim.
+   * The cumulative product along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.cumprod.html
    */
   cumprod(dim: number, options?: { dtype?: DType | null }): Tensor
   /**
-   * The sum so far along dim.
+   * The cumulative sum along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html
    */
   cumsum(dim: number, options?: { dtype?: DType | null }): Tensor
@@ -648,14 +648,14 @@ export interface TensorMethods {
   dist(other: Tensor, options?: { p?: Scalar }): Tensor
   dist(other: Tensor, p: Scalar): Tensor
   /**
-   * The k-th least element along dim (k from 1), and its position.
+   * The k-th smallest element along dim (k from 1), and its index.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.kthvalue.html
    */
   kthvalue(k: number, options?: { dim?: number; keepdim?: boolean }): [Tensor, Tensor]
   kthvalue(k: number, dim: number, options?: { keepdim?: boolean }): [Tensor, Tensor]
   kthvalue(k: number, dim: number, keepdim: boolean): [Tensor, Tensor]
   /**
-   * ln of the sum of exponentials so far along dim.
+   * The logarithm of the cumulative sum of exponentials along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.logcumsumexp.html
    */
   logcumsumexp(dim: number): Tensor
@@ -666,7 +666,7 @@ export interface TensorMethods {
   logsumexp(dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor
   logsumexp(dim: number | readonly number[], keepdim: boolean): Tensor
   /**
-   * The greatest element; with dim also its position; with a tensor, element by element.
+   * The maximum; with dim, also its index; with a tensor, element by element.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.max.html
    */
   max(): Tensor
@@ -681,14 +681,14 @@ export interface TensorMethods {
   mean(dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor
   mean(dim: number | readonly number[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor
   /**
-   * The lower median; with dim also its position.
+   * The lower median; with dim, also its index.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.median.html
    */
   median(): Tensor
   median(dim: number, options?: { keepdim?: boolean }): [Tensor, Tensor]
   median(dim: number, keepdim: boolean): [Tensor, Tensor]
   /**
-   * The least element; with dim also its position; with a tensor, element by element.
+   * The minimum; with dim, also its index; with a tensor, element by element.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.min.html
    */
   min(): Tensor
@@ -696,35 +696,35 @@ export interface TensorMethods {
   min(dim: number, keepdim: boolean): [Tensor, Tensor]
   min(other: Tensor): Tensor
   /**
-   * The most frequent value along dim, and its position.
+   * The most frequent value along dim, and its index.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.mode.html
    */
   mode(options?: { dim?: number; keepdim?: boolean }): [Tensor, Tensor]
   mode(dim: number, options?: { keepdim?: boolean }): [Tensor, Tensor]
   mode(dim: number, keepdim: boolean): [Tensor, Tensor]
   /**
-   * The mean of what is not NaN.
+   * The mean, ignoring NaN.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nanmean.html
    */
   nanmean(options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor
   nanmean(dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor
   nanmean(dim: number | readonly number[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor
   /**
-   * The lower median of what is not NaN.
+   * The lower median, ignoring NaN.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nanmedian.html
    */
   nanmedian(): Tensor
   nanmedian(dim: number, options?: { keepdim?: boolean }): [Tensor, Tensor]
   nanmedian(dim: number, keepdim: boolean): [Tensor, Tensor]
   /**
-   * The sum of what is not NaN.
+   * The sum, ignoring NaN.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nansum.html
    */
   nansum(options?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor
   nansum(dim: number | readonly number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor
   nansum(dim: number | readonly number[] | null, keepdim: boolean, options?: { dtype?: DType | null }): Tensor
   /**
-   * The p-norm (2), of the flat tensor or along dim; of matrices also 'nuc'.
+   * The p-norm (default 2), of the flattened tensor or along dim; for matrices also 'nuc'.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.norm.html
    */
   norm(options?: {
@@ -956,12 +956,12 @@ export interface TensorMethods {
    */
   broadcastTo(size: readonly number[]): Tensor
   /**
-   * A copy, through which gradients flow.
+   * A copy that passes gradients on to the original.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.clone.html
    */
   clone(options?: { memoryFormat?: 'contiguous' | 'preserve' | 'channelsLast' | null }): Tensor
   /**
-   * The same memory, out of the graph.
+   * The same memory, detached from the graph.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.detach.html
    */
   detach(): Tensor
@@ -988,7 +988,7 @@ export interface TensorMethods {
   diagonal(offset: number, dim1: number, options?: { dim2?: number }): Tensor
   diagonal(offset: number, dim1: number, dim2: number): Tensor
   /**
-   * Dimensions startDim to endDim as one.
+   * Dimensions startDim to endDim flattened into one.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.flatten.html
    */
   flatten(options?: { startDim?: number; endDim?: number }): Tensor
@@ -1010,7 +1010,7 @@ export interface TensorMethods {
    */
   flipud(): Tensor
   /**
-   * Dimensions moved to other places.
+   * Dimensions moved to other positions.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.movedim.html
    */
   movedim(source: readonly number[], destination: readonly number[]): Tensor
@@ -1032,7 +1032,7 @@ export interface TensorMethods {
    */
   ravel(): Tensor
   /**
-   * Each element repeated; of the repeats alone, as often its position.
+   * Each element repeated; with repeats only, each index repeated that often.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html
    */
   repeatInterleave(repeats: number, options?: { dim?: number | null; outputSize?: number | null }): Tensor
@@ -1040,12 +1040,12 @@ export interface TensorMethods {
   repeatInterleave(repeats: Tensor, options?: { dim?: number | null; outputSize?: number | null }): Tensor
   repeatInterleave(repeats: Tensor, dim: number | null, options?: { outputSize?: number | null }): Tensor
   /**
-   * The elements in row-major order in another shape; -1 is inferred.
+   * Another shape for the same elements in row-major order; -1 is inferred.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.reshape.html
    */
   reshape(shape: readonly number[]): Tensor
   /**
-   * Elements shifted along dims, the last to the front.
+   * Elements shifted along dims; those pushed off the end return at the front.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.roll.html
    */
   roll(shifts: number | readonly number[], options?: { dims?: number | readonly number[] }): Tensor
@@ -1058,7 +1058,7 @@ export interface TensorMethods {
   rot90(k: number, options?: { dims?: readonly number[] }): Tensor
   rot90(k: number, dims: readonly number[]): Tensor
   /**
-   * One position along dim, which goes away.
+   * The slice at one index along dim; dim is removed.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.select.html
    */
   select(dim: number, index: number): Tensor
@@ -1102,7 +1102,7 @@ export interface TensorMethods {
   triu(options?: { diagonal?: number }): Tensor
   triu(diagonal: number): Tensor
   /**
-   * One dimension as several.
+   * One dimension split into several.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.unflatten.html
    */
   unflatten(dim: number, sizes: readonly number[]): Tensor
@@ -1122,12 +1122,12 @@ export interface TensorMethods {
    */
   viewAsComplex(): Tensor
   /**
-   * In row-major memory; itself where it is already.
+   * Contiguous in memory (row-major); the tensor itself if it already is.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.contiguous.html
    */
   contiguous(options?: { memoryFormat?: 'contiguous' | 'preserve' | 'channelsLast' }): Tensor
   /**
-   * A view with dimensions of size 1 repeated; -1 keeps.
+   * A view with dimensions of size 1 repeated; -1 keeps a size.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html
    */
   expand(size: readonly number[], options?: { implicit?: boolean }): Tensor
@@ -1147,7 +1147,7 @@ export interface TensorMethods {
    */
   reshapeAs(other: Tensor): Tensor
   /**
-   * The sum over what broadcasting from the size would repeat.
+   * The sum over the dimensions that broadcasting from the size would repeat.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sum_to_size.html
    */
   sumToSize(size: readonly number[]): Tensor
@@ -1173,7 +1173,7 @@ export interface TensorMethods {
    */
   viewAs(other: Tensor): Tensor
   /**
-   * The positions that would sort along dim.
+   * The indices that would sort along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.argsort.html
    */
   argsort(options?: { dim?: number; descending?: boolean }): Tensor
@@ -1181,14 +1181,14 @@ export interface TensorMethods {
   argsort(dim: number, descending: boolean): Tensor
   argsort(options: { stable: boolean; dim?: number; descending?: boolean }): Tensor
   /**
-   * How often each non-negative integer occurs.
+   * The number of occurrences of each non-negative integer.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.bincount.html
    */
   bincount(options?: { weights?: Tensor | null; minlength?: number }): Tensor
   bincount(weights: Tensor | null, options?: { minlength?: number }): Tensor
   bincount(weights: Tensor | null, minlength: number): Tensor
   /**
-   * Views of so many parts along dim, the last perhaps smaller.
+   * Views of the given number of parts along dim; the last may be smaller.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.chunk.html
    */
   chunk(chunks: number, options?: { dim?: number }): Tensor[]
@@ -1207,45 +1207,45 @@ export interface TensorMethods {
   histc(bins: number, min: Scalar, options?: { max?: Scalar }): Tensor
   histc(bins: number, min: Scalar, max: Scalar): Tensor
   /**
-   * With alpha * source added at the positions index along dim.
+   * A copy with alpha * source added at the indices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.index_add.html
    */
   indexAdd(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): Tensor
   /**
-   * With source at the positions index along dim.
+   * A copy with source at the indices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.index_copy.html
    */
   indexCopy(dim: number, index: Tensor, source: Tensor): Tensor
   /**
-   * With value at the positions index along dim.
+   * A copy with value at the indices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.index_fill.html
    */
   indexFill(dim: number, index: Tensor, value: Scalar): Tensor
   indexFill(dim: number, index: Tensor, value: Tensor): Tensor
   /**
-   * The positions index along dim.
+   * The slices at the indices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.index_select.html
    */
   indexSelect(dim: number, index: Tensor): Tensor
   /**
-   * Which elements are among testElements.
+   * Whether each element is among testElements.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.isin.html
    */
   isin(testElements: Tensor, options?: { assumeUnique?: boolean; invert?: boolean }): Tensor
   isin(testElement: Scalar, options?: { assumeUnique?: boolean; invert?: boolean }): Tensor
   /**
-   * With value where the mask holds.
+   * A copy with value where the mask is true.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.masked_fill.html
    */
   maskedFill(mask: Tensor, value: Scalar): Tensor
   maskedFill(mask: Tensor, value: Tensor): Tensor
   /**
-   * With elements of source, in order, where the mask holds.
+   * A copy with the elements of source, in order, where the mask is true.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.masked_scatter.html
    */
   maskedScatter(mask: Tensor, source: Tensor): Tensor
   /**
-   * The elements where the mask holds, in one dimension.
+   * The elements where the mask is true, in one dimension.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.masked_select.html
    */
   maskedSelect(mask: Tensor): Tensor
@@ -1255,30 +1255,30 @@ export interface TensorMethods {
    */
   msort(): Tensor
   /**
-   * Positions drawn with probabilities in proportion to the rows.
+   * Random indices, drawn with probabilities proportional to each row.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html
    */
   multinomial(numSamples: number, options?: { replacement?: boolean; generator?: Generator | null }): Tensor
   multinomial(numSamples: number, replacement: boolean, options?: { generator?: Generator | null }): Tensor
   /**
-   * The positions of nonzero elements: (n, dimensions).
+   * The indices of nonzero elements: (n, dimensions).
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nonzero.html
    */
   nonzero(): Tensor
   /**
-   * 1 with the probability that the element says, else 0.
+   * 1 with the probability given by the element, else 0.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html
    */
   bernoulli(options?: { generator?: Generator | null }): Tensor
   bernoulli(p: number, options?: { generator?: Generator | null }): Tensor
   /**
-   * With source at positions in the flat tensor.
+   * A copy with source at indices into the flattened tensor.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.put.html
    */
   put(index: Tensor, source: Tensor, options?: { accumulate?: boolean }): Tensor
   put(index: Tensor, source: Tensor, accumulate: boolean): Tensor
   /**
-   * With the elements of src at positions index along dim.
+   * A copy with the elements of src at the indices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.scatter.html
    */
   scatter(dim: number, index: Tensor, src: Tensor): Tensor
@@ -1286,12 +1286,12 @@ export interface TensorMethods {
   scatter(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Tensor
   scatter(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor
   /**
-   * With the elements of src added at positions index along dim.
+   * A copy with the elements of src added at the indices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.scatter_add.html
    */
   scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor
   /**
-   * Sorted along dim, and the positions.
+   * Sorted along dim, and the indices.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.sort.html
    */
   sort(options?: { dim?: number; descending?: boolean }): [Tensor, Tensor]
@@ -1299,7 +1299,7 @@ export interface TensorMethods {
   sort(dim: number, descending: boolean): [Tensor, Tensor]
   sort(options?: { stable?: boolean | null; dim?: number; descending?: boolean }): [Tensor, Tensor]
   /**
-   * Views of parts of a size, or of the sizes, along dim.
+   * Views of parts along dim, all of one size or of the given sizes.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.split.html
    */
   split(splitSize: number, options?: { dim?: number }): Tensor[]
@@ -1307,7 +1307,7 @@ export interface TensorMethods {
   split(splitSize: readonly number[], options?: { dim?: number }): Tensor[]
   split(splitSize: readonly number[], dim: number): Tensor[]
   /**
-   * Elements at positions in the flat tensor.
+   * The elements at indices into the flattened tensor.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.take.html
    */
   take(index: Tensor): Tensor
@@ -1318,7 +1318,7 @@ export interface TensorMethods {
   takeAlongDim(indices: Tensor, options?: { dim?: number | null }): Tensor
   takeAlongDim(indices: Tensor, dim: number | null): Tensor
   /**
-   * The k greatest along dim, and their positions.
+   * The k largest elements along dim, and their indices.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.topk.html
    */
   topk(k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean }): [Tensor, Tensor]
@@ -1326,13 +1326,13 @@ export interface TensorMethods {
   topk(k: number, dim: number, largest: boolean, options?: { sorted?: boolean }): [Tensor, Tensor]
   topk(k: number, dim: number, largest: boolean, sorted: boolean): [Tensor, Tensor]
   /**
-   * Views of all positions along dim.
+   * Views of all slices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.unbind.html
    */
   unbind(options?: { dim?: number }): Tensor[]
   unbind(dim: number): Tensor[]
   /**
-   * The values without repetitions, sorted if wanted; then where each element is among them, and how often each occurs: of shape (0) unless asked for.
+   * The distinct values, sorted on request; then the index of each element among them, and the count of each value: both have shape (0) unless requested.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.unique.html
    */
   unique(options?: {
@@ -1358,7 +1358,7 @@ export interface TensorMethods {
   ): [Tensor, Tensor, Tensor]
   unique(sorted: boolean, returnInverse: boolean, returnCounts: boolean, dim: number | null): [Tensor, Tensor, Tensor]
   /**
-   * Without repetitions of neighbors, with positions and counts if wanted.
+   * Without consecutive repetitions; with indices and counts on request.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.unique_consecutive.html
    */
   uniqueConsecutive(options?: {
@@ -1409,7 +1409,7 @@ export interface TensorMethods {
   bernoulli_(p: number, options?: { generator?: Generator | null }): this
   bernoulli_(p: Tensor, options?: { generator?: Generator | null }): this
   /**
-   * Between min and max.
+   * Limited to [min, max].
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clamp_.html
    */
   clamp_(options?: { min?: Scalar | null; max?: Scalar | null }): this
@@ -1431,7 +1431,7 @@ export interface TensorMethods {
   clampMin_(min: Scalar): this
   clampMin_(min: Tensor): this
   /**
-   * Between min and max: another name of clamp_.
+   * Limited to [min, max]; alias of clamp_.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clip_.html
    */
   clip_(options?: { min?: Scalar | null; max?: Scalar | null }): this
@@ -1447,12 +1447,12 @@ export interface TensorMethods {
   copy_(src: Tensor | Scalar, options?: { nonBlocking?: boolean }): this
   copy_(src: Tensor | Scalar, nonBlocking: boolean): this
   /**
-   * The sum so far along dim.
+   * The cumulative sum along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cumsum_.html
    */
   cumsum_(dim: number, options?: { dtype?: DType | null }): this
   /**
-   * Takes this tensor out of the graph.
+   * Detaches this tensor from the graph.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach_.html
    */
   detach_(): this
@@ -1474,34 +1474,34 @@ export interface TensorMethods {
   exponential_(options?: { lambd?: number; generator?: Generator | null }): this
   exponential_(lambd: number, options?: { generator?: Generator | null }): this
   /**
-   * value everywhere.
+   * Every element set to value.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fill_.html
    */
   fill_(value: Scalar): this
   fill_(value: Tensor): this
   /**
-   * fillValue on the diagonal.
+   * The diagonal set to fillValue.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fill_diagonal_.html
    */
   fillDiagonal_(fillValue: Scalar, options?: { wrap?: boolean }): this
   fillDiagonal_(fillValue: Scalar, wrap: boolean): this
   /**
-   * The largest integer not above.
+   * The largest integer ≤ x.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.floor_.html
    */
   floor_(): this
   /**
-   * alpha * source added at the positions index along dim.
+   * alpha * source added at the indices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_add_.html
    */
   indexAdd_(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): this
   /**
-   * source at the positions index along dim.
+   * source at the indices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_copy_.html
    */
   indexCopy_(dim: number, index: Tensor, source: Tensor): this
   /**
-   * value at the positions index along dim.
+   * value at the indices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_fill_.html
    */
   indexFill_(dim: number, index: Tensor, value: Scalar): this
@@ -1518,7 +1518,7 @@ export interface TensorMethods {
    */
   log_(): this
   /**
-   * value where the mask holds.
+   * value where the mask is true.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill_.html
    */
   maskedFill_(mask: Tensor, value: Scalar): this
@@ -1564,7 +1564,7 @@ export interface TensorMethods {
    */
   relu_(): this
   /**
-   * To the nearest integer, halves to even.
+   * Rounded to the nearest integer, halves to even.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.round_.html
    */
   round_(): this
@@ -1575,7 +1575,7 @@ export interface TensorMethods {
    */
   rsqrt_(): this
   /**
-   * The elements of src at positions index along dim.
+   * The elements of src at the indices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter_.html
    */
   scatter_(dim: number, index: Tensor, src: Tensor): this
@@ -1583,7 +1583,7 @@ export interface TensorMethods {
   scatter_(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): this
   scatter_(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): this
   /**
-   * The elements of src added at positions index along dim.
+   * The elements of src added at the indices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter_add_.html
    */
   scatterAdd_(dim: number, index: Tensor, src: Tensor): this
@@ -1649,7 +1649,7 @@ export interface TensorMethods {
    */
   unsqueeze_(dim: number): this
   /**
-   * 0 everywhere.
+   * Every element set to 0.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.zero_.html
    */
   zero_(): this
@@ -1744,12 +1744,12 @@ export interface TorchFunctions {
   bitwiseXor(self: Tensor, other: Scalar): Tensor
   bitwiseXor(self: Scalar, other: Tensor): Tensor
   /**
-   * The smallest integer not below.
+   * The smallest integer ≥ x.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.ceil.html
    */
   ceil(self: Tensor): Tensor
   /**
-   * Between min and max.
+   * Limited to [min, max].
    * @see https://docs.pytorch.org/docs/stable/generated/torch.clamp.html
    */
   clamp(self: Tensor, options?: { min?: Scalar | null; max?: Scalar | null }): Tensor
@@ -1771,7 +1771,7 @@ export interface TorchFunctions {
   clampMin(self: Tensor, min: Scalar): Tensor
   clampMin(self: Tensor, min: Tensor): Tensor
   /**
-   * Between min and max: another name of clamp.
+   * Limited to [min, max]; alias of clamp.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.clip.html
    */
   clip(self: Tensor, options?: { min?: Scalar | null; max?: Scalar | null }): Tensor
@@ -1849,7 +1849,7 @@ export interface TorchFunctions {
    */
   exp2(self: Tensor): Tensor
   /**
-   * eˣ - 1, exact near 0.
+   * eˣ - 1, accurate near 0.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.expm1.html
    */
   expm1(self: Tensor): Tensor
@@ -1861,7 +1861,7 @@ export interface TorchFunctions {
   floatPower(self: Tensor, exponent: Scalar): Tensor
   floatPower(self: Scalar, exponent: Tensor): Tensor
   /**
-   * The largest integer not above.
+   * The largest integer ≤ x.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.floor.html
    */
   floor(self: Tensor): Tensor
@@ -1894,7 +1894,7 @@ export interface TorchFunctions {
   gt(self: Tensor, other: Tensor): Tensor
   gt(self: Tensor, other: Scalar): Tensor
   /**
-   * 0 below zero, 1 above, values at zero.
+   * 0 below zero, 1 above zero, and values at zero.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.heaviside.html
    */
   heaviside(self: Tensor, values: Tensor): Tensor
@@ -1909,7 +1909,7 @@ export interface TorchFunctions {
    */
   i0(self: Tensor): Tensor
   /**
-   * Neither infinite nor NaN.
+   * Whether neither infinite nor NaN.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html
    */
   isfinite(self: Tensor): Tensor
@@ -1966,7 +1966,7 @@ export interface TorchFunctions {
    */
   log10(self: Tensor): Tensor
   /**
-   * ln(1 + x), exact near 0.
+   * ln(1 + x), accurate near 0.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.log1p.html
    */
   log1p(self: Tensor): Tensor
@@ -1986,22 +1986,22 @@ export interface TorchFunctions {
    */
   logaddexp2(self: Tensor, other: Tensor): Tensor
   /**
-   * Both nonzero.
+   * Whether both are nonzero.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_and.html
    */
   logicalAnd(self: Tensor, other: Tensor): Tensor
   /**
-   * Zero.
+   * Whether zero.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_not.html
    */
   logicalNot(self: Tensor): Tensor
   /**
-   * Either nonzero.
+   * Whether at least one is nonzero.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_or.html
    */
   logicalOr(self: Tensor, other: Tensor): Tensor
   /**
-   * Exactly one nonzero.
+   * Whether exactly one is nonzero.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_xor.html
    */
   logicalXor(self: Tensor, other: Tensor): Tensor
@@ -2018,12 +2018,12 @@ export interface TorchFunctions {
   lt(self: Tensor, other: Tensor): Tensor
   lt(self: Tensor, other: Scalar): Tensor
   /**
-   * The greater of each pair; NaN where either is.
+   * The greater of each pair; NaN if either is NaN.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.maximum.html
    */
   maximum(self: Tensor, other: Tensor): Tensor
   /**
-   * The lesser of each pair; NaN where either is.
+   * The lesser of each pair; NaN if either is NaN.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.minimum.html
    */
   minimum(self: Tensor, other: Tensor): Tensor
@@ -2096,7 +2096,7 @@ export interface TorchFunctions {
   remainder(self: Tensor, other: Scalar): Tensor
   remainder(self: Scalar, other: Tensor): Tensor
   /**
-   * To the nearest integer, halves to even; or to so many decimals.
+   * Rounded to the nearest integer, halves to even; or to the given number of decimals.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.round.html
    */
   round(self: Tensor): Tensor
@@ -2112,7 +2112,7 @@ export interface TorchFunctions {
    */
   sigmoid(self: Tensor): Tensor
   /**
-   * x / |x|, also of complex numbers; 0 at 0.
+   * x / |x|, also for complex numbers; 0 at 0.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.sgn.html
    */
   sgn(self: Tensor): Tensor
@@ -2167,7 +2167,7 @@ export interface TorchFunctions {
    */
   tanh(self: Tensor): Tensor
   /**
-   * Towards zero to an integer.
+   * Rounded towards zero to an integer.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.trunc.html
    */
   trunc(self: Tensor): Tensor
@@ -2185,79 +2185,17 @@ export interface TorchFunctions {
   celu(self: Tensor, options?: { alpha?: Scalar }): Tensor
   celu(self: Tensor, alpha: Scalar): Tensor
   /**
-   * x above zero, α (exp(x) - 1) below.
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.elu.html
+   * other - alpha * self
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.rsub.html
    */
-  elu(self: Tensor, options?: { alpha?: Scalar; scale?: Scalar; inputScale?: Scalar }): Tensor
-  elu(self: Tensor, alpha: Scalar, options?: { scale?: Scalar; inputScale?: Scalar }): Tensor
-  elu(self: Tensor, alpha: Scalar, scale: Scalar, options?: { inputScale?: Scalar }): Tensor
-  elu(self: Tensor, alpha: Scalar, scale: Scalar, inputScale: Scalar): Tensor
-  /**
-   * x Φ(x); approximate 'tanh' for the cheaper form.
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.gelu.html
-   */
-  gelu(self: Tensor, options?: { approximate?: string }): Tensor
-  /**
-   * The first half along dim times the sigmoid of the second.
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.glu.html
-   */
-  glu(self: Tensor, options?: { dim?: number }): Tensor
-  glu(self: Tensor, dim: number): Tensor
-  /**
-   * min(max(x / 6 + 1/2, 0), 1)
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.hardsigmoid.html
-   */
-  hardsigmoid(self: Tensor): Tensor
-  /**
-   * x min(max(x + 3, 0), 6) / 6
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.hardswish.html
-   */
-  hardswish(self: Tensor): Tensor
-  /**
-   * Between minVal and maxVal.
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.hardtanh.html
-   */
-  hardtanh(self: Tensor, options?: { minVal?: Scalar; maxVal?: Scalar }): Tensor
-  hardtanh(self: Tensor, minVal: Scalar, options?: { maxVal?: Scalar }): Tensor
-  hardtanh(self: Tensor, minVal: Scalar, maxVal: Scalar): Tensor
-  /**
-   * x above zero, negativeSlope * x below.
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.leaky_relu.html
-   */
-  leakyRelu(self: Tensor, options?: { negativeSlope?: Scalar }): Tensor
-  leakyRelu(self: Tensor, negativeSlope: Scalar): Tensor
-  /**
-   * ln(1 / (1 + exp(-x)))
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.log_sigmoid.html
-   */
-  logSigmoid(self: Tensor): Tensor
-  /**
-   * x tanh(softplus(x))
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.mish.html
-   */
-  mish(self: Tensor): Tensor
-  /**
-   * min(max(0, x), 6)
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.relu6.html
-   */
-  relu6(self: Tensor): Tensor
+  rsub(self: Tensor, other: Tensor, options?: { alpha?: Scalar }): Tensor
+  rsub(self: Tensor, other: Scalar, options?: { alpha?: Scalar }): Tensor
+  rsub(self: Tensor, other: Scalar, alpha: Scalar): Tensor
   /**
    * The self-normalizing ELU.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.selu.html
    */
   selu(self: Tensor): Tensor
-  /**
-   * x sigmoid(x)
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.silu.html
-   */
-  silu(self: Tensor): Tensor
-  /**
-   * ln(1 + exp(βx)) / β
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.softplus.html
-   */
-  softplus(self: Tensor, options?: { beta?: Scalar; threshold?: Scalar }): Tensor
-  softplus(self: Tensor, beta: Scalar, options?: { threshold?: Scalar }): Tensor
-  softplus(self: Tensor, beta: Scalar, threshold: Scalar): Tensor
   /**
    * x above the threshold, value elsewhere.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.threshold.html
@@ -2297,21 +2235,21 @@ export interface TorchFunctions {
   all(self: Tensor, dim: readonly number[] | null, options?: { keepdim?: boolean }): Tensor
   all(self: Tensor, dim: readonly number[] | null, keepdim: boolean): Tensor
   /**
-   * The greatest element along dim; its gradient is shared among ties.
+   * The maximum along dim; ties share its gradient.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html
    */
   amax(self: Tensor, options?: { dim?: number | readonly number[]; keepdim?: boolean }): Tensor
   amax(self: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor
   amax(self: Tensor, dim: number | readonly number[], keepdim: boolean): Tensor
   /**
-   * The least element along dim; its gradient is shared among ties.
+   * The minimum along dim; ties share its gradient.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.amin.html
    */
   amin(self: Tensor, options?: { dim?: number | readonly number[]; keepdim?: boolean }): Tensor
   amin(self: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor
   amin(self: Tensor, dim: number | readonly number[], keepdim: boolean): Tensor
   /**
-   * Least and greatest element.
+   * Minimum and maximum.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.aminmax.html
    */
   aminmax(self: Tensor, options?: { dim?: number | null; keepdim?: boolean }): [Tensor, Tensor]
@@ -2326,14 +2264,14 @@ export interface TorchFunctions {
   any(self: Tensor, dim: readonly number[] | null, options?: { keepdim?: boolean }): Tensor
   any(self: Tensor, dim: readonly number[] | null, keepdim: boolean): Tensor
   /**
-   * The position of the greatest element, in the flat tensor or along dim.
+   * The index of the maximum, in the flattened tensor or along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.argmax.html
    */
   argmax(self: Tensor, options?: { dim?: number | null; keepdim?: boolean }): Tensor
   argmax(self: Tensor, dim: number | null, options?: { keepdim?: boolean }): Tensor
   argmax(self: Tensor, dim: number | null, keepdim: boolean): Tensor
   /**
-   * The position of the least element, in the flat tensor or along dim.
+   * The index of the minimum, in the flattened tensor or along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.argmin.html
    */
   argmin(self: Tensor, options?: { dim?: number | null; keepdim?: boolean }): Tensor
@@ -2357,22 +2295,22 @@ export interface TorchFunctions {
    */
   cov(self: Tensor, options?: { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor
   /**
-   * The greatest element so far along dim, and its position.
+   * The cumulative maximum along dim, and its index.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.cummax.html
    */
   cummax(self: Tensor, dim: number): [Tensor, Tensor]
   /**
-   * The least element so far along dim, and its position.
+   * The cumulative minimum along dim, and its index.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.cummin.html
    */
   cummin(self: Tensor, dim: number): [Tensor, Tensor]
   /**
-   * The product so far along dim.
+   * The cumulative product along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.cumprod.html
    */
   cumprod(self: Tensor, dim: number, options?: { dtype?: DType | null }): Tensor
   /**
-   * The sum so far along dim.
+   * The cumulative sum along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html
    */
   cumsum(self: Tensor, dim: number, options?: { dtype?: DType | null }): Tensor
@@ -2392,14 +2330,14 @@ export interface TorchFunctions {
   dist(self: Tensor, other: Tensor, options?: { p?: Scalar }): Tensor
   dist(self: Tensor, other: Tensor, p: Scalar): Tensor
   /**
-   * The k-th least element along dim (k from 1), and its position.
+   * The k-th smallest element along dim (k from 1), and its index.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.kthvalue.html
    */
   kthvalue(self: Tensor, k: number, options?: { dim?: number; keepdim?: boolean }): [Tensor, Tensor]
   kthvalue(self: Tensor, k: number, dim: number, options?: { keepdim?: boolean }): [Tensor, Tensor]
   kthvalue(self: Tensor, k: number, dim: number, keepdim: boolean): [Tensor, Tensor]
   /**
-   * ln of the sum of exponentials so far along dim.
+   * The logarithm of the cumulative sum of exponentials along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.logcumsumexp.html
    */
   logcumsumexp(self: Tensor, dim: number): Tensor
@@ -2410,7 +2348,7 @@ export interface TorchFunctions {
   logsumexp(self: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean }): Tensor
   logsumexp(self: Tensor, dim: number | readonly number[], keepdim: boolean): Tensor
   /**
-   * The greatest element; with dim also its position; with a tensor, element by element.
+   * The maximum; with dim, also its index; with a tensor, element by element.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.max.html
    */
   max(self: Tensor): Tensor
@@ -2434,14 +2372,14 @@ export interface TorchFunctions {
     options?: { dtype?: DType | null },
   ): Tensor
   /**
-   * The lower median; with dim also its position.
+   * The lower median; with dim, also its index.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.median.html
    */
   median(self: Tensor): Tensor
   median(self: Tensor, dim: number, options?: { keepdim?: boolean }): [Tensor, Tensor]
   median(self: Tensor, dim: number, keepdim: boolean): [Tensor, Tensor]
   /**
-   * The least element; with dim also its position; with a tensor, element by element.
+   * The minimum; with dim, also its index; with a tensor, element by element.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.min.html
    */
   min(self: Tensor): Tensor
@@ -2449,14 +2387,14 @@ export interface TorchFunctions {
   min(self: Tensor, dim: number, keepdim: boolean): [Tensor, Tensor]
   min(self: Tensor, other: Tensor): Tensor
   /**
-   * The most frequent value along dim, and its position.
+   * The most frequent value along dim, and its index.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.mode.html
    */
   mode(self: Tensor, options?: { dim?: number; keepdim?: boolean }): [Tensor, Tensor]
   mode(self: Tensor, dim: number, options?: { keepdim?: boolean }): [Tensor, Tensor]
   mode(self: Tensor, dim: number, keepdim: boolean): [Tensor, Tensor]
   /**
-   * The mean of what is not NaN.
+   * The mean, ignoring NaN.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nanmean.html
    */
   nanmean(
@@ -2475,14 +2413,14 @@ export interface TorchFunctions {
     options?: { dtype?: DType | null },
   ): Tensor
   /**
-   * The lower median of what is not NaN.
+   * The lower median, ignoring NaN.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nanmedian.html
    */
   nanmedian(self: Tensor): Tensor
   nanmedian(self: Tensor, dim: number, options?: { keepdim?: boolean }): [Tensor, Tensor]
   nanmedian(self: Tensor, dim: number, keepdim: boolean): [Tensor, Tensor]
   /**
-   * The sum of what is not NaN.
+   * The sum, ignoring NaN.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nansum.html
    */
   nansum(
@@ -2501,7 +2439,7 @@ export interface TorchFunctions {
     options?: { dtype?: DType | null },
   ): Tensor
   /**
-   * The p-norm (2), of the flat tensor or along dim; of matrices also 'nuc'.
+   * The p-norm (default 2), of the flattened tensor or along dim; for matrices also 'nuc'.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.norm.html
    */
   norm(
@@ -2809,13 +2747,13 @@ export interface TorchFunctions {
   cdist(x1: Tensor, x2: Tensor, p: number, options?: { computeMode?: number | null }): Tensor
   cdist(x1: Tensor, x2: Tensor, p: number, computeMode: number | null): Tensor
   /**
-   * The integral along dim so far, by the trapezoidal rule; over positions x, or steps of dx (1).
+   * The cumulative integral along dim, by the trapezoidal rule, for sample points x or a spacing dx (default 1).
    * @see https://docs.pytorch.org/docs/stable/generated/torch.cumulative_trapezoid.html
    */
   cumulativeTrapezoid(y: Tensor, x: Tensor, options?: { dim?: number }): Tensor
   cumulativeTrapezoid(y: Tensor, options?: { dx?: Scalar; dim?: number }): Tensor
   /**
-   * Random numbers from normal distributions, each of its mean and std; with a size, all of one.
+   * Random numbers from normal distributions, with a mean and std for each; with a size, the same for all.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.normal.html
    */
   normal(mean: Tensor, std: Tensor, options?: { generator?: Generator | null }): Tensor
@@ -2829,7 +2767,7 @@ export interface TorchFunctions {
     options?: { generator?: Generator | null; dtype?: DType | null; device?: Device | null },
   ): Tensor
   /**
-   * The integral along dim, by the trapezoidal rule; over positions x, or steps of dx (1).
+   * The integral along dim, by the trapezoidal rule, for sample points x or a spacing dx (default 1).
    * @see https://docs.pytorch.org/docs/stable/generated/torch.trapezoid.html
    */
   trapezoid(y: Tensor, x: Tensor, options?: { dim?: number }): Tensor
@@ -2840,18 +2778,12 @@ export interface TorchFunctions {
    */
   chainMatmul(matrices: readonly Tensor[]): Tensor
   /**
-   * Sums of products by Einstein's notation: einsum('bij,bjk->bik', [a, b]).
+   * Sums of products in Einstein notation: einsum('bij,bjk->bik', [a, b]).
    * @see https://docs.pytorch.org/docs/stable/generated/torch.einsum.html
    */
   einsum(equation: string, tensors: readonly Tensor[], options?: { path?: readonly number[] | null }): Tensor
   /**
-   * x Wᵀ + b: (…, in) -> (…, out).
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.linear.html
-   */
-  linear(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null }): Tensor
-  linear(input: Tensor, weight: Tensor, bias: Tensor | null): Tensor
-  /**
-   * Sums of products over the last dims dimensions of one and the first of the other (2), or over those named.
+   * Contraction of the last dims dimensions of self with the first dims of other (default 2), or of the given dimensions.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.tensordot.html
    */
   tensordot(self: Tensor, other: Tensor, options?: { dims?: number }): Tensor
@@ -2864,12 +2796,12 @@ export interface TorchFunctions {
    */
   broadcastTo(self: Tensor, size: readonly number[]): Tensor
   /**
-   * A copy, through which gradients flow.
+   * A copy that passes gradients on to the original.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.clone.html
    */
   clone(self: Tensor, options?: { memoryFormat?: 'contiguous' | 'preserve' | 'channelsLast' | null }): Tensor
   /**
-   * The same memory, out of the graph.
+   * The same memory, detached from the graph.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.detach.html
    */
   detach(self: Tensor): Tensor
@@ -2896,7 +2828,7 @@ export interface TorchFunctions {
   diagonal(self: Tensor, offset: number, dim1: number, options?: { dim2?: number }): Tensor
   diagonal(self: Tensor, offset: number, dim1: number, dim2: number): Tensor
   /**
-   * Dimensions startDim to endDim as one.
+   * Dimensions startDim to endDim flattened into one.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.flatten.html
    */
   flatten(self: Tensor, options?: { startDim?: number; endDim?: number }): Tensor
@@ -2918,7 +2850,7 @@ export interface TorchFunctions {
    */
   flipud(self: Tensor): Tensor
   /**
-   * Dimensions moved to other places.
+   * Dimensions moved to other positions.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.movedim.html
    */
   movedim(self: Tensor, source: readonly number[], destination: readonly number[]): Tensor
@@ -2940,7 +2872,7 @@ export interface TorchFunctions {
    */
   ravel(self: Tensor): Tensor
   /**
-   * Each element repeated; of the repeats alone, as often its position.
+   * Each element repeated; with repeats only, each index repeated that often.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html
    */
   repeatInterleave(self: Tensor, repeats: number, options?: { dim?: number | null; outputSize?: number | null }): Tensor
@@ -2949,12 +2881,12 @@ export interface TorchFunctions {
   repeatInterleave(self: Tensor, repeats: Tensor, dim: number | null, options?: { outputSize?: number | null }): Tensor
   repeatInterleave(repeats: Tensor, options?: { outputSize?: number | null }): Tensor
   /**
-   * The elements in row-major order in another shape; -1 is inferred.
+   * Another shape for the same elements in row-major order; -1 is inferred.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.reshape.html
    */
   reshape(self: Tensor, shape: readonly number[]): Tensor
   /**
-   * Elements shifted along dims, the last to the front.
+   * Elements shifted along dims; those pushed off the end return at the front.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.roll.html
    */
   roll(self: Tensor, shifts: number | readonly number[], options?: { dims?: number | readonly number[] }): Tensor
@@ -2967,7 +2899,7 @@ export interface TorchFunctions {
   rot90(self: Tensor, k: number, options?: { dims?: readonly number[] }): Tensor
   rot90(self: Tensor, k: number, dims: readonly number[]): Tensor
   /**
-   * One position along dim, which goes away.
+   * The slice at one index along dim; dim is removed.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.select.html
    */
   select(self: Tensor, dim: number, index: number): Tensor
@@ -3011,7 +2943,7 @@ export interface TorchFunctions {
   triu(self: Tensor, options?: { diagonal?: number }): Tensor
   triu(self: Tensor, diagonal: number): Tensor
   /**
-   * One dimension as several.
+   * One dimension split into several.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.unflatten.html
    */
   unflatten(self: Tensor, dim: number, sizes: readonly number[]): Tensor
@@ -3031,12 +2963,12 @@ export interface TorchFunctions {
    */
   viewAsComplex(self: Tensor): Tensor
   /**
-   * Matrices along the diagonal of a greater one.
+   * Matrices along the diagonal of a larger one.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.block_diag.html
    */
   blockDiag(tensors: readonly Tensor[]): Tensor
   /**
-   * All tensors repeated to their common shape.
+   * All tensors broadcast to their common shape.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.broadcast_tensors.html
    */
   broadcastTensors(tensors: readonly Tensor[]): Tensor[]
@@ -3052,7 +2984,7 @@ export interface TorchFunctions {
    */
   cartesianProd(tensors: readonly Tensor[]): Tensor
   /**
-   * Tensors joined along dim (0).
+   * Tensors concatenated along dim (default 0).
    * @see https://docs.pytorch.org/docs/stable/generated/torch.cat.html
    */
   cat(tensors: readonly Tensor[], options?: { dim?: number }): Tensor
@@ -3070,7 +3002,7 @@ export interface TorchFunctions {
    */
   complex(real: Tensor, imag: Tensor): Tensor
   /**
-   * Tensors joined along the third dimension.
+   * Tensors concatenated along the third dimension.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.dstack.html
    */
   dstack(tensors: readonly Tensor[]): Tensor
@@ -3098,7 +3030,7 @@ export interface TorchFunctions {
   ): Tensor
   embedding(weight: Tensor, indices: Tensor, paddingIdx: number, scaleGradByFreq: boolean, sparse: boolean): Tensor
   /**
-   * Tensors joined along the second dimension.
+   * Tensors concatenated along the second dimension.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.hstack.html
    */
   hstack(tensors: readonly Tensor[]): Tensor
@@ -3119,7 +3051,7 @@ export interface TorchFunctions {
    */
   polar(abs: Tensor, angle: Tensor): Tensor
   /**
-   * A view of the real part of complex numbers; of real ones, themselves.
+   * A view of the real part of complex numbers; real tensors are returned as they are.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.real.html
    */
   real(self: Tensor): Tensor
@@ -3138,13 +3070,13 @@ export interface TorchFunctions {
     options?: { outInt32?: boolean; right?: boolean; side?: string | null; sorter?: Tensor | null },
   ): Tensor
   /**
-   * Tensors joined along a new dimension.
+   * Tensors concatenated along a new dimension.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.stack.html
    */
   stack(tensors: readonly Tensor[], options?: { dim?: number }): Tensor
   stack(tensors: readonly Tensor[], dim: number): Tensor
   /**
-   * Parts as equal as can be, or cut at positions.
+   * Nearly equal parts along dim, or split at the given indices.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.tensor_split.html
    */
   tensorSplit(self: Tensor, sections: number, options?: { dim?: number }): Tensor[]
@@ -3191,12 +3123,12 @@ export interface TorchFunctions {
   vander(x: Tensor, N: number | null, options?: { increasing?: boolean }): Tensor
   vander(x: Tensor, N: number | null, increasing: boolean): Tensor
   /**
-   * Tensors joined along the first dimension.
+   * Tensors concatenated along the first dimension.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.vstack.html
    */
   vstack(tensors: readonly Tensor[]): Tensor
   /**
-   * self where the condition holds, other elsewhere.
+   * self where the condition is true, other elsewhere.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.where.html
    */
   where(condition: Tensor, self: Tensor, other: Tensor): Tensor
@@ -3205,7 +3137,7 @@ export interface TorchFunctions {
   where(condition: Tensor, self: Scalar, other: Scalar): Tensor
   where(condition: Tensor): Tensor[]
   /**
-   * The positions that would sort along dim.
+   * The indices that would sort along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.argsort.html
    */
   argsort(self: Tensor, options?: { dim?: number; descending?: boolean }): Tensor
@@ -3213,14 +3145,14 @@ export interface TorchFunctions {
   argsort(self: Tensor, dim: number, descending: boolean): Tensor
   argsort(self: Tensor, options: { stable: boolean; dim?: number; descending?: boolean }): Tensor
   /**
-   * How often each non-negative integer occurs.
+   * The number of occurrences of each non-negative integer.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.bincount.html
    */
   bincount(self: Tensor, options?: { weights?: Tensor | null; minlength?: number }): Tensor
   bincount(self: Tensor, weights: Tensor | null, options?: { minlength?: number }): Tensor
   bincount(self: Tensor, weights: Tensor | null, minlength: number): Tensor
   /**
-   * Views of so many parts along dim, the last perhaps smaller.
+   * Views of the given number of parts along dim; the last may be smaller.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.chunk.html
    */
   chunk(self: Tensor, chunks: number, options?: { dim?: number }): Tensor[]
@@ -3239,46 +3171,46 @@ export interface TorchFunctions {
   histc(self: Tensor, bins: number, min: Scalar, options?: { max?: Scalar }): Tensor
   histc(self: Tensor, bins: number, min: Scalar, max: Scalar): Tensor
   /**
-   * With alpha * source added at the positions index along dim.
+   * A copy with alpha * source added at the indices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.index_add.html
    */
   indexAdd(self: Tensor, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar }): Tensor
   /**
-   * With source at the positions index along dim.
+   * A copy with source at the indices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.index_copy.html
    */
   indexCopy(self: Tensor, dim: number, index: Tensor, source: Tensor): Tensor
   /**
-   * With value at the positions index along dim.
+   * A copy with value at the indices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.index_fill.html
    */
   indexFill(self: Tensor, dim: number, index: Tensor, value: Scalar): Tensor
   indexFill(self: Tensor, dim: number, index: Tensor, value: Tensor): Tensor
   /**
-   * The positions index along dim.
+   * The slices at the indices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.index_select.html
    */
   indexSelect(self: Tensor, dim: number, index: Tensor): Tensor
   /**
-   * Which elements are among testElements.
+   * Whether each element is among testElements.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.isin.html
    */
   isin(elements: Tensor, testElements: Tensor, options?: { assumeUnique?: boolean; invert?: boolean }): Tensor
   isin(elements: Tensor, testElement: Scalar, options?: { assumeUnique?: boolean; invert?: boolean }): Tensor
   isin(element: Scalar, testElements: Tensor, options?: { assumeUnique?: boolean; invert?: boolean }): Tensor
   /**
-   * With value where the mask holds.
+   * A copy with value where the mask is true.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.masked_fill.html
    */
   maskedFill(self: Tensor, mask: Tensor, value: Scalar): Tensor
   maskedFill(self: Tensor, mask: Tensor, value: Tensor): Tensor
   /**
-   * With elements of source, in order, where the mask holds.
+   * A copy with the elements of source, in order, where the mask is true.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.masked_scatter.html
    */
   maskedScatter(self: Tensor, mask: Tensor, source: Tensor): Tensor
   /**
-   * The elements where the mask holds, in one dimension.
+   * The elements where the mask is true, in one dimension.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.masked_select.html
    */
   maskedSelect(self: Tensor, mask: Tensor): Tensor
@@ -3288,7 +3220,7 @@ export interface TorchFunctions {
    */
   msort(self: Tensor): Tensor
   /**
-   * Positions drawn with probabilities in proportion to the rows.
+   * Random indices, drawn with probabilities proportional to each row.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html
    */
   multinomial(
@@ -3303,24 +3235,24 @@ export interface TorchFunctions {
     options?: { generator?: Generator | null },
   ): Tensor
   /**
-   * The positions of nonzero elements: (n, dimensions).
+   * The indices of nonzero elements: (n, dimensions).
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nonzero.html
    */
   nonzero(self: Tensor): Tensor
   /**
-   * 1 with the probability that the element says, else 0.
+   * 1 with the probability given by the element, else 0.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html
    */
   bernoulli(self: Tensor, options?: { generator?: Generator | null }): Tensor
   bernoulli(self: Tensor, p: number, options?: { generator?: Generator | null }): Tensor
   /**
-   * With source at positions in the flat tensor.
+   * A copy with source at indices into the flattened tensor.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.put.html
    */
   put(self: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean }): Tensor
   put(self: Tensor, index: Tensor, source: Tensor, accumulate: boolean): Tensor
   /**
-   * With the elements of src at positions index along dim.
+   * A copy with the elements of src at the indices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.scatter.html
    */
   scatter(self: Tensor, dim: number, index: Tensor, src: Tensor): Tensor
@@ -3328,12 +3260,12 @@ export interface TorchFunctions {
   scatter(self: Tensor, dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Tensor
   scatter(self: Tensor, dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor
   /**
-   * With the elements of src added at positions index along dim.
+   * A copy with the elements of src added at the indices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.scatter_add.html
    */
   scatterAdd(self: Tensor, dim: number, index: Tensor, src: Tensor): Tensor
   /**
-   * Sorted along dim, and the positions.
+   * Sorted along dim, and the indices.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.sort.html
    */
   sort(self: Tensor, options?: { dim?: number; descending?: boolean }): [Tensor, Tensor]
@@ -3341,7 +3273,7 @@ export interface TorchFunctions {
   sort(self: Tensor, dim: number, descending: boolean): [Tensor, Tensor]
   sort(self: Tensor, options?: { stable?: boolean | null; dim?: number; descending?: boolean }): [Tensor, Tensor]
   /**
-   * Views of parts of a size, or of the sizes, along dim.
+   * Views of parts along dim, all of one size or of the given sizes.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.split.html
    */
   split(self: Tensor, splitSize: number, options?: { dim?: number }): Tensor[]
@@ -3349,7 +3281,7 @@ export interface TorchFunctions {
   split(self: Tensor, splitSize: readonly number[], options?: { dim?: number }): Tensor[]
   split(self: Tensor, splitSize: readonly number[], dim: number): Tensor[]
   /**
-   * Elements at positions in the flat tensor.
+   * The elements at indices into the flattened tensor.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.take.html
    */
   take(self: Tensor, index: Tensor): Tensor
@@ -3360,7 +3292,7 @@ export interface TorchFunctions {
   takeAlongDim(self: Tensor, indices: Tensor, options?: { dim?: number | null }): Tensor
   takeAlongDim(self: Tensor, indices: Tensor, dim: number | null): Tensor
   /**
-   * The k greatest along dim, and their positions.
+   * The k largest elements along dim, and their indices.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.topk.html
    */
   topk(self: Tensor, k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean }): [Tensor, Tensor]
@@ -3368,13 +3300,13 @@ export interface TorchFunctions {
   topk(self: Tensor, k: number, dim: number, largest: boolean, options?: { sorted?: boolean }): [Tensor, Tensor]
   topk(self: Tensor, k: number, dim: number, largest: boolean, sorted: boolean): [Tensor, Tensor]
   /**
-   * Views of all positions along dim.
+   * Views of all slices along dim.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.unbind.html
    */
   unbind(self: Tensor, options?: { dim?: number }): Tensor[]
   unbind(self: Tensor, dim: number): Tensor[]
   /**
-   * The values without repetitions, sorted if wanted; then where each element is among them, and how often each occurs: of shape (0) unless asked for.
+   * The distinct values, sorted on request; then the index of each element among them, and the count of each value: both have shape (0) unless requested.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.unique.html
    */
   unique(
@@ -3407,7 +3339,7 @@ export interface TorchFunctions {
     dim: number | null,
   ): [Tensor, Tensor, Tensor]
   /**
-   * Without repetitions of neighbors, with positions and counts if wanted.
+   * Without consecutive repetitions; with indices and counts on request.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.unique_consecutive.html
    */
   uniqueConsecutive(
@@ -3957,7 +3889,7 @@ export interface TorchFunctions {
      */
     svdvals(A: Tensor, options?: { driver?: string | null }): Tensor
     /**
-     * A norm of the flat tensor, or along dim.
+     * A norm of the flattened tensor, or along dim.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html
      */
     vectorNorm(

@@ -1,8 +1,8 @@
 /** An argument of an ATen operator. */
 export interface Argument {
-  /** In JavaScript's spelling: `startDim`. */
+  /** In camelCase: `startDim`. */
   readonly name: string
-  /** As the schema has it: `start_dim`. */
+  /** As in the schema: `start_dim`. */
   readonly torchName: string
   /** `Tensor`, `Tensor?`, `Tensor[]`, `Scalar`, `int`, `int[2]`, `SymInt[]?`, `float`, `bool`, `ScalarType?`, … */
   readonly type: string
@@ -10,11 +10,11 @@ export interface Argument {
   readonly keywordOnly: boolean
   /** The operator writes to it. */
   readonly mutated: boolean
-  /** A number will do where the type says Tensor. */
+  /** Accepts a number, although the type is Tensor. */
   readonly takesNumber: boolean
 }
 
-/** Operators that in PyTorch take numbers for tensors: of their overloads for numbers Python knows nothing. */
+/** Operators that accept numbers for tensors in PyTorch, whose overloads for numbers are not exposed in Python. */
 const ARITHMETIC = /^aten::(add|sub|subtract|mul|multiply|div|divide|true_divide|floor_divide|copy)_?$/
 
 export interface Result {
@@ -37,7 +37,7 @@ export function camelCase(name: string): string {
   return name.replace(/(?<=.)_+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 }
 
-/** Splits at commas outside of brackets and quotes. */
+/** Splits at commas outside brackets and quotes. */
 function split(text: string): string[] {
   const parts: string[] = []
   let depth = 0
@@ -59,7 +59,7 @@ function split(text: string): string[] {
   return last === '' ? parts : [...parts, last]
 }
 
-/** A type with its alias annotation apart: `Tensor(a!)[]` is `Tensor[]` and `a!`. */
+/** Separates a type from its alias annotation: `Tensor(a!)[]` is `Tensor[]` and `a!`. */
 function typeOf(text: string): { type: string; alias?: string } {
   const alias = text.match(/\(([^)]*)\)/)?.[1]
   const type = text.replace(/\([^)]*\)/g, '')
@@ -84,7 +84,7 @@ function argumentOf(operator: string, text: string, keywordOnly: boolean): Argum
   }
 }
 
-/** Reads a schema such as `aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`. */
+/** Parses a schema such as `aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`. */
 export function parseSchema(text: string): Schema {
   const open = text.indexOf('(')
   const arrow = text.lastIndexOf(') -> ')

@@ -1,12 +1,12 @@
 /** One operation of the typed API. */
 export interface Row {
-  /** JavaScript's name, with its namespace where it has one: `logSoftmax`, `linalg.inv`. */
+  /** The JavaScript name, with its namespace if any: `logSoftmax`, `linalg.inv`. */
   readonly name: string
-  /** Overloads, tried in order: `['eq.Tensor', 'eq.Scalar']`. They are ATen's where no other namespace is named. */
+  /** Overloads, tried in order: `['eq.Tensor', 'eq.Scalar']`. The namespace is `aten` unless another one is given. */
   readonly overloads: readonly string[]
-  /** Overloads of the function only, tried after those: of `2` to the power of a tensor there is no method. */
+  /** Overloads of the function only, tried after `overloads`: for example, `pow(2, tensor)` cannot be a method. */
   readonly functionOverloads: readonly string[]
-  /** Where users find it: on tensors, in `torch`, or both. */
+  /** Whether it is a method of tensors, a function of `torch`, or both. */
   readonly on: 'method' | 'function' | 'both'
   readonly doc: string
 }
@@ -29,11 +29,11 @@ export function qualified(overload: string): [name: string, overload: string] {
 }
 
 /**
- * Every operation of the typed API: name | overloads / overloads of the function only | doc. From it `npm run generate`
- * writes `generated.ts`. `test/ops/table.test.ts` checks what each overload computes against PyTorch, and
- * `test/ops/signature.test.ts` that a row takes what PyTorch's function of the name does. An operation that is missing here
- * can be called through `torch.ops.aten`; to add it, add its row and run `npm run generate`, `scripts/fixtures/ops.py` and
- * `scripts/fixtures/signatures.py`.
+ * Every operation of the typed API: name | overloads / overloads of the function only | doc. `npm run generate` writes
+ * `generated.ts` from it. `test/ops/table.test.ts` compares the results of each overload with PyTorch, and
+ * `test/ops/signature.test.ts` checks that a row takes the same arguments as PyTorch's function of that name.
+ * Operations missing here can be called through `torch.ops.aten`. To add one, add a row and run `npm run generate`,
+ * `scripts/fixtures/ops.py` and `scripts/fixtures/signatures.py`.
  */
 export const TABLE: readonly Row[] = [
   // Tensors to tensors, element by element.
@@ -56,11 +56,11 @@ export const TABLE: readonly Row[] = [
     bitwiseNot | bitwise_not | Bitwise ~self, of integers or booleans.
     bitwiseOr | bitwise_or.Tensor bitwise_or.Scalar / bitwise_or.Scalar_Tensor | Bitwise self | other, of integers or booleans.
     bitwiseXor | bitwise_xor.Tensor bitwise_xor.Scalar / bitwise_xor.Scalar_Tensor | Bitwise self ^ other, of integers or booleans.
-    ceil | ceil | The smallest integer not below.
-    clamp | clamp clamp.Tensor | Between min and max.
+    ceil | ceil | The smallest integer ≥ x.
+    clamp | clamp clamp.Tensor | Limited to [min, max].
     clampMax | clamp_max clamp_max.Tensor | At most max.
     clampMin | clamp_min clamp_min.Tensor | At least min.
-    clip | clip clip.Tensor | Between min and max: another name of clamp.
+    clip | clip clip.Tensor | Limited to [min, max]; alias of clamp.
     conj | conj | Complex conjugate.
     copysign | copysign.Tensor copysign.Scalar | The magnitude of self with the sign of other.
     cos | cos | Cosine of radians.
@@ -74,18 +74,18 @@ export const TABLE: readonly Row[] = [
     erfinv | erfinv | The inverse of erf.
     exp | exp | eˣ
     exp2 | exp2 | 2ˣ
-    expm1 | expm1 | eˣ - 1, exact near 0.
+    expm1 | expm1 | eˣ - 1, accurate near 0.
     floatPower | float_power.Tensor_Tensor float_power.Tensor_Scalar / float_power.Scalar | self to the power exponent, in float64.
-    floor | floor | The largest integer not above.
+    floor | floor | The largest integer ≤ x.
     floorDivide | floor_divide | floor(self / other)
     fmod | fmod.Tensor fmod.Scalar | The remainder with the sign of self, as C's fmod.
     frac | frac | The fractional part, with the sign of self.
     ge | ge.Tensor ge.Scalar | self ≥ other, as booleans.
     gt | gt.Tensor gt.Scalar | self > other, as booleans.
-    heaviside | heaviside | 0 below zero, 1 above, values at zero.
+    heaviside | heaviside | 0 below zero, 1 above zero, and values at zero.
     hypot | hypot | √(self² + other²)
     i0 | i0 | The modified Bessel function of the first kind and order 0.
-    isfinite | isfinite | Neither infinite nor NaN.
+    isfinite | isfinite | Whether neither infinite nor NaN.
     isinf | isinf | Whether infinite.
     isnan | isnan | Whether NaN.
     isneginf | isneginf | Whether -∞.
@@ -96,18 +96,18 @@ export const TABLE: readonly Row[] = [
     lgamma | lgamma | ln |Γ(x)|
     log | log | Natural logarithm.
     log10 | log10 | Logarithm to base 10.
-    log1p | log1p | ln(1 + x), exact near 0.
+    log1p | log1p | ln(1 + x), accurate near 0.
     log2 | log2 | Logarithm to base 2.
     logaddexp | logaddexp | ln(exp(self) + exp(other))
     logaddexp2 | logaddexp2 | log2(2^self + 2^other)
-    logicalAnd | logical_and | Both nonzero.
-    logicalNot | logical_not | Zero.
-    logicalOr | logical_or | Either nonzero.
-    logicalXor | logical_xor | Exactly one nonzero.
+    logicalAnd | logical_and | Whether both are nonzero.
+    logicalNot | logical_not | Whether zero.
+    logicalOr | logical_or | Whether at least one is nonzero.
+    logicalXor | logical_xor | Whether exactly one is nonzero.
     logit | logit | ln(x / (1 - x)), with x first clamped to [eps, 1 - eps].
     lt | lt.Tensor lt.Scalar | self < other, as booleans.
-    maximum | maximum | The greater of each pair; NaN where either is.
-    minimum | minimum | The lesser of each pair; NaN where either is.
+    maximum | maximum | The greater of each pair; NaN if either is NaN.
+    minimum | minimum | The lesser of each pair; NaN if either is NaN.
     fmax | fmax | The greater of each pair, or the one that is not NaN.
     fmin | fmin | The lesser of each pair, or the one that is not NaN.
     mul | mul.Tensor | self * other
@@ -120,10 +120,10 @@ export const TABLE: readonly Row[] = [
     reciprocal | reciprocal | 1 / x
     relu | relu | max(0, x)
     remainder | remainder.Tensor remainder.Scalar / remainder.Scalar_Tensor | The remainder with the sign of other, as Python's %.
-    round | round round.decimals | To the nearest integer, halves to even; or to so many decimals.
+    round | round round.decimals | Rounded to the nearest integer, halves to even; or to the given number of decimals.
     rsqrt | rsqrt | 1 / √x
     sigmoid | sigmoid | 1 / (1 + exp(-x))
-    sgn | sgn | x / |x|, also of complex numbers; 0 at 0.
+    sgn | sgn | x / |x|, also for complex numbers; 0 at 0.
     sign | sign | -1, 0 or 1.
     signbit | signbit | Whether the sign bit is set.
     sin | sin | Sine of radians.
@@ -134,7 +134,7 @@ export const TABLE: readonly Row[] = [
     sub | sub.Tensor | self - alpha * other
     tan | tan | Tangent of radians.
     tanh | tanh | Hyperbolic tangent.
-    trunc | trunc | Towards zero to an integer.
+    trunc | trunc | Rounded towards zero to an integer.
     xlogy | xlogy.Tensor xlogy.Scalar_Other / xlogy.Scalar_Self | self * ln(other), 0 where self is 0.
     `,
   ),
@@ -143,19 +143,8 @@ export const TABLE: readonly Row[] = [
     'function',
     `
     celu | celu | max(0, x) + min(0, α (exp(x / α) - 1))
-    elu | elu | x above zero, α (exp(x) - 1) below.
-    gelu | gelu | x Φ(x); approximate 'tanh' for the cheaper form.
-    glu | glu | The first half along dim times the sigmoid of the second.
-    hardsigmoid | hardsigmoid | min(max(x / 6 + 1/2, 0), 1)
-    hardswish | hardswish | x min(max(x + 3, 0), 6) / 6
-    hardtanh | hardtanh | Between minVal and maxVal.
-    leakyRelu | leaky_relu | x above zero, negativeSlope * x below.
-    logSigmoid | log_sigmoid | ln(1 / (1 + exp(-x)))
-    mish | mish | x tanh(softplus(x))
-    relu6 | relu6 | min(max(0, x), 6)
+    rsub | rsub.Tensor rsub.Scalar | other - alpha * self
     selu | selu | The self-normalizing ELU.
-    silu | silu | x sigmoid(x)
-    softplus | softplus | ln(1 + exp(βx)) / β
     threshold | threshold | x above the threshold, value elsewhere.
     `,
   ),
@@ -173,33 +162,33 @@ export const TABLE: readonly Row[] = [
     'both',
     `
     all | all all.dim all.dims | Whether all elements are nonzero.
-    amax | amax | The greatest element along dim; its gradient is shared among ties.
-    amin | amin | The least element along dim; its gradient is shared among ties.
-    aminmax | aminmax | Least and greatest element.
+    amax | amax | The maximum along dim; ties share its gradient.
+    amin | amin | The minimum along dim; ties share its gradient.
+    aminmax | aminmax | Minimum and maximum.
     any | any any.dim any.dims | Whether any element is nonzero.
-    argmax | argmax | The position of the greatest element, in the flat tensor or along dim.
-    argmin | argmin | The position of the least element, in the flat tensor or along dim.
+    argmax | argmax | The index of the maximum, in the flattened tensor or along dim.
+    argmin | argmin | The index of the minimum, in the flattened tensor or along dim.
     corrcoef | corrcoef | The correlation coefficients of variables in rows and observations in columns.
     countNonzero | count_nonzero.dim_IntList count_nonzero | The number of nonzero elements.
     cov | cov | The covariance matrix of variables in rows and observations in columns.
-    cummax | cummax | The greatest element so far along dim, and its position.
-    cummin | cummin | The least element so far along dim, and its position.
-    cumprod | cumprod | The product so far along dim.
-    cumsum | cumsum | The sum so far along dim.
+    cummax | cummax | The cumulative maximum along dim, and its index.
+    cummin | cummin | The cumulative minimum along dim, and its index.
+    cumprod | cumprod | The cumulative product along dim.
+    cumsum | cumsum | The cumulative sum along dim.
     diff | diff | Differences of neighbors along dim, n times.
     dist | dist | The p-norm of self - other.
-    kthvalue | kthvalue | The k-th least element along dim (k from 1), and its position.
-    logcumsumexp | logcumsumexp | ln of the sum of exponentials so far along dim.
+    kthvalue | kthvalue | The k-th smallest element along dim (k from 1), and its index.
+    logcumsumexp | logcumsumexp | The logarithm of the cumulative sum of exponentials along dim.
     logsumexp | logsumexp | ln Σ exp(x) along dim, without overflow.
-    max | max max.dim max.other | The greatest element; with dim also its position; with a tensor, element by element.
+    max | max max.dim max.other | The maximum; with dim, also its index; with a tensor, element by element.
     mean | mean mean.dim | The mean.
-    median | median median.dim | The lower median; with dim also its position.
-    min | min min.dim min.other | The least element; with dim also its position; with a tensor, element by element.
-    mode | mode | The most frequent value along dim, and its position.
-    nanmean | nanmean | The mean of what is not NaN.
-    nanmedian | nanmedian nanmedian.dim | The lower median of what is not NaN.
-    nansum | nansum | The sum of what is not NaN.
-    norm | libtorch_rnn::norm libtorch_rnn::norm.str | The p-norm (2), of the flat tensor or along dim; of matrices also 'nuc'.
+    median | median median.dim | The lower median; with dim, also its index.
+    min | min min.dim min.other | The minimum; with dim, also its index; with a tensor, element by element.
+    mode | mode | The most frequent value along dim, and its index.
+    nanmean | nanmean | The mean, ignoring NaN.
+    nanmedian | nanmedian nanmedian.dim | The lower median, ignoring NaN.
+    nansum | nansum | The sum, ignoring NaN.
+    norm | libtorch_rnn::norm libtorch_rnn::norm.str | The p-norm (default 2), of the flattened tensor or along dim; for matrices also 'nuc'.
     prod | prod prod.dim_int | The product.
     quantile | quantile quantile.scalar | The q-quantile, by linear interpolation.
     std | std std.dim std.correction | The standard deviation, with Bessel's correction.
@@ -241,13 +230,12 @@ export const TABLE: readonly Row[] = [
     `
     bilinear | bilinear | x1ᵀ W x2 + b
     cdist | cdist | The p-norm distance of each pair of rows.
-    cumulativeTrapezoid | cumulative_trapezoid.x cumulative_trapezoid.dx | The integral along dim so far, by the trapezoidal rule; over positions x, or steps of dx (1).
-    normal | normal.Tensor_Tensor normal.Tensor_float normal.float_Tensor normal.float_float | Random numbers from normal distributions, each of its mean and std; with a size, all of one.
-    trapezoid | trapezoid.x trapezoid.dx | The integral along dim, by the trapezoidal rule; over positions x, or steps of dx (1).
+    cumulativeTrapezoid | cumulative_trapezoid.x cumulative_trapezoid.dx | The cumulative integral along dim, by the trapezoidal rule, for sample points x or a spacing dx (default 1).
+    normal | normal.Tensor_Tensor normal.Tensor_float normal.float_Tensor normal.float_float | Random numbers from normal distributions, with a mean and std for each; with a size, the same for all.
+    trapezoid | trapezoid.x trapezoid.dx | The integral along dim, by the trapezoidal rule, for sample points x or a spacing dx (default 1).
     chainMatmul | chain_matmul | The product of matrices in the cheapest order.
-    einsum | einsum | Sums of products by Einstein's notation: einsum('bij,bjk->bik', [a, b]).
-    linear | linear | x Wᵀ + b: (…, in) -> (…, out).
-    tensordot | libtorch_rnn::tensordot.int libtorch_rnn::tensordot.lists tensordot | Sums of products over the last dims dimensions of one and the first of the other (2), or over those named.
+    einsum | einsum | Sums of products in Einstein notation: einsum('bij,bjk->bik', [a, b]).
+    tensordot | libtorch_rnn::tensordot.int libtorch_rnn::tensordot.lists tensordot | Contraction of the last dims dimensions of self with the first dims of other (default 2), or of the given dimensions.
     linalg.cholesky | linalg_cholesky | The lower triangular L with L Lᴴ = A.
     linalg.cond | linalg_cond linalg_cond.p_str | The condition number.
     linalg.det | linalg_det | The determinant.
@@ -267,7 +255,7 @@ export const TABLE: readonly Row[] = [
     linalg.solveTriangular | linalg_solve_triangular | X with A X = B for triangular A.
     linalg.svd | linalg_svd | A = U diag(S) Vᴴ
     linalg.svdvals | linalg_svdvals | Singular values, descending.
-    linalg.vectorNorm | linalg_vector_norm | A norm of the flat tensor, or along dim.
+    linalg.vectorNorm | linalg_vector_norm | A norm of the flattened tensor, or along dim.
     fft.fft | fft_fft | The discrete Fourier transform along dim.
     fft.ifft | fft_ifft | The inverse of fft.
     fft.irfft | fft_irfft | The inverse of rfft.
@@ -283,24 +271,24 @@ export const TABLE: readonly Row[] = [
     'both',
     `
     broadcastTo | broadcast_to | A view repeated to the size.
-    clone | clone | A copy, through which gradients flow.
-    detach | detach | The same memory, out of the graph.
+    clone | clone | A copy that passes gradients on to the original.
+    detach | detach | The same memory, detached from the graph.
     diag | diag | The diagonal of a matrix, or the matrix of a diagonal.
     diagEmbed | diag_embed | Matrices with the last dimension on their diagonal.
     diagonal | diagonal | A view of the diagonal in two dimensions.
-    flatten | flatten.using_ints | Dimensions startDim to endDim as one.
+    flatten | flatten.using_ints | Dimensions startDim to endDim flattened into one.
     flip | flip | The order reversed along dims.
     fliplr | fliplr | Columns in reverse order.
     flipud | flipud | Rows in reverse order.
-    movedim | movedim.intlist movedim.int | Dimensions moved to other places.
+    movedim | movedim.intlist movedim.int | Dimensions moved to other positions.
     narrow | narrow narrow.Tensor | The elements start to start + length along dim.
     permute | permute | The dimensions in another order.
     ravel | ravel | All elements in one dimension.
-    repeatInterleave | repeat_interleave.self_int repeat_interleave.self_Tensor / repeat_interleave.Tensor | Each element repeated; of the repeats alone, as often its position.
-    reshape | reshape | The elements in row-major order in another shape; -1 is inferred.
-    roll | roll | Elements shifted along dims, the last to the front.
+    repeatInterleave | repeat_interleave.self_int repeat_interleave.self_Tensor / repeat_interleave.Tensor | Each element repeated; with repeats only, each index repeated that often.
+    reshape | reshape | Another shape for the same elements in row-major order; -1 is inferred.
+    roll | roll | Elements shifted along dims; those pushed off the end return at the front.
     rot90 | rot90 | A rotation by 90 degrees, k times.
-    select | select.int | One position along dim, which goes away.
+    select | select.int | The slice at one index along dim; dim is removed.
     squeeze | squeeze squeeze.dim squeeze.dims | Without dimensions of size 1.
     swapaxes | swapaxes | Two dimensions exchanged.
     t | t | The transpose of a matrix.
@@ -308,7 +296,7 @@ export const TABLE: readonly Row[] = [
     transpose | transpose.int | Two dimensions exchanged.
     tril | tril | The lower triangle, zeros elsewhere.
     triu | triu | The upper triangle, zeros elsewhere.
-    unflatten | unflatten.int | One dimension as several.
+    unflatten | unflatten.int | One dimension split into several.
     unsqueeze | unsqueeze | With a dimension of size 1 inserted.
     viewAsReal | view_as_real | Complex numbers as pairs: (…) -> (…, 2).
     viewAsComplex | view_as_complex | Pairs as complex numbers: (…, 2) -> (…).
@@ -317,12 +305,12 @@ export const TABLE: readonly Row[] = [
   ...rows(
     'method',
     `
-    contiguous | contiguous | In row-major memory; itself where it is already.
-    expand | expand | A view with dimensions of size 1 repeated; -1 keeps.
+    contiguous | contiguous | Contiguous in memory (row-major); the tensor itself if it already is.
+    expand | expand | A view with dimensions of size 1 repeated; -1 keeps a size.
     expandAs | expand_as | expand to the shape of other.
     repeat | repeat | Copies along each dimension.
     reshapeAs | reshape_as | reshape to the shape of other.
-    sumToSize | sum_to_size | The sum over what broadcasting from the size would repeat.
+    sumToSize | sum_to_size | The sum over the dimensions that broadcasting from the size would repeat.
     typeAs | type_as | With the dtype and device of other.
     unfold | unfold | Windows of a size and step along dimension, in a new last dimension.
     view | view view.dtype | The same memory in another shape.
@@ -333,61 +321,61 @@ export const TABLE: readonly Row[] = [
   ...rows(
     'function',
     `
-    blockDiag | block_diag | Matrices along the diagonal of a greater one.
-    broadcastTensors | broadcast_tensors | All tensors repeated to their common shape.
+    blockDiag | block_diag | Matrices along the diagonal of a larger one.
+    broadcastTensors | broadcast_tensors | All tensors broadcast to their common shape.
     bucketize | bucketize.Tensor bucketize.Scalar | The interval of sorted boundaries that each element falls in.
     cartesianProd | cartesian_prod | All combinations of the elements of vectors.
-    cat | cat | Tensors joined along dim (0).
+    cat | cat | Tensors concatenated along dim (default 0).
     combinations | combinations | The r-combinations of a vector's elements.
     complex | complex | real + i imag
-    dstack | dstack | Tensors joined along the third dimension.
+    dstack | dstack | Tensors concatenated along the third dimension.
     embedding | embedding | Rows of weight picked by integer indices.
-    hstack | hstack | Tensors joined along the second dimension.
+    hstack | hstack | Tensors concatenated along the second dimension.
     imag | imag | A view of the imaginary part of complex numbers.
     meshgrid | meshgrid.indexing meshgrid | Coordinate grids of vectors; indexing 'ij' or 'xy'.
     polar | polar | abs * exp(i angle)
-    real | real | A view of the real part of complex numbers; of real ones, themselves.
+    real | real | A view of the real part of complex numbers; real tensors are returned as they are.
     searchsorted | searchsorted.Tensor searchsorted.Scalar | Where each value would be inserted into a sorted sequence.
-    stack | stack | Tensors joined along a new dimension.
-    tensorSplit | tensor_split.sections tensor_split.indices tensor_split.tensor_indices_or_sections | Parts as equal as can be, or cut at positions.
+    stack | stack | Tensors concatenated along a new dimension.
+    tensorSplit | tensor_split.sections tensor_split.indices tensor_split.tensor_indices_or_sections | Nearly equal parts along dim, or split at the given indices.
     trilIndices | tril_indices | Row and column numbers of the lower triangle.
     triuIndices | triu_indices | Row and column numbers of the upper triangle.
     vander | vander | Powers of a vector's elements as columns.
-    vstack | vstack | Tensors joined along the first dimension.
-    where | where.self where.ScalarOther where.ScalarSelf where.Scalar where | self where the condition holds, other elsewhere.
+    vstack | vstack | Tensors concatenated along the first dimension.
+    where | where.self where.ScalarOther where.ScalarSelf where.Scalar where | self where the condition is true, other elsewhere.
     `,
   ),
   ...rows(
     'both',
     `
-    argsort | argsort argsort.stable | The positions that would sort along dim.
-    bincount | bincount | How often each non-negative integer occurs.
-    chunk | chunk | Views of so many parts along dim, the last perhaps smaller.
+    argsort | argsort argsort.stable | The indices that would sort along dim.
+    bincount | bincount | The number of occurrences of each non-negative integer.
+    chunk | chunk | Views of the given number of parts along dim; the last may be smaller.
     gather | gather | Elements picked along dim by index.
     histc | histc | Counts in equal bins from min to max.
-    indexAdd | index_add | With alpha * source added at the positions index along dim.
-    indexCopy | index_copy | With source at the positions index along dim.
-    indexFill | index_fill.int_Scalar index_fill.int_Tensor | With value at the positions index along dim.
-    indexSelect | index_select | The positions index along dim.
-    isin | isin.Tensor_Tensor isin.Tensor_Scalar / isin.Scalar_Tensor | Which elements are among testElements.
-    maskedFill | masked_fill.Scalar masked_fill.Tensor | With value where the mask holds.
-    maskedScatter | masked_scatter | With elements of source, in order, where the mask holds.
-    maskedSelect | masked_select | The elements where the mask holds, in one dimension.
+    indexAdd | index_add | A copy with alpha * source added at the indices along dim.
+    indexCopy | index_copy | A copy with source at the indices along dim.
+    indexFill | index_fill.int_Scalar index_fill.int_Tensor | A copy with value at the indices along dim.
+    indexSelect | index_select | The slices at the indices along dim.
+    isin | isin.Tensor_Tensor isin.Tensor_Scalar / isin.Scalar_Tensor | Whether each element is among testElements.
+    maskedFill | masked_fill.Scalar masked_fill.Tensor | A copy with value where the mask is true.
+    maskedScatter | masked_scatter | A copy with the elements of source, in order, where the mask is true.
+    maskedSelect | masked_select | The elements where the mask is true, in one dimension.
     msort | msort | Sorted along the first dimension.
-    multinomial | multinomial | Positions drawn with probabilities in proportion to the rows.
-    nonzero | nonzero | The positions of nonzero elements: (n, dimensions).
-    bernoulli | bernoulli bernoulli.p | 1 with the probability that the element says, else 0.
-    put | put | With source at positions in the flat tensor.
-    scatter | scatter.src scatter.value scatter.reduce scatter.value_reduce | With the elements of src at positions index along dim.
-    scatterAdd | scatter_add | With the elements of src added at positions index along dim.
-    sort | sort sort.stable | Sorted along dim, and the positions.
-    split | split.Tensor split.sizes | Views of parts of a size, or of the sizes, along dim.
-    take | take | Elements at positions in the flat tensor.
+    multinomial | multinomial | Random indices, drawn with probabilities proportional to each row.
+    nonzero | nonzero | The indices of nonzero elements: (n, dimensions).
+    bernoulli | bernoulli bernoulli.p | 1 with the probability given by the element, else 0.
+    put | put | A copy with source at indices into the flattened tensor.
+    scatter | scatter.src scatter.value scatter.reduce scatter.value_reduce | A copy with the elements of src at the indices along dim.
+    scatterAdd | scatter_add | A copy with the elements of src added at the indices along dim.
+    sort | sort sort.stable | Sorted along dim, and the indices.
+    split | split.Tensor split.sizes | Views of parts along dim, all of one size or of the given sizes.
+    take | take | The elements at indices into the flattened tensor.
     takeAlongDim | take_along_dim | Elements picked along dim by index, broadcast.
-    topk | topk | The k greatest along dim, and their positions.
-    unbind | unbind.int | Views of all positions along dim.
-    unique | libtorch_rnn::unique | The values without repetitions, sorted if wanted; then where each element is among them, and how often each occurs: of shape (0) unless asked for.
-    uniqueConsecutive | unique_consecutive | Without repetitions of neighbors, with positions and counts if wanted.
+    topk | topk | The k largest elements along dim, and their indices.
+    unbind | unbind.int | Views of all slices along dim.
+    unique | libtorch_rnn::unique | The distinct values, sorted on request; then the index of each element among them, and the count of each value: both have shape (0) unless requested.
+    uniqueConsecutive | unique_consecutive | Without consecutive repetitions; with indices and counts on request.
     `,
   ),
   // Neural networks.
@@ -416,25 +404,25 @@ export const TABLE: readonly Row[] = [
     addcmul_ | addcmul_ | self + value * tensor1 * tensor2
     addmm_ | addmm_ | beta self + alpha mat1 @ mat2
     bernoulli_ | bernoulli_.float bernoulli_.Tensor | 1 with probability p, else 0.
-    clamp_ | clamp_ clamp_.Tensor | Between min and max.
+    clamp_ | clamp_ clamp_.Tensor | Limited to [min, max].
     clampMax_ | clamp_max_ clamp_max_.Tensor | At most max.
     clampMin_ | clamp_min_ clamp_min_.Tensor | At least min.
-    clip_ | clip_ clip_.Tensor | Between min and max: another name of clamp_.
+    clip_ | clip_ clip_.Tensor | Limited to [min, max]; alias of clamp_.
     copy_ | copy_ | The elements of src, broadcast and converted.
-    cumsum_ | cumsum_ | The sum so far along dim.
-    detach_ | detach_ | Takes this tensor out of the graph.
+    cumsum_ | cumsum_ | The cumulative sum along dim.
+    detach_ | detach_ | Detaches this tensor from the graph.
     div_ | div_.Tensor div_.Tensor_mode | self / other
     exp_ | exp_ | eˣ
     exponential_ | exponential_ | Random numbers with density lambd exp(-lambd x).
-    fill_ | fill_.Scalar fill_.Tensor | value everywhere.
-    fillDiagonal_ | fill_diagonal_ | fillValue on the diagonal.
-    floor_ | floor_ | The largest integer not above.
-    indexAdd_ | index_add_ | alpha * source added at the positions index along dim.
-    indexCopy_ | index_copy_ | source at the positions index along dim.
-    indexFill_ | index_fill_.int_Scalar index_fill_.int_Tensor | value at the positions index along dim.
+    fill_ | fill_.Scalar fill_.Tensor | Every element set to value.
+    fillDiagonal_ | fill_diagonal_ | The diagonal set to fillValue.
+    floor_ | floor_ | The largest integer ≤ x.
+    indexAdd_ | index_add_ | alpha * source added at the indices along dim.
+    indexCopy_ | index_copy_ | source at the indices along dim.
+    indexFill_ | index_fill_.int_Scalar index_fill_.int_Tensor | value at the indices along dim.
     lerp_ | lerp_.Scalar lerp_.Tensor | self + weight * (end - self)
     log_ | log_ | Natural logarithm.
-    maskedFill_ | masked_fill_.Scalar masked_fill_.Tensor | value where the mask holds.
+    maskedFill_ | masked_fill_.Scalar masked_fill_.Tensor | value where the mask is true.
     mul_ | mul_.Tensor | self * other
     neg_ | neg_ | -x
     normal_ | normal_ | Random numbers from the normal distribution of mean and std.
@@ -442,10 +430,10 @@ export const TABLE: readonly Row[] = [
     random_ | random_.from random_.to random_ | Random integers from a range.
     reciprocal_ | reciprocal_ | 1 / x
     relu_ | relu_ | max(0, x)
-    round_ | round_ round_.decimals | To the nearest integer, halves to even.
+    round_ | round_ round_.decimals | Rounded to the nearest integer, halves to even.
     rsqrt_ | rsqrt_ | 1 / √x
-    scatter_ | scatter_.src scatter_.value scatter_.reduce scatter_.value_reduce | The elements of src at positions index along dim.
-    scatterAdd_ | scatter_add_ | The elements of src added at positions index along dim.
+    scatter_ | scatter_.src scatter_.value scatter_.reduce scatter_.value_reduce | The elements of src at the indices along dim.
+    scatterAdd_ | scatter_add_ | The elements of src added at the indices along dim.
     sigmoid_ | sigmoid_ | 1 / (1 + exp(-x))
     sqrt_ | sqrt_ | √x
     square_ | square_ | x²
@@ -457,7 +445,7 @@ export const TABLE: readonly Row[] = [
     triu_ | triu_ | The upper triangle, zeros elsewhere.
     uniform_ | uniform_ | Random numbers from the interval [from, to).
     unsqueeze_ | unsqueeze_ | With a dimension of size 1 inserted.
-    zero_ | zero_ | 0 everywhere.
+    zero_ | zero_ | Every element set to 0.
     `,
   ),
 ]

@@ -1,4 +1,5 @@
 import '../native/here.cjs'
+import '../tensor/extensions.ts'
 
 export { Adam, type AdamOptions, AdamW } from './adam.ts'
 export {

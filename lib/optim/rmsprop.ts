@@ -7,7 +7,7 @@ export interface RMSpropOptions {
   lr: number
   /** The decay rate of the running average of the squared gradient. Default 0.99. */
   alpha: number
-  /** Added to the denominator, for numerical stability. Default 1e-8. */
+  /** Added to the denominator for numerical stability. Default 1e-8. */
   eps: number
   /** The factor of the L2 penalty. Default 0. */
   weightDecay: number
@@ -30,13 +30,13 @@ const DEFAULTS = {
 } as const
 
 /**
- * RMSprop (Hinton, 2012), which divides the gradient by a running average of its magnitude:
+ * RMSprop (Hinton, 2012). It divides the gradient by a running average of its magnitude:
  *
  *     g ← ∇f(θ) + weightDecay θ
  *     v ← alpha v + (1 - alpha) g²
  *     θ ← θ - lr g / (√v + eps)               (momentum: b ← momentum b + g / (√v + eps), θ ← θ - lr b)
  *
- * With `centered`, v is replaced by v minus the square of the running average of g: Graves, 2013.
+ * With `centered`, √v becomes the square root of v minus the squared running average of g (Graves, 2013).
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
  */

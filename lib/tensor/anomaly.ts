@@ -3,7 +3,7 @@ import { native } from './binding.ts'
 import { isPromise } from './context.ts'
 
 export interface AnomalyOptions {
-  /** Whether a gradient that is NaN is an error. Default `true`. */
+  /** Whether NaN gradients throw an error. Default `true`. */
   checkNan?: boolean
 }
 
@@ -15,11 +15,11 @@ function read(name: string, options: AnomalyOptions): boolean {
 }
 
 /**
- * Runs `fn`, which may be async, and makes each `backward` in it throw where it computes a gradient that is NaN: the error
- * names the function that computed it, such as `SqrtBackward0`. For what was computed forward within `fn`, LibTorch also writes
- * to standard error where that was called, in addresses of machine code.
+ * Runs `fn`, which may be async, and makes every `backward` in it throw as soon as a gradient is NaN. The error names
+ * the function that computed the gradient, such as `SqrtBackward0`. If the corresponding forward operation also ran
+ * within `fn`, LibTorch prints its stack trace (of machine code addresses) to standard error.
  *
- * It is slow, and holds for the whole process while `fn` runs: for what runs at the same time as well.
+ * This is slow, and applies to the whole process while `fn` runs, including other code that runs at the same time.
  *
  * @example
  * torch.autograd.detectAnomaly(() => model.forward(x).sum().backward())
@@ -47,7 +47,7 @@ export function detectAnomaly<T>(fn: () => T, options: AnomalyOptions = {}): T {
 }
 
 /**
- * Switches on or off what {@link detectAnomaly} does, until it is switched again.
+ * Switches the checks of {@link detectAnomaly} on or off permanently.
  * @see https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.set_detect_anomaly
  */
 export function setDetectAnomaly(mode: boolean, options: AnomalyOptions = {}): void {
@@ -55,12 +55,12 @@ export function setDetectAnomaly(mode: boolean, options: AnomalyOptions = {}): v
   native.setAnomalyDetection(mode, read('setDetectAnomaly', options))
 }
 
-/** Whether {@link detectAnomaly} or {@link setDetectAnomaly} is in force. */
+/** Whether {@link detectAnomaly} or {@link setDetectAnomaly} is active. */
 export function isAnomalyEnabled(): boolean {
   return native.anomalyDetection()[0]
 }
 
-/** Whether a gradient that is NaN is an error where {@link isAnomalyEnabled} is true. */
+/** Whether NaN gradients throw an error while {@link isAnomalyEnabled} is true. */
 export function isAnomalyCheckNanEnabled(): boolean {
   return native.anomalyDetection()[1]
 }

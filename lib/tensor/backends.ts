@@ -1,7 +1,7 @@
 import { checkOptions, requireBoolean, requireChoice } from '../check.ts'
 import { native } from './binding.ts'
 
-/** How exactly float32 matrices are multiplied on CUDA and, in bfloat16, on some CPUs. */
+/** The precision of float32 matrix products, on CUDA and (with bfloat16) on some CPUs. */
 export type MatmulPrecision = 'highest' | 'high' | 'medium'
 
 const PRECISIONS = ['highest', 'high', 'medium'] as const satisfies MatmulPrecision[]
@@ -12,8 +12,8 @@ function set(name: string, value: boolean): void {
 }
 
 /**
- * Switches of LibTorch's libraries. They hold for the whole process, also for workers; within `offload` a change is
- * queued in order with the operations.
+ * Settings of LibTorch's backend libraries. They apply to the whole process, including workers. Within `offload`, a
+ * change is queued in order with the operations.
  *
  * @see https://docs.pytorch.org/docs/stable/backends.html
  */
@@ -44,7 +44,7 @@ export const backends = {
     set benchmark(benchmark: boolean) {
       set('cudnn.benchmark', benchmark)
     },
-    /** Whether cuDNN uses only algorithms that repeat their results exactly. Default `false`. */
+    /** Whether cuDNN uses only deterministic algorithms. Default `false`. */
     get deterministic(): boolean {
       return native.backendSwitch('cudnn.deterministic')
     },
@@ -62,7 +62,7 @@ export const backends = {
     isAvailable(): boolean {
       return native.cudnnVersion() !== null
     },
-    /** The version of cuDNN: `91002` for 9.10.2, `null` in a LibTorch without cuDNN. */
+    /** The version of cuDNN: `91002` for 9.10.2, `null` if LibTorch was built without cuDNN. */
     version(): number | null {
       return native.cudnnVersion()
     },
@@ -70,8 +70,9 @@ export const backends = {
 }
 
 /**
- * `'highest'` multiplies float32 matrices in float32, `'high'` in TF32 on CUDA, `'medium'` in bfloat16 where there is
- * a fast way to. Default `'highest'`. `backends.cuda.matmul.allowTf32` is the same switch: on for the last two.
+ * `'highest'` multiplies float32 matrices in float32, `'high'` in TF32 on CUDA, `'medium'` in bfloat16 if a fast
+ * implementation exists. Default `'highest'`. `backends.cuda.matmul.allowTf32` is the same setting: `true` for the last
+ * two.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.set_float32_matmul_precision.html
  */
@@ -80,15 +81,15 @@ export function setFloat32MatmulPrecision(precision: MatmulPrecision): void {
   native.setMatmulPrecision(precision)
 }
 
-/** What {@link setFloat32MatmulPrecision} has set. Default `'highest'`. */
+/** The current setting of {@link setFloat32MatmulPrecision}. Default `'highest'`. */
 export function getFloat32MatmulPrecision(): MatmulPrecision {
   return native.matmulPrecision()
 }
 
 /**
- * Makes operations use only algorithms that repeat their results exactly, and throw (with `warnOnly` warn) where there
- * is none. On CUDA, RNN, LSTM and GRU repeat their results only where the environment variable
- * `CUBLAS_WORKSPACE_CONFIG` was set to `:4096:2` or `:16:8` when the process started. Nothing throws where it was not.
+ * Makes operations use only deterministic algorithms, and throw (or warn, with `warnOnly`) if there is none. On CUDA,
+ * RNN, LSTM and GRU are deterministic only if the environment variable `CUBLAS_WORKSPACE_CONFIG` was set to `:4096:2`
+ * or `:16:8` when the process started. If it was not, nothing throws.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html
  */
@@ -105,7 +106,7 @@ export function areDeterministicAlgorithmsEnabled(): boolean {
   return native.deterministicAlgorithms()[0]
 }
 
-/** Whether {@link useDeterministicAlgorithms} was told to warn instead of throwing. */
+/** Whether {@link useDeterministicAlgorithms} was set to warn instead of throwing. */
 export function isDeterministicAlgorithmsWarnOnlyEnabled(): boolean {
   return native.deterministicAlgorithms()[1]
 }

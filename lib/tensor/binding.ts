@@ -13,7 +13,9 @@ function translated(call: AnyFunction): AnyFunction {
   }
 }
 
-/** The addon with typed errors. `packet.ts` calls operators on the addon itself, to name them in the error. */
+/**
+ * The addon with typed errors. `packet.ts` calls operators on the addon directly, so that it can name them in errors.
+ */
 export const native = Object.fromEntries(
   Object.entries(addon).map(([name, member]) => [
     name,

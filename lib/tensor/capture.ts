@@ -2,7 +2,10 @@ import { torchError } from '../errors.ts'
 
 let capturing = false
 
-/** @internal Runs `fn`, whose operations are captured to be repeated: what would repeat wrongly is refused. */
+/**
+ * @internal Runs `fn` while its operations are captured for replay. Operations that could not be replayed correctly are
+ * refused.
+ */
 export function captured<T>(fn: () => T): T {
   const outer = capturing
   capturing = true
@@ -13,7 +16,7 @@ export function captured<T>(fn: () => T): T {
   }
 }
 
-/** @internal Throws within {@link captured}: `what` depends on values of the CPU, which a repetition does not read. */
+/** @internal Throws within {@link captured}: `what` depends on CPU values, which a replay does not read again. */
 export function refuseCaptured(what: string): void {
   if (!capturing) return
   throw torchError('ERR_TORCH_RUNTIME', `${what} cannot be captured in a CUDA graph: its lengths are read by the CPU`)

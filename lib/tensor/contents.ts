@@ -4,21 +4,21 @@ import type { TypedArray } from './data.ts'
 import { isComplex } from './dtype.ts'
 import type { Tensor } from './tensor.ts'
 
-/** Elements that the text of a tensor names; of larger ones it has the first, and a checksum of all. */
+/** Up to this many elements are listed in full; for larger tensors, the first few and a checksum of all. */
 const MOST = 64
 const FIRST = 8
 
 const numbers = new WeakMap<object, number>()
 let last = 0
 
-/** A tensor whose values cannot be read equals itself alone. */
+/** A unique number per tensor: a tensor whose values cannot be read equals only itself. */
 function numberOf(tensor: Tensor): number {
   const number = numbers.get(tensor) ?? ++last
   numbers.set(tensor, number)
   return number
 }
 
-/** NaN equals NaN here, and 0 equals -0, as `torch.equal(…, equal_nan=True)` has it. */
+/** NaN equals NaN here, and 0 equals -0, as with `torch.equal(…, equal_nan=True)`. */
 function normalized(values: TypedArray): TypedArray {
   if (!isFloat32Array(values) && !isFloat64Array(values)) return values
   for (let i = 0; i < values.length; i++) {
@@ -36,8 +36,8 @@ function textOf(values: TypedArray): string {
 }
 
 /**
- * @internal What a tensor holds, as one line: two have the same if dtype, shape, device and all values are equal, and
- * only then. One that is disposed, that waits in a queue or that cannot be read equals no other.
+ * @internal The contents of a tensor in one line. Two tensors have the same line if and only if dtype, shape, device
+ * and all values are equal. A tensor that is disposed, queued or unreadable equals no other.
  */
 export function contentsOf(tensor: Tensor, valuesOf: (tensor: Tensor) => TypedArray): string {
   if (tensor.disposed) return `disposed tensor ${numberOf(tensor)}`
@@ -53,8 +53,8 @@ export function contentsOf(tensor: Tensor, valuesOf: (tensor: Tensor) => TypedAr
 }
 
 /**
- * @internal The handler of a proxy that shows a tensor as an object with one property, its contents, read when one asks
- * for them. As a property of the tensor it is what functions that compare, copy and send objects see of it.
+ * @internal The handler of a proxy that presents a tensor as an object with a single property, its contents, which are
+ * read on access. Functions that compare, copy or serialize objects see this proxy, as a property of the tensor.
  */
 export const CONTENTS: ProxyHandler<Tensor> = {
   ownKeys: () => ['values'],
@@ -65,12 +65,12 @@ export const CONTENTS: ProxyHandler<Tensor> = {
 }
 
 /**
- * @internal Whether a function that compares objects asks for the iterator of a tensor: `iterableEquality`, of Jest and of
- * Vitest, would go through the elements of two tensors one by one, and find other answers than their contents give.
+ * @internal Whether a comparison function is asking for a tensor's iterator. `iterableEquality` of Jest and Vitest
+ * would compare two tensors element by element, with results that differ from a comparison of their contents.
  */
 export function isCompared(): boolean {
   const limit = Error.stackTraceLimit
-  // This function, the tensor's, the one that asks, and the one that compares.
+  // Frames: this function, the tensor's getter, the function that asks for the iterator, and the one that compares.
   Error.stackTraceLimit = 5
   const { stack } = new Error()
   Error.stackTraceLimit = limit

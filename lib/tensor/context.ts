@@ -8,36 +8,39 @@ import { type DType, scalarTypeOf } from './dtype.ts'
 import { failure } from './failure.ts'
 import { Scope } from './scope.ts'
 
-/** @internal What autocast casts to on one kind of device, where it is on. */
+/** @internal The autocast settings for one device type. */
 export interface Cast {
   readonly enabled: boolean
   readonly dtype: DType
 }
 
-/** @internal The autocast contexts that surround the code that runs now. */
+/** @internal The autocast contexts around the running code. */
 export interface Autocast {
-  /** Numbers the outermost of them. */
+  /** The number of the outermost context. */
   readonly context: number
   readonly cpu: Cast
   readonly cuda: Cast
-  /** Whether the casts of parameters are kept for as long as the outermost context lasts. */
+  /** Whether casts of parameters are cached until the outermost context ends. */
   readonly cache: boolean
 }
 
-/** What holds for the code that runs now: it follows the flow of control through every `await`. */
+/** The state that applies to the running code. It follows the control flow through every `await`. */
 interface Context {
   readonly scope: Scope | undefined
   readonly grad: boolean
   readonly inference: boolean
   readonly autocast: Autocast | undefined
-  /** What random numbers on the CPU are drawn from. `undefined`: the environment's own. */
+  /** The generator for random numbers on the CPU. `undefined`: the default one of this thread. */
   readonly generator: GeneratorHandle | undefined
 }
 
 const OUTERMOST: Context = { scope: undefined, grad: true, inference: false, autocast: undefined, generator: undefined }
 const contexts = new AsyncLocalStorage<Context>()
 
-/** Test runners evaluate this module anew for each file, over one addon: the modes that hold may be another copy's. */
+/**
+ * Test runners evaluate this module again for each file, but share one addon: the active modes may have been set by
+ * another copy.
+ */
 const { state } = native
 const copy = state.copies++
 let applied: Context | undefined
@@ -51,7 +54,7 @@ export function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
-/** @internal Brings LibTorch's modes in line with the context; every native call that they bear on starts with it. */
+/** @internal Sets LibTorch's modes to those of the context. Call this before every native call that depends on them. */
 export function enter(): Scope | undefined {
   const context = current()
   if (context !== applied || state.copy !== copy) {
@@ -85,11 +88,11 @@ function applyModes({ grad, inference, autocast, generator }: Context): void {
 }
 
 /**
- * Runs `fn` and disposes every tensor that was created in it, except those that it returns (alone, or in arrays, plain
- * objects, maps and sets). With an async function the scope lasts until its promise settles; tensors of other tasks
- * that run meanwhile are not touched.
+ * Runs `fn` and disposes every tensor created in it, except those that it returns (directly, or in arrays, plain
+ * objects, maps and sets). With an async function, the scope lasts until the promise settles; tensors of other tasks
+ * that run in the meantime are not affected.
  *
- * Parameters, buffers and optimizer state are never disposed by it, nor is what {@link keep} names.
+ * Parameters, buffers, optimizer state, and tensors passed to {@link keep} are never disposed by it.
  */
 export function tidy<T>(fn: () => T, ...none: never[]): T {
   requireNone('tidy', none)
@@ -121,8 +124,8 @@ export function tidy<T>(fn: () => T, ...none: never[]): T {
 }
 
 /**
- * @internal Runs `fn` as {@link tidy} does, but what it creates, its result included, is disposed by `release`: to be
- * called once `fn`, or the promise that it returned, is done.
+ * @internal Runs `fn` like {@link tidy}, but `release` disposes the tensors that it created, including its result. Call
+ * `release` once `fn`, or the promise that it returned, is done.
  */
 export function retain<T>(fn: () => T): { readonly result: T; release(): void } {
   const context = current()
@@ -146,30 +149,30 @@ export function noGrad<T>(fn: () => T): T {
   return inMode('noGrad', { grad: false }, fn)
 }
 
-/** Records operations for gradients within `fn`, also inside {@link noGrad}: PyTorch's `torch.enable_grad()`. */
+/** Runs `fn` while recording operations for gradients, even inside {@link noGrad}: PyTorch's `torch.enable_grad()`. */
 export function enableGrad<T>(fn: () => T): T {
   return inMode('enableGrad', { grad: true }, fn)
 }
 
 /**
- * {@link noGrad} with less overhead: what `fn` creates can never take part in autograd.
+ * {@link noGrad} with less overhead: the tensors that `fn` creates can never take part in autograd.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html
  */
 export function inferenceMode<T>(fn: () => T): T {
   return inMode('inferenceMode', { grad: false, inference: true }, fn)
 }
 
-/** Whether operations are recorded for gradients here: not within {@link noGrad} and {@link inferenceMode}. */
+/** Whether operations are recorded for gradients: `false` within {@link noGrad} and {@link inferenceMode}. */
 export function isGradEnabled(): boolean {
   return current().grad
 }
 
-/** Whether this runs within {@link inferenceMode}. */
+/** Whether the caller runs within {@link inferenceMode}. */
 export function isInferenceModeEnabled(): boolean {
   return current().inference
 }
 
-/** @internal Runs `fn`, which may be async, with `generator` as the default one of the CPU. */
+/** @internal Runs `fn`, which may be async, with `generator` as the default generator of the CPU. */
 export function drawingFrom<T>(generator: GeneratorHandle, fn: () => T): T {
   return contexts.run({ ...current(), generator }, fn)
 }
@@ -179,7 +182,7 @@ export function currentAutocast(): Autocast | undefined {
   return current().autocast
 }
 
-/** @internal Runs `fn` within an autocast context; `close` follows when it, or the promise that it returned, is done. */
+/** @internal Runs `fn` within an autocast context; calls `close` when it, or the promise that it returned, is done. */
 export function inAutocast<T>(autocast: Autocast, fn: () => T, close: () => void): T {
   let result: T
   try {
@@ -204,29 +207,29 @@ export function inAutocast<T>(autocast: Autocast, fn: () => T, close: () => void
   return result
 }
 
-/** What {@link offload} takes beside the function. */
+/** Options of {@link offload}. */
 export interface OffloadOptions {
-  /** Skips the operations that have not begun; the promise then rejects with the signal's reason. */
+  /** Aborting it skips the operations that have not started; the promise then rejects with the signal's reason. */
   signal?: AbortSignal
 }
 
 /** The type of {@link offload}. */
 export interface Offload {
   /**
-   * Calls the synchronous function `fn`, with every tensor operation in it queued for a thread of its own instead of
-   * run at once, and resolves with its result when they have all run: the event loop stays free meanwhile. Operations
-   * keep their order, also from one `offload` to the next.
+   * Calls the synchronous function `fn`, but queues every tensor operation in it for a background thread instead of
+   * running it at once. Resolves with the result of `fn` when all of them have run; the event loop is not blocked in
+   * the meantime. Operations keep their order, also across calls of `offload`.
    *
-   * Each `offload` is a unit: an operation outside of it that needs its results, changes what it reads or reads what it
-   * changes waits until it is done. Others do not wait: making tensors from data, reading tensors that no queued
-   * operation changes, computing with them.
+   * Each `offload` is a unit. An operation outside it blocks until the unit is done if it needs its results, changes a
+   * tensor that it reads, or reads a tensor that it changes. Other operations do not block: creating tensors from data,
+   * and reading or computing with tensors that no queued operation changes.
    *
-   * As with CUDA, tensors within `fn` are promises of a value. Passing them on costs nothing. `shape`, `dtype` and
-   * `device` are known beforehand where they do not depend on values. Asking for values (`item()`, `toArray()`,
-   * printing) throws: read them from the result. What changes a shape in place (`squeeze_`, `resize_`, `out`) and what
-   * asks autograd (`requiresGrad`, `grad`) waits for the operations before it.
+   * As with CUDA, tensors within `fn` are not computed yet. Passing them to operations does not block. `shape`, `dtype`
+   * and `device` are known in advance unless they depend on values. Reading values (`item()`, `toArray()`, printing)
+   * throws: read them from the awaited result. Operations that change a shape in place (`squeeze_`, `resize_`, `out`)
+   * and queries of autograd (`requiresGrad`, `grad`) block until the preceding operations have run.
    *
-   * What `fn` has made is disposed when an operation fails.
+   * If an operation fails, the tensors that `fn` created are disposed.
    *
    * @example
    * const loss = await offload(() => tidy(() => {
@@ -236,14 +239,16 @@ export interface Offload {
    * }))
    * console.log(loss.item())
    *
-   * @throws {TorchError} (rejects) the error of the first operation that failed; those after it are skipped.
+   * @throws {TorchError} (rejects) with the error of the first operation that failed; later operations are skipped.
    */
   <T>(fn: () => T, options?: OffloadOptions): Promise<T>
-  /** How many calls have operations that have not run: the length of the queue. */
+  /** The number of calls whose operations have not all run: the length of the queue. */
   readonly pending: number
 }
 
-/** Runs what `fn` queues. Its promise settles when all of it has run; `batch` names it. */
+/**
+ * Queues the operations of `fn` as one batch, with the number `batch`. `finished` settles when all of them have run.
+ */
 function queue<T>(fn: () => T): { result: T; batch: number; finished: Promise<void> } {
   const batch = native.queue(true)
   state.offloading = true
@@ -260,10 +265,12 @@ function queue<T>(fn: () => T): { result: T; batch: number; finished: Promise<vo
   return { result, batch, finished }
 }
 
-/** The batches that a signal cancels: with one listener, since more than ten make Node warn of a leak. */
+/**
+ * The batches that a signal cancels. Each signal has a single listener, since more than ten make Node warn of a leak.
+ */
 const cancelled = new WeakMap<AbortSignal, Set<number>>()
 
-/** Cancels the batch when the signal is aborted, or has been; what it returns ends that. */
+/** Cancels the batch if the signal is or becomes aborted. Returns a function that ends this. */
 function cancelBy(signal: AbortSignal, batch: number): () => void {
   if (signal.aborted) native.cancel(batch)
   const known = cancelled.get(signal)
@@ -291,7 +298,7 @@ async function run<T>(fn: () => T, options: OffloadOptions = {}): Promise<T> {
       'offload: cannot be called within offload: operations there are queued already; await one before the next',
     )
   signal?.throwIfAborted()
-  // The trace of a rejection shall show this call, not the thread.
+  // The stack trace of a rejection should show this call, not the thread.
   const site = siteOf(run)
   const context = current()
   const scope = new Scope(context.scope)
@@ -304,7 +311,7 @@ async function run<T>(fn: () => T, options: OffloadOptions = {}): Promise<T> {
       throw torchError('ERR_TORCH_TYPE', 'offload: fn must be synchronous, but it returned a Promise')
     }
     await finished
-    // Also where the last operation had begun: whoever aborts waits for a rejection.
+    // Even if the last operation had already started: code that aborts expects a rejection.
     signal?.throwIfAborted()
     scope.dissolve()
     return result
@@ -324,8 +331,8 @@ export const offload: Offload = Object.defineProperty(run as Offload, 'pending',
 })
 
 /**
- * @internal Runs the operations of `fn` at once, also within {@link offload}: for tensors that outlive a step, which
- * must not be lost with a step that fails.
+ * @internal Runs the operations of `fn` immediately, even within {@link offload}: for tensors that outlive a step and
+ * must not be lost if the step fails.
  */
 export function atOnce<T>(fn: () => T): T {
   if (!state.offloading) return fn()
@@ -339,7 +346,7 @@ export function atOnce<T>(fn: () => T): T {
   }
 }
 
-/** @internal Whether operations are queued instead of run. */
+/** @internal Whether operations are being queued instead of run. */
 export function isOffloading(): boolean {
   return state.offloading
 }

@@ -9,23 +9,23 @@ import { packet, tensorOp } from './packet.ts'
 import { type Device, isTensor, type Scalar, type Tensor, wrap } from './tensor.ts'
 
 export interface CreationOptions {
-  /** Default: float32, or what is said at the function. */
+  /** Default: float32, unless the function says otherwise. */
   dtype?: DType
   /** Default `'cpu'`. */
   device?: Device
   /** Record operations on the tensor for gradients. Default `false`. */
   requiresGrad?: boolean
-  /** Make the tensor, on the CPU, in pinned memory: see {@link Tensor.pinMemory}. Default `false`. */
+  /** Create the tensor in pinned memory on the CPU: see {@link Tensor.pinMemory}. Default `false`. */
   pinMemory?: boolean
 }
 
 export interface RandomOptions extends CreationOptions {
-  /** What to draw from. Default: the stream that `torch.manualSeed` seeds. */
+  /** The source of the random numbers. Default: the stream that `torch.manualSeed` seeds. */
   generator?: Generator | null
 }
 
 export interface TensorOptions extends CreationOptions {
-  /** For a flat typed array, the shape of the tensor. Default: one dimension. */
+  /** The shape of a tensor made from a flat typed array. Default: one dimension. */
   shape?: readonly number[]
 }
 
@@ -33,16 +33,16 @@ const OPTIONS = ['dtype', 'device', 'requiresGrad', 'pinMemory'] as const
 const RANDOM_OPTIONS = [...OPTIONS, 'generator'] as const
 
 /**
- * A tensor with a copy of `data`: a number, nested arrays of numbers, or a typed array.
+ * Creates a tensor with a copy of `data`: a number, nested arrays of numbers, or a typed array.
  *
- * JavaScript numbers become float32, BigInts int64, booleans bool. A typed array keeps its own type; a Uint16Array
- * holds the bits of float16 or bfloat16 and needs `dtype` to say which.
+ * JavaScript numbers become float32, BigInts int64, and booleans bool. A typed array keeps its own type. A Uint16Array
+ * holds the bits of float16 or bfloat16, so `dtype` must say which.
  *
  * @example
  * torch.tensor([[1, 2], [3, 4]])
  * torch.tensor(new Float64Array(6), { shape: [2, 3] })
  * torch.tensor([0, 1, 2], { dtype: 'int64' })
- * @throws {TorchError} where arrays are ragged or hold something else than numbers.
+ * @throws {TorchError} if arrays are ragged or contain anything other than numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
  */
 export function tensor(data: NestedData | TypedArray, options: TensorOptions = {}): Tensor {
@@ -120,7 +120,7 @@ const ops = {
   randnLike: tensorOp('aten::randn_like'),
 }
 
-/** Those that take a generator: to be asked for one costs a tenth of a small call. */
+/** The overloads with a generator. They are separate, since a generator parameter costs a tenth of a small call. */
 const drawing: Partial<typeof ops> = {
   rand: tensorOp('aten::rand.generator'),
   randn: tensorOp('aten::randn.generator'),
@@ -130,7 +130,7 @@ const drawing: Partial<typeof ops> = {
   randnLike: tensorOp('aten::randn_like.generator'),
 }
 
-/** Adds what LibTorch leaves to Python: the `requiresGrad` option, and a default dtype. */
+/** Implements the parts that LibTorch leaves to Python: the `requiresGrad` option, and a default dtype. */
 function factory(name: keyof typeof ops, args: readonly unknown[], options: RandomOptions = {}): Tensor {
   const drawn = drawing[name]
   checkOptions(name, options, drawn === undefined ? OPTIONS : RANDOM_OPTIONS)
@@ -140,7 +140,7 @@ function factory(name: keyof typeof ops, args: readonly unknown[], options: Rand
   return requiresGrad ? (made as Tensor).requiresGrad_() : (made as Tensor)
 }
 
-/** Refuses arguments beyond the last one: in a row of numbers they would go unnoticed. */
+/** Rejects surplus arguments: in a list of numbers, they would go unnoticed. */
 function checkCount(name: string, args: readonly unknown[], most: number): void {
   if (args.length <= most) return
   throw torchError(
@@ -152,38 +152,38 @@ function checkCount(name: string, args: readonly unknown[], most: number): void 
   )
 }
 
-/** A tensor of this shape filled with 0. */
+/** A tensor of the given shape, filled with 0. */
 export function zeros(size: readonly number[], options?: CreationOptions): Tensor {
   return factory('zeros', [size], options)
 }
 
-/** A tensor of this shape filled with 1. */
+/** A tensor of the given shape, filled with 1. */
 export function ones(size: readonly number[], options?: CreationOptions): Tensor {
   return factory('ones', [size], options)
 }
 
-/** A tensor of this shape with whatever its memory held before. */
+/** An uninitialized tensor of the given shape: it contains whatever its memory held before. */
 export function empty(size: readonly number[], options?: CreationOptions): Tensor {
   return factory('empty', [size], options)
 }
 
-/** A tensor of this shape filled with `value`: float32 for a number, int64 for a BigInt, bool for a boolean. */
+/** A tensor of the given shape, filled with `value`: float32 for a number, int64 for a BigInt, bool for a boolean. */
 export function full(size: readonly number[], value: Scalar, options: CreationOptions = {}): Tensor {
   const dtype = typeof value === 'bigint' ? 'int64' : typeof value === 'boolean' ? 'bool' : 'float32'
   return factory('full', [size, value], { dtype, ...options })
 }
 
-/** Uniform random numbers from [0, 1). */
+/** A tensor of uniform random numbers from [0, 1). */
 export function rand(size: readonly number[], options?: RandomOptions): Tensor {
   return factory('rand', [size], options)
 }
 
-/** Random numbers from the standard normal distribution. */
+/** A tensor of random numbers from the standard normal distribution. */
 export function randn(size: readonly number[], options?: RandomOptions): Tensor {
   return factory('randn', [size], options)
 }
 
-/** Random integers (int64) from `low` (default 0) up to, not including, `high`. */
+/** A tensor of random integers (int64) from `low` (default 0) to `high` (exclusive). */
 export function randint(high: number, size: readonly number[], options?: RandomOptions): Tensor
 export function randint(low: number, high: number, size: readonly number[], options?: RandomOptions): Tensor
 export function randint(...args: unknown[]): Tensor {
@@ -194,12 +194,15 @@ export function randint(...args: unknown[]): Tensor {
   return factory('randint', [low, high, size], all)
 }
 
-/** The integers (int64) from 0 up to, not including, `n`, in random order. */
+/** A random permutation of the integers (int64) from 0 to `n` (exclusive). */
 export function randperm(n: number, options: RandomOptions = {}): Tensor {
   return factory('randperm', [n], { dtype: 'int64', ...options })
 }
 
-/** The numbers from `start` (default 0) up to, not including, `end`, by `step` (1): int64 when all three are whole. */
+/**
+ * The numbers from `start` (default 0) to `end` (exclusive), in steps of `step` (default 1). The dtype is int64 if all
+ * three are integers.
+ */
 export function arange(end: number | bigint, options?: CreationOptions): Tensor
 export function arange(start: number | bigint, end: number | bigint, options?: CreationOptions): Tensor
 export function arange(
@@ -217,12 +220,12 @@ export function arange(...args: unknown[]): Tensor {
   return factory('arange', [start, end, step], { dtype, ...options })
 }
 
-/** `steps` numbers at equal distances from `start` to `end`, both included. */
+/** `steps` evenly spaced numbers from `start` to `end`, both inclusive. */
 export function linspace(start: number, end: number, steps: number, options?: CreationOptions): Tensor {
   return factory('linspace', [start, end, steps], options)
 }
 
-/** `steps` numbers from base^start to base^end (`base` = 10), their exponents at equal distances. */
+/** `steps` numbers from base^start to base^end, with evenly spaced exponents; the default `base` is 10. */
 export function logspace(
   start: number,
   end: number,
@@ -234,7 +237,7 @@ export function logspace(
   return factory('logspace', [start, end, steps, base], rest)
 }
 
-/** The `n` x `m` (default `n`) matrix with 1 on the diagonal and 0 elsewhere. */
+/** The `n` x `m` matrix with 1 on the diagonal and 0 elsewhere. Default `m`: `n`. */
 export function eye(n: number, options?: CreationOptions): Tensor
 export function eye(n: number, m: number, options?: CreationOptions): Tensor
 export function eye(n: number, ...rest: unknown[]): Tensor {
@@ -242,32 +245,32 @@ export function eye(n: number, ...rest: unknown[]): Tensor {
   return factory('eye', [n, m], rest[0] as CreationOptions | undefined)
 }
 
-/** Zeros in the shape, dtype and device of `input`. */
+/** A tensor of zeros, with the shape, dtype and device of `input`. */
 export function zerosLike(input: Tensor, options?: CreationOptions): Tensor {
   return factory('zerosLike', [input], options)
 }
 
-/** Ones in the shape, dtype and device of `input`. */
+/** A tensor of ones, with the shape, dtype and device of `input`. */
 export function onesLike(input: Tensor, options?: CreationOptions): Tensor {
   return factory('onesLike', [input], options)
 }
 
-/** Memory as it comes, in the shape, dtype and device of `input`. */
+/** An uninitialized tensor with the shape, dtype and device of `input`. */
 export function emptyLike(input: Tensor, options?: CreationOptions): Tensor {
   return factory('emptyLike', [input], options)
 }
 
-/** `value` everywhere, in the shape, dtype and device of `input`. */
+/** A tensor filled with `value`, with the shape, dtype and device of `input`. */
 export function fullLike(input: Tensor, value: Scalar, options?: CreationOptions): Tensor {
   return factory('fullLike', [input, value], options)
 }
 
-/** Uniform random numbers from [0, 1), in the shape, dtype and device of `input`. */
+/** A tensor of uniform random numbers from [0, 1), with the shape, dtype and device of `input`. */
 export function randLike(input: Tensor, options?: RandomOptions): Tensor {
   return factory('randLike', [input], options)
 }
 
-/** Standard normal random numbers, in the shape, dtype and device of `input`. */
+/** A tensor of standard normal random numbers, with the shape, dtype and device of `input`. */
 export function randnLike(input: Tensor, options?: RandomOptions): Tensor {
   return factory('randnLike', [input], options)
 }

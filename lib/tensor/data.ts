@@ -13,10 +13,10 @@ export type TypedArray =
   | Uint8Array
   | Uint16Array
 
-/** A number or boolean, or arrays of arrays … of them. */
+/** A number or boolean, or nested arrays of them. */
 export type NestedArray = number | boolean | NestedArray[]
 
-/** What `torch.tensor` takes: all arrays at one depth must have one length. */
+/** The data that `torch.tensor` accepts: all arrays at the same depth must have the same length. */
 export type NestedData = number | bigint | boolean | readonly NestedData[]
 
 const ARRAYS = {
@@ -34,7 +34,7 @@ const ARRAYS = {
   bfloat16: Uint16Array,
 } as const satisfies Record<DType, unknown>
 
-/** By the name that a typed array has in every realm. */
+/** By the name of the typed array, which is the same in every realm. */
 const DTYPES_OF_ARRAYS: Partial<Record<string, DType>> = {
   Float32Array: 'float32',
   Float64Array: 'float64',
@@ -55,7 +55,7 @@ export function isTypedArray(value: unknown): value is TypedArray {
   return ArrayBuffer.isView(value) && !(Object.prototype.toString.call(value) === '[object DataView]')
 }
 
-/** The dtype whose memory a typed array has; a Uint16Array holds the bits of float16 or bfloat16. */
+/** The dtype with the memory layout of a typed array; a Uint16Array holds the bits of float16 or bfloat16. */
 export function dtypeOfArray(array: TypedArray, wanted: DType | undefined): DType {
   const name = Object.prototype.toString.call(array).slice(8, -1)
   const dtype = DTYPES_OF_ARRAYS[name]
@@ -71,12 +71,23 @@ export function dtypeOfArray(array: TypedArray, wanted: DType | undefined): DTyp
   return name === 'Uint8Array' && wanted === 'bool' ? 'bool' : dtype
 }
 
-// What V8 needs for an element and an array while it builds nested arrays, and the elements that one array can hold.
+/** Decodes the bits of float16 or bfloat16 numbers. */
+export function decodeHalf(bits: Uint16Array, dtype: 'float16' | 'bfloat16'): Float32Array {
+  // A bfloat16 is the upper half of a float32.
+  if (dtype === 'bfloat16') return new Float32Array(Uint32Array.from(bits, (half) => half << 16).buffer)
+  return Float32Array.from(bits, (half) => {
+    const [sign, exponent, fraction] = [half & 0x8000 ? -1 : 1, (half >> 10) & 0x1f, half & 0x3ff]
+    if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
+    return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25))
+  })
+}
+
+// The memory that V8 needs per element and per array while it builds nested arrays, and the maximum length of an array.
 const BYTES_PER_ELEMENT = 24
 const BYTES_PER_ARRAY = 96
 const LONGEST_ARRAY = 2 ** 26
 
-/** V8 ends the process when its heap is full: an error comes before. */
+/** V8 ends the process when its heap is full, so this throws an error before that. */
 export function checkNestable(shape: readonly number[]): void {
   let arrays = 0
   let elements = 1
@@ -86,7 +97,7 @@ export function checkNestable(shape: readonly number[]): void {
     if (size > LONGEST_ARRAY) arrays = Number.POSITIVE_INFINITY
   }
   const bytes = elements * BYTES_PER_ELEMENT + arrays * BYTES_PER_ARRAY
-  // Asking for the state of the heap takes longer than a small array.
+  // Querying the heap takes longer than converting a small array.
   if (bytes < 2 ** 24) return
   const { heap_size_limit, used_heap_size } = getHeapStatistics()
   if (bytes < heap_size_limit - used_heap_size) return
@@ -121,7 +132,7 @@ function safe(value: bigint): number {
   )
 }
 
-/** Nested arrays as one flat array, with their shape and the dtype that their elements ask for. */
+/** Nested arrays as one flat array, with their shape and the dtype inferred from the elements. */
 export function flatten(data: NestedData): { values: (number | bigint | boolean)[]; shape: number[]; dtype: DType } {
   const shape: number[] = []
   for (let level: unknown = data; Array.isArray(level); level = level[0]) {
@@ -152,14 +163,14 @@ export function flatten(data: NestedData): { values: (number | bigint | boolean)
   return { values, shape, dtype: dtypeOfValues(values) }
 }
 
-/** JavaScript numbers are floats: float32, the default of PyTorch; BigInts are int64; booleans bool. */
+/** JavaScript numbers are floats and become float32, PyTorch's default. BigInts become int64, booleans bool. */
 function dtypeOfValues(values: readonly (number | bigint | boolean)[]): DType {
   if (values.length > 0 && values.every((value) => typeof value === 'boolean')) return 'bool'
   if (values.length > 0 && values.every((value) => typeof value === 'bigint')) return 'int64'
   return 'float32'
 }
 
-/** Elements in memory as `dtype` has them. Half precision goes through float32, which LibTorch then rounds. */
+/** The elements in the memory layout of `dtype`. Half precision is stored as float32, which LibTorch then rounds. */
 export function pack(
   values: readonly (number | bigint | boolean)[],
   dtype: DType,
@@ -197,7 +208,7 @@ const RANGES = {
   int32: [-2147483648, 2147483647],
 } as const
 
-/** Fractions are cut off, as by PyTorch; what is out of range would come out as another number. */
+/** Truncates fractions, like PyTorch, and throws if the value is out of range: it would become another number. */
 function toInteger(value: number | bigint | boolean, dtype: keyof typeof RANGES): number {
   const number = Number(value)
   const [least, most] = RANGES[dtype]

@@ -2,24 +2,24 @@ import { invalid, requireInteger, requireString } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { Device } from './tensor.ts'
 
-/** What kinds of devices there are. */
+/** The supported device types. */
 export const DEVICE_TYPES = ['cpu', 'cuda'] as const
 
-/** What kind of hardware a {@link Device} is. */
+/** The hardware type of a {@link Device}. */
 export type DeviceType = (typeof DEVICE_TYPES)[number]
 
 /** The parts of a {@link Device}. */
 interface Parts {
   readonly type: DeviceType
-  /** Which of several; `undefined` for the current one, and for the CPU. */
+  /** The index of the device; `undefined` for the current one, and for the CPU. */
   readonly index: number | undefined
 }
 
-/** The parts of the name of a device, or `undefined` where `value` names none. */
+/** The parts of a device name, or `undefined` if `value` is not one. */
 export function parseDevice(value: unknown): Parts | undefined {
   const [, name, index] = (typeof value === 'string' && /^([a-z]+)(?::(0|[1-9]\d*))?$/.exec(value)) || []
   const type = DEVICE_TYPES.find((known) => known === name)
-  // There is one CPU.
+  // There is only one CPU device.
   if (type === undefined || (type === 'cpu' && index !== undefined)) return undefined
   return { type, index: index === undefined ? undefined : Number(index) }
 }
@@ -37,23 +37,23 @@ export function requireCudaDevice(owner: string, value: unknown): void {
   throw invalid(owner, 'device', "'cuda' or one such as 'cuda:1'", value, 'ERR_TORCH_DEVICE')
 }
 
-/** Whether text was meant for a device, and not for a dtype: also of those that other libraries name. */
+/** Whether the text was meant as a device rather than a dtype, including device names of other libraries. */
 export function isDeviceLike(text: string): boolean {
   return /^(cpu|cuda|gpu|nvidia|mps|xpu|hip|rocm)/i.test(text)
 }
 
-/** PyTorch's words for what names no device, and the name of a GPU for those who look for it. */
+/** PyTorch's error message for an unknown device type, with a hint for those who meant a GPU. */
 export function wrongDevice(kind: string): string {
   const hint = /^(gpu|nvidia|cuda|hip|rocm)$/i.test(kind) ? "; did you mean 'cuda'?" : ''
   return `Expected one of cpu, cuda device type at start of device string: ${kind}${hint}`
 }
 
 /**
- * Checks the name of a device, and returns it: PyTorch's `torch.device`. Whether the machine has the device shows when
- * it is used.
+ * Checks the name of a device, and returns it: PyTorch's `torch.device`. Does not check whether the machine has the
+ * device; using it does.
  *
  * @example torch.device('cuda:1'); torch.device('cuda', 1); torch.device('cpu')
- * @throws {TorchError} `ERR_TORCH_DEVICE` for text that names none.
+ * @throws {TorchError} `ERR_TORCH_DEVICE` if the text is not a device name.
  */
 export function device(type: string, index?: number): Device {
   requireString('device', 'type', type)
@@ -74,7 +74,7 @@ export function device(type: string, index?: number): Device {
     }
     requireInteger('device', 'index', index, 0)
   }
-  // There is one CPU.
+  // There is only one CPU device.
   if (kind === 'cpu') return 'cpu'
   const number = given ?? index
   return number === undefined ? 'cuda' : `cuda:${Number(number)}`

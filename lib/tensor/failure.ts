@@ -5,7 +5,7 @@ import { WITHOUT_CUDA } from '../native/libtorch.ts'
 import { camelCase } from '../ops/schema.ts'
 import { inOurWords } from './wording.ts'
 
-/** What `error.cpp` knows of an exception: its C++ class. */
+/** The C++ class of an exception, as reported by `error.cpp`. */
 type Kind =
   | 'cancelled'
   | 'disposed'
@@ -28,10 +28,13 @@ const CODES: Record<Exclude<Kind, 'runtime'>, ErrorCode> = {
   value: 'ERR_TORCH_VALUE',
 }
 
-/** What no class and no other word of the sentence decides: versions throw several classes for these. */
+/**
+ * Messages to be classified before the class or other words are considered: LibTorch versions throw different classes
+ * for these.
+ */
 const OF_STATE = /\bdeterministic (?:behavior|implementation|algorithms)\b|both events must be/i
 
-/** LibTorch throws one class for most failures: its wording tells them apart. The first match counts. */
+/** LibTorch throws the same class for most failures; only the wording tells them apart. The first match wins. */
 const WORDING: readonly (readonly [RegExp, ErrorCode])[] = [
   [
     /allocate memory|out of memory|STATUS_ALLOC_FAILED|not enough memory|Storage size calculation overflowed/i,
@@ -67,14 +70,14 @@ function codeOf(kind: Kind, message: string): ErrorCode {
   return found ?? (kind === 'notImplemented' ? 'ERR_TORCH_NOT_IMPLEMENTED' : 'ERR_TORCH_RUNTIME')
 }
 
-/** What a LibTorch for the CPU says when it is asked for CUDA or for pinned memory. */
+/** Messages of a CPU-only LibTorch when CUDA or pinned memory is requested. */
 const ASKED_FOR_CUDA =
   /Could not run .* from the 'CUDA' backend|with CUDA_HOME|Cannot initialize CUDA|not linked with support for cuda|Cannot access accelerator device|requires a CUDA or other accelerator/
 
-/** What the CUDA runtime says where LibTorch has a better sentence, which Python asks for before every use of CUDA. */
+/** Messages of the CUDA runtime for which LibTorch has a better one, which Python requests before every use of CUDA. */
 const NO_DEVICE = /CUDA error: (CUDA driver version is insufficient|no CUDA-capable device)/
 
-/** What TorchScript says at the end of its own trace, which comes first. */
+/** The message that TorchScript puts after its own stack trace. */
 function withoutScriptTrace(message: string): string {
   if (!/^The following operation failed in the TorchScript interpreter/.test(message)) return message
   const last = message
@@ -92,7 +95,7 @@ function withoutScriptTrace(message: string): string {
         .replace(/^RuntimeError: /, '')
 }
 
-/** The message in the words of this API, and with the operation that failed. */
+/** The message in the terms of this API, with the operation that failed. */
 function sentence(message: string, op: string | undefined): string {
   if (NO_DEVICE.test(message)) return `${op ? `${op}: ` : ''}${addon.cudaState().problem ?? message}`
   if (ASKED_FOR_CUDA.test(message)) return `${op ? `${op}: ` : ''}${WITHOUT_CUDA}`
@@ -111,7 +114,7 @@ function sentence(message: string, op: string | undefined): string {
   return `${op}: ${text}`
 }
 
-/** The operator of a queued call, in JavaScript's spelling. */
+/** The name of a queued operator, in camelCase. */
 function nameOf(thrown: object): string | undefined {
   return 'op' in thrown ? camelCase(String(thrown.op).replace(/^\w+::/, '')) : undefined
 }
@@ -121,18 +124,18 @@ interface FailureOptions extends TorchErrorOptions {
   argument?: string | undefined
 }
 
-/** The typed error for what a native call threw, or the reading of its arguments. */
+/** The typed error for an exception thrown by a native call or while reading its arguments. */
 export function failure(thrown: unknown, { argument, ...options }: FailureOptions = {}): unknown {
   if (thrown instanceof TorchError && thrown.code === 'ERR_TORCH_DISPOSED' && thrown.op === undefined && options.op) {
     const which = argument === undefined ? '' : `argument '${argument}': `
     return torchError(thrown.code, `${options.op}: ${which}${thrown.message}`, options)
   }
-  // The addon's errors are of the main realm: in a test runner's, they are not `instanceof Error`.
+  // The addon's errors belong to the main realm: in a test runner's realm, they are not `instanceof Error`.
   if (thrown instanceof TorchError || !isNativeError(thrown) || !('kind' in thrown)) return thrown
   const text = withoutScriptTrace(thrown.message)
   const op = nameOf(thrown) ?? options.op
   const message = sentence(text, op)
-  // What was said is worth keeping: a script's trace has the lines of the module.
+  // Keep the original message: a TorchScript trace contains the source lines of the module.
   const cause = message.endsWith(thrown.message) ? {} : { cause: thrown }
   return torchError(codeOf(thrown.kind as Kind, text), message, { ...cause, ...options, op })
 }

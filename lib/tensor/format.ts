@@ -2,25 +2,27 @@ import type { DType } from './dtype.ts'
 import { isComplex, isFloatingPoint } from './dtype.ts'
 
 export interface PrintOptions {
-  /** Digits after the point. Default 4. */
+  /** Digits after the decimal point. Default 4. */
   precision: number
-  /** Tensors with more elements are shown by their edges. Default 1000. */
+  /** Tensors with more elements are summarized. Default 1000. */
   threshold: number
-  /** How many elements each edge has. Default 3. */
+  /** The number of elements shown at each end of a dimension in a summary. Default 3. */
   edgeItems: number
-  /** Columns. Default 80. */
+  /** Characters per line. Default 80. */
   lineWidth: number
-  /** Scientific notation always (`true`), never (`false`), or where magnitudes call for it (`null`, the default). */
+  /** Scientific notation: always (`true`), never (`false`), or depending on the magnitudes (`null`, the default). */
   sciMode: boolean | null
 }
 
-/** What is printed of a tensor: all of it, or its edges. */
+/** The part of a tensor to be printed: all of it, or its edges. */
 export interface Printable {
   /** The shape of the whole tensor. */
   shape: readonly number[]
-  /** The shape of what `values` holds. */
+  /** The shape of `values`. */
   shown: readonly number[]
-  /** Row-major; complex elements as real and imaginary part after each other. `null`: there are none to show. */
+  /**
+   * Row-major; a complex element is its real part followed by its imaginary part. `null` if the values cannot be shown.
+   */
   values: ArrayLike<number | bigint> | null
   dtype: DType
   device: string
@@ -30,7 +32,7 @@ export interface Printable {
 
 type Readable = Printable & { values: ArrayLike<number | bigint> }
 
-/** Rounds halves to even, as C's printf does; JavaScript rounds them up. */
+/** Rounds halves to even, like C's printf; JavaScript rounds them up. */
 function halfEven(text: string, long: string, precision: number, down: () => string): string {
   const point = long.indexOf('.')
   const rest = long.slice(point + 1 + precision).replace(/e.*$/, '')
@@ -74,7 +76,7 @@ export function exponential(value: number, precision: number): string {
 
 type Formatter = { width: number; format(value: number | bigint): string }
 
-/** One width and one notation for all elements. */
+/** A formatter with the same width and notation for all elements. */
 function formatterOf(
   values: readonly (number | bigint)[],
   floating: boolean,

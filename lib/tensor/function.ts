@@ -6,7 +6,7 @@ import { native } from './binding.ts'
 import { enableGrad, enter, isGradEnabled, isOffloading, isPromise, noGrad, tidy } from './context.ts'
 import { idOf, idsOf, isTensor, type Tensor, wrap } from './tensor.ts'
 
-/** What `forward` is given of the call that it computes. */
+/** The state of one call. */
 interface Call {
   readonly needsInputGrad: readonly boolean[]
   saved: readonly (Tensor | null)[]
@@ -18,9 +18,9 @@ let contextOf: (call: Call) => FunctionContext
 let callOf: (context: FunctionContext) => Call
 
 /**
- * What `forward` and `backward` of a {@link AutogradFunction} share: the `ctx` of PyTorch. It can have other properties, too,
- * for numbers and the like. A tensor among them would keep its graph in memory, and its changes in place would go
- * unnoticed: tensors go through {@link saveForBackward}.
+ * The context that `forward` and `backward` of an {@link AutogradFunction} share: PyTorch's `ctx`. You can add
+ * properties of your own, for numbers and the like. Do not add tensors, as they would keep their graph in memory and
+ * in-place changes would go undetected; use {@link saveForBackward} instead.
  */
 export class FunctionContext {
   readonly #call: Call
@@ -39,26 +39,27 @@ export class FunctionContext {
     return this.#call.needsInputGrad
   }
 
-  /** In `forward`: keeps inputs, outputs or other tensors for `backward`, which gets them from {@link savedTensors}. */
+  /**
+   * In `forward`: saves inputs, outputs or other tensors for `backward`, which reads them from {@link savedTensors}.
+   */
   saveForBackward(...tensors: (Tensor | null)[]): void {
     for (const tensor of tensors) if (tensor !== null) idOf(tensor, 'saveForBackward')
     this.#call.saved = tensors
   }
 
-  /** In `backward`: what `forward` has saved. */
+  /** In `backward`: the tensors that `forward` saved. */
   get savedTensors(): readonly (Tensor | null)[] {
     return this.#call.saved
   }
 
-  /** In `forward`: names outputs that have no gradient, such as positions. */
+  /** In `forward`: marks outputs that have no gradient, such as indices. */
   markNonDifferentiable(...tensors: Tensor[]): void {
     for (const tensor of tensors) idOf(tensor, 'markNonDifferentiable')
     this.#call.constant = tensors
   }
 
   /**
-   * In `forward`: whether `backward` gets zeros for the gradient of an output that nothing depends on, rather than
-   * `null`. Default `true`.
+   * In `forward`: whether `backward` gets zeros rather than `null` as the gradient of an unused output. Default `true`.
    */
   setMaterializeGrads(materialize: boolean): void {
     requireBoolean('setMaterializeGrads', 'value', materialize)
@@ -66,7 +67,7 @@ export class FunctionContext {
   }
 }
 
-/** What {@link AutogradFunction.apply} calls. */
+/** The static methods that {@link AutogradFunction.apply} calls. */
 export interface FunctionClass<Arguments extends unknown[], Result> {
   readonly name: string
   forward(ctx: FunctionContext, ...args: Arguments): Result
@@ -76,14 +77,15 @@ export interface FunctionClass<Arguments extends unknown[], Result> {
 let door: object | undefined
 
 /**
- * An operation with a backward pass of its own: PyTorch's `torch.autograd.Function`. A subclass has a static `forward`, in
- * which nothing is recorded for gradients, and a static `backward`, which takes the gradient of each output and returns
- * that of each argument of `forward`: `null` for what is no tensor, or needs none. `apply` calls it.
+ * An operation with a custom backward pass: PyTorch's `torch.autograd.Function`. A subclass has a static `forward`,
+ * which runs without recording operations for gradients, and a static `backward`, which takes the gradient of each
+ * output and returns the gradient of each argument of `forward`: `null` for an argument that is not a tensor or needs
+ * no gradient. Call it through `apply`.
  *
- * `backward` can be differentiated where it consists of operations on tensors: `createGraph` records them.
+ * `backward` can itself be differentiated if it consists of tensor operations: `createGraph` records them.
  *
- * JavaScript runs on its own thread only. So `apply` throws within `offload`, where a gradient is needed, and
- * `backward()` of a graph with such a function throws within `offload`, and where the tensors are on CUDA.
+ * JavaScript runs only on its own thread. Therefore `apply` throws within `offload` if a gradient is needed, and
+ * `backward()` through such a function throws within `offload` and for CUDA tensors.
  *
  * @example
  * class Square extends torch.autograd.Function {
@@ -101,16 +103,13 @@ let door: object | undefined
  */
 export class AutogradFunction {
   protected constructor() {
-    throw torchError(
-      'ERR_TORCH_TYPE',
-      `${new.target.name}: there are no objects of it: call ${new.target.name}.apply()`,
-    )
+    throw torchError('ERR_TORCH_TYPE', `${new.target.name}: it cannot be constructed; call ${new.target.name}.apply()`)
   }
 
   /**
-   * Calls `forward`. What it returns has `backward` as its `gradFn`, where one of the arguments needs a gradient.
-   * @throws {TorchError} where `forward` or `backward` is missing or returns something else than tensors, and
-   *   `ERR_TORCH_NOT_IMPLEMENTED` within `offload` where a gradient is needed.
+   * Calls `forward`. If an argument needs a gradient, the results have `backward` as their `gradFn`.
+   * @throws {TorchError} if `forward` or `backward` is missing or does not return tensors; `ERR_TORCH_NOT_IMPLEMENTED`
+   *   within `offload` if a gradient is needed.
    */
   static apply<Arguments extends unknown[], Result extends Tensor | readonly Tensor[]>(
     this: FunctionClass<Arguments, Result>,
@@ -131,7 +130,7 @@ function apply<Arguments extends unknown[], Result extends Tensor | readonly Ten
   if (needed && isOffloading()) {
     throw torchError(
       'ERR_TORCH_NOT_IMPLEMENTED',
-      `${name}.apply: the backward of a torch.autograd.Function is JavaScript, which does not run in the thread of offload: call it outside, or within noGrad`,
+      `${name}.apply: the backward of a torch.autograd.Function is JavaScript, which cannot run on the thread of offload: call it outside offload, or within noGrad`,
       { op: name },
     )
   }
@@ -188,7 +187,7 @@ function outputsOf(name: string, result: unknown): readonly Tensor[] {
   )
 }
 
-/** What native code calls in the backward pass. */
+/** The function that native code calls in the backward pass. */
 function backwardOf(
   type: Pick<FunctionClass<never[], unknown>, 'name' | 'backward'>,
   ctx: FunctionContext,
@@ -220,7 +219,7 @@ function backwardOf(
   }
 }
 
-/** The gradients of the arguments that are tensors. */
+/** The gradients of those arguments that are tensors. */
 function gradientsOf(
   { name }: { readonly name: string },
   returned: unknown,

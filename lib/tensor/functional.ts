@@ -11,9 +11,12 @@ import { functions } from './methods.ts'
 import { isTensor, type Tensor } from './tensor.ts'
 
 export interface FunctionalOptions {
-  /** Record the computation of the result, so that it can be differentiated, also by the inputs. Default `false`. */
+  /**
+   * Record the computation of the result, so that it can be differentiated, also with respect to the inputs. Default
+   * `false`.
+   */
   createGraph?: boolean
-  /** Throw where an output does not depend on an input, instead of giving zeros. Default `false`. */
+  /** Throw if an output does not depend on an input, instead of returning zeros. Default `false`. */
   strict?: boolean
 }
 
@@ -44,12 +47,12 @@ function read(name: string, fn: unknown, options: FunctionalOptions): Required<F
   return { createGraph, strict }
 }
 
-/** The inputs as `fn` gets them: apart from their graphs, unless the result is to be differentiated by them. */
+/** The inputs for `fn`: detached from their graphs, unless the result is to be differentiated with respect to them. */
 function prepared({ list }: Given, createGraph: boolean): Tensor[] {
   return list.map((input) => (createGraph && input.requiresGrad ? input.viewAs(input) : input.detach().requiresGrad_()))
 }
 
-/** What `fn` gives. */
+/** The outputs of `fn`. */
 function outputsOf(name: string, fn: Differentiable, inputs: readonly Tensor[], strict: boolean): Given {
   const outputs = givenOf(name, 'the output of the function', fn(...inputs))
   const constant = strict ? outputs.list.findIndex((output) => !output.requiresGrad) : -1
@@ -63,7 +66,7 @@ function outputsOf(name: string, fn: Differentiable, inputs: readonly Tensor[], 
   return outputs
 }
 
-/** The gradients of the inputs, zeros where there is none. */
+/** The gradients of the inputs, or zeros for inputs without one. */
 function gradientsOf(
   name: string,
   outputs: readonly Tensor[],
@@ -121,7 +124,7 @@ function vectorOf(name: string, v: unknown, like: Given, whose: string): Tensor[
   return [...list]
 }
 
-/** The Jacobians of each output by each input. */
+/** The Jacobian of each output with respect to each input. */
 function jacobians(
   name: string,
   outputs: readonly Tensor[],
@@ -143,13 +146,14 @@ function jacobians(
 }
 
 /**
- * The Jacobian of a function: for each element of the output the derivatives by each element of the input, of the shape
- * of the output followed by that of the input. For several outputs or inputs there are arrays of Jacobians; for both,
- * `result[i][j]` is that of output i by input j. It takes one backward pass for each element of the output.
+ * The Jacobian of a function: the derivative of each element of the output with respect to each element of the input.
+ * Its shape is that of the output followed by that of the input. Several outputs or inputs give an array of Jacobians;
+ * with both, `result[i][j]` is the Jacobian of output i with respect to input j. Takes one backward pass per element of
+ * the output.
  *
- * @param inputs What `fn` is called with: a tensor, or an array of tensors, one for each argument.
+ * @param inputs The arguments of `fn`: a tensor, or an array of tensors, one per argument.
  * @example torch.autograd.functional.jacobian((x) => x.exp(), torch.tensor([0, 1])) // (2, 2)
- * @throws {TorchError} with `strict`, where an output does not depend on an input.
+ * @throws {TorchError} with `strict`, if an output does not depend on an input.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.jacobian.html
  */
 export function jacobian(fn: (input: Tensor) => Tensor, inputs: Tensor, options?: FunctionalOptions): Tensor
@@ -188,10 +192,10 @@ export function jacobian(
 }
 
 /**
- * The Hessian of a function with one output of one element: its second derivatives, of the shape of the input twice. For
- * several inputs, `result[i][j]` has the derivatives by input i and input j.
+ * The Hessian (second derivatives) of a function with one output of one element. Its shape is that of the input, twice.
+ * For several inputs, `result[i][j]` has the derivatives with respect to input i and input j.
  *
- * @throws {TorchError} where the output is not one element.
+ * @throws {TorchError} if the output does not have exactly one element.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.hessian.html
  */
 export function hessian(fn: (input: Tensor) => Tensor, inputs: Tensor, options?: FunctionalOptions): Tensor
@@ -218,10 +222,10 @@ export function hessian(
 }
 
 /**
- * The product of a vector with the Jacobian of a function: what `backward` computes.
+ * The product of a vector with the Jacobian of a function, as computed by `backward`.
  *
- * @param v Of the shape of the output; an array of tensors for several. May be left out where the output is one element.
- * @returns the output, and the product, in the form of the inputs
+ * @param v Has the shape of the output; an array of tensors for several. Optional if the output has one element.
+ * @returns the output, and the product, structured like the inputs
  * @see https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.vjp.html
  */
 export function vjp<Output extends Tensor | readonly Tensor[]>(
@@ -261,8 +265,8 @@ export function vjp(
 /**
  * The product of the Jacobian of a function with a vector, by two backward passes.
  *
- * @param v Of the shape of the input; an array of tensors for several. May be left out where the input is one element.
- * @returns the output, and the product, in the form of the output
+ * @param v Has the shape of the input; an array of tensors for several. Optional if the input has one element.
+ * @returns the output, and the product, structured like the output
  * @see https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.jvp.html
  */
 export function jvp<Output extends Tensor | readonly Tensor[]>(
@@ -290,7 +294,7 @@ export function jvp(
       const own = prepared(given, settings.createGraph)
       const directions = vectorOf('jvp', v, given, 'input to the user-provided function')
       const outputs = outputsOf('jvp', fn, own, settings.strict)
-      // Linear in the seeds: its derivative by them is the product.
+      // The gradients are linear in the seeds: their derivative with respect to the seeds is the product.
       const seeds = outputs.list.map((output) => zerosLike(output).requiresGrad_())
       const back = gradientsOf('jvp', outputs.list, own, seeds, { ...settings, createGraph: true })
       const found = gradientsOf('jvp', back, seeds, directions, { ...settings, strict: false })
@@ -302,7 +306,7 @@ export function jvp(
   )
 }
 
-/** The one number that a function gives, and its gradients, recorded. */
+/** The scalar output of a function, and its gradients, recorded for differentiation. */
 function gradient(
   name: string,
   fn: Differentiable,
@@ -321,7 +325,9 @@ function gradient(
   return [output, gradientsOf(name, [output], own, [onesLike(output)], { ...settings, createGraph: true })]
 }
 
-/** The product of a vector with the Hessian of a function, or of the Hessian with a vector: it is symmetric. */
+/**
+ * The product of a vector with the Hessian of a function, or of the Hessian with a vector: the Hessian is symmetric.
+ */
 function hessianProduct(
   name: string,
   fn: Differentiable,
@@ -346,8 +352,8 @@ function hessianProduct(
 /**
  * The product of a vector with the Hessian of a function with one output of one element, by two backward passes.
  *
- * @param v Of the shape of the input; an array of tensors for several. May be left out where the input is one element.
- * @returns the output, and the product, in the form of the inputs
+ * @param v Has the shape of the input; an array of tensors for several. Optional if the input has one element.
+ * @returns the output, and the product, structured like the inputs
  * @see https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.vhp.html
  */
 export function vhp(
@@ -372,10 +378,10 @@ export function vhp(
 }
 
 /**
- * The product of the Hessian of a function with a vector: {@link vhp}, as the Hessian is symmetric.
+ * The product of the Hessian of a function with a vector. Equals {@link vhp}, since the Hessian is symmetric.
  *
- * @param v Of the shape of the input; an array of tensors for several. May be left out where the input is one element.
- * @returns the output, and the product, in the form of the inputs
+ * @param v Has the shape of the input; an array of tensors for several. Optional if the input has one element.
+ * @returns the output, and the product, structured like the inputs
  * @see https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.hvp.html
  */
 export function hvp(

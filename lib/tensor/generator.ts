@@ -9,30 +9,30 @@ import { seeded } from './seed.ts'
 import { type Device, idOf, requireTensor, type Tensor, wrap } from './tensor.ts'
 
 export interface GeneratorOptions {
-  /** Default `'cpu'`. It draws for tensors of this device only. */
+  /** Default `'cpu'`. The generator works only for tensors on this device. */
   device?: Device
 }
 
-/** @internal The native generator. Throws where `generator` is none. */
+/** @internal The native generator. Throws if `generator` is not a Generator. */
 export let handleOf: (generator: Generator) => GeneratorHandle
 /** @internal */
 export let isGenerator: (value: unknown) => value is Generator
 
 /**
- * A stream of random numbers of its own, for the `generator` option of what draws: PyTorch's `torch.Generator`. Without
- * that option, operations draw from the stream that `torch.manualSeed` seeds.
+ * An independent random number generator, for the `generator` option of random operations: PyTorch's `torch.Generator`.
+ * Without that option, operations use the default generator, which `torch.manualSeed` seeds.
  *
- * Within `offload` a generator keeps to the order of what is queued, as tensors do.
+ * Within `offload`, a generator follows the order of the queued operations, like tensors.
  *
  * @example
  * const generator = new torch.Generator().manualSeed(7)
  * torch.randn([2, 3], { generator })
- * @throws {TorchError} `ERR_TORCH_DEVICE` where the machine does not have the device.
+ * @throws {TorchError} `ERR_TORCH_DEVICE` if the machine does not have the device.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.Generator.html
  */
 export class Generator {
   readonly #handle: GeneratorHandle
-  /** The device that it draws for. */
+  /** The device that it generates numbers for. */
   readonly device: Device
   /** @internal */
   readonly toJSON: () => never = opaque('Generator', 'use getState()')
@@ -50,7 +50,7 @@ export class Generator {
     handleOf = (generator) => generator.#handle
   }
 
-  /** Starts the stream that belongs to the seed: from -2^63 up to 2^64 - 1. Returns the generator. */
+  /** Seeds the generator, with an integer from -2^63 up to 2^64 - 1. Returns the generator. */
   manualSeed(seed: number | bigint): this {
     return this.#seeded(() => native.seedGenerator(this.#handle, seed))
   }
@@ -62,26 +62,26 @@ export class Generator {
     return seed
   }
 
-  /** The seed that the stream was started with, as a bigint where it is beyond 2^53. */
+  /** The seed of the generator, as a bigint if it exceeds 2^53 - 1. */
   initialSeed(): number | bigint {
     return narrowed(native.initialSeed(this.#handle))
   }
 
-  /** Where the stream is: bytes (uint8) that PyTorch reads and writes as well. */
+  /** The state of the generator: bytes (uint8) in PyTorch's format. */
   getState(): Tensor {
     const scope = enter()
     return wrap(native.generatorState(this.#handle), scope)
   }
 
   /**
-   * Goes on from where {@link getState} was called. Returns the generator.
-   * @throws {TorchError} where `state` is no state of a generator of this device.
+   * Restores a state returned by {@link getState}. Returns the generator.
+   * @throws {TorchError} if `state` is not the state of a generator for this device.
    */
   setState(state: Tensor): this {
     return this.#seeded(() => setState('setState', this.#handle, state))
   }
 
-  // A captured CUDA graph may hold on to where a stream of CUDA was.
+  // A captured CUDA graph may depend on the previous state of a CUDA generator.
   #seeded(seed: () => void): this {
     if (this.device === 'cpu') seed()
     else seeded(seed)
@@ -89,12 +89,12 @@ export class Generator {
   }
 }
 
-/** @internal A seed as a number, where that is exact. */
+/** @internal A seed as a number if that is exact, else as a bigint. */
 export function narrowed(seed: bigint): number | bigint {
   return seed <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(seed) : seed
 }
 
-/** @internal Sets the state of a generator, or of the one that is drawn from by default. */
+/** @internal Sets the state of a generator, or (`null`) of the default one. */
 export function setState(name: string, generator: GeneratorHandle | null, state: Tensor): void {
   requireTensor(name, 'state', state)
   enter()

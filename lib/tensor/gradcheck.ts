@@ -10,19 +10,21 @@ import { functions } from './methods.ts'
 import { isTensor, type Tensor } from './tensor.ts'
 
 export interface GradcheckOptions {
-  /** By how much each element of the inputs is moved, up and down. Default 1e-6. */
+  /** The step by which each input element is perturbed, up and down. Default 1e-6. */
   eps?: number
   /** Default 1e-5. */
   atol?: number
   /** Default 1e-3. */
   rtol?: number
-  /** Whether a mismatch throws, with both Jacobians in the message, rather than gives `false`. Default `true`. */
+  /**
+   * If `true`, a mismatch throws, with both Jacobians in the message; if `false`, it returns `false`. Default `true`.
+   */
   raiseException?: boolean
-  /** By how much two backward passes may differ. Default 0. */
+  /** The tolerance for differences between two backward passes. Default 0. */
   nondetTol?: number
 }
 
-/** A function of tensors whose gradients are asked for. */
+/** A function of tensors that can be differentiated. */
 export type Differentiable = (...inputs: Tensor[]) => Tensor | readonly Tensor[]
 
 const NAMES = ['eps', 'atol', 'rtol', 'raiseException', 'nondetTol'] as const
@@ -76,7 +78,7 @@ function* indicesOf(shape: readonly number[]): Generator<Index[]> {
   for (let i = 0; i < size; i++) for (const tail of indicesOf(rest)) yield [i, ...tail]
 }
 
-/** d output / d input by central differences, for each output: (elements of input, elements of output). */
+/** Numerical d output / d input, by central differences, for each output: (elements of input, elements of output). */
 function numericalJacobians(fn: Differentiable, inputs: readonly Tensor[], input: Tensor, eps: number): Tensor[] {
   const data = input.detach()
   const rows: Tensor[][] = []
@@ -86,7 +88,7 @@ function numericalJacobians(fn: Differentiable, inputs: readonly Tensor[], input
       data.indexPut_(index, moved)
       return outputsOf(fn, inputs).map((output) => output.detach().clone().flatten())
     }
-    // The function may read the input from elsewhere, as a module does its parameters: so it is moved in place.
+    // Perturbs the input in place, because the function may access it in another way, such as a module its parameters.
     try {
       const [below, above] = [at(value - eps), at(value + eps)]
       rows.push(above.map((output, i) => output.sub(below[i] as Tensor).div(2 * eps)))
@@ -97,7 +99,7 @@ function numericalJacobians(fn: Differentiable, inputs: readonly Tensor[], input
   return (rows[0] ?? []).map((_, i) => functions.stack(rows.map((row) => row[i] as Tensor)))
 }
 
-/** d output / d input by backward, for each input: (elements of input, elements of output). */
+/** Analytical d output / d input, by backward, for each input: (elements of input, elements of output). */
 function analyticalJacobians(output: Tensor, inputs: readonly Tensor[]): Tensor[] {
   const columns: Tensor[][] = inputs.map(() => [])
   const seed = zerosLike(output)
@@ -115,13 +117,13 @@ function analyticalJacobians(output: Tensor, inputs: readonly Tensor[]): Tensor[
   )
 }
 
-/** What is wrong, in PyTorch's words, or nothing. */
+/** The mismatch, in PyTorch's words, or `null`. */
 function mismatch(fn: Differentiable, inputs: readonly Tensor[], options: Required<GradcheckOptions>): string | null {
   const { eps, atol, rtol, nondetTol } = options
   const moving = inputs.filter((input) => input.requiresGrad)
   const outputs = outputsOf(fn, inputs)
   const differentiable = outputs.flatMap((output, i) => (output.requiresGrad ? [[output, i] as const] : []))
-  // Moving the inputs in place spoils the graph: what is to be learned from it is learned first.
+  // Perturbing the inputs in place invalidates the graph, so all gradients are computed from it first.
   const analytical = differentiable.map(([output]) => analyticalJacobians(output, moving))
   for (const [o, [output]] of differentiable.entries()) {
     const again = analyticalJacobians(output, moving)
@@ -154,16 +156,16 @@ function mismatch(fn: Differentiable, inputs: readonly Tensor[], options: Requir
 }
 
 /**
- * Compares the gradients of `fn`, by backward, with numerical ones, by moving each element of each input that requires a
- * gradient: all of them must agree within atol + rtol |numerical|. The inputs should be float64, small, and away from
- * points where `fn` has no derivative. They are moved in place, so `fn` may also reach them in another way: a module's
- * parameters can be inputs.
+ * Compares the gradients of `fn` computed by backward with numerical ones, computed by perturbing each element of each
+ * input that requires a gradient. All must agree within atol + rtol |numerical|. The inputs should be float64, small,
+ * and away from points where `fn` is not differentiable. They are perturbed in place, so `fn` may also access them in
+ * another way: the parameters of a module can be inputs.
  *
  * @example
  * const x = torch.randn([3, 1, 2], { dtype: 'float64', requiresGrad: true })
  * torch.autograd.gradcheck((x) => lstm.forward(x)[0], x)
  * @returns `true`, or `false` for a mismatch with `raiseException: false`
- * @throws {TorchError} `ERR_TORCH_AUTOGRAD` for a mismatch, with the Jacobians in rows of inputs and columns of outputs.
+ * @throws {TorchError} `ERR_TORCH_AUTOGRAD` for a mismatch, with the Jacobians (rows: inputs, columns: outputs).
  * @see https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html
  */
 export function gradcheck(
@@ -187,8 +189,8 @@ export function gradcheck(
 }
 
 /**
- * {@link gradcheck} of the gradients of `fn`, with respect to its inputs and to random gradients of its outputs: second
- * derivatives.
+ * Checks second derivatives: runs {@link gradcheck} on the gradients of `fn`, with respect to its inputs and to random
+ * gradients of its outputs.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradgradcheck.html
  */
 export function gradgradcheck(
@@ -206,7 +208,7 @@ export function gradgradcheck(
       .map((output) => noGrad(() => randLike(output).mul(2).sub(1)).requiresGrad_())
     const gradients: Differentiable = (...all) => {
       const own = all.slice(0, list.length)
-      // Derivatives of first order, also where the second ones are taken numerically.
+      // First derivatives are always needed, even while the second ones are computed numerically.
       return enableGrad(() => {
         const outputs = outputsOf(fn, own).filter((output) => output.requiresGrad)
         const moving = own.filter((input) => input.requiresGrad)

@@ -3,21 +3,22 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { native } from './binding.ts'
 import { enter } from './context.ts'
-import { backward, idOf, idsOf, isTensor, type Tensor, wrap } from './tensor.ts'
+import { op } from './packet.ts'
+import { backward, extend, idOf, idsOf, isTensor, receiverOf, type Tensor, wrap } from './tensor.ts'
 
 export { backward }
 
 export interface GradOptions {
-  /** Gradients with respect to each output. May be left out for outputs of one element. */
+  /** Gradients with respect to each output. Optional for outputs of one element. */
   gradOutputs?: readonly Tensor[]
   retainGraph?: boolean
   createGraph?: boolean
-  /** Give `null` for an input that the outputs do not depend on, instead of throwing. Default `false`. */
+  /** Return `null` for an input that the outputs do not depend on, instead of throwing. Default `false`. */
   allowUnused?: boolean
 }
 
 /**
- * The sum of the gradients of `outputs` with respect to each of `inputs`, without touching their `grad`.
+ * The sum of the gradients of `outputs` with respect to each of `inputs`, without changing their `grad`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad.html
  */
 export function grad(
@@ -51,7 +52,7 @@ function list(tensors: Tensor | readonly Tensor[]): Uint32Array {
   return idsOf(tensors)
 }
 
-/** @internal Gives a parameter the storage, dtype and device of another tensor, and keeps its identity. */
+/** @internal Gives a parameter the storage, dtype and device of another tensor; the parameter stays the same object. */
 export function setData(target: Tensor, data: Tensor): void {
   enter()
   native.setData(idOf(target), idOf(data))
@@ -80,31 +81,31 @@ export function zeroGrad(parameters: Iterable<Tensor>, setToNone: boolean): void
   native.zeroGrad(idsOf(parameters), setToNone)
 }
 
-/** @internal The tensors of one fused step; state lists are as long as `params`, or left out. */
+/** @internal The tensors of one fused step; each state list has the length of `params` or is omitted. */
 export interface FusedLists {
   params: readonly Tensor[]
   momentumBuffers?: readonly Tensor[]
   expAvgs?: readonly Tensor[]
   expAvgSqs?: readonly Tensor[]
   maxExpAvgSqs?: readonly Tensor[]
-  /** How many steps each parameter has had: one float32 number each, counted up by the call. */
+  /** The step count of each parameter: one float32 number each, incremented by the call. */
   steps?: readonly Tensor[]
 }
 
 /**
- * @internal What a step takes as tensors of one element, so that nothing has to wait for their values and a CUDA graph
- * reads them anew at each replay.
+ * @internal Inputs of a step that are one-element tensors: nothing has to wait for their values, and a CUDA graph reads
+ * them again at each replay.
  */
 export interface FusedScalars {
-  /** Instead of `lr`. Float32 on CUDA. */
+  /** Replaces `lr`. Float32 on CUDA. */
   lr?: Tensor | undefined
-  /** What the gradients have been multiplied by: they are divided by it. */
+  /** The factor by which the gradients were scaled; the step divides them by it. */
   gradScale?: Tensor | undefined
-  /** Where it is 1, the step changes nothing. */
+  /** If it is 1, the step is skipped. */
   foundInf?: Tensor | undefined
 }
 
-/** The settings of one step of a fused optimizer, whichever it uses. */
+/** The settings of one step of a fused optimizer; each algorithm uses some of them. */
 export interface FusedHyper {
   lr: number
   weightDecay: number
@@ -119,8 +120,8 @@ export interface FusedHyper {
 }
 
 /**
- * @internal One optimizer step over `params` in one native call. Parameters without a gradient are left alone.
- * SGD with momentum needs `steps`, on the CPU.
+ * @internal One optimizer step over `params` in one native call. It skips parameters without a gradient. SGD with
+ * momentum needs `steps`, on the CPU.
  */
 export function fusedStep(
   algorithm: 'sgd' | 'adam' | 'adamw',
@@ -147,8 +148,8 @@ export function scaleOutput(output: Tensor, scale: Tensor): Tensor {
 }
 
 /**
- * @internal Multiplies the gradients of `params` by `inverse`, and sets `foundInf` to 1 where one is not finite.
- * @throws {TorchError} where none has a gradient, or one is of float16 and `allowFloat16` is false.
+ * @internal Multiplies the gradients of `params` by `inverse`, and sets `foundInf` to 1 if any is not finite.
+ * @throws {TorchError} if no parameter has a gradient, or if any gradient is float16 and `allowFloat16` is false.
  */
 export function unscaleGradients(
   params: Iterable<Tensor>,
@@ -159,3 +160,22 @@ export function unscaleGradients(
   enter()
   native.unscaleGradients(idsOf(params), idsOf([foundInf, inverse]), allowFloat16)
 }
+
+/** Methods for the gradients of non-leaf tensors. */
+export class TensorGradients {
+  /**
+   * Makes {@link backward} store the gradient of this non-leaf tensor in {@link grad}, as it always does for leaves.
+   * @throws {TorchError} if the tensor does not require a gradient.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.retain_grad.html
+   */
+  retainGrad(this: Tensor): void {
+    op('aten::retain_grad')(receiverOf(this))
+  }
+
+  /** Whether the tensor is not a leaf and {@link retainGrad} was called on it. */
+  get retainsGrad(): boolean {
+    return op('aten::retains_grad')(receiverOf(this)) as boolean
+  }
+}
+
+extend(TensorGradients)

@@ -1,11 +1,11 @@
 import type { Id } from '../native/addon.ts'
 
-// A typed array with memory of its own costs more than the rest of a small call, once for each list that it takes.
+// Allocating a typed array for each list would cost more than the rest of a small call.
 const memory = new Uint32Array(1 << 14)
 const LONGEST = 1 << 10
 let used = 0
 
-/** @internal The ids as native calls take them: to be passed on at once, since later lists use the same memory. */
+/** @internal The ids for a native call. Pass them on immediately, since later lists reuse the same memory. */
 export function listOf(ids: readonly Id[]): Uint32Array {
   if (ids.length > LONGEST) return Uint32Array.from(ids)
   if (used + ids.length > memory.length) used = 0

@@ -4,7 +4,7 @@ import { empty } from './creation.ts'
 import { type DType, scalarTypeOf } from './dtype.ts'
 import { idOf, type Tensor, wrap } from './tensor.ts'
 
-/** @internal A tensor on the CPU whose memory {@link setBytes} is to fill, also within `offload`. */
+/** @internal An uninitialized CPU tensor to be filled by {@link setBytes}, also within `offload`. */
 export function allocate(dtype: DType, shape: readonly number[]): Tensor {
   return atOnce(() => empty(shape, { dtype }))
 }
@@ -21,21 +21,21 @@ export function setBytes(tensor: Tensor, offset: number, source: Uint8Array): vo
 
 /** @internal */
 export interface MemoryRange {
-  /** Tells storages apart; 0 where the tensor has no elements. */
+  /** Identifies the storage; 0 if the tensor has no elements. */
   storage: number
   first: number
   last: number
-  /** Whether the elements lie there in row-major order, on the CPU, as they are. */
+  /** Whether the bytes there are the elements as they are, in row-major order, on the CPU. */
   plain: boolean
 }
 
-/** @internal Where a dense tensor lies in memory: from the byte `first` up to, not including, `last`. */
+/** @internal The memory range of a dense tensor: from the byte `first` up to, not including, `last`. */
 export function memoryRange(tensor: Tensor): MemoryRange {
   const [storage, first, last, plain] = native.memoryRange(idOf(tensor))
   return { storage, first, last, plain }
 }
 
-/** @internal How often the tensor was changed in place. */
+/** @internal The number of in-place changes of the tensor. */
 export function version(tensor: Tensor): number {
   return native.version(idOf(tensor))
 }

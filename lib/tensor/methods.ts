@@ -14,7 +14,7 @@ function method(name: string, call: Packet): (this: Tensor, ...args: unknown[]) 
   }
 }
 
-/** Gives tensors the methods of the table, and returns its functions: `add`, `linalg.inv`, … */
+/** Adds the methods of the table to tensors, and returns its functions: `add`, `linalg.inv`, … */
 function install(): TorchFunctions {
   const functions: Record<string, unknown> = {}
   for (const row of TABLE) {

@@ -11,7 +11,7 @@ export interface OperatorNamespace {
   readonly [name: string]: OperatorPacket
 }
 
-/** Operators by namespace and name, in LibTorch's own spelling. */
+/** Operators by namespace and name, in LibTorch's spelling. */
 export interface OperatorNamespaces {
   readonly aten: OperatorNamespace
   readonly [namespace: string]: OperatorNamespace
@@ -19,17 +19,17 @@ export interface OperatorNamespaces {
 
 /** `torch.ops` */
 export interface Operators {
-  /** LibTorch's operators, but for those that trust their arguments, which are in {@link unsafe}. */
+  /** LibTorch's operators, except those that do not validate their arguments, which are in {@link unsafe}. */
   readonly aten: OperatorNamespace
   /**
-   * Every operator that LibTorch has registered, also those that it keeps for itself: private ones (`aten._stack`),
-   * backward passes, those of quantized tensors and of other libraries (`mkldnn_…`, `cudnn_…`), and those of other
-   * namespaces. They trust their arguments: some that do not fit each other end the process, as they do in Python.
+   * Every operator that LibTorch has registered, including internal ones: private ones (`aten._stack`), backward
+   * passes, those for quantized tensors and other libraries (`mkldnn_…`, `cudnn_…`), and those of other namespaces.
+   * They do not validate their arguments: inconsistent ones can crash the process, as in Python.
    */
   readonly unsafe: OperatorNamespaces
 }
 
-/** An object whose properties are made when they are asked for. */
+/** An object whose properties are created on first access. */
 function lazy<T extends object>(target: T, make: (name: string) => unknown): T {
   const made = new Map<string, unknown>()
   return new Proxy(target, {
@@ -46,7 +46,7 @@ function operator(qualified: string, name: string): OperatorPacket {
   if (overloads.length === 0) {
     throw torchError('ERR_TORCH_NOT_IMPLEMENTED', `this LibTorch has no operator ${qualified}`)
   }
-  // The default overload, then those that return something new before those that write to `out`.
+  // The default overload comes first, then those that return a new tensor, then those that write to `out`.
   overloads.sort((a, b) => Number(a.includes('out')) - Number(b.includes('out')) || a.length - b.length)
   const call = packet(
     name,
@@ -65,9 +65,9 @@ function operator(qualified: string, name: string): OperatorPacket {
 }
 
 /**
- * Operators whose kernels look at little of what they are given, since LibTorch alone is to call them. `batch_norm` checks
- * the sizes for its kernels. `range`, which is no `arange`, divides by a step that may have become 0, and
- * `choose_qparams_optimized` counts as far as it is told.
+ * Operators whose kernels hardly validate their arguments, since only LibTorch is meant to call them. `batch_norm`
+ * checks the sizes for its kernels. `range` (not `arange`) divides by a step that may have become 0, and
+ * `choose_qparams_optimized` reads as many elements as it is told to.
  */
 const TRUSTING =
   /^_|backward|^(quantized|mkldnn|mkl|cudnn|miopen|fbgemm|thnn|slow_conv|conv_depthwise|native_batch_norm|batch_norm_|choose_qparams|range$)/
@@ -81,7 +81,7 @@ export const operators: Operators = lazy({ unsafe } as Operators, (namespace) =>
   const refuse = (name: string): never => {
     throw torchError(
       'ERR_TORCH_NOT_IMPLEMENTED',
-      `torch.ops.${namespace}.${name}: LibTorch keeps this operator for itself, and it trusts its arguments: wrong ones can end the process. If you are sure of them, call torch.ops.unsafe.${namespace}.${name}`,
+      `torch.ops.${namespace}.${name}: this operator is internal to LibTorch and does not validate its arguments: wrong ones can crash the process. If you are sure of them, call torch.ops.unsafe.${namespace}.${name}`,
     )
   }
   return lazy<OperatorNamespace>({}, (name) =>

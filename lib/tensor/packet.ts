@@ -11,14 +11,14 @@ import { handleOf, isGenerator } from './generator.ts'
 import type { Scope } from './scope.ts'
 import { idOf, isTensor, type Tensor, wrap } from './tensor.ts'
 
-/** A callable operator of LibTorch: all overloads of one name, or one of them. */
+/** A callable LibTorch operator: all overloads of one name, or one of them. */
 export type Packet = (...args: readonly unknown[]) => unknown
 
-/** Turns an argument into what native code reads; {@link WRONG} where it is of another type. */
+/** Converts an argument to the form that native code reads. Returns {@link WRONG} if it has the wrong type. */
 type Reader = (value: unknown) => unknown
 const WRONG = Symbol('wrong')
 
-/** Why the arguments do not fit an overload. */
+/** The reason that the arguments do not fit an overload. */
 class Mismatch {
   readonly message: string
   readonly code: ErrorCode
@@ -49,10 +49,10 @@ const READERS: Record<string, Reader> = {
 }
 READERS.SymInt = READERS.int as Reader
 
-/** A number for a tensor goes in an array: bare, it would be a tensor's id. */
+/** A number passed for a tensor is wrapped in an array: a bare number would be read as a tensor's id. */
 const readTensorOrNumber: Reader = (value) => (isTensor(value) ? idOf(value) : isScalar(value) ? [value] : WRONG)
 
-/** The types of arguments in the words of TypeScript: one, and several. */
+/** The types of arguments in TypeScript's terms, in the singular and the plural. */
 const TYPE_NAMES: Record<string, readonly [one: string, several: string]> = {
   Tensor: ['a Tensor', 'Tensors'],
   Scalar: ['a number', 'numbers'],
@@ -90,7 +90,7 @@ function readerOf(type: string): Reader {
   const expands = list[2] !== ''
   return (value) => {
     if (!Array.isArray(value)) return expands ? element(value) : WRONG
-    // `map` would leave holes.
+    // `map` would keep the holes of a sparse array.
     const values = Array.from(value, element)
     return values.includes(WRONG) ? WRONG : values
   }
@@ -125,13 +125,13 @@ class Overload {
       required: !arg.hasDefault && !(arg.type.endsWith('?') && arg.keywordOnly),
     }))
     this.#positional = this.#parameters.filter((parameter) => !parameter.keywordOnly).length
-    // A result that is an argument: `add_` returns its first, `out` variants the one that is written to.
+    // A result can be an argument: `add_` returns its first argument, and `out` variants return the one they write to.
     const written = this.schema.args.flatMap((arg, index) => (arg.mutated ? [index] : []))
     let next = 0
     this.#aliases = this.schema.returns.map((result) => (result.alias?.includes('!') ? (written[next++] ?? -1) : -1))
   }
 
-  /** The arguments as native code reads them, in the order of the schema. */
+  /** The arguments in the form that native code reads, in the order of the schema. */
   bind(args: readonly unknown[]): unknown[] | Mismatch {
     let given = args.length
     let options: Record<string, unknown> | undefined
@@ -161,7 +161,7 @@ class Overload {
   #tooMany(args: readonly unknown[]): string {
     const last = this.#parameters[this.#positional - 1]
     const row = args.slice(this.#positional - 1)
-    // In Python they may stand in a row: permute(1, 0).
+    // Python also accepts them as separate arguments: permute(1, 0).
     if (last !== undefined && /[iI]nt\[\]$/.test(last.type) && row.every(isInt)) {
       return `${last.name} is an array: [${row.join(', ')}]`
     }
@@ -177,7 +177,7 @@ class Overload {
     return undefined
   }
 
-  /** The name of the first argument that has been disposed; none of the tensor that a method belongs to. */
+  /** The name of the first disposed argument, unless it is the tensor on which a method is called. */
   disposedArgument(args: readonly unknown[]): string | undefined {
     const last = args.at(-1)
     const options = isOptions(last) ? (last as Record<string, unknown>) : {}
@@ -189,7 +189,7 @@ class Overload {
     return name === 'self' ? undefined : name
   }
 
-  /** The arguments that are usually given by name. */
+  /** The arguments that are usually passed by name. */
   get options(): string[] {
     return this.#parameters.filter((parameter) => !parameter.required).map((parameter) => parameter.name)
   }
@@ -226,7 +226,7 @@ class Overload {
   }
 }
 
-/** V8 compiles a native call with a known number of arguments to half of what a spread costs. */
+/** V8 compiles a native call with a known number of arguments to code that costs half as much as a spread. */
 function callNative(id: number, values: readonly unknown[]): unknown {
   switch (values.length) {
     case 1:
@@ -246,7 +246,7 @@ function isOptions(value: unknown): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-/** Throws because no overload takes the arguments. */
+/** Throws the error for arguments that fit no overload. */
 function mismatch(
   name: string,
   overloads: readonly Overload[],
@@ -288,8 +288,8 @@ function shapesOf(args: readonly unknown[]): number[][] {
 }
 
 /**
- * The operator called `name`, tried with each of the `overloads` in order, the first whose types fit counts. The schema
- * is looked up at the first call.
+ * The operator called `name`. A call tries the `overloads` in order and uses the first whose types fit. The schemas are
+ * looked up at the first call.
  *
  * @internal
  */
@@ -319,7 +319,7 @@ export function packet(name: string, overloads: readonly (readonly [name: string
 const packets = new Map<string, Packet>()
 
 /**
- * The operator of a qualified name: `aten::relu`, `aten::add.Tensor`.
+ * The operator with a qualified name, such as `aten::relu` or `aten::add.Tensor`.
  *
  * @internal
  */
@@ -333,7 +333,7 @@ export function op(qualified: string): Packet {
   return found
 }
 
-/** An operator of which it is known that it returns a tensor. It is looked up at the first call. */
+/** An operator that is known to return a tensor. It is looked up at the first call. */
 export function tensorOp(qualified: string): (...args: readonly unknown[]) => Tensor {
   let call: Packet | undefined
   return (...args) => {

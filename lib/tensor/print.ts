@@ -1,8 +1,9 @@
+import { inspect } from 'node:util'
 import { checkOptions, invalid, requireChoice, requireInteger } from '../check.ts'
 import { noGrad, tidy } from './context.ts'
 import { formatTensor, type PrintOptions } from './format.ts'
 import { op } from './packet.ts'
-import type { Tensor } from './tensor.ts'
+import { extend, isTensor, receiverOf, type Tensor } from './tensor.ts'
 
 const PROFILES = {
   default: { precision: 4, threshold: 1000, edgeItems: 3, lineWidth: 80, sciMode: null },
@@ -13,7 +14,7 @@ const PROFILES = {
 let current: PrintOptions = PROFILES.default
 
 /**
- * Sets how tensors are printed in this environment. `profile` resets all options first.
+ * Sets how tensors are printed in this environment. A `profile` first resets all options.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.set_printoptions.html
  */
 export function setPrintOptions(options: Partial<PrintOptions> & { profile?: keyof typeof PROFILES }): void {
@@ -44,7 +45,7 @@ export function getPrintOptions(): PrintOptions {
   return { ...current }
 }
 
-/** The edges of a tensor that is too large to print, as one smaller tensor. */
+/** Joins the edges of a tensor that is too large to print into one smaller tensor. */
 function edges(tensor: Tensor, shape: readonly number[]): Tensor {
   const { edgeItems } = current
   return shape.reduce((rest, size, dim) => {
@@ -54,10 +55,10 @@ function edges(tensor: Tensor, shape: readonly number[]): Tensor {
   }, tensor)
 }
 
-/** The tensor in PyTorch's notation, with the current options. */
-export function printTensor(tensor: Tensor): string {
+/** The tensor in PyTorch's notation, with the current print options. */
+function printTensor(tensor: Tensor): string {
   const { shape, dtype, device, requiresGrad, gradFn } = tensor
-  // Of these there is no more than what follows from their shape.
+  // A meta tensor has no values, so only what follows from its shape can be printed.
   if (String(device) === 'meta') {
     return formatTensor({ shape, shown: shape, values: null, dtype, device, requiresGrad, gradFn }, current)
   }
@@ -71,3 +72,18 @@ export function printTensor(tensor: Tensor): string {
   )
   return formatTensor({ shape, shown, values, dtype, device, requiresGrad, gradFn }, current)
 }
+
+/** Methods that convert tensors to text. */
+export class TensorPrinting {
+  /** The tensor as PyTorch prints it. */
+  toString(this: Tensor): string {
+    return printTensor(receiverOf(this))
+  }
+
+  [inspect.custom](this: Tensor): string {
+    if (!isTensor(this)) return 'Tensor {}'
+    return this.disposed ? 'tensor(<disposed>)' : printTensor(this)
+  }
+}
+
+extend(TensorPrinting)

@@ -7,9 +7,9 @@ import { seeded } from './seed.ts'
 import { type Tensor, wrap } from './tensor.ts'
 
 /**
- * Seeds the random numbers of this thread of JavaScript (the main thread, or a worker), so that they repeat and equal
- * those of PyTorch after `torch.manual_seed(seed)`. The generators of CUDA devices, which all threads share, are seeded,
- * too.
+ * Seeds the random numbers of this JavaScript thread (the main thread or a worker). They are then reproducible and
+ * equal those of PyTorch after `torch.manual_seed(seed)`. Also seeds the generators of the CUDA devices, which all
+ * threads share.
  *
  * @param seed from -2^63 up to 2^64 - 1
  */
@@ -17,7 +17,7 @@ export function manualSeed(seed: number | bigint): void {
   if (Number.isInteger(seed) && !Number.isSafeInteger(seed)) {
     throw torchError(
       'ERR_TORCH_VALUE',
-      `manualSeed: ${seed} is beyond the safe integers of JavaScript: give a bigint, such as ${BigInt(seed)}n`,
+      `manualSeed: ${seed} is beyond the safe integers of JavaScript: pass a bigint, such as ${BigInt(seed)}n`,
       { op: 'manualSeed' },
     )
   }
@@ -27,22 +27,22 @@ export function manualSeed(seed: number | bigint): void {
   })
 }
 
-/** {@link manualSeed} with a number from the operating system, which it returns. */
+/** Calls {@link manualSeed} with a number from the operating system, and returns that number. */
 export function seed(): number {
   const seed = native.randomSeed()
   manualSeed(seed)
   return seed
 }
 
-/** The seed that the random numbers of the CPU were started with, as a bigint where it is beyond 2^53. */
+/** The seed of the CPU's random numbers, as a bigint if it exceeds 2^53 - 1. */
 export function initialSeed(): number | bigint {
   enter()
   return narrowed(native.initialSeed(null))
 }
 
 /**
- * Where the random numbers of the CPU are: 5056 bytes (uint8), the same as those of `torch.get_rng_state()` in PyTorch.
- * CUDA devices have `torch.cuda.getRngState`.
+ * The state of the CPU's random numbers: 5056 bytes (uint8), the same as `torch.get_rng_state()` in PyTorch. For CUDA
+ * devices, use `torch.cuda.getRngState`.
  */
 export function getRngState(): Tensor {
   const scope = enter()
@@ -50,19 +50,20 @@ export function getRngState(): Tensor {
 }
 
 /**
- * Goes on from where {@link getRngState} was called, here or in PyTorch.
- * @throws {TorchError} where `state` is no such state.
+ * Restores a state returned by {@link getRngState}, here or in PyTorch.
+ * @throws {TorchError} if `state` is not such a state.
  */
 export function setRngState(state: Tensor): void {
   setState('setRngState', null, state)
 }
 
 /**
- * Runs `fn`, which may be async, on a copy of the random numbers: it draws what would be drawn without it, may seed, and
- * what is drawn after it is as if it had not been. PyTorch's `torch.random.fork_rng()`.
+ * Runs `fn`, which may be async, with a copy of the random number state. Within `fn`, the random numbers continue from
+ * the current state and may be seeded; afterwards they continue as if `fn` had not run. PyTorch's
+ * `torch.random.fork_rng()`.
  *
- * On the CPU only `fn` sees the copy. The generators of CUDA devices are put back into their state when `fn`, or its
- * promise, is done.
+ * On the CPU, only `fn` sees the copy. The generators of the CUDA devices are reset to their previous state when `fn`,
+ * or its promise, is done.
  *
  * @example
  * torch.forkRng(() => {
@@ -86,7 +87,7 @@ export function forkRng<T>(fn: () => T): T {
   return result
 }
 
-/** Puts the generators of CUDA devices back into the state that they are in now. */
+/** Returns a function that restores the current state of the generators of the CUDA devices. */
 function cudaRestorer(): () => void {
   const states = Array.from({ length: native.cudaState().devices }, (_, device) => {
     const generator = native.cudaGenerator(device)
@@ -100,7 +101,7 @@ function cudaRestorer(): () => void {
   }
 }
 
-/** @internal Runs `fn`, which may be async, with `generator`, one of the CPU, as the default one of the CPU. */
+/** @internal Runs `fn`, which may be async, with `generator`, a CPU generator, as the default generator of the CPU. */
 export function withGenerator<T>(generator: Generator, fn: () => T): T {
   return drawingFrom(handleOf(generator), fn)
 }

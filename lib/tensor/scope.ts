@@ -2,14 +2,14 @@ import { native } from './binding.ts'
 import { listOf } from './ids.ts'
 import type { Tensor } from './tensor.ts'
 
-/** How a scope reaches into tensors, whose fields are private: `tensor.ts` provides it. */
+/** Gives a scope access to private fields of tensors; provided by `tensor.ts`. */
 export interface ScopeAccess {
   isTensor(value: unknown): value is Tensor
   /** The scope that will dispose the tensor. */
   scopeOf(tensor: Tensor): Scope | undefined
-  /** Hands the tensor over to another scope, or to the garbage collector. */
+  /** Moves the tensor to another scope, or leaves it to the garbage collector. */
   move(tensor: Tensor, scope: Scope | undefined): void
-  /** Marks the tensor as disposed, with the reason; gives its id, or -1 when it was disposed before. */
+  /** Marks the tensor as disposed, with the reason. Returns its id, or -1 if it was already disposed. */
   forget(tensor: Tensor, failed: boolean): number
 }
 
@@ -29,7 +29,7 @@ export class Scope {
     this.#parent = parent
   }
 
-  /** Where a tensor belongs that is created in this scope: work that outlives an async `tidy` falls to its parent. */
+  /** The scope for tensors created now: after an async `tidy` has ended, remaining work belongs to its parent. */
   get open(): Scope | undefined {
     return this.#closed ? this.#parent?.open : this
   }
@@ -38,7 +38,7 @@ export class Scope {
     this.#tensors.push(tensor)
   }
 
-  /** Hands all tensors over to the parent. */
+  /** Moves all tensors to the parent. */
   dissolve(): void {
     this.#closed = true
     const parent = this.#parent?.open
@@ -48,7 +48,10 @@ export class Scope {
     this.#tensors = []
   }
 
-  /** Disposes all tensors but those found in `result`, which move to the parent. `failed`: for want of a result. */
+  /**
+   * Disposes all tensors except those found in `result`, which move to the parent. `failed`: there is no result because
+   * of an error.
+   */
   close(result: unknown, failed = false): void {
     this.#closed = true
     const parent = this.#parent?.open

@@ -1,12 +1,14 @@
 let count = 0
 
-/** @internal Counts a seeding: what was captured before it, such as a CUDA graph, may hold on to the state before. */
+/**
+ * @internal Runs and counts a seeding. Captures made before it, such as CUDA graphs, may depend on the previous state.
+ */
 export function seeded(seed: () => void): void {
   seed()
   count++
 }
 
-/** @internal How many seedings there have been. */
+/** @internal The number of seedings so far. */
 export function seedings(): number {
   return count
 }

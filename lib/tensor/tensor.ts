@@ -1,8 +1,7 @@
-// What the declarations need, whatever libraries and types a program asks for.
+// The declarations need these, whatever libraries and types a program configures.
 /// <reference lib="esnext.disposable" preserve="true" />
 /// <reference types="node" preserve="true" />
 
-import { inspect } from 'node:util'
 import { checkOptions, invalid, requireBoolean } from '../check.ts'
 import { markCopy } from '../copy.ts'
 import { describe } from '../describe.ts'
@@ -11,47 +10,49 @@ import { torchError } from '../errors.ts'
 import type { Id } from '../native/addon.ts'
 import type { TensorMethods } from '../ops/generated.ts'
 import { native } from './binding.ts'
-import { CONTENTS, contentsOf, isCompared } from './contents.ts'
+import { CONTENTS, contentsOf } from './contents.ts'
 import { enter } from './context.ts'
-import { checkNestable, type NestedArray, type TypedArray, toNested, typedArrayOf } from './data.ts'
-import { isDeviceLike, parseDevice, requireCudaDevice } from './device.ts'
+import type { TensorConversions } from './conversion.ts'
+import { checkNestable, decodeHalf, type NestedArray, type TypedArray, toNested, typedArrayOf } from './data.ts'
+import { parseDevice } from './device.ts'
 import { type DType, dtypeOf, isComplex, isFloatingPoint, itemSizeOf } from './dtype.ts'
+import type { TensorGradients } from './gradient.ts'
 import { listOf } from './ids.ts'
-import { type Index, indexItems } from './indexing.ts'
-import { op } from './packet.ts'
-import { printTensor } from './print.ts'
+import type { TensorIndexing } from './indexing.ts'
+import type { TensorPrinting } from './print.ts'
 import { grantAccess, type Scope } from './scope.ts'
+import type { TensorViews } from './view.ts'
 
-/** Where a tensor's memory is: `'cpu'`, `'cuda'` (the current CUDA device) or `'cuda:1'`. */
+/** The device of a tensor: `'cpu'`, `'cuda'` (the current CUDA device) or one such as `'cuda:1'`. */
 export type Device = 'cpu' | 'cuda' | `cuda:${number}`
 
-/** A number as an argument of an operation: a whole number acts as Python's `int`, another one as `float`. */
+/** A number as an argument of an operation. A whole number acts like Python's `int`, any other number like `float`. */
 export type Scalar = number | bigint | boolean
 
 export interface ToOptions {
   dtype?: DType
   device?: Device
   /**
-   * Copy between the CPU and a CUDA device without waiting for it, where the tensor on the CPU is in pinned memory. One
-   * that is copied to has its values after `torch.cuda.synchronize()`. Default `false`.
+   * Do not wait for a copy between the CPU and a CUDA device, if the CPU tensor is in pinned memory. A tensor that is
+   * copied to the CPU has its values only after `torch.cuda.synchronize()`. Default `false`.
    */
   nonBlocking?: boolean
-  /** Copy even where dtype and device are right already. */
+  /** Copy even if the dtype and device already match. */
   copy?: boolean
 }
 
 export interface BackwardOptions {
-  /** Keep what the graph saved, for another backward through it. Default: `createGraph`. */
+  /** Keep the tensors that the graph saved, so that backward can run through it again. Default: `createGraph`. */
   retainGraph?: boolean
-  /** Record the gradients' own computation, for derivatives of higher order. Default `false`. */
+  /** Record the computation of the gradients, for higher-order derivatives. Default `false`. */
   createGraph?: boolean
-  /** Accumulate gradients into these tensors only. Default: all leaves. */
+  /** Accumulate gradients only into these tensors. Default: all leaves. */
   inputs?: readonly Tensor[]
 }
 
 const CONSTRUCT = Symbol('construct')
 
-/** What the id of a tensor says that has none any more. */
+/** The ids of disposed tensors: each tells how the tensor was disposed. */
 const BY_DISPOSE = -1
 const BY_TIDY = -2
 const BY_PARAMETER = -3
@@ -64,34 +65,43 @@ const DISPOSED: Record<number, string> = {
   [BY_FAILURE]: 'the tensor has been disposed: the offload in which it was made has failed',
 }
 
-/** @internal The number by which native code knows the tensor. Throws where `tensor` is none, or disposed: `op` wants it. */
+/**
+ * @internal The number that identifies the tensor in native code. `op` is the operation that needs it.
+ * @throws {TorchError} if `tensor` is not a tensor, or is disposed.
+ */
 export let idOf: (tensor: Tensor, op?: string) => number
 /** @internal */
 export let wrap: (id: number, scope: Scope | undefined) => Tensor
 /** Whether `value` is a tensor of this copy of the library. */
 export let isTensor: (value: unknown) => value is Tensor
-/** Takes a tensor out of every `tidy`: it then lives until `dispose()` or until nothing refers to it. */
+/** Removes a tensor from every `tidy`. It then lives until `dispose()` is called or nothing refers to it. */
 export let keep: <T extends Tensor>(tensor: T) => T
 
-export interface Tensor extends TensorMethods {}
+export interface Tensor
+  extends TensorMethods,
+    TensorConversions,
+    TensorGradients,
+    TensorIndexing,
+    TensorPrinting,
+    TensorViews {}
 
 /**
- * A multi-dimensional array of numbers of one {@link DType} on one {@link Device}: PyTorch's `torch.Tensor`.
+ * A multi-dimensional array of numbers with one {@link DType} on one {@link Device}, like PyTorch's `torch.Tensor`.
  *
- * Its memory is freed by {@link dispose} (or `using`), at the end of the `tidy` that it was created in, or else by the
- * garbage collector, which knows its size but runs only when the event loop turns.
+ * Its memory is freed by {@link dispose} (or `using`), at the end of the `tidy` in which it was created, or else by the
+ * garbage collector. The garbage collector knows the size of the memory, but runs only when the event loop turns.
  *
- * Made by `torch.tensor`, `torch.zeros` and their kin, not by `new`.
+ * Create tensors with `torch.tensor`, `torch.zeros` and similar functions, not with `new`.
  */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above
 export class Tensor implements Disposable {
   #id: number
   #scope: Scope | undefined
-  // Releases the tensor when this object is collected. Tensors in a scope go with the scope.
+  // Releases the tensor when this object is collected. Tensors in a scope are released with the scope.
   #guard: object | undefined
   /**
-   * @internal What is seen from outside. Functions that compare objects compare this one by value, also those that look
-   * at a part of the properties; `structuredClone` and `postMessage` refuse it, instead of giving an empty object.
+   * @internal The tensor as other code sees it. Functions that compare objects compare this property by value, even if
+   * they look at only some of the properties. `structuredClone` and `postMessage` reject it, instead of producing an
+   * empty object.
    */
   readonly contents: object = new Proxy(this, CONTENTS)
 
@@ -112,7 +122,7 @@ export class Tensor implements Disposable {
     markCopy(Tensor)
     isTensor = (value): value is Tensor => typeof value === 'object' && value !== null && #id in value
     idOf = (tensor, op) => {
-      checkReceiver(tensor)
+      receiverOf(tensor)
       if (tensor.#id >= 0) return tensor.#id
       const how = DISPOSED[tensor.#id] ?? 'the tensor has been disposed'
       throw torchError('ERR_TORCH_DISPOSED', op === undefined ? how : `${op}: ${how}`, { op })
@@ -133,10 +143,10 @@ export class Tensor implements Disposable {
     })
   }
 
-  /** @internal For subclasses, which take the tensor of another object over, out of every scope. */
+  /** @internal For subclasses: takes over the tensor of another object and removes it from every scope. */
   protected static take(tensor: Tensor): [symbol, number, undefined, object | undefined] {
     const id = idOf(tensor)
-    // The guard goes along: collected apart from the tensor, it would release the tensor.
+    // The guard moves with the tensor: if it were collected separately, it would release the tensor.
     const guard = tensor.#guard
     tensor.#forget(BY_PARAMETER)
     return [CONSTRUCT, id, undefined, guard]
@@ -159,7 +169,7 @@ export class Tensor implements Disposable {
     return id
   }
 
-  /** Sizes of the dimensions, such as `[2, 3]`; `[]` for a single number. */
+  /** The sizes of the dimensions, such as `[2, 3]`; `[]` for a single number. */
   get shape(): number[] {
     return native.shape(idOf(this, 'shape'))
   }
@@ -179,7 +189,7 @@ export class Tensor implements Disposable {
     return native.shape(idOf(this, 'numel')).reduce((product, size) => product * size, 1)
   }
 
-  /** The size of one dimension, counted from the end where `dim` is negative. */
+  /** The size of one dimension. A negative `dim` counts from the end. */
   size(dim: number): number {
     const shape = native.shape(idOf(this, 'size'))
     const size = Number.isInteger(dim) ? shape.at(dim) : undefined
@@ -194,12 +204,12 @@ export class Tensor implements Disposable {
     return size
   }
 
-  /** Steps in elements from one element to the next along each dimension. */
+  /** The step from one element to the next along each dimension, in elements. */
   get stride(): number[] {
     return native.stride(idOf(this, 'stride'))
   }
 
-  /** The place of the first element in the memory that views share, in elements. */
+  /** The position of the first element in the memory that views share, in elements. */
   storageOffset(): number {
     return native.storageOffset(idOf(this, 'storageOffset'))
   }
@@ -209,7 +219,7 @@ export class Tensor implements Disposable {
     return dtypeOf(native.scalarType(idOf(this, 'dtype')))
   }
 
-  /** Where the memory is. */
+  /** The device of the tensor's memory. */
   get device(): Device {
     return native.device(idOf(this, 'device')) as Device
   }
@@ -219,89 +229,40 @@ export class Tensor implements Disposable {
     return parseDevice(native.device(idOf(this, 'isCuda')))?.type === 'cuda'
   }
 
-  /** Whether the elements lie in row-major order, without gaps: what {@link contiguous} makes of a tensor. */
+  /** Whether the elements are in row-major order without gaps, as in the result of {@link contiguous}. */
   isContiguous(): boolean {
     return native.isContiguous(idOf(this, 'isContiguous'))
   }
 
-  /** Made by the user, or outside of autograd: {@link backward} accumulates gradients into leaves only. */
+  /**
+   * Whether the tensor is a leaf: created by the user, or outside of autograd. {@link backward} accumulates gradients
+   * only into leaves.
+   */
   get isLeaf(): boolean {
     return native.isLeaf(idOf(this, 'isLeaf'))
   }
 
-  /** Created under `inferenceMode`: can never take part in autograd. */
+  /** Whether the tensor was created under `inferenceMode`. Such a tensor can never take part in autograd. */
   isInference(): boolean {
     return native.isInference(idOf(this, 'isInference'))
   }
 
-  /** Whether the dtype is a floating one: float16, bfloat16, float32 or float64. */
+  /** Whether the dtype is a floating-point type: float16, bfloat16, float32 or float64. */
   isFloatingPoint(): boolean {
     return isFloatingPoint(dtypeOf(native.scalarType(idOf(this, 'isFloatingPoint'))))
   }
 
-  /** Whether the dtype is a complex one: complex64 or complex128. */
+  /** Whether the dtype is a complex type: complex64 or complex128. */
   isComplex(): boolean {
     return isComplex(dtypeOf(native.scalarType(idOf(this, 'isComplex'))))
   }
 
-  /** The bytes of one element. */
+  /** The size of one element, in bytes. */
   elementSize(): number {
     return itemSizeOf(dtypeOf(native.scalarType(idOf(this, 'elementSize'))))
   }
 
-  /**
-   * A view of a matrix with rows and columns exchanged; of a tensor of no dimensions, itself.
-   * @throws {TorchError} `ERR_TORCH_SHAPE` for other tensors: {@link mT} exchanges the last two dimensions, `permute` puts
-   *   all in another order.
-   * @see https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.T
-   */
-  get T(): Tensor {
-    const dim = native.shape(idOf(this, 'T')).length
-    if (dim !== 2 && dim !== 0) {
-      throw torchError(
-        'ERR_TORCH_SHAPE',
-        `T: only of matrices, but this tensor has ${dim} dimensions: use mT or permute`,
-        {
-          op: 'T',
-          shapes: [this.shape],
-        },
-      )
-    }
-    return op('aten::t')(this) as Tensor
-  }
-
-  /**
-   * A view with the last two dimensions exchanged: (…, n, m) -> (…, m, n).
-   * @throws {TorchError} for a tensor of fewer than 2 dimensions.
-   * @see https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.mT
-   */
-  get mT(): Tensor {
-    checkReceiver(this)
-    return op('aten::mT')(this) as Tensor
-  }
-
-  /**
-   * {@link mT}, with complex numbers conjugated.
-   * @see https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.mH
-   */
-  get mH(): Tensor {
-    checkReceiver(this)
-    return op('aten::mH')(this) as Tensor
-  }
-
-  /** A view of the real part of complex numbers; of real ones, the tensor itself. */
-  get real(): Tensor {
-    checkReceiver(this)
-    return op('aten::real')(this) as Tensor
-  }
-
-  /** A view of the imaginary part. @throws {TorchError} for a tensor of real numbers. */
-  get imag(): Tensor {
-    checkReceiver(this)
-    return op('aten::imag')(this) as Tensor
-  }
-
-  /** Whether operations on this tensor are recorded for gradients. Can be set on leaves of a floating dtype. */
+  /** Whether operations on this tensor are recorded for gradients. Can be set on leaves with a floating-point dtype. */
   get requiresGrad(): boolean {
     return native.requiresGrad(idOf(this, 'requiresGrad'))
   }
@@ -310,7 +271,7 @@ export class Tensor implements Disposable {
     this.requiresGrad_(requiresGrad)
   }
 
-  /** Sets {@link requiresGrad}, and returns the tensor. */
+  /** Sets {@link requiresGrad} and returns the tensor. */
   requiresGrad_(requiresGrad = true): this {
     requireBoolean('requiresGrad_', 'requiresGrad', requiresGrad)
     enter()
@@ -323,7 +284,7 @@ export class Tensor implements Disposable {
     return native.gradFn(idOf(this, 'gradFn'))
   }
 
-  /** What {@link backward} has accumulated here, or `null`. Each access gives a new object for the same memory. */
+  /** The gradient accumulated by {@link backward}, or `null`. Each access returns a new object for the same memory. */
   get grad(): Tensor | null {
     const id = native.grad(idOf(this, 'grad'))
     return id === null ? null : wrap(id, enter())
@@ -334,36 +295,23 @@ export class Tensor implements Disposable {
     native.setGrad(idOf(this, 'grad'), gradient === null ? null : idOf(gradient))
   }
 
-  /**
-   * Makes {@link backward} leave a gradient in {@link grad} of this tensor, too, which is no leaf. Of a leaf it always does.
-   * @throws {TorchError} where the tensor does not require a gradient.
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.retain_grad.html
-   */
-  retainGrad(): void {
-    checkReceiver(this)
-    op('aten::retain_grad')(this)
-  }
-
-  /** Whether {@link retainGrad} was called, and the tensor is no leaf. */
-  get retainsGrad(): boolean {
-    checkReceiver(this)
-    return op('aten::retains_grad')(this) as boolean
-  }
-
-  /** Whether the tensor waits in the queue of an `offload`. */
+  /** Whether the tensor is waiting in the queue of an `offload`. */
   get pending(): boolean {
     return native.pending(idOf(this, 'pending'))
   }
 
-  /** Whether {@link dispose}, the end of a `tidy`, or a failed `offload` has freed the tensor: it can be used no more. */
+  /**
+   * Whether the tensor was freed by {@link dispose}, the end of a `tidy` or a failed `offload`. A disposed tensor can
+   * no longer be used.
+   */
   get disposed(): boolean {
-    checkReceiver(this)
+    receiverOf(this)
     return this.#id < 0
   }
 
-  /** Frees the tensor now. Tensors that share its memory keep it. A second call does nothing. */
+  /** Frees the tensor now. Other tensors that share its memory keep that memory. A second call does nothing. */
   dispose(): void {
-    checkReceiver(this)
+    receiverOf(this)
     const id = this.#forget(BY_DISPOSE)
     if (id >= 0) native.release(id)
   }
@@ -373,11 +321,11 @@ export class Tensor implements Disposable {
   }
 
   /**
-   * Computes the gradient of this tensor with respect to the graph's leaves, and adds it to their {@link grad}.
+   * Computes the gradients of this tensor with respect to the graph's leaves, and adds them to their {@link grad}.
    *
-   * @param gradient The gradient of something with respect to this tensor, of its shape. May be left out when the
-   *   tensor has one element.
-   * @throws {TorchError} `ERR_TORCH_AUTOGRAD` when nothing here requires a gradient, or the graph is used up.
+   * @param gradient The gradient of the differentiated function with respect to this tensor, of the same shape.
+   *   Optional if the tensor has one element.
+   * @throws {TorchError} `ERR_TORCH_AUTOGRAD` if nothing requires a gradient, or the graph has already been freed.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
    */
   backward(gradient?: Tensor | null, options: BackwardOptions = {}): void {
@@ -385,157 +333,8 @@ export class Tensor implements Disposable {
   }
 
   /**
-   * The tensor with another dtype, on another device, or both; itself (as a new object) where nothing changes.
-   *
-   * @example x.to('float64'); x.to('cuda'); x.to({ device: 'cuda', dtype: 'bfloat16', nonBlocking: true })
-   */
-  to(target: DType | Device | ToOptions | Tensor): Tensor {
-    return convert(this, target)
-  }
-
-  /** The tensor on the CPU. */
-  cpu(): Tensor {
-    return convert(this, 'cpu')
-  }
-
-  /**
-   * The tensor on a CUDA device, by default on the current one.
-   * @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used, and for a device of another kind.
-   */
-  cuda(device: Device = 'cuda', options: { nonBlocking?: boolean } = {}): Tensor {
-    checkReceiver(this)
-    checkOptions('cuda', options, ['nonBlocking'])
-    requireCudaDevice('cuda', device)
-    return convert(this, { device, ...options })
-  }
-
-  /**
-   * A copy in pinned (page-locked) memory, from and to which a CUDA device copies without the processor; itself where
-   * the tensor lies there already. `nonBlocking` copies need it.
-   * @throws {TorchError} `ERR_TORCH_DEVICE` where CUDA cannot be used, and for a tensor that is not on the CPU.
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.pin_memory.html
-   */
-  pinMemory(): Tensor {
-    return op('aten::pin_memory')(this) as Tensor
-  }
-
-  /** Whether the tensor lies in pinned memory: see {@link pinMemory}. */
-  isPinned(): boolean {
-    return op('aten::is_pinned')(this) as boolean
-  }
-
-  /** As bfloat16. */
-  bfloat16(): Tensor {
-    return convert(this, 'bfloat16')
-  }
-
-  /** As float16. */
-  half(): Tensor {
-    return convert(this, 'float16')
-  }
-
-  /** As float32. */
-  float(): Tensor {
-    return convert(this, 'float32')
-  }
-
-  /** As float64. */
-  double(): Tensor {
-    return convert(this, 'float64')
-  }
-
-  /** As complex64. */
-  cfloat(): Tensor {
-    return convert(this, 'complex64')
-  }
-
-  /** As complex128. */
-  cdouble(): Tensor {
-    return convert(this, 'complex128')
-  }
-
-  /** As uint8. */
-  byte(): Tensor {
-    return convert(this, 'uint8')
-  }
-
-  /** As int8. */
-  char(): Tensor {
-    return convert(this, 'int8')
-  }
-
-  /** As int16. */
-  short(): Tensor {
-    return convert(this, 'int16')
-  }
-
-  /** As int32. */
-  int(): Tensor {
-    return convert(this, 'int32')
-  }
-
-  /** As int64. */
-  long(): Tensor {
-    return convert(this, 'int64')
-  }
-
-  /** As bool. */
-  bool(): Tensor {
-    return convert(this, 'bool')
-  }
-
-  /**
-   * Part of the tensor, one item per dimension: a number selects, `slice(start, stop, step)` cuts, `null` adds a
-   * dimension, `'...'` stands for all dimensions between, an integer tensor or array gathers, a boolean one masks.
-   * Numbers and slices give views of the same memory.
-   *
-   * @example x.index(0); x.index('...', slice(1, -1)); x.index([0, 2], null); x.index(x.gt(0))
-   */
-  index(...items: Index[]): Tensor {
-    const scope = enter()
-    return indexItems(items, (native_) => wrap(native.index(idOf(this, 'index'), native_), scope))
-  }
-
-  /** Assigns `value`, broadcast, to the part that {@link index} with the same items names. */
-  indexPut_(items: readonly Index[], value: Tensor | Scalar): this {
-    enter()
-    if (!isTensor(value) && !['number', 'bigint', 'boolean'].includes(typeof value)) {
-      throw torchError('ERR_TORCH_TYPE', `indexPut_: value must be a Tensor or a number, got ${describe(value)}`)
-    }
-    indexItems(items, (native_) =>
-      native.indexPut(idOf(this, 'indexPut_'), native_, isTensor(value) ? { tensor: idOf(value) } : value),
-    )
-    return this
-  }
-
-  /**
-   * This tensor where the condition holds, `other` elsewhere; all three are broadcast.
-   *
-   * @example x.where(x.gt(0), 0)
-   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.where.html
-   */
-  where(condition: Tensor, other: Tensor | Scalar): Tensor {
-    checkReceiver(this)
-    return (isTensor(other) ? op('aten::where.self') : op('aten::where.ScalarOther'))(condition, this, other) as Tensor
-  }
-
-  /**
-   * The parts along the first dimension, one view after the other: `for (const row of x)`, `[...x]`.
-   * @throws {TorchError} `ERR_TORCH_TYPE` for a tensor of no dimensions.
-   */
-  get [Symbol.iterator](): () => IterableIterator<Tensor> {
-    if (isCompared()) return undefined as never
-    return () => {
-      if (native.shape(idOf(this, 'iteration')).length === 0) {
-        throw torchError('ERR_TORCH_TYPE', 'iteration over a 0-d tensor', { op: 'iteration' })
-      }
-      return (op('aten::unbind.int')(this) as Tensor[])[Symbol.iterator]()
-    }
-  }
-
-  /**
-   * The only element, as a JavaScript value; a complex one as `[real, imaginary]`.
-   * @throws {TorchError} when there are more elements, or an int64 that JavaScript numbers cannot hold.
+   * The only element, as a JavaScript value. A complex element is returned as `[real, imaginary]`.
+   * @throws {TorchError} if there is more than one element, or an int64 that JavaScript numbers cannot represent.
    */
   item(): number | boolean
   item<T extends number | boolean | [number, number]>(): T
@@ -552,8 +351,8 @@ export class Tensor implements Disposable {
   }
 
   /**
-   * The elements as nested arrays of numbers or booleans; complex ones as `[real, imaginary]`.
-   * @throws {TorchError} where an int64 is beyond the safe integers of JavaScript.
+   * The elements as nested arrays of numbers or booleans. Complex elements are returned as `[real, imaginary]`.
+   * @throws {TorchError} if an int64 is outside JavaScript's safe integers.
    */
   toArray(): NestedArray {
     idOf(this, 'toArray')
@@ -562,19 +361,19 @@ export class Tensor implements Disposable {
     return toNested(readElements(this), shape, this.dtype)
   }
 
-  /** {@link toArray}, by PyTorch's name. */
+  /** {@link toArray} under PyTorch's name. */
   tolist(): NestedArray {
-    checkReceiver(this)
+    receiverOf(this)
     return this.toArray()
   }
 
   /**
-   * The elements in row-major order: Float32Array, Float64Array, BigInt64Array for int64, Uint8Array for bool, the raw
-   * bits in a Uint16Array for float16 and bfloat16, pairs for complex.
+   * The elements in row-major order, in a typed array that fits the dtype: Float32Array, Float64Array, BigInt64Array
+   * for int64, Uint8Array for bool, and a Uint16Array of raw bits for float16 and bfloat16. Complex elements are pairs.
    *
-   * @param options.copy `false` gives a view of the tensor's own memory, which must be contiguous on the CPU: writes
-   *   to one are seen in the other, and the view keeps the memory alive, which cannot be resized meanwhile. Default
-   *   `true`.
+   * @param options.copy `false` returns a view of the tensor's own memory, which must be contiguous and on the CPU.
+   *   Writes to one are visible in the other. The view keeps the memory alive; meanwhile, the memory cannot be resized.
+   *   Default `true`.
    */
   toTypedArray(options: { copy?: boolean } = {}): TypedArray {
     checkOptions('toTypedArray', options, ['copy'])
@@ -583,33 +382,33 @@ export class Tensor implements Disposable {
   }
 
   /**
-   * What `JSON.stringify` writes: {@link toArray}. JSON has no NaN and no infinity; it writes `null` for them.
-   * @throws {TorchError} as {@link toArray} does.
+   * The value that `JSON.stringify` writes: {@link toArray}. JSON has no NaN or infinity, so `null` is written instead.
+   * @throws {TorchError} under the same conditions as {@link toArray}.
    */
   toJSON(): NestedArray {
-    checkReceiver(this)
+    receiverOf(this)
     return this.toArray()
   }
 
-  /** As PyTorch prints it. */
-  toString(): string {
-    checkReceiver(this)
-    return printTensor(this)
-  }
-
-  /** @internal Functions that compare objects begin with this one: of two tensors it is equal where they are. */
+  /** @internal Functions that compare objects check this property first. It is equal for two tensors that are equal. */
   get [Symbol.toStringTag](): string {
     return isTensor(this) ? contentsOf(this, readElements) : 'Tensor'
   }
-
-  [inspect.custom](): string {
-    if (!isTensor(this)) return 'Tensor {}'
-    return this.disposed ? 'tensor(<disposed>)' : printTensor(this)
-  }
 }
 
-function checkReceiver(value: unknown): void {
+/** @internal The tensor that a method is called on. @throws {TorchError} if it is called on anything else. */
+export function receiverOf(value: unknown): Tensor {
   if (!isTensor(value)) throw torchError('ERR_TORCH_TYPE', `expected a Tensor, got ${describe(value)}`)
+  return value
+}
+
+/**
+ * @internal Adds the methods of a class to tensors. Methods that compute, convert or print depend on this file, so it
+ * cannot import them. `extensions.ts` loads them all.
+ */
+export function extend(Methods: abstract new () => object): void {
+  const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(Methods.prototype)
+  Object.defineProperties(Tensor.prototype, methods)
 }
 
 function elementsOf(tensor: Tensor, copy = true): TypedArray {
@@ -618,16 +417,11 @@ function elementsOf(tensor: Tensor, copy = true): TypedArray {
   return typedArrayOf(dtypeOf(native.scalarType(id)), buffer)
 }
 
-/** A copy of the elements, as numbers: those of half precision as float32. */
+/** A copy of the elements as numbers. Half-precision elements become float32. */
 function readElements(tensor: Tensor): TypedArray {
   const { dtype } = tensor
   if (dtype !== 'float16' && dtype !== 'bfloat16') return elementsOf(tensor)
-  const readable = op('aten::_to_copy')(tensor, { dtype: 'float32' }) as Tensor
-  try {
-    return elementsOf(readable)
-  } finally {
-    readable.dispose()
-  }
+  return decodeHalf(elementsOf(tensor) as Uint16Array, dtype)
 }
 
 /** @throws {TorchError} unless `value`, the argument `name` of `owner`, is a tensor. */
@@ -637,7 +431,7 @@ export function requireTensor(owner: string, name: string, value: unknown): asse
 
 /** @internal */
 export function idsOf(tensors: Iterable<Tensor>, op?: string): Uint32Array {
-  // A list of one, as in Python, and not one of its rows.
+  // A single tensor is a list of one, as in Python, not a list of its rows.
   if (isTensor(tensors)) return listOf([idOf(tensors, op)])
   if (typeof tensors !== 'object' || tensors === null || !(Symbol.iterator in tensors)) {
     throw torchError('ERR_TORCH_TYPE', `expected Tensors in an array or another iterable, got ${describe(tensors)}`)
@@ -647,7 +441,7 @@ export function idsOf(tensors: Iterable<Tensor>, op?: string): Uint32Array {
   return listOf(ids)
 }
 
-/** `torch.autograd.backward`: {@link Tensor.backward} from several tensors at once. */
+/** `torch.autograd.backward`: {@link Tensor.backward} for several tensors at once. */
 export function backward(
   tensors: readonly Tensor[],
   gradients: readonly Tensor[] = [],
@@ -660,13 +454,4 @@ export function backward(
   enter()
   const ids = (list: Iterable<Tensor>): Uint32Array => idsOf(list, 'backward')
   native.backward(ids(tensors), ids(gradients), retainGraph, createGraph, ids(inputs))
-}
-
-function convert(tensor: Tensor, target: DType | Device | ToOptions | Tensor): Tensor {
-  if (isTensor(target)) return convert(tensor, { dtype: target.dtype, device: target.device })
-  if (typeof target === 'string') {
-    return convert(tensor, isDeviceLike(target) ? { device: target as Device } : { dtype: target as DType })
-  }
-  checkOptions('to', target, ['dtype', 'device', 'nonBlocking', 'copy'])
-  return op('aten::to.dtype_layout')(tensor, { ...target }) as Tensor
 }

@@ -1,6 +1,6 @@
 import { wrongDevice } from './device.ts'
 
-/** Names of arguments that LibTorch and PyTorch's Python say in snake_case, where a user of this API knows them otherwise. */
+/** Argument names that LibTorch and PyTorch print in snake_case, and this API spells in camelCase. */
 const NAMES =
   /(?<![\w.])(input_size|hidden_size|proj_size|num_layers|batch_first|batch_sizes|enforce_sorted|padding_value|total_length|requires_grad_?|retain_graph|create_graph|allow_unused|grad_fn|is_grads_batched|n_sample|split_size|rounding_mode|input_lengths|target_lengths|num_classes|padding_idx|num_embeddings|in_channels|out_channels|padding_mode|min_val|max_val|negative_slope)(?!\w)/g
 
@@ -8,14 +8,14 @@ const camelCase = (name: string): string => name.replace(/_([a-z])/g, (_, letter
 
 const VALUES: Record<string, string> = { True: 'true', False: 'false', None: 'null' }
 
-/** What is about Python, C++ or LibTorch's own developers, and what to say instead. */
+/** Phrases about Python, C++ or LibTorch's internals, and their replacements. */
 const PHRASES: readonly (readonly [RegExp, string | ((...groups: string[]) => string)])[] = [
   [/\nException raised from [\s\S]*$/, ''],
   [/ *\(Could this error message be improved\? +If so, please report an enhancement request to PyTorch\.\)/, ''],
   [/Expected (.*) to be true, but got false\./, 'expected $1'],
   [
     /^.*INTERNAL ASSERT FAILED at "[^"]*":\d+, please report a bug to PyTorch\. */,
-    'LibTorch met what it takes for impossible. ',
+    'An internal check of LibTorch failed. ',
   ],
   // The list of all backends that have the operator.
   [/^(Could not run '[^']*' with arguments from the '[^']*' backend)\.[\s\S]*$/, '$1: there is none for such tensors'],
@@ -28,7 +28,7 @@ const PHRASES: readonly (readonly [RegExp, string | ((...groups: string[]) => st
   // The list of all devices that a build can have.
   [/Expected one of cpu, .* device type at start of device string: (\S+)$/, (_, kind = '') => wrongDevice(kind)],
   [/ \(while checking arguments for \w+\)/, ''],
-  // As Python says it.
+  // As Python prints it.
   [/\bCPU(\w+)Type\b/g, 'torch.$1Tensor'],
   [/\bCUDA(\w+)Type\b/g, 'torch.cuda.$1Tensor'],
   [/ZeroDivisionError: /, ''],
@@ -77,7 +77,10 @@ function sizeOf(bytes: number): string {
   return `${Number(size.toFixed(1))} ${units[unit]}`
 }
 
-/** A message of LibTorch or PyTorch in the words of this API: its names, its way to give options, and no insides. */
+/**
+ * A message of LibTorch or PyTorch in the terms of this API: with its names and its option syntax, and without
+ * internals.
+ */
 export function inOurWords(message: string): string {
   return PHRASES.reduce((text, [phrase, ours]) => text.replace(phrase, ours as string), message).trimEnd()
 }

@@ -1,9 +1,10 @@
 import '../native/here.cjs'
+import '../tensor/extensions.ts'
 
 export type { Criterion, Loss, LossName } from './criterion.ts'
 export type { NonFinite } from './divergence.ts'
 export { type EpochResult, History } from './history.ts'
-export type { TrainerOptions } from './options.ts'
+export type { OptimizerName, TrainerOptions } from './options.ts'
 export type { PredictOptions } from './predictor.ts'
 export { type ProgressEvent, type ProgressListener, terminalProgress } from './progress.ts'
 export type { TrainingData } from './source.ts'

@@ -11,78 +11,88 @@ import { requireUsable } from './placement.ts'
 import type { ProgressListener } from './progress.ts'
 
 export interface TrainerOptions {
-  /** Passes over the training data. Default 10. */
+  /** The number of passes over the training data. Default 10. */
   epochs?: number
-  /** Samples per step, if the trainer makes the batches. Default 32. */
+  /** The number of samples per step, if the trainer makes the batches. Default 32. */
   batchSize?: number
-  /** Cut `[inputs, targets]`, two series (T, I) and (T, O), into windows of this length. Default: rows are samples. */
+  /**
+   * Cut `[inputs, targets]`, two series (T, I) and (T, O), into windows of this length. Default: the two tensors hold
+   * samples, and are not cut.
+   */
   sequenceLength?: number
-  /** The learning rate. Default 1e-3. Not allowed with your own optimizer, which has its own. */
+  /** The learning rate. Default 1e-3. Not allowed if `optimizer` is a function: set the learning rate there. */
   lr?: number
-  /** A name, or a function that makes one from the model's parameters. Default `'adam'`. */
+  /** The name of an optimizer, or a function that makes one from the model's parameters. Default `'adam'`. */
   optimizer?: OptimizerName | ((parameters: Parameter[]) => Optimizer)
   /**
-   * A name, a loss module, or a function of output and target that returns a tensor of one element. For elementwise
-   * losses, such as `'mse'`, output and target must have the same shape. Default `'mse'`.
+   * The name of a loss, a loss module, or a function of output and target that returns a one-element tensor. For
+   * elementwise losses such as `'mse'`, output and target must have the same shape. Default `'mse'`.
    */
   loss?: Loss
-  /** The maximum norm of all gradients together; larger ones are scaled down. Default: no limit. */
+  /** The maximum norm of all gradients together. Default: no limit. */
   clipGradNorm?: number
   /**
-   * Gives the trainer its own random number generator with this seed: see `Trainer.generator`. On CUDA it seeds the
-   * device at the first `fit`. Default: torch's generator, which `torch.manualSeed` seeds.
+   * Gives the trainer its own random number generator with this seed: see `Trainer.generator`. On CUDA, the first `fit`
+   * seeds the device. Default: torch's generator, which `torch.manualSeed` seeds.
    */
   seed?: number
   /**
-   * What to do about a NaN or infinite loss. `'throw'` ends the `fit` with `ERR_TORCH_NON_FINITE`, which names the
-   * epoch, the step and the origin: the data, a parameter, the model or the loss function. On the CPU it ends at that
-   * step, before the weights change; on a GPU, where reading a value at each step would cost time, within a second or
-   * at the end of the pass. `'warn'` warns once and continues; `'ignore'` continues silently. `evaluate` always just
-   * returns the value. Default `'throw'`.
+   * What to do if a loss is NaN or infinite. `'throw'` ends the `fit` with `ERR_TORCH_NON_FINITE`. The error tells the
+   * epoch, the step and the origin: the data, a parameter, the model or the loss function. On the CPU, `fit` ends at
+   * that step, before it changes the weights. On a GPU, reading a value at each step would cost time, so `fit` ends
+   * within a second or at the end of the pass. `'warn'` gives the same information in one warning and continues.
+   * `'ignore'` continues silently. `evaluate` always just returns the value. Default `'throw'`.
    */
   nonFinite?: NonFinite
   /** Shuffle the samples in each epoch, if the trainer makes the batches. Default `true`. */
   shuffle?: boolean
   /**
-   * Where to compute: `'cpu'`, `'cuda'`, or a device such as `'cuda:1'`. The model, a loss module and the optimizer's
-   * state are moved there, and so is each batch. Default: the model's device.
+   * The device to compute on: `'cpu'`, `'cuda'` or one such as `'cuda:1'`. The model, a loss module and the optimizer's
+   * state are moved there. Each batch is moved there before it enters the model. Default: the model's device.
    */
   device?: Device
   /**
-   * Run operations of the model and the loss in this dtype where that is safe, as `torch.autocast` does. With float16
-   * the trainer uses a `GradScaler`, `Trainer.scaler`. On the CPU, LibTorch cannot train an LSTM in float16. Default:
-   * no autocast.
+   * Compute the model and the loss in this dtype where that is safe: see `torch.autocast`. float16 also uses a
+   * `GradScaler`, `Trainer.scaler`. LibTorch cannot train a float16 LSTM on the CPU. Default: keep the dtypes.
    */
   autocast?: 'bfloat16' | 'float16'
   /**
-   * On CUDA, capture whole steps and predictions into CUDA graphs, one for each shape of a batch, and replay them. This
-   * is many times faster if launching the kernels takes longer than running them. TypeScript code in the model and the
-   * loss then runs only when a step is captured, and must do the same for all batches of a shape; learning rates can
-   * change. If a step cannot be captured, the trainer warns and runs it without a graph: see
+   * On CUDA, capture whole steps and predictions as CUDA graphs, one per batch shape, and replay them. This is many
+   * times faster if the GPU computes faster than the program can launch work. The TypeScript code of the model and the
+   * loss then runs only when a step is captured, so it must do the same for all batches of a shape. Learning rates can
+   * still be changed. If a step cannot be captured, the trainer warns and continues without CUDA graphs: see
    * `Trainer.cudaGraphFallback`. Default `false`.
    */
   cudaGraph?: boolean
   /**
-   * `true`: a bar on a terminal, else a line per epoch, on standard error. `'auto'`: the bar on a terminal, except in a
-   * test runner, and nothing elsewhere. Or a listener, which may be async: `fit` waits for it, and rejects if it
-   * throws. Default `'auto'`.
+   * `true`: a progress bar on a terminal, or else a line per epoch, on standard error. `'auto'`: a progress bar on a
+   * terminal, but not in a test runner, and otherwise nothing. Or a listener, which may be async: `fit` waits for it,
+   * and rejects with any error that it throws. Default `'auto'`.
    */
   progress?: boolean | 'auto' | ProgressListener
 }
 
-type Optimizers = typeof optim
-type OptimizerClass = new (parameters: Parameter[], options: { lr: number }) => Optimizer<{ lr: number }>
-
-/** The optimizers of this library, by the names of their classes: `'sgd'`, `'adam'`, … */
+/** The optimizers of this library, by class name in lower case: `'sgd'`, `'adam'`, … */
 export type OptimizerName = {
-  [Name in keyof Optimizers]: Optimizers[Name] extends OptimizerClass ? Lowercase<Name & string> : never
-}[keyof Optimizers]
+  [Name in keyof typeof optim]: (typeof optim)[Name] extends new (
+    parameters: Parameter[],
+    options: { lr: number },
+  ) => Optimizer<{ lr: number }>
+    ? Lowercase<Name & string>
+    : never
+}[keyof typeof optim]
 
 const OPTIMIZERS = Object.fromEntries(
   Object.entries(optim)
     .filter(([, Class]) => Class.prototype instanceof Optimizer)
     .map(([name, Class]) => [name.toLowerCase(), Class]),
-) as unknown as Record<OptimizerName, OptimizerClass>
+) as unknown as Record<
+  OptimizerName,
+  new (
+    parameters: Parameter[],
+    options: { lr: number },
+  ) => Optimizer<{ lr: number }>
+>
 
 const NAMES = [
   'epochs',
@@ -118,7 +128,7 @@ export interface ResolvedOptions {
   progress: boolean | 'auto' | ProgressListener
 }
 
-/** Checks every option and fills in the defaults. */
+/** Checks all options and fills in the defaults. */
 export function readOptions(options: TrainerOptions): ResolvedOptions {
   checkOptions('Trainer', options, NAMES)
   for (const name of ['epochs', 'batchSize', 'sequenceLength'] as const) {

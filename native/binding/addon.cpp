@@ -39,10 +39,10 @@ Napi::Value Addon::wrap(Napi::Env env, at::Tensor tensor) {
   return Napi::Number::New(env, id);
 }
 
-// Without CUDA there are no captures of graphs to keep clear of.
+// Without CUDA, there are no graph captures to stay out of.
 std::optional<Lane::Pause> Addon::pause_lane() {
   if (!offload || cuda == nullptr) return std::nullopt;
-  // The call of the backward has paused it.
+  // The call of backward has already paused it.
   if (javascript_backwards > 0) return std::nullopt;
   const bool within = queueing || suspended;
   return std::optional<Lane::Pause>(std::in_place, offload->lane(), within);
@@ -112,9 +112,9 @@ at::Tensor meta_of(at::IntArrayRef sizes, at::ScalarType dtype) {
 }
 
 std::optional<Outline> Addon::outline(const TensorPromisePtr& promise) {
-  // Deep enough for a network whose forward pass asks once.
+  // Deep enough for a network whose forward pass asks for one outline.
   constexpr int kDeepest = 100;
-  // Gone as soon as the tensor is there.
+  // Null as soon as the tensor has been computed.
   const auto forecast = promise->pending() ? promise->origin()->forecast.lock() : nullptr;
   if (!promise->pending()) {
     const at::Tensor& tensor = promise->get();
@@ -151,7 +151,7 @@ void Addon::account(Napi::Env env) {
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
   operators::register_functional();
-  // A worker's thread takes the number of threads that holds by now.
+  // A worker's thread starts with the current number of threads.
   at::init_num_threads();
   env.SetInstanceData(new Addon(env));
   init_autograd(exports);

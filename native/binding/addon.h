@@ -18,64 +18,64 @@
 
 namespace rnn::binding {
 
-// The binding stands on both.
+// The binding uses both.
 using namespace recurrent;
 using namespace runtime;
 
 class Operator;
 class Offload;
 
-// How many views JavaScript has of the memory of tensors.
+// The number of views that JavaScript has of each storage.
 using Views = std::unordered_map<const c10::StorageImpl*, size_t>;
 
-// All state of one JavaScript environment: the main thread, a worker_thread or a test realm has its own.
+// All state of one JavaScript environment. The main thread, each worker_thread and each test realm have their own.
 class Addon {
  public:
   explicit Addon(Napi::Env env);
   ~Addon();
   static Addon& of(Napi::Env env) { return *env.GetInstanceData<Addon>(); }
 
-  // Handles outlive the addon where a finalizer still refers to them.
+  // Handles outlive the addon if a finalizer still refers to them.
   std::shared_ptr<Handles> handles;
-  // These outlive it where a view is still there.
+  // These outlive it if a view still exists.
   std::shared_ptr<Views> views = std::make_shared<Views>();
   std::vector<std::unique_ptr<Operator>> operators;
-  // What random numbers on the CPU are drawn from where `mode` does not say otherwise.
+  // The generator for random numbers on the CPU, unless `mode` has another one.
   const at::Generator generator = make_generator();
   Mode mode;
-  // What the copies of the JavaScript know of each other: test runners evaluate it several times in one environment.
+  // State that copies of the JavaScript code share: test runners evaluate it several times in one environment.
   Napi::ObjectReference state;
   // Set while JavaScript queues operations instead of running them.
   BatchPtr queueing;
-  // The batch, while operations run at once in the middle of it.
+  // The batch, while operations run immediately in the middle of it.
   BatchPtr suspended;
-  // The tensors of the batch being queued, whose bytes are not known yet.
+  // The tensors of the batch being queued, whose sizes in bytes are not known yet.
   std::vector<std::pair<Handles::Id, uint64_t>> queued;
   GradientMemory gradients;
-  // How many functions of JavaScript run within backward passes, one in another.
+  // The nesting depth of JavaScript functions running within backward passes.
   int javascript_backwards = 0;
   std::unique_ptr<Offload> offload;
-  // What recurrent networks run with. The threads outlive the addon where a graph still refers to them.
+  // The kernels and threads of recurrent networks. The threads outlive the addon if a graph still refers to them.
   const Kernels* kernels = available_kernels().front();
   std::shared_ptr<ThreadPool> pool = std::make_shared<ThreadPool>();
-  // Is called with each warning of LibTorch's, once JavaScript has said what to do with them.
+  // Called with each warning of LibTorch, once JavaScript has set a listener.
   Napi::FunctionReference on_warning;
-  // What the CUDA addon offers, once it is loaded.
+  // The functions of the CUDA addon, once it is loaded.
   const CudaLibrary* cuda = nullptr;
 
-  // A computed tensor becomes a number that JavaScript holds; an undefined one becomes null.
+  // Turns a computed tensor into an id for JavaScript, and an undefined one into null.
   Napi::Value wrap(Napi::Env env, at::Tensor tensor);
   const TensorPromisePtr& promise(Napi::Value id) const;
   // Blocks while the tensor is pending.
   const at::Tensor& tensor(Napi::Value id) const { return promise(id)->get(); }
 
-  // Whether nothing is queued: then no call has to wait, whatever it does.
+  // Whether nothing is queued, so that no call has to wait.
   bool idle();
 
-  // Blocks until nothing that is queued gets in the way of a call.
+  // Blocks until no queued job conflicts with a call.
   void wait_for(const Effects& effects);
 
-  // Runs `work` now with the current modes, once nothing that is queued gets in its way.
+  // Runs `work` now with the current modes, once no queued job conflicts with it.
   template <typename Work>
   auto run(const Effects& effects, Work&& work) {
     wait_for(effects);
@@ -84,7 +84,7 @@ class Addon {
     return work();
   }
 
-  // The same; while JavaScript queues, after all jobs that have been queued, on their thread.
+  // The same; while JavaScript queues, runs it after all queued jobs, on their thread.
   template <typename Work>
   void run_in_order(const Effects& effects, Work&& work) {
     if (queueing) {
@@ -94,11 +94,11 @@ class Addon {
     }
   }
 
-  // Runs `work` now, or queues it while JavaScript queues; its results become numbers.
+  // Runs `work` now, or queues it while JavaScript queues. Returns the ids of its results.
   std::vector<Handles::Id> dispatch(Effects effects, size_t results, std::function<Tensors()> work,
                                     ForecastPtr forecast = nullptr);
 
-  // The same of work without results.
+  // The same for work without results.
   template <typename Work>
   void dispatch_void(Effects effects, Work work) {
     dispatch(std::move(effects), 0, [work = std::move(work)]() mutable {
@@ -107,38 +107,38 @@ class Addon {
     });
   }
 
-  // A forecast for `dispatch` by the function that `make` returns, where there will be something to forecast.
+  // A forecast for `dispatch`, computed by the function that `make` returns, if there will be something to forecast.
   template <typename Make>
   ForecastPtr forecast(Make make) {
     return queueing ? forecast_by(make()) : nullptr;
   }
 
-  // What is known of a tensor without waiting; nothing where that is nothing.
+  // What is known about a tensor without waiting; nullopt if nothing is.
   std::optional<Outline> outline(const TensorPromisePtr& promise);
-  // The same of several; throws where nothing is known of one.
+  // The same for several tensors; throws if nothing is known about one of them.
   std::vector<Outline> outlines(const Effects::Promises& promises);
 
-  // Tells V8 about the bytes that its objects keep alive, which otherwise look like numbers to it.
+  // Tells V8 how many bytes its objects keep alive, since to V8 they are just numbers.
   void account(Napi::Env env);
 
  private:
   std::optional<Lane::Pause> pause_lane();
   void run_on_lane(std::function<void()> work);
   int64_t accounted_ = 0;
-  // How far a forecast has followed what its tensors depend on.
+  // The depth to which a forecast has followed the dependencies of its tensors.
   int depth_ = 0;
 };
 
-// A tensor of these sizes that has no memory.
+// A meta tensor of these sizes, without memory.
 at::Tensor meta_of(at::IntArrayRef sizes, at::ScalarType dtype);
 
-// The numbers of tensors as JavaScript takes them.
+// The ids of tensors as a JavaScript array.
 Napi::Array to_array(Napi::Env env, const std::vector<Handles::Id>& ids);
 
-// The number that JavaScript has for a tensor; one that no tensor has where it is none.
+// The id of a tensor in JavaScript; for a value that is not a tensor, an id that no tensor has.
 Handles::Id id_of(Napi::Value value);
 
-// Wraps a native function for JavaScript: C++ exceptions become JavaScript ones that say what kind they are.
+// Wraps a native function for JavaScript: C++ exceptions become JavaScript errors with a `kind`.
 Napi::Value guarded(const Napi::CallbackInfo& info, Napi::Value (*body)(const Napi::CallbackInfo&));
 
 template <Napi::Value (*body)(const Napi::CallbackInfo&)>

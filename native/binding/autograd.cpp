@@ -19,9 +19,9 @@ std::optional<at::ScalarType> to_dtype(Napi::Value value) {
   return static_cast<at::ScalarType>(to_int(value, "dtype"));
 }
 
-// setMode(grad, inference, autocast context or 0, its dtype on the CPU or null, on CUDA or null, whether it keeps
-// casts, the generator to draw from or null for the environment's): holds for the native calls of this environment from
-// now on
+// setMode(grad, inference, autocast context or 0, its dtype on the CPU or null, on CUDA or null, whether it caches
+// casts, the generator to draw from or null for the environment's): applies to all native calls of this environment
+// from now on
 Napi::Value set_mode(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   Mode& mode = addon.mode;
@@ -35,19 +35,22 @@ Napi::Value set_mode(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// openAutocast() -> the number of an outermost autocast context, which no other has in this process
+// openAutocast() -> the number of an outermost autocast context, unique in this process
 Napi::Value open_autocast(const Napi::CallbackInfo& info) {
   static std::atomic<uint64_t> last = 0;
   return Napi::Number::New(info.Env(), static_cast<double>(++last));
 }
 
-// closeAutocast(context): drops the casts that were kept for an outermost context, once what is queued has run
+// closeAutocast(context): drops the cached casts of an outermost context, once all queued jobs have run
 Napi::Value close_autocast(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const auto context = static_cast<uint64_t>(to_int(info[0], "context"));
   if (addon.offload) {
-    addon.offload->lane().post(
-        {.batch = std::make_shared<Batch>(0), .done = [context] { clear_autocast_cache(context); }});
+    // GCC 12 warns wrongly that a member of a temporary is uninitialized.
+    Job job;
+    job.batch = std::make_shared<Batch>(0);
+    job.done = [context] { clear_autocast_cache(context); };
+    addon.offload->lane().post(std::move(job));
   } else {
     clear_autocast_cache(context);
   }
@@ -60,7 +63,7 @@ Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
   const TensorPromisePtr promise = addon.promise(info[0]);
   const bool requires_grad = info[1].ToBoolean();
   const auto work = [promise, requires_grad] { promise->get().set_requires_grad(requires_grad); };
-  // Nobody looks at one that is still to be computed.
+  // No other code can be reading a tensor that is not computed yet.
   if (promise->pending()) {
     addon.dispatch_void(Effects::writing(promise), work);
   } else {
@@ -90,7 +93,7 @@ Napi::Value set_grad(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
   }
   effects.writes = {gradient};
-  // Its memory has to be known from here on.
+  // From here on, the memory of the gradient must be tracked.
   addon.run_in_order(effects, [&] {
     const at::Tensor &tensor = promise->get(), &value = gradient->get();
     TORCH_CHECK_TYPE(value.sizes() == tensor.sizes(), "assigned grad has data of a different size");
@@ -102,7 +105,8 @@ Napi::Value set_grad(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// setData(tensor, tensor): the storage and metadata of the second, the identity and gradient history of the first
+// setData(tensor, tensor): gives the first tensor the storage and metadata of the second; it keeps its identity and
+// gradient history
 Napi::Value set_data(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const TensorPromisePtr promise = addon.promise(info[0]);

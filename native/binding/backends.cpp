@@ -9,7 +9,7 @@
 namespace rnn::binding {
 namespace {
 
-// Runs `work` when what is queued before it has run: a switch holds for the operations after it.
+// Runs `work` after the jobs queued before it: a setting applies to the operations after it.
 void in_order(Addon& addon, std::function<void()> work) {
   addon.dispatch_void(Effects::all(), [work = std::move(work)] { work(); });
 }
@@ -61,7 +61,7 @@ Napi::Value set_backend_switch(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// cudnnVersion() -> 91002 for 9.10.2, or null in a LibTorch without cuDNN
+// cudnnVersion() -> 91002 for 9.10.2, or null if LibTorch was built without cuDNN
 Napi::Value cudnn_version(const Napi::CallbackInfo& info) {
   const auto& hooks = at::detail::getCUDAHooks();
   if (!hooks.compiledWithCuDNN()) return info.Env().Null();

@@ -12,7 +12,7 @@ std::optional<c10::OperatorHandle> find(const std::string& name, const std::stri
   return c10::Dispatcher::singleton().findSchema({name, overload});
 }
 
-// operator(name, overload) -> a number to call it by, or null
+// operator(name, overload) -> its number, for `call`, or null
 Napi::Value operator_id(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const auto handle = find(info[0].ToString(), info[1].ToString());
@@ -43,7 +43,7 @@ Napi::Value overloads(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value results_to_javascript(Napi::Env env, Addon& addon, const Operator& op, std::vector<c10::IValue> stack) {
-  // Node-API charges for each array: one result comes bare.
+  // Creating an array through Node-API is expensive, so a single result is returned without one.
   if (stack.size() == 1) {
     return op.aliased(0) ? env.Undefined() : from_ivalue(env, addon, std::move(stack[0]));
   }
@@ -81,14 +81,14 @@ Napi::Value queue(Napi::Env env, Addon& addon, const Operator& op,
   return array;
 }
 
-// A tensor, or what stands for a number in its place.
+// A tensor, or the tensor that represents a number given in its place.
 TensorPromisePtr cell_at(const Addon& addon, const Napi::CallbackInfo& info, size_t index, const Operator& op) {
   uint32_t id = 0;
   if (napi_get_value_uint32(info.Env(), info[index + 1], &id) == napi_ok) return addon.handles->promise(id);
   return std::make_shared<TensorPromise>(to_wrapped_number(info[index + 1], op.parameters()[index].name));
 }
 
-// The result of an operator that needs no boxing.
+// Calls an operator without boxing its arguments.
 struct CallDirect {
   const Napi::CallbackInfo& info;
   Addon& addon;
@@ -112,15 +112,15 @@ struct CallDirect {
     return addon.run(effects(self, other), [&] { return handle.call(self->get(), other->get(), scale); });
   }
 
-  // Where nothing is queued nobody asks.
+  // Not needed if nothing is queued.
   template <typename... Promises>
   Effects effects(const Promises&... read) const {
     return addon.idle() ? Effects{} : Effects{.reads = {read...}, .marks = op.marks()};
   }
 };
 
-// call(operator, ...arguments): numbers stand for tensors where the schema says Tensor. An argument that is left out
-// or undefined has its default. Results that are arguments of the call come back undefined.
+// call(operator, ...arguments): tensors are passed as their ids where the schema says Tensor. An omitted or undefined
+// argument has its default. Results that are also arguments of the call are returned as undefined.
 Napi::Value call(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);

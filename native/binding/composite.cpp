@@ -63,7 +63,7 @@ Equations equations_of(Napi::Object object) {
   };
 }
 
-// Which parameter is which, by the names that those of each layer and direction have in this order.
+// Maps parameters to their roles, by the names that the parameters of each layer and direction have, in this order.
 class Roles {
  public:
   explicit Roles(Napi::Array names) {
@@ -117,7 +117,7 @@ struct Recurrent {
     const bool batch_first = arguments.module->batch_first && !packed;
     const bool batched = arguments.input.get().at(0).dim() == 3;
     Tensors traced;
-    // Nobody has to find out whether the fused kernels could make the call.
+    // There is no need to check whether the fused kernels could run the call.
     constexpr bool kFuses = false;
     const auto compute = [&](const Call& call) {
       const auto& [network, _, input, state, weights, batch_sizes] = call.arguments;
@@ -133,7 +133,7 @@ struct Recurrent {
     };
     Tensors results = arguments.run(compute, kFuses);
     for (at::Tensor& tensor : traced) {
-      // Gates come in the form of the input. Probes must stay the leaves that they are.
+      // Gates are returned in the layout of the input. Probes must stay the same leaf tensors.
       if (trace == Trace::kGates && !packed) {
         tensor = !batched ? tensor.squeeze(1) : batch_first ? tensor.transpose(0, 1) : tensor;
       }
@@ -144,7 +144,7 @@ struct Recurrent {
 };
 
 // composite(handle, dropout, training, input, state or [], weights, packing or [], equations, roles, trace) -> output,
-// final states, the packing again, and what was traced of each layer and direction
+// final states, the packing again, and the traces of each layer and direction
 Napi::Value composite_forward(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);

@@ -67,7 +67,7 @@ c10::Scalar to_scalar(Napi::Value value) {
   if (value.IsBigInt()) return {int_from(value, "value")};
   if (!value.IsNumber()) reject("value", "a number");
   const double number = value.As<Napi::Number>().DoubleValue();
-  // JavaScript writes 2 and 2.0 alike: a whole number is an int, as the literal would be in Python.
+  // JavaScript does not distinguish 2 and 2.0: a whole number is an int, like the literal 2 in Python.
   const bool whole = std::trunc(number) == number && std::abs(number) <= kMaxSafeInteger;
   if (whole && !(number == 0 && std::signbit(number))) return {static_cast<int64_t>(number)};
   return {number};
@@ -105,7 +105,7 @@ OperatorArguments::OperatorArguments(Addon& addon, const Operator& op)
 }
 
 void OperatorArguments::push(const Parameter& parameter, Napi::Value value) {
-  // Each question to Node-API costs as much as the answer is worth: ask once.
+  // Calls of Node-API are expensive, so query the type only once.
   const napi_valuetype type = value.Type();
   if (type == napi_undefined) {
     if (parameter.standard) {
@@ -251,13 +251,13 @@ std::vector<Outline> OperatorArguments::compute() {
   Outline common;
   const auto take = [&](const Outline& found) {
     common.has_dtype = common.has_dtype && found.has_dtype;
-    // A tensor without dimensions may be on another device than the others.
+    // A 0-D tensor may be on another device than the others.
     if (found.meta.dim() == 0 && common.device) return found.meta;
     common.device = found.device;
     return found.meta;
   };
   const auto without_memory = [&](const at::Tensor& tensor) {
-    // Numbers count for less where dtypes meet.
+    // Wrapped numbers have lower priority in type promotion, so they are kept as they are.
     if (!tensor.defined() || tensor.unsafeGetTensorImpl()->is_wrapped_number()) return tensor;
     return take(*addon_.outline(std::make_shared<TensorPromise>(tensor)));
   };

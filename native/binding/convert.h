@@ -9,24 +9,24 @@
 
 namespace rnn::binding {
 
-// The arguments of one call, and where tensors are still to come from the lane.
+// The arguments of one call, and the positions of tensors that are still pending.
 class OperatorArguments : public Forecast {
  public:
   OperatorArguments(Addon& addon, const Operator& op);
 
   void push(const Parameter& parameter, Napi::Value value);
 
-  // What the call does; nothing where nobody has to know, since nothing is queued.
+  // The effects of the call; empty if they are not needed because nothing is queued.
   Effects& effects() { return effects_; }
 
-  // Puts in the tensors that were pending, which are there by now.
+  // Inserts the tensors that were pending and have been computed by now.
   std::vector<c10::IValue> resolve();
 
  private:
   struct Pending {
     TensorPromisePtr promise;
     size_t argument;
-    // The place in a list, or -1.
+    // The position in a list, or -1.
     int64_t element;
   };
 
@@ -42,24 +42,25 @@ class OperatorArguments : public Forecast {
   const Operator& op_;
   const bool has_effects_;
   Effects effects_;
-  // The lane puts tensors in while the JavaScript thread may be looking.
+  // The lane inserts tensors while the JavaScript thread may be reading.
   std::mutex mutex_;
   std::vector<c10::IValue> stack_;
   std::vector<Pending> pending_;
 };
 
-// Throws: an argument is not what the operator takes.
+// Throws an error: the argument does not have the expected type.
 [[noreturn]] void reject(const std::string& name, const char* expected);
 
 c10::Scalar to_scalar(Napi::Value value);
-// Of [number], what Python makes of a number where a tensor is expected: one that leaves the dtype to the others.
+// Turns [number] into a wrapped number, as Python does with a number where a tensor is expected: it does not affect the
+// dtype of the result.
 at::Tensor to_wrapped_number(Napi::Value value, const std::string& name);
 int64_t to_int(Napi::Value value, const char* what);
-// From -2^63 up to 2^64 - 1: a negative one wraps around, as in PyTorch.
+// From -2^63 up to 2^64 - 1; negative seeds wrap around, as in PyTorch.
 uint64_t to_seed(Napi::Value value);
 std::vector<int64_t> to_ints(Napi::Value value, const char* what);
 
-// A value that an operator returned; `env` names the handles that new tensors go to.
+// Converts a value returned by an operator; new tensors are added to the addon's handles.
 Napi::Value from_ivalue(Napi::Env env, Addon& addon, c10::IValue&& value);
 
 }  // namespace rnn::binding

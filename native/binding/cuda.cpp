@@ -13,8 +13,8 @@
 #include "runtime/graph_capture.h"
 #include "runtime/tensors.h"
 
-// What LibTorch offers of CUDA without CUDA's headers: the main addon loads with every LibTorch. Functions that take
-// the index of a device are called only where there is one.
+// The part of LibTorch's CUDA support that needs no CUDA headers, so that the main addon loads with every LibTorch.
+// Functions that take a device index are called only if that device exists.
 namespace rnn::binding {
 
 using EventPtr = std::shared_ptr<c10::Event>;
@@ -33,8 +33,8 @@ c10::DeviceIndex device_index(Napi::Value value) { return static_cast<c10::Devic
 
 c10::DeviceAllocator& allocator() { return *c10::getDeviceAllocator(at::kCUDA); }
 
-// cudaState() -> { built, runtime, devices, problem }: whether LibTorch's CUDA library is loaded, the version of CUDA
-// that it was compiled with or null, how many devices there are, and what LibTorch says where there are none, or null
+// cudaState() -> { built, runtime, devices, problem }: whether LibTorch's CUDA library is loaded, the CUDA version that
+// it was compiled with or null, the number of devices, and LibTorch's message if there are none, or null
 Napi::Value cuda_state(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Napi::Object state = Napi::Object::New(env);
@@ -55,7 +55,7 @@ Napi::Value cuda_state(const Napi::CallbackInfo& info) {
   return state;
 }
 
-// cudaDevice() -> the current device of the calls to come
+// cudaDevice() -> the current device for subsequent calls
 Napi::Value cuda_device(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), Addon::of(info.Env()).mode.device.value_or(0));
 }
@@ -78,7 +78,7 @@ void set_stats(Napi::Object stats, const std::string& name, const c10::CachingAl
   for (size_t i = 0; i < array.size(); i++) set_stat(stats, name + "." + kPools[i], array[i]);
 }
 
-// cudaMemoryStats(device) -> the figures of the caching allocator by PyTorch's names; none before it has been used
+// cudaMemoryStats(device) -> the statistics of the caching allocator by PyTorch's names; empty before it has been used
 Napi::Value cuda_memory_stats(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(info.Env());
   if (!allocator().initialized()) return result;
@@ -111,7 +111,7 @@ Napi::Value cuda_reset_peak_stats(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// cudaMemoryInfo(device) -> [free bytes, all bytes] of the device
+// cudaMemoryInfo(device) -> [free bytes, total bytes] of the device
 Napi::Value cuda_memory_info(const Napi::CallbackInfo& info) {
   const auto [free, total] = allocator().getMemoryInfo(device_index(info[0]));
   Napi::Array result = Napi::Array::New(info.Env(), 2);
@@ -120,7 +120,7 @@ Napi::Value cuda_memory_info(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// cudaEmptyCache(): gives the memory that the allocator keeps back to the device
+// cudaEmptyCache(): returns the allocator's cached memory to the device
 Napi::Value cuda_empty_cache(const Napi::CallbackInfo& info) {
   Addon::of(info.Env()).dispatch_void(Effects::all(), [] {
     if (allocator().initialized()) allocator().emptyCache();
@@ -128,14 +128,14 @@ Napi::Value cuda_empty_cache(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// Waits for the device on a thread of Node's pool.
+// Waits for the device on a thread of Node's thread pool.
 class Wait : public Napi::AsyncWorker {
  public:
   static Napi::Value start(Napi::Env env, std::function<void()> wait) {
     std::unique_ptr<Wait> worker(new Wait(env, std::move(wait)));
     const Napi::Promise promise = worker->deferred_.Promise();
     worker->Queue();
-    // It deletes itself.
+    // The worker deletes itself.
     static_cast<void>(worker.release());
     return promise;
   }
@@ -165,8 +165,8 @@ class Wait : public Napi::AsyncWorker {
   std::exception_ptr error_;
 };
 
-// Does `wait` now, blocking, after what is queued (blocking = true), or gives a promise of it. A promise does not wait
-// for the queue: the caller has.
+// With blocking = true, calls `wait` now, after all queued jobs. Otherwise returns a promise, which does not wait for
+// the queue: the caller has done so.
 Napi::Value wait(const Napi::CallbackInfo& info, bool blocking, std::function<void()> wait) {
   Addon& addon = Addon::of(info.Env());
   if (addon.queueing) throw PendingError("offload() cannot wait for the device");
@@ -176,7 +176,7 @@ Napi::Value wait(const Napi::CallbackInfo& info, bool blocking, std::function<vo
   return info.Env().Undefined();
 }
 
-// cudaSynchronize(device, blocking): waits for all that the device has to do
+// cudaSynchronize(device, blocking): waits for all work queued on the device
 Napi::Value cuda_synchronize(const Napi::CallbackInfo& info) {
   return wait(info, info[1].ToBoolean(), [device = device_index(info[0])] { synchronize_device(device); });
 }
@@ -189,7 +189,7 @@ Napi::Value cuda_event(const Napi::CallbackInfo& info) {
   return make_handle(info.Env(), std::make_unique<EventPtr>(std::make_shared<c10::Event>(at::kCUDA, flag)));
 }
 
-// cudaRecordEvent(event): marks the point that the device's current stream has come to
+// cudaRecordEvent(event): records the event on the device's current stream
 Napi::Value cuda_record_event(const Napi::CallbackInfo& info) {
   Addon::of(info.Env()).dispatch_void(Effects::all(), [event = event_of(info[0])] {
     const Guard guard(at::kCUDA);
@@ -198,7 +198,7 @@ Napi::Value cuda_record_event(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// cudaQueryEvent(event) -> whether the device has come to that point
+// cudaQueryEvent(event) -> whether the device has reached the event
 Napi::Value cuda_query_event(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (addon.queueing) throw PendingError("offload() cannot read an event before it is recorded");
@@ -206,7 +206,7 @@ Napi::Value cuda_query_event(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), addon.run(Effects::all(), [&] { return event->query(); }));
 }
 
-// cudaSynchronizeEvent(event, blocking): waits until it has
+// cudaSynchronizeEvent(event, blocking): waits until the device has reached it
 Napi::Value cuda_synchronize_event(const Napi::CallbackInfo& info) {
   return wait(info, info[1].ToBoolean(), [event = event_of(info[0])] { event->synchronize(); });
 }

@@ -10,7 +10,7 @@
 namespace rnn::binding {
 namespace {
 
-// The elements of a tensor of this shape; none where a number cannot hold them.
+// The number of elements of a tensor of this shape; nullopt on overflow.
 std::optional<uint64_t> count(at::IntArrayRef shape) {
   uint64_t product = 1;
   if (std::ranges::any_of(shape, [](int64_t size) { return size == 0; })) product = 0;
@@ -28,13 +28,13 @@ Napi::Value from_bytes(const Napi::CallbackInfo& info) {
   void* source = nullptr;
   size_t length = 0;
   napi_typedarray_type type;
-  // Not through the buffer: on Node 20 that fails for a SharedArrayBuffer.
+  // Not through the ArrayBuffer, since that fails for a SharedArrayBuffer on Node 20.
   if (napi_get_typedarray_info(info.Env(), info[0], &type, &length, &source, nullptr, nullptr) != napi_ok) {
     throw c10::TypeError({__func__, __FILE__, __LINE__}, "expected a typed array");
   }
   const size_t bytes = info[0].As<Napi::TypedArray>().ByteLength();
   const size_t elements = bytes / c10::elementSize(dtype);
-  // Before there is memory for a shape that somebody may have sent us.
+  // Checked before allocating memory, since the shape may be untrusted input.
   TORCH_CHECK_VALUE(count(shape) == elements, "shape '", at::IntArrayRef(shape), "' is invalid for input of size ",
                     elements);
   const ModeGuard guard(addon.mode);
@@ -56,8 +56,8 @@ Napi::Value to_bytes(const Napi::CallbackInfo& info) {
   return buffer;
 }
 
-// What a view in JavaScript keeps: the memory, and not the tensor, which may be given other memory. Meanwhile nothing
-// resizes it, as under a view of NumPy's.
+// A view in JavaScript keeps the memory alive, not the tensor, which may get other memory. While the view exists, the
+// memory cannot be resized, like under a NumPy view.
 class View {
  public:
   View(c10::Storage storage, std::shared_ptr<Views> views) : storage_(std::move(storage)), views_(std::move(views)) {
@@ -80,11 +80,11 @@ class View {
 
   c10::Storage storage_;
   std::shared_ptr<Views> views_;
-  // Memory that could never be resized is left so.
+  // Memory that was not resizable before stays that way.
   bool counted_ = false;
 };
 
-// viewBytes(tensor) -> an ArrayBuffer over the tensor's own memory, or null where Node refuses such buffers
+// viewBytes(tensor) -> an ArrayBuffer over the tensor's memory, or null if Node refuses external buffers
 Napi::Value view_bytes(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);

@@ -16,8 +16,9 @@ struct ScriptMessage {
 }  // namespace
 }  // namespace rnn::binding
 
-// What an error of TorchScript says. Its what() is noexcept and shows the source of the callers, for which it reads the
-// debug files of the archive: where these are damaged, the process ends. So they are read first, as a friend may.
+// The message of a TorchScript error. Its what() is noexcept and shows the callers' source, for which it reads the
+// debug files of the archive; if these are damaged, the process is terminated. Therefore they are read here first, with
+// the access of a friend.
 template <>
 const torch::jit::ErrorReport& torch::jit::operator<< <rnn::binding::ScriptMessage*>(
     const ErrorReport& report, rnn::binding::ScriptMessage* const& message) {
@@ -37,7 +38,7 @@ const torch::jit::ErrorReport& torch::jit::operator<< <rnn::binding::ScriptMessa
 namespace rnn::binding {
 namespace {
 
-// TypeScript turns `kind` and the text into the typed error; here is only what C++ knows.
+// TypeScript turns `kind` and the text into the typed error. This function adds only what C++ knows.
 Napi::Error make(Napi::Env env, const char* kind, const std::string& message) {
   Napi::Error error = Napi::Error::New(env, message);
   error.Set("kind", Napi::String::New(env, kind));

@@ -6,7 +6,7 @@
 
 namespace rnn::binding {
 
-// What a queued operator threw, whose name would not be known where it is told.
+// An exception thrown by a queued operator, with the operator's name, which is not known where the error is reported.
 struct OperatorError {
   std::string name;
   std::exception_ptr cause;

@@ -10,8 +10,9 @@
 namespace rnn::binding {
 namespace {
 
-// lockFile(fd) -> whether the file is now locked for who opened it: false where another has locked it, null where it
-// cannot be known. The lock goes when the file is closed, however its process ends, and does not hinder who reads it.
+// lockFile(fd) -> whether the file is now locked for its opener: false if another opener holds the lock, null if that
+// cannot be determined. The lock is released when the file is closed, however the process ends, and does not block
+// readers.
 Napi::Value lock_file(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto fd = static_cast<int>(to_int(info[0], "fd"));

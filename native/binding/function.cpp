@@ -19,7 +19,7 @@ using torch::autograd::VariableInfo;
 
 namespace {
 
-// A backward of JavaScript runs meanwhile.
+// While it lives, a JavaScript backward is running.
 class Depth {
  public:
   explicit Depth(int& depth) : depth_(depth) { depth_++; }
@@ -31,8 +31,8 @@ class Depth {
   int& depth_;
 };
 
-// The way from nodes of graphs to the JavaScript of their environment. Nodes hold functions of JavaScript; a graph may
-// be destroyed on any thread, and after the environment.
+// Connects graph nodes to the JavaScript environment that they belong to. Nodes hold JavaScript functions, but a graph
+// may be destroyed on any thread, even after the environment.
 class Door {
  public:
   explicit Door(Napi::Env env) : env_(env), thread_(std::this_thread::get_id()) {}
@@ -40,7 +40,7 @@ class Door {
   Napi::Env env() const { return env_; }
   bool is_here() const { return std::this_thread::get_id() == thread_ && open_; }
 
-  // On its thread only, as `release_dead`.
+  // Only on the environment's thread, like `release_dead`.
   void close() {
     const std::scoped_lock lock(mutex_);
     open_ = false;
@@ -53,7 +53,7 @@ class Door {
       return;
     }
     const std::scoped_lock lock(mutex_);
-    // The end of the environment has released it.
+    // Otherwise, the end of the environment has already released it.
     if (open_) dead_.push_back(function);
   }
 
@@ -63,7 +63,7 @@ class Door {
     dead_.clear();
   }
 
-  // What the function that runs has computed: see functionGradients.
+  // The gradients computed by the running function: see functionGradients.
   variable_list gradients;
 
  private:
@@ -85,7 +85,7 @@ struct HandleType<DoorPtr> {
 
 namespace {
 
-// A node whose backward is a function of JavaScript.
+// A node whose backward is a JavaScript function.
 class JavaScriptNode : public Node {
  public:
   JavaScriptNode(DoorPtr door, Napi::Function backward, std::string name, bool materialize)
@@ -164,16 +164,16 @@ class JavaScriptNode : public Node {
   bool released_ = false;
 };
 
-// functionDoor() -> what the nodes that are made with it reach this environment through
+// functionDoor() -> the door through which nodes reach this environment
 Napi::Value function_door(const Napi::CallbackInfo& info) {
   const auto door = std::make_shared<Door>(info.Env());
-  // Earlier than finalizers, with which tensors and their graphs go.
+  // Runs before the finalizers that destroy tensors and their graphs.
   info.Env().AddCleanupHook([door] { door->close(); });
   return make_handle(info.Env(), std::make_unique<DoorPtr>(door));
 }
 
-// applyFunction(door, name, backward, inputs, outputs, saved, those of the outputs that have no gradient, whether
-// missing gradients are zeros) -> for each output a new tensor, or null where it stays the same one; it now has a graph
+// applyFunction(door, name, backward, inputs, outputs, saved, the non-differentiable outputs, whether missing gradients
+// are zeros) -> for each output a new tensor with a graph, or null if the same tensor now has it
 Napi::Value apply_function(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const DoorPtr door = object_of<DoorPtr>(info[0]);
@@ -204,7 +204,7 @@ Napi::Value apply_function(const Napi::CallbackInfo& info) {
   return array;
 }
 
-// functionGradients(door, ids or null of each input): what the backward that runs has computed
+// functionGradients(door, id or null for each input): sets the gradients that the running backward has computed
 Napi::Value function_gradients(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const auto list = info[1].As<Napi::Array>();

@@ -30,7 +30,7 @@ Napi::Value wrap(Napi::Env env, at::Generator generator) {
   return handle;
 }
 
-// The default one of the code that runs now, where JavaScript gives null.
+// The given generator, or for null the default one of the running code.
 at::Generator generator_of(const Addon& addon, Napi::Value value) {
   return value.IsNull() ? addon.mode.generator : to_generator(value, "generator");
 }
@@ -49,7 +49,7 @@ at::Tensor state_of(at::Generator& generator) {
   return generator.get_state();
 }
 
-// LibTorch believes how many numbers a state says are left, and would read beyond the 624 that there are.
+// LibTorch trusts the state's count of remaining numbers, and would read beyond the 624 that exist.
 void check_state(const at::Tensor& state) {
   at::CPUGeneratorImpl trial;
   trial.set_state(*state.unsafeGetTensorImpl());
@@ -65,7 +65,7 @@ void set_state(at::Generator& generator, const at::Tensor& state) {
   generator.set_state(state);
 }
 
-// generator(device) -> a new one with LibTorch's own seed
+// generator(device) -> a new generator with LibTorch's default seed
 Napi::Value generator(const Napi::CallbackInfo& info) {
   const c10::Device device(info[0].ToString().Utf8Value());
   if (device.is_cpu()) return wrap(info.Env(), at::detail::createCPUGenerator());
@@ -75,12 +75,12 @@ Napi::Value generator(const Napi::CallbackInfo& info) {
   return wrap(info.Env(), at::detail::getCUDAHooks().getNewGenerator(index));
 }
 
-// cudaGenerator(device) -> what draws on that device by default, in all environments
+// cudaGenerator(device) -> the default generator of that device, shared by all environments
 Napi::Value cuda_generator(const Napi::CallbackInfo& info) {
   return wrap(info.Env(), default_of(static_cast<c10::DeviceIndex>(to_int(info[0], "device"))));
 }
 
-// forkGenerator() -> a copy of the CPU's default one, in the state that it has once what is queued has run
+// forkGenerator() -> a copy of the CPU's default generator, in the state after all queued jobs have run
 Napi::Value fork_generator(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   at::Generator copy = at::detail::createCPUGenerator();
@@ -94,7 +94,7 @@ Napi::Value generator_device(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), to_generator(info[0], "generator").device().str());
 }
 
-// manualSeed(seed): the CPU's default generator, and those of all CUDA devices
+// manualSeed(seed): seeds the CPU's default generator, and those of all CUDA devices
 Napi::Value manual_seed(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   addon.dispatch_void(Effects::marked(Effects::kRandom),
@@ -123,7 +123,7 @@ Napi::Value new_seed(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(random_seed()));
 }
 
-// initialSeed(generator or null) -> the seed that it was given last, as a bigint
+// initialSeed(generator or null) -> its last seed, as a bigint
 Napi::Value initial_seed(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   at::Generator generator = generator_of(addon, info[0]);
@@ -135,7 +135,7 @@ Napi::Value initial_seed(const Napi::CallbackInfo& info) {
   return Napi::BigInt::New(info.Env(), seed);
 }
 
-// generatorState(generator or null) -> bytes that PyTorch reads, too
+// generatorState(generator or null) -> its state, in PyTorch's format
 Napi::Value generator_state(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const auto ids =
@@ -154,7 +154,7 @@ Napi::Value set_generator_state(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// drawSeed(generator or null) -> 63 random bits, as PyTorch draws a seed
+// drawSeed(generator or null) -> 63 random bits, the way PyTorch draws a seed
 Napi::Value draw_seed(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   int64_t seed = 0;
@@ -164,7 +164,7 @@ Napi::Value draw_seed(const Napi::CallbackInfo& info) {
   return Napi::BigInt::New(info.Env(), seed);
 }
 
-// permutation(generator or null, n) -> the numbers below n in random order, as torch.randperm
+// permutation(generator or null, n) -> the integers below n in random order, like torch.randperm
 Napi::Value permutation(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const int64_t n = to_int(info[1], "n");

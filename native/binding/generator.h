@@ -6,7 +6,7 @@
 
 namespace rnn::binding {
 
-// The generator that a handle of `generator()` stands for; throws where `value` is none.
+// The generator behind a handle of `generator()`. Throws if `value` is not such a handle.
 at::Generator to_generator(Napi::Value value, const std::string& name);
 
 }  // namespace rnn::binding

@@ -12,7 +12,7 @@
 namespace rnn::binding {
 namespace {
 
-// By device and dtype, as the operator wants them.
+// Grouped by device and dtype, as the operator requires.
 std::map<std::pair<std::string, c10::ScalarType>, Tensors> gradients_of(const Tensors& params, bool allow_float16) {
   std::map<std::pair<std::string, c10::ScalarType>, Tensors> groups;
   for (const at::Tensor& param : params) {
@@ -24,7 +24,7 @@ std::map<std::pair<std::string, c10::ScalarType>, Tensors> gradients_of(const Te
   return groups;
 }
 
-// Multiplies the gradients by `inv_scale`, and sets `found_inf` to 1 where one is not finite.
+// Multiplies the gradients by `inv_scale`, and sets `found_inf` to 1 if one is not finite.
 void unscale(const Tensors& params, at::Tensor found_inf, const at::Tensor& inv_scale, bool allow_float16) {
   const c10::AutoGradMode no_grad(false);
   const auto groups = gradients_of(params, allow_float16);
@@ -41,7 +41,7 @@ void unscale(const Tensors& params, at::Tensor found_inf, const at::Tensor& inv_
   }
 }
 
-// scaleOutput([output, scale]) -> their product, where the output is
+// scaleOutput([output, scale]) -> their product, on the device of the output
 Napi::Value scale_output(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const PromiseList promises(addon, info[0]);

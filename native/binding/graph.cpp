@@ -11,10 +11,10 @@
 namespace rnn::binding {
 namespace {
 
-// What JavaScript calls a graph: empty, or with one captured. The lane and the JavaScript thread use it in turns.
+// A graph as seen by JavaScript: empty, or with a captured one. The lane and the JavaScript thread use it in turns.
 struct CapturedGraph {
   std::shared_ptr<CudaGraph> graph;
-  // It has been captured, all of it.
+  // The capture has been completed.
   bool complete = false;
 };
 using CapturedGraphPtr = std::shared_ptr<CapturedGraph>;
@@ -34,7 +34,7 @@ const CudaLibrary& library_of(const Addon& addon) {
   return *addon.cuda;
 }
 
-// connectCuda(library): takes the table of the CUDA addon
+// connectCuda(library): stores the function table of the CUDA addon
 Napi::Value connect_cuda(const Napi::CallbackInfo& info) {
   const auto table = info[0].As<Napi::External<CudaLibrary>>();
   TORCH_CHECK_TYPE(info[0].IsExternal() && table.CheckTypeTag(&kCudaLibraryTag),
@@ -58,14 +58,14 @@ Napi::Value cuda_properties(const Napi::CallbackInfo& info) {
 
 CapturedGraphPtr graph_of(Napi::Value value) { return object_of<CapturedGraphPtr>(value); }
 
-// cudaGraph() -> a graph without a captured
+// cudaGraph() -> an empty graph
 Napi::Value cuda_graph(const Napi::CallbackInfo& info) {
   library_of(Addon::of(info.Env()));
   at::globalContext().lazyInitDevice(at::kCUDA);
   return make_handle(info.Env(), std::make_unique<CapturedGraphPtr>(std::make_shared<CapturedGraph>()));
 }
 
-// beginGraph(graph, graph whose memory it shares or null): what is queued from here on is captured instead of run
+// beginGraph(graph, graph whose memory it shares or null): operations queued from here on are captured instead of run
 Napi::Value begin_graph(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   TORCH_CHECK(addon.queueing, "a graph is captured by the lane only");
@@ -83,24 +83,24 @@ Napi::Value begin_graph(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// endGraph(graph, failed): always ends what beginGraph began; with `failed` to no purpose
+// endGraph(graph, failed): always ends the capture that beginGraph started; with `failed`, discards it
 Napi::Value end_graph(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   TORCH_CHECK(addon.queueing, "a graph is captured by the lane only");
   Lane& lane = addon.offload->lane();
   auto end = [captured = graph_of(info[0]), failed = info[1].ToBoolean().Value(), batch = addon.queueing, &lane] {
-    // An earlier captured stays as it is where a second one was refused.
+    // An existing captured graph is unchanged if a second capture was refused.
     if (!lane.captures_graph()) return;
     try {
       lane.end_graph();
       captured->complete = !batch->error && !failed;
     } catch (...) {
-      // What spoilt it says more than that it is spoilt.
+      // The original error is more informative than the failure to end the capture.
       if (!batch->error) batch->error = std::current_exception();
     }
     if (!captured->complete) captured->graph = nullptr;
   };
-  // Not as work, which is skipped after a failure.
+  // Not posted as work, which would be skipped after a failure.
   addon.offload->post({.batch = addon.queueing, .effects = Effects::all(), .done = std::move(end)});
   return info.Env().Undefined();
 }
@@ -114,7 +114,7 @@ Napi::Value replay_graph(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// resetGraph(graph): drops the captured, and gives its memory back where no tensor is in it
+// resetGraph(graph): discards the captured graph, and frees its memory unless a tensor still uses it
 Napi::Value reset_graph(const Napi::CallbackInfo& info) {
   Addon::of(info.Env()).dispatch_void(Effects::all(), [captured = graph_of(info[0])] {
     captured->complete = false;

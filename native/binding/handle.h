@@ -9,12 +9,12 @@
 
 namespace rnn::binding {
 
-// What JavaScript holds of C++ objects of type T: `kTag` tells them from all others, `kName` names them in errors. Each
-// type has a specialization.
+// Traits of the handles that JavaScript holds for C++ objects of type T. `kTag` distinguishes them from all others,
+// `kName` names them in errors. Each type has a specialization.
 template <typename T>
 struct HandleType;
 
-// A handle whose object goes with it.
+// A handle that owns its object.
 template <typename T>
 Napi::Value make_handle(Napi::Env env, std::unique_ptr<T> object) {
   const auto handle = Napi::External<std::unique_ptr<T>>::New(
@@ -24,7 +24,7 @@ Napi::Value make_handle(Napi::Env env, std::unique_ptr<T> object) {
   return handle;
 }
 
-// The place of the object. Throws unless `value` is a handle of this type.
+// The slot of the object. Throws unless `value` is a handle of this type.
 template <typename T>
 std::unique_ptr<T>& slot_of(Napi::Value value) {
   const auto handle = value.As<Napi::External<std::unique_ptr<T>>>();
@@ -33,7 +33,7 @@ std::unique_ptr<T>& slot_of(Napi::Value value) {
   return *handle.Data();
 }
 
-// Throws as well where the object has been disposed.
+// Also throws if the object has been disposed.
 template <typename T>
 T& object_of(Napi::Value value) {
   std::unique_ptr<T>& slot = slot_of<T>(value);

@@ -9,7 +9,7 @@ namespace {
 
 using at::indexing::TensorIndex;
 
-// An index with the tensor still to come.
+// An index whose tensor may still be pending.
 struct Item {
   std::optional<TensorIndex> index;
   TensorPromisePtr promise;
@@ -41,7 +41,7 @@ std::vector<Item> items_from(const Addon& addon, Napi::Value value) {
   return items;
 }
 
-// No item is all of the tensor, as x[()].
+// No items select the whole tensor, like x[()].
 std::vector<TensorIndex> all_where_empty(std::vector<TensorIndex> indices) {
   if (indices.empty()) indices.emplace_back("...");
   return indices;
@@ -53,7 +53,7 @@ std::vector<TensorIndex> resolve(const std::vector<Item>& items) {
   return all_where_empty(std::move(indices));
 }
 
-// What is assigned to. LibTorch does not look at the value where `false` is alone: with an ellipsis it does.
+// The target of an assignment. LibTorch ignores the value if `false` is the only index; with an ellipsis it does not.
 std::vector<TensorIndex> target_of(const std::vector<Item>& items) {
   std::vector<TensorIndex> indices = resolve(items);
   if (indices.size() == 1 && indices[0].is_boolean()) indices.emplace_back("...");
@@ -68,7 +68,7 @@ Effects effects_of(const std::vector<Item>& items) {
   return effects;
 }
 
-// What a part of a tensor looks like that waits in the lane with its indices.
+// The outline of an indexed tensor that is queued together with its indices.
 std::vector<Outline> forecast_of(Addon& addon, const TensorPromisePtr& self, const std::vector<Item>& items) {
   auto found = addon.outline(self);
   if (!found) return {};

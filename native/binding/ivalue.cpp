@@ -70,7 +70,7 @@ Later later_dict(Given& given, const c10::DictTypePtr& type, Napi::Value value, 
   };
 }
 
-// A value for `Any`, whose type only JavaScript knows.
+// A value for `Any`, whose type is known only from JavaScript.
 Later later_any(Given& given, Napi::Value value, const std::string& place) {
   if (value.IsNull() || value.IsUndefined()) return [] { return c10::IValue(); };
   if (value.IsNumber() || value.IsBigInt() || value.IsBoolean()) {

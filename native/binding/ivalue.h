@@ -12,13 +12,13 @@
 
 namespace rnn::binding {
 
-// The values of TorchScript, which nest. To and from JavaScript tensors are { tensor: id }, dicts
-// { entries: [[key, value], …] }, lists and tuples arrays.
+// TorchScript values, which can be nested. In JavaScript, tensors are { tensor: id }, dicts { entries: [[key, value],
+// …] }, lists and tuples arrays.
 
-// A value that has been read from JavaScript, but may have tensors that are still to come from the lane.
+// A value that has been read from JavaScript, but may contain tensors that are still pending.
 using Later = std::function<c10::IValue()>;
 
-// The tensors among the values that have been read.
+// The tensors found in the values that have been read.
 struct Given {
   Addon& addon;
   Effects::Promises tensors = {};
@@ -29,11 +29,12 @@ Later later(Given& given, const c10::TypePtr& type, Napi::Value value, const std
 
 Napi::Value to_value(Napi::Env env, Addon& addon, const c10::IValue& value);
 
-// Whether a value of this type is a tensor, or tuples of nothing but tensors: then its form is known before it exists.
+// Whether a value of this type is a tensor or consists of tuples of tensors only, so that its structure is known in
+// advance.
 bool is_tensors(const c10::Type& type);
 size_t count_tensors(const c10::Type& type);
 void flatten(const c10::IValue& value, Tensors& tensors);
-// Such a value, whose tensors have yet to be computed.
+// Such a value with tensors that are not computed yet.
 Napi::Value promised(Napi::Env env, const c10::Type& type, const std::vector<Handles::Id>& ids);
 
 }  // namespace rnn::binding

@@ -15,11 +15,11 @@ using torch::jit::Module;
 
 struct LoadedScript {
   Module module;
-  // Stands for the attributes that its methods may change: its calls take turns.
+  // Represents the attributes that methods may change, so that calls of the module never overlap.
   const TensorPromisePtr self = std::make_shared<TensorPromise>(at::Tensor());
   Effects::Promises parameters = {}, buffers = {};
 
-  // Its methods may change what they are given, too.
+  // Methods may also change their arguments.
   Effects effects(const Effects::Promises& given) {
     if (parameters.empty() && buffers.empty()) {
       for (const auto& tensor : module.parameters()) parameters.push_back(std::make_shared<TensorPromise>(tensor));
@@ -34,7 +34,7 @@ struct LoadedScript {
 
 // Shared with jobs in the lane.
 using Script = std::shared_ptr<LoadedScript>;
-// The result of a call that has been queued.
+// The result of a queued call.
 using Slot = std::shared_ptr<c10::IValue>;
 
 template <>
@@ -66,7 +66,7 @@ struct Call {
     const Napi::Array values = info[2].As<Napi::Array>();
     const auto& schema = method.function().getSchema();
     const auto& expected = schema.arguments();
-    // The first one is the module.
+    // The first argument is the module.
     TORCH_CHECK_TYPE(values.Length() + 1 <= expected.size(), "takes ", expected.size() - 1,
                      " positional arguments but ", values.Length(), " were given: ", schema);
     for (uint32_t i = 0; i + 1 < expected.size(); i++) {
@@ -100,7 +100,7 @@ struct Call {
   }
 };
 
-// jitLoad(path, device or null) -> a script, which can be used once what is queued has run
+// jitLoad(path, device or null) -> a script, which can be used once all queued jobs have run
 Napi::Value jit_load(const Napi::CallbackInfo& info) {
   const auto script = std::make_shared<LoadedScript>();
   std::optional<c10::Device> device;
@@ -111,8 +111,8 @@ Napi::Value jit_load(const Napi::CallbackInfo& info) {
   return make_handle(info.Env(), std::make_unique<Script>(script));
 }
 
-// jitRun(script, method, arguments) -> its result. While JavaScript queues, a result of tensors alone is promised;
-// another one is waited for.
+// jitRun(script, method, arguments) -> its result. While JavaScript queues, a result of tensors only is promised; any
+// other result is waited for.
 Napi::Value jit_run(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);
@@ -131,7 +131,7 @@ Napi::Value jit_run(const Napi::CallbackInfo& info) {
   return to_value(env, addon, result);
 }
 
-// jitStart(script, method, arguments) -> where jitResult will find the result, once what is queued has run
+// jitStart(script, method, arguments) -> a slot for jitResult, filled once all queued jobs have run
 Napi::Value jit_start(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const auto call = std::make_shared<Call>(addon, info);
@@ -145,7 +145,7 @@ Napi::Value jit_result(const Napi::CallbackInfo& info) {
   return to_value(info.Env(), Addon::of(info.Env()), *object_of<Slot>(info[0]));
 }
 
-// [[name, id], …]: one id for each tensor, whatever names it has
+// [[name, id], …]: one id per tensor, even if it has several names
 template <typename List>
 Napi::Value named(Napi::Env env, Addon& addon, const List& tensors) {
   std::unordered_map<const c10::TensorImpl*, Napi::Value> ids;
@@ -172,7 +172,7 @@ Napi::Value jit_tensors(const Napi::CallbackInfo& info) {
   return tensors;
 }
 
-// jitDescribe(script) -> { name, training or null where it is frozen, methods }
+// jitDescribe(script) -> { name, training or null if it is frozen, methods }
 Napi::Value jit_describe(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Module& module = script_of(info)->module;
@@ -187,7 +187,7 @@ Napi::Value jit_describe(const Napi::CallbackInfo& info) {
   return description;
 }
 
-// jitTrain(script, on): sets the training attribute of each module in it that has one, in order with what is queued
+// jitTrain(script, on): sets the training attribute of each module in it that has one, in order with the queued jobs
 Napi::Value jit_train(const Napi::CallbackInfo& info) {
   Addon::of(info.Env())
       .dispatch_void(Effects::writing(script_of(info)->self),

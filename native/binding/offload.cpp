@@ -15,7 +15,7 @@ struct Offload::Fence {
   Napi::Promise::Deferred deferred;
 };
 
-// Where the lane posts to. It is closed before the environment ends; what is posted later is dropped.
+// The lane posts its messages here. It is closed before the environment ends; later messages are dropped.
 struct Offload::Port {
   std::mutex mutex;
   napi_threadsafe_function function = nullptr;
@@ -25,7 +25,7 @@ struct Offload::Port {
 
 Offload::Offload(Napi::Env env, Addon& addon)
     : addon_(addon), port_(std::make_shared<Port>()), lane_(std::make_unique<Lane>()) {
-  // process.exit() runs no cleanup hooks, and then destroys what LibTorch works with.
+  // process.exit() does not run cleanup hooks, and then destroys objects that LibTorch uses.
   const auto process = env.Global().Get("process").As<Napi::Object>();
   const auto stop_at_exit = [](const Napi::CallbackInfo& info) {
     if (const auto& offload = Addon::of(info.Env()).offload) offload->stop();
@@ -36,7 +36,7 @@ Offload::Offload(Napi::Env env, Addon& addon)
 
 Offload::~Offload() = default;
 
-// Open only while something is queued: to a test runner it is a handle that somebody forgot.
+// Open only while something is queued: otherwise test runners report a leaked handle.
 void Offload::connect(Napi::Env env) {
   napi_value name = Napi::String::New(env, "libtorch-rnn");
   napi_threadsafe_function function = nullptr;
@@ -44,8 +44,8 @@ void Offload::connect(Napi::Env env) {
                                       &function) != napi_ok) {
     throw std::runtime_error("Node could not create a thread-safe function");
   }
-  // Registered after the function, hence run before Node tears the function down: a lane that still runs then would
-  // post to freed memory.
+  // Registered after the function, hence run before Node destroys the function: a lane still running at that point
+  // would post to freed memory.
   port_->hook.emplace(env.AddCleanupHook(std::function<void()>([this] {
     {
       const std::lock_guard lock(port_->mutex);
@@ -80,7 +80,7 @@ bool Offload::idle() {
   if (unfinished_.empty()) return true;
   const uint64_t completed = lane_->completed();
   while (!unfinished_.empty() && unfinished_.front()->last_job <= completed) {
-    // One that is being queued may go on.
+    // A batch that is still being queued may get more jobs.
     if (unfinished_.front() == addon_.queueing || unfinished_.front() == addon_.suspended) break;
     unfinished_.pop_front();
   }
@@ -88,7 +88,7 @@ bool Offload::idle() {
 }
 
 void Offload::wait_for(const Effects& effects) {
-  // The newest that is in the way: the lane runs them in their order.
+  // Wait for the newest conflicting batch; the lane runs batches in order.
   for (auto batch = unfinished_.rbegin(); batch != unfinished_.rend(); ++batch) {
     if (!(*batch)->trace.conflicts(effects, (*batch)->number, addon_.gradients)) continue;
     lane_->wait((*batch)->last_job);
@@ -121,7 +121,7 @@ Napi::Value Offload::fence(Napi::Env env, const BatchPtr& batch, std::vector<std
     napi_ref_threadsafe_function(env, port_->function);
   }
   port_->fences++;
-  // std::function wants a copyable owner; on the way to JavaScript the fence belongs to exactly one.
+  // std::function requires a copyable owner; on its way to JavaScript, the fence has exactly one owner.
   auto owner = std::make_shared<std::unique_ptr<Fence>>(std::move(fence));
   post({.batch = batch, .done = [owner, port = port_] {
           const std::lock_guard lock(port->mutex);
@@ -149,7 +149,7 @@ void Offload::settle(napi_env raw, napi_value, void* context, void* data) {
   try {
     static_cast<Offload*>(context)->settle(env, *fence);
   } catch (const Napi::Error&) {
-    // A worker that is being terminated runs no JavaScript, and nobody waits for the promise.
+    // A worker being terminated runs no JavaScript, and nothing waits for the promise.
   }
 }
 
@@ -160,7 +160,7 @@ void Offload::settle(Napi::Env env, const Fence& fence) {
   addon_.mode.warnings->flush();
   if (--port_->fences == 0) {
     napi_unref_threadsafe_function(env, port_->function);
-    // To be closed in the next turn of the loop, where nothing is queued by then: opening it takes time.
+    // Closed in the next turn of the event loop if nothing is queued by then, since opening it takes time.
     napi_call_threadsafe_function(port_->function, nullptr, napi_tsfn_nonblocking);
   }
   if (fence.batch->error) {
@@ -172,8 +172,8 @@ void Offload::settle(Napi::Env env, const Fence& fence) {
 
 namespace {
 
-// queue(true) -> the number of a batch: from here on operations are queued, until `queue(false)` returns the promise
-// of them all
+// queue(true) -> the number of a batch: operations are queued from here on, until `queue(false)` returns a promise for
+// all of them
 Napi::Value queue(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (info[0].ToBoolean()) {
@@ -185,20 +185,20 @@ Napi::Value queue(const Napi::CallbackInfo& info) {
   return addon.offload->fence(info.Env(), batch, std::exchange(addon.queued, {}));
 }
 
-// cancel(batch): what of it has not begun is skipped
+// cancel(batch): skips its jobs that have not started
 Napi::Value cancel(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (addon.offload) addon.offload->cancel(static_cast<uint64_t>(to_int(info[0], "batch")));
   return info.Env().Undefined();
 }
 
-// pendingBatches() -> how many have jobs that have not run
+// pendingBatches() -> the number of batches with unfinished jobs
 Napi::Value pending_batches(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   return Napi::Number::New(info.Env(), addon.offload ? static_cast<double>(addon.offload->pending()) : 0);
 }
 
-// suspend(true), suspend(false): between the two, operations run at once although JavaScript queues
+// suspend(true), suspend(false): between the two calls, operations run immediately although JavaScript queues
 Napi::Value suspend(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (info[0].ToBoolean()) {

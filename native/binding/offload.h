@@ -10,30 +10,30 @@
 
 namespace rnn::binding {
 
-// The lane of an environment and its way back to the JavaScript thread. Made at first use.
+// The lane of an environment and its connection back to the JavaScript thread. Created on first use.
 class Offload {
  public:
   Offload(Napi::Env env, Addon& addon);
   ~Offload();
   Lane& lane() { return *lane_; }
 
-  // A batch whose jobs are yet to be posted.
+  // Opens a new batch, whose jobs are posted later.
   BatchPtr open();
-  // Posts a job of a batch that was opened here, and keeps in mind what it does.
+  // Posts a job of a batch opened here, and records its effects.
   uint64_t post(Job job);
   // A promise that settles when all jobs of the batch have run.
   Napi::Value fence(Napi::Env env, const BatchPtr& batch, std::vector<std::pair<Handles::Id, uint64_t>> queued);
-  // Skips those that have not begun.
+  // Skips the jobs of the batch that have not started.
   void cancel(uint64_t batch);
 
-  // Skips what has not begun of all batches, and waits for what has.
+  // Skips the jobs of all batches that have not started, and waits for the running one.
   void stop();
 
-  // Whether all that was posted has run.
+  // Whether all posted jobs have run.
   bool idle();
-  // Blocks until nothing that was posted gets in the way of a call with these effects.
+  // Blocks until no posted job conflicts with a call with these effects.
   void wait_for(const Effects& effects);
-  // How many batches are not done.
+  // The number of unfinished batches.
   size_t pending();
 
  private:
@@ -42,7 +42,7 @@ class Offload {
 
   void connect(Napi::Env env);
   void disconnect(Napi::Env env);
-  // Closes the way back where nothing is queued.
+  // Closes the connection if nothing is queued.
   void rest(Napi::Env env);
   static void settle(napi_env env, napi_value callback, void* context, void* data);
   void settle(Napi::Env env, const Fence& fence);

@@ -42,7 +42,7 @@ Kind kind_of(const c10::Type& type) {
       return Kind::kTensor;
     case c10::TypeKind::NumberType:
       return Kind::kScalar;
-    // dtypes, layouts and memory formats travel as their numbers.
+    // dtypes, layouts and memory formats are passed as their numbers.
     case c10::TypeKind::IntType:
     case c10::TypeKind::SymIntType:
     case c10::TypeKind::ScalarTypeType:
@@ -98,7 +98,7 @@ Direct direct_of(const c10::OperatorHandle& handle, const std::vector<Parameter>
 
 bool draws(const c10::OperatorHandle& handle) {
   if (handle.hasTag(at::Tag::nondeterministic_seeded)) return true;
-  // Those of recurrent networks draw where they drop out.
+  // Recurrent networks draw random numbers for dropout.
   const std::string& name = handle.schema().name();
   return std::ranges::any_of(std::array{"aten::lstm", "aten::gru", "aten::rnn_", "aten::_cudnn_rnn"},
                              [&](const char* prefix) { return name.starts_with(prefix); }) ||
@@ -109,8 +109,8 @@ bool draws(const c10::OperatorHandle& handle) {
          });
 }
 
-// Which arguments a result may lie in the memory of. Operators that are made of others do not always say so: dropout
-// returns its input outside of training.
+// Marks arguments whose memory a result may share. Composite operators do not always declare this: dropout returns its
+// input outside of training.
 void mark_shared(const c10::OperatorHandle& handle, std::vector<Parameter>& parameters) {
   const auto& returns = handle.schema().returns();
   const bool says =
@@ -122,7 +122,7 @@ void mark_shared(const c10::OperatorHandle& handle, std::vector<Parameter>& para
   }
 }
 
-// Operators that return a tensor like their first one, and have a kernel for the meta device in Python only.
+// Operators that return a tensor like their first argument, and whose meta kernel exists only in Python.
 bool keeps_form(const c10::OperatorHandle& handle) {
   constexpr std::array kNames = {"relu",       "dropout",    "feature_dropout",       "alpha_dropout",
                                  "selu",       "celu",       "feature_alpha_dropout", "batch_norm",
@@ -159,7 +159,7 @@ Operator::Operator(const c10::OperatorHandle& handle) : handle_(handle) {
   for (size_t i = 0; i < schema.arguments().size(); i++) {
     const c10::Argument& argument = schema.arguments()[i];
     if (argument.alias_info() == nullptr || !argument.alias_info()->isWrite()) continue;
-    // LibTorch forgets to count what the fused optimizers change.
+    // LibTorch does not bump the versions of tensors changed by the fused optimizers.
     if (schema.name().starts_with("aten::_fused_")) unversioned_.push_back(i);
     if (resizes || argument.kwarg_only()) resized_.push_back(i);
     if (argument.kwarg_only()) reshapes_ = true;
@@ -176,7 +176,8 @@ void collect(const std::vector<c10::IValue>& stack, const std::vector<size_t>& a
   }
 }
 
-// The size of a tensor. LibTorch sets it before it asks for the memory, and leaves it so where there is none.
+// Remembers the size of a tensor. LibTorch sets the new size before it allocates memory, and does not restore it if
+// that fails.
 class Extent {
  public:
   explicit Extent(const at::Tensor& tensor)
@@ -225,8 +226,8 @@ void Operator::call(std::vector<c10::IValue>& stack) const {
 }
 
 bool Operator::outline(std::vector<c10::IValue>& stack) const {
-  // With a check goes that the operator reads what it should not. The kernel of isin for a number is wrong: it gives
-  // (0) for a result without dimensions.
+  // Operators with a check may read out of bounds when called without it. The meta kernel of isin for a number is
+  // wrong: it returns size (0) for a 0-D result.
   if (check_ != nullptr || handle_.schema().name() == "aten::isin") return false;
   if (keeps_form_) {
     TORCH_CHECK(stack.at(0).isTensor());

@@ -34,23 +34,24 @@ struct Parameter {
   std::string name;
   Kind kind = Kind::kUnsupported;
   bool optional = false;
-  // A list of a fixed size may be given as one element.
+  // A list of a fixed size may be given as a single element.
   int32_t size = 0;
   std::optional<c10::IValue> standard;
-  // The call changes it.
+  // The call modifies it.
   bool written = false;
-  // A result may lie in its memory.
+  // A result may share its memory.
   bool shared = false;
 };
 
-// The commonest signatures, which are called as C++ functions: boxing their arguments costs a tenth of a small call.
+// The most common signatures. They are called unboxed, as C++ functions: boxing takes a tenth of the time of a small
+// call.
 using Unary = at::Tensor(const at::Tensor&);
 using Binary = at::Tensor(const at::Tensor&, const at::Tensor&);
 using ScaledBinary = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Scalar&);
 using Direct = std::variant<std::monostate, c10::TypedOperatorHandle<Unary>, c10::TypedOperatorHandle<Binary>,
                             c10::TypedOperatorHandle<ScaledBinary>>;
 
-// A registered operator with its schema in a form that is quick to convert by.
+// A registered operator, with its schema in a form for fast conversion of arguments.
 class Operator {
  public:
   explicit Operator(const c10::OperatorHandle& handle);
@@ -61,18 +62,18 @@ class Operator {
 
   // Replaces the arguments by the results.
   void call(std::vector<c10::IValue>& stack) const;
-  // The same on the meta device, for results without memory; false where that tells nothing.
+  // The same on the meta device, for results without memory; returns false if that is not possible.
   bool outline(std::vector<c10::IValue>& stack) const;
 
-  // Only tensors come out, one each: so it can be queued before they exist.
+  // All results are single tensors, so the call can be queued and its results promised.
   bool queueable() const { return queueable_; }
-  // Sizes, strides or the memory of arguments change: nobody may look at these meanwhile.
+  // The call changes sizes, strides or memory of arguments, which must not be read in the meantime.
   bool reshapes() const { return reshapes_; }
-  // What the call does beside its tensors.
+  // Effects of the call other than on its tensors.
   uint8_t marks() const { return marks_; }
-  // Values come out, which JavaScript could only get by waiting.
+  // The call returns values, for which JavaScript would have to wait.
   bool reads() const { return reads_; }
-  // The results that are no arguments of the call (`add_` returns its first argument).
+  // The number of results that are not arguments of the call (`add_` returns its first argument).
   size_t fresh() const { return fresh_; }
   bool aliased(size_t result) const { return aliased_[result]; }
 
@@ -81,11 +82,11 @@ class Operator {
   Direct direct_;
   std::vector<Parameter> parameters_;
   std::vector<bool> aliased_;
-  // The arguments whose versions the call leaves as they were although it writes to them.
+  // The arguments that the call writes to without bumping their versions.
   std::vector<size_t> unversioned_;
-  // Those that the call may give another size.
+  // The arguments that the call may resize.
   std::vector<size_t> resized_;
-  // Refuses arguments with which LibTorch would read outside of tensors; may be null.
+  // Refuses arguments with which LibTorch would read out of bounds; may be null.
   operators::Check check_ = nullptr;
   size_t fresh_ = 0;
   uint8_t marks_ = 0;

@@ -43,7 +43,7 @@ optim::Algorithm algorithm_of(const std::string& name) {
 }
 
 // fusedStep('sgd' | 'adam' | 'adamw', params, [state lists], steps, hyper, [lr, gradScale, foundInf]): parameters
-// without a gradient are left alone. Each of the last three is a list of one tensor or of none.
+// without a gradient are skipped. Each of the last three is a list of one tensor, or empty.
 Napi::Value fused_step(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const optim::Algorithm algorithm = algorithm_of(info[0].ToString());
@@ -80,7 +80,7 @@ Tensors gradients_of(const PromiseList& params) {
 
 Effects of_gradients(const PromiseList& params) { return {.reads = joined(params), .marks = Effects::kGradients}; }
 
-// The function of torch/nn/utils/clip_grad.py, without its detour over Python lists.
+// The algorithm of torch/nn/utils/clip_grad.py, without its intermediate Python lists.
 at::Tensor clip(const Tensors& gradients, double max_norm, double norm_type, bool error_if_nonfinite) {
   if (gradients.empty()) return at::zeros({});
   const c10::AutoGradMode no_grad(false);

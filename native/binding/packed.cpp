@@ -19,7 +19,7 @@
 
 namespace rnn::binding {
 
-// LibTorch reads batch sizes as if they were contiguous.
+// LibTorch assumes that batch sizes are contiguous.
 Packing::Packing(const Tensors& tensors) : batch_sizes(tensors.at(0).contiguous()) {
   if (tensors.size() == 1) return;
   sorted_indices = tensors.at(1);
@@ -43,7 +43,7 @@ at::Tensor invert(const at::Tensor& permutation) {
   return inverse.scatter_(0, permutation, at::arange(permutation.numel(), permutation.options()));
 }
 
-// LibTorch packs as many steps as a sequence has and notes more of them; what it makes can then be used for nothing.
+// If a length exceeds the input, LibTorch packs only the existing steps but records more, and the result is unusable.
 void check_longest(const at::Tensor& input, const at::Tensor& lengths, bool batch_first) {
   if (input.dim() < 2 || input.numel() == 0 || lengths.dim() != 1 || lengths.numel() == 0) return;
   const int64_t steps = input.size(batch_first ? 1 : 0);
@@ -52,7 +52,8 @@ void check_longest(const at::Tensor& input, const at::Tensor& lengths, bool batc
                     " (input length=", steps, ")");
 }
 
-// The function of torch/nn/utils/rnn.py: data and batch sizes, and how the sequences were sorted unless they came so.
+// The algorithm of torch/nn/utils/rnn.py: returns data and batch sizes, and the sorting indices unless the input was
+// sorted.
 Tensors pack(at::Tensor input, at::Tensor lengths, bool batch_first, bool enforce_sorted) {
   lengths = lengths.to(at::kLong);
   TORCH_CHECK(lengths.is_cpu(), "'lengths' argument should be a 1D CPU int64 tensor, but got ", lengths.dim(), "D ",
@@ -69,8 +70,8 @@ Tensors pack(at::Tensor input, at::Tensor lengths, bool batch_first, bool enforc
   return {data, batch_sizes, sorted_indices, invert(sorted_indices)};
 }
 
-// LibTorch pads by writing a slice for each length, and the gradient of each slice is as large as the whole: with many
-// lengths, that took longer than the network. Padding's gradient is packing.
+// LibTorch pads by writing a slice for each length, and the gradient of each slice is as large as the whole tensor:
+// with many lengths, that took longer than the network. The gradient of padding is packing.
 class PadPackedSequence : public torch::autograd::Function<PadPackedSequence> {
  public:
   static Tensors forward(torch::autograd::AutogradContext* context, const at::Tensor& data,
@@ -113,8 +114,8 @@ Napi::Value ids_to_javascript(Napi::Env env, const std::vector<Handles::Id>& ids
   return array;
 }
 
-// packPaddedSequence(input, [lengths] or { tensor }, batchFirst, enforceSorted) -> data, batch sizes and, unless
-// sequences come sorted, the sorted and unsorted indices
+// packPaddedSequence(input, [lengths] or { tensor }, batchFirst, enforceSorted) -> data, batch sizes and, unless the
+// sequences are already sorted, the sorted and unsorted indices
 Napi::Value pack_padded_sequence(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);

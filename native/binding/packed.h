@@ -7,18 +7,18 @@
 
 namespace rnn::binding {
 
-// How the steps of a packed sequence lie: how many sequences have a first step, a second one, …, and how the sequences
-// were sorted, unless they came so.
+// The layout of a packed sequence: how many sequences have a first step, a second one, …, and how the sequences were
+// sorted, unless they were already sorted.
 struct Packing {
   at::Tensor batch_sizes, sorted_indices, unsorted_indices;
 
-  // From batch sizes alone, or with both indices.
+  // Takes batch sizes alone, or with both indices.
   explicit Packing(const Tensors& tensors);
 
-  // How many sequences there are.
+  // The number of sequences.
   int64_t batch() const { return batch_sizes.const_data_ptr<int64_t>()[0]; }
 
-  // Throws unless this can be the packing of `data`. LibTorch trusts it: from a wrong one it computes wrong numbers,
+  // Throws unless this is a valid packing of `data`. LibTorch does not check it: a wrong packing gives wrong numbers,
   // and batch sizes on a CUDA device crash it.
   void check(const at::Tensor& data) const;
 };

@@ -36,8 +36,8 @@ std::string python_dtype(const at::Tensor& tensor) {
   return "torch." + name;
 }
 
-// The checks of torch/nn/modules/rnn.py, in its order and its words. They are made here and not in TypeScript because
-// the shape of a queued tensor is known only when the call runs.
+// The checks of torch/nn/modules/rnn.py, in the same order and with the same messages. They are done here rather than
+// in TypeScript because the shape of a queued tensor is known only when the call runs.
 void check_rank(const Network& net, const at::Tensor& input, const Tensors& state) {
   const int64_t rank = input.dim();
   const std::string_view name = net.recurrence->module;
@@ -68,7 +68,7 @@ void check_input(const Network& net, const at::Tensor& input, const at::Tensor& 
               ": input.size(-1) must be equal to input_size. Expected ", net.inputs, ", got ", input.size(-1));
 }
 
-// Of dtypes and devices PyTorch says this on CUDA only. Elsewhere it leaves them to whatever kernel meets them first.
+// PyTorch checks dtypes and devices this way only on CUDA. Elsewhere, the first kernel that gets the tensors fails.
 void check_state(const RecurrentModule& module, const at::Tensor& input, const Tensors& state, int64_t batch) {
   for (const at::Tensor& tensor : state) {
     TORCH_CHECK(tensor.device() == input.device(),
@@ -92,7 +92,7 @@ void fill_state(const RecurrentModule& module, const at::Tensor& input, Tensors&
   }
 }
 
-// One call, from tensors.
+// Runs one call, given its tensors.
 struct Runner {
   const RecurrentModule& module;
   const Network& network;
@@ -115,7 +115,7 @@ struct Runner {
     return compute(call);
   }
 
-  // What `compute` makes of the call gets the form of the input again.
+  // Converts the results of `compute` back to the layout of the input.
   Tensors padded(at::Tensor input, Tensors state) const {
     check_rank(network, input, state);
     const bool batched = input.dim() == 3;
@@ -136,12 +136,13 @@ struct Runner {
     return results;
   }
 
-  // States come and go in the order that the sequences had before they were sorted.
+  // States are given and returned in the order of the sequences before sorting.
   Tensors packed(const at::Tensor& data, Tensors state, const Packing& packing) const {
     check_input(network, data, weights.at(0), 2);
     packing.check(data);
     const int64_t batch = packing.batch();
-    // PyTorch permutes before it looks, and LSTM does not look: a state for more sequences is cut without a word.
+    // PyTorch permutes before it checks, and LSTM does not check at all: a state for more sequences is silently
+    // truncated.
     check_state(module, data, state, batch);
     const auto permute = [](const at::Tensor& tensor, const at::Tensor& indices) {
       return indices.defined() ? tensor.index_select(1, indices) : tensor;
@@ -243,7 +244,7 @@ std::vector<Outline> RecurrentArguments::outlines(Addon& addon) const {
   std::vector<Outline> found{of_sizes(sizes)};
   const bool packed = packing.size() > 0;
   for (size_t i = 0; i < network.states(); i++) {
-    // The batch of a packed sequence is the first of its values.
+    // The batch size of a packed sequence is the first value of batch_sizes, which is not known here.
     const int64_t batch = packed || sizes.size() < 3 ? 0 : sizes[module->batch_first ? 0 : 1];
     std::vector<int64_t> state = module->state_size(batch, i);
     if (!packed && sizes.size() < 3) state.erase(state.begin() + 1);
@@ -282,8 +283,8 @@ Napi::Value recurrent(const Napi::CallbackInfo& info) {
   return to_array(env, ids);
 }
 
-// explainRecurrent: the same arguments -> why LibTorch's implementation would make the call, or '' where it would not;
-// and the name of a parameter whose memory has to be compared at each call, or null
+// explainRecurrent: the same arguments -> why LibTorch's implementation would be used, or '' if it would not; and the
+// name of a parameter whose memory has to be compared at each call, or null
 Napi::Value explain_recurrent(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (addon.queueing) throw PendingError("offload() cannot tell of a call before it is made");
@@ -308,7 +309,7 @@ Napi::Value explain_recurrent(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// instructionSets() -> the names of those that the recurrent kernels can use here, best first
+// instructionSets() -> the names of the instruction sets that the recurrent kernels can use here, best first
 Napi::Value instruction_sets(const Napi::CallbackInfo& info) {
   Napi::Array names = Napi::Array::New(info.Env());
   for (const Kernels* kernels : available_kernels()) names.Set(names.Length(), kernels->name);
@@ -328,7 +329,7 @@ Napi::Value instruction_set(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), addon.kernels->name);
 }
 
-// Whether cuDNN has recurrent networks for weights of this kind. LibTorch's own question leaves out bfloat16.
+// Whether cuDNN supports recurrent networks with such weights. LibTorch's own check omits bfloat16.
 bool is_acceptable(const at::Tensor& weight) {
   const auto has_bfloat16 = [](const auto& hooks) {
     if constexpr (requires { hooks.supportsBFloat16RNNWithCuDNN(); }) return hooks.supportsBFloat16RNNWithCuDNN();
@@ -340,8 +341,8 @@ bool is_acceptable(const at::Tensor& weight) {
          hooks.compiledWithCuDNN() && has_bfloat16(hooks);
 }
 
-// The conditions of RNNBase.flatten_parameters: what cuDNN takes, and no parameter that is another one as well. Those
-// that lie in one storage have been flattened already.
+// The conditions of RNNBase.flatten_parameters: cuDNN accepts the weights, and no two parameters are the same tensor.
+// Weights in a single storage have already been flattened.
 bool can_flatten(const Tensors& weights) {
   std::set<const void*> places;
   for (const at::Tensor& weight : weights) {
@@ -352,8 +353,8 @@ bool can_flatten(const Tensors& weights) {
                      [&](const at::Tensor& weight) { return !weight.is_alias_of(weights[0]); });
 }
 
-// flattenParameters(handle, weights): moves them into the one block of memory that cuDNN wants, without
-// which it copies them at every call. Elsewhere than on a CUDA device it does nothing.
+// flattenParameters(handle, weights): moves them into one contiguous block of memory, which spares cuDNN a copy at
+// every call. Does nothing unless they are on a CUDA device.
 Napi::Value flatten_parameters(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Addon& addon = Addon::of(env);

@@ -19,7 +19,7 @@ struct ParameterSize {
   std::vector<int64_t> size;
 };
 
-// A recurrent module as it was made. What of it can be changed (`dropout`, `training`) comes with each call.
+// The fixed properties of a recurrent module. The mutable ones (`dropout`, `training`) are passed with each call.
 struct RecurrentModule {
   // `LSTM`
   std::string name;
@@ -27,14 +27,14 @@ struct RecurrentModule {
   bool batch_first;
   bool prefers_libtorch;
   std::vector<ParameterSize> parameters;
-  // What it keeps between calls.
+  // State kept between calls.
   std::shared_ptr<Plan> plan;
 
   // (recurrence, settings, [[name, size], …])
   RecurrentModule(const std::string& recurrence, Napi::Object settings, Napi::Array parameters);
 
-  // What is wrong with the weights, or nothing where they have the sizes of the parameters, and one dtype unless
-  // autocast gives them one. LibTorch does not look at all of that, and then reads outside of them.
+  // An error message if the weights do not have the sizes of the parameters, or not all the same dtype without
+  // autocast; otherwise empty. LibTorch does not check all of this, and would read out of bounds.
   std::string problem(at::TensorList weights) const;
 
   // The sizes of state `i`: the LSTM's second one is the cell state, which is not projected.
@@ -56,28 +56,28 @@ struct HandleType<RecurrentModulePtr> {
 // each state (layers * D, N, H).
 struct Call {
   NetworkCall arguments;
-  // Why LibTorch's own implementation has to make the call; empty where the fused kernels do.
+  // Why LibTorch's implementation has to be used; empty if the fused kernels are.
   std::string reason;
 };
 
 using Compute = std::function<Tensors(const Call& call)>;
 
-// What a call of a recurrent network takes from JavaScript: its first arguments are the handle of the module, its
-// dropout, whether it trains, input, state or [], weights, packing or [].
+// The arguments of a recurrent network call from JavaScript, which starts with: the handle of the module, its dropout,
+// whether it trains, input, state or [], weights, packing or [].
 struct RecurrentArguments {
   RecurrentModulePtr module;
-  // That of the module, with what can be changed.
+  // The module's network, with the current mutable properties.
   Network network;
   PromiseList input, state, weights, packing;
 
   RecurrentArguments(const Addon& addon, const Napi::CallbackInfo& info);
 
-  // Checks all that `compute` relies on, in PyTorch's words, and turns unbatched and packed sequences into what it
-  // takes and back: output, final states, and the packing again, as tensors that the packed output can own.
-  // `fuses`: whether the fused kernels may make the call.
+  // Checks everything that `compute` relies on, with PyTorch's messages, and converts unbatched and packed sequences to
+  // its layout and back. Returns output, final states, and the packing again, as tensors that the packed output can
+  // own. `fuses`: whether the fused kernels may be used.
   Tensors run(const Compute& compute, bool fuses = true) const;
 
-  // What a call does, and what is known of its output, its states and the packing before it has run.
+  // The effects of a call, and what is known about its output, states and packing before it has run.
   Effects effects() const;
   std::vector<Outline> outlines(Addon& addon) const;
 };

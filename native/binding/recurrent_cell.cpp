@@ -25,8 +25,8 @@ struct RecurrentCell {
               const Tensors& hidden_bias) const;
 };
 
-// The checks of torch/nn/modules/rnn.py, in its words; those of sizes are LibTorch's own, which has none for a state of
-// another rank than the input and reads outside of it.
+// The checks of torch/nn/modules/rnn.py, with its messages. LibTorch checks the sizes itself, but does not check that
+// state and input have the same rank, and would read out of bounds.
 void RecurrentCell::check_rank(const at::Tensor& input, const Tensors& state) const {
   const int64_t rank = input.dim();
   TORCH_CHECK_VALUE(rank == 1 || rank == 2, name(), ": Expected input to be 1D or 2D, got ", rank, "D instead");

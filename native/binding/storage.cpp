@@ -8,7 +8,7 @@
 namespace rnn::binding {
 namespace {
 
-// Whether the elements lie in memory in row-major order, on the CPU, as they are.
+// Whether the memory holds the elements as they are, in row-major order, on the CPU.
 bool is_plain(const at::Tensor& tensor) {
   return tensor.layout() == at::kStrided && tensor.is_cpu() && tensor.is_contiguous() && !tensor.is_neg() &&
          !tensor.is_conj() && tensor.has_storage();
@@ -25,7 +25,7 @@ struct Bytes {
   size_t size;
 };
 
-// A Uint8Array, and where in the memory of `tensor` it belongs.
+// A Uint8Array, and its offset in the memory of `tensor`.
 std::pair<Bytes, size_t> range_of(const Napi::CallbackInfo& info, const at::Tensor& tensor) {
   const auto offset = static_cast<size_t>(to_int(info[1], "offset"));
   auto array = info[2].As<Napi::Uint8Array>();
@@ -87,7 +87,8 @@ Napi::Value memory_range(const Napi::CallbackInfo& info) {
   return range;
 }
 
-// version(tensor) -> how often it was changed in place, once what runs now is done; an inference tensor does not count
+// version(tensor) -> how often it was changed in place, once the running jobs are done; inference tensors have no
+// version
 Napi::Value version(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const TensorPromisePtr promise = addon.promise(info[0]);

@@ -41,18 +41,18 @@ Napi::Value open_stream(const Napi::CallbackInfo& info) {
   }));
 }
 
-// forkStream(stream) -> another one over the same weights, in the same state
+// forkStream(stream) -> a new stream with the same weights and a copy of the state
 Napi::Value fork_stream(const Napi::CallbackInfo& info) {
   return make_handle(info.Env(), std::make_unique<Stream>(object_of<Stream>(info[0])));
 }
 
-// closeStream(stream): frees its state, and its weights where no other stream and no module has them
+// closeStream(stream): frees its state, and its weights unless another stream or a module uses them
 Napi::Value close_stream(const Napi::CallbackInfo& info) {
   slot_of<Stream>(info[0]).reset();
   return info.Env().Undefined();
 }
 
-// The floats of a Float32Array that must have `length` of them.
+// The data of a Float32Array, which must have `length` elements.
 float* floats(Napi::Env env, Napi::Value value, int64_t length, const char* name) {
   napi_typedarray_type type = napi_int8_array;
   size_t found = 0;

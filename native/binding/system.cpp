@@ -11,7 +11,7 @@
 namespace rnn::binding {
 namespace {
 
-// buildInfo() -> what this addon was compiled against
+// buildInfo() -> the versions that this addon was compiled against
 Napi::Value build_info(const Napi::CallbackInfo& info) {
   Napi::Object build = Napi::Object::New(info.Env());
   build.Set("torchVersion", TORCH_VERSION);
@@ -22,7 +22,7 @@ Napi::Value build_info(const Napi::CallbackInfo& info) {
   return build;
 }
 
-// runtimeInfo() -> what it runs on
+// runtimeInfo() -> the versions that it runs with
 Napi::Value runtime_info(const Napi::CallbackInfo& info) {
   Napi::Object runtime = Napi::Object::New(info.Env());
   runtime.Set("cpuCapability", at::get_cpu_capability());
@@ -35,7 +35,7 @@ Napi::Value runtime_info(const Napi::CallbackInfo& info) {
   return runtime;
 }
 
-// numThreads() -> how many threads operators use that are called now: a queued one has another thread's
+// numThreads() -> the number of threads for operators called now; queued operators use the setting of another thread
 Napi::Value num_threads(const Napi::CallbackInfo& info) {
   int threads = 0;
   Addon::of(info.Env()).run_in_order({}, [&] { threads = at::get_num_threads(); });
@@ -52,10 +52,10 @@ Napi::Value set_num_threads(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// onWarning(listener): tells the listener what LibTorch warns of
+// onWarning(listener): calls the listener with LibTorch's warnings
 Napi::Value on_warning(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  // Not kept alive: the listener goes with the copy of the JavaScript that it is of.
+  // A weak reference: the listener is collected with the copy of the JavaScript code that it belongs to.
   addon.on_warning = Napi::Weak(info[0].As<Napi::Function>());
   addon.mode.warnings->listen([&addon](const std::string& message) {
     const Napi::Env env = addon.on_warning.Env();
@@ -64,7 +64,7 @@ Napi::Value on_warning(const Napi::CallbackInfo& info) {
     try {
       addon.on_warning.Call({Napi::String::New(env, message)});
     } catch (const Napi::Error&) {
-      // An operation does not fail for its warning.
+      // A failing listener must not make the operation fail.
     }
   });
   return info.Env().Undefined();

@@ -6,7 +6,7 @@
 namespace rnn::binding {
 namespace {
 
-// What autograd knows of a tensor, once nothing that is queued changes it.
+// The tensor, for reading its autograd state, once no queued job changes it.
 const at::Tensor& settled(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const TensorPromisePtr& promise = addon.promise(info[0]);
@@ -14,7 +14,7 @@ const at::Tensor& settled(const Napi::CallbackInfo& info) {
   return promise->get();
 }
 
-// The sizes, the dtype and the device of a tensor: waits where they cannot be known before it is computed.
+// Reads sizes, dtype or device of a tensor. Waits if they are not known before it is computed.
 template <typename Read>
 auto known(const Napi::CallbackInfo& info, Read read) {
   Addon& addon = Addon::of(info.Env());
@@ -28,7 +28,7 @@ auto known(const Napi::CallbackInfo& info, Read read) {
   return *read(Outline{.meta = tensor, .device = tensor.device()});
 }
 
-// A tensor with the memory that it has been given.
+// The computed tensor.
 const at::Tensor& tensor_of(const Napi::CallbackInfo& info) { return Addon::of(info.Env()).tensor(info[0]); }
 
 Napi::Value ints(Napi::Env env, at::IntArrayRef values) {
@@ -72,8 +72,8 @@ Napi::Value is_inference(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), tensor_of(info).is_inference());
 }
 
-// `torch::autograd::CppNode<namespace::Name>`, of a class Name in C++, becomes what PyTorch calls that of a class in
-// Python: NameBackward.
+// Turns `torch::autograd::CppNode<namespace::Name>`, for a C++ class Name, into the name that PyTorch uses for Python
+// classes: NameBackward.
 std::string name_of(const torch::autograd::Node& node) {
   const std::string name = node.name();
   if (name.find("autograd::CppNode<") == std::string::npos) return name;
@@ -87,7 +87,7 @@ Napi::Value grad_fn(const Napi::CallbackInfo& info) {
   return node ? Napi::String::New(info.Env(), name_of(*node)) : info.Env().Null();
 }
 
-// Whether two tensors share memory: in-place changes of one are seen in the other.
+// Whether two tensors share memory: in-place changes of one are visible in the other.
 Napi::Value shares_storage(const Napi::CallbackInfo& info) {
   const Addon& addon = Addon::of(info.Env());
   return Napi::Boolean::New(info.Env(), addon.tensor(info[0]).is_alias_of(addon.tensor(info[1])));
@@ -97,7 +97,7 @@ Napi::Value pending(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), Addon::of(info.Env()).promise(info[0])->pending());
 }
 
-// release(ids): the JavaScript objects are done with these tensors.
+// release(ids): the JavaScript objects no longer need these tensors.
 Napi::Value release(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   if (info[0].IsNumber()) {

@@ -11,7 +11,7 @@
 namespace rnn::binding {
 namespace {
 
-// The same through the graph, whatever the tensors are.
+// The same with an autograd graph, for any tensors.
 at::Tensor through_graph(const Call& call, const TrainingCall& training, bool batched, bool strict,
                          const std::shared_ptr<Plan>& plan, const Kernels& kernels,
                          const std::shared_ptr<ThreadPool>& pool) {
@@ -29,8 +29,8 @@ at::Tensor through_graph(const Call& call, const TrainingCall& training, bool ba
 }
 
 // mseGradients(handle, dropout, training, input, [], weights, [], head, target, strict) -> the mean squared error of a
-// recurrent network with a linear head (weight, and bias if there is one), whose gradients are added to those of the
-// parameters. `strict`: a target that would have to be broadcast is an error.
+// recurrent network with a linear head (weight, and bias if there is one); its gradients are added to those of the
+// parameters. `strict`: a target that would be broadcast is an error.
 Napi::Value mse_gradients_of(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const RecurrentArguments arguments(addon, info);

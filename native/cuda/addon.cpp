@@ -5,7 +5,7 @@
 #include "cuda/graph.h"
 #include "runtime/cuda.h"
 
-// Its header asks for those of cuBLAS, cuSPARSE and cuSOLVER, which not every installation has.
+// Declared here because its header includes those of cuBLAS, cuSPARSE and cuSOLVER, which not every installation has.
 namespace at::cuda {
 TORCH_CUDA_CPP_API cudaDeviceProp* getDeviceProperties(c10::DeviceIndex device);
 }  // namespace at::cuda
@@ -29,7 +29,8 @@ class Library final : public runtime::CudaLibrary {
   }
 };
 
-// { torchVersion, cudaVersion, library }: what it was compiled with, and the table for the main addon
+// { torchVersion, cudaVersion, library }: the versions that it was compiled with, and the function table for the main
+// addon
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   static Library library;
   exports.Set("torchVersion", TORCH_VERSION);

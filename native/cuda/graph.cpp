@@ -8,7 +8,7 @@
 
 #include <mutex>
 
-// Its header asks for those of cuBLAS, cuSPARSE and cuSOLVER, which not every installation has.
+// Declared here because its header includes those of cuBLAS, cuSPARSE and cuSOLVER, which not every installation has.
 namespace at::cuda {
 TORCH_CUDA_CPP_API void clearCublasWorkspaces();
 }  // namespace at::cuda
@@ -21,10 +21,11 @@ Graph::Graph(const runtime::CudaGraph* shared)
 void Graph::begin() {
   device_ = c10::cuda::current_device();
   try {
-    // cuBLAS keeps memory to work in for each stream: what it took during one capture goes with that graph, and must
-    // not be used by the next.
+    // cuBLAS keeps a workspace per stream. A workspace allocated during a capture belongs to that graph and must not be
+    // used by the next one.
     at::cuda::clearCublasWorkspaces();
-    // Thread-local: what other threads do meanwhile, such as making room in memory, does not spoil the capture.
+    // Thread-local mode: actions of other threads in the meantime, such as freeing memory, do not invalidate the
+    // capture.
     graph_.capture_begin(pool_, cudaStreamCaptureModeThreadLocal);
   } catch (...) {
     clean_up(false);
@@ -47,7 +48,7 @@ void Graph::end() {
 void Graph::CaptureGraph::release_generators(c10::DeviceIndex device) {
   at::Generator generator = at::globalContext().defaultGenerator({at::kCUDA, device});
   const std::lock_guard lock(generator.mutex());
-  // From 2.13 on a generator keeps its state by capture, and has no such flag.
+  // From 2.13 on, a generator keeps its state per capture and has no such flag.
   const auto release = [](auto& states) {
     for (auto& [state, increment] : states) {
       if constexpr (requires { state->capturing_; }) state->capturing_ = false;
@@ -68,7 +69,7 @@ bool succeeds(Work work) {
   }
 }
 
-// Not every version has pools of pinned memory.
+// Not every LibTorch version has pools of pinned memory.
 template <typename Allocator>
 void clean_up_host(Allocator* allocator, runtime::CudaGraph::Pool pool, bool acquired) {
   if constexpr (requires { allocator->end_allocate_to_pool(pool); }) {
@@ -79,13 +80,13 @@ void clean_up_host(Allocator* allocator, runtime::CudaGraph::Pool pool, bool acq
 
 }  // namespace
 
-// The allocators would go on to ask the graph, which may be gone, whether a stream is its own.
+// Otherwise the allocators would keep asking the graph, which may no longer exist, whether a stream belongs to it.
 void Graph::clean_up(bool acquired) {
   succeeds([&] { graph_.release_generators(device_); });
-  // The graph has got as far as to clean up after itself: twice would be once too often.
+  // capture_end has already cleaned up; do not do it twice.
   if (succeeds([&] { graph_.pool(); })) return;
   namespace allocator = c10::cuda::CUDACachingAllocator;
-  // Some versions have done this by themselves.
+  // Some versions have already done this.
   const bool ended = succeeds([&] { allocator::endAllocateToPool(device_, pool_); });
   if (ended || acquired) succeeds([&] { allocator::releasePool(device_, pool_); });
   clean_up_host(at::getHostAllocator(at::kCUDA), pool_, acquired);
@@ -93,7 +94,7 @@ void Graph::clean_up(bool acquired) {
 
 #else
 
-// LibTorch does it.
+// LibTorch cleans up by itself.
 void Graph::clean_up(bool) {}
 void Graph::CaptureGraph::release_generators(c10::DeviceIndex) {}
 

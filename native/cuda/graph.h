@@ -15,11 +15,11 @@ class Graph final : public runtime::CudaGraph {
   Pool pool() const override { return pool_; }
 
  private:
-  // What LibTorch before 2.14 leaves behind where a capture fails. `acquired`: the capture had begun.
+  // Cleans up what LibTorch before 2.14 leaves behind when a capture fails. `acquired`: the capture had begun.
   void clean_up(bool acquired);
 
-  // What LibTorch before 2.13 leaves behind: the next random number of the device would be an error, also in a replay
-  // of an earlier graph.
+  // Cleans up what LibTorch before 2.13 leaves behind: otherwise the next random number on the device would fail, even
+  // in the replay of an earlier graph.
   class CaptureGraph : public at::cuda::CUDAGraph {
    public:
     void release_generators(c10::DeviceIndex device);

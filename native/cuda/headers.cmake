@@ -1,8 +1,8 @@
-# CUDA_HEADERS: the folder of the headers of the CUDA that LibTorch was built with, or empty. Newer and older ones
-# describe other structures, so the major version has to be the same.
+# CUDA_HEADERS: the folder with the headers of the CUDA version that LibTorch was built with, or empty. The major
+# version has to match, since structures differ between major versions.
 set(CUDA_HEADERS "")
 
-# Of a PyTorch wheel (cuda: '13.0'), or of a LibTorch archive (2.13.0+cu130).
+# From a PyTorch wheel (cuda: '13.0'), or from a LibTorch archive (2.13.0+cu130).
 set(CUDA_MAJOR "")
 foreach(note version.py build-version)
   if(NOT CUDA_MAJOR AND EXISTS "${LIBTORCH}/${note}")
@@ -13,7 +13,8 @@ foreach(note version.py build-version)
   endif()
 endforeach()
 
-# What the user names, what PyTorch has brought along (in the layout for CUDA 13 and in that for 12), what is installed.
+# Searched in this order: folders set by the user, those shipped with PyTorch (in the layouts for CUDA 13 and 12),
+# installed ones.
 file(GLOB installed /usr/local/cuda-*)
 foreach(root "$ENV{CUDA_HOME}" "$ENV{CUDA_PATH}" "${LIBTORCH}/../nvidia/cu${CUDA_MAJOR}"
     "${LIBTORCH}/../nvidia/cuda_runtime" /usr/local/cuda ${installed})

@@ -1,5 +1,5 @@
-// Binds to the symbol versions of old systems, where the linker of a new one would take its own: linked with
-// `--wrap` for each function here. `npm run prebuild` fails where something newer comes in.
+// Binds to the symbol versions of old systems, since the linker of a new system would use its own. Linked with `--wrap`
+// for each function here. `npm run prebuild` fails if a newer symbol version gets in.
 void* old_dlopen(const char* path, int mode);
 void* old_dlsym(void* library, const char* name);
 char* old_dlerror(void);

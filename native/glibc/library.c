@@ -1,4 +1,4 @@
-// The like for the main addon: the C++ library of GCC 8, as LibTorch asks for, and the mathematics of glibc 2.28.
+// The same for the main addon: the C++ library of GCC 8, which LibTorch requires, and the math functions of glibc 2.28.
 
 // std::condition_variable::wait(std::unique_lock<std::mutex>&)
 #define WAIT _ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE
@@ -15,5 +15,5 @@ double old_pow(double base, double exponent);
 __asm__(".symver old_pow, pow@GLIBC_2.2.5");
 double __wrap_pow(double base, double exponent) { return old_pow(base, exponent); }
 
-// Read by std::shared_ptr, to save atomic operations while there is one thread only. LibTorch has several.
+// std::shared_ptr reads it to avoid atomic operations while there is only one thread. LibTorch has several.
 char __libc_single_threaded = 0;

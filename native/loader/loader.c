@@ -1,7 +1,6 @@
-// Opens LibTorch by absolute path, so that the main addon, which names its libraries without a folder, binds
-// to this LibTorch and to no other on the machine. It knows the version that it was built for and tells the
-// one that is loaded: the caller compares them before it loads the main addon, where a wrong version would be
-// a crash.
+// Opens LibTorch by absolute path, so that the main addon, which refers to its libraries without a folder, binds to
+// this LibTorch and not to another one on the machine. It reports the version that it was built for and the one that is
+// loaded. The caller compares them before it loads the main addon, which would crash with a wrong version.
 #ifdef _WIN32
 #include <windows.h>
 #else
@@ -31,7 +30,7 @@ static Library loaded_library(void) { return GetModuleHandleW(L"torch_cpu.dll");
 static Library open_library(const char* path, char* message) {
   wchar_t wide[kPathSize];
   if (!MultiByteToWideChar(CP_UTF8, 0, path, -1, wide, kPathSize)) return NULL;
-  // Its dependencies lie beside it; those beside node.exe must not come first.
+  // Its dependencies are in the same folder; those next to node.exe must not take precedence.
   Library library = LoadLibraryExW(wide, NULL, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_DEFAULT_DIRS);
   if (!library) snprintf(message, kMessageSize, "LoadLibraryEx failed with error %lu", GetLastError());
   return library;
@@ -52,14 +51,13 @@ static const char kTorchCpu[] = "libtorch_cpu.so";
 static Library loaded_library(void) { return dlopen(kTorchCpu, RTLD_LAZY | RTLD_NOLOAD); }
 
 static Library open_library(const char* path, char* message) {
-  // OpenMP reads it when it is loaded, with LibTorch. By default its threads spin for milliseconds while they wait for
-  // each other: where another program has the core, a product of 64 x 64, 7 us on one thread, took 24 ms. With no
-  // spinning at all it takes 100 us on an idle machine. A thousand turns, some microseconds, cost neither.
-  // What the user has set stays, and child processes inherit nothing.
+  // OpenMP reads this variable when it is loaded, together with LibTorch. By default, its threads spin for milliseconds
+  // while they wait for each other: if another program occupies the core, a 64 x 64 product, 7 us on one thread, took
+  // 24 ms. Without any spinning, it takes 100 us on an idle machine. A thousand iterations, a few microseconds, avoid
+  // both. A value set by the user is kept, and child processes inherit nothing.
   const bool decides = !getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT");
   if (decides) setenv("GOMP_SPINCOUNT", "1000", 1);
-  // Local: LibTorch's BLAS must not take the place of another addon's. The main addon finds LibTorch by name
-  // all the same.
+  // RTLD_LOCAL: LibTorch's BLAS must not replace that of another addon. The main addon still finds LibTorch by name.
   Library library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (decides) unsetenv("GOMP_SPINCOUNT");
   if (!library) snprintf(message, kMessageSize, "%s", dlerror());
@@ -70,8 +68,7 @@ static void* find_symbol(Library library, const char* name) { return dlsym(libra
 
 #endif
 
-// loaded() -> the version of the LibTorch in this process, 0.0.0 for one too old to tell, null where there is
-// none
+// loaded() -> the version of the LibTorch in this process, 0.0.0 if it is too old to report it, null if there is none
 static napi_value loaded(napi_env env, napi_callback_info info) {
   (void)info;
   napi_value result;
@@ -89,7 +86,7 @@ static napi_value loaded(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// open(path): opens a library for the life of the process; throws the system's own words
+// open(path): opens a library for the lifetime of the process; throws with the system's error message
 static napi_value open(napi_env env, napi_callback_info info) {
   size_t count = 1;
   size_t length;

@@ -16,7 +16,7 @@ void check_size(const char* name, const std::string& argument, const Tensor& ten
 }
 
 // lstm, gru, rnn_tanh, rnn_relu: (input, hx, params, has_biases, num_layers, dropout, train, bidirectional,
-// batch_first) or (data, batch_sizes, hx, params, …). hx is a list for lstm only.
+// batch_first) or (data, batch_sizes, hx, params, …). hx is a list only for lstm.
 void check_network(const char* name, int64_t gates, const Stack& stack) {
   const bool packed = stack.at(3).isTensorList();
   const Tensor input = stack[0].toTensor();

@@ -7,13 +7,13 @@
 
 namespace rnn::operators {
 
-// Throws where an operator of LibTorch would read outside of these arguments.
+// Throws if a LibTorch operator would read these arguments out of bounds.
 using Check = void (*)(const std::vector<c10::IValue>& stack);
 
-// The check of the operator of this name, or null: LibTorch's recurrent networks rely on what torch.nn has checked.
+// The check for the operator of this name, or null. LibTorch's recurrent networks rely on checks that torch.nn does.
 Check check_of(const std::string& name);
 
-// Throws unless these can be the batch sizes of a packed sequence with this data, for which LibTorch takes its word.
+// Throws unless these are valid batch sizes for a packed sequence with this data. LibTorch does not check them.
 void check_batch_sizes(const at::Tensor& batch_sizes, const at::Tensor& data);
 
 }  // namespace rnn::operators

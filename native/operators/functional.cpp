@@ -63,8 +63,8 @@ Tensor reduce(const Tensor& loss, int64_t reduction) {
   return reduction == at::Reduction::Sum ? loss.sum() : loss;
 }
 
-// ATen's backward of these divides by the number of elements of one side, which is wrong where they differ: PyTorch
-// broadcasts first.
+// ATen's backward for these divides by the number of elements of one side, which is wrong if the sides differ. PyTorch
+// therefore broadcasts first.
 template <typename Loss>
 Tensor broadcast(const char* name, const Tensor& input, const Tensor& target, Loss loss) {
   if (input.sizes() == target.sizes()) return loss(input, target);
@@ -114,7 +114,7 @@ Tensor kl_div_batchmean(const Tensor& input, const Tensor& target, bool log_targ
   return input.dim() == 0 ? sum : sum / input.size(0);
 }
 
-// The weighted forms of the losses of single elements. Their means differ: `normalize` divides by the sum of weights.
+// The weighted forms of the elementwise losses. Their means differ: `normalize` divides by the sum of the weights.
 Tensor weighted_loss(const Tensor& loss, const Tensor& weight, const Tensor& input, int64_t reduction, bool normalize) {
   TORCH_CHECK_VALUE(weight.sizes() == input.sizes(), "Weights and input must have the same size.");
   const Tensor weighted = loss * weight;
@@ -122,7 +122,7 @@ Tensor weighted_loss(const Tensor& loss, const Tensor& weight, const Tensor& inp
   return reduce(weighted, reduction);
 }
 
-// One variance for each element, or for each row of the last dimension, or the same along one dimension.
+// A variance for each element, for each row of the last dimension, or the same along one dimension.
 bool is_variance_of(const Tensor& input, const Tensor& var) {
   if (var.dim() != input.dim()) return false;
   int64_t sum = 0;
@@ -150,13 +150,13 @@ Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, Tensor var, 
   return reduce(loss, reduction);
 }
 
-// ATen reads its table of probabilities at whatever class a target says. Behind a target's length it may say anything.
+// ATen uses target classes as indices without checking them. Beyond the length of a target, any value is allowed.
 void require_classes(const Tensor& log_probs, const Tensor& targets, const Tensor& target_lengths) {
   if (log_probs.dim() == 0) return;
   const c10::AutoGradMode no_grad(false);
   Tensor wrong = targets.lt(0).logical_or(targets.ge(log_probs.size(-1)));
   if (targets.dim() == 2) {
-    // ATen has words for another number of lengths.
+    // ATen reports a wrong number of lengths.
     if (target_lengths.numel() != targets.size(0)) return;
     const Tensor places = at::arange(targets.size(1), targets.options().dtype(at::kLong));
     wrong = wrong.logical_and(places.lt(target_lengths.to(targets.device()).reshape({-1, 1})));
@@ -190,8 +190,8 @@ Tensor batch_norm(const Tensor& input, const OptionalTensor& running_mean, const
                         at::globalContext().userEnabledCuDNN());
 }
 
-// BatchNorm1d's forward. `batches` counts what the running statistics have seen; without `momentum` they are the plain
-// mean over those, and the count is a number that only the lane knows.
+// BatchNorm1d's forward. `batches` counts the batches in the running statistics. Without `momentum` these are the
+// cumulative average, which depends on the count, a value known only on the lane.
 Tensor batch_norm_1d(const Tensor& input, const OptionalTensor& running_mean, const OptionalTensor& running_var,
                      const OptionalTensor& weight, const OptionalTensor& bias, const OptionalTensor& batches,
                      bool training, std::optional<double> momentum, double eps) {
@@ -210,7 +210,7 @@ Tensor same_size(const Tensor& input, const Tensor& target) {
   return target;
 }
 
-// On the CPU, where reading a value waits for nothing: what is queued after a loss that is NaN or infinite is skipped.
+// For the CPU, where reading a value does not wait: jobs queued after a NaN or infinite loss are skipped.
 Tensor finite_loss(const Tensor& loss) {
   if (loss.numel() != 1) return loss;
   const auto value = loss.item<double>();
@@ -224,7 +224,7 @@ double rounded_to(c10::ScalarType type, double value) {
   return at::full({}, value, at::TensorOptions(type)).item<double>();
 }
 
-// By rejection, and in the order in which PyTorch 2.13 draws: so one seed gives the same numbers.
+// By rejection sampling, drawing in the same order as PyTorch 2.13, so that the same seed gives the same numbers.
 Tensor trunc_normal_(const Tensor& self, double mean, double std, double a, double b,
                      const std::optional<at::Generator>& generator) {
   const c10::AutoGradMode no_grad(false);
@@ -239,7 +239,7 @@ Tensor trunc_normal_(const Tensor& self, double mean, double std, double a, doub
     if (!result.is_same(self)) self.copy_(result);
     return self;
   }
-  // So little of the bell lies within the bounds that uniform candidates are refused less often.
+  // So little of the normal distribution lies within the bounds that uniform candidates are rejected less often.
   const double mode = std::max(a, std::min(mean, b));
   const double log_peak = -0.5 * std::pow((mode - mean) / std, 2);
   const Tensor drawn = at::empty_like(self), chance = at::empty_like(self);
@@ -260,13 +260,13 @@ Tensor trunc_normal_(const Tensor& self, double mean, double std, double a, doub
   return self.copy_(result);
 }
 
-// torch.norm: the flat tensor's, or along dimensions.
+// torch.norm: of the flattened tensor, or along dimensions.
 Tensor norm(const Tensor& self, const std::optional<at::Scalar>& p, at::OptionalIntArrayRef dim, bool keepdim,
             std::optional<at::ScalarType> dtype) {
   return at::linalg_vector_norm(self, p.value_or(2), dim, keepdim, dtype);
 }
 
-// 'fro' is the 2-norm of any one or two dimensions; else it is of matrices.
+// 'fro' is the 2-norm over any one or two dimensions; other norms are matrix norms.
 Tensor norm_of_matrix(const Tensor& self, std::string_view p, at::OptionalIntArrayRef dim, bool keepdim,
                       std::optional<at::ScalarType> dtype) {
   if (p == "fro" && (!dim || dim->size() <= 2)) return at::linalg_vector_norm(self, 2, dim, keepdim, dtype);
@@ -275,7 +275,7 @@ Tensor norm_of_matrix(const Tensor& self, std::string_view p, at::OptionalIntArr
   return at::linalg_matrix_norm(self, p, dim ? *dim : at::IntArrayRef(dims), keepdim, dtype);
 }
 
-// Over the last dimensions of one, and as many first ones of the other.
+// Contracts the last `dims` dimensions of one with the first `dims` of the other.
 Tensor tensordot(const Tensor& self, const Tensor& other, int64_t dims) {
   TORCH_CHECK_VALUE(dims >= 0, "tensordot expects dims >= 0, but got dims=", dims);
   TORCH_CHECK_VALUE(dims <= std::min(self.dim(), other.dim()),
@@ -291,7 +291,7 @@ Tensor tensordot_of(const Tensor& self, const Tensor& other, const c10::List<c10
   return at::tensordot(self, other, dims.get(0).vec(), dims.get(1).vec());
 }
 
-// Of all elements, or of the slices along a dimension. What is not asked for has no elements.
+// Of all elements, or of the slices along a dimension. Results that were not requested are empty.
 std::tuple<Tensor, Tensor, Tensor> unique(const Tensor& self, bool sorted, bool return_inverse, bool return_counts,
                                           std::optional<int64_t> dim) {
   auto [values, inverse, counts] = dim ? at::unique_dim(self, *dim, sorted, return_inverse, return_counts)
@@ -301,8 +301,8 @@ std::tuple<Tensor, Tensor, Tensor> unique(const Tensor& self, bool sorted, bool 
   return {values, inverse, counts};
 }
 
-// What PyTorch's loops do between a loader and a model: through pinned memory, from which a GPU fetches by itself while
-// this thread goes on. Memory that is pinned already, or a tensor that is there already, is taken as it is.
+// Moves a batch to the device as PyTorch's training loops do: through pinned memory, from which the GPU copies while
+// this thread continues. Memory that is already pinned, or a tensor already on the device, is used as it is.
 Tensor to_device(const Tensor& self, at::Device device) {
   if (!device.is_cuda() || !self.device().is_cpu() || self.requires_grad()) return self.to(device);
   return self.pin_memory().to(device, self.scalar_type(), /*non_blocking=*/true);
@@ -323,7 +323,7 @@ void require_same_size(const Tensor& input, const Tensor& target) {
 }
 
 void register_functional() {
-  // Another copy of the package in this process has made them already.
+  // Another copy of the package in this process may have registered them already.
   static const bool registered =
       c10::Dispatcher::singleton().findSchema({"libtorch_rnn::gaussian_nll_loss", ""}).has_value();
   if (registered) return;

@@ -3,14 +3,14 @@
 
 namespace rnn::operators {
 
-// Warns in PyTorch's words, with the name of the loss.
+// Emits PyTorch's warning, with the name of the loss.
 void warn_of_broadcast(const char* name, const at::Tensor& input, const at::Tensor& target);
-// Throws where the sizes differ.
+// Throws if the sizes differ.
 void require_same_size(const at::Tensor& input, const at::Tensor& target);
 
-// Registers what PyTorch writes in Python around ATen's operators (torch/nn/functional.py and torch/nn/init.py) as
-// operators `libtorch_rnn::…`. So they are called as ATen's are; and their checks of shapes and values run where the
-// operation does, on the lane, where queued tensors have some. Once per process; further calls do nothing.
+// Registers functions that PyTorch implements in Python on top of ATen's operators (torch/nn/functional.py and
+// torch/nn/init.py) as operators `libtorch_rnn::…`. They are called like ATen's, and their checks of shapes and values
+// run with the operation, on the lane, where queued tensors are available. Once per process; further calls do nothing.
 void register_functional();
 
 }  // namespace rnn::operators

@@ -13,7 +13,7 @@ std::optional<at::Tensor> optional(const at::Tensor& tensor) {
   return tensor.defined() ? std::optional(tensor) : std::nullopt;
 }
 
-// `lr` is a number or a tensor, for which LibTorch has two operators.
+// `lr` is a number or a tensor; LibTorch has a separate operator for each.
 template <typename Rate>
 void step_sgd(const Bucket& bucket, const Rate& lr, const Hyper& hyper, const Scalars& scalars) {
   at::_fused_sgd_(bucket.params, bucket.gradients, bucket.states[0], hyper.weight_decay, hyper.momentum, lr,

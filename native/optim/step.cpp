@@ -14,13 +14,14 @@
 namespace rnn::optim {
 namespace {
 
-// Memory that can be read from its first element to its last, and holds the values as they are.
+// Whether the memory is dense and holds the values as they are.
 bool is_plain(const at::Tensor& tensor) {
   return tensor.layout() == at::kStrided && tensor.is_non_overlapping_and_dense() && !tensor.is_neg() &&
          !tensor.is_conj() && !tensor._is_zerotensor() && !tensor.is_complex();
 }
 
-// Autograd leaves the strides of dimensions of size 1 as they come: they say nothing of where elements lie.
+// Strides of dimensions of size 1 are ignored: autograd leaves them arbitrary, and they do not affect where elements
+// are.
 bool lies_alike(const at::Tensor& tensor, const at::Tensor& param) {
   if (tensor.sizes() != param.sizes()) return false;
   for (int64_t i = 0; i < param.dim(); i++) {
@@ -34,13 +35,13 @@ bool is_alike(const at::Tensor& tensor, const at::Tensor& param) {
          tensor.device() == param.device();
 }
 
-// What the fused kernels count by themselves lies beside the parameter.
+// A step counter that the fused kernels increment themselves must be on the device of the parameter.
 bool is_counter(const at::Tensor& step, const at::Tensor& param, Algorithm algorithm) {
   return is_plain(step) && step.numel() == 1 && step.scalar_type() == at::kFloat &&
          (algorithm == Algorithm::kSgd || step.device() == param.device());
 }
 
-// LibTorch's fused SGD on the CPU passes over whole vectors of half precision
+// LibTorch's fused SGD on the CPU skips whole vectors in half precision
 // (https://github.com/pytorch/pytorch/issues/191763).
 bool has_kernel(Algorithm algorithm, const at::Tensor& param) {
   if (!param.is_cpu() && !param.is_cuda()) return false;
@@ -88,13 +89,13 @@ std::map<Key, Bucket, Before> buckets_of(Algorithm algorithm, const Tensors& par
 Scalars on(const Scalars& scalars, c10::Device device) {
   const auto move = [device](const at::Tensor& tensor) {
     if (!tensor.defined() || tensor.device() == device) return tensor;
-    // What the kernels read, which on the CPU take any dtype of a learning rate.
+    // The form that the kernels read; on the CPU, they accept a learning rate of any dtype.
     return tensor.to(device, at::kFloat, /*non_blocking=*/true);
   };
   return {.lr = move(scalars.lr), .grad_scale = move(scalars.grad_scale), .found_inf = move(scalars.found_inf)};
 }
 
-// On the CPU without an operator, which takes longer for a handful of counters than Adam for a small layer.
+// On the CPU, increments counters directly: for a few of them, an operator takes longer than Adam for a small layer.
 void count_up(const Tensors& steps) {
   const bool plain = std::ranges::all_of(steps, [](const at::Tensor& step) {
     return step.is_cpu() && is_plain(step) && step.scalar_type() == at::kFloat && step.numel() == 1;
@@ -109,12 +110,14 @@ void count_up(const Tensors& steps) {
 void step(Algorithm algorithm, const Tensors& params, const std::vector<Tensors>& states, const Tensors& steps,
           const Hyper& hyper, const Scalars& given) {
   const c10::AutoGradMode no_grad(false);
-  // The first momentum is the gradient itself, without dampening. Where there is none, buffers of zeros give the same.
+  // The first momentum is the gradient itself, without dampening. If there is no dampening, zero-filled buffers give
+  // the same result.
   const bool by_age = algorithm == Algorithm::kSgd && hyper.momentum != 0 && hyper.dampening != 0;
   for (const auto& [key, bucket] : buckets_of(algorithm, params, states, steps, by_age)) {
     const auto& [device, dtype, fused, first] = key;
     const Scalars scalars = on(given, device);
-    // A first step that is skipped is to be first again. Only until it is taken, this reads from the device.
+    // If a first step is skipped, the next one counts as the first. The device is read only until the first step has
+    // been taken.
     const bool reads = first || !fused;
     if (reads && scalars.found_inf.defined() && scalars.found_inf.item<double>() != 0) continue;
     if (!bucket.steps.empty()) count_up(bucket.steps);
@@ -123,7 +126,7 @@ void step(Algorithm algorithm, const Tensors& params, const std::vector<Tensors>
       continue;
     }
     step_fused(algorithm, bucket, hyper, scalars);
-    // A step that is skipped does not count. SGD's counters are on the CPU, and only tell the first step.
+    // A skipped step does not count. SGD's counters are on the CPU, and only mark the first step.
     if (algorithm != Algorithm::kSgd && scalars.found_inf.defined()) {
       at::_foreach_sub_(bucket.steps, Tensors(bucket.steps.size(), scalars.found_inf));
     }

@@ -33,7 +33,7 @@ void step_adam(at::Tensor param, at::Tensor gradient, const Tensors& state, doub
   } else if (hyper.weight_decay != 0) {
     gradient = gradient.add(param, hyper.weight_decay);
   }
-  // A complex number is two real ones.
+  // Treat a complex number as two real ones.
   param = real_view(param);
   gradient = real_view(gradient.resolve_conj());
   const at::Tensor average = real_view(state.at(0)), squares = real_view(state.at(1));
@@ -55,7 +55,7 @@ void step_unfused(Algorithm algorithm, const Bucket& bucket, Hyper hyper, const 
   if (scalars.lr.defined()) hyper.lr = scalars.lr.item<double>();
   for (size_t i = 0; i < bucket.params.size(); i++) {
     at::Tensor gradient = bucket.gradients[i];
-    // As the fused kernels, which leave the gradients unscaled.
+    // In place, like the fused kernels, which also leave the gradients unscaled.
     if (scalars.grad_scale.defined()) gradient.div_(scalars.grad_scale);
     if (hyper.maximize) gradient = gradient.neg();
     Tensors state;

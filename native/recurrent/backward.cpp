@@ -3,7 +3,7 @@
 namespace rnn::recurrent {
 namespace {
 
-// C = A B or C += A B for a whole matrix B (inner, columns) that `BackwardWeights` has packed.
+// C = A B or C += A B for a whole matrix B (inner, columns) packed by `BackwardWeights`.
 void multiply_packed(const Layer& layer, int64_t rows, Rows a, int64_t inner, const Floats& b, int64_t columns,
                      MutableRows c, bool accumulate) {
   layer.kernels.multiply({
@@ -20,7 +20,7 @@ void multiply_packed(const Layer& layer, int64_t rows, Rows a, int64_t inner, co
   });
 }
 
-// The gradient of what a step's projection has made becomes that of what the cell has made.
+// Turns the gradient of a step's projected output into that of the cell's output.
 void through_projection(const Layer& layer, const DirectionBackward& direction, int64_t row, float* unprojected,
                         CellGradient& step) {
   const int64_t units = layer.shape.units, outputs = layer.shape.outputs();

@@ -56,7 +56,7 @@ struct State {
   at::Tensor hidden, cell_state;
 };
 
-// One layer in one direction: what is the same at all steps is made once.
+// One layer in one direction: everything that is the same at all steps is computed once.
 class Layer {
  public:
   Layer(const Network& network, const Equations& equations, const Weights& weights)
@@ -79,7 +79,8 @@ class Layer {
     }
   }
 
-  // From x(t), already through the input weights and the bias, and the state before; appends the gates to `gates`.
+  // Computes the next state from x(t), already multiplied by the input weights plus the bias, and the previous state.
+  // Appends the gates to `gates`.
   State step(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
     switch (family_) {
       case Family::kRnn:
@@ -166,7 +167,7 @@ class Layer {
     return {hidden, {}};
   }
 
-  // z and n see the input only, never h.
+  // z and n depend only on the input, not on h.
   State min_gru(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
     const at::Tensor z = gate(columns(x, 0, size_));
     const at::Tensor n = activation(columns(x, size_, 2 * size_));
@@ -178,19 +179,19 @@ class Layer {
   const Family family_;
   const Equations& equations_;
   const int64_t size_;
-  // Transposed, for products with rows; the diagonal ones are vectors.
+  // Weights, transposed for products with rows; the diagonal ones are vectors.
   at::Tensor hidden_, gates_hidden_, candidate_hidden_, projection_, input_forget_cell_, output_cell_;
   const at::Tensor inner_bias_;
 };
 
-// Zeros to add to a state of every step.
+// Zeros to be added to a state at every step.
 at::Tensor probe_like(const at::Tensor& input, const at::Tensor& state) {
   std::vector<int64_t> sizes = input.sizes().vec();
   sizes.back() = state.size(1);
   return at::zeros(sizes, input.options()).requires_grad_(true);
 }
 
-// How a tensor of all steps comes apart and together: along its first dimension, or by the rows of each step.
+// Splits a tensor of all steps and joins it again: along its first dimension, or by the rows of each step.
 struct Steps {
   const std::vector<int64_t>& batch_sizes;
 
@@ -200,12 +201,12 @@ struct Steps {
   at::Tensor join(const Tensors& tensors) const { return batch_sizes.empty() ? at::stack(tensors) : at::cat(tensors); }
 };
 
-// The states of the sequences that a step has: in a packed sequence, later steps have fewer.
+// The states of the sequences in the current step: in a packed sequence, later steps have fewer.
 class Running {
  public:
   explicit Running(State initial) : initial_(std::move(initial)), state_(initial_) {}
 
-  // The state before a step of `count` sequences: of those that go on, and of those that begin at their end.
+  // The state before a step of `count` sequences: of those that continue, followed by those that start here.
   const State& before(int64_t count) {
     const int64_t running = state_.hidden.size(0);
     if (count < running) {
@@ -222,7 +223,7 @@ class Running {
 
   void after(State state) { state_ = std::move(state); }
 
-  // Of all sequences.
+  // The final states of all sequences.
   State last() const {
     if (finished_.empty()) return state_;
     Tensors hidden{state_.hidden}, cell_state{state_.cell_state};

@@ -7,8 +7,8 @@
 namespace rnn::recurrent {
 namespace {
 
-// Fewer rows than this do not keep a core busy with the weights of the input: their products are made for several
-// steps at once.
+// Fewer rows than this do not keep a core busy with the input weights, so their products are computed for several steps
+// at once.
 constexpr int64_t kFewRows = 4;
 constexpr int64_t kRowsOfInputProducts = 30;
 
@@ -16,7 +16,7 @@ int64_t step_at(const Layer& layer, const DirectionForward& direction, int64_t i
   return direction.reverse ? layer.schedule.steps() - 1 - i : i;
 }
 
-// x Wx + b of a few rows, made for several steps ahead.
+// x Wx + b of a few rows, computed several steps ahead.
 class InputAhead {
  public:
   InputAhead(const Layer& layer, const DirectionForward& direction, int64_t first, int64_t last)
@@ -34,7 +34,7 @@ class InputAhead {
     return direction.weights->type == WeightType::kFloat32 && rows < kFewRows && layer.schedule.steps() > 1;
   }
 
-  // Makes those of the `i`-th step and of the next ones, where it is the first of a block of steps.
+  // If the `i`-th step is the first of a block of steps, computes the sums of the whole block.
   void advance(int64_t i) {
     if (i % steps_ != 0) return;
     const LayerShape& shape = layer_.shape;
@@ -60,7 +60,7 @@ class InputAhead {
     });
   }
 
-  // Those of the `i`-th step from `row` on.
+  // The sums of the `i`-th step from `row` on.
   Rows at(int64_t i, int64_t row) const {
     return {sums_.data() + (starts_[static_cast<size_t>(i % steps_)] + row - first_) * width_, width_};
   }
@@ -69,9 +69,9 @@ class InputAhead {
   const Layer& layer_;
   const DirectionForward& direction_;
   const int64_t first_, last_;
-  // Of the sums of a row.
+  // The width of the sums of a row.
   const int64_t width_;
-  // How many steps a block has, and where in it each of them begins.
+  // The number of steps in a block, and the start of each within it.
   const int64_t steps_;
   Floats inputs_, sums_;
   std::vector<int64_t> starts_;
@@ -153,7 +153,7 @@ class ForwardRows {
     if (shape.projection > 0) project(step, output);
   }
 
-  // Where a step writes what is to be projected.
+  // The memory for a step's output before the projection.
   MutableRows unprojected(int64_t row) {
     const int64_t units = layer_.shape.units;
     return {direction_.unprojected ? direction_.unprojected + row * units : unprojected_.data(), units};
@@ -175,7 +175,7 @@ class ForwardRows {
     });
   }
 
-  // The last step of a row that reads forwards is where it ends; backwards, it is the first.
+  // Copies the final states. Forwards, a row ends at its last step; backwards, at the first.
   void finish() {
     const int64_t units = layer_.shape.units, outputs = layer_.shape.outputs();
     for (int64_t row = first_; row < last_; row++) {

@@ -13,7 +13,7 @@ namespace rnn::recurrent {
 namespace {
 using torch::autograd::AutogradContext;
 
-// Which layer of which call a node of the graph belongs to.
+// The call and layer that a graph node belongs to.
 struct Origin : torch::CustomClassHolder {
   std::shared_ptr<const Pass> pass;
   int64_t layer;
@@ -21,7 +21,7 @@ struct Origin : torch::CustomClassHolder {
   Origin(std::shared_ptr<const Pass> pass, int64_t layer) : pass(std::move(pass)), layer(layer) {}
 };
 
-// The node of the graph prints as RecurrentLayerBackward.
+// The graph node is printed as RecurrentLayerBackward.
 class RecurrentLayer : public torch::autograd::Function<RecurrentLayer> {
  public:
   // The arguments: x, the states, the parameters of all directions.
@@ -60,18 +60,18 @@ class RecurrentLayer : public torch::autograd::Function<RecurrentLayer> {
                                            : backward_layer(*origin->pass, origin->layer, arguments, saved[count],
                                                             of_directions, gradients, needed);
     }
-    // Pass and index.
+    // No gradients for pass and index.
     results.resize(count + 2);
     return results;
   }
 
  private:
-  // For derivatives of derivatives: LibTorch's own operations, which have them.
+  // For higher derivatives: uses LibTorch's operations, which support them.
   static Tensors differentiably(const Origin& origin, const Tensors& arguments, const Tensors& gradients,
                                 const std::vector<bool>& needed) {
     const Pass& pass = *origin.pass;
     const size_t states = pass.network.states();
-    // A tied parameter is an argument more than once: each has a gradient of its own.
+    // A tied parameter occurs as several arguments, and each needs its own gradient.
     Tensors aliases;
     for (size_t i = 0; i < arguments.size(); i++) aliases.push_back(needed[i] ? arguments[i].alias() : arguments[i]);
     NetworkCall call{.network = pass.network,
@@ -99,7 +99,7 @@ class RecurrentLayer : public torch::autograd::Function<RecurrentLayer> {
   }
 };
 
-// Whether values can be read from the tensor's memory as they are.
+// Whether the tensor's memory holds its values as they are.
 bool is_plain(const at::Tensor& tensor) {
   return tensor.layout() == at::kStrided && !tensor.is_conj() && !tensor.is_neg() && !tensor._is_zerotensor();
 }

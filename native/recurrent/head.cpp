@@ -10,7 +10,8 @@
 
 namespace rnn::recurrent {
 
-// Of some rows: makes y, turns it into its gradient in place, and passes that on to x. Returns the sum of squares.
+// For some rows: computes y, replaces it by its gradient in place, and propagates that to x. Returns the sum of
+// squares.
 double Head::error_of(const float* packed, float* dy, int64_t first, int64_t last) const {
   const int64_t lanes = kernels.lanes, count = last - first;
   float* y = dy + first * outputs;

@@ -23,7 +23,7 @@ struct Head {
   // (rows, outputs), dense
   const float* target;
 
-  // Gradients, or null where none is wanted.
+  // Gradients, or null if not needed.
   float* dx;
   float* dweight;
   float* dbias;

@@ -22,7 +22,7 @@ void to_pairs(const float* from, int64_t count, uint32_t* to) {
   for (; k < count; k += 2) to[k / 2] = rounded(from[k]) | (k + 1 < count ? rounded(from[k + 1]) << 16 : 0);
 }
 
-// The inputs rounded to bfloat16, too, and multiplied two at a time.
+// Rounds the inputs to bfloat16, too, and multiplies two at a time.
 struct Dotted {
   static void prepare(const rnn::recurrent::CellStep& step) {
     const int64_t x_pairs = rnn::recurrent::pairs_of(step.inputs),

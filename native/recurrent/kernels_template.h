@@ -1,7 +1,7 @@
 #pragma once
-// The kernels over the `Vector` of an instruction set, for the files that are compiled for it. All is in an anonymous
-// namespace and nothing of the standard library is called: an inline function that two files share would run with the
-// instructions of either.
+// The kernels over the `Vector` of an instruction set, for the files that are compiled for it. Everything is in an
+// anonymous namespace and no standard library functions are called: the linker could pick either file's copy of a
+// shared inline function, with instructions that the processor may lack.
 #include <cstdint>
 #include <cstring>
 
@@ -15,7 +15,7 @@ using rnn::recurrent::Rows;
 
 constexpr int64_t kLanes = Vector::kLanes;
 
-// e^x - 1 for x from -87 to 87, as 2ⁿ (e^r - 1) + (2ⁿ - 1) with |r| ≤ ln 2 / 2, exact to a few units in the last
+// e^x - 1 for x from -87 to 87, as 2ⁿ (e^r - 1) + (2ⁿ - 1) with |r| ≤ ln 2 / 2, accurate to a few units in the last
 // place. The polynomial is that of Cephes' expf, http://www.netlib.org/cephes.
 struct Exponential {
   Vector power;
@@ -42,13 +42,13 @@ struct Exponential {
 
 Vector sigmoid(Vector x) { return Vector::all(1) / (Vector::all(1) + Exponential(Vector::zero() - x).exp()); }
 
-// Through e^2x - 1, which keeps the digits of a small x.
+// Computed from e^2x - 1, which preserves precision for small x.
 Vector tanh(Vector x) {
   const Vector e = Exponential(x + x).minus_one();
   return e / (e + Vector::all(2));
 }
 
-// Up to a vector of units of one row, from `unit` on.
+// Up to one vector of units of a row, starting at `unit`.
 struct Slice {
   int64_t row;
   int64_t unit;
@@ -66,7 +66,7 @@ struct Slice {
   }
 };
 
-// The cells: of which sums x W and h W are part, and what becomes of the sums.
+// The cells: which sums x W and h W contribute to, and how the output is computed from the sums.
 struct Lstm {
   static constexpr int kGates = 4, kSums = 4;
   static constexpr int kOfX[4] = {0, 1, 2, 3}, kOfH[4] = {0, 1, 2, 3};
@@ -141,8 +141,8 @@ struct Rnn {
   }
 };
 
-// How many panels a block of `rows` rows takes on at once: few rows need more, so that enough additions are under way
-// to hide their latency.
+// The number of panels that a block of `rows` rows processes at once: fewer rows need more panels, so that enough
+// additions are in flight to hide their latency.
 template <typename Cell>
 constexpr int panels_at_once(int rows) {
   int panels = 8;
@@ -180,7 +180,7 @@ struct Block {
     }
   }
 
-  // Adds a W, with a (rows, inner) of any strides, to the sums that `kOf` names for each gate.
+  // Adds a W to the sums that `kOf` lists for each gate; a (rows, inner) can have any strides.
   template <const int (&kOf)[Cell::kGates]>
   void add(Rows a, int64_t a_step, const float* weights, int64_t panel_stride, int64_t inner,
            int64_t step = Cell::kGates * kLanes) {
@@ -207,7 +207,7 @@ struct Block {
   }
 };
 
-// How bfloat16 weights meet their inputs: as floats, which is exact.
+// Multiplies bfloat16 weights as floats, which is exact.
 struct Widened {
   static void prepare(const rnn::recurrent::CellStep&) {}
 
@@ -216,7 +216,7 @@ struct Widened {
                   int64_t inner) {
     constexpr int kGates = sizeof(kOf) / sizeof(kOf[0]);
     for (int64_t k = 0; k < inner; k += 2) {
-      // An odd number of inputs leaves the last pair without a second one.
+      // If the number of inputs is odd, the last pair has no second input.
       const bool whole = k + 1 < inner;
 #pragma GCC unroll 8
       for (int p = 0; p < Block::kPanelCount; p++) {
@@ -240,7 +240,7 @@ struct Widened {
 
 Rows at_row(Rows rows, int64_t row) { return {rows.data + row * rows.stride, rows.stride}; }
 
-// What is done to each block of rows and panels.
+// Finishes one block of rows and panels.
 template <typename Cell, int kRows, int kPanels>
 void finish(const rnn::recurrent::CellStep& step, const Block<Cell, kRows, kPanels>& block, int64_t row,
             int64_t panel) {
@@ -351,7 +351,7 @@ struct ProductTask {
   }
 };
 
-// All panels of `kRows` rows, `kPanels` at a time, then what is left in halves; or the other way round.
+// Processes all panels of `kRows` rows, `kPanels` at a time and the remainder in halves; or in the opposite order.
 template <int kRows, int kPanels, typename Task>
 void run_panels(const Task& task, int64_t row, int64_t first, int64_t panels, bool backwards) {
   const int64_t rest = first + (panels - first) / kPanels * kPanels;
@@ -378,8 +378,8 @@ void run_rows(const Task& task, int64_t row, int64_t rows, bool backwards) {
   }
 }
 
-// In blocks of rows that are as large as fits and nearly alike. Each goes through the weights in the direction opposite
-// to the one before: of weights larger than a cache, it finds there what was read last.
+// Processes blocks of rows, as large as possible and of nearly equal size. Each block goes through the weights in the
+// opposite direction of the previous one: if the weights are larger than the cache, those read last are still in it.
 template <typename Task>
 void run(const Task& task) {
   const int64_t blocks = (task.rows() + Vector::kRows - 1) / Vector::kRows;
@@ -437,8 +437,8 @@ void step_bfloat16(const rnn::recurrent::CellStep& step) {
   }
 }
 
-// Each lane is a chain of steps that can be undone, so that no single change is lost. As many lanes as hide what a
-// multiplication takes: memory is then what it waits for.
+// Each lane is a chain of invertible steps, so that no single change is lost. There are enough lanes to hide the
+// latency of a multiplication; memory is then the bottleneck.
 [[maybe_unused]] uint64_t fingerprint(const void* data, int64_t bytes) {
   constexpr int64_t kWords = 64;
   constexpr uint32_t kOdd = 0x9e3779b1U;

@@ -5,7 +5,7 @@
 namespace rnn::recurrent {
 namespace {
 
-// A thread is worth waking for this many multiplications: some 40 µs.
+// Waking a thread pays off from this many multiplications on: about 40 µs.
 constexpr double kWorthAThread = 4e6;
 constexpr int64_t kRowsOfAPart = 12;
 
@@ -13,7 +13,7 @@ int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 
-// Some rows of one direction.
+// A range of rows of one direction.
 struct Layer::Part {
   size_t direction;
   int64_t first;
@@ -25,7 +25,7 @@ int64_t Layer::useful_threads(double operations) const {
 }
 
 std::vector<Layer::Part> Layer::parts(size_t directions) const {
-  // Two parts for each thread even out what threads and rows of unequal speed and length leave undone.
+  // Two parts per thread balance the load between threads of different speed and rows of different length.
   const auto wanted = divide_up(2 * threads, static_cast<int64_t>(directions));
   const int64_t least =
       divide_up(schedule.batch, threads) < kRowsOfAPart ? divide_up(schedule.batch, threads) : kRowsOfAPart;
@@ -76,7 +76,7 @@ void Layer::backward(const std::vector<DirectionBackward>& directions, float* dx
                        }});
     }
   }
-  // The longest first: at the end, no thread waits for a long one.
+  // The longest first, so that no thread waits for a long task at the end.
   std::stable_sort(tasks.begin(), tasks.end(),
                    [](const Task& a, const Task& b) { return a.operations > b.operations; });
   pool.run(static_cast<int64_t>(tasks.size()), layer.threads, [&](int64_t i) { tasks[static_cast<size_t>(i)].run(); });

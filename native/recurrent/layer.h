@@ -11,7 +11,7 @@
 
 namespace rnn::recurrent {
 
-// What one direction of a layer reads and writes. Matrices have the batch or all rows of all steps.
+// The inputs and outputs of one direction of a layer. The rows of a matrix are those of the batch, or of all steps.
 struct DirectionForward {
   bool reverse;
   const ForwardWeights* weights;
@@ -20,9 +20,9 @@ struct DirectionForward {
   const float* c_first;
   float* h_last;
   float* c_last;
-  // (total, outputs) of this direction.
+  // This direction's output, (total, outputs).
   MutableRows y;
-  // For the gradient, or null: (total, saved), (total, units), and before the projection (total, units).
+  // Saved for backward, or null: (total, saved), (total, units), and the output before the projection (total, units).
   float* gates;
   float* cell_states;
   float* unprojected;
@@ -37,15 +37,15 @@ struct DirectionBackward {
   const float* gates;
   const float* cell_states;
   const float* unprojected;
-  // Gradient of y, with null data for none.
+  // The gradient of y; its data is null if there is none.
   Rows dy;
-  // Gradients of the last states, which become those of the first: (batch, outputs), (batch, units).
+  // Gradients of the last states, replaced by those of the first: (batch, outputs), (batch, units).
   float* dh;
   float* dc;
-  // Memory: (total, sums_stride) and, with a projection, (total, outputs).
+  // Scratch memory: (total, sums_stride) and, with a projection, (total, outputs).
   float* dsums;
   float* dprojected;
-  // Gradients of the parameters, or null where none is wanted.
+  // Gradients of the parameters, or null if not needed.
   float* dweight_x;
   float* dweight_h;
   float* dbias_x;
@@ -53,14 +53,14 @@ struct DirectionBackward {
   float* dweight_projection;
 };
 
-// A piece of work that depends on no other.
+// An independent piece of work.
 struct Task {
   int64_t operations;
   std::function<void()> run;
 };
 
-// The arithmetic of one layer over a whole sequence. Each thread takes some rows through all steps, so none waits for
-// another within the sequence.
+// The arithmetic of one layer over a whole sequence. Each thread processes a range of rows through all steps, so
+// threads do not wait for each other within the sequence.
 struct Layer {
   const Kernels& kernels;
   LayerShape shape;
@@ -79,15 +79,15 @@ struct Layer {
   int64_t useful_threads(double operations) const;
 };
 
-// All steps of the rows from `first` to `last` of one direction, and back again.
+// The forward and backward pass of all steps, for the rows from `first` to `last` of one direction.
 void forward_rows(const Layer& layer, const DirectionForward& direction, int64_t first, int64_t last);
 void backward_rows(const Layer& layer, const DirectionBackward& direction, int64_t first, int64_t last);
 
-// The gradient of the input, of the rows of all steps from `first` to `last`.
+// The gradient of the input, for the rows of all steps from `first` to `last`.
 void input_gradient(const Layer& layer, const std::vector<DirectionBackward>& directions, float* dx, int64_t first,
                     int64_t last);
 
-// What makes the gradients of the parameters, once those of the sums are there.
+// The tasks that compute the gradients of the parameters, once those of the sums are known.
 std::vector<Task> weight_gradients(const Layer& layer, const DirectionBackward& direction);
 
 }  // namespace rnn::recurrent

@@ -14,8 +14,8 @@
 namespace rnn::recurrent {
 namespace {
 
-// What autocast makes of the arguments. LibTorch asks whether oneDNN has an LSTM for their dtype before it casts them,
-// and then takes one that processors without AVX-512 do not have.
+// Casts the arguments as autocast would. LibTorch checks for a oneDNN LSTM with the dtype before the cast, and may then
+// choose one that processors without AVX-512 do not support.
 NetworkCall cast(NetworkCall call) {
   if (!call.input.is_cpu() || !at::autocast::is_autocast_enabled(at::kCPU)) return call;
   const at::ScalarType dtype = at::autocast::get_autocast_dtype(at::kCPU);

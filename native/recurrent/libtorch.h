@@ -12,7 +12,7 @@ struct CellCall {
   std::optional<at::Tensor> bias_input, bias_hidden;
 };
 
-// LibTorch's own implementations: output and last states of a network, next states of a cell.
+// LibTorch's implementations. They return output and last states of a network, or the next states of a cell.
 Tensors libtorch_rnn_tanh(const NetworkCall& call);
 Tensors libtorch_rnn_relu(const NetworkCall& call);
 Tensors libtorch_lstm(const NetworkCall& call);

@@ -7,7 +7,7 @@
 
 namespace rnn::recurrent {
 
-// Floats that start a cache line, with values left open.
+// A cache-line-aligned, uninitialized float buffer.
 class Floats {
  public:
   Floats() = default;
@@ -31,14 +31,15 @@ class Floats {
   Pointer data_;
 };
 
-// Memory that the steps of a training loop use in turns. Fresh memory of this size comes from the system and goes
-// back to it, and each of its pages costs a fault: more than the arithmetic on it, in small networks.
+// Memory that is reused by the steps of a training loop. Otherwise, blocks of this size are allocated from and returned
+// to the system each time, and each of their pages costs a page fault: in small networks, more than the arithmetic on
+// it.
 class Workspace : public std::enable_shared_from_this<Workspace> {
  public:
-  // Goes back to the workspace with its last owner.
+  // Returned to the workspace when its last owner releases it.
   using Lease = std::shared_ptr<const Floats>;
 
-  // So that taking memory back needs none.
+  // Reserves space, so that taking memory back does not allocate.
   Workspace() { free_.reserve(kMostBlocks + 1); }
 
   Lease lease(int64_t size) {
@@ -62,14 +63,15 @@ class Workspace : public std::enable_shared_from_this<Workspace> {
   }
 
  private:
-  // What stays between calls: large networks do not notice the faults, but would hold much memory.
+  // The limits of what is kept between calls: page faults do not matter for large networks, which would hold a lot of
+  // memory.
   static constexpr int64_t kMostFloats = 32 << 20;
   static constexpr size_t kMostBlocks = 64;
 
   void keep(Floats floats) {
     const std::lock_guard lock(mutex_);
     free_.push_back(std::move(floats));
-    // The oldest go: sizes that are no longer asked for do not stay.
+    // Free the oldest blocks, so that sizes no longer requested are not kept.
     int64_t held = 0;
     for (const Floats& free : free_) held += free.size();
     while (held > kMostFloats || free_.size() > kMostBlocks) {

@@ -18,20 +18,20 @@ struct NetworkCall {
   // h or h and c, (layers directions, N, outputs or units).
   Tensors state;
   Tensors weights;
-  // Of a packed sequence: int64 on the CPU, or undefined.
+  // For a packed sequence: int64 on the CPU; otherwise undefined.
   at::Tensor batch_sizes;
 };
 
-// Output and final states, through LibTorch's own implementation.
+// Returns output and final states, computed by LibTorch's implementation.
 Tensors run_libtorch(const NetworkCall& call);
 
-// Why the kernels of this folder cannot use the parameters of a network, or nothing where they can.
+// Why the kernels of this folder cannot use a network's parameters; empty if they can.
 std::string why_not_packed(at::TensorList weights);
 
-// Why they cannot make a call, or nothing where they can.
+// Why they cannot run a call; empty if they can.
 std::string why_not_fused(const NetworkCall& call);
 
-// The same through those kernels, and differentiable as often as one likes.
+// The same, computed by those kernels; differentiable any number of times.
 Tensors run_fused(const NetworkCall& call, const std::shared_ptr<Plan>& plan, const Kernels& kernels,
                   const std::shared_ptr<ThreadPool>& pool);
 

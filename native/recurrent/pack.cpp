@@ -7,7 +7,7 @@
 namespace rnn::recurrent {
 namespace {
 
-// To the nearest, and of two to the even one.
+// Rounds to nearest, ties to even.
 uint32_t to_bfloat16(float x) {
   const auto bits = std::bit_cast<uint32_t>(x);
   if (x != x) return 0x7fc0U;
@@ -18,7 +18,7 @@ uint32_t to_bfloat16(float x) {
 
 void pack_gates(const float* weights, int64_t gates, int64_t units, int64_t inputs, int64_t lanes, float* packed,
                 int64_t panel_stride) {
-  // In blocks, so that neither the rows read nor those written leave the first-level cache.
+  // In blocks, so that both the rows read and those written stay in the L1 cache.
   constexpr int64_t kBlock = 16;
   for (int64_t panel = 0; panel < panels_of(units, lanes); panel++) {
     const int64_t count = std::min(lanes, units - panel * lanes);
@@ -60,7 +60,7 @@ void pack_columns(const float* b, int64_t stride, int64_t inner, int64_t columns
     for (int64_t k = 0; k < inner; k++) {
       const float* from = b + k * stride + panel * lanes;
       float* to = packed + panel * panel_stride + k * lanes;
-      // Of a constant size, this is a move and no call.
+      // With a constant size, this compiles to a move instead of a call.
       if (count == 16) {
         std::memcpy(to, from, 16 * sizeof(float));
         continue;

@@ -13,13 +13,14 @@
 namespace rnn::recurrent {
 namespace {
 
-// Memory of the workspace, which goes back to it with the tensor.
+// Memory from the workspace, returned to it when the tensor is destroyed.
 at::Tensor borrow(Workspace& workspace, int64_t size) {
   const Workspace::Lease lease = workspace.lease(size);
   return at::from_blob(lease->data(), {size}, [lease](void*) {}, at::kFloat);
 }
 
-// As the kernels read it: gradients also come sparse, as views with a sign, and as zeros without memory.
+// Converts a gradient to the form that the kernels read: gradients can also be sparse, views with a sign, or zeros
+// without memory.
 at::Tensor plain(const at::Tensor& gradient) {
   if (gradient._is_zerotensor()) return at::zeros(gradient.sizes(), gradient.options());
   return (gradient.layout() == at::kStrided ? gradient : gradient.to_dense()).resolve_neg();
@@ -44,7 +45,7 @@ Pass::Pass(const NetworkCall& call, std::shared_ptr<Plan> plan, const Kernels& k
       plan(std::move(plan)),
       pool(std::move(pool)),
       kernels(kernels),
-      // Only the weights are in bfloat16 throughout: sums, states and what a layer passes to the next are float32.
+      // Only the weights are bfloat16: sums, states and the values passed between layers are float32.
       type(call.input.scalar_type() == at::kBFloat16 ? WeightType::kBfloat16 : WeightType::kFloat32) {}
 
 Layer Pass::layer(int64_t index, const at::Tensor& x) const {
@@ -126,7 +127,7 @@ Tensors backward_layer(const Pass& pass, int64_t index, const Tensors& arguments
 
   Tensors results(arguments.size());
   if (needed[0]) results[0] = at::empty(x.sizes(), x.options());
-  // The gradients of the last states become those of the first ones in place.
+  // The gradients of the last states are replaced by those of the first ones in place.
   for (size_t i = 0; i < states; i++) {
     const at::Tensor& last = gradients[1 + i];
     results[1 + i] = at::empty(arguments[1 + i].sizes(), x.options());
@@ -181,7 +182,8 @@ Tensors backward_layer(const Pass& pass, int64_t index, const Tensors& arguments
   for (size_t i = 0; i < states; i++) {
     if (!needed[1 + i]) results[1 + i].reset();
   }
-  // What is projected has no part in the cell after a single step: no gradient then, as of LibTorch, and not zeros.
+  // After a single step, the projection does not affect the cell state: it then has no gradient, as in LibTorch, rather
+  // than zeros.
   const bool unused = !dy.defined() && !gradients[1].defined() && pass.schedule.steps() == 1;
   for (int64_t d = 0; unused && shape.projection > 0 && d < net.directions(); d++) {
     results[first_weight + static_cast<size_t>(d + 1) * net.parameters() - 1].reset();

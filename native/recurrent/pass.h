@@ -9,11 +9,11 @@
 
 namespace rnn::recurrent {
 
-// What all layers of a call share.
+// The state shared by all layers of a call.
 struct Pass {
   Network network;
   Schedule schedule;
-  // The batch sizes that the schedule came from, or undefined.
+  // The batch sizes that the schedule was made from, or undefined.
   at::Tensor batch_sizes;
   std::shared_ptr<Plan> plan;
   std::shared_ptr<ThreadPool> pool;
@@ -31,27 +31,27 @@ struct Pass {
   }
 };
 
-// What the forward pass of a direction leaves for its backward pass; undefined where a cell has none. As tensors, since
-// autograd frees those that it saved with the backward pass, and not with the graph, which may live much longer.
+// The data that the forward pass of a direction saves for backward; undefined if the cell needs none. They are tensors,
+// since autograd frees saved tensors after the backward pass, rather than with the graph, which may live much longer.
 struct SavedTensors {
   static constexpr size_t kCount = 3;
   at::Tensor gates, cell_states, unprojected;
 };
 
-// From (N, L, I) to (L, N, I), or back, where the call has the batch first.
+// Converts (N, L, I) to (L, N, I), or back, if the call has the batch first.
 at::Tensor sequence_first(const NetworkCall& call, const at::Tensor& x);
 
-// Null of an undefined tensor.
+// Null for an undefined tensor.
 float* data_of(const at::Tensor& tensor);
 
 at::Tensor with_dense_rows(const at::Tensor& x);
 
-// The output and last states of one layer in all its directions. `state` is that of the layer, contiguous. `saved`
-// gets one for each direction unless it is null.
+// Computes the output and last states of one layer in all its directions. `state` is that of the layer, contiguous.
+// Unless `saved` is null, one entry per direction is added to it.
 Tensors forward_layer(const Pass& pass, int64_t index, const at::Tensor& x, const Tensors& state,
                       at::TensorList weights, std::vector<SavedTensors>* saved);
 
-// The gradients of the arguments (x, the states, the parameters of all directions) that are `needed`, from those of the
+// Computes the `needed` gradients of the arguments (x, the states, the parameters of all directions) from those of the
 // output `y` and the last states, which may be undefined.
 Tensors backward_layer(const Pass& pass, int64_t index, const Tensors& arguments, const at::Tensor& y,
                        const std::vector<SavedTensors>& saved, const Tensors& gradients,

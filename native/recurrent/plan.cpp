@@ -4,12 +4,12 @@
 namespace rnn::recurrent {
 namespace {
 
-// An inference tensor does not count.
+// Inference tensors have no version counter.
 uint32_t version_of(const at::Tensor& tensor) {
   return tensor.is_inference() ? 0 : tensor.unsafeGetTensorImpl()->version_counter().current_version();
 }
 
-// Nothing where the version tells of changes, or where the memory is not in one piece.
+// nullopt if the version reveals all changes, or if the memory is not contiguous.
 std::optional<uint64_t> contents_of(const Kernels& kernels, const at::Tensor& tensor) {
   if (!changes_unseen(tensor) || !tensor.is_contiguous()) return std::nullopt;
   return kernels.fingerprint(tensor.const_data_ptr(), static_cast<int64_t>(tensor.nbytes()));
@@ -62,7 +62,8 @@ std::shared_ptr<const Weights> Plan::find(std::vector<Entry<Weights>>& entries, 
   for (size_t i = 0; fits && i < parameters.size(); i++) fits = entry.stamps[i].fits(kernels, parameters[i]);
   if (fits) return entry.weights;
 
-  // Before the weights are read: what JavaScript changes meanwhile shall be seen at the next call.
+  // Taken before the weights are read, so that changes that JavaScript makes in the meantime are detected at the next
+  // call.
   entry.stamps.clear();
   for (const at::Tensor& parameter : parameters) entry.stamps.emplace_back(kernels, parameter);
   Tensors floats;

@@ -26,15 +26,15 @@ struct Network {
   size_t states() const { return recurrence->states; }
   int64_t directions() const { return bidirectional ? 2 : 1; }
   LayerShape layer(int64_t index) const;
-  // The parameters of one direction of a layer: weight_ih, weight_hh, bias_ih, bias_hh, weight_hr.
+  // The number of parameters of one direction of a layer: weight_ih, weight_hh, bias_ih, bias_hh, weight_hr.
   size_t parameters() const { return 2 + (bias ? 2 : 0) + (projection > 0 ? 1 : 0); }
 };
 
-// Whether changes of a parameter can leave no trace: those of an inference tensor, and through a view that JavaScript
-// has of the memory, for which its size is fixed.
+// Whether a parameter can change undetected: if it is an inference tensor, or if JavaScript has a view of its memory,
+// which makes the memory non-resizable.
 bool changes_unseen(const at::Tensor& parameter);
 
-// What a module keeps from call to call: its packed weights, until a parameter changes, and memory to work in.
+// The state that a module keeps between calls: its packed weights, until a parameter changes, and its workspace.
 class Plan {
  public:
   using Parameters = at::ArrayRef<at::Tensor>;
@@ -49,14 +49,14 @@ class Plan {
   Workspace& workspace() { return *workspace_; }
 
  private:
-  // The state of a parameter when it was packed. A parameter's memory may be replaced, and new memory may have the
-  // address of the old one, but not that of the storage object while it is watched.
+  // The state of a parameter when it was packed. A parameter's memory may be replaced, and new memory may have the old
+  // address, but the address of the storage object is not reused while a weak reference to it exists.
   struct Stamp {
     c10::weak_intrusive_ptr<c10::StorageImpl> storage;
     const void* data;
     uint32_t version;
 
-    // Of the memory, where changes of it leave no trace.
+    // A hash of the memory, if it can change undetected.
     std::optional<uint64_t> contents;
 
     Stamp(const Kernels& kernels, const at::Tensor& parameter);

@@ -16,26 +16,26 @@ struct CellCall;
 // Recurrences of one family have the same gates and states.
 enum class Family : uint8_t { kRnn, kLstm, kGru, kMinGru };
 
-// What tells one recurrence from another. To add one: a row of the table in recurrence.cpp, its equations in
-// composite.cpp, and its row and module in TypeScript (lib/nn/recurrence.ts).
+// The properties of a recurrence. To add one: a row of the table in recurrence.cpp, its equations in composite.cpp, and
+// its row and module in TypeScript (lib/nn/recurrence.ts).
 struct Recurrence {
   // As in TypeScript: 'RNN_TANH'.
   std::string_view name;
   Family family;
-  // That of the family, in error messages: 'RNN'.
+  // The name of the family, for error messages: 'RNN'.
   std::string_view module;
-  // The weights have this many rows for each unit.
+  // The number of weight rows per unit.
   int64_t gates;
   // 1: h. 2: h and c.
   size_t states;
-  // The gates and states of each step that can be traced.
+  // The number of gates and states of each step that can be traced.
   size_t traced;
-  // The fused kernels, where there are some.
+  // The fused kernel, if there is one.
   std::optional<CellKind> kernel;
-  // LibTorch's own implementations of networks and of cells, or null.
+  // LibTorch's implementations of the network and of the cell, or null.
   Tensors (*network)(const NetworkCall& call);
   Tensors (*cell)(const CellCall& call);
-  // cuDNN's number for it.
+  // cuDNN's mode number.
   std::optional<int64_t> cudnn_mode;
 };
 

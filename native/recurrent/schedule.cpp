@@ -12,7 +12,7 @@ Schedule::Schedule(int64_t batch, std::vector<int64_t> rows) : batch(batch), row
 
 std::vector<int64_t> Schedule::shares(int64_t count) const {
   std::vector<int64_t> borders{0};
-  // The steps of all rows so far, of which the longest come first.
+  // The total steps of the rows so far; the longest rows come first.
   int64_t done = 0, length = steps();
   for (int64_t row = 0; row < batch; row++) {
     while (length > 0 && rows[static_cast<size_t>(length - 1)] <= row) length--;

@@ -5,7 +5,7 @@
 namespace rnn::recurrent {
 namespace {
 
-// One layer over `rows` rows: from x, h and c to y and c, where h and y are different memory.
+// Runs one layer on `rows` rows: from x, h and c to y and c. h and y must be different memory.
 void step_layer(const StreamWeights& weights, int64_t index, int64_t rows, const float* x, const float* h, float* c,
                 float* y, float* unprojected, uint32_t* pairs, bool backwards) {
   const LayerShape shape = weights.network.layer(index);
@@ -47,7 +47,7 @@ void step_layer(const StreamWeights& weights, int64_t index, int64_t rows, const
   });
 }
 
-// The most pairs of bfloat16 that a row of any layer has.
+// The maximum number of bfloat16 pairs in a row of any layer.
 int64_t most_pairs(const Network& net) {
   const int64_t outputs = net.layer(0).outputs();
   return pairs_of(std::max(net.inputs, outputs)) + pairs_of(outputs);

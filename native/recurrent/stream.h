@@ -7,14 +7,14 @@
 
 namespace rnn::recurrent {
 
-// The packed weights of a network that reads forwards, as they were when the first stream was opened.
+// The packed weights of a unidirectional network, as they were when the first stream was opened.
 struct StreamWeights {
   Network network;
   const Kernels& kernels;
   std::vector<std::shared_ptr<const ForwardWeights>> layers;
 };
 
-// One sequence, of which the network sees a time step at a time. Any number share the weights.
+// One sequence, processed one time step at a time. Any number of streams can share the weights.
 class Stream {
  public:
   explicit Stream(std::shared_ptr<const StreamWeights> weights);
@@ -25,7 +25,7 @@ class Stream {
 
   // x (inputs) -> y (outputs) of the last layer. The two may be the same memory.
   void step(const float* x, float* y);
-  // The same for streams over the same weights: x (streams, inputs) -> y (streams, outputs).
+  // The same for several streams with the same weights: x (streams, inputs) -> y (streams, outputs).
   static void step(std::span<Stream* const> streams, const float* x, float* y);
 
   // h (layers, outputs), then the LSTM's c (layers, units).
@@ -40,11 +40,11 @@ class Stream {
 
   std::shared_ptr<const StreamWeights> weights_;
   std::vector<float> state_;
-  // What a step needs while it runs, kept so that it need not be allocated.
+  // Scratch memory for a step, kept to avoid allocations.
   std::vector<float> y_;
   std::vector<float> unprojected_;
   std::vector<uint32_t> pairs_;
-  // The next step's, see `CellStep`.
+  // For the next step, see `CellStep`.
   bool backwards_ = false;
 };
 

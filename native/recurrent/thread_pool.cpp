@@ -10,8 +10,8 @@
 namespace rnn::recurrent {
 namespace {
 
-// Waking a thread takes the system as long as the arithmetic of a small layer. Between the passes of a training step
-// a thread therefore waits actively, for no longer than that.
+// Waking a thread takes as long as the arithmetic of a small layer. Therefore threads spin between the passes of a
+// training step, but for no longer than that.
 constexpr std::chrono::microseconds kActiveWait{100};
 
 void pause() {
@@ -22,7 +22,7 @@ void pause() {
 #endif
 }
 
-// Until `ready()`, or for `kActiveWait`.
+// Spins until `ready()`, or for `kActiveWait`.
 template <typename Ready>
 void wait_actively(Ready ready) {
   const auto end = std::chrono::steady_clock::now() + kActiveWait;
@@ -64,7 +64,7 @@ void ThreadPool::run(int64_t count, int64_t threads, const std::function<void(in
     try {
       while (static_cast<int64_t>(threads_.size()) < helpers) threads_.emplace_back([this] { serve(); });
     } catch (const std::exception&) {
-      // The system gives no more threads, or no memory for them: those that there are do the work.
+      // The system has no more threads, or no memory for them: the existing threads do the work.
     }
     loop_ = &loop;
     loops_++;
@@ -72,7 +72,7 @@ void ThreadPool::run(int64_t count, int64_t threads, const std::function<void(in
   }
   loop.work();
   std::unique_lock lock(mutex_);
-  // Who has not come yet need not come any more.
+  // Helpers that have not joined by now must not join this loop.
   loop_ = nullptr;
   lock.unlock();
   wait_actively([&] { return loop.working == 0; });
@@ -96,7 +96,7 @@ void ThreadPool::serve() {
     loop.work();
     lock.lock();
     const uint64_t seen = loops_;
-    // The loop may be gone when its caller sees that nobody works on it.
+    // The loop may be destroyed as soon as its caller sees that no helper is working on it.
     if (--loop.working == 0) done_.notify_one();
     lock.unlock();
     wait_actively([&] { return loops_ != seen; });

@@ -10,9 +10,9 @@
 
 namespace rnn::recurrent {
 
-// Threads that share out the items of a loop with the caller, who takes whatever no other has taken yet: a thread that
-// the system does not run in time costs at most the item that it holds. OpenMP's even shares and barriers do not have
-// that, and LibTorch's own copy of it must not be joined by a second one.
+// A thread pool that distributes the items of a loop between its threads and the caller, each taking the next free
+// item: a thread that the system does not schedule in time delays at most the item it holds. OpenMP's equal shares and
+// barriers do not have this property, and a second copy of OpenMP must not be loaded beside LibTorch's.
 class ThreadPool {
  public:
   ThreadPool() = default;
@@ -20,9 +20,9 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  // Runs `item(i)` once for each i below `count`, on up to `threads` threads, and returns when all are done. Throws
-  // what an item threw first; those that had not begun then are left out. While another caller uses the pool, all items
-  // run on this thread.
+  // Runs `item(i)` once for each i below `count`, on up to `threads` threads, and returns when all are done. Rethrows
+  // the first exception of an item; items that have not started by then are skipped. While another caller uses the
+  // pool, all items run on this thread.
   void run(int64_t count, int64_t threads, const std::function<void(int64_t)>& item);
 
  private:
@@ -30,7 +30,7 @@ class ThreadPool {
     const std::function<void(int64_t)>* item = nullptr;
     int64_t count = 0;
     std::atomic<int64_t> next = 0;
-    // Threads of the pool that may still take part, and those that do.
+    // The number of pool threads that may still join, and of those working on it.
     int64_t places = 0;
     std::atomic<int64_t> working = 0;
     std::atomic<bool> failed = false;
@@ -47,7 +47,7 @@ class ThreadPool {
   std::condition_variable done_;
   Loop* loop_ = nullptr;
   bool stopping_ = false;
-  // How many loops there have been, for threads that look out for the next one without the mutex.
+  // The number of loops so far, for threads that poll for the next one without the mutex.
   std::atomic<uint64_t> loops_ = 0;
   int64_t asleep_ = 0;
   std::vector<std::thread> threads_;

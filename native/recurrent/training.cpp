@@ -15,7 +15,7 @@
 namespace rnn::recurrent {
 namespace {
 
-// What a layer was given, and what came of it.
+// The arguments and results of one layer.
 struct LayerPass {
   Tensors arguments;
   at::Tensor y;
@@ -24,12 +24,12 @@ struct LayerPass {
 
 struct Loss {
   at::Tensor value;
-  // Of the head's weight and bias, and of the network's weights; undefined where none is needed.
+  // The gradients of the head's weight and bias, and of the network's weights; undefined if not needed.
   at::Tensor weight, bias;
   Tensors weights;
 };
 
-// Multiplications of the head.
+// The number of multiplications in the head from which threads pay off.
 constexpr int64_t kWorthThreads = 4'000'000;
 
 bool needs_gradient(const at::Tensor& tensor) { return tensor.defined() && tensor.requires_grad(); }
@@ -57,7 +57,7 @@ Loss differentiate(const TrainingCall& call, const Pass& pass) {
     layers.push_back(std::move(layer));
   }
 
-  // Down to the first layer that learns.
+  // Stop at the lowest layer with trainable parameters.
   const auto first = std::find_if(net.weights.begin(), net.weights.end(), needs_gradient) - net.weights.begin();
   const int64_t lowest = first / static_cast<int64_t>(per_layer);
   Loss loss{.value = at::empty({}, x.options()), .weight = {}, .bias = {}, .weights = Tensors(net.weights.size())};

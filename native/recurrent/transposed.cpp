@@ -8,10 +8,10 @@
 namespace rnn::recurrent {
 namespace {
 
-// So many rows of B stay in the second-level cache while they meet all of A.
+// This many rows of B stay in the L2 cache while they are multiplied with all of A.
 constexpr int64_t kPiece = 256;
 
-// Of the columns of A.
+// Adds up the columns of A.
 void add_up(Rows a, int64_t count, int64_t columns, float* sums) {
   constexpr int64_t kColumns = 32;
   for (int64_t first = 0; first < columns; first += kColumns) {
@@ -48,7 +48,7 @@ void TransposedProduct::run(const Kernels& kernels) const {
   for (size_t i = 1; i < sums.size(); i++) std::copy_n(sums[0], rows, sums[i]);
 
   for (const Side& side : sides) {
-    // What would be read beyond the last column needs not be there.
+    // Pack, since memory beyond the last column may not be readable.
     const bool pack = side.columns % lanes != 0;
     Floats packed(pack ? panels_of(side.columns, lanes) * lanes * kPiece : 0);
     bool accumulate = false;

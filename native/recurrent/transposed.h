@@ -6,8 +6,8 @@
 
 namespace rnn::recurrent {
 
-// Rows of two matrices that belong together, each at equal distances: `count` of A from the row `first` on, every
-// `step`-th, and of B.
+// Corresponding rows of two matrices, equally spaced in each: `count` rows of A from row `first` on, every `step`-th,
+// and the same number of B.
 struct Run {
   int64_t first;
   int64_t step;
@@ -15,8 +15,8 @@ struct Run {
   Rows b;
 };
 
-// C = Aᵀ B over many rows for several B at once, and the sums of A's columns: the gradients of weights and of biases.
-// A is (inner, rows), each B has its rows anywhere, its C is (rows, columns).
+// C = Aᵀ B over many rows for several B at once, and the sums of A's columns: the gradients of weights and of biases. A
+// is (inner, rows); the rows of each B may be anywhere in memory; each C is (rows, columns).
 struct TransposedProduct {
   struct Side {
     std::shared_ptr<const std::vector<Run>> runs;
@@ -30,7 +30,7 @@ struct TransposedProduct {
   std::vector<Side> sides;
   std::vector<float*> sums;
 
-  // The part that makes the rows of C from `first` to `last`.
+  // The part that computes the rows of C from `first` to `last`.
   TransposedProduct part(int64_t first, int64_t last) const;
   void run(const Kernels& kernels) const;
 };

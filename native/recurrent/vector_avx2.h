@@ -5,10 +5,10 @@
 
 namespace {
 
-// Eight floats. Comparisons take the argument that may be NaN second: min and max return it then.
+// Eight floats. In min and max, the argument that may be NaN must come second: it is then returned.
 struct Vector {
   static constexpr int64_t kLanes = 8;
-  // Of 16 registers; some hold weights and an element of the input.
+  // Registers used as accumulators, of 16; the others hold weights and an element of the input.
   static constexpr int kAccumulators = 12;
   static constexpr int kRows = 3;
 
@@ -21,7 +21,7 @@ struct Vector {
   void store(float* p) const { _mm256_storeu_ps(p, value); }
   void store(float* p, int64_t n) const { _mm256_maskstore_ps(p, first(n), value); }
 
-  // 2ⁿ for whole n from -126 to 127.
+  // 2ⁿ for integers n from -126 to 127.
   static Vector exp2(Vector n) {
     const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n.value), _mm256_set1_epi32(127));
     return {_mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23))};
@@ -37,7 +37,7 @@ struct Vector {
     return {_mm256_and_ps(_mm256_cmp_ps(x.value, _mm256_setzero_ps(), _CMP_NLE_UQ), y.value)};
   }
 
-  // The first and the second numbers of pairs of bfloat16.
+  // The first and second numbers of bfloat16 pairs.
   static Vector first_of(Vector pairs) {
     return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(pairs.value), 16))};
   }

@@ -5,10 +5,10 @@
 
 namespace {
 
-// Sixteen floats. Comparisons take the argument that may be NaN second: min and max return it then.
+// Sixteen floats. In min and max, the argument that may be NaN must come second: it is then returned.
 struct Vector {
   static constexpr int64_t kLanes = 16;
-  // The registers that accumulate: of 32, some hold weights and an element of the input.
+  // Registers used as accumulators, of 32; the others hold weights and an element of the input.
   static constexpr int kAccumulators = 24;
   static constexpr int kRows = 6;
 
@@ -21,7 +21,7 @@ struct Vector {
   void store(float* p) const { _mm512_storeu_ps(p, value); }
   void store(float* p, int64_t n) const { _mm512_mask_storeu_ps(p, first(n), value); }
 
-  // 2ⁿ for whole n from -126 to 127.
+  // 2ⁿ for integers n from -126 to 127.
   static Vector exp2(Vector n) { return {_mm512_scalef_ps(_mm512_set1_ps(1), n.value)}; }
   static Vector round(Vector x) { return {_mm512_roundscale_ps(x.value, 8)}; }
   static Vector max(Vector a, Vector b) { return {_mm512_max_ps(a.value, b.value)}; }
@@ -34,7 +34,7 @@ struct Vector {
     return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.value, _mm512_setzero_ps(), _CMP_NLE_UQ), y.value)};
   }
 
-  // The first and the second numbers of pairs of bfloat16.
+  // The first and second numbers of bfloat16 pairs.
   static Vector first_of(Vector pairs) {
     return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(pairs.value), 16))};
   }

@@ -4,8 +4,8 @@
 
 namespace {
 
-// Four floats in plain C++, which compilers turn into SSE or NEON. Comparisons take the argument that may be NaN
-// second: min and max return it then.
+// Four floats in plain C++, which compilers turn into SSE or NEON. In min and max, the argument that may be NaN must
+// come second: it is then returned.
 struct Vector {
   static constexpr int64_t kLanes = 4;
   static constexpr int kAccumulators = 12;
@@ -28,11 +28,11 @@ struct Vector {
     for (int64_t i = 0; i < n; i++) p[i] = value[i];
   }
 
-  // 2ⁿ for whole n from -126 to 127.
+  // 2ⁿ for integers n from -126 to 127.
   static Vector exp2(Vector n) {
     return map(
         [](float x) {
-          // A NaN has no whole number; what it is multiplied with is NaN.
+          // NaN cannot be converted to an integer; the other factor is NaN anyway.
           return from_bits(x == x ? static_cast<uint32_t>(static_cast<int32_t>(x) + 127) << 23 : 0);
         },
         n);
@@ -56,7 +56,7 @@ struct Vector {
     return map([](float a, float b) { return a <= 0 ? 0.0F : b; }, x, y);
   }
 
-  // The first and the second numbers of pairs of bfloat16.
+  // The first and second numbers of bfloat16 pairs.
   static Vector first_of(Vector pairs) {
     return map([](float x) { return from_bits(bits(x) << 16); }, pairs);
   }

@@ -8,7 +8,7 @@ namespace {
 
 constexpr int64_t kRowsOfAProduct = 64;
 
-// The inputs beside the rows of all steps.
+// The inputs that correspond to the rows of all steps.
 std::vector<Run> input_runs(const Layer& layer) {
   const Schedule& schedule = layer.schedule;
   const Sequence& x = layer.x;
@@ -29,7 +29,7 @@ std::vector<Run> input_runs(const Layer& layer) {
   return runs;
 }
 
-// The states before each step.
+// The states that correspond to the rows of all steps: those before each step.
 std::vector<Run> state_runs(const Layer& layer, const DirectionBackward& direction) {
   const Schedule& schedule = layer.schedule;
   const int64_t outputs = layer.shape.outputs();
@@ -50,7 +50,7 @@ std::vector<Run> state_runs(const Layer& layer, const DirectionBackward& directi
   return runs;
 }
 
-// Splits the rows of a product among the threads. Each part reads the right-hand sides anew.
+// Splits the rows of a product among the threads. Each part reads the right-hand sides again.
 void add_product(const Layer& layer, TransposedProduct product, std::vector<Task>& tasks) {
   std::erase_if(product.sides, [](const auto& side) { return side.c == nullptr; });
   std::erase(product.sums, nullptr);
@@ -59,7 +59,7 @@ void add_product(const Layer& layer, TransposedProduct product, std::vector<Task
   for (const auto& side : product.sides) columns += side.columns;
   const int64_t most = layer.threads == 1 ? 1 : 2 * layer.threads;
   const int64_t count = std::clamp(product.rows / kRowsOfAProduct, int64_t{1}, most);
-  // Whole blocks, but for the last.
+  // Whole blocks, except for the last part.
   const auto border = [&](int64_t n) {
     return n == count ? product.rows : product.rows * n / count / layer.kernels.rows * layer.kernels.rows;
   };
@@ -80,7 +80,8 @@ std::vector<Task> weight_gradients(const Layer& layer, const DirectionBackward& 
   const int64_t units = shape.units, sums = shape.sums_stride();
   const auto inputs = std::make_shared<std::vector<Run>>(input_runs(layer));
   const auto states = std::make_shared<std::vector<Run>>(state_runs(layer, direction));
-  // From a column of dsums on, gradients of the gates from `gate` on, by way of x, of h, or of both.
+  // Adds the gradients of the weights of the gates from `gate` on, for x, for h, or for both; `column` is their first
+  // column in dsums.
   const auto of_gates = [&](int64_t column, int64_t rows, int64_t gate, bool of_x, bool of_h) {
     const auto at = [gate](float* gradient, int64_t width) {
       return gradient == nullptr ? nullptr : gradient + gate * width;

@@ -29,7 +29,7 @@ ForwardWeights::ForwardWeights(const Kernels& kernels, const LayerShape& shape, 
   const auto pack = type == WeightType::kFloat32 ? pack_gates : pack_gates_bfloat16;
   h_offset = length(shape.inputs) * gates * lanes;
   panel_stride = h_offset + length(shape.outputs()) * gates * lanes;
-  // Only a last panel that is not full needs the zeros.
+  // Zeros are needed only if the last panel is partial.
   this->panels = shape.units % lanes == 0 ? Floats(panels * panel_stride) : zeros(panels * panel_stride);
   pack(parameters.weight_x, gates, shape.units, shape.inputs, lanes, this->panels.data(), panel_stride);
   pack(parameters.weight_h, gates, shape.units, shape.outputs(), lanes, this->panels.data() + h_offset, panel_stride);

@@ -16,9 +16,10 @@ struct LayerShape {
 
   int64_t outputs() const { return projection > 0 ? projection : units; }
   int64_t gates() const { return gates_of(cell) * units; }
-  // The width of what `CellStep` keeps of its gates, and the distance between rows of the gradient of the sums.
+  // The width of the gates that `CellStep` saves for backward.
   int64_t saved() const { return cell == CellKind::kLstm || cell == CellKind::kGru ? 4 * units : 0; }
-  // Not a power of two: what lies at such distances shares few places in the caches.
+  // The distance between rows of the gradient of the sums. Not a power of two, since addresses at such distances map to
+  // the same few cache sets.
   int64_t sums_stride() const { return sums_of(cell) * units + kCacheLine; }
 
  private:
@@ -37,12 +38,12 @@ struct LayerParameters {
 
 enum class WeightType : uint8_t { kFloat32, kBfloat16 };
 
-// The same packed for the forward pass. A projection and the biases stay in float32.
+// The parameters, packed for the forward pass. A projection and the biases stay in float32.
 struct ForwardWeights {
   WeightType type;
   Floats panels;
   int64_t panel_stride;
-  // Where in each panel the weights of h begin.
+  // The offset of the weights of h in each panel.
   int64_t h_offset;
   Floats start;
   Floats projection;
@@ -51,7 +52,7 @@ struct ForwardWeights {
                  WeightType type = WeightType::kFloat32);
 };
 
-// And for the backward pass.
+// The parameters, packed for the backward pass.
 struct BackwardWeights {
   Floats x;
   Floats h;

@@ -18,31 +18,32 @@ struct CudaProperties {
   int multi_processors;
 };
 
-// Work of a CUDA device that was captured once and is launched as a whole. One capture each.
+// Work for a CUDA device that is captured once and launched as a whole. Each object captures only once.
 class CudaGraph {
  public:
-  // Graphs with the same pool have the same memory to work in.
+  // Graphs with the same pool share their memory.
   using Pool = std::pair<unsigned long long, unsigned long long>;
 
   virtual ~CudaGraph() = default;
-  // From here on what the current stream of this thread is given is captured, and does not run.
+  // From here on, work on the current stream of this thread is captured instead of run.
   virtual void begin() = 0;
-  // On the thread and the stream of `begin`. Also where it throws the capture has ended.
+  // Must be called on the thread and stream of `begin`. The capture has ended even if it throws.
   virtual void end() = 0;
   virtual void replay() = 0;
   virtual Pool pool() const = 0;
 };
 
-// What needs CUDA's own classes. native/cuda implements it, in a library of its own: this one loads without CUDA.
+// Functions that need CUDA's own classes. native/cuda implements them in a separate library, so that this one loads
+// without CUDA.
 class CudaLibrary {
  public:
   virtual ~CudaLibrary() = default;
   virtual CudaProperties properties(c10::DeviceIndex device) const = 0;
-  // `shared` is a graph whose pool the new one takes, or null.
+  // `shared` is a graph whose pool the new one uses, or null.
   virtual std::unique_ptr<CudaGraph> graph(const CudaGraph* shared) const = 0;
 };
 
-// Marks the object in which one library hands the other a CudaLibrary. Changed with these classes.
+// The tag of the object in which one library passes the other a CudaLibrary. Change it whenever these classes change.
 constexpr napi_type_tag kCudaLibraryTag = {0x6c696274'6f726368, 0x2d726e6e'00000001};
 
 }  // namespace rnn::runtime

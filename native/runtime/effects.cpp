@@ -5,12 +5,12 @@
 namespace rnn::runtime {
 namespace {
 
-// Chains of views are shorter.
+// Chains of views are shorter than this.
 constexpr int kDeepest = 32;
 
 bool share_memory(const at::Tensor& a, const at::Tensor& b) {
   if (!a.defined() || !b.defined()) return false;
-  // Of sparse tensors and the like LibTorch does not tell.
+  // For sparse tensors and the like, LibTorch has no storage to compare.
   if (!a.has_storage() || !b.has_storage()) return true;
   return a.storage().unsafeGetStorageImpl() == b.storage().unsafeGetStorageImpl();
 }
@@ -24,13 +24,13 @@ bool roots_may_share(const TensorPromise& pending, const TensorPromise& other, i
   });
 }
 
-// Whether two tensors may lie in the same memory, computed or not.
+// Whether two tensors, computed or not, may share memory.
 bool may_share(const TensorPromise& a, const TensorPromise& b, int depth = 0) {
   if (&a == &b || depth > kDeepest) return true;
   const bool a_pending = a.pending(), b_pending = b.pending();
   if (a_pending && roots_may_share(a, b, depth)) return true;
   if (b_pending && roots_may_share(b, a, depth)) return true;
-  // Roots go as soon as the tensor is there.
+  // Roots are dropped as soon as the tensor has been computed.
   if ((a_pending && !a.pending()) || (b_pending && !b.pending())) return may_share(a, b, depth + 1);
   if (a_pending || b_pending) return false;
   const at::Tensor *first = a.peek(), *second = b.peek();

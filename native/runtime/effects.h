@@ -7,26 +7,26 @@
 
 namespace rnn::runtime {
 
-// What a call does that others could notice. Two calls may run at the same time, or in the other order, where neither
-// changes what the other one reads or changes.
+// The observable effects of a call. Two calls may run at the same time, or in either order, if neither changes anything
+// that the other reads or changes.
 struct Effects {
   enum Mark : uint8_t {
-    // Draws random numbers, or sets what they are drawn from.
+    // Draws random numbers, or sets the generator's state.
     kRandom = 1,
-    // Reads or changes gradients, whosever they are.
+    // Reads or changes gradients of any tensors.
     kGradients = 2,
-    // Reads what graphs have saved.
+    // Reads tensors saved in graphs.
     kGraph = 4,
-    // Keeps casts of parameters.
+    // Caches casts of parameters.
     kAutocast = 8,
-    // Whatever there is: settings of the process, memory that is exchanged.
+    // Affects everything: process-wide settings, or replaced memory.
     kAll = 16,
   };
   using Promises = c10::SmallVector<TensorPromisePtr, 4>;
 
   Promises reads = {};
   Promises writes = {};
-  // Its results may lie in the memory of these.
+  // Tensors whose memory the results may share.
   Promises shares = {};
   uint8_t marks = 0;
 
@@ -38,7 +38,7 @@ struct Effects {
   bool empty() const { return marks == 0 && reads.empty() && writes.empty(); }
 };
 
-// The memory that is known to be that of gradients.
+// The memory known to belong to gradients.
 class GradientMemory {
  public:
   void add(const at::Tensor& gradient);
@@ -49,15 +49,15 @@ class GradientMemory {
   size_t tidied_ = 0;
 };
 
-// What the jobs of a batch do that have been queued so far. For the JavaScript thread only.
+// The effects of the jobs of a batch that have been queued so far. For the JavaScript thread only.
 class Trace {
  public:
   void add(const Effects& effects);
-  // `batch` is the number of the batch: what it computes belongs to it until it is done.
+  // `batch` is the number of the batch: the tensors it computes belong to it until it is done.
   bool conflicts(const Effects& effects, uint64_t batch, const GradientMemory& gradients) const;
 
  private:
-  // A promise that is gone is one that no job has to do with any more.
+  // If a promise no longer exists, no job uses it any more.
   using Promises = std::vector<std::weak_ptr<TensorPromise>>;
 
   static bool touches(const Promises& promises, const TensorPromise& promise);

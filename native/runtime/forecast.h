@@ -9,16 +9,16 @@
 
 namespace rnn::runtime {
 
-// What is known of a tensor that has not been computed.
+// What is known about a tensor that has not been computed yet.
 struct Outline {
-  // Without memory; of the sizes, and unless autocast has a say of the dtype.
+  // A meta tensor with the known sizes and, unless autocast may change it, the known dtype.
   at::Tensor meta = {};
   bool has_dtype = true;
   std::optional<c10::Device> device = std::nullopt;
 };
 
-// What is known of the results of a call before it has run. Worked out when somebody asks: LibTorch runs the operator
-// on its meta device. For the JavaScript thread only.
+// What is known about the results of a call before it has run. Computed on demand, by running the operator on
+// LibTorch's meta device. For the JavaScript thread only.
 class Forecast {
  public:
   Forecast() = default;
@@ -26,14 +26,15 @@ class Forecast {
   Forecast& operator=(const Forecast&) = delete;
   virtual ~Forecast() = default;
 
-  // Null where nothing is known.
+  // Null if nothing is known.
   const Outline* at(size_t result) {
     if (!computed_) {
       computed_ = true;
       try {
         results_ = compute();
       } catch (const std::exception&) {
-        // Sizes that depend on values, operators without a meta kernel, mistakes: the call itself will tell.
+        // Sizes that depend on values, operators without a meta kernel, invalid arguments: the call itself will report
+        // errors.
       }
     }
     return result < results_.size() && results_[result].meta.defined() ? &results_[result] : nullptr;
@@ -47,7 +48,7 @@ class Forecast {
   std::vector<Outline> results_;
 };
 
-// By a function.
+// A forecast computed by a function.
 class FunctionForecast : public Forecast {
  public:
   using Function = std::function<std::vector<Outline>()>;

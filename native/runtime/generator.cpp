@@ -11,19 +11,19 @@
 namespace rnn::runtime {
 namespace {
 
-// A dispatch key that LibTorch itself never uses. Where a thread includes it, LibTorch calls the kernel registered for
-// it first, also for the operators that other operators call; those without one are called as without the key, at no
-// cost. vmap treats random numbers in the same way (BatchRulesRandomness.cpp).
+// A dispatch key that LibTorch itself never uses. If a thread includes it, LibTorch calls the kernels registered for it
+// first, also for operators called by other operators; operators without such a kernel are called as usual, at no cost.
+// vmap handles random numbers in the same way (BatchRulesRandomness.cpp).
 constexpr auto kKey = c10::DispatchKey::DeferredInit;
 
-// What this thread draws from.
+// The generator of this thread.
 using Slot = const at::Generator*;
 Slot& own_slot() {
   static thread_local Slot slot = nullptr;
   return slot;
 }
 
-// LibTorch takes this along to the threads of forked tasks, as it does with the dispatch keys.
+// LibTorch passes this on to the threads of forked tasks, like the dispatch keys.
 struct Forked : c10::DebugInfoBase {
   at::Generator generator;
 };
@@ -35,7 +35,7 @@ Slot current_generator() {
   return forked != nullptr && forked->generator.defined() ? &forked->generator : nullptr;
 }
 
-// Gives an operator the generator that it was not given, and goes on with it.
+// If an operator was called without a generator, adds the thread's generator and redispatches the call.
 class Draw : public c10::OperatorKernel {
  public:
   Draw(size_t arguments, size_t tensor, size_t generator)
@@ -60,7 +60,8 @@ bool is_optional(const c10::Argument& argument, const c10::Type& element) {
   return type != nullptr && *type->getElementType() == element;
 }
 
-// Without a tensor, where there is one to make, an operator leaves the drawing to another one that has it.
+// Null for operators without a tensor argument, such as factory functions: they leave the drawing to another operator,
+// which has one.
 std::unique_ptr<Draw> draw_of(const c10::FunctionSchema& schema) {
   const auto& arguments = schema.arguments();
   std::optional<size_t> tensor, generator;
@@ -74,14 +75,14 @@ std::unique_ptr<Draw> draw_of(const c10::FunctionSchema& schema) {
 
 using SlotFunction = Slot& (*)();
 
-// Registers the kernels, and gives what finds the slot that they read: where several copies of this addon are loaded,
-// that of the copy that came first.
+// Registers the kernels, and returns the function that finds the slot they read: if several copies of this addon are
+// loaded, the slot of the first one.
 SlotFunction register_draws() {
   auto& dispatcher = c10::Dispatcher::singleton();
   if (const auto other = dispatcher.findSchema({"libtorch_rnn::generator_slots", ""})) {
     return reinterpret_cast<SlotFunction>(other->typed<int64_t()>().call());
   }
-  // Never given back: LibTorch may go on after this library's objects are gone.
+  // Never freed: LibTorch may keep running after this library's objects are destroyed.
   auto& fragment = *new torch::Library(torch::Library::FRAGMENT, "libtorch_rnn", std::nullopt, __FILE__, __LINE__);
   fragment.def("generator_slots() -> int", [] { return reinterpret_cast<int64_t>(&own_slot); });
   auto& others = *new torch::Library(torch::Library::IMPL, "_", kKey, __FILE__, __LINE__);

@@ -7,14 +7,14 @@
 
 namespace rnn::runtime {
 
-// A seed from the operating system, of 53 bits: a JavaScript number holds it.
+// A seed from the operating system, of 53 bits, so that it fits a JavaScript number.
 uint64_t random_seed();
 
-// A generator of the CPU with such a seed.
+// A CPU generator with such a seed.
 at::Generator make_generator();
 
-// While it lives, operators of this thread that draw random numbers for the CPU draw them from `generator`, unless they
-// are given another one. LibTorch has one default generator per process, which all threads would take turns at.
+// While it lives, operators of this thread that draw random numbers on the CPU use `generator`, unless they are given
+// another one. LibTorch has only one default generator per process, which all threads would share.
 class GeneratorGuard {
  public:
   // `generator` must outlive the guard.
@@ -28,7 +28,7 @@ class GeneratorGuard {
   c10::impl::IncludeDispatchKeyGuard key_;
 };
 
-// While it lives, tasks that TorchScript forks to threads of LibTorch draw from the generator of this thread, too.
+// While it lives, tasks that TorchScript forks to LibTorch's threads use the generator of this thread, too.
 class ForkGuard {
  public:
   ForkGuard();

@@ -13,7 +13,7 @@ using Guard = c10::impl::VirtualGuardImpl;
 
 constexpr c10::DeviceType kCuda = c10::DeviceType::CUDA;
 
-// Of all lanes: whoever captures has the devices to itself.
+// Shared by all lanes: only one capture may use the devices at a time.
 std::mutex& capture_mutex() {
   static std::mutex mutex;
   return mutex;
@@ -30,10 +30,10 @@ void GraphCapture::begin(std::shared_ptr<CudaGraph> graph) {
   const Guard guard(kCuda);
   const c10::Device device = guard.getDevice();
   std::unique_lock alone(capture_mutex());
-  // As torch.cuda.graph does: what the capture uses has been computed, and there is room for it.
+  // As in torch.cuda.graph: make sure that the inputs of the capture have been computed, and free cached memory.
   guard.synchronizeDevice(device.index());
   c10::getDeviceAllocator(kCuda)->emptyCache();
-  // Casts of before would not be made anew with each replay.
+  // Casts cached before the capture would not be computed again at each replay.
   clear_autocast_cache();
   const c10::Stream side = side_stream(device);
   const c10::Stream before = guard.exchangeStream(side);
@@ -49,10 +49,10 @@ void GraphCapture::begin(std::shared_ptr<CudaGraph> graph) {
 
 void GraphCapture::end() {
   if (!session_) return;
-  // Moved out: the session is over, whatever is thrown.
+  // Moved out, so that the session is over even if something throws.
   const Session session = std::move(*std::exchange(session_, std::nullopt));
   const c10::DeviceGuard device(session.device);
-  // Those of the capture hold values during a replay only.
+  // Casts cached during the capture have values only during a replay.
   clear_autocast_cache();
   const auto restore = [&] { Guard(kCuda).exchangeStream(session.before); };
   try {
@@ -68,7 +68,7 @@ void GraphCapture::abandon() noexcept {
   try {
     end();
   } catch (...) {
-    // Nobody wants to know.
+    // The capture is discarded, so its errors do not matter.
   }
 }
 

@@ -10,12 +10,13 @@
 
 namespace rnn::runtime {
 
-// Waits until the device has done all that it was given. Not while a graph is being captured: CUDA would drop it.
+// Waits until the device has finished all its work, but not while a graph is being captured, since CUDA would abort the
+// capture.
 void synchronize_device(c10::DeviceIndex device);
 
-// Captures CUDA graphs on the thread of a lane, on a stream beside the one that the thread uses otherwise. The thread
-// has it to itself: LibTorch keeps the current stream per thread, gives the nodes of autograd the stream of their
-// forward pass, and takes memory for a capture from the graph's own pool.
+// Captures CUDA graphs on the thread of a lane, on a stream other than the one that the thread normally uses. No other
+// thread uses that stream: LibTorch keeps the current stream per thread, runs autograd nodes on the stream of their
+// forward pass, and allocates memory for a capture from the graph's own pool.
 class GraphCapture {
  public:
   GraphCapture() = default;
@@ -25,14 +26,14 @@ class GraphCapture {
 
   bool capturing() const { return session_.has_value(); }
   void begin(std::shared_ptr<CudaGraph> graph);
-  // Throws where the capture is no good. Does nothing where it has not begun.
+  // Throws if the capture is invalid. Does nothing if none has begun.
   void end();
-  // Ends a capture of which nothing is wanted.
+  // Ends a capture and discards it.
   void abandon() noexcept;
 
  private:
   struct Session {
-    // CUDA forbids too much to one capture for the sake of another.
+    // Concurrent captures would restrict each other too much.
     std::unique_lock<std::mutex> alone;
     std::shared_ptr<CudaGraph> graph;
     c10::Device device;

@@ -12,13 +12,14 @@ struct DisposedError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// A value was asked for that a queued job has yet to compute.
+// A value was requested that a queued job has not computed yet.
 struct PendingError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// The tensors of one JavaScript environment, by small integers. A number costs JavaScript nothing to hold, to pass
-// and to drop, where an object with a finalizer costs a third of a microsecond. Used on the JavaScript thread only.
+// The tensors of one JavaScript environment, by small integer ids. Holding, passing and dropping a number costs
+// JavaScript nothing, while an object with a finalizer costs a third of a microsecond. Used on the JavaScript thread
+// only.
 class Handles {
  public:
   using Id = uint32_t;
@@ -27,24 +28,24 @@ class Handles {
   const TensorPromisePtr& promise(Id id) const;
   void release(Id id);
 
-  // Tells this use of a number from a later one.
+  // Distinguishes this use of an id from later ones.
   uint64_t serial(Id id) const { return slot(id).serial; }
   void release_if(Id id, uint64_t serial);
 
-  // Counts the storage of a tensor that was pending, or whose storage was replaced.
+  // Counts the storage of a tensor again, after it was pending or its storage was replaced.
   void recount(Id id);
   void recount_if(Id id, uint64_t serial);
 
   size_t tensors() const { return slots_.size() - free_.size(); }
   // The bytes of all storages. Walks over all tensors.
   int64_t bytes() const;
-  // The bytes of the storages that are worth the garbage collector's notice.
+  // The bytes of the storages that are large enough to report to the garbage collector.
   int64_t large_bytes() const { return large_bytes_; }
 
  private:
   struct Slot {
     TensorPromisePtr promise;
-    // Where it is large.
+    // Set if it is large.
     const c10::StorageImpl* storage = nullptr;
     uint64_t serial = 0;
   };
@@ -53,14 +54,14 @@ class Handles {
     int64_t holders = 0;
   };
 
-  // Throws where JavaScript holds no such tensor.
+  // Throws if JavaScript holds no such tensor.
   const Slot& slot(Id id) const;
   void count(Slot& slot);
   void discount(Slot& slot);
 
   std::vector<Slot> slots_;
   std::vector<Id> free_;
-  // Views share a storage, which counts once.
+  // A storage shared by views counts once.
   std::unordered_map<const c10::StorageImpl*, Share> large_;
   uint64_t serials_ = 0;
   int64_t large_bytes_ = 0;

@@ -54,7 +54,7 @@ void Lane::end_graph() {
 }
 
 void Lane::loop() {
-  // LibTorch's thread count belongs to the thread that sets it.
+  // LibTorch's thread count is a per-thread setting.
   at::init_num_threads();
   int threads = 0;
   for (;;) {
@@ -74,7 +74,7 @@ void Lane::loop() {
     completed_.fetch_add(1, std::memory_order_release);
     completed_.notify_all();
   }
-  // CUDA ends a capture on the thread that began it only.
+  // A CUDA capture can be ended only on the thread that began it.
   capture_.abandon();
   if (captured_) captured_.unlock();
 }

@@ -22,17 +22,18 @@ struct CancelledError : std::runtime_error {
   CancelledError() : std::runtime_error("the operation was cancelled before it began") {}
 };
 
-// Jobs that were queued together. After the first that fails, and once it is cancelled, those left are skipped.
+// Jobs that were queued together. After the first failure, or once the batch is cancelled, the remaining jobs are
+// skipped.
 struct Batch {
   explicit Batch(uint64_t id) : number(id) {}
 
   const uint64_t number;
   std::atomic<bool> cancelled = false;
-  // For the lane, and for whoever has waited for the last job.
+  // For the lane, and for code that has waited for the last job.
   std::exception_ptr error;
   // For the JavaScript thread.
   Trace trace;
-  // The number of the last job that has been queued.
+  // The number of the last queued job.
   uint64_t last_job = 0;
 };
 using BatchPtr = std::shared_ptr<Batch>;
@@ -43,15 +44,15 @@ struct Job {
   std::vector<TensorPromisePtr> results = {};
   Mode mode = {};
   BatchPtr batch = nullptr;
-  // Kept until the work is done.
+  // Kept alive until the work is done.
   Effects effects = {};
   ForecastPtr forecast = nullptr;
-  // Runs after the work or instead of it, whatever happened before.
+  // Runs after the work, or instead of it if it is skipped, in any case.
   std::function<void()> done = nullptr;
 };
 
-// One thread that runs jobs in their order. Node's own pool is no place for them: its four threads also serve
-// files and DNS.
+// A thread that runs jobs in order. Node's thread pool is not suitable, since its four threads also serve files and
+// DNS.
 class Lane {
  public:
   Lane();
@@ -59,16 +60,16 @@ class Lane {
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
-  // The number of the job: they count from 1. Call it from one thread.
+  // Returns the number of the job; jobs are numbered from 1. Must be called from a single thread.
   uint64_t post(Job job);
-  // How many jobs have been posted, and have run.
+  // The number of jobs posted, and of jobs completed.
   uint64_t posted() const { return posted_; }
   uint64_t completed() const { return completed_.load(std::memory_order_acquire); }
   // Blocks until the job with this number has run.
   void wait(uint64_t job) const;
 
-  // While it lives, a caller on another thread may use LibTorch: no capture of a CUDA graph begins, and one that has
-  // begun has ended. `within` the batch that captures, which may wait for the caller to go on, no job runs meanwhile.
+  // While it lives, a caller on another thread may use LibTorch: no CUDA graph capture is in progress, and none begins.
+  // `within` the batch that captures, which may be waiting for the caller to continue, no job runs in the meantime.
   class Pause {
    public:
     Pause(Lane& lane, bool within);
@@ -77,10 +78,10 @@ class Lane {
     std::unique_lock<std::mutex> lock_;
   };
 
-  // What LibTorch's operators use, from the next job on.
+  // The number of threads for LibTorch's operators, from the next job on.
   void set_num_threads(int threads) { threads_.store(threads); }
 
-  // These are for jobs. What the jobs between the two give the device goes into the graph instead.
+  // Called from jobs. The work that jobs between the two queue on the device goes into the graph instead.
   void begin_graph(std::shared_ptr<CudaGraph> graph);
   void end_graph();
   bool captures_graph() const { return capture_.capturing(); }
@@ -96,7 +97,7 @@ class Lane {
   uint64_t posted_ = 0;
   std::atomic<uint64_t> completed_ = 0;
   std::atomic<int> threads_ = 0;
-  // Held by a job as long as it runs.
+  // Held by a job while it runs.
   std::mutex running_;
   // Held by a caller on another thread, or while a CUDA graph is being captured.
   std::mutex outside_;

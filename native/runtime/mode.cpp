@@ -7,7 +7,7 @@
 namespace rnn::runtime {
 namespace {
 
-// The context whose casts LibTorch keeps. All threads share them, hence also this.
+// The context whose casts LibTorch caches. All threads share the cache, hence also this.
 std::atomic<uint64_t> cached_context = 0;
 
 }  // namespace

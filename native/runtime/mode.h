@@ -14,34 +14,34 @@
 
 namespace rnn::runtime {
 
-// The autocast contexts that surround a call.
+// The autocast contexts around a call.
 struct Autocast {
-  // Numbers the outermost of them, from 1; 0 where there is none. LibTorch keeps the casts of parameters: those of
-  // another context may be of values that have changed since.
+  // The number of the outermost context, from 1; 0 if there is none. LibTorch caches casts of parameters; casts of
+  // another context may be of outdated values.
   uint64_t context = 0;
-  // What to cast to on each kind of device, or nothing where autocast is off.
+  // The dtype to cast to on each device type, or nullopt if autocast is off.
   std::optional<c10::ScalarType> cpu, cuda;
   bool cache = true;
 };
 
-// What LibTorch keeps per thread and a call must take along to the thread that runs it.
+// LibTorch's per-thread state, which a call must take along to the thread that runs it.
 struct Mode {
   bool grad = true;
   bool inference = false;
-  // The current CUDA device, once it was set.
+  // The current CUDA device, if it was set.
   std::optional<c10::DeviceIndex> device;
   Autocast autocast;
-  // What random numbers on the CPU are drawn from.
+  // The generator for random numbers on the CPU.
   at::Generator generator;
-  // Where warnings go.
+  // The receiver of warnings.
   std::shared_ptr<Warnings> warnings;
 };
 
-// Drops the casts of parameters that LibTorch keeps: all, or only where they are of this context.
+// Drops LibTorch's cached casts of parameters: all, or only those of this context.
 void clear_autocast_cache();
 void clear_autocast_cache(uint64_t context);
 
-// Installs autocast contexts in this thread, and what was there before again at its end.
+// Installs autocast contexts in this thread, and restores the previous ones at its end.
 class AutocastGuard {
  public:
   explicit AutocastGuard(const Autocast& autocast);

@@ -14,20 +14,20 @@ namespace rnn::runtime {
 
 class Forecast;
 
-// A tensor that JavaScript holds: computed, or promised by a job that waits in a lane. It never is of zeros without
+// A tensor held by JavaScript: computed, or promised by a job queued in a lane. It is never a zero tensor without
 // memory.
 class TensorPromise {
  public:
-  // Where a promised tensor comes from. For the JavaScript thread only.
+  // The origin of a promised tensor. For the JavaScript thread only.
   struct Origin {
     // The number of its batch.
     uint64_t batch = 0;
-    // What it may share its memory with. Its job owns them until it has run.
+    // The tensors whose memory it may share. Its job owns them until it has run.
     std::vector<std::weak_ptr<TensorPromise>> roots = {};
-    // What is known of it before the job has run, which owns that, too.
+    // What is known about it before the job, which also owns the forecast, has run.
     std::weak_ptr<Forecast> forecast = {};
     size_t result = 0;
-    // Whether autocast has a say of its dtype.
+    // Whether autocast may change its dtype.
     bool casts = false;
   };
 
@@ -36,17 +36,17 @@ class TensorPromise {
 
   bool pending() const { return state_.load(std::memory_order_acquire) == State::kPending; }
 
-  // The tensor when it has been computed, else null: never blocks, never throws.
+  // The tensor if it has been computed, else null. Never blocks or throws.
   const at::Tensor* peek() const { return pending() || error_ ? nullptr : &tensor_; }
 
-  // Blocks while the tensor is pending; throws what its job threw.
+  // Blocks while the tensor is pending. Rethrows the exception of its job.
   const at::Tensor& get() const {
     state_.wait(State::kPending, std::memory_order_acquire);
     if (error_) std::rethrow_exception(error_);
     return tensor_;
   }
 
-  // Null where it never was promised.
+  // Null if it was never promised.
   const Origin* origin() const { return origin_ ? &*origin_ : nullptr; }
 
   void fulfil(at::Tensor tensor) {

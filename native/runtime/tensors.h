@@ -3,8 +3,15 @@
 
 #include <vector>
 
-namespace rnn {
+namespace rnn::runtime {
 
 using Tensors = std::vector<at::Tensor>;
+
+}  // namespace rnn::runtime
+
+// Used in all folders.
+namespace rnn {
+
+using runtime::Tensors;
 
 }  // namespace rnn

@@ -5,7 +5,7 @@
 namespace rnn::runtime {
 namespace {
 
-// The same warning may come at each of many operations.
+// Bounds the queue, since the same warning may be repeated at each of many operations.
 constexpr size_t kMostWaiting = 100;
 
 }  // namespace

@@ -9,16 +9,16 @@
 
 namespace rnn::runtime {
 
-// What LibTorch warns of while it works for an environment. A warning on the thread of the environment is told at once;
-// one of a lane waits for `flush`, since only that thread may call JavaScript.
+// Collects LibTorch's warnings for an environment. A warning on the environment's thread is reported immediately. A
+// warning on a lane waits for `flush`, since only the environment's thread may call JavaScript.
 class Warnings : public c10::WarningHandler {
  public:
   using Listener = std::function<void(const std::string& message)>;
 
-  // Without a listener warnings go to standard error.
+  // Without a listener, warnings go to standard error.
   void listen(Listener listener) { listener_ = std::move(listener); }
   void process(const c10::Warning& warning) override;
-  // Tells what lanes have warned of.
+  // Reports the warnings from lanes.
   void flush();
 
  private:

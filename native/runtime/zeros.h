@@ -6,8 +6,8 @@
 
 namespace rnn::runtime {
 
-// Autograd has zeros without memory, such as the gradient of `sgn`, which most of what reads or writes memory does not
-// expect. Here they get some.
+// Autograd uses zero tensors without memory, such as the gradient of `sgn`, which most code that reads or writes memory
+// does not expect. This function allocates memory for them.
 inline at::Tensor with_memory(at::Tensor tensor) {
   if (!tensor.defined() || !tensor._is_zerotensor()) return tensor;
   const c10::AutoGradMode keeps_graph(tensor.requires_grad());

@@ -50,6 +50,8 @@ it('no two files of native/ define one class', () => {
 it('a file of native/ has the namespace of its folder', () => {
   for (const file of FILES) {
     const named = readFileSync(join(NATIVE, file), 'utf8').match(/^namespace rnn\S*/gm) ?? []
-    for (const name of named) expect(`${name}::`, file).toMatch(`namespace rnn::${file.split('/')[0]}::`)
+    // One alias is for all folders.
+    const own = named.filter((name) => file !== 'runtime/tensors.h' || name !== 'namespace rnn')
+    for (const name of own) expect(`${name}::`, file).toMatch(`namespace rnn::${file.split('/')[0]}::`)
   }
 })

@@ -118,7 +118,7 @@ describe.each(INSTRUCTION_SETS)('the fused kernels with %s', (instructions) => {
           )
         }),
       ),
-      { numRuns: 40, seed: 7 },
+      { numRuns: 40 },
     )
   })
 

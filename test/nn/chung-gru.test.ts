@@ -138,7 +138,7 @@ describe('to and from GRU', () => {
 
   test('without an inner bias, where PyTorch has none either', () => {
     const gru = new GRU(I, H, { dtype: 'float64' })
-    const message = 'the bias of this GRU within the reset gate (b_hn) is not zero'
+    const message = 'the bias of this GRU inside the reset gate (b_hn) is not zero'
     const error = expectError(() => ChungGRU.fromGRU(gru, { innerBias: false }), 'ERR_TORCH_VALUE', /./)
     expect(error.message).toContain(message)
     torch.noGrad(() => gru.bias_hh_l0?.narrow(0, 2 * H, H).zero_())
@@ -194,7 +194,7 @@ describe('refuses', () => {
     [() => new ChungGRU(I, H, { projSize: 2 } as never), 'ERR_TORCH_OPTION', /projSize is an option of LSTM only/],
     [() => new ChungGRU(I, H, { backend: 'auto' } as never), 'ERR_TORCH_OPTION', /unknown option 'backend'/],
     [() => new ChungGRU(I, H, null as never), 'ERR_TORCH_TYPE', /options must be an object, got null/],
-    [() => new ChungGRU(I, H).stream(), 'ERR_TORCH_NOT_IMPLEMENTED', /streams compute PyTorch's equations/],
+    [() => new ChungGRU(I, H).stream(), 'ERR_TORCH_NOT_IMPLEMENTED', /streams support only PyTorch's equations/],
   ] as const)('%s', (call, code, message) => {
     expectError(call, code, message)
   })

@@ -176,8 +176,8 @@ describe('Sequential', () => {
 
   test('with names of its own has no places to move to', () => {
     const named = new Sequential({ a: new ReLU() })
-    expectError(() => named.insert(0, new ReLU()), 'ERR_TORCH_VALUE', /names of their own/)
-    expectError(() => named.pop(), 'ERR_TORCH_VALUE', /names of their own/)
+    expectError(() => named.insert(0, new ReLU()), 'ERR_TORCH_VALUE', /modules with custom names/)
+    expectError(() => named.pop(), 'ERR_TORCH_VALUE', /modules with custom names/)
     expect(named.append(new Tanh()).length).toBe(2)
   })
 })

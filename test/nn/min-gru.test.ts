@@ -89,7 +89,7 @@ test('refuses what it does not have', () => {
     'ERR_TORCH_OPTION',
     /projSize is an option of LSTM only/,
   )
-  expectError(() => new MinGRU(I, H).stream(), 'ERR_TORCH_NOT_IMPLEMENTED', "streams compute PyTorch's equations")
+  expectError(() => new MinGRU(I, H).stream(), 'ERR_TORCH_NOT_IMPLEMENTED', "streams support only PyTorch's equations")
   expectError(() => new MinGRU(I, H).forward(torch.ones([L, N, I + 1])), 'ERR_TORCH_SHAPE', /^MinGRU: input.size\(-1\)/)
   expectError(() => new MinGRU(I, H).forward(torch.ones([N])), 'ERR_TORCH_VALUE', /^MinGRU: Expected input to be 2D or/)
 })

@@ -284,7 +284,7 @@ describe('refuses', () => {
     [() => new PeepholeLSTM(I, H, { peepholes: 'full' } as never), 'ERR_TORCH_OPTION', /did you mean 'peephole'/],
     [() => new PeepholeLSTM(I, H, null as never), 'ERR_TORCH_TYPE', /options must be an object, got null/],
     [() => new PeepholeLSTM(I, H).forward('x' as never), 'ERR_TORCH_TYPE', /expected a Tensor, got 'x'/],
-    [() => new PeepholeLSTM(I, H).stream(), 'ERR_TORCH_NOT_IMPLEMENTED', /streams compute PyTorch's equations/],
+    [() => new PeepholeLSTM(I, H).stream(), 'ERR_TORCH_NOT_IMPLEMENTED', /streams support only PyTorch's equations/],
   ] as const)('%s', (call, code, message) => {
     expectError(call, code, message)
   })

@@ -71,7 +71,7 @@ describe('a weight that is computed', () => {
       expect(message(call)).toBe('ERR_TORCH_TYPE: LSTM.weight_hh_l0 must be a Tensor, got undefined')
       torch.tidy(() => compute(lstm, 1))
       expect(message(call)).toMatch(
-        /^ERR_TORCH_DISPOSED: LSTM\.weight_hh_l0 has been disposed: a weight that is computed/,
+        /^ERR_TORCH_DISPOSED: LSTM\.weight_hh_l0 has been disposed: a computed weight is freed/,
       )
     }
     const cell = new nn.GRUCell(2, 3)
@@ -107,7 +107,7 @@ describe('weights whose changes leave no trace', () => {
     expect(network.explainBackend(x)).toMatchObject({
       backend: 'fused',
       reason: expect.stringMatching(
-        /; weight_ih_l0 can change unseen, since it was made in inferenceMode or is viewed/,
+        /; weight_ih_l0 can change undetected, since it was made in inferenceMode or is viewed/,
       ),
     })
     for (const [name] of [...network.namedParameters()]) {
@@ -129,7 +129,9 @@ describe('weights whose changes leave no trace', () => {
     expect(network.explainBackend(x).reason).not.toContain('unseen')
     for (const [name, weight] of network.namedParameters()) {
       const view = weight.detach().toTypedArray({ copy: false }) as Float32Array
-      expect(network.explainBackend(x).reason).toContain(`${name} can change unseen`.replace(/^\w+/, 'weight_ih_l0'))
+      expect(network.explainBackend(x).reason).toContain(
+        `${name} can change undetected`.replace(/^\w+/, 'weight_ih_l0'),
+      )
       for (const place of [0, view.length >> 1, view.length - 1]) {
         expectCurrent(network)
         view[place] = (view[place] as number) + 0.75

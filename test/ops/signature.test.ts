@@ -131,7 +131,6 @@ function typed(row: Row, args: readonly Argument[]): Argument[] {
 /** What Python takes and this does not, and why. */
 const DEVIATIONS: [calls: RegExp, why: string][] = [
   [/^(Tensor\.)?(add|sub)_?\(.*alpha: None/, 'the stubs err: Python refuses it, too'],
-  [/^gelu\(Tensor, str\)/, 'the stubs err: Python takes it by name only'],
   [/^Tensor\.contiguous\(Tensor, MemoryFormat\)/, 'the stubs err: Python takes it by name only'],
   [/^t(ril|riu)Indices\(.*requiresGrad/, 'integers have no gradient'],
   [/^normal\(.*requiresGrad/, 'requiresGrad_() sets it'],

@@ -42,7 +42,7 @@ describe('what is of another copy of the package is called so', () => {
     [
       'a module',
       () => new nn.ModuleList([new other.nn.ReLU()]),
-      `ModuleList: module '0' must be a Module, got ReLU ${whose}`,
+      `ModuleList: module must be a Module, got ReLU ${whose}`,
     ],
     ['a packed sequence', () => nn.utils.rnn.padPackedSequence(other.nn.utils.rnn.packSequence([theirs])), whose],
   ])('%s', (_, call, message) => {

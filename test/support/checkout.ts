@@ -12,7 +12,7 @@ const PARTS = [
   ...['build/Release', 'build/stamps', 'build/libtorch.json'],
 ]
 
-/** A copy of this checkout, as built, to try things on. */
+/** A copy of this checkout, including its build, for tests that modify it. */
 export function copyCheckout(later?: Later): string {
   const copy = temporaryFolder(later)
   for (const part of PARTS) {

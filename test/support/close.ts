@@ -11,7 +11,7 @@ function shapeOf(value: Nested): number[] {
   return Array.isArray(value) ? [value.length, ...(value.length > 0 ? shapeOf(value[0] as Nested) : [])] : []
 }
 
-/** Every element within atol + rtol |expected|, and the same shape. */
+/** Expects every element within atol + rtol |expected|, and the same shape. */
 export function expectClose(
   actual: Tensor | Nested,
   expected: Tensor | Nested,

@@ -3,19 +3,19 @@ import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { torch } from '../../lib/torch.ts'
 import { CHECKOUT } from './checkout.ts'
 
-/** Why nothing can be tested with CUDA here, in words; undefined where it can. */
+/** Why CUDA cannot be tested here; undefined if it can. */
 export const noCuda = torch.cuda.why() ?? undefined
 
-// `npm run test:cuda` is to fail where everything would be skipped.
+// `npm run test:cuda` must fail rather than skip everything.
 if (noCuda !== undefined && process.env.TEST_CUDA === 'required') throw new Error(noCuda)
 
-/** `describe` for what needs a GPU. Elsewhere its tests are skipped, and the name says why. */
+/** `describe` for tests that need a GPU. Without one, they are skipped, and the name says why. */
 export function describeCuda(name: string, tests: () => void): void {
   if (noCuda === undefined) describe(name, tests)
   else describe.skip(`${name} (skipped: ${noCuda})`, tests)
 }
 
-/** Sets both switches of TF32 for the tests of a `describe`. */
+/** Sets both TF32 settings for the tests of a `describe`. */
 export function useTf32(on: boolean): void {
   const { cuda, cudnn } = torch.backends
   let before: [boolean, boolean]
@@ -30,7 +30,7 @@ export function useTf32(on: boolean): void {
   })
 }
 
-/** What a program that imports `libtorch-rnn` prints, in a process of its own. */
+/** Runs a program that imports `libtorch-rnn` in a separate process, and returns what it prints. */
 export function runProgram(program: string, environment: NodeJS.ProcessEnv = {}): { stdout: string; stderr: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
     cwd: CHECKOUT,

@@ -15,7 +15,7 @@ export function decode({ dtype, shape, data }: Encoded): Tensor {
   return torch.tensor(data, { dtype }).reshape(shape).clone()
 }
 
-/** Elements within PyTorch's rounding: 1e-5 in float32, 1e-10 in float64, gradients being sums of such. */
+/** Expects elements within PyTorch's rounding errors: 1e-5 in float32, 1e-10 in float64; gradients are sums of such. */
 export function expectNumbers(actual: Tensor, expected: readonly number[], factor = 1): void {
   const [rtol, atol] = actual.dtype === 'float64' ? [1e-10, 1e-12] : [1e-5, 1e-6]
   const values = Array.from(actual.toTypedArray(), Number)

@@ -16,7 +16,7 @@ export function expectError(fn: () => unknown, code: ErrorCode, message: RegExp 
   return error
 }
 
-/** The same of a promise, which must reject. */
+/** The same for a promise, which must reject. */
 export async function expectRejection(
   promise: Promise<unknown>,
   code: ErrorCode,

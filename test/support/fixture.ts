@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-/** A file in test/fixtures, which a script in scripts/fixtures has made with PyTorch. */
+/** Reads a file in test/fixtures, made with PyTorch by a script in scripts/fixtures. */
 export function readFixture<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(`../fixtures/${name}.json`, import.meta.url), 'utf8')) as T
 }

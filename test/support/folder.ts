@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
-/** Calls a function when something is over. */
+/** Registers a function to be called when something is over. */
 export type Later = (clean: () => void) => void
 
-/** An empty folder, for the running test unless `later` says otherwise. */
+/** Creates an empty folder, which is removed after the running test, or when `later` says. */
 export function temporaryFolder(later: Later = onTestFinished): string {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), 'libtorch-rnn-'))
   later(() => rmSync(folder, { recursive: true, force: true }))
@@ -23,13 +23,13 @@ export function writeFiles(folder: string, files: Record<string, string>): strin
   return folder
 }
 
-/** Writes a program that a shell runs, and returns the folder to put into `PATH`. */
+/** Writes a shell script as a program, and returns the folder, for `PATH`. */
 export function writeProgram(folder: string, name: string, script: string): string {
   writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
   return folder
 }
 
-/** A `PATH` with these programs only. */
+/** A `PATH` with only these programs. */
 export function pathOf(...programs: string[]): string {
   const folder = temporaryFolder()
   for (const name of programs) {

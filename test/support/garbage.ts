@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { torch } from '../../lib/index.ts'
 
-/** Collects what earlier tests have dropped, so that tensors can be counted. */
+/** Collects the garbage of earlier tests, so that tensors can be counted. */
 export async function collectGarbage(): Promise<void> {
   for (let i = 0; i < 3; i++) {
     globalThis.gc?.()
@@ -10,8 +10,8 @@ export async function collectGarbage(): Promise<void> {
 }
 
 /**
- * Fails where more tensors stay than there were. What a test has just used may be on the stack of the interpreter still,
- * and goes a moment later.
+ * Fails if there are more tensors than before. Objects that a test has just used may still be on the interpreter's
+ * stack, and are collected a moment later.
  */
 export async function expectNoMoreTensors(before: number): Promise<void> {
   const count = async (): Promise<number> => {

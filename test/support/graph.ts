@@ -2,7 +2,9 @@ import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import type { Graph } from '../../lib/train/graph.ts'
 
-/** Stands for a CUDA graph: it keeps the function, and calls it again. Capturing, like CUDA's, does nothing yet. */
+/**
+ * A fake CUDA graph: it keeps the function, and calls it at each replay. Like CUDA's, capturing does not run anything.
+ */
 export class FakeGraph implements Graph {
   captures = 0
   replays = 0
@@ -18,7 +20,7 @@ export class FakeGraph implements Graph {
   async capture<T>(fn: () => T): Promise<T> {
     this.captures++
     this.#fn = fn
-    // A result must be somewhere. Only what changes nothing has one.
+    // A result needs a value. Only functions without side effects have one, so they are run here.
     if (!this.#hasResult) return undefined as T
     const result = await torch.offload(fn)
     this.#result = result as Tensor

@@ -1,6 +1,6 @@
 import { libraryName } from '../../lib/native/layout.ts'
 
-/** The files of a LibTorch that can be found but not opened. */
+/** The files of a fake LibTorch, which can be found but not loaded. */
 export function fakeLibTorch(version: string, { cuda = false, root = 'torch' } = {}): Record<string, string> {
   return {
     [`${root}/version.py`]: `__version__ = '${version}'\n`,

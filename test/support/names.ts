@@ -1,4 +1,4 @@
-// What PyTorch has by which name, and this library too, or not: the page docs/missing.md is made of it.
+// Compares PyTorch's public names with those of this library. The page docs/missing.md is generated from it.
 import * as data from '../../lib/data/index.ts'
 import * as lib from '../../lib/index.ts'
 import { camelCase } from '../../lib/ops/schema.ts'
@@ -9,7 +9,7 @@ const { nn, optim, torch } = lib
 /** PyTorch's names, by namespace. */
 export const NAMES = readFixture<Record<string, string[]>>('names')
 
-/** Where a namespace of PyTorch is here, and where else its names can be. */
+/** The counterpart of each PyTorch namespace here, and other places where its names may be. */
 const HERE: Record<string, { object: object; also?: Record<string, object> }> = {
   torch: { object: torch, also: { x: torch.Tensor.prototype, 'torch.linalg': torch.linalg } },
   'torch.Tensor': { object: torch.Tensor.prototype, also: { torch } },
@@ -30,7 +30,7 @@ const HERE: Record<string, { object: object; also?: Record<string, object> }> = 
   'torch.cuda': { object: torch.cuda },
 }
 
-/** What has another name here, or another form, such as a string or a type. */
+/** Names that have another name here, or another form, such as a string or a type. */
 export const OTHERWISE: Record<string, string> = {
   'torch.Size': 'an array of numbers',
   'torch.dtype': 'a string',
@@ -52,17 +52,17 @@ export const OTHERWISE: Record<string, string> = {
   'torch.utils.data.Dataset': 'a type, `Dataset`, from `libtorch-rnn/data`',
 }
 
-/** PyTorch's word as it is written here. */
+/** A PyTorch name as it is spelled here. */
 function spelled(name: string): string {
   return /^[A-Z]/.test(name) ? name : camelCase(name)
 }
 
-/** Whether an object has what PyTorch calls `name`. */
+/** Whether an object has a member for PyTorch's `name`. */
 const has = (object: object, name: string): boolean => spelled(name) in object
 
 export interface Comparison {
   here: string[]
-  /** In another namespace: PyTorch's name, and where. */
+  /** Names in another namespace: PyTorch's name, and its place here. */
   elsewhere: [name: string, where: string][]
   otherwise: string[]
   missing: string[]

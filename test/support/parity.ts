@@ -8,7 +8,7 @@ import { readFixture } from './fixture.ts'
 const { packPaddedSequence, padPackedSequence } = utils.rnn
 const MODULES = { RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell }
 
-/** A configuration of test/fixtures/recurrent.json, and what PyTorch computes in it. */
+/** A configuration of test/fixtures/recurrent.json, with PyTorch's results. */
 export interface ParityCase {
   seed: number
   kind: keyof typeof MODULES
@@ -24,7 +24,7 @@ export interface ParityCase {
     projSize?: number
   }
   dtype: 'float32' | 'float64'
-  /** Not with cells. */
+  /** Not for cells. */
   steps?: number
   batch: number | null
   /** Whether there is an initial state. */
@@ -33,21 +33,21 @@ export interface ParityCase {
   lengths?: number[]
   enforceSorted?: boolean
   train?: boolean
-  /** 2 where the gradients are those of a product of gradients. */
+  /** 2 if the gradients are second-order: those of a product of gradients. */
   order?: 2
-  /** What its expected numbers take of recurrent.bin. */
+  /** The size of its expected numbers in recurrent.bin. */
   bytes: number
 }
 
 /** The tensors of a case by name: outputs, final states, and the gradients of input, states and parameters. */
 export type Named = [name: string, tensor: Tensor][]
 
-/** What scripts/fixtures/recurrent.py has made. */
+/** The cases made by scripts/fixtures/recurrent.py. */
 export const parityCases = readFixture<ParityCase[]>('recurrent')
 
 const numbers = readFileSync(new URL('../fixtures/recurrent.bin', import.meta.url))
 
-/** The expected numbers of a case, those of all tensors in one row. */
+/** The expected numbers of a case, with all tensors concatenated. */
 function expectedOf(one: ParityCase): number[] {
   const before = parityCases.slice(0, parityCases.indexOf(one))
   const start = numbers.byteOffset + before.reduce((sum, { bytes }) => sum + bytes, 0)
@@ -55,7 +55,9 @@ function expectedOf(one: ParityCase): number[] {
   return Array.from<number>(one.dtype === 'float32' ? new Float32Array(bytes) : new Float64Array(bytes))
 }
 
-/** What scripts/fixtures/recurrent.py draws: numbers from [-1, 1) with 24 bits, from a hash of seed and position. */
+/**
+ * The same numbers as in scripts/fixtures/recurrent.py: from [-1, 1) with 24 bits, from a hash of seed and position.
+ */
 function draw(seed: number, size: readonly number[], dtype: 'float32' | 'float64', device: Device): Tensor {
   const count = size.reduce((product, length) => product * length, 1)
   const values = Float64Array.from({ length: count }, (_, i) => {
@@ -67,7 +69,7 @@ function draw(seed: number, size: readonly number[], dtype: 'float32' | 'float64
   return torch.tensor(values, { shape: size, dtype, device })
 }
 
-/** Each draw of a case has a seed of its own. */
+/** Each draw of a case has a different seed. */
 function drawsOf(one: ParityCase, device: Device): (...size: number[]) => Tensor {
   let seed = one.seed * 100
   return (...size) => draw(++seed, size, one.dtype, device)
@@ -103,13 +105,13 @@ function resultsOf(one: ParityCase, module: Module, x: Tensor, states: Tensor[])
 }
 
 export interface ParityRun {
-  /** Where it is computed. Default `'cpu'`. */
+  /** The device to compute on. Default `'cpu'`. */
   device?: Device
-  /** A factor of all weights, for numbers that are not the fixture's. Default 1. */
+  /** A factor for all weights, for results other than the fixture's. Default 1. */
   weightScale?: number
 }
 
-/** Runs a case as the fixture's script does. `options` are further ones of the module. */
+/** Runs a case like the fixture's script. `options` are additional options of the module. */
 export function runParityCase(one: ParityCase, options: object = {}, run: ParityRun = {}): Named {
   const { device = 'cpu', weightScale = 1 } = run
   const draws = drawsOf(one, device)
@@ -151,7 +153,7 @@ export function runParityCase(one: ParityCase, options: object = {}, run: Parity
   ]
 }
 
-/** Within `tolerance` of the expected number, relative to the greatest of all expected ones, or to 1. */
+/** Expects numbers within `tolerance` of the expected ones, relative to the largest of these, or to 1. */
 function expectNear(name: string, tensor: Tensor, expected: readonly number[], tolerance: number): void {
   const actual = tensor.toTypedArray() as Float32Array
   const bound = tolerance * expected.reduce((greatest, value) => Math.max(greatest, Math.abs(value)), 1)
@@ -159,14 +161,14 @@ function expectNear(name: string, tensor: Tensor, expected: readonly number[], t
   if (wrong >= 0) expect.fail(`${name}, element ${wrong}: ${actual[wrong]}, expected ${expected[wrong]} ± ${bound}`)
 }
 
-/** Checks what {@link runParityCase} gave against PyTorch's numbers, relative to the greatest of each tensor. */
+/** Checks the results of {@link runParityCase} against PyTorch's numbers, relative to the largest of each tensor. */
 export function expectParity(one: ParityCase, named: Named, tolerance: Record<ParityCase['dtype'], number>): void {
   const all = expectedOf(one)
   for (const [name, tensor] of named) expectNear(name, tensor, all.splice(0, tensor.numel), tolerance[one.dtype])
   expect(all).toEqual([])
 }
 
-/** Checks one run of a case against another, relative to the greatest number of each tensor. */
+/** Checks one run of a case against another, relative to the largest number of each tensor. */
 export function expectEqualRuns(named: Named, others: Named, tolerance: number): void {
   expect(named.map(([name]) => name)).toEqual(others.map(([name]) => name))
   for (const [i, [name, tensor]] of named.entries()) {
@@ -176,7 +178,7 @@ export function expectEqualRuns(named: Named, others: Named, tolerance: number):
   }
 }
 
-/** A line that tells a case from the others. */
+/** A unique one-line name for a case. */
 export function nameOf(one: ParityCase): string {
   const { kind, inputSize, hiddenSize, options, dtype, steps, batch, state, lengths, enforceSorted } = one
   const packed = lengths && `${enforceSorted ? 'sorted' : 'unsorted'} [${lengths}]`

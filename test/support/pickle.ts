@@ -36,13 +36,13 @@ export function integers(count: number): Buffer {
   return all
 }
 
-/** The same many times. */
+/** A part, repeated. */
 export function repeat(part: Part, count: number): Buffer {
   const one = bytes(part)
   return Buffer.alloc(one.length * count, one)
 }
 
-/** One part after the other. */
+/** Concatenates parts. */
 export function concat(count: number, make: (index: number) => Buffer): Buffer {
   return Buffer.concat(Array.from({ length: count }, (_, index) => make(index)))
 }

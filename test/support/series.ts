@@ -1,6 +1,6 @@
 import { type Tensor, torch } from '../../lib/index.ts'
 
-/** A sine of so many steps, (T, 1), and what comes one step later. */
+/** A sine wave of `steps` steps, (T, 1), and the same one step later. */
 export function series(steps: number): [Tensor, Tensor] {
   const wave = torch
     .arange(0, steps + 1, { dtype: 'float32' })

@@ -1,4 +1,4 @@
-// Recurrent networks by hand, in plain numbers: each step of each sequence as the formulas have it.
+// Recurrent networks computed by hand with plain numbers: each step of each sequence follows the formulas.
 import type { Activation, GateActivation, RecurrentModule } from '../../lib/nn/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 
@@ -27,7 +27,7 @@ export function part<T>(rows: readonly T[], k: number, n: number): T[] {
   return rows.slice(k * n, (k + 1) * n)
 }
 
-/** The hidden state, which is the output, and for an LSTM the cell. */
+/** The hidden state, which is the output, and for an LSTM the cell state. */
 export type StepState = readonly [h: Vector, c?: Vector]
 
 /** One step of one sequence: `weights` are those of the layer and direction, without `_l0`. */

@@ -18,7 +18,7 @@ function record({ signature, sizes }: Fields): Buffer {
 interface ZipOptions {
   /** The Unix mode of the entries. */
   mode?: number
-  /** Which of them are compressed. Default: none. */
+  /** Which entries are compressed. Default: none. */
   deflate?: (name: string) => boolean
 }
 
@@ -75,7 +75,7 @@ export function writeZip(
   return file
 }
 
-/** The files in an archive that is not compressed: views of its bytes. */
+/** The files in an uncompressed archive, as views of its bytes. */
 export function readZip(bytes: Buffer): Record<string, Buffer> {
   const entries: Record<string, Buffer> = {}
   for (let at = bytes.readUInt32LE(bytes.length - 6); bytes.readUInt32LE(at) === 0x02014b50; ) {

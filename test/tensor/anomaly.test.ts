@@ -61,6 +61,6 @@ test('setDetectAnomaly holds until it is switched off', () => {
 test('wrong arguments', () => {
   expectError(() => detectAnomaly(1 as never), 'ERR_TORCH_TYPE', /detectAnomaly: fn must be a function, got 1/)
   expectError(() => detectAnomaly(spoilt, { nan: true } as never), 'ERR_TORCH_OPTION', /unknown option 'nan'/)
-  expectError(() => setDetectAnomaly(1 as never), 'ERR_TORCH_TYPE', /'mode' must be bool, not 1/)
+  expectError(() => setDetectAnomaly(1 as never), 'ERR_TORCH_TYPE', /mode must be a boolean, got 1/)
   expect(torch.isAnomalyEnabled()).toBe(false)
 })

@@ -274,7 +274,7 @@ describe('what cannot work is told', () => {
 
   test('offload', async () => {
     const x = leaf([2])
-    const sentence = 'JavaScript, which does not run in the thread of offload'
+    const sentence = 'JavaScript, which cannot run on the thread of offload'
     await expectRejection(
       torch.offload(() => Cube.apply(x)),
       'ERR_TORCH_NOT_IMPLEMENTED',

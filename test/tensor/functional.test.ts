@@ -224,5 +224,5 @@ test('wrong arguments', () => {
     'ERR_TORCH_OPTION',
     /unknown option 'vectorize'/,
   )
-  expectError(() => hessian((x) => x.sum(), x2, { strict: 1 as never }), 'ERR_TORCH_TYPE', /'strict' must be bool/)
+  expectError(() => hessian((x) => x.sum(), x2, { strict: 1 as never }), 'ERR_TORCH_TYPE', /strict must be a boolean/)
 })

@@ -74,7 +74,7 @@ describe('transposes', () => {
     expectError(
       () => torch.zeros([2, 3, 4]).T,
       'ERR_TORCH_SHAPE',
-      /T: only of matrices, .* 3 dimensions: use mT or permute/,
+      /T: the tensor must be a matrix, but it has 3 dimensions/,
     )
     expectError(() => torch.zeros([2]).T, 'ERR_TORCH_SHAPE', /1 dimensions/)
     expectError(() => torch.zeros([2]).mT, 'ERR_TORCH_SHAPE', /Got 1-D tensor/)

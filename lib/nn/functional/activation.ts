@@ -6,7 +6,7 @@ import { tensorOp } from '../../tensor/packet.ts'
 import { requireTensor, type Tensor } from '../../tensor/tensor.ts'
 
 export interface InplaceOptions {
-  /** Write into the input, and return it. Default `false`. */
+  /** Do the operation in place, and return the input. Default `false`. */
   inplace?: boolean
 }
 
@@ -16,7 +16,7 @@ export interface LeakyReLUOptions extends InplaceOptions {
 }
 
 export interface ELUOptions extends InplaceOptions {
-  /** Minus the limit at -∞. Default 1. */
+  /** α: the limit at -∞ is -α. Default 1. */
   alpha?: number
 }
 
@@ -28,9 +28,9 @@ export interface HardtanhOptions extends InplaceOptions {
 }
 
 export interface RReLUOptions extends InplaceOptions {
-  /** The least slope below zero. Default 1/8. */
+  /** The smallest slope below zero. Default 1/8. */
   lower?: number
-  /** The greatest slope below zero. Default 1/3. */
+  /** The largest slope below zero. Default 1/3. */
   upper?: number
 }
 
@@ -42,12 +42,12 @@ export interface GELUOptions {
 export interface SoftplusOptions {
   /** Default 1. */
   beta?: number
-  /** Above this value of βx the function is x, for the sake of the exponential. Default 20. */
+  /** Above this value of βx the function is x, to avoid overflow of the exponential. Default 20. */
   threshold?: number
 }
 
 export interface ShrinkOptions {
-  /** Half the width of what becomes zero. Default 0.5. */
+  /** λ: inputs within ±λ become zero. Default 0.5. */
   lambd?: number
 }
 
@@ -56,14 +56,14 @@ export interface GLUOptions {
   dim?: number
 }
 
-/** A function of one tensor, whose options have defaults. */
+/** A function of one tensor, with options that have defaults. */
 export interface Activation<O extends object> {
   (input: Tensor, options?: O): Tensor
-  /** What the options are where they are not given: all that `nn` needs to make a module of it. */
+  /** The defaults of the options. `nn` uses them to make a module of the function. */
   readonly defaults: Readonly<Required<O>>
 }
 
-/** The ATen operator `torchName`, or with `inplace` its twin that ends in an underscore. */
+/** The ATen operator `torchName`, or with `inplace` its in-place variant, which ends in an underscore. */
 function activation<O extends object = object>(name: string, torchName: string, defaults: Required<O>): Activation<O> {
   const fresh = tensorOp(`aten::${torchName}`)
   const overwriting = tensorOp(`aten::${torchName}_`)
@@ -78,7 +78,7 @@ function activation<O extends object = object>(name: string, torchName: string, 
   return Object.assign(call, { defaults })
 }
 
-/** The same for what PyTorch composes of several operations. */
+/** The same for functions that PyTorch composes of several operations. */
 function composed(name: string, fn: (input: Tensor) => Tensor): Activation<object> {
   const call = (input: Tensor, options: object = {}): Tensor => {
     checkOptions(name, options, [])
@@ -94,7 +94,7 @@ const inplace = false
 export const relu = activation<InplaceOptions>('relu', 'relu', { inplace })
 /** min(max(0, x), 6) */
 export const relu6 = activation<InplaceOptions>('relu6', 'relu6', { inplace })
-/** x above zero, negativeSlope x below. */
+/** x above zero, negativeSlope · x below. */
 export const leakyRelu = activation<LeakyReLUOptions>('leakyRelu', 'leaky_relu', { negativeSlope: 0.01, inplace })
 /** x above zero, α (eˣ - 1) below: Clevert et al., 2016. */
 export const elu = activation<ELUOptions>('elu', 'elu', { alpha: 1, inplace })
@@ -102,7 +102,7 @@ export const elu = activation<ELUOptions>('elu', 'elu', { alpha: 1, inplace })
 export const celu = activation<ELUOptions>('celu', 'celu', { alpha: 1, inplace })
 /** The self-normalizing 1.0507 elu(x, α = 1.6733): Klambauer et al., 2017. */
 export const selu = activation<InplaceOptions>('selu', 'selu', { inplace })
-/** x Φ(x), Φ being the normal distribution: Hendrycks and Gimpel, 2016. */
+/** x Φ(x), where Φ is the standard normal distribution function: Hendrycks and Gimpel, 2016. */
 export const gelu = activation<GELUOptions>('gelu', 'gelu', { approximate: 'none' })
 /** x σ(x), also called swish: Ramachandran et al., 2017. */
 export const silu = activation<InplaceOptions>('silu', 'silu', { inplace })
@@ -114,9 +114,9 @@ export const softplus = activation<SoftplusOptions>('softplus', 'softplus', { be
 export const softsign = composed('softsign', (input) => input.div(input.abs().add(1)))
 /** x - tanh(x) */
 export const tanhshrink = composed('tanhshrink', (input) => input.sub(input.tanh()))
-/** x beyond ±λ, 0 between. */
+/** x outside ±λ, 0 inside. */
 export const hardshrink = activation<ShrinkOptions>('hardshrink', 'hardshrink', { lambd: 0.5 })
-/** x moved by λ towards zero, 0 between ±λ. */
+/** x shrunk towards zero by λ, 0 within ±λ. */
 export const softshrink = activation<ShrinkOptions>('softshrink', 'softshrink', { lambd: 0.5 })
 /** σ(x) = 1 / (1 + e⁻ˣ) */
 export const sigmoid = activation('sigmoid', 'sigmoid', {})
@@ -128,7 +128,7 @@ export const tanh = activation('tanh', 'tanh', {})
 export const hardsigmoid = activation<InplaceOptions>('hardsigmoid', 'hardsigmoid', { inplace })
 /** x min(max(x + 3, 0), 6) / 6: Howard et al., 2019. */
 export const hardswish = activation<InplaceOptions>('hardswish', 'hardswish', { inplace })
-/** The first half along `dim` times σ of the second half: Dauphin et al., 2017. (…, 2C, …) -> (…, C, …). */
+/** The first half along `dim` times the sigmoid of the second half: Dauphin et al., 2017. (…, 2C, …) -> (…, C, …). */
 export const glu = activation<GLUOptions>('glu', 'glu', { dim: -1 })
 
 const clamped = activation<HardtanhOptions>('hardtanh', 'hardtanh', { minVal: -1, maxVal: 1, inplace })
@@ -154,8 +154,8 @@ const randomized = activation<RReLUOptions & { training?: boolean }>('rrelu', 'r
 })
 
 /**
- * x above zero, a x below, a being random from [lower, upper) where `training` (default `false`), else their mean: Xu
- * et al., 2015.
+ * x above zero, a x below. With `training` (default `false`), a is random from [lower, upper); otherwise it is their
+ * mean: Xu et al., 2015.
  */
 export function rrelu(input: Tensor, options: RReLUOptions & { training?: boolean } = {}): Tensor {
   return randomized(input, options)
@@ -172,13 +172,16 @@ export function threshold(input: Tensor, threshold: number, value: number, optio
 
 const preluOp = tensorOp('aten::prelu')
 
-/** x above zero, a x below: He et al., 2015. @param weight a, for all (1) or for each channel (C), dimension 1 of x. */
+/**
+ * x above zero, a x below: He et al., 2015.
+ * @param weight a: one for all (1), or one per channel (C), dimension 1 of x.
+ */
 export function prelu(input: Tensor, weight: Tensor): Tensor {
   return preluOp(input, weight)
 }
 
 export interface SoftmaxOptions {
-  /** Convert to this before, against overflow. Default: the input's. */
+  /** Convert the input to this dtype first, to prevent overflow. Default: the input's. */
   dtype?: DType | null
 }
 

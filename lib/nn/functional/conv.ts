@@ -17,15 +17,15 @@ const ops = {
   convTranspose1d: packet('convTranspose1d', [['aten::conv_transpose1d', '']]),
 }
 
-/** Options of convolutions in one or two dimensions. */
+/** Options of 1-D and 2-D convolutions. */
 export interface ConvSettings<Size> {
-  /** From one place of the kernel to the next. Default 1. */
+  /** The step between kernel positions. Default 1. */
   stride?: Size
-  /** Zeros on each side, or `'same'` for an output as long as the input, or `'valid'` for none. Default 0. */
+  /** Zeros added to each side; `'same'` for an output as long as the input, `'valid'` for no padding. Default 0. */
   padding?: Size | 'same' | 'valid'
-  /** From one element that the kernel looks at to the next. Default 1. */
+  /** The spacing between kernel elements. Default 1. */
   dilation?: Size
-  /** Parts that inputs and outputs are divided into, each convolved by itself. Default 1. */
+  /** The number of channel groups, which are convolved independently. Default 1. */
   groups?: number
 }
 
@@ -64,8 +64,9 @@ export function conv1d(
 }
 
 /**
- * Cross-correlation of images: (N, Cin, H, W) -> (N, Cout, H', W'), or without N, with the weight (Cout, Cin / groups, KH,
- * KW) and the bias (Cout). H' = ⌊(H + 2 padding - dilation (KH - 1) - 1) / stride⌋ + 1, and W' likewise.
+ * Cross-correlation of images: (N, Cin, H, W) -> (N, Cout, H', W'), or without N, with the weight
+ * (Cout, Cin / groups, KH, KW) and the bias (Cout).
+ * H' = ⌊(H + 2 padding - dilation (KH - 1) - 1) / stride⌋ + 1, and W' likewise.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
  */
 export function conv2d(
@@ -78,21 +79,24 @@ export function conv2d(
 }
 
 export interface ConvTranspose1dSettings {
-  /** From the place of one input to that of the next in the output. Default 1. */
+  /** The distance in the output between consecutive inputs. Default 1. */
   stride?: number
-  /** Elements cut off each side of the output. Default 0. */
+  /** Elements removed from each side of the output. Default 0. */
   padding?: number
-  /** Elements added to the right side of the output, to choose among the lengths that a stride allows. Default 0. */
+  /**
+   * Elements added to the right side of the output, to choose among the possible lengths for a stride greater than 1.
+   * Default 0.
+   */
   outputPadding?: number
-  /** Parts that inputs and outputs are divided into, each by itself. Default 1. */
+  /** The number of channel groups, which are processed independently. Default 1. */
   groups?: number
-  /** From one element that the kernel writes to the next. Default 1. */
+  /** The spacing between kernel elements. Default 1. */
   dilation?: number
 }
 
 /**
- * The gradient of {@link conv1d} with respect to its input, which makes sequences longer: (N, Cin, L) -> (N, Cout, L'), or
- * without N, with the weight (Cin, Cout / groups, K) and the bias (Cout).
+ * The gradient of {@link conv1d} with respect to its input, used to upsample sequences: (N, Cin, L) -> (N, Cout, L'),
+ * or without N, with the weight (Cin, Cout / groups, K) and the bias (Cout).
  * L' = (L - 1) stride - 2 padding + dilation (K - 1) + outputPadding + 1.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html
  */

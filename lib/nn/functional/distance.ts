@@ -6,14 +6,14 @@ import { requireTensor, type Tensor } from '../../tensor/tensor.ts'
 const ops = { cosine: tensorOp('aten::cosine_similarity'), pairwise: tensorOp('aten::pairwise_distance') }
 
 export interface CosineSimilarityOptions {
-  /** The dimension of the vectors. Default 1. */
+  /** The dimension along which the vectors lie. Default 1. */
   dim?: number
-  /** The least length to divide by. Default 1e-8. */
+  /** A lower bound on the norms, which avoids division by zero. Default 1e-8. */
   eps?: number
 }
 
 /**
- * x1 · x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`, which goes away.
+ * x1 · x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`, which is removed.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cosine_similarity.html
  */
 export function cosineSimilarity(x1: Tensor, x2: Tensor, options: CosineSimilarityOptions = {}): Tensor {
@@ -24,9 +24,9 @@ export function cosineSimilarity(x1: Tensor, x2: Tensor, options: CosineSimilari
 export interface PairwiseDistanceOptions {
   /** The p of the p-norm. Default 2. */
   p?: number
-  /** Added to each difference, against division by zero in the gradient. Default 1e-6. */
+  /** Added to each difference, to avoid division by zero in the gradient. Default 1e-6. */
   eps?: number
-  /** Keep the last dimension, of size 1. Default `false`. */
+  /** Keep the last dimension, with size 1. Default `false`. */
   keepdim?: boolean
 }
 
@@ -42,9 +42,9 @@ export function pairwiseDistance(x1: Tensor, x2: Tensor, options: PairwiseDistan
 export interface NormalizeOptions {
   /** The p of the p-norm. Default 2. */
   p?: number
-  /** The dimension of the vectors. Default 1. */
+  /** The dimension along which the vectors lie. Default 1. */
   dim?: number
-  /** The least norm to divide by. Default 1e-12. */
+  /** A lower bound on the norm, which avoids division by zero. Default 1e-12. */
   eps?: number
 }
 

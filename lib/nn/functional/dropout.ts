@@ -28,7 +28,8 @@ function settingsOf(name: string, options: DropoutOptions): Required<DropoutOpti
 }
 
 /**
- * Zeroes elements with probability p, and scales the others by 1 / (1 - p), where `training`; of any shape.
+ * With `training`, zeroes elements with probability p and scales the others by 1 / (1 - p). The input can have any
+ * shape.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html
  */
 export function dropout(input: Tensor, options: DropoutOptions = {}): Tensor {
@@ -37,7 +38,7 @@ export function dropout(input: Tensor, options: DropoutOptions = {}): Tensor {
 }
 
 /**
- * Zeroes whole channels with probability p, and scales the others by 1 / (1 - p), where `training`.
+ * With `training`, zeroes whole channels with probability p and scales the others by 1 / (1 - p).
  *
  * @param input (N, C, L), or (C, L) without a batch
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout1d.html
@@ -57,15 +58,16 @@ export function dropout1d(input: Tensor, options: DropoutOptions = {}): Tensor {
   if (ndim === 3) return op(input, p, training)
   const output = tidy(() => op(input.unsqueeze(0), p, training).squeeze(0))
   if (!inplace) return output
-  // The operation wrote to a view of the input.
+  // The operation wrote to the input through a view.
   output.dispose()
   return input
 }
 
 /**
- * Zeroes whole channels with probability p, and scales the others by 1 / (1 - p), where `training`.
+ * With `training`, zeroes whole channels with probability p and scales the others by 1 / (1 - p).
  *
- * @param input (N, C, H, W). As in PyTorch, other shapes are (N, C, …), with a warning: of (C, H, W), rows are channels.
+ * @param input (N, C, H, W). As in PyTorch, other shapes are read as (N, C, …), with a warning: in (C, H, W), rows are
+ *   the channels.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout2d.html
  */
 export function dropout2d(input: Tensor, options: DropoutOptions = {}): Tensor {

@@ -11,18 +11,21 @@ const ops = {
 }
 
 export interface EmbeddingLookup {
-  /** A row whose gradient is not computed, also counted from the end. Default `null`: none. */
+  /** A row that gets no gradient; negative values count from the end. Default `null`: none. */
   paddingIdx?: number | null
-  /** Scale rows of a greater norm down to this one, in `weight` itself, before they are read. Default `null`: none. */
+  /**
+   * Rows with a larger norm are scaled down to this norm, in `weight` itself, before they are read. Default `null`:
+   * none.
+   */
   maxNorm?: number | null
-  /** The p of that norm. Default 2. */
+  /** The p of the p-norm for `maxNorm`. Default 2. */
   normType?: number
-  /** Divide the gradient of a row by how often it occurs in the input. Default `false`. */
+  /** Divide the gradient of a row by the row's frequency in the input. Default `false`. */
   scaleGradByFreq?: boolean
 }
 
 /**
- * The rows of `weight` (V, D) that the integers of the input name: (…) -> (…, D).
+ * Looks up rows of `weight` (V, D) by the integers in the input: (…) -> (…, D).
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html
  */
 export function embedding(input: Tensor, weight: Tensor, options: EmbeddingLookup = {}): Tensor {
@@ -34,14 +37,14 @@ export function embedding(input: Tensor, weight: Tensor, options: EmbeddingLooku
 }
 
 export interface OneHotOptions {
-  /** How long the vectors are. Default: the greatest class number and 1, which has to be read. */
+  /** The length of the vectors. Default: the largest class number plus 1, which requires reading the input. */
   numClasses?: number
 }
 
 /**
- * Class numbers as vectors of zeros with a single 1: (…) -> (…, numClasses), both in int64.
+ * Encodes class numbers as vectors with a single 1 and zeros elsewhere: (…) -> (…, numClasses), both in int64.
  *
- * @param input class numbers from 0 on, in int64
+ * @param input class numbers, at least 0, in int64
  * @example nn.functional.oneHot(torch.tensor([0n, 2n]), { numClasses: 3 }) // [[1, 0, 0], [0, 0, 1]]
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html
  */

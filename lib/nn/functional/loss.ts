@@ -37,8 +37,8 @@ export interface WeightedOptions extends ReductionOptions {
 }
 
 /**
- * The loss of each element times its weight. The mean divides by the sum of the weights where `normalize`, else by the
- * number of elements: PyTorch's losses differ in this.
+ * Multiplies the loss of each element by its weight. The mean divides by the sum of the weights if `normalize`, else by
+ * the number of elements: PyTorch's losses differ in this.
  */
 function weigh(
   input: Tensor,
@@ -52,7 +52,7 @@ function weigh(
 }
 
 /**
- * (input - target)², reduced; the mean of weighted ones is divided by the sum of the weights.
+ * (input - target)², reduced. With weights, the mean divides by their sum.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
  */
 export function mseLoss(input: Tensor, target: Tensor, options: WeightedOptions = {}): Tensor {
@@ -61,7 +61,7 @@ export function mseLoss(input: Tensor, target: Tensor, options: WeightedOptions 
 }
 
 /**
- * |input - target|, reduced; the mean of weighted ones is divided by the sum of the weights.
+ * |input - target|, reduced. With weights, the mean divides by their sum.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.l1_loss.html
  */
 export function l1Loss(input: Tensor, target: Tensor, options: WeightedOptions = {}): Tensor {
@@ -70,7 +70,7 @@ export function l1Loss(input: Tensor, target: Tensor, options: WeightedOptions =
 }
 
 export interface SmoothL1Options extends ReductionOptions {
-  /** Where the parabola ends and the line begins. Default 1. */
+  /** The |d| at which the parabola ends and the line begins. Default 1. */
   beta?: number
 }
 
@@ -84,12 +84,13 @@ export function smoothL1Loss(input: Tensor, target: Tensor, options: SmoothL1Opt
 }
 
 export interface HuberOptions extends WeightedOptions {
-  /** Where the parabola ends and the line begins. Default 1. */
+  /** The |d| at which the parabola ends and the line begins. Default 1. */
   delta?: number
 }
 
 /**
- * d² / 2 where |d| < δ, δ (|d| - δ/2) beyond, with d = input - target, reduced; weights do not divide the mean.
+ * d² / 2 where |d| < δ, δ (|d| - δ/2) beyond, with d = input - target, reduced. With weights, the mean still divides by
+ * the number of elements.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.huber_loss.html
  */
 export function huberLoss(input: Tensor, target: Tensor, options: HuberOptions = {}): Tensor {
@@ -101,12 +102,12 @@ export function huberLoss(input: Tensor, target: Tensor, options: HuberOptions =
 export interface NLLOptions extends ReductionOptions {
   /** A weight for each class (C). Default: all 1. */
   weight?: Tensor | null
-  /** A class that counts for nothing. Default -100. */
+  /** A class that is ignored. Default -100. */
   ignoreIndex?: number
 }
 
 export interface CrossEntropyOptions extends NLLOptions {
-  /** How much of the target is spread over all classes, from 0 to 1. Default 0. */
+  /** The share of each target, from 0 to 1, that is spread evenly over all classes. Default 0. */
   labelSmoothing?: number
 }
 
@@ -126,7 +127,7 @@ export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntrop
 /**
  * -input at the target class. The mean is weighted by the classes' weights.
  *
- * @param input logarithms of probabilities (N, C) or (N, C, …) or (C)
+ * @param input log-probabilities (N, C) or (N, C, …) or (C)
  * @param target class numbers (N) or (N, …) or () in int64
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.nll_loss.html
  */
@@ -137,13 +138,13 @@ export function nllLoss(input: Tensor, target: Tensor, options: NLLOptions = {})
 }
 
 export interface BCEOptions extends ReductionOptions {
-  /** A weight for each element; can be broadcast to them. Default: all 1. */
+  /** A weight for each element; it is broadcast to them. Default: all 1. */
   weight?: Tensor | null
 }
 
 /**
- * -(y ln x + (1 - y) ln(1 - x)), reduced, of probabilities x and targets y from 0 to 1 in one shape. Logarithms are at
- * least -100.
+ * -(y ln x + (1 - y) ln(1 - x)), reduced, for probabilities x and targets y from 0 to 1, of the same shape. Logarithms
+ * are clamped to at least -100.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
  */
 export function binaryCrossEntropy(input: Tensor, target: Tensor, options: BCEOptions = {}): Tensor {
@@ -152,12 +153,12 @@ export function binaryCrossEntropy(input: Tensor, target: Tensor, options: BCEOp
 }
 
 export interface BCEWithLogitsOptions extends BCEOptions {
-  /** How much a positive target counts, by class: can be broadcast to the target. Default: 1. */
+  /** The weight of positive targets, by class; it is broadcast to the target. Default: 1. */
   posWeight?: Tensor | null
 }
 
 /**
- * -(p y ln σ(x) + (1 - y) ln(1 - σ(x))), reduced, of scores x and targets y from 0 to 1 in one shape, p being
+ * -(p y ln σ(x) + (1 - y) ln(1 - σ(x))), reduced, for scores x and targets y from 0 to 1, of the same shape; p is
  * `posWeight`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html
  */
@@ -172,14 +173,14 @@ export function binaryCrossEntropyWithLogits(
 }
 
 export interface KLDivOptions {
-  /** `'batchmean'`, the sum divided by N, is the divergence of mathematics. Default `'mean'`, over all elements. */
+  /** `'batchmean'`, the sum divided by N, is the mathematical divergence. Default `'mean'`, over all elements. */
   reduction?: Reduction | 'batchmean'
-  /** Whether the target is logarithms of probabilities, too. Default `false`. */
+  /** Whether the target is given as log-probabilities, too. Default `false`. */
   logTarget?: boolean
 }
 
 /**
- * y (ln y - x), reduced: the Kullback-Leibler divergence of the target y from the logarithms x of probabilities.
+ * y (ln y - x), reduced: the Kullback-Leibler divergence of the target y from the log-probabilities x.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html
  */
 export function klDiv(input: Tensor, target: Tensor, options: KLDivOptions = {}): Tensor {
@@ -195,18 +196,19 @@ export function klDiv(input: Tensor, target: Tensor, options: KLDivOptions = {})
 }
 
 export interface GaussianNLLOptions extends ReductionOptions {
-  /** Add the constant ln(2π) / 2. Default `false`. */
+  /** Add the constant term ln(2π) / 2. Default `false`. */
   full?: boolean
-  /** The least variance. Default 1e-6. */
+  /** A lower bound on the variance. Default 1e-6. */
   eps?: number
 }
 
 /**
- * (ln v + (input - target)² / v) / 2, reduced: a normal distribution's negative log likelihood (Nix and Weigend, 1994).
+ * (ln v + (input - target)² / v) / 2, reduced: the negative log-likelihood of a normal distribution (Nix and Weigend,
+ * 1994).
  *
  * @param input means, of any shape
- * @param variance v ≥ 0, in the shape of the input, or without its last dimension, or with 1 for one dimension; or one
- *   number
+ * @param variance v ≥ 0, in the shape of the input, or without its last dimension, or with size 1 in one dimension; or
+ *   a number
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gaussian_nll_loss.html
  */
 export function gaussianNllLoss(
@@ -229,12 +231,13 @@ export interface PoissonNLLOptions extends ReductionOptions {
   logInput?: boolean
   /** Add Stirling's approximation of ln(target!). Default `false`. */
   full?: boolean
-  /** Against ln 0, where `logInput` is `false`. Default 1e-8. */
+  /** Avoids ln 0 if `logInput` is `false`. Default 1e-8. */
   eps?: number
 }
 
 /**
- * exp(x) - y x, or without `logInput` x - y ln(x + eps), reduced: a Poisson distribution's negative log likelihood.
+ * exp(x) - y x, or without `logInput` x - y ln(x + eps), reduced: the negative log-likelihood of a Poisson
+ * distribution.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.poisson_nll_loss.html
  */
 export function poissonNllLoss(input: Tensor, target: Tensor, options: PoissonNLLOptions = {}): Tensor {
@@ -244,9 +247,9 @@ export function poissonNllLoss(input: Tensor, target: Tensor, options: PoissonNL
 }
 
 export interface CTCOptions extends ReductionOptions {
-  /** The class that stands for no label. Default 0. */
+  /** The blank label. Default 0. */
   blank?: number
-  /** Take infinite losses, of targets too long for their input, and their gradients for 0. Default `false`. */
+  /** Set infinite losses (from targets too long for their inputs) and their gradients to 0. Default `false`. */
   zeroInfinity?: boolean
 }
 
@@ -254,13 +257,13 @@ export interface CTCOptions extends ReductionOptions {
 export type Lengths = Tensor | readonly number[]
 
 /**
- * Connectionist temporal classification: -ln of the probability of all alignments of a target (Graves et al., 2006).
- * The mean divides each loss by its target's length first.
+ * Connectionist temporal classification: the negative log of the total probability of all alignments of a target
+ * (Graves et al., 2006). The mean first divides each loss by its target's length.
  *
- * @param logProbs logarithms of probabilities (T, N, C), or (T, C) without a batch
- * @param targets classes other than blank (N, S), or those of all sequences one after another, in int64
- * @param inputLengths how much of T each sequence fills
- * @param targetLengths how much of S each target fills
+ * @param logProbs log-probabilities (T, N, C), or (T, C) without a batch
+ * @param targets classes other than blank (N, S), or all sequences concatenated; int64
+ * @param inputLengths the length of each input sequence, at most T
+ * @param targetLengths the length of each target, at most S
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.ctc_loss.html
  */
 export function ctcLoss(
@@ -282,12 +285,12 @@ export function ctcLoss(
 }
 
 export interface CosineEmbeddingOptions extends ReductionOptions {
-  /** From -1 to 1: vectors that should differ may be as similar as this. Default 0. */
+  /** From -1 to 1: the cosine up to which dissimilar pairs have no loss. Default 0. */
   margin?: number
 }
 
 /**
- * 1 - cos(x1, x2) where the target is 1, max(0, cos(x1, x2) - margin) where it is -1, reduced.
+ * 1 - cos(x1, x2) if the target is 1, max(0, cos(x1, x2) - margin) if it is -1, reduced.
  *
  * @param input1 and input2 (N, D) or (D)
  * @param target 1 or -1: (N) or ()
@@ -304,18 +307,18 @@ export function cosineEmbeddingLoss(
 }
 
 export interface TripletMarginOptions extends ReductionOptions {
-  /** How much nearer the positive should be than the negative. Default 1. */
+  /** How much closer the positive should be than the negative. Default 1. */
   margin?: number
   /** The p of the p-norm that measures distances. Default 2. */
   p?: number
   /** Added to each difference. Default 1e-6. */
   eps?: number
-  /** Measure from the positive to the negative where that is nearer (Balntas et al., 2016). Default `false`. */
+  /** Use the distance from the positive to the negative if it is smaller (Balntas et al., 2016). Default `false`. */
   swap?: boolean
 }
 
 /**
- * max(0, d(anchor, positive) - d(anchor, negative) + margin), reduced, of vectors (N, D) or (D).
+ * max(0, d(anchor, positive) - d(anchor, negative) + margin), reduced, for vectors (N, D) or (D).
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.triplet_margin_loss.html
  */
 export function tripletMarginLoss(
@@ -335,16 +338,16 @@ export function tripletMarginLoss(
 }
 
 export interface QuantileOptions extends ReductionOptions {
-  /** The Q quantiles that are forecast, each between 0 and 1. Default [0.5], which is half of {@link l1Loss}. */
+  /** The Q quantiles to forecast, each between 0 and 1. Default [0.5], which gives half of {@link l1Loss}. */
   quantiles?: readonly number[]
 }
 
 /**
- * The quantile loss, or pinball loss: max(q e, (q - 1) e) for each quantile q, with e = target - input, reduced.
+ * The quantile (pinball) loss: max(q e, (q - 1) e) for each quantile q, where e = target - input, reduced.
  *
- * @param input (…, Q): a forecast of each quantile
- * @param target (…, 1): what was forecast
- * @throws {TorchError} for quantiles that are not between 0 and 1, and for shapes that do not fit them
+ * @param input (…, Q): one forecast per quantile
+ * @param target (…, 1): the actual values
+ * @throws {TorchError} if a quantile is not between 0 and 1, or the shapes do not match the quantiles
  * @see Koenker and Bassett, "Regression quantiles", Econometrica 46 (1978), doi:10.2307/1913643
  */
 export function quantileLoss(input: Tensor, target: Tensor, options: QuantileOptions = {}): Tensor {
@@ -371,7 +374,7 @@ export function quantileLoss(input: Tensor, target: Tensor, options: QuantileOpt
   })
 }
 
-/** @internal @throws {TorchError} unless each of them is between 0 and 1. */
+/** @internal @throws {TorchError} unless `quantiles` is a non-empty array of numbers between 0 and 1. */
 export function requireQuantiles(owner: string, quantiles: unknown): asserts quantiles is readonly number[] {
   if (isArrayOf(quantiles, (q) => typeof q === 'number' && q > 0 && q < 1) && quantiles.length > 0) return
   throw invalid(owner, 'quantiles', 'an array of numbers between 0 and 1', quantiles, 'ERR_TORCH_VALUE')

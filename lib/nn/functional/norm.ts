@@ -12,7 +12,7 @@ const ops = {
 }
 
 export interface NormOptions {
-  /** γ, of the shape of what is normalized. Default: 1. */
+  /** γ, with the shape of the normalized dimensions. Default: 1. */
   weight?: Tensor | null
   /** β, of the same shape. Default: 0. */
   bias?: Tensor | null
@@ -31,9 +31,9 @@ export function layerNorm(input: Tensor, normalizedShape: readonly number[], opt
 }
 
 export interface RMSNormSettings {
-  /** γ, of the shape of what is normalized. Default: 1. */
+  /** γ, with the shape of the normalized dimensions. Default: 1. */
   weight?: Tensor | null
-  /** Added to the mean square. Default `null`: the distance from 1 to the next number of the dtype. */
+  /** Added to the mean square. Default `null`: the machine epsilon of the dtype. */
   eps?: number | null
 }
 
@@ -48,8 +48,8 @@ export function rmsNorm(input: Tensor, normalizedShape: readonly number[], optio
 }
 
 /**
- * γ (x - E[x]) / √(Var[x] + eps) + β, mean and variance being those of `numGroups` equal groups of channels, each with all
- * that follows: Wu and He, 2018. `weight` γ and `bias` β are (C).
+ * γ (x - E[x]) / √(Var[x] + eps) + β, with mean and variance over each of `numGroups` equal groups of channels and over
+ * all dimensions after the channels: Wu and He, 2018. `weight` γ and `bias` β are (C).
  *
  * @param input (N, C, …)
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html
@@ -73,14 +73,15 @@ export function groupNorm(input: Tensor, numGroups: number, options: NormOptions
 export interface BatchNormOptions extends NormOptions {
   /** Normalize with the statistics of the batch, and update the running ones. Default `false`. */
   training?: boolean
-  /** The share of the batch in the new running statistics. Default 0.1. */
+  /** The weight of the current batch in the running statistics. Default 0.1. */
   momentum?: number
 }
 
 /**
- * γ (x - E[x]) / √(Var[x] + eps) + β by channel: (N, C) or (N, C, …), over all but C. Ioffe and Szegedy, 2015.
+ * γ (x - E[x]) / √(Var[x] + eps) + β by channel: (N, C) or (N, C, …), over all dimensions except C. Ioffe and Szegedy,
+ * 2015.
  *
- * @param runningMean (C), read where not `training`, else updated; `null` where `training` for none
+ * @param runningMean (C), updated with `training`, else read; with `training`, can be `null` for none
  * @param runningVar likewise
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html
  */

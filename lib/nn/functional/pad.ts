@@ -6,23 +6,25 @@ import type { Tensor } from '../../tensor/tensor.ts'
 
 const MODES = ['constant', 'reflect', 'replicate', 'circular'] as const
 
-/** How a border is filled: with one value, the elements mirrored at the edge, the edge itself, or the other end. */
+/**
+ * How the padding is filled: with one value, by reflection at the edge, by repeating the edge, or from the other end.
+ */
 export type PadMode = (typeof MODES)[number]
 
 export interface PadOptions {
   /** Default `'constant'`. */
   mode?: PadMode
-  /** The value of `'constant'`; other modes do not take it. Default 0. */
+  /** The value for `'constant'`; not allowed in other modes. Default 0. */
   value?: number
 }
 
 const op = tensorOp('aten::pad')
 
 /**
- * With a border around the last dimensions. A negative width cuts off as many elements.
+ * Pads the last dimensions. A negative width removes that many elements.
  *
- * @param input of any shape; for the modes other than `'constant'`, with one or two dimensions before those of the border
- * @param pad widths in pairs, from the last dimension on: [left, right], [left, right, top, bottom], …
+ * @param input of any shape; for the modes other than `'constant'`, with one or two dimensions before the padded ones
+ * @param pad pairs of widths, starting with the last dimension: [left, right], [left, right, top, bottom], …
  * @example nn.functional.pad(torch.ones([2, 3]), [1, 2]) // (2, 6), with zeros on both sides of each row
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
  */

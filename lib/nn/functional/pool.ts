@@ -21,19 +21,21 @@ const ops = Object.fromEntries(
   Object.entries(OPERATORS).map(([name, operator]) => [name, packet(name, [[`aten::${operator}`, '']])]),
 ) as Record<Pool, Packet>
 
-/** Options of pools in one or two dimensions. */
+/** Options of 1-D and 2-D pools. */
 export interface PoolSettings<Size> {
-  /** From one window to the next. Default: `kernelSize`, so that no two overlap. */
+  /** The step from one window to the next. Default: `kernelSize`, so that windows do not overlap. */
   stride?: Size | null
-  /** How far windows reach beyond each end of the input, at most half of `kernelSize`. Default 0. */
+  /** How far the windows extend beyond each end of the input, at most half of `kernelSize`. Default 0. */
   padding?: Size
-  /** Whether a last window that is not full counts, so that the length of the output is rounded up. Default `false`. */
+  /**
+   * Whether a partial window at the end is used, too, so that the size of the output is rounded up. Default `false`.
+   */
   ceilMode?: boolean
 }
 
-/** Options of pools that keep the greatest element. */
+/** Options of max pools. */
 export interface MaxPoolSettings<Size> extends PoolSettings<Size> {
-  /** From one element of a window to the next. Default 1. */
+  /** The spacing between the elements of a window. Default 1. */
   dilation?: Size
 }
 
@@ -42,12 +44,12 @@ export interface MaxPool1dOptions extends MaxPoolSettings<number> {}
 export interface MaxPool2dOptions extends MaxPoolSettings<Size2d> {}
 
 export interface AvgPool1dOptions extends PoolSettings<number> {
-  /** Whether the zeros of the padding count in the mean. Default `true`. */
+  /** Whether the zeros of the padding are included in the mean. Default `true`. */
   countIncludePad?: boolean
 }
 
 export interface AvgPool2dOptions extends PoolSettings<Size2d> {
-  /** Whether the zeros of the padding count in the mean. Default `true`. */
+  /** Whether the zeros of the padding are included in the mean. Default `true`. */
   countIncludePad?: boolean
   /** Divide the sum of each window by this. Default `null`: by the number of its elements. */
   divisorOverride?: number | null
@@ -68,7 +70,7 @@ function pool<Size>(
 }
 
 /**
- * The greatest element of each window: (N, C, L) -> (N, C, L'), or without N.
+ * The maximum of each window: (N, C, L) -> (N, C, L'), or without N.
  * L' = ⌊(L + 2 padding - dilation (kernelSize - 1) - 1) / stride⌋ + 1.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html
  */
@@ -77,7 +79,7 @@ export function maxPool1d(input: Tensor, kernelSize: number, options: MaxPool1dO
 }
 
 /**
- * {@link maxPool1d}, and the places of the greatest elements in the input, in int64. PyTorch's `return_indices`.
+ * {@link maxPool1d}, and the indices of the maxima in the input, in int64. PyTorch's `return_indices`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html
  */
 export function maxPool1dWithIndices(
@@ -89,7 +91,7 @@ export function maxPool1dWithIndices(
 }
 
 /**
- * The greatest element of each window: (N, C, H, W) -> (N, C, H', W'), or without N.
+ * The maximum of each window: (N, C, H, W) -> (N, C, H', W'), or without N.
  * H' = ⌊(H + 2 padding - dilation (kernelSize - 1) - 1) / stride⌋ + 1, and W' likewise.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
  */
@@ -115,7 +117,7 @@ export function avgPool2d(input: Tensor, kernelSize: Size2d, options: AvgPool2dO
 }
 
 /**
- * The means of `outputSize` parts of the input, as equal as can be: (N, C, L) -> (N, C, outputSize), or without N.
+ * The means of `outputSize` nearly equal windows of the input: (N, C, L) -> (N, C, outputSize), or without N.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool1d.html
  */
 export function adaptiveAvgPool1d(input: Tensor, outputSize: number): Tensor {
@@ -126,7 +128,7 @@ export function adaptiveAvgPool1d(input: Tensor, outputSize: number): Tensor {
 export type OutputSize2d = number | readonly [height: number | null, width: number | null]
 
 /**
- * The means of as many parts of the input, as equal as can be: (N, C, H, W) -> (N, C, ...outputSize), or without N.
+ * The means of nearly equal windows of the input: (N, C, H, W) -> (N, C, ...outputSize), or without N.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html
  */
 export function adaptiveAvgPool2d(input: Tensor, outputSize: OutputSize2d): Tensor {
@@ -138,8 +140,7 @@ export function adaptiveAvgPool2d(input: Tensor, outputSize: OutputSize2d): Tens
 }
 
 /**
- * The greatest elements of `outputSize` parts of the input, as equal as can be: (N, C, L) -> (N, C, outputSize), or
- * without N.
+ * The maxima of `outputSize` nearly equal windows of the input: (N, C, L) -> (N, C, outputSize), or without N.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool1d.html
  */
 export function adaptiveMaxPool1d(input: Tensor, outputSize: number): Tensor {
@@ -147,7 +148,7 @@ export function adaptiveMaxPool1d(input: Tensor, outputSize: number): Tensor {
 }
 
 /**
- * {@link adaptiveMaxPool1d}, and the places of the greatest elements in the input, in int64. PyTorch's `return_indices`.
+ * {@link adaptiveMaxPool1d}, and the indices of the maxima in the input, in int64. PyTorch's `return_indices`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool1d.html
  */
 export function adaptiveMaxPool1dWithIndices(input: Tensor, outputSize: number): [output: Tensor, indices: Tensor] {

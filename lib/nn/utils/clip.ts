@@ -3,7 +3,7 @@ import * as gradient from '../../tensor/gradient.ts'
 import { isTensor, type Tensor } from '../../tensor/tensor.ts'
 
 export interface ClipGradNormOptions {
-  /** The p of the p-norm; `Infinity` for the greatest element. Default 2. */
+  /** The p of the p-norm; `Infinity` for the largest absolute value. Default 2. */
   normType?: number
   /** Throw when the norm is infinite or NaN. Default `false`. */
   errorIfNonfinite?: boolean
@@ -16,9 +16,9 @@ function listOf(name: string, parameters: Tensor | Iterable<Tensor>): Iterable<T
 }
 
 /**
- * Scales all gradients together so that their norm, as of one vector, is at most `maxNorm`.
+ * Scales all gradients by a common factor so that their total norm, as a single vector, is at most `maxNorm`.
  *
- * @returns the norm before
+ * @returns the norm before clipping
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
  */
 export function clipGradNorm_(

@@ -13,7 +13,7 @@ import { type Device, idOf, requireTensor, type Tensor, type ToOptions, wrap } f
  * A batch of sequences of different lengths without padding: the first steps of all sequences, then the second steps of
  * those that have one, and so on. The longest sequence comes first. RNN, LSTM and GRU take one as input and return one.
  *
- * Made by {@link packPaddedSequence} and {@link packSequence}, seldom by `new`.
+ * Made by {@link packPaddedSequence} and {@link packSequence}, rarely by `new`.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.PackedSequence.html
  */
@@ -26,13 +26,13 @@ export class PackedSequence implements Disposable {
   readonly data: Tensor
   /** How many sequences have a first step, a second step, …: int64 (L), always on the CPU. */
   readonly batchSizes: Tensor
-  /** Where the sequences stood before they were sorted, int64 (N); `null` where nothing was sorted. */
+  /** The positions of the sequences before sorting, int64 (N); `null` if they were not sorted. */
   readonly sortedIndices: Tensor | null
-  /** Where each of the sequences stands now, int64 (N). */
+  /** The position of each sequence after sorting, int64 (N). */
   readonly unsortedIndices: Tensor | null
 
   /**
-   * Puts together what the functions that pack make.
+   * Combines the results of the packing functions.
    * @param unsortedIndices Default: the inverse of `sortedIndices`.
    */
   constructor(
@@ -54,18 +54,18 @@ export class PackedSequence implements Disposable {
     this.unsortedIndices = unsortedIndices ?? invertPermutation(sortedIndices)
   }
 
-  /** @internal The ids of what native code returned: data, batch sizes, and the indices where there are any. */
+  /** @internal Wraps the ids returned by native code: data, batch sizes, and the indices, if any. */
   static of([data, ...packing]: readonly number[], scope: Scope | undefined): PackedSequence {
     const [batchSizes, sorted, unsorted] = packing.map((id) => wrap(id, scope))
     return new PackedSequence(wrap(data as number, scope), batchSizes as Tensor, sorted, unsorted)
   }
 
-  /** @internal Batch sizes, and the indices where there are any. */
+  /** @internal Batch sizes, and the indices, if any. */
   get packing(): Tensor[] {
     return [this.batchSizes, this.sortedIndices, this.unsortedIndices].filter((tensor) => tensor !== null)
   }
 
-  /** With `data` of another dtype or on another device, where the indices go along; `batchSizes` stay on the CPU. */
+  /** Converts `data` to another dtype or device. The indices move to the device, too; `batchSizes` stay on the CPU. */
   to(target: DType | Device | ToOptions): PackedSequence {
     const data = this.data.to(target)
     const device = typeof target === 'object' ? target.device : parseDevice(target) && (target as Device)
@@ -74,27 +74,27 @@ export class PackedSequence implements Disposable {
     return new PackedSequence(data, this.batchSizes.detach(), move(this.sortedIndices), move(this.unsortedIndices))
   }
 
-  /** On the CPU. */
+  /** Moves the sequence to the CPU. */
   cpu(): PackedSequence {
     return this.to('cpu')
   }
 
-  /** On a CUDA device, by default on the current one. */
+  /** Moves the sequence to a CUDA device, by default the current one. */
   cuda(device: Device = 'cuda'): PackedSequence {
     return this.to({ device })
   }
 
-  /** As float32. */
+  /** Converts the data to float32. */
   float(): PackedSequence {
     return this.to('float32')
   }
 
-  /** As float64. */
+  /** Converts the data to float64. */
   double(): PackedSequence {
     return this.to('float64')
   }
 
-  /** As int64. */
+  /** Converts the data to int64. */
   long(): PackedSequence {
     return this.to('int64')
   }
@@ -108,7 +108,7 @@ export class PackedSequence implements Disposable {
     this.dispose()
   }
 
-  /** As PyTorch prints it. */
+  /** The sequence as PyTorch prints it. */
   toString(): string {
     const indices = [this.sortedIndices, this.unsortedIndices].map((tensor) => tensor ?? 'None')
     return `PackedSequence(data=${this.data}, batch_sizes=${this.batchSizes}, sorted_indices=${indices[0]}, unsorted_indices=${indices[1]})`

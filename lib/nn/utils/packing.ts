@@ -10,21 +10,21 @@ import { type Lengths, listOf, requireLengths } from './sequences.ts'
 export interface PackPaddedSequenceOptions {
   /** Whether the input is (N, L, …) rather than (L, N, …). Default `false`. */
   batchFirst?: boolean
-  /** Insist on decreasing lengths; with `false` the sequences are sorted. Default `true`. */
+  /** Require decreasing lengths. If `false`, the sequences are sorted. Default `true`. */
   enforceSorted?: boolean
 }
 
 export interface PadPackedSequenceOptions {
   /** Whether the result is (N, L, …) rather than (L, N, …). Default `false`. */
   batchFirst?: boolean
-  /** What stands after the end of a sequence. Default 0. */
+  /** The value after the end of a sequence. Default 0. */
   paddingValue?: number
-  /** L of the result, at least the greatest length, which is the default. */
+  /** L of the result, at least the length of the longest sequence. Default: that length. */
   totalLength?: number | null
 }
 
 /**
- * Packs sequences that are padded to one length.
+ * Packs sequences that are padded to a common length.
  *
  * @example
  * const packed = packPaddedSequence(torch.randn([5, 3, 10]), [2, 5, 1], { enforceSorted: false })
@@ -32,7 +32,7 @@ export interface PadPackedSequenceOptions {
  *
  * @param input (L, N, …), or (N, L, …) with batchFirst
  * @param lengths each from 1 to L, and decreasing unless `enforceSorted` is `false`
- * @throws {TorchError} for lengths that do not fit the input: another number of them, zero, more than L, unsorted
+ * @throws {TorchError} if the lengths do not match the input: a wrong number of them, zero, more than L, unsorted
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html
  */
 export function packPaddedSequence(
@@ -53,9 +53,9 @@ export function packPaddedSequence(
 }
 
 /**
- * Packs a list of sequences (L, …), whose lengths are their own.
+ * Packs a list of sequences (L, …), which may have different lengths.
  *
- * @throws {TorchError} where lengths do not decrease and `enforceSorted`, which is `true` by default, is not `false`
+ * @throws {TorchError} if the lengths are not decreasing, unless `enforceSorted` (default `true`) is `false`
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_sequence.html
  */
 export function packSequence(sequences: Iterable<Tensor>, options: { enforceSorted?: boolean } = {}): PackedSequence {
@@ -69,10 +69,10 @@ export function packSequence(sequences: Iterable<Tensor>, options: { enforceSort
 }
 
 /**
- * Undoes {@link packPaddedSequence}: the sequences in their first order, padded, and their lengths.
+ * Undoes {@link packPaddedSequence}: returns the sequences in their original order, padded, and their lengths.
  *
  * @returns the sequences (L, N, …), or (N, L, …) with batchFirst, and the lengths, int64 (N) on the CPU
- * @throws {TorchError} where `totalLength` is less than the longest sequence
+ * @throws {TorchError} if `totalLength` is less than the length of the longest sequence
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pad_packed_sequence.html
  */
 export function padPackedSequence(
@@ -93,8 +93,8 @@ export function padPackedSequence(
 }
 
 /**
- * Undoes {@link packSequence}: the list of sequences (L, …), in their first order. Within `offload` this waits for the
- * number of sequences.
+ * Undoes {@link packSequence}: returns the list of sequences (L, …), in their original order. Within `offload` this
+ * waits for the number of sequences.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.unpack_sequence.html
  */
 export function unpackSequence(sequence: PackedSequence): Tensor[] {

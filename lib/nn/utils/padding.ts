@@ -11,16 +11,16 @@ export interface PadSequenceOptions {
   batchFirst?: boolean
   /** Default 0. */
   paddingValue?: number
-  /** Where the padding stands. Default `'right'`: after the sequence. */
+  /** The side of the padding. Default `'right'`: after the sequence. */
   paddingSide?: 'left' | 'right'
 }
 
 const padding = tensorOp('aten::pad_sequence')
 
 /**
- * Stacks sequences (L, …) of different lengths, the shorter ones padded to the greatest L.
+ * Stacks sequences (L, …) of different lengths, padding the shorter ones to the length of the longest.
  *
- * @param sequences a list, or a tensor whose rows they are
+ * @param sequences a list, or a tensor with the sequences as rows
  * @returns (L, N, …), or (N, L, …) with batchFirst
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pad_sequence.html
  */
@@ -35,8 +35,8 @@ export function padSequence(sequences: Iterable<Tensor> | Tensor, options: PadSe
 }
 
 /**
- * Undoes {@link padSequence}: a list of N sequences (L, …), each of its own length. Within `offload` this waits for the
- * shape of the input.
+ * Undoes {@link padSequence}: returns a list of N sequences (L, …), each with its original length. Within `offload`
+ * this waits for the shape of the input.
  *
  * @param padded (L, N, …), or (N, L, …) with batchFirst
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.unpad_sequence.html

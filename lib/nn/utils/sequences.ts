@@ -3,8 +3,8 @@ import { invalid } from '../../check.ts'
 import { isTensor, requireTensor, type Tensor } from '../../tensor/tensor.ts'
 
 /**
- * How many steps each sequence of a batch has: N whole numbers, or an int64 tensor (N) on the CPU, which within `offload`
- * may itself still have to be computed.
+ * The number of steps of each sequence in a batch: N integers, or an int64 tensor (N) on the CPU, which within
+ * `offload` may itself be pending.
  */
 export type Lengths = readonly number[] | Tensor
 

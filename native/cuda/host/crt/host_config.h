@@ -1,2 +1,2 @@
 #pragma once
-// See host_defines.h. A host compiler needs nothing of this.
+// See host_defines.h. A host compiler needs nothing from this header.

@@ -1,6 +1,6 @@
 #pragma once
-// What CUDA's other headers need of this one where only a host compiler reads them. PyTorch's wheels bring the others
-// along; this one comes with nvcc. Used only where it is missing: see ../headers.cmake.
+// The part of this header that CUDA's other headers need if only a host compiler reads them. PyTorch's wheels contain
+// the other headers, but this one comes with nvcc. Used only if it is missing: see ../headers.cmake.
 #define CUDARTAPI
 #define CUDARTAPI_CDECL
 #define __cdecl
