@@ -1,6 +1,6 @@
-// Calls everything that the package exports with arguments of all kinds, with fresh seeds, until the time is over:
-// npm run fuzz -- --minutes 30. What it finds is made again with --seed and --call as it prints them. Between the rounds the
-// property tests run, with the seeds that it prints.
+// Calls everything that the package exports with all kinds of arguments, with new seeds, until the time is up:
+// npm run fuzz -- --minutes 30. To reproduce a finding, pass the --seed and --call that it prints. Between the rounds it
+// runs the property tests, with the seeds that it prints.
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
