@@ -28,7 +28,6 @@ import {
   poissonNllLoss,
   type QuantileOptions,
   quantileLoss,
-  requireQuantiles,
   type SmoothL1Options,
   smoothL1Loss,
   type TripletMarginOptions,
@@ -36,6 +35,7 @@ import {
 } from './functional/loss.ts'
 import { Module } from './module.ts'
 import { Buffer } from './parameter.ts'
+import { requireQuantiles } from './quantiles.ts'
 import { type Reduction, type ReductionOptions, reductionOf } from './reduction.ts'
 
 /** A loss that compares an output with a target, with a reduction. */

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { checkOptions, invalid, requireBoolean, requireFunction, requireNone } from '../check.ts'
+import { checkOptions, invalid, requireBoolean, requireDict, requireFunction, requireNone } from '../check.ts'
 import { markCopy } from '../copy.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
@@ -423,9 +423,7 @@ export abstract class Module {
     checkOptions('loadStateDict', options, ['strict'])
     const { strict = true } = options
     requireBoolean('loadStateDict', 'strict', strict)
-    if (typeof stateDict !== 'object' || stateDict === null) {
-      throw torchError('ERR_TORCH_TYPE', `Expected state_dict to be dict-like, got ${describe(stateDict)}.`)
-    }
+    requireDict(`${this.constructor.name}.loadStateDict`, 'the state dict', stateDict)
     const own = this.stateDict()
     const missingKeys = Object.keys(own).filter((name) => !Object.hasOwn(stateDict, name))
     const unexpectedKeys = Object.keys(stateDict).filter((name) => !Object.hasOwn(own, name))

@@ -1,3 +1,4 @@
+import { type TorchError, torchError } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { Modules } from './list.ts'
 import { Module } from './module.ts'
@@ -31,7 +32,19 @@ export class Sequential extends Modules<Layer> {
   /** @param input in the shape that the first module takes */
   override forward(input: Tensor): Tensor {
     let output = input
-    for (const module of this) output = module.forward(output)
+    for (const module of this) {
+      output = module.forward(output)
+      if (Array.isArray(output)) throw this.#wrongOutput(module)
+    }
     return output
+  }
+
+  #wrongOutput(module: Module): TorchError {
+    const place = [...this].indexOf(module as Layer)
+    return torchError(
+      'ERR_TORCH_TYPE',
+      `Sequential: module ${place} (${module.constructor.name}) returned an array; modules here take and return one Tensor. Call a recurrent network yourself, and pass its output on`,
+      { op: 'Sequential' },
+    )
   }
 }

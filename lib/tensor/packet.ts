@@ -181,8 +181,8 @@ class Overload {
   disposedArgument(args: readonly unknown[]): string | undefined {
     const last = args.at(-1)
     const options = isOptions(last) ? (last as Record<string, unknown>) : {}
-    const isDisposed = (value: unknown): boolean =>
-      Array.isArray(value) ? value.some(isDisposed) : isTensor(value) && value.disposed
+    const isOne = (value: unknown): boolean => isTensor(value) && value.disposed
+    const isDisposed = (value: unknown): boolean => (Array.isArray(value) ? value.some(isOne) : isOne(value))
     const index = args.findIndex(isDisposed)
     const name =
       index < 0 ? Object.keys(options).find((key) => isDisposed(options[key])) : this.#parameters[index]?.name

@@ -343,3 +343,12 @@ describe('ParameterDict', () => {
     expect(dict.size).toBe(1)
   })
 })
+
+test('Sequential says which module returns more than a tensor', () => {
+  const model = new Sequential(new Linear(2, 2), new GRU(2, 3) as never, new Linear(3, 1))
+  expectError(
+    () => model.forward(torch.ones([4, 2])),
+    'ERR_TORCH_TYPE',
+    /^Sequential: module 1 \(GRU\) returned an array; modules here take and return one Tensor/,
+  )
+})

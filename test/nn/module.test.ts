@@ -160,7 +160,12 @@ describe('loadStateDict', () => {
     expect(expectError(load(sizes, false), 'ERR_TORCH_VALUE', /./).message).toBe(fixture.errors['size mismatch'])
     expect(linear.weight.equal(before)).toBe(true)
     expect(linear.loadStateDict(extra, { strict: false })).toEqual({ missingKeys: ['bias'], unexpectedKeys: ['extra'] })
-    expectError(() => linear.loadStateDict(null as never), 'ERR_TORCH_TYPE', /Expected state_dict to be dict-like/)
+    expectError(
+      () => linear.loadStateDict(null as never),
+      'ERR_TORCH_TYPE',
+      /the state dict must be an object of names/,
+    )
+    expectError(() => linear.loadStateDict(Promise.resolve({}) as never), 'ERR_TORCH_TYPE', /got Promise: await it$/)
     expectError(
       () => linear.loadStateDict({ weight: 1 as never, bias: torch.zeros([2]) }),
       'ERR_TORCH_VALUE',

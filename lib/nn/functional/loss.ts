@@ -1,5 +1,4 @@
-import { isArrayOf } from '../../array.ts'
-import { checkOptions, invalid } from '../../check.ts'
+import { checkOptions } from '../../check.ts'
 import { describe } from '../../describe.ts'
 import { torchError } from '../../errors.ts'
 import { tidy } from '../../tensor/context.ts'
@@ -8,6 +7,7 @@ import { functions } from '../../tensor/methods.ts'
 import { tensorOp } from '../../tensor/packet.ts'
 import { requireTensor, type Tensor } from '../../tensor/tensor.ts'
 import { warnOnce } from '../../tensor/warning.ts'
+import { requireQuantiles } from '../quantiles.ts'
 import { type Reduction, type ReductionOptions, reductionOf } from '../reduction.ts'
 
 export type { Reduction, ReductionOptions } from '../reduction.ts'
@@ -372,10 +372,4 @@ export function quantileLoss(input: Tensor, target: Tensor, options: QuantileOpt
     const loss = functions.maximum(e.mul(q), e.mul(q.sub(1)))
     return reduction === 'none' ? loss : reduction === 'sum' ? loss.sum() : loss.mean()
   })
-}
-
-/** @internal @throws {TorchError} unless `quantiles` is a non-empty array of numbers between 0 and 1. */
-export function requireQuantiles(owner: string, quantiles: unknown): asserts quantiles is readonly number[] {
-  if (isArrayOf(quantiles, (q) => typeof q === 'number' && q > 0 && q < 1) && quantiles.length > 0) return
-  throw invalid(owner, 'quantiles', 'an array of numbers between 0 and 1', quantiles, 'ERR_TORCH_VALUE')
 }
