@@ -128,7 +128,7 @@ function shownAt(code: string): string {
 }
 
 test.each([
-  ['a function that makes tensors', 'torch.zeros', 'A tensor of this shape filled with 0.'],
+  ['a function that makes tensors', 'torch.zeros', 'A tensor of the given shape, filled with 0.'],
   ['an operation', 'torch.sub', 'self - alpha * other'],
   ['a method', 'torch.zeros([1]).sub', 'self - alpha * other'],
   ['linear algebra', 'torch.linalg.inv', 'The inverse of square matrices.'],
