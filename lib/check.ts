@@ -142,13 +142,20 @@ export function requireNone(owner: string, none: readonly unknown[]): void {
   })
 }
 
+/** Whether `value` is an object of names and values, of any realm, and not an instance of a class such as a tensor. */
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
 /**
  * Rejects options that `name` does not have: a misspelled option would be silently ignored.
  *
  * @throws {TorchError} `ERR_TORCH_OPTION` with the name that was probably meant.
  */
 export function checkOptions(name: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+  if (!isPlain(options)) {
     // Python also accepts sizes as separate arguments.
     const isSize = typeof options === 'number' && /^(zeros|ones|empty|rand|randn)$/.test(name)
     const hint = isSize ? `: the size is one array, as in ${name}([2, 3])` : ''

@@ -1,6 +1,10 @@
+import { invalid } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { python } from './repr.ts'
+
+/** LibTorch's kernels compute with int32: some never return from a larger size, and others give wrong numbers. */
+const MOST = 2 ** 31 - 1
 
 /** Height and width, or one number for both. */
 export type Size2d = number | readonly [height: number, width: number]
@@ -16,12 +20,19 @@ export function sizesOf(value: number | readonly number[], count: number): numbe
  */
 export function requireSizes(module: string, name: string, value: unknown, least: 0 | 1, count: number): void {
   const values: unknown[] = Array.isArray(value) && count > 1 && value.length === count ? value : [value]
+  for (const one of values) requireInt32(module, name, one)
   if (values.every((one) => Number.isSafeInteger(one) && (one as number) >= least)) return
   const kind = least === 0 ? 'a non-negative integer' : 'a positive integer'
   const array = count > 1 ? `, or an array of ${count}` : ''
   throw torchError('ERR_TORCH_VALUE', `${module}: ${name} must be ${kind}${array}, got ${describe(value)}`, {
     op: module,
   })
+}
+
+/** @throws {TorchError} if a size is larger than LibTorch's kernels can count; other checks are theirs. */
+export function requireInt32(op: string, name: string, value: unknown): void {
+  const tooLarge = [value].flat().find((one) => typeof one === 'number' && Math.abs(one) > MOST)
+  if (tooLarge !== undefined) throw invalid(op, name, `at most ${MOST}`, tooLarge, 'ERR_TORCH_VALUE')
 }
 
 /** Sizes as Python prints them: a single one as an integer, several as a tuple. */

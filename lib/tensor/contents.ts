@@ -74,5 +74,5 @@ export function isCompared(): boolean {
   Error.stackTraceLimit = 5
   const { stack } = new Error()
   Error.stackTraceLimit = limit
-  return stack?.includes('iterableEquality') ?? false
+  return stack !== undefined && /iterableEquality|node_modules[\\/]concordance[\\/]/.test(stack)
 }

@@ -116,7 +116,11 @@ export class AutogradFunction {
     ...args: Arguments
   ): Result {
     // biome-ignore lint/complexity/noThisInStatic: the subclass
-    return apply(this, args)
+    const type = this as FunctionClass<Arguments, Result> | undefined
+    if (type === undefined) {
+      throw torchError('ERR_TORCH_TYPE', 'apply must be called on its class, as in Square.apply(x)', { op: 'apply' })
+    }
+    return apply(type, args)
   }
 }
 

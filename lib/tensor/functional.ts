@@ -3,7 +3,7 @@ import { isArrayOf } from '../array.ts'
 import { checkOptions, requireBoolean, requireFunction } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { enableGrad, tidy } from './context.ts'
+import { enableGrad, isInferenceModeEnabled, tidy } from './context.ts'
 import { onesLike, zeros, zerosLike } from './creation.ts'
 import type { Differentiable } from './gradcheck.ts'
 import { grad } from './gradient.ts'
@@ -40,6 +40,11 @@ function givenOf(name: string, what: string, value: unknown): Given {
 
 function read(name: string, fn: unknown, options: FunctionalOptions): Required<FunctionalOptions> {
   requireFunction(name, 'fn', fn)
+  if (isInferenceModeEnabled()) {
+    throw torchError('ERR_TORCH_AUTOGRAD', `${name}: there are no gradients in inferenceMode: call it outside`, {
+      op: name,
+    })
+  }
   checkOptions(name, options, ['createGraph', 'strict'])
   const { createGraph = false, strict = false } = options
   requireBoolean(name, 'createGraph', createGraph)

@@ -2,6 +2,7 @@ import { invalid } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { isElementwise, LOSSES } from '../nn/loss.ts'
+import { Module } from '../nn/module.ts'
 import { isPromise } from '../tensor/context.ts'
 import { tensorOp } from '../tensor/packet.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
@@ -38,6 +39,9 @@ export function criterionOf(owner: Owner, loss: Loss): Criterion {
 }
 
 function moduleOf(owner: Owner, loss: Loss): { forward: Criterion } | Criterion {
+  if (typeof loss === 'function' && loss.prototype instanceof Module) {
+    throw torchError('ERR_TORCH_TYPE', `${owner}: loss must be an instance of a loss module: new ${loss.name}()`)
+  }
   if (typeof loss === 'function' || (typeof loss === 'object' && typeof loss?.forward === 'function')) return loss
   if (typeof loss === 'string' && Object.hasOwn(LOSSES, loss)) return new LOSSES[loss]()
   const names = Object.keys(LOSSES).join(', ')

@@ -172,6 +172,13 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
 export function optimizerOf({ optimizer, lr }: ResolvedOptions, model: Module): Optimizer<{ lr: number }> {
   const parameters = [...model.parameters()]
   if (typeof optimizer === 'function') {
+    if (optimizer.prototype instanceof Optimizer) {
+      const { name } = optimizer
+      throw torchError(
+        'ERR_TORCH_TYPE',
+        `Trainer: optimizer must be an optimizer's name or a function that makes one: (parameters) => new ${name}(parameters)`,
+      )
+    }
     const made = optimizer(parameters)
     if (made instanceof Optimizer) return made as Optimizer<{ lr: number }>
     throw invalid('Trainer', 'optimizer', 'a function that returns an Optimizer', made)

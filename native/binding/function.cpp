@@ -114,8 +114,7 @@ class JavaScriptNode : public Node {
   variable_list apply(variable_list&& gradients) override {
     TORCH_CHECK_NOT_IMPLEMENTED(door_->is_here(), name_,
                                 " is JavaScript, which runs on its own thread only: call backward() outside of "
-                                "offload, and with tensors of the "
-                                "CPU");
+                                "offload, with tensors of the CPU, and not more than 60 times within each other");
     Napi::Env env = door_->env();
     const Napi::HandleScope scope(env);
     Addon& addon = Addon::of(env);

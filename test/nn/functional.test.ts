@@ -157,6 +157,12 @@ describe('quantileLoss', () => {
     const quantiles = [0.1, 0.5, 0.9]
     expectError(() => quantileLoss(forecast, forecast, { quantiles }), 'ERR_TORCH_SHAPE', 'the target of shape (…, 1)')
     expectError(() => quantileLoss(1 as never, target), 'ERR_TORCH_TYPE', 'quantileLoss: input must be a Tensor, got 1')
+    const integers = torch.tensor([[0n]])
+    expectError(
+      () => quantileLoss(integers, integers),
+      'ERR_TORCH_DTYPE',
+      'input must be of a floating dtype, got int64',
+    )
     expectError(() => quantileLoss(forecast, target, { q: 1 } as never), 'ERR_TORCH_OPTION', "unknown option 'q'")
   })
 })

@@ -611,6 +611,25 @@ test.each<[string, Parameters<typeof expectError>[1], RegExp, () => unknown]>([
     /maxPool1d: kernelSize must be an array of integers/,
     () => nn.functional.maxPool1d(zeros([1, 2]), '2' as never),
   ],
+  // Without gradients LibTorch did not return from this one, and gave wrong numbers for the other.
+  [
+    'pool beyond int32',
+    'ERR_TORCH_VALUE',
+    /maxPool1d: kernelSize must be at most 2147483647, got 4294967296/,
+    () => nn.functional.maxPool1d(zeros([1, 1, 6]), 2 ** 32),
+  ],
+  [
+    'pool module beyond int32',
+    'ERR_TORCH_VALUE',
+    /MaxPool1d: kernelSize must be at most/,
+    () => new nn.MaxPool1d(2 ** 32),
+  ],
+  [
+    'dilation beyond int32',
+    'ERR_TORCH_VALUE',
+    /dilation must be at most/,
+    () => nn.functional.maxPool1d(zeros([1, 1, 6]), 2, { dilation: 2 ** 50 }),
+  ],
   ['adaptive size', 'ERR_TORCH_VALUE', /outputSize must be a non-negative integer/, () => new nn.AdaptiveAvgPool1d(-1)],
   [
     'adaptive sizes',

@@ -216,6 +216,8 @@ describe.each([
 })
 
 test('wrong arguments', () => {
+  const inference = (): unknown => torch.inferenceMode(() => jacobian((x) => x.exp(), x2))
+  expectError(inference, 'ERR_TORCH_AUTOGRAD', 'jacobian: there are no gradients in inferenceMode')
   expectError(() => jacobian(1 as never, x2), 'ERR_TORCH_TYPE', /fn must be a function, got 1/)
   expectError(() => jacobian((x) => x, 1 as never), 'ERR_TORCH_TYPE', /inputs must be a Tensor or an array of Tensors/)
   expectError(() => jacobian(() => 1 as never, x2), 'ERR_TORCH_TYPE', /the output of the function must be a Tensor/)

@@ -232,3 +232,9 @@ test('a wrong number of features names the module', () => {
     expectError(() => new Network(3, 2).forward(torch.zeros([5, 1, 4])), 'ERR_TORCH_SHAPE', text)
   }
 })
+
+test('a tensor is no options', () => {
+  const x = torch.ones([2])
+  expectError(() => torch.zeros([2], x as never), 'ERR_TORCH_TYPE', 'zeros: options must be an object, got Tensor')
+  expectError(() => new nn.LSTM(2, 3, x as never), 'ERR_TORCH_TYPE', 'LSTM: options must be an object, got Tensor')
+})

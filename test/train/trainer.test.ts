@@ -358,6 +358,8 @@ test('errors of a step come through, and the trainer can be used again', async (
 describe('refuses', () => {
   const make = (options: object) => () => new Trainer(new GRUModel(1, 2, 1), options)
   test.each([
+    [{ optimizer: SGD }, 'ERR_TORCH_TYPE', /a function that makes one: \(parameters\) => new SGD\(parameters\)/],
+    [{ loss: MSELoss }, 'ERR_TORCH_TYPE', /loss must be an instance of a loss module: new MSELoss\(\)/],
     [{ epoch: 3 }, 'ERR_TORCH_OPTION', /Trainer: unknown option 'epoch'; did you mean 'epochs'/],
     [{ epochs: 0 }, 'ERR_TORCH_VALUE', /epochs must be a positive integer, got 0/],
     [{ batchSize: 2.5 }, 'ERR_TORCH_VALUE', /batchSize must be a positive integer/],

@@ -356,6 +356,11 @@ export function quantileLoss(input: Tensor, target: Tensor, options: QuantileOpt
   requireTensor('quantileLoss', 'input', input)
   requireTensor('quantileLoss', 'target', target)
   requireQuantiles('quantileLoss', quantiles)
+  if (!input.isFloatingPoint()) {
+    throw torchError('ERR_TORCH_DTYPE', `quantileLoss: input must be of a floating dtype, got ${input.dtype}`, {
+      op: 'quantileLoss',
+    })
+  }
   reductionOf(reduction)
   const expected = [...input.shape.slice(0, -1), 1]
   if (input.ndim < 1 || input.size(-1) !== quantiles.length || target.shape.join() !== expected.join()) {

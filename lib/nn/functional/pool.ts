@@ -2,7 +2,7 @@ import { checkOptions } from '../../check.ts'
 import { tidy } from '../../tensor/context.ts'
 import { type Packet, packet } from '../../tensor/packet.ts'
 import { requireTensor, type Tensor } from '../../tensor/tensor.ts'
-import type { Size2d } from '../size.ts'
+import { requireInt32, type Size2d } from '../size.ts'
 
 const OPERATORS = {
   maxPool1d: 'max_pool1d',
@@ -66,6 +66,9 @@ function pool<Size>(
   known: readonly string[],
 ): unknown {
   checkOptions(name, options, known)
+  const { stride = 1, padding = 0, dilation = 1 } = options as PoolSettings<Size> & { dilation?: Size }
+  for (const [setting, value] of Object.entries({ kernelSize, stride, padding, dilation }))
+    requireInt32(name, setting, value)
   return ops[name](input, kernelSize, { ...options, stride: options.stride ?? [] })
 }
 
