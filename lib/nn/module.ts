@@ -193,7 +193,8 @@ export abstract class Module {
   }
 
   /**
-   * Adds a buffer under a name, like assigning `new nn.Buffer(tensor)` to the property.
+   * Adds a buffer under a name, like assigning `new nn.Buffer(tensor)` to the property. A tensor that is assigned to the
+   * property later becomes the buffer.
    *
    * @param tensor `null` for a buffer to be set later
    * @param options.persistent Whether the buffer is in the state dictionary. Default `true`.
@@ -202,11 +203,22 @@ export abstract class Module {
   registerBuffer(name: string, tensor: Tensor | null, options: BufferOptions = {}): void {
     checkOptions('registerBuffer', options, ['persistent'])
     this.#requireName('buffer', name, Buffer)
-    if (tensor !== null && !isTensor(tensor)) {
-      const message = `cannot assign ${describe(tensor)} to buffer '${name}' (a Tensor or null required)`
+    const bufferOf = (value: unknown): Tensor | null => {
+      if (value === null || value instanceof Buffer || value instanceof Parameter) return value
+      if (isTensor(value)) return new Buffer(value, options)
+      const message = `cannot assign ${describe(value)} to buffer '${name}' (a Tensor or null required)`
       throw torchError('ERR_TORCH_TYPE', message, { op: 'registerBuffer' })
     }
-    Object.assign(this, { [name]: tensor === null ? null : new Buffer(tensor, options) })
+    // A buffer that is given stays the caller's: this one shares its memory.
+    let buffer = isTensor(tensor) ? new Buffer(tensor, options) : bufferOf(tensor)
+    Object.defineProperty(this, name, {
+      get: () => buffer,
+      set: (value: unknown) => {
+        buffer = bufferOf(value)
+      },
+      enumerable: true,
+      configurable: true,
+    })
   }
 
   /**

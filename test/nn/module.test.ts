@@ -384,3 +384,25 @@ test('Linear and Dropout check their arguments', () => {
   expectError(() => new Linear(1, 2, { biased: false } as never), 'ERR_TORCH_OPTION', /unknown option 'biased'/)
   expect(new Linear(2, 3, { bias: false }).forward(torch.ones([2])).shape).toEqual([3])
 })
+
+test('a tensor that is assigned to a registered buffer becomes the buffer', () => {
+  class Running extends Module {
+    declare mean: Tensor
+    constructor() {
+      super()
+      this.registerBuffer('mean', torch.zeros([2]))
+    }
+    override forward(x: Tensor): Tensor {
+      this.mean = this.mean.mul(0.5).add(x.mul(0.5))
+      return this.mean
+    }
+  }
+  const model = new Running()
+  for (let i = 0; i < 2; i++) torch.tidy(() => void model.forward(torch.ones([2])))
+  expect(Object.keys(model.stateDict())).toEqual(['mean'])
+  expect(model.mean.toArray()).toEqual([0.75, 0.75])
+  expect(model.double().mean.dtype).toBe('float64')
+  model.loadStateDict({ mean: torch.tensor([1, 2]) })
+  expect([...model.namedBuffers()].map(([name, buffer]) => [name, buffer.toArray()])).toEqual([['mean', [1, 2]]])
+  expectError(() => Object.assign(model, { mean: 3 }), 'ERR_TORCH_TYPE', "cannot assign 3 to buffer 'mean'")
+})
