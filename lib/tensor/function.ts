@@ -23,7 +23,9 @@ let callOf: (context: FunctionContext) => Call
  * in-place changes would go undetected; use {@link saveForBackward} instead.
  */
 export class FunctionContext {
-  readonly #call: Call
+  readonly #call: Call;
+  /** Your own properties. */
+  [property: string]: unknown
 
   private constructor(call: Call) {
     this.#call = call
