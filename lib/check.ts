@@ -143,8 +143,9 @@ export function requireNone(owner: string, none: readonly unknown[]): void {
 }
 
 /** Whether `value` is an object of names and values, of any realm, and not an instance of a class such as a tensor. */
-function isPlain(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+/** An object literal, also of another realm: no array, tensor or other instance of a class. */
+export function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }

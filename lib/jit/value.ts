@@ -1,4 +1,5 @@
 import { isMap } from 'node:util/types'
+import { isPlain } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { setOwn } from '../io/record.ts'
@@ -48,11 +49,6 @@ export function toNative(value: unknown, place: string, depth = 0): NativeValue 
       }
   }
   throw torchError('ERR_TORCH_TYPE', `${place}: TorchScript has no value for ${describe(value)}`)
-}
-
-function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 /** A value from native code; its tensors belong to `scope`. */

@@ -20,7 +20,7 @@ import { kaimingUniform_, uniform_ } from './init.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import { python } from './repr.ts'
-import { requireSizes, type Size2d, sizesOf } from './size.ts'
+import { type HeightWidth, requireSizes, type Size2d, sizesOf } from './size.ts'
 
 const PADDING_MODES = ['zeros', 'reflect', 'replicate', 'circular'] as const
 
@@ -53,8 +53,6 @@ interface Form {
 }
 
 const SHARED = ['stride', 'padding', 'dilation', 'groups', 'bias', 'device', 'dtype'] as const
-
-export type HeightWidth = readonly [height: number, width: number]
 
 /** Base of the convolutions: sizes, parameters and printing. */
 abstract class Convolution<Size extends number | HeightWidth> extends Module {

@@ -43,7 +43,6 @@ export {
   type Conv2dOptions,
   ConvTranspose1d,
   type ConvTranspose1dOptions,
-  type HeightWidth,
   type PaddingMode,
 } from './conv.ts'
 export type { DictEntries } from './dict.ts'
@@ -116,6 +115,6 @@ export { type ParameterSizes, type RecurrentBackend, RecurrentModule, type Recur
 export { RMSNorm, type RMSNormOptions } from './rms-norm.ts'
 export { RNN, type RNNOptions } from './rnn.ts'
 export { type Layer, Sequential } from './sequential.ts'
-export type { Size2d } from './size.ts'
+export type { HeightWidth, Size2d } from './size.ts'
 export { RecurrentStream, type StreamOptions, type StreamState, stepStreams } from './stream.ts'
 export * as utils from './utils/index.ts'

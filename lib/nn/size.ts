@@ -1,13 +1,14 @@
 import { invalid } from '../check.ts'
-import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { python } from './repr.ts'
 
 /** LibTorch's kernels compute with int32: some never return from a larger size, and others give wrong numbers. */
 const MOST = 2 ** 31 - 1
 
+export type HeightWidth = readonly [height: number, width: number]
+
 /** Height and width, or one number for both. */
-export type Size2d = number | readonly [height: number, width: number]
+export type Size2d = number | HeightWidth
 
 /** A size along each of `count` dimensions; a single number is repeated. */
 export function sizesOf(value: number | readonly number[], count: number): number[] {
@@ -24,9 +25,7 @@ export function requireSizes(module: string, name: string, value: unknown, least
   if (values.every((one) => Number.isSafeInteger(one) && (one as number) >= least)) return
   const kind = least === 0 ? 'a non-negative integer' : 'a positive integer'
   const array = count > 1 ? `, or an array of ${count}` : ''
-  throw torchError('ERR_TORCH_VALUE', `${module}: ${name} must be ${kind}${array}, got ${describe(value)}`, {
-    op: module,
-  })
+  throw invalid(module, name, `${kind}${array}`, value, 'ERR_TORCH_VALUE')
 }
 
 /** @throws {TorchError} if a size is larger than LibTorch's kernels can count; other checks are theirs. */

@@ -1,4 +1,4 @@
-import { unknownOption } from '../check.ts'
+import { isPlain, unknownOption } from '../check.ts'
 import { otherCopy } from '../copy.ts'
 import { describe } from '../describe.ts'
 import { type ErrorCode, torchError } from '../errors.ts'
@@ -135,7 +135,7 @@ class Overload {
   bind(args: readonly unknown[]): unknown[] | Mismatch {
     let given = args.length
     let options: Record<string, unknown> | undefined
-    if (given > 0 && isOptions(args[given - 1])) options = args[--given] as Record<string, unknown>
+    if (given > 0 && isPlain(args[given - 1])) options = args[--given] as Record<string, unknown>
     if (given > this.#positional) return new Mismatch(this.#tooMany(args.slice(0, given)))
     const values: unknown[] = new Array(this.#parameters.length)
     for (let i = 0; i < values.length; i++) {
@@ -180,7 +180,7 @@ class Overload {
   /** The name of the first disposed argument, unless it is the tensor on which a method is called. */
   disposedArgument(args: readonly unknown[]): string | undefined {
     const last = args.at(-1)
-    const options = isOptions(last) ? (last as Record<string, unknown>) : {}
+    const options = isPlain(last) ? (last as Record<string, unknown>) : {}
     const isOne = (value: unknown): boolean => isTensor(value) && value.disposed
     const isDisposed = (value: unknown): boolean => (Array.isArray(value) ? value.some(isOne) : isOne(value))
     const index = args.findIndex(isDisposed)
@@ -240,12 +240,6 @@ function callNative(id: number, values: readonly unknown[]): unknown {
   }
 }
 
-function isOptions(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || isTensor(value)) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === null || Object.getPrototypeOf(prototype) === null
-}
-
 /** Throws the error for arguments that fit no overload. */
 function mismatch(
   name: string,
@@ -255,12 +249,12 @@ function mismatch(
 ): never {
   const options = args.at(-1)
   const known = new Set(overloads.flatMap((overload) => overload.schema.args.map((arg) => arg.name)))
-  const unknown = isOptions(options) ? Object.keys(options as object).find((key) => !known.has(key)) : undefined
+  const unknown = isPlain(options) ? Object.keys(options).find((key) => !known.has(key)) : undefined
   if (unknown !== undefined) {
     const all = [...new Set(overloads.flatMap((overload) => overload.options))]
     throw torchError('ERR_TORCH_OPTION', `${name}: ${unknownOption(unknown, all)}`, { op: name })
   }
-  const foreign = [...args, ...Object.values(isOptions(options) ? (options as object) : {})]
+  const foreign = [...args, ...Object.values(isPlain(options) ? options : {})]
     .flat()
     .find((arg) => otherCopy(arg) !== undefined)
   if (foreign !== undefined) {
