@@ -190,9 +190,9 @@ export interface Native {
   setAnomalyDetection(enabled: boolean, checkNan: boolean): void
   anomalyDetection(): [enabled: boolean, checkNan: boolean]
   // function.cpp
-  functionDoor(): object
+  functionBridge(): object
   applyFunction(
-    door: object,
+    bridge: object,
     name: string,
     backward: (gradients: (Id | null)[], saved: (Id | null)[], grad: boolean) => void,
     inputs: Uint32Array,
@@ -201,7 +201,7 @@ export interface Native {
     constant: Uint32Array,
     materialize: boolean,
   ): (Id | null)[]
-  functionGradients(door: object, gradients: readonly (Id | null)[]): void
+  functionGradients(bridge: object, gradients: readonly (Id | null)[]): void
   // backends.cpp
   backendSwitch(name: string): boolean
   setBackendSwitch(name: string, on: boolean): void

@@ -76,7 +76,7 @@ export interface FunctionClass<Arguments extends unknown[], Result> {
   backward(ctx: FunctionContext, ...gradOutputs: Tensor[]): Tensor | null | readonly (Tensor | null | undefined)[]
 }
 
-let door: object | undefined
+let bridge: object | undefined
 
 /**
  * An operation with a custom backward pass: PyTorch's `torch.autograd.Function`. A subclass has a static `forward`,
@@ -148,12 +148,12 @@ function apply<Arguments extends unknown[], Result extends Tensor | readonly Ten
   call.saved = []
   call.constant = []
   if (!needed) return result
-  door ??= native.functionDoor()
+  bridge ??= native.functionBridge()
   const scope = enter()
   const kept = saved.filter((tensor) => tensor !== null)
   const places = saved.map((tensor) => tensor !== null)
   const made = native.applyFunction(
-    door,
+    bridge,
     `${name}Backward`,
     backwardOf(type, ctx, args.map(isTensor), places),
     idsOf(args.filter(isTensor)),
@@ -214,7 +214,7 @@ function backwardOf(
         try {
           const found = gradientsOf(type, type.backward(ctx, ...(gradOutputs as Tensor[])), areTensors)
           native.functionGradients(
-            door as object,
+            bridge as object,
             found.map((gradient) => (gradient === null ? null : idOf(gradient))),
           )
         } finally {

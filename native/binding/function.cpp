@@ -33,9 +33,9 @@ class Depth {
 
 // Connects graph nodes to the JavaScript environment that they belong to. Nodes hold JavaScript functions, but a graph
 // may be destroyed on any thread, even after the environment.
-class Door {
+class Bridge {
  public:
-  explicit Door(Napi::Env env) : env_(env), thread_(std::this_thread::get_id()) {}
+  explicit Bridge(Napi::Env env) : env_(env), thread_(std::this_thread::get_id()) {}
 
   Napi::Env env() const { return env_; }
   bool is_here() const { return std::this_thread::get_id() == thread_ && open_; }
@@ -73,13 +73,13 @@ class Door {
   std::atomic<bool> open_ = true;
   std::vector<napi_ref> dead_;
 };
-using DoorPtr = std::shared_ptr<Door>;
+using BridgePtr = std::shared_ptr<Bridge>;
 
 }  // namespace
 
 template <>
-struct HandleType<DoorPtr> {
-  static constexpr const char* kName = "door of functions";
+struct HandleType<BridgePtr> {
+  static constexpr const char* kName = "bridge of functions";
   static constexpr napi_type_tag kTag = {0x1f6a0c27d94b4e53, 0xb80d7e1ac2f34596};
 };
 
@@ -88,11 +88,11 @@ namespace {
 // A node whose backward is a JavaScript function.
 class JavaScriptNode : public Node {
  public:
-  JavaScriptNode(DoorPtr door, Napi::Function backward, std::string name, bool materialize)
-      : door_(std::move(door)), name_(std::move(name)), materialize_(materialize) {
+  JavaScriptNode(BridgePtr bridge, Napi::Function backward, std::string name, bool materialize)
+      : bridge_(std::move(bridge)), name_(std::move(name)), materialize_(materialize) {
     TORCH_CHECK(napi_create_reference(backward.Env(), backward, 1, &backward_) == napi_ok, "no reference");
   }
-  ~JavaScriptNode() override { door_->release(backward_); }
+  ~JavaScriptNode() override { bridge_->release(backward_); }
   JavaScriptNode(const JavaScriptNode&) = delete;
   JavaScriptNode& operator=(const JavaScriptNode&) = delete;
 
@@ -112,10 +112,10 @@ class JavaScriptNode : public Node {
   }
 
   variable_list apply(variable_list&& gradients) override {
-    TORCH_CHECK_NOT_IMPLEMENTED(door_->is_here(), name_,
+    TORCH_CHECK_NOT_IMPLEMENTED(bridge_->is_here(), name_,
                                 " is JavaScript, which runs on its own thread only: call backward() outside of "
                                 "offload, with tensors of the CPU, and not more than 60 times within each other");
-    Napi::Env env = door_->env();
+    Napi::Env env = bridge_->env();
     const Napi::HandleScope scope(env);
     Addon& addon = Addon::of(env);
     if (materialize_) {
@@ -138,7 +138,7 @@ class JavaScriptNode : public Node {
       Napi::Function(env, function)
           .Call({ids(gradients), ids(saved), Napi::Boolean::New(env, at::GradMode::is_enabled())});
     }
-    variable_list results = std::exchange(door_->gradients, {});
+    variable_list results = std::exchange(bridge_->gradients, {});
     results.resize(num_outputs());
     return results;
   }
@@ -152,7 +152,7 @@ class JavaScriptNode : public Node {
     return tensors;
   }
 
-  const DoorPtr door_;
+  const BridgePtr bridge_;
   napi_ref backward_ = nullptr;
   const std::string name_;
   const bool materialize_;
@@ -163,22 +163,22 @@ class JavaScriptNode : public Node {
   bool released_ = false;
 };
 
-// functionDoor() -> the door through which nodes reach this environment
-Napi::Value function_door(const Napi::CallbackInfo& info) {
-  const auto door = std::make_shared<Door>(info.Env());
+// functionBridge() -> the bridge over which nodes reach this environment
+Napi::Value function_bridge(const Napi::CallbackInfo& info) {
+  const auto bridge = std::make_shared<Bridge>(info.Env());
   // Runs before the finalizers that destroy tensors and their graphs.
-  info.Env().AddCleanupHook([door] { door->close(); });
-  return make_handle(info.Env(), std::make_unique<DoorPtr>(door));
+  info.Env().AddCleanupHook([bridge] { bridge->close(); });
+  return make_handle(info.Env(), std::make_unique<BridgePtr>(bridge));
 }
 
-// applyFunction(door, name, backward, inputs, outputs, saved, the non-differentiable outputs, whether missing gradients
-// are zeros) -> for each output a new tensor with a graph, or null if the same tensor now has it
+// applyFunction(bridge, name, backward, inputs, outputs, saved, the non-differentiable outputs, whether missing
+// gradients are zeros) -> for each output a new tensor with a graph, or null if the same tensor now has it
 Napi::Value apply_function(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
-  const DoorPtr door = object_of<DoorPtr>(info[0]);
-  door->release_dead();
+  const BridgePtr bridge = object_of<BridgePtr>(info[0]);
+  bridge->release_dead();
   const PromiseList inputs(addon, info[3]), outputs(addon, info[4]), saved(addon, info[5]), constant(addon, info[6]);
-  auto node = c10::make_intrusive<JavaScriptNode>(door, info[2].As<Napi::Function>(), info[1].ToString().Utf8Value(),
+  auto node = c10::make_intrusive<JavaScriptNode>(bridge, info[2].As<Napi::Function>(), info[1].ToString().Utf8Value(),
                                                   info[7].ToBoolean());
   const variable_list given = inputs.get(), made = outputs.get();
   const Effects effects{.reads = joined(inputs, outputs, saved), .marks = Effects::kGraph};
@@ -203,7 +203,7 @@ Napi::Value apply_function(const Napi::CallbackInfo& info) {
   return array;
 }
 
-// functionGradients(door, id or null for each input): sets the gradients that the running backward has computed
+// functionGradients(bridge, id or null for each input): sets the gradients that the running backward has computed
 Napi::Value function_gradients(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const auto list = info[1].As<Napi::Array>();
@@ -212,14 +212,14 @@ Napi::Value function_gradients(const Napi::CallbackInfo& info) {
     const Napi::Value id = list.Get(i);
     gradients.push_back(id.IsNull() ? at::Tensor() : addon.tensor(id));
   }
-  object_of<DoorPtr>(info[0])->gradients = std::move(gradients);
+  object_of<BridgePtr>(info[0])->gradients = std::move(gradients);
   return info.Env().Undefined();
 }
 
 }  // namespace
 
 void init_function(Napi::Object exports) {
-  define<function_door>(exports, "functionDoor");
+  define<function_bridge>(exports, "functionBridge");
   define<apply_function>(exports, "applyFunction");
   define<function_gradients>(exports, "functionGradients");
 }
