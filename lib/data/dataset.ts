@@ -5,8 +5,7 @@ import { opaque } from '../opaque.ts'
 import { tensor } from '../tensor/creation.ts'
 import { tensorOp } from '../tensor/packet.ts'
 import { requireTensor, type Tensor } from '../tensor/tensor.ts'
-
-export type Batch = [input: Tensor, target: Tensor]
+import type { Batch, BatchPair } from './batch.ts'
 
 /**
  * Numbered samples of an input and a target, made into batches on demand.
@@ -20,18 +19,18 @@ export type Batch = [input: Tensor, target: Tensor]
  *   }
  * }
  */
-export interface Dataset {
+export interface Dataset<B extends Batch = Batch> {
   /** The number of samples. */
   readonly length: number
   /**
-   * Returns the samples with these indices, from 0 to `length` - 1, as an input and a target. It runs as plain
-   * JavaScript, not within `offload`: it may read files, databases and tensors, and be async. A trainer disposes the
+   * Returns the samples with these indices, from 0 to `length` - 1, as an input and a target, or as more parts by name:
+   * see {@link NamedBatch}. It runs as plain JavaScript, not within `offload`: it may read files, databases and tensors, and be async. A trainer disposes the
    * tensors that it creates when their step is done, but not those that it only passes on.
    *
    * Samples are stacked in the first dimension, (N, L, …). If `batchFirst` is false and samples have two or more
    * dimensions, they are stacked in the second, (L, N, …).
    */
-  batch(indices: readonly number[], batchFirst: boolean): Batch | Promise<Batch>
+  batch(indices: readonly number[], batchFirst: boolean): B | Promise<B>
 }
 
 const indexSelect = tensorOp('aten::index_select')
@@ -39,8 +38,8 @@ const unfold = tensorOp('aten::unfold')
 const transpose = tensorOp('aten::transpose.int')
 const permute = tensorOp('aten::permute')
 
-/** Calls `fn` with a function that picks the rows of a tensor with these indices. */
-function picking<T>(owner: string, indices: readonly number[], fn: (pick: (rows: Tensor) => Tensor) => T): T {
+/** @internal Calls `fn` with a function that picks the rows of a tensor with these indices. */
+export function picking<T>(owner: string, indices: readonly number[], fn: (pick: (rows: Tensor) => Tensor) => T): T {
   if (!isArrayOf(indices, Number.isSafeInteger)) {
     throw invalid(`${owner}.batch`, 'indices', 'an array of integers', indices)
   }
@@ -60,17 +59,23 @@ function picking<T>(owner: string, indices: readonly number[], fn: (pick: (rows:
   }
 }
 
-function requireSamples(owner: string, name: string, value: unknown): asserts value is Tensor {
+/** @internal Samples (N, L, …), with the steps first if `batchFirst` is false. */
+export function stacked(rows: Tensor, batchFirst: boolean): Tensor {
+  return batchFirst || rows.ndim < 3 ? rows : transpose(rows, 0, 1)
+}
+
+/** @internal */
+export function requireSamples(owner: string, name: string, value: unknown): asserts value is Tensor {
   requireTensor(owner, name, value)
   if (value.ndim < 1) throw torchError('ERR_TORCH_SHAPE', `${owner}: ${name} must have a dimension for the samples`)
 }
 
 function requireSeries(name: string, value: unknown): asserts value is Tensor {
   requireSamples('SequenceDataset', name, value)
-  if (value.ndim !== 2) {
+  if (value.ndim > 2) {
     throw torchError(
       'ERR_TORCH_SHAPE',
-      `SequenceDataset: ${name} must be of shape (steps, features), got ${value.ndim}-D`,
+      `SequenceDataset: ${name} must be of shape (steps, features) or (steps), got ${value.ndim}-D`,
     )
   }
 }
@@ -88,7 +93,7 @@ function requireSameLength(owner: string, inputs: Tensor, targets: Tensor): void
  * Samples along the first dimension of two tensors: inputs (N, …) and targets (N, …).
  * @throws {TorchError} if they differ in length.
  */
-export class TensorDataset implements Dataset {
+export class TensorDataset implements Dataset<BatchPair> {
   readonly inputs: Tensor
   readonly targets: Tensor
   readonly length: number
@@ -97,7 +102,7 @@ export class TensorDataset implements Dataset {
     if (more.length > 0) {
       throw torchError(
         'ERR_TORCH_TYPE',
-        `TensorDataset: a sample is an input and a target, but ${2 + more.length} tensors were given`,
+        `TensorDataset: a sample is an input and a target, but ${2 + more.length} tensors were given: name the others, new StackDataset({ input, target, lengths })`,
       )
     }
     requireSamples('TensorDataset', 'inputs', inputs)
@@ -109,12 +114,9 @@ export class TensorDataset implements Dataset {
   }
 
   /** Returns the samples with these indices: see {@link Dataset.batch}. */
-  batch(indices: readonly number[], batchFirst: boolean): Batch {
+  batch(indices: readonly number[], batchFirst: boolean): BatchPair {
     return picking('TensorDataset', indices, (pick) => {
-      const rowsOf = (source: Tensor): Tensor => {
-        const rows = pick(source)
-        return batchFirst || source.ndim < 3 ? rows : transpose(rows, 0, 1)
-      }
+      const rowsOf = (source: Tensor): Tensor => stacked(pick(source), batchFirst)
       return [rowsOf(this.inputs), rowsOf(this.targets)]
     })
   }
@@ -129,11 +131,11 @@ export interface SequenceOptions {
 
 /**
  * Windows of one long series of T steps, with inputs (T, I) and targets (T, O), the values to predict at each step.
- * Sample i starts at step `i * stride` and consists of an input (L, I) and a target (L, O). The windows are views: the
- * series is not copied.
+ * Sample i starts at step `i * stride` and consists of an input (L, I) and a target (L, O). Inputs or targets with one
+ * number per step, such as words or classes, may be of shape (T). The windows are views: the series is not copied.
  * @throws {TorchError} if T is less than `sequenceLength`, or differs between inputs and targets.
  */
-export class SequenceDataset implements Dataset {
+export class SequenceDataset implements Dataset<BatchPair> {
   /** @internal */
   readonly toJSON: () => never = opaque('SequenceDataset', 'use the tensors that it was made of')
   readonly length: number
@@ -165,12 +167,13 @@ export class SequenceDataset implements Dataset {
   }
 
   /** Returns the samples with these indices: see {@link Dataset.batch}. */
-  batch(indices: readonly number[], batchFirst: boolean): Batch {
+  batch(indices: readonly number[], batchFirst: boolean): BatchPair {
     return picking('SequenceDataset', indices, (pick) => {
       const windowsOf = (series: Tensor): Tensor => {
-        // unfold puts the steps last: (N, features, L).
-        const windows = unfold(series, 0, this.sequenceLength, this.stride)
-        return permute(pick(windows), batchFirst ? [0, 2, 1] : [2, 0, 1])
+        // unfold puts the steps last: (N, features, L) or (N, L).
+        const windows = pick(unfold(series, 0, this.sequenceLength, this.stride))
+        if (series.ndim === 1) return batchFirst ? windows : transpose(windows, 0, 1)
+        return permute(windows, batchFirst ? [0, 2, 1] : [2, 0, 1])
       }
       return [windowsOf(this.#inputs), windowsOf(this.#targets)]
     })

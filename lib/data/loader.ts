@@ -1,15 +1,16 @@
-import { isArrayOf } from '../array.ts'
-import { checkOptions, invalid, requireBoolean, requireInteger } from '../check.ts'
+import { checkOptions, invalid, requireBoolean, requireFunction, requireInteger } from '../check.ts'
 import { isAvailable } from '../cuda/index.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { keeps } from '../inheritance.ts'
 import { opaque } from '../opaque.ts'
-import { isPromise } from '../tensor/context.ts'
+import { isPromise, tidy } from '../tensor/context.ts'
 import { isGenerator, Generator as RandomGenerator } from '../tensor/generator.ts'
-import { isTensor } from '../tensor/tensor.ts'
-import { type Batch, type Dataset, SequenceDataset, TensorDataset } from './dataset.ts'
+import { type Batch, mapBatch, requireBatch, tensorsOf } from './batch.ts'
+import { collate, isSample, type Sample } from './collate.ts'
+import { type Dataset, SequenceDataset, TensorDataset } from './dataset.ts'
 import { shuffled, skipOrder, skipSeed } from './shuffle.ts'
+import { StackDataset } from './stack-dataset.ts'
 
 /** A planned batch: `load` makes its tensors. */
 export interface BatchPlan {
@@ -22,16 +23,23 @@ export interface BatchPlan {
   load(): Batch | Promise<Batch>
 }
 
-/** @throws {TorchError} unless `value` is [input, target]. */
-export function requireBatch(what: string, value: unknown): asserts value is Batch {
-  if (isArrayOf(value, isTensor) && value.length === 2) return
-  const found = Array.isArray(value) ? `[${value.map(describe).join(', ')}]` : describe(value)
-  throw torchError('ERR_TORCH_TYPE', `${what} must be [input, target], two Tensors, got ${found}`)
+/** Samples by number; `collate` makes batches of them. An array of samples is one, too. */
+export interface SampleSource {
+  /** The number of samples. */
+  readonly length: number
+  /** The sample with this index. It may be async. */
+  get(index: number): Sample | Promise<Sample>
 }
 
-export interface DataLoaderOptions {
+export interface DataLoaderOptions<B extends Batch = Batch> {
   /** Samples per batch. Default 1. */
   batchSize?: number
+  /** The indices of the samples of each pass, in their order, instead of `shuffle`; iterated anew for each pass. */
+  sampler?: Iterable<number>
+  /** The indices of each batch, instead of `batchSize`, `shuffle`, `sampler` and `dropLast`. */
+  batchSampler?: Iterable<readonly number[]>
+  /** Makes a batch of samples, if the dataset has `get`, or is an array. Default: {@link collate}. */
+  collate?: (samples: readonly Sample[], options: { batchFirst: boolean }) => B
   /** Shuffle the samples on each iteration over the loader. Default `false`. */
   shuffle?: boolean
   /** Drop the last batch if it is smaller than the others. Default `false`. */
@@ -56,19 +64,34 @@ export interface DataLoaderOptions {
   pinMemory?: boolean
 }
 
-const NAMES = ['batchSize', 'shuffle', 'dropLast', 'generator', 'seed', 'batchFirst', 'pinMemory'] as const
+const NAMES = [
+  'batchSize',
+  'sampler',
+  'batchSampler',
+  'collate',
+  'shuffle',
+  'dropLast',
+  'generator',
+  'seed',
+  'batchFirst',
+  'pinMemory',
+] as const
 
 /**
  * Iterates over a dataset in batches. Each iteration makes new tensors: use them within a `tidy`, or dispose them. If
- * the dataset's `batch` is async, iterate with `for await`.
+ * the dataset is async, iterate with `for await`.
  *
  * @example for await (const [input, target] of new DataLoader(files, { batchSize: 32, shuffle: true })) …
+ * @example
+ * // Sequences of different lengths are padded; the batches have `lengths`.
+ * const loader = new DataLoader(sentences.map((words, i) => [words, labels[i]]), { batchSize: 32 })
+ * @throws {TorchError} for an unknown option or an invalid value.
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
  */
-export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
+export class DataLoader<B extends Batch = Batch> implements Iterable<B>, AsyncIterable<B> {
   /** @internal */
   readonly toJSON: () => never = opaque('DataLoader', 'use its batches')
-  readonly dataset: Dataset
+  readonly dataset: Dataset<B> | SampleSource | readonly Sample[]
   readonly batchSize: number
   readonly shuffle: boolean
   readonly dropLast: boolean
@@ -77,21 +100,14 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
   readonly pinMemory: boolean
   /** The generator for shuffling, if it is not torch's own. */
   readonly generator: RandomGenerator | undefined
+  readonly #batches: Dataset
+  readonly #sampler: Iterable<number> | undefined
+  readonly #batchSampler: Iterable<readonly number[]> | undefined
 
-  constructor(dataset: Dataset, options: DataLoaderOptions = {}) {
+  constructor(dataset: Dataset<B> | SampleSource | readonly Sample[], options: DataLoaderOptions<B> = {}) {
     checkOptions('DataLoader', options, NAMES)
-    const {
-      batchSize = 1,
-      shuffle = false,
-      dropLast = false,
-      generator,
-      seed,
-      batchFirst = true,
-      pinMemory = false,
-    } = options
-    if (typeof dataset?.length !== 'number' || typeof dataset.batch !== 'function') {
-      throw invalid('DataLoader', 'dataset', 'an object with length and batch()', dataset)
-    }
+    const { generator, seed, sampler, batchSampler, pinMemory = false } = options
+    const { batchSize = 1, shuffle = false, dropLast = false, batchFirst = true } = options
     requireInteger('DataLoader', 'batchSize', batchSize, 1)
     if (seed !== undefined) requireInteger('DataLoader', 'seed', seed)
     if (generator !== undefined && !isGenerator(generator)) {
@@ -103,12 +119,16 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
     for (const [name, value] of Object.entries({ shuffle, dropLast, batchFirst, pinMemory })) {
       requireBoolean('DataLoader', name, value)
     }
+    requireSamplers(options)
     const pins = pinMemory && isAvailable()
     if (pinMemory && !pins) {
       process.emitWarning("'pinMemory' is true but no accelerator is found, then device pinned memory won't be used.")
     }
     this.dataset = dataset
+    this.#batches = batchesOf(dataset, options.collate)
     this.batchSize = batchSize
+    this.#sampler = sampler
+    this.#batchSampler = batchSampler
     this.shuffle = shuffle
     this.dropLast = dropLast
     this.batchFirst = batchFirst
@@ -116,58 +136,146 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
     this.generator = seed === undefined ? generator : new RandomGenerator().manualSeed(seed)
   }
 
-  /** The number of batches. */
-  get length(): number {
-    const batches = this.dataset.length / this.batchSize
+  /** The number of batches; `undefined` if a sampler has no `length`. */
+  get length(): number | undefined {
+    if (this.#batchSampler !== undefined) return lengthOf(this.#batchSampler)
+    const samples = this.#sampler === undefined ? this.dataset.length : lengthOf(this.#sampler)
+    if (samples === undefined) return undefined
+    const batches = samples / this.batchSize
     return this.dropLast ? Math.floor(batches) : Math.ceil(batches)
   }
 
   /** The batches of one pass, not made yet. */
   *plans(): Generator<BatchPlan> {
-    const order = this.#order()
-    const queueable = [TensorDataset, SequenceDataset].some((Class) => keeps(this.dataset, Class))
-    for (let i = 0; i < this.length; i++) {
-      const indices = Array.from(order.subarray(i * this.batchSize, (i + 1) * this.batchSize))
+    const queueable = [TensorDataset, StackDataset, SequenceDataset].some((Class) => keeps(this.#batches, Class))
+    for (const indices of this.#indices()) {
       yield { size: indices.length, indices, queueable, load: () => this.#load(indices) }
     }
     if (this.shuffle && this.generator !== undefined) skipOrder(this.dataset.length, this.generator)
   }
 
-  /** @throws {TorchError} if the dataset's `batch` is async. */
-  *[Symbol.iterator](): Generator<Batch> {
+  /** @throws {TorchError} if the dataset is async. */
+  *[Symbol.iterator](): Generator<B> {
     for (const plan of this.plans()) {
       const batch = plan.load()
       if (isPromise(batch)) {
         batch.then(undefined, () => {})
         throw torchError(
           'ERR_TORCH_TYPE',
-          `DataLoader: ${describe(this.dataset)}.batch is async: iterate with 'for await (const [input, target] of loader)'`,
+          `DataLoader: ${describe(this.#batches)}.batch is async: iterate with 'for await (const [input, target] of loader)'`,
         )
       }
-      yield batch
+      yield batch as B
     }
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
-    for (const plan of this.plans()) yield await plan.load()
+  async *[Symbol.asyncIterator](): AsyncGenerator<B> {
+    for (const plan of this.plans()) yield (await plan.load()) as B
   }
 
-  #order(): Float64Array {
+  *#indices(): Generator<readonly number[]> {
+    if (this.#batchSampler !== undefined) {
+      skipSeed(this.generator)
+      for (const indices of this.#batchSampler) yield [...indices]
+      return
+    }
+    let batch: number[] = []
+    for (const index of this.#order()) {
+      batch.push(index)
+      if (batch.length < this.batchSize) continue
+      yield batch
+      batch = []
+    }
+    if (batch.length > 0 && !this.dropLast) yield batch
+  }
+
+  #order(): Iterable<number> {
     if (this.shuffle) return shuffled(this.dataset.length, this.generator)
     skipSeed(this.generator)
-    return Float64Array.from({ length: this.dataset.length }, (_, i) => i)
+    return this.#sampler ?? Array(this.dataset.length).keys()
   }
 
   #load(indices: readonly number[]): Batch | Promise<Batch> {
-    const batch: unknown = this.dataset.batch(indices, this.batchFirst)
+    const batch: unknown = this.#batches.batch(indices, this.batchFirst)
     return isPromise(batch) ? Promise.resolve(batch).then((made) => this.#finish(made)) : this.#finish(batch)
   }
 
   #finish(batch: unknown): Batch {
-    requireBatch(`DataLoader: the result of ${describe(this.dataset)}.batch`, batch)
+    requireBatch(`DataLoader: the result of ${describe(this.#batches)}.batch`, batch)
     if (!this.pinMemory) return batch
-    const pinned = batch.map((tensor) => tensor.pinMemory()) as Batch
-    for (const tensor of batch) tensor.dispose()
+    const pinned = mapBatch(batch, (tensor, name) => (name === 'lengths' ? tensor.clone() : tensor.pinMemory()))
+    for (const tensor of tensorsOf(batch)) tensor.dispose()
     return pinned
+  }
+}
+
+function lengthOf(sampler: object): number | undefined {
+  const length: unknown = Reflect.get(sampler, 'length')
+  return typeof length === 'number' ? length : undefined
+}
+
+/** @throws {TorchError} for samplers that cannot be iterated, or options that a sampler would make useless. */
+function requireSamplers(options: DataLoaderOptions): void {
+  const excluded = {
+    sampler: ['shuffle'],
+    batchSampler: ['batchSize', 'shuffle', 'sampler', 'dropLast'],
+  } as const
+  for (const name of ['sampler', 'batchSampler'] as const) {
+    const sampler = options[name]
+    if (sampler === undefined) continue
+    if (typeof sampler !== 'object' || sampler === null || !(Symbol.iterator in sampler)) {
+      throw invalid(
+        'DataLoader',
+        name,
+        name === 'sampler' ? 'an iterable of indices' : 'an iterable of arrays',
+        sampler,
+      )
+    }
+    const other = excluded[name].find((option) => options[option] !== undefined && options[option] !== false)
+    if (other === undefined) continue
+    throw torchError('ERR_TORCH_OPTION', `DataLoader: ${name} decides which samples come: omit ${other}`)
+  }
+}
+
+/** A dataset that makes batches. @throws {TorchError} if `dataset` has none and no samples. */
+function batchesOf(dataset: unknown, collateSamples: DataLoaderOptions['collate']): Dataset {
+  if (collateSamples !== undefined) requireFunction('DataLoader', 'collate', collateSamples)
+  const given = dataset as Partial<Dataset & SampleSource> | null | undefined
+  if (typeof given?.length === 'number') {
+    if (typeof given.batch === 'function') {
+      if (collateSamples === undefined) return given as Dataset
+      throw torchError('ERR_TORCH_OPTION', 'DataLoader: collate has no effect: the dataset makes its batches itself')
+    }
+    if (Array.isArray(dataset) && (dataset.length === 0 || isSample(dataset[0])))
+      return new Collated({ length: dataset.length, get: (i) => dataset[i] }, collateSamples)
+    if (!Array.isArray(dataset) && typeof given.get === 'function')
+      return new Collated(given as SampleSource, collateSamples)
+  }
+  throw invalid(
+    'DataLoader',
+    'dataset',
+    'an object with length and batch() or get(), or an array of samples [input, target]',
+    dataset,
+  )
+}
+
+/** Batches of samples that are asked for one by one. */
+class Collated implements Dataset {
+  readonly #samples: SampleSource
+  readonly #collate: NonNullable<DataLoaderOptions['collate']>
+
+  constructor(samples: SampleSource, collateSamples: DataLoaderOptions['collate'] = collate) {
+    this.#samples = samples
+    this.#collate = collateSamples
+  }
+
+  get length(): number {
+    return this.#samples.length
+  }
+
+  batch(indices: readonly number[], batchFirst: boolean): Batch | Promise<Batch> {
+    const samples = indices.map((index) => this.#samples.get(index))
+    const make = (given: readonly Sample[]): Batch => tidy(() => this.#collate(given, { batchFirst }))
+    return samples.some(isPromise) ? Promise.all(samples).then(make) : make(samples as Sample[])
   }
 }

@@ -1,5 +1,6 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { keeps } from '../inheritance.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkArguments } from './arguments.ts'
 import {
@@ -473,4 +474,19 @@ export const LOSSES = {
 /** @internal Whether a module is an elementwise loss. */
 export function isElementwise(module: unknown): boolean {
   return module instanceof Loss && (module.constructor as typeof Loss).elementwise
+}
+
+/**
+ * @internal The terms of a loss before their reduction to a mean; `undefined` for a loss that is not of this library, or
+ * is not a mean.
+ */
+export function termsOf(loss: unknown): ((input: Tensor, target: Tensor) => Tensor) | undefined {
+  const Class = Object.values(LOSSES).find((one) => loss instanceof one)
+  if (Class === undefined || !(loss instanceof Class) || !keeps(loss, Class) || loss.reduction !== 'mean')
+    return undefined
+  return (input, target) => {
+    // `forward` reads nothing but the settings.
+    const settings = Object.assign(Object.create(loss), { reduction: 'none' }) as { forward: typeof loss.forward }
+    return settings.forward(input, target)
+  }
 }

@@ -1,4 +1,4 @@
-import type { Batch } from '../data/dataset.ts'
+import type { NamedBatch } from '../data/batch.ts'
 import { TorchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
 import { offload, tidy } from '../tensor/context.ts'
@@ -21,12 +21,12 @@ export function refusedLoss(error: unknown): string | undefined {
 }
 
 interface Suspects {
-  batch: Batch
+  batch: NamedBatch
   /** The indices of the samples in the data, and the dimension that counts them. */
   indices: readonly number[] | undefined
   batchFirst: boolean
   model: Module
-  predict(input: Tensor): Tensor
+  predict(batch: NamedBatch): Tensor
   /** Whether the loss has already changed the weights. */
   late: boolean
 }
@@ -60,9 +60,10 @@ async function placeIn(tensor: Tensor): Promise<Place | undefined> {
 
 /** A sentence that says where a non-finite loss comes from, and what to do about it. */
 export async function causeOf({ batch, indices, batchFirst, model, predict, late }: Suspects): Promise<string> {
-  for (const [i, name] of (['input', 'target'] as const).entries()) {
-    const tensor = batch[i] as Tensor
-    if (tensor.numel === 0) continue
+  const { mask } = batch
+  for (const name of ['input', 'target', 'weight'] as const) {
+    const tensor = batch[name]
+    if (tensor === undefined || tensor.numel === 0 || (name === 'target' && mask !== undefined)) continue
     const place = await placeIn(tensor)
     if (place === undefined) continue
     const sample = indices?.[place.index[batchFirst || tensor.ndim < 3 ? 0 : 1] as number]
@@ -76,7 +77,7 @@ export async function causeOf({ batch, indices, batchFirst, model, predict, late
     if (place === undefined) continue
     return `It began in a parameter: ${name}[${place.index.join(', ')}] has been ${place.value} since the previous step, or since it was loaded: ${remedy}`
   }
-  const output = await offload(() => tidy(() => predict(batch[0])))
+  const output = await offload(() => tidy(() => predict(batch)))
   const place = await placeIn(output)
   const most = await greatestOf(output)
   output.dispose()

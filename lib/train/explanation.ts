@@ -56,9 +56,6 @@ export function explained(error: unknown, { owner, loss, batchFirst }: Circumsta
 }
 
 function hintOf(message: string): string | undefined {
-  if (/Expected target size \[/.test(message)) {
-    return 'crossEntropy and nll take classes in the second dimension, but a model that returns an output for each step has them in the last: use a loss that counts each step as a sample, (output, target) => nn.functional.crossEntropy(output.flatten(0, 1), target.flatten())'
-  }
   if (/grad can be implicitly created only for scalar outputs|output with shape \[\] doesn't match/.test(message)) {
     return 'The loss function must return a Tensor of one element: end it with mean() or sum()'
   }

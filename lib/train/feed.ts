@@ -1,4 +1,4 @@
-import type { Batch } from '../data/dataset.ts'
+import { type Batch, mapBatch, type NamedBatch, namedBatch, tensorsOf } from '../data/batch.ts'
 import type { BatchPlan } from '../data/loader.ts'
 import { isPromise, offload, retain, tidy } from '../tensor/context.ts'
 import { tensorOp } from '../tensor/packet.ts'
@@ -9,7 +9,7 @@ import type { Source } from './source.ts'
 export interface Ready {
   readonly plan: BatchPlan
   /** Its tensors; the ones made here belong to the scope of the call. */
-  take(): Batch
+  take(): NamedBatch
   /** Frees the tensors that were made ahead. */
   dispose(): void
 }
@@ -26,6 +26,11 @@ const toDevice = tensorOp('libtorch_rnn::to_device')
 /** @internal A tensor on a device; from the CPU to CUDA it is copied through pinned memory. */
 export function moved(tensor: Tensor, device: Device): Tensor {
   return toDevice(tensor, device)
+}
+
+/** A batch on a device, except its lengths: packing reads them on the CPU. */
+export function movedBatch(batch: NamedBatch, device: Device): NamedBatch {
+  return mapBatch(batch, (tensor, name) => (name === 'lengths' ? tensor : moved(tensor, device)))
 }
 
 /**
@@ -80,7 +85,7 @@ export class Feed {
       return undefined
     }
     if (!value.queueable) return this.#called(value)
-    const load = (): Batch => this.#moved(value.load() as Batch)
+    const load = (): NamedBatch => this.#moved(value.load() as Batch)
     if (!this.#ahead) return { plan: value, take: load, dispose: () => {} }
     return this.#sent(value, load)
   }
@@ -90,7 +95,7 @@ export class Feed {
     const { result, release } = retain(() => plan.load())
     try {
       const batch = isPromise(result) ? await result : result
-      const take = (): Batch => this.#moved(batch)
+      const take = (): NamedBatch => this.#moved(batch)
       if (!this.#ahead) return { plan, take, dispose: release }
       const ready = await this.#sent(plan, take)
       release()
@@ -102,16 +107,16 @@ export class Feed {
   }
 
   /** A batch made ahead of its step. */
-  async #sent(plan: BatchPlan, make: () => Batch): Promise<Ready> {
-    const batch = await offload(() => tidy(() => make().map(keep) as Batch))
+  async #sent(plan: BatchPlan, make: () => NamedBatch): Promise<Ready> {
+    const batch = await offload(() => tidy(() => mapBatch(make(), keep)))
     const dispose = (): void => {
-      for (const tensor of batch) tensor.dispose()
+      for (const tensor of tensorsOf(batch)) tensor.dispose()
     }
     return { plan, take: () => batch, dispose }
   }
 
-  #moved(batch: Batch): Batch {
-    const device = this.#device
-    return device === undefined ? batch : (batch.map((tensor) => moved(tensor, device)) as Batch)
+  #moved(batch: Batch): NamedBatch {
+    const named = namedBatch(batch)
+    return this.#device === undefined ? named : movedBatch(named, this.#device)
   }
 }

@@ -1,16 +1,18 @@
+import { mapBatch, type NamedBatch, tensorsOf } from '../data/batch.ts'
 import type { BatchPlan } from '../data/loader.ts'
 import { dispose } from '../dispose.ts'
 import { messageOf, torchError } from '../errors.ts'
 import type { LearningRates } from '../optim/rates.ts'
 import { isPromise, offload, tidy } from '../tensor/context.ts'
 import { zeros } from '../tensor/creation.ts'
-import { type Device, keep, type Tensor } from '../tensor/tensor.ts'
+import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
 import { type NonFinite, refusedLoss } from './divergence.ts'
 import { Feed, type Ready } from './feed.ts'
 import type { Graphs } from './graph.ts'
 import { Pace } from './pace.ts'
 import { onDevice } from './placement.ts'
 import type { Source } from './source.ts'
+import type { Outcome } from './step.ts'
 
 export interface RunnerOptions {
   /** The device of the model. */
@@ -18,7 +20,7 @@ export interface RunnerOptions {
   /** Whether batches have to be moved there. */
   moves: boolean
   /** Computes the loss of a batch, and may update the weights with it. Everything is queued. */
-  step(batch: readonly Tensor[], rates: readonly Tensor[] | undefined): Tensor
+  step(batch: NamedBatch, rates: readonly Tensor[] | undefined): Outcome
   /** Makes graphs to run steps with; its argument queues work. */
   makeGraphs?: ((queue: <T>(fn: () => T) => Promise<T>) => Graphs) | undefined
   /** What a graph of a step depends on besides its batch. */
@@ -45,7 +47,6 @@ interface Pass {
   /** A description of the pass. */
   readonly name: string
   readonly steps: number | undefined
-  samples: number
   step: number
   /** The steps since the last check of a GPU, if their batches can be made again. */
   recent: { step: number; plan: BatchPlan }[]
@@ -55,7 +56,9 @@ interface Pass {
 /** Runs a step for each batch of a pass, and sums the losses on their device: nothing waits for a value. */
 export class Runner implements Disposable {
   readonly #options: RunnerOptions
+  // The sum of the losses of all targets, and the number of those targets.
   readonly #total: Tensor
+  readonly #count: Tensor
   // The number of steps of a pass until a non-finite loss, or until a non-finite sum of losses in JavaScript's
   // precision.
   readonly #finite: Tensor | undefined
@@ -68,6 +71,7 @@ export class Runner implements Disposable {
     this.#options = options
     const { device, makeGraphs, nonFinite, exact } = options
     this.#total = keep(zeros([], { dtype: 'float64', device }))
+    this.#count = keep(zeros([], { dtype: 'float64', device }))
     if (!exact && nonFinite !== 'ignore') this.#finite = keep(zeros([], { dtype: 'float64', device }))
     if (exact && nonFinite === 'warn') {
       this.#seen = this.#total.toTypedArray({ copy: false }) as Float64Array
@@ -77,18 +81,18 @@ export class Runner implements Disposable {
   }
 
   /**
-   * The mean loss over all samples of a pass, called `name` in errors. `begin` is called before each step, may be async,
+   * The mean loss over all targets of a pass, called `name` in errors. `begin` is called before each step, may be async,
    * and can end the pass by throwing.
    */
   async mean(source: Source, name: string, begin: () => unknown): Promise<number> {
     const { device, moves } = this.#options
     const ahead = device !== 'cpu' || this.#graphs !== undefined
     const feed = new Feed(source, { device: moves || ahead ? device : undefined, ahead })
-    const pass: Pass = { name, steps: source.length, samples: 0, step: 0, recent: [], inspected: performance.now() }
+    const pass: Pass = { name, steps: source.length, step: 0, recent: [], inspected: performance.now() }
     try {
       await this.#run(feed, pass, source.own, begin)
-      if (pass.samples === 0) throw torchError('ERR_TORCH_VALUE', 'Trainer: the data has no batches')
-      return (await this.#inspect(pass)) / pass.samples
+      if (pass.step === 0) throw torchError('ERR_TORCH_VALUE', 'Trainer: the data has no batches')
+      return (await this.#inspect(pass)) / (await read(this.#count))
     } catch (error) {
       // The first error counts.
       await feed.close().catch(() => {})
@@ -99,6 +103,7 @@ export class Runner implements Disposable {
   async #run(feed: Feed, pass: Pass, own: boolean, begin: () => unknown): Promise<void> {
     await offload(() => {
       this.#total.zero_()
+      this.#count.zero_()
       this.#finite?.zero_()
     })
     for (let ready = await feed.next(); ready !== undefined; ready = await feed.next()) {
@@ -118,22 +123,37 @@ export class Runner implements Disposable {
       } finally {
         ready.dispose()
       }
-      pass.samples += ready.plan.size
     }
   }
 
   #take({ plan: { size }, take }: Ready): Promise<void> {
     const { step, signature, rates } = this.#options
-    const work = (batch: readonly Tensor[], tensors?: readonly Tensor[]): void => {
-      this.#total.add_(step(batch, tensors), { alpha: size })
-      this.#finite?.add_(this.#total.isfinite())
-    }
+    const work = (batch: NamedBatch, tensors?: readonly Tensor[]): void => this.#add(step(batch, tensors))
     if (this.#graphs === undefined) return this.#queue(() => work(take()))
-    return this.#graphs.run(take(), {
-      run: (batch) => work(batch, rates?.tensors),
+    const batch = take()
+    return this.#graphs.run(tensorsOf(batch), {
+      run: (inputs) => {
+        let i = 0
+        return work(
+          mapBatch(batch, () => inputs[i++] as Tensor),
+          rates?.tensors,
+        )
+      },
       signature: signature(),
-      variant: size,
+      variant: `${size} ${Object.keys(batch).join()}`,
     })
+  }
+
+  #add({ loss, count }: Outcome): void {
+    if (isTensor(count)) {
+      const added = count.to('float64')
+      this.#total.addcmul_(loss.to('float64'), added)
+      this.#count.add_(added)
+    } else {
+      this.#total.add_(loss, { alpha: count })
+      this.#count.add_(count)
+    }
+    this.#finite?.add_(this.#total.isfinite())
   }
 
   async #explained(error: unknown, plan: BatchPlan, pass: Pass): Promise<unknown> {
@@ -156,12 +176,6 @@ export class Runner implements Disposable {
 
   /** Reads the sum of the losses, on the lane, which waits for the device. */
   async #inspect(pass: Pass): Promise<number> {
-    const read = async (tensor: Tensor): Promise<number> => {
-      const there = await offload(() => tensor.to('cpu'))
-      const value = there.item<number>()
-      there.dispose()
-      return value
-    }
     const total = await read(this.#total)
     if (this.#finite !== undefined && !this.#warned && !Number.isFinite(total)) {
       const step = (await read(this.#finite)) + 1
@@ -215,10 +229,19 @@ export class Runner implements Disposable {
     this.#graphs?.dispose()
     this.#options.rates?.dispose()
     this.#total.dispose()
+    this.#count.dispose()
     this.#finite?.dispose()
   }
 
   [dispose](): void {
     this.dispose()
   }
+}
+
+/** The value of a tensor that no queued operation changes but those before; on the lane, which waits for the device. */
+async function read(tensor: Tensor): Promise<number> {
+  const there = await offload(() => tensor.to({ device: 'cpu', copy: true }))
+  const value = there.item<number>()
+  there.dispose()
+  return value
 }

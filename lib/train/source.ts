@@ -1,20 +1,25 @@
 import { isArrayOf } from '../array.ts'
-import { invalid } from '../check.ts'
-import { type Batch, type Dataset, SequenceDataset, TensorDataset } from '../data/dataset.ts'
-import { type BatchPlan, DataLoader, requireBatch } from '../data/loader.ts'
+import { invalid, isPlain } from '../check.ts'
+import { type Batch, mapBatch, namedBatch, requireBatch } from '../data/batch.ts'
+import { type Dataset, SequenceDataset, TensorDataset } from '../data/dataset.ts'
+import { type BatchPlan, DataLoader, type SampleSource } from '../data/loader.ts'
+import { StackDataset, type StackedTensors } from '../data/stack-dataset.ts'
 import { torchError } from '../errors.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import type { ResolvedOptions } from './options.ts'
 
 /**
  * Data for a trainer: a {@link DataLoader}; a dataset; tensors of inputs and targets, whose first dimension counts
- * samples, or the steps of one series if `sequenceLength` is set; or any iterable of batches. An iterable is asked for
- * a batch only after the previous one is finished, so it may reuse its tensors.
+ * samples, or the steps of one series if `sequenceLength` is set; tensors of samples by name (`lengths`, `mask`, …); or
+ * any iterable of batches. An iterable is asked for a batch only after the previous one is finished, so it may reuse its
+ * tensors.
  */
 export type TrainingData =
   | DataLoader
   | Dataset
+  | SampleSource
   | readonly [inputs: Tensor, targets: Tensor]
+  | StackedTensors
   | Iterable<Batch>
   | AsyncIterable<Batch>
 
@@ -36,7 +41,7 @@ type SourceOptions = Pick<ResolvedOptions, 'batchSize' | 'sequenceLength'> & {
 /** @throws {TorchError} if `data` is not training data. */
 export function sourceOf(data: TrainingData, options: SourceOptions): Source {
   const { batchSize, sequenceLength, shuffle, batchFirst, reader } = options
-  const ofDataset = (dataset: Dataset): Source =>
+  const ofDataset = (dataset: Dataset | SampleSource): Source =>
     ofLoader(new DataLoader(dataset, { batchSize, shuffle, batchFirst }), reader)
   if (data instanceof DataLoader) return ofLoader(data, reader)
   if (isPair(data)) {
@@ -49,7 +54,13 @@ export function sourceOf(data: TrainingData, options: SourceOptions): Source {
   }
   if (isDataset(data)) return ofDataset(data)
   if (isIterable(data)) return ofIterable(data, batchFirst ? 0 : 1)
-  throw invalid('Trainer', 'data', 'a DataLoader, a dataset, [inputs, targets] or an iterable of batches', data)
+  if (isPlain(data) && 'input' in data) return ofDataset(new StackDataset(data))
+  throw invalid(
+    'Trainer',
+    'data',
+    'a DataLoader, a dataset, [inputs, targets], { input, target, … } or an iterable of batches',
+    data,
+  )
 }
 
 function ofLoader(loader: DataLoader, reader: string | undefined): Source {
@@ -58,12 +69,18 @@ function ofLoader(loader: DataLoader, reader: string | undefined): Source {
 }
 
 /** Rows as samples have no time steps: a batch of them would be read as one sequence, in shuffled order. */
-function requireSequences(dataset: Dataset, reader: string): void {
-  if (!(dataset instanceof TensorDataset) || dataset.inputs.ndim !== 2) return
-  const [rows, features] = dataset.inputs.shape
+function requireSequences(dataset: unknown, reader: string): void {
+  const [inputs, targets] =
+    dataset instanceof TensorDataset
+      ? [dataset.inputs, dataset.targets]
+      : dataset instanceof StackDataset
+        ? [dataset.tensors.input, dataset.tensors.target]
+        : []
+  if (inputs?.ndim !== 2) return
+  const [rows, features] = inputs.shape
   throw torchError(
     'ERR_TORCH_SHAPE',
-    `Trainer: ${reader} reads sequences, but inputs of shape (${rows}, ${features}) with targets of shape (${dataset.targets.shape.join(', ')}) are ${rows} samples without steps. For a series of ${rows} steps set sequenceLength, the length of the windows to train on; or give samples of shape (N, L, ${features})`,
+    `Trainer: ${reader} reads sequences, but inputs of shape (${rows}, ${features}) with targets of shape (${targets?.shape.join(', ')}) are ${rows} samples without steps. For a series of ${rows} steps set sequenceLength, the length of the windows to train on; or give samples of shape (N, L, ${features})`,
   )
 }
 
@@ -71,8 +88,8 @@ function isPair(data: unknown): data is readonly [Tensor, Tensor] {
   return isArrayOf(data, isTensor) && data.length === 2
 }
 
-function isDataset(data: unknown): data is Dataset {
-  return typeof data === 'object' && data !== null && 'batch' in data && 'length' in data
+function isDataset(data: unknown): data is Dataset | SampleSource {
+  return typeof data === 'object' && data !== null && 'length' in data && ('batch' in data || 'get' in data)
 }
 
 function isIterable(data: unknown): data is Iterable<Batch> | AsyncIterable<Batch> {
@@ -87,11 +104,11 @@ function ofIterable(data: Iterable<Batch> | AsyncIterable<Batch>, batchDim: numb
     for await (const batch of data) {
       requireBatch('Trainer: a batch', batch)
       batches++
-      const [input] = batch
+      const { input } = namedBatch(batch)
       yield {
         size: input.ndim > batchDim ? input.size(batchDim) : 1,
         queueable: true,
-        load: () => [...batch],
+        load: () => mapBatch(batch, (tensor) => tensor),
       }
     }
     if (batches === 0 && exhausted) {

@@ -1,35 +1,57 @@
 import { autocast, GradScaler } from '../amp/index.ts'
-import type { Batch } from '../data/dataset.ts'
+import type { NamedBatch } from '../data/batch.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { RecurrentModel } from '../models/model.ts'
 import type { Module } from '../nn/module.ts'
 import { clipGradNorm_ } from '../nn/utils/index.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { inferenceMode } from '../tensor/context.ts'
 import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
-import { type Criterion, criterionOf, type Owner } from './criterion.ts'
+import { criterionOf, type MeanLoss, type Owner } from './criterion.ts'
 import { directGradients, type Gradients } from './direct.ts'
 import { finiteLoss } from './divergence.ts'
 import { explained } from './explanation.ts'
+import { type Counted, countedOf } from './mask.ts'
 import type { ResolvedOptions } from './options.ts'
+
+/** What a batch has for the model besides its input: see {@link NamedBatch}. */
+export type ModelParts = Omit<NamedBatch, 'input' | 'target' | 'mask' | 'weight'>
 
 /** A model that the trainer can train: one tensor in, one out. */
 export interface TrainableModel extends Module {
-  forward(input: Tensor): Tensor
+  /** Also gets {@link ModelParts} if the batches have more than an input and a target. */
+  forward(input: Tensor, parts?: never): Tensor
   /** Whether its batches are (N, L, …) rather than (L, N, …). Default: `true`. */
   readonly batchFirst?: boolean
+}
+
+/** Options of one step. */
+interface TrainOptions {
+  rates?: readonly Tensor[] | undefined
+  finite?: boolean
+  output?: boolean
 }
 
 export interface StepOptions extends Pick<ResolvedOptions, 'autocast' | 'clipGradNorm' | 'loss'> {
   owner: Owner
 }
 
+/** The result of a step: the loss, and what metrics need. */
+export interface Outcome extends MeanLoss {
+  /** The model's output; `undefined` if the step did not make it. */
+  readonly output: Tensor | undefined
+  readonly counted: Counted
+}
+
+const ALL: Counted = { mask: undefined, weight: undefined }
+
 /** A trainer's work on one batch. Nothing here reads a value, so all of it can be queued, or captured in a graph. */
 export class Step {
   readonly #owner: Owner
   readonly #model: TrainableModel
   readonly #optimizer: Optimizer
-  readonly #criterion: Criterion
+  readonly #criterion: ReturnType<typeof criterionOf>
   readonly #loss: ResolvedOptions['loss']
   readonly #cast: ResolvedOptions['autocast']
   readonly #maxNorm: number | undefined
@@ -69,18 +91,22 @@ export class Step {
 
   /**
    * Updates the weights and returns the loss before the update. `finite`: on the CPU, fails before the update if the
-   * loss is not finite.
+   * loss is not finite. `output`: whether the output is needed.
    */
-  train(batch: Batch, device: Device, rates?: readonly Tensor[], finite = false): Tensor {
+  train(batch: NamedBatch, device: Device, options: TrainOptions = {}): Outcome {
+    const { rates, finite = false, output = false } = options
     this.#model.train()
     this.#optimizer.zeroGrad()
-    const direct = device === 'cpu' ? this.#direct?.(...batch) : undefined
+    const { input, target } = batch
+    const isPair = Object.keys(batch).length === 2
+    const direct = device === 'cpu' && isPair && !output ? this.#direct?.(input, target) : undefined
     if (direct !== undefined) {
       if (finite) finiteLoss(direct)
       this.#update(rates)
-      return direct
+      return { loss: direct, count: target.numel, output: undefined, counted: ALL }
     }
-    const loss = this.#lossOf(batch, device)
+    const outcome = this.#lossOf(batch, device)
+    const { loss } = outcome
     if (finite && device === 'cpu') finiteLoss(loss)
     if (this.scaler !== undefined) {
       this.#scaled(this.scaler, loss, rates)
@@ -88,7 +114,7 @@ export class Step {
       loss.backward()
       this.#update(rates)
     }
-    return loss.detach()
+    return { ...outcome, loss: loss.detach(), output: outcome.output?.detach() }
   }
 
   #update(rates: readonly Tensor[] | undefined): void {
@@ -111,18 +137,24 @@ export class Step {
   }
 
   /** The loss in evaluation mode. `finite`: on the CPU, fails if the loss is not finite. */
-  evaluate(batch: Batch, device: Device, finite = false): Tensor {
+  evaluate(batch: NamedBatch, device: Device, finite = false): Outcome {
     return evaluating(this.#model, () =>
       inferenceMode(() => {
-        const loss = this.#lossOf(batch, device)
-        return finite && device === 'cpu' ? finiteLoss(loss) : loss
+        const outcome = this.#lossOf(batch, device)
+        if (finite && device === 'cpu') finiteLoss(outcome.loss)
+        return outcome
       }),
     )
   }
 
   /** The model's output in evaluation mode. */
-  predict(input: Tensor, device: Device): Tensor {
-    return evaluating(this.#model, () => inferenceMode(() => this.#casting(device, () => this.#forward(input))))
+  predict(input: Tensor, device: Device, parts?: ModelParts): Tensor {
+    return evaluating(this.#model, () => inferenceMode(() => this.#casting(device, () => this.#forward(input, parts))))
+  }
+
+  /** The model's output for a batch, in evaluation mode. */
+  output(batch: NamedBatch, device: Device): Tensor {
+    return this.predict(batch.input, device, modelParts(batch))
   }
 
   /** An error of a step, with its meaning for the training. */
@@ -133,12 +165,18 @@ export class Step {
     return explained(error, { owner: this.#owner, loss: name, batchFirst: this.#model.batchFirst ?? true })
   }
 
-  #lossOf([input, target]: Batch, device: Device): Tensor {
-    return this.#casting(device, () => this.#criterion(this.#forward(input), target))
+  #lossOf(batch: NamedBatch, device: Device): Outcome {
+    return this.#casting(device, () => {
+      const output = this.#forward(batch.input, modelParts(batch))
+      const batchFirst = this.#model.batchFirst ?? true
+      const counted = countedOf(this.#owner, batch, hasSteps(this.#model, output, batch, batchFirst), batchFirst)
+      return { ...this.#criterion(output, batch, counted), output, counted }
+    })
   }
 
-  #forward(input: Tensor): Tensor {
-    const output: unknown = this.#model.forward(input)
+  #forward(input: Tensor, parts: ModelParts | undefined): Tensor {
+    const output: unknown =
+      parts === undefined ? this.#model.forward(input) : this.#model.forward(input, parts as never)
     if (isTensor(output)) return output
     const hint = Array.isArray(output)
       ? '. Return only the output, without the state; SequenceModel turns a recurrent network into a model'
@@ -153,6 +191,18 @@ export class Step {
     if (this.#cast === undefined) return fn()
     return autocast(device === 'cpu' ? 'cpu' : 'cuda', fn, { dtype: this.#cast })
   }
+}
+
+/** What a batch has for the model besides its input, if anything. */
+function modelParts({ input, target, mask, weight, ...parts }: NamedBatch): ModelParts | undefined {
+  return Object.keys(parts).length > 0 ? parts : undefined
+}
+
+/** Whether the output has one value, or vector, for each step of the input. */
+function hasSteps(model: TrainableModel, output: Tensor, { input }: NamedBatch, batchFirst: boolean): boolean {
+  if (model instanceof RecurrentModel) return true
+  const steps = batchFirst ? 1 : 0
+  return output.ndim >= 3 && output.shape[steps] === input.shape[steps]
 }
 
 /** Runs `fn` with all modules in evaluation mode, and restores the mode of each. */

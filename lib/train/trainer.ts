@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks'
 import type { GradScaler } from '../amp/index.ts'
 import { checkOptions, invalid, requireBoolean, requireSignal } from '../check.ts'
 import { CUDAGraph, manualSeed as seedCuda } from '../cuda/index.ts'
-import type { Batch } from '../data/dataset.ts'
+import { type Batch, namedBatch } from '../data/batch.ts'
 import type { BatchPlan } from '../data/loader.ts'
 import { torchError } from '../errors.ts'
 import { RecurrentModel } from '../models/model.ts'
@@ -14,7 +14,7 @@ import { Generator } from '../tensor/generator.ts'
 import { withGenerator } from '../tensor/random.ts'
 import type { Device, Tensor } from '../tensor/tensor.ts'
 import { causeOf, type NonFinite } from './divergence.ts'
-import { moved } from './feed.ts'
+import { movedBatch } from './feed.ts'
 import { type Graph, Graphs, signatureOf } from './graph.ts'
 import { type EpochResult, History } from './history.ts'
 import { optimizerOf, type ResolvedOptions, readOptions, type TrainerOptions } from './options.ts'
@@ -252,8 +252,7 @@ export class Trainer {
     return new Runner({
       device,
       moves: this.#moves(device),
-      step: ([input, target], tensors) =>
-        this.#step.train([input as Tensor, target as Tensor], device, tensors, nonFinite === 'throw'),
+      step: (batch, rates) => this.#step.train(batch, device, { rates, finite: nonFinite === 'throw' }),
       makeGraphs: this.#makeGraphs(device),
       signature: () => signatureOf(this.#modules, this.optimizer, rates),
       rates,
@@ -267,8 +266,7 @@ export class Trainer {
     return new Runner({
       device,
       moves: this.#moves(device),
-      step: ([input, target]) =>
-        this.#step.evaluate([input as Tensor, target as Tensor], device, nonFinite === 'throw'),
+      step: (batch) => this.#step.evaluate(batch, device, nonFinite === 'throw'),
       makeGraphs: this.#makeGraphs(device),
       signature: () => signatureOf(this.#modules),
       nonFinite,
@@ -284,11 +282,11 @@ export class Trainer {
       const { result, release } = retain(() => (plan.queueable ? offload(() => plan.load() as Batch) : plan.load()))
       try {
         return await causeOf({
-          batch: await result,
+          batch: namedBatch(await result),
           indices: plan.indices,
           batchFirst: model.batchFirst ?? true,
           model,
-          predict: (input) => this.#step.predict(moved(input, device), device),
+          predict: (batch) => this.#step.output(movedBatch(batch, device), device),
           late,
         })
       } finally {

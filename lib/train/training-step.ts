@@ -52,7 +52,7 @@ export class TrainingStep {
     }
     // The device only matters for mixed precision, which is not used here.
     try {
-      return tidy(() => this.#step.train([input, target], 'cpu'))
+      return tidy(() => this.#step.train({ input, target }, 'cpu').loss)
     } catch (error) {
       throw this.#step.explained(error)
     }

@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { DataLoader, type DataLoaderOptions, SequenceDataset, TensorDataset } from '../../lib/data/index.ts'
+import {
+  type BatchPair,
+  DataLoader,
+  type DataLoaderOptions,
+  SequenceDataset,
+  TensorDataset,
+} from '../../lib/data/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { expectClose } from '../support/close.ts'
@@ -38,7 +44,7 @@ describe('TensorDataset and DataLoader', () => {
           torch.tidy(() => {
             const loader = new DataLoader(dataset(n), { batchSize, shuffle, seed })
             const batches = [...loader]
-            expect(batches).toHaveLength(loader.length)
+            expect(batches).toHaveLength(loader.length as number)
             const seen = batches.flatMap(([x]) => (x.toArray() as number[][]).flat())
             expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: n }, (_, i) => i))
           }),
@@ -48,7 +54,7 @@ describe('TensorDataset and DataLoader', () => {
   })
 
   test('orders repeat with the seed and differ between passes', () => {
-    const order = (loader: DataLoader) => [...loader].map(([x]) => x.item())
+    const order = (loader: DataLoader<BatchPair>) => [...loader].map(([x]) => x.item())
     const make = () => new DataLoader(dataset(20), { shuffle: true, seed: 5 })
     const [one, other] = [make(), make()]
     const first = order(one)
@@ -62,7 +68,7 @@ describe('TensorDataset and DataLoader', () => {
 
   test('orders, and what is drawn after them, equal those of PyTorch', () => {
     const { orders } = readFixture<{ orders: Record<string, unknown> }>('generators')
-    const passes = (options: DataLoaderOptions) => {
+    const passes = (options: DataLoaderOptions<BatchPair>) => {
       const loader = new DataLoader(dataset(10), { batchSize: 4, ...options })
       return [0, 1].map(() => [...loader].flatMap(([x]) => (x.toArray() as number[][]).flat()))
     }
@@ -190,9 +196,9 @@ test.each([
     /must be a positive integer, got 0/,
   ],
   [
-    () => new SequenceDataset(torch.zeros([2]), numbers(2), { sequenceLength: 1 }),
+    () => new SequenceDataset(torch.zeros([2, 1, 1]), numbers(2), { sequenceLength: 1 }),
     'ERR_TORCH_SHAPE',
-    /\(steps, features\), got 1-D/,
+    /\(steps, features\) or \(steps\), got 3-D/,
   ],
   [
     () => new TensorDataset(...([numbers(2), numbers(2), numbers(2)] as unknown as [Tensor, Tensor])),
@@ -205,7 +211,7 @@ test.each([
   [
     () => [...new DataLoader({ length: 1, batch: () => [numbers(1)] as never })],
     'ERR_TORCH_TYPE',
-    /the result of .*\.batch must be \[input, target\], two Tensors, got \[Tensor\]/,
+    /the result of .*\.batch must be \[input, target\], two Tensors, or \{ input, target, … \}, got \[Tensor\]/,
   ],
 ] as const)('refuses %s', (call, code, message) => {
   expectError(call, code, message)

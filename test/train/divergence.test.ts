@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { type Batch, DataLoader, TensorDataset } from '../../lib/data/index.ts'
+import { type BatchPair, DataLoader, TensorDataset } from '../../lib/data/index.ts'
 import { nn, type Tensor, torch } from '../../lib/index.ts'
 import { LSTMModel } from '../../lib/models/index.ts'
 import { History, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
@@ -10,7 +10,7 @@ const options: TrainerOptions = { epochs: 3, batchSize: 4, shuffle: false, progr
 const CODE = 'ERR_TORCH_NON_FINITE'
 
 const modelOf = () => new LSTMModel(2, 4, 1, { batchFirst: true })
-const data = (): Batch => [torch.randn([12, 5, 2]), torch.randn([12, 5, 1])]
+const data = (): BatchPair => [torch.randn([12, 5, 2]), torch.randn([12, 5, 1])]
 
 function weightsOf(model: nn.Module): unknown {
   return Object.values(model.stateDict()).map((tensor) => tensor.toArray())
@@ -63,7 +63,7 @@ describe.each([
       'Trainer: validation after epoch 1, step 2 of 3: the loss is Infinity. It began in the data',
     )
     expect(trainer.history?.epochs).toEqual([])
-    const batches: Batch[] = [0, 4, 8].map((start) => [x.narrow(0, start, 4), bad.narrow(0, start, 4)])
+    const batches: BatchPair[] = [0, 4, 8].map((start) => [x.narrow(0, start, 4), bad.narrow(0, start, 4)])
     await expectRejection(
       trainer.fit(batches),
       CODE,

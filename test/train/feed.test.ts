@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type Batch, DataLoader, type Dataset, TensorDataset } from '../../lib/data/index.ts'
+import { tensorsOf } from '../../lib/data/batch.ts'
+import { type BatchPair, DataLoader, type Dataset, TensorDataset } from '../../lib/data/index.ts'
 import { torch } from '../../lib/torch.ts'
 import { Feed, type FeedOptions } from '../../lib/train/feed.ts'
 import { sourceOf, type TrainingData } from '../../lib/train/source.ts'
@@ -13,7 +14,7 @@ async function drain(feed: Feed): Promise<unknown[]> {
   const batches: unknown[] = []
   for (let ready = await feed.next(); ready !== undefined; ready = await feed.next()) {
     const { take, plan } = ready
-    const read = torch.offload(() => torch.tidy(() => take().map((tensor) => tensor.mul(1))))
+    const read = torch.offload(() => torch.tidy(() => tensorsOf(take()).map((tensor) => tensor.mul(1))))
     feed.prepare()
     batches.push([plan.size, ...(await read).map((tensor) => tensor.toArray())])
     ready.dispose()
@@ -25,7 +26,7 @@ async function drain(feed: Feed): Promise<unknown[]> {
 class Watched implements Dataset {
   readonly length = 6
   readonly made: number[] = []
-  batch(indices: readonly number[]): Batch {
+  batch(indices: readonly number[]): BatchPair {
     this.made.push(this.made.length)
     const x = torch.tensor([...indices], { dtype: 'float32' })
     return [x, x.mul(2)]
@@ -55,7 +56,7 @@ describe.each([
 
   test('of an iterable stay usable, and are asked for one by one', async () => {
     const loader = new DataLoader(new TensorDataset(numbers(5), numbers(5).mul(10)), { batchSize: 2 })
-    const given: Batch[] = []
+    const given: BatchPair[] = []
     async function* stream() {
       for (const batch of loader) {
         given.push(batch)
@@ -74,14 +75,14 @@ describe.each([
 
   test('errors come when it is the turn of their batch', async () => {
     class Failing extends Watched {
-      override batch(indices: readonly number[]): Batch {
+      override batch(indices: readonly number[]): BatchPair {
         if (this.made.length === 1) throw new Error('the second batch is missing')
         return super.batch(indices)
       }
     }
     const source = feedOf(new Failing(), feed)
     const first = await source.next()
-    const step = torch.offload(() => torch.tidy(() => first?.take()[0].sum()))
+    const step = torch.offload(() => torch.tidy(() => first?.take().input.sum()))
     source.prepare()
     expect((await step)?.item()).toBe(1)
     const second = source.next().then((ready) => torch.offload(() => torch.tidy(() => void ready?.take())))
@@ -102,7 +103,7 @@ test('made ahead, one batch is prepared while another is in use, and no more', a
   const second = await feed.next()
   expect(data.made).toHaveLength(2)
   // Ready before its step: asking for the shape waits for nothing.
-  expect(second?.take()[0].shape).toEqual([2])
+  expect(second?.take().input.shape).toEqual([2])
 })
 
 test('leaving early frees what was prepared, and ends the iterable', async () => {
@@ -121,7 +122,7 @@ test('leaving early frees what was prepared, and ends the iterable', async () =>
   await expectNoMoreTensors(before)
 
   let ended = 0
-  function* batches(): Generator<Batch> {
+  function* batches(): Generator<BatchPair> {
     try {
       for (;;) yield [numbers(2), numbers(2)]
     } finally {

@@ -4,6 +4,7 @@ import type { BatchPlan } from '../../lib/data/loader.ts'
 import { type Tensor, torch } from '../../lib/index.ts'
 import { Runner, type RunnerOptions } from '../../lib/train/runner.ts'
 import { sourceOf } from '../../lib/train/source.ts'
+import type { Outcome } from '../../lib/train/step.ts'
 import { expectRejection } from '../support/error.ts'
 
 const STEPS = 10
@@ -22,12 +23,19 @@ class Losses implements Dataset {
   }
 }
 
+const outcomeOf = (input: Tensor): Outcome => ({
+  loss: input.sum(),
+  count: 1,
+  output: undefined,
+  counted: { mask: undefined, weight: undefined },
+})
+
 function run(data: Dataset, options: Partial<RunnerOptions>): { mean: Promise<number>; asked: unknown[] } {
   const asked: unknown[] = []
   const runner = new Runner({
     device: 'cpu',
     moves: false,
-    step: ([input]) => (input as Tensor).sum(),
+    step: ({ input }) => outcomeOf(input),
     signature: () => '',
     nonFinite: 'throw',
     exact: false,
@@ -74,10 +82,10 @@ describe('losses that are not read at each step', () => {
     onTestFinished(() => void vi.useRealTimers())
     let steps = 0
     const { mean, asked } = run(new Losses([3, Number.NaN]), {
-      step: ([input]) => {
+      step: ({ input }) => {
         steps++
         vi.advanceTimersByTime(300)
-        return (input as Tensor).sum()
+        return outcomeOf(input)
       },
     })
     await expectRejection(mean, 'ERR_TORCH_NON_FINITE', 'step 4 of 10')

@@ -80,7 +80,7 @@ describe('a dataset of one’s own', () => {
       }),
     ).rejects.toThrow('no such row')
     const x = torch.ones([3, 5, 1])
-    const sentence = 'must be [input, target], two Tensors, got'
+    const sentence = 'must be [input, target], two Tensors, or { input, target, … }, got'
     await expectRejection(
       fitWith(() => x),
       'ERR_TORCH_TYPE',

@@ -1,0 +1,190 @@
+import { isArrayOf } from '../array.ts'
+import { checkOptions, invalid } from '../check.ts'
+import { torchError } from '../errors.ts'
+import { isPromise, tidy } from '../tensor/context.ts'
+import { randperm } from '../tensor/creation.ts'
+import { type Generator, isGenerator } from '../tensor/generator.ts'
+import { functions } from '../tensor/methods.ts'
+import { isTensor, type Tensor } from '../tensor/tensor.ts'
+import { type Batch, namedBatch } from './batch.ts'
+import type { Dataset } from './dataset.ts'
+
+function requireDataset(owner: string, value: unknown): asserts value is Dataset {
+  const dataset = value as Dataset | null | undefined
+  if (typeof dataset?.length === 'number' && typeof dataset.batch === 'function') return
+  throw invalid(owner, 'dataset', 'an object with length and batch()', value)
+}
+
+/**
+ * The samples of a dataset with the given indices, in their order.
+ * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Subset
+ */
+export class Subset<B extends Batch = Batch> implements Dataset<B> {
+  readonly dataset: Dataset<B>
+  readonly indices: readonly number[]
+
+  constructor(dataset: Dataset<B>, indices: readonly number[]) {
+    requireDataset('Subset', dataset)
+    const isIndex = (index: unknown): boolean =>
+      Number.isSafeInteger(index) && (index as number) >= 0 && (index as number) < dataset.length
+    if (!isArrayOf(indices, isIndex)) {
+      throw invalid('Subset', 'indices', `an array of indices below ${dataset.length}`, indices, 'ERR_TORCH_VALUE')
+    }
+    this.dataset = dataset
+    this.indices = [...indices]
+  }
+
+  get length(): number {
+    return this.indices.length
+  }
+
+  /** Returns the samples with these indices: see {@link Dataset.batch}. */
+  batch(indices: readonly number[], batchFirst: boolean): B | Promise<B> {
+    const own = indices.map((index) => this.indices[index])
+    if (own.includes(undefined)) {
+      throw invalid('Subset.batch', 'indices', `indices below ${this.length}`, indices, 'ERR_TORCH_VALUE')
+    }
+    return this.dataset.batch(own as number[], batchFirst)
+  }
+}
+
+/**
+ * Cuts a dataset into parts at random.
+ *
+ * @param lengths how many samples each part has, or fractions that sum to 1
+ * @example const [training, validation] = randomSplit(dataset, [0.8, 0.2])
+ * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.random_split
+ */
+export function randomSplit<B extends Batch>(
+  dataset: Dataset<B>,
+  lengths: readonly number[],
+  options: { generator?: Generator } = {},
+): Subset<B>[] {
+  checkOptions('randomSplit', options, ['generator'])
+  const { generator } = options
+  if (generator !== undefined && !isGenerator(generator)) {
+    throw invalid('randomSplit', 'generator', 'a torch.Generator', generator)
+  }
+  requireDataset('randomSplit', dataset)
+  const counts = countsOf('randomSplit', dataset.length, lengths)
+  const order = tidy(() => randperm(dataset.length, { generator: generator ?? null }).toArray() as (number | bigint)[])
+  return cutAt(dataset, order.map(Number), counts)
+}
+
+/**
+ * Cuts a dataset into consecutive parts, for samples in the order of time: the last parts are the latest.
+ *
+ * @param lengths how many samples each part has, or fractions that sum to 1
+ * @param options `gap`: how many samples to leave out between two parts. Windows of one series overlap: with a stride
+ *   of 1, a gap of their length minus 1 keeps the targets of one part out of the other. Default 0.
+ * @example const [training, validation] = timeSplit(windows, [0.8, 0.2], { gap: 29 })
+ */
+export function timeSplit<B extends Batch>(
+  dataset: Dataset<B>,
+  lengths: readonly number[],
+  options: { gap?: number } = {},
+): Subset<B>[] {
+  checkOptions('timeSplit', options, ['gap'])
+  const { gap = 0 } = options
+  if (!Number.isSafeInteger(gap) || gap < 0) throw invalid('timeSplit', 'gap', 'a non-negative integer', gap)
+  requireDataset('timeSplit', dataset)
+  const counts = countsOf('timeSplit', dataset.length, lengths)
+  const parts = cutAt(dataset, [...Array(dataset.length).keys()], counts)
+  return parts.map((part, i) => (i === 0 || gap === 0 ? part : new Subset(dataset, part.indices.slice(gap))))
+}
+
+function cutAt<B extends Batch>(dataset: Dataset<B>, order: readonly number[], counts: readonly number[]): Subset<B>[] {
+  let start = 0
+  return counts.map((count) => {
+    start += count
+    return new Subset(dataset, order.slice(start - count, start))
+  })
+}
+
+/** As `random_split`: fractions are rounded down, and what is left goes to the first parts, one each. */
+function countsOf(owner: string, length: number, lengths: readonly number[]): number[] {
+  if (!isArrayOf(lengths, (part) => typeof part === 'number' && part >= 0) || lengths.length === 0) {
+    throw invalid(owner, 'lengths', 'an array of non-negative numbers', lengths)
+  }
+  const sum = lengths.reduce((total, part) => total + part, 0)
+  if (Math.abs(sum - 1) < 1e-9 && lengths.some((part) => part < 1)) {
+    const counts = lengths.map((part) => Math.floor(length * part))
+    const rest = length - counts.reduce((total, count) => total + count, 0)
+    for (let i = 0; i < rest; i++) counts[i % counts.length] = (counts[i % counts.length] as number) + 1
+    return counts
+  }
+  if (lengths.every(Number.isSafeInteger) && sum === length) return [...lengths]
+  throw torchError(
+    'ERR_TORCH_VALUE',
+    `${owner}: lengths must sum to the length of the dataset, ${length}, or to 1 if they are fractions; they sum to ${sum}`,
+  )
+}
+
+/**
+ * Several datasets, one after another.
+ * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.ConcatDataset
+ */
+export class ConcatDataset implements Dataset {
+  readonly datasets: readonly Dataset[]
+  readonly length: number
+
+  constructor(datasets: readonly Dataset[]) {
+    if (!Array.isArray(datasets) || datasets.length === 0) {
+      throw invalid('ConcatDataset', 'datasets', 'a non-empty array of datasets', datasets)
+    }
+    for (const dataset of datasets) requireDataset('ConcatDataset', dataset)
+    this.datasets = [...datasets]
+    this.length = datasets.reduce((sum, { length }) => sum + length, 0)
+  }
+
+  /** Returns the samples with these indices: see {@link Dataset.batch}. Each dataset is asked once. */
+  batch(indices: readonly number[], batchFirst: boolean): Batch | Promise<Batch> {
+    const groups = this.datasets.map(() => ({ own: [] as number[], places: [] as number[] }))
+    for (const [place, index] of indices.entries()) {
+      const [which, own] = this.#find(index)
+      groups[which]?.own.push(own)
+      groups[which]?.places.push(place)
+    }
+    const asked = groups.flatMap(({ own, places }, which) =>
+      own.length === 0 ? [] : [{ places, batch: (this.datasets[which] as Dataset).batch(own, batchFirst) }],
+    )
+    const [only] = asked
+    if (asked.length === 1 && only !== undefined) return only.batch
+    const join = (batches: readonly Batch[]): Batch =>
+      joined(
+        batches,
+        asked.flatMap(({ places }) => places),
+        batchFirst,
+      )
+    const batches = asked.map(({ batch }) => batch)
+    return batches.some(isPromise) ? Promise.all(batches).then(join) : join(batches as Batch[])
+  }
+
+  #find(index: number): [which: number, own: number] {
+    let own = index
+    for (const [which, { length }] of this.datasets.entries()) {
+      if (own >= 0 && own < length) return [which, own]
+      own -= length
+    }
+    throw invalid('ConcatDataset.batch', 'indices', `indices below ${this.length}`, index, 'ERR_TORCH_VALUE')
+  }
+}
+
+/** Joins batches; `places[i]` is where their i-th sample belongs. */
+function joined(batches: readonly Batch[], places: readonly number[], batchFirst: boolean): Batch {
+  const named = batches.map(namedBatch)
+  const [first] = named as [(typeof named)[number]]
+  const order = places.map((_, i) => places.indexOf(i))
+  const isInOrder = order.every((place, i) => place === i)
+  const parts = Object.entries(first).map(([name, part]) => {
+    const tensors = named.map((batch) => batch[name])
+    if (!isArrayOf(tensors, isTensor) || !isTensor(part)) {
+      throw torchError('ERR_TORCH_VALUE', `ConcatDataset: not every dataset has the part '${name}' as a Tensor`)
+    }
+    const dim = batchFirst || part.ndim < 3 ? 0 : 1
+    const all = functions.cat(tensors as Tensor[], dim)
+    return [name, isInOrder ? all : all.index(...Array(dim).fill(':'), order)]
+  })
+  const { input, target, ...others } = Object.fromEntries(parts)
+  return batches.every((batch) => Array.isArray(batch)) ? [input, target] : { input, target, ...others }
+}
