@@ -1,12 +1,16 @@
-/** The result of one pass over the training data. */
+/** The result of one epoch: one pass over the training data. */
 export interface EpochResult {
   /** Counted from 1. */
   epoch: number
-  /** The mean loss over all samples, computed while the weights changed. */
+  /** The mean loss over all targets, computed while the weights changed. */
   trainLoss: number
   /** The mean loss on the validation data after the epoch. */
   validationLoss?: number
+  /** The learning rate of the first parameter group at the end of the epoch. */
+  lr?: number
   seconds: number
+  /** The values of the metrics, such as `trainMae` and `validationMae`. */
+  [metric: string]: number | undefined
 }
 
 /** The results of a `fit`, epoch by epoch. */

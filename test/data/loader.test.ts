@@ -87,7 +87,7 @@ describe('TensorDataset and DataLoader', () => {
   })
 
   test('a loader is iterated over in order within offload', async () => {
-    const batches = (loader: DataLoader) => [...loader].map(([x]) => x)
+    const batches = (loader: DataLoader<BatchPair>) => [...loader].map(([x]) => x)
     const loader = () => new DataLoader(dataset(6), { batchSize: 2, shuffle: true })
     torch.manualSeed(2)
     const expected = [torch.rand([2]), ...batches(loader()), torch.rand([2])].map((x) => x.toArray())

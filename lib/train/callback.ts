@@ -1,0 +1,153 @@
+import { AsyncResource } from 'node:async_hooks'
+import { isArrayOf } from '../array.ts'
+import { invalid, requireInteger } from '../check.ts'
+import { describe } from '../describe.ts'
+import { torchError } from '../errors.ts'
+import { isPromise } from '../tensor/context.ts'
+import type { State } from './checkpoint.ts'
+import type { Run } from './run.ts'
+
+/**
+ * Something that takes part in a `fit`. All hooks are optional, may be async, and are awaited between two steps. An
+ * error of a hook ends the `fit`, which rejects with it.
+ *
+ * @example
+ * const printer: Callback = { onEpochEnd: ({ epoch, result }) => console.log(epoch, result?.trainLoss) }
+ */
+export interface Callback {
+  /** The name of its state in checkpoints. Needed with `stateDict`. */
+  readonly name?: string
+  /** How many steps lie between two calls of `onStepEnd`. Default: it is called at most every 100 ms. */
+  readonly everySteps?: number
+  /** Before the first step, after a checkpoint has been loaded. */
+  onFitStart?(run: Run): unknown
+  onEpochStart?(run: Run): unknown
+  /** After a step. See `everySteps`. */
+  onStepEnd?(run: Run): unknown
+  /** After the validation of an epoch. `run.result` is still that of the epoch before. */
+  onValidationEnd?(run: Run): unknown
+  /** After an epoch; `run.result` is its result. */
+  onEpochEnd?(run: Run): unknown
+  /** After the last epoch, also if the run was stopped. */
+  onFitEnd?(run: Run): unknown
+  /** If the `fit` fails, or its signal is aborted. Errors thrown here are ignored: `fit` rejects with the first. */
+  onException?(run: Run, error: unknown): unknown
+  /** What has to survive in checkpoints: numbers, strings, booleans, null, tensors, and arrays and objects of them. */
+  stateDict?(): State
+  loadStateDict?(state: State): void
+}
+
+type Hook = 'onFitStart' | 'onEpochStart' | 'onStepEnd' | 'onValidationEnd' | 'onEpochEnd' | 'onFitEnd'
+
+const HOOKS = ['onFitStart', 'onEpochStart', 'onStepEnd', 'onValidationEnd', 'onEpochEnd', 'onFitEnd', 'onException']
+
+/** How often `onStepEnd` is called by default. */
+const INTERVAL_MS = 100
+
+/** @throws {TorchError} unless `callbacks` is an array of callbacks. */
+export function requireCallbacks(owner: string, callbacks: unknown): asserts callbacks is readonly Callback[] {
+  if (!Array.isArray(callbacks)) throw invalid(owner, 'callbacks', 'an array of callbacks', callbacks)
+  for (const callback of callbacks as unknown[]) requireCallback(owner, callback)
+}
+
+function requireCallback(owner: string, callback: unknown): void {
+  if (typeof callback !== 'object' || callback === null) {
+    throw invalid(owner, 'callbacks', 'an array of objects with hooks such as onEpochEnd', callback)
+  }
+  const { name, everySteps, stateDict } = callback as Callback
+  for (const key of namesOf(callback)) {
+    if (!/^on[A-Z]/.test(key)) continue
+    if (!HOOKS.includes(key)) {
+      throw torchError('ERR_TORCH_OPTION', `${owner}: a callback has the unknown hook '${key}'; hooks are ${HOOKS.join(', ')}`)
+    }
+    const hook: unknown = Reflect.get(callback, key)
+    if (hook !== undefined && typeof hook !== 'function') throw invalid(owner, key, 'a function', hook)
+  }
+  if (everySteps !== undefined) requireInteger(owner, 'everySteps', everySteps, 1)
+  if (stateDict !== undefined && (typeof name !== 'string' || name === '')) {
+    throw torchError(
+      'ERR_TORCH_OPTION',
+      `${owner}: a callback with a stateDict needs a name, under which checkpoints keep its state; got ${describe(name)}`,
+    )
+  }
+}
+
+/** The names of an object's own and inherited properties. */
+function namesOf(object: object): string[] {
+  const names: string[] = []
+  for (let level: unknown = object; typeof level === 'object' && level !== null; ) {
+    if (level === Object.prototype) break
+    names.push(...Object.getOwnPropertyNames(level))
+    level = Object.getPrototypeOf(level)
+  }
+  return names
+}
+
+/** The callbacks of a `fit`, called one after another, in the context of the caller of `fit`. */
+export class Callbacks {
+  readonly #callbacks: readonly Callback[]
+  readonly #outside: <T>(fn: () => T) => T
+  readonly #called = new Map<Callback, number>()
+
+  constructor(callbacks: readonly Callback[]) {
+    this.#callbacks = callbacks
+    // They draw from the caller's random numbers.
+    this.#outside = AsyncResource.bind((fn) => fn())
+    const names = callbacks.flatMap(({ name }) => name ?? [])
+    const twice = names.find((name, i) => names.indexOf(name) !== i)
+    if (twice === undefined || !isArrayOf(names, (name) => typeof name === 'string')) return
+    throw torchError('ERR_TORCH_OPTION', `Trainer: two callbacks have the name '${twice}'`)
+  }
+
+  /** Calls a hook of each callback. Awaits only if it must. */
+  async call(hook: Exclude<Hook, 'onStepEnd'>, run: Run): Promise<void> {
+    for (const callback of this.#callbacks) {
+      const result = this.#outside(() => callback[hook]?.(run))
+      if (isPromise(result)) await result
+    }
+  }
+
+  /** Calls `onStepEnd` where it is due. Returns `undefined` if there is nothing to wait for. */
+  stepEnd(run: Run): Promise<void> | undefined {
+    const due = this.#callbacks.filter((callback) => callback.onStepEnd !== undefined && this.#isDue(callback, run))
+    return due.length === 0 ? undefined : this.#stepEnd(due, run)
+  }
+
+  async #stepEnd(due: readonly Callback[], run: Run): Promise<void> {
+    for (const callback of due) await this.#outside(() => callback.onStepEnd?.(run))
+  }
+
+  #isDue(callback: Callback, run: Run): boolean {
+    if (callback.everySteps !== undefined) return run.step % callback.everySteps === 0
+    const now = performance.now()
+    if (now - (this.#called.get(callback) ?? Number.NEGATIVE_INFINITY) < INTERVAL_MS) return false
+    this.#called.set(callback, now)
+    return true
+  }
+
+  async exception(run: Run, error: unknown): Promise<void> {
+    for (const callback of this.#callbacks) {
+      try {
+        await this.#outside(() => callback.onException?.(run, error))
+      } catch {
+        // The first error counts.
+      }
+    }
+  }
+
+  stateDict(): State {
+    return Object.fromEntries(
+      this.#callbacks.flatMap((callback) =>
+        callback.stateDict === undefined ? [] : [[callback.name as string, callback.stateDict()]],
+      ),
+    )
+  }
+
+  /** Loads what was saved by callbacks of the same names; others keep their state. */
+  loadStateDict(states: { readonly [name: string]: State }): void {
+    for (const callback of this.#callbacks) {
+      const state = callback.name === undefined ? undefined : states[callback.name]
+      if (state !== undefined) callback.loadStateDict?.(state)
+    }
+  }
+}

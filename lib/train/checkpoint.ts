@@ -1,0 +1,114 @@
+import { isArrayOf } from '../array.ts'
+import { isPlain } from '../check.ts'
+import { describe } from '../describe.ts'
+import { messageOf, torchError } from '../errors.ts'
+import { loadFile, readHeader, saveFile } from '../io/safetensors.ts'
+import { isTensor, type Tensor } from '../tensor/tensor.ts'
+
+/** What a checkpoint can hold: tensors, and what JSON can hold. NaN and infinite numbers are kept. */
+export type State =
+  | Tensor
+  | number
+  | string
+  | boolean
+  | null
+  | readonly State[]
+  | { readonly [name: string]: State | undefined }
+
+/** The metadata key, and the version of its form. */
+const KEY = 'libtorch-rnn.checkpoint'
+const VERSION = 1
+
+/** Stands for a tensor, or a number that JSON lacks. */
+interface Placeholder {
+  $: string
+}
+
+const NUMBERS: Record<string, number> = {
+  NaN: Number.NaN,
+  Infinity: Number.POSITIVE_INFINITY,
+  '-Infinity': Number.NEGATIVE_INFINITY,
+}
+
+/** JSON with placeholders for the tensors, which are collected under their paths, such as `model.linear.weight`. */
+function encode(value: State | undefined, path: string, tensors: Record<string, Tensor>): unknown {
+  if (isTensor(value)) {
+    tensors[path] = value
+    return { $: `tensor ${path}` } satisfies Placeholder
+  }
+  if (typeof value === 'number' && !Number.isFinite(value)) return { $: String(value) } satisfies Placeholder
+  if (Array.isArray(value)) return value.map((item, i) => encode(item, `${path}.${i}`, tensors))
+  if (isPlain(value)) {
+    const entries = Object.entries(value).filter(([, item]) => item !== undefined)
+    return Object.fromEntries(
+      entries.map(([name, item]) => [name, encode(item, path === '' ? name : `${path}.${name}`, tensors)]),
+    )
+  }
+  if (value === null || ['number', 'string', 'boolean'].includes(typeof value)) return value
+  throw torchError('ERR_TORCH_TYPE', `checkpoint: ${path || 'the state'} cannot be saved: it is ${describe(value)}`)
+}
+
+function decode(value: unknown, tensors: Record<string, Tensor>): State {
+  if (Array.isArray(value)) return value.map((item) => decode(item, tensors))
+  if (typeof value !== 'object' || value === null) return value as State
+  const { $: mark, ...others } = value as Partial<Placeholder>
+  if (typeof mark === 'string' && Object.keys(others).length === 0) {
+    const number = NUMBERS[mark]
+    if (number !== undefined) return number
+    const tensor = tensors[mark.slice('tensor '.length)]
+    if (tensor === undefined) throw new Error(`the tensor of '${mark}' is missing`)
+    return tensor
+  }
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, decode(item, tensors)]))
+}
+
+/** Writes a state as one safetensors file: at once as a whole, or not at all. */
+export async function saveCheckpoint(path: string, state: State): Promise<void> {
+  const tensors: Record<string, Tensor> = {}
+  const json = JSON.stringify({ version: VERSION, state: encode(state, '', tensors) })
+  await saveFile(tensors, path, { metadata: { [KEY]: json } })
+}
+
+/** @throws {TorchError} (rejects) if the file is not a checkpoint, or one of another version. */
+export async function loadCheckpoint(path: string): Promise<{ readonly [name: string]: State }> {
+  const { metadata } = await readHeader(path)
+  const json = metadata?.[KEY]
+  if (json === undefined) {
+    throw torchError(
+      'ERR_TORCH_FORMAT',
+      `resume: ${path} is not a checkpoint of a Trainer: it has weights only. Load those with model.loadStateDict(await io.loadFile(path))`,
+    )
+  }
+  let parsed: { version?: unknown; state?: unknown }
+  try {
+    parsed = JSON.parse(json)
+  } catch (error) {
+    throw torchError('ERR_TORCH_FORMAT', `resume: ${path} is damaged: ${messageOf(error)}`, { cause: error })
+  }
+  if (parsed.version !== VERSION) {
+    throw torchError(
+      'ERR_TORCH_FORMAT',
+      `resume: ${path} is a checkpoint of version ${describe(parsed.version)}, but this library reads version ${VERSION}`,
+    )
+  }
+  const tensors = await loadFile(path)
+  try {
+    const state = decode(parsed.state, tensors)
+    if (isPlain(state)) return state as { readonly [name: string]: State }
+    throw new Error('it holds no state')
+  } catch (error) {
+    throw torchError('ERR_TORCH_FORMAT', `resume: ${path} is damaged: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** The tensors of a state. */
+export function tensorsIn(state: State | undefined): Tensor[] {
+  if (isTensor(state)) return [state]
+  if (Array.isArray(state)) return state.flatMap(tensorsIn)
+  return isPlain(state) ? Object.values(state).flatMap(tensorsIn) : []
+}
+
+/** Whether a loaded part is an array of numbers. */
+export function isNumbers(state: unknown): state is number[] {
+  return isArrayOf(state, (item) => typeof item === 'number')
+}
