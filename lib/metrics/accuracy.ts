@@ -19,13 +19,14 @@ export interface AccuracyOptions extends DecisionOptions {
  */
 export class Accuracy extends DecisionMetric {
   static override readonly key = 'accuracy'
+  protected static override readonly options = [...super.options, 'topK']
   protected override readonly stateFields = ['correct', 'count', 'invalid']
   /** The number of classes among which a target is looked for. */
   readonly topK: number
 
   constructor(options: AccuracyOptions = {}) {
     const topK = options?.topK ?? 1
-    super(topK === 1 ? options : { name: `top${topK}`, ...options }, ['topK'])
+    super(topK === 1 ? options : { name: `top${topK}`, ...options })
     requireInteger('Accuracy', 'topK', topK, 1)
     this.topK = topK
   }

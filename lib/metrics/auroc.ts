@@ -25,11 +25,12 @@ export interface AUROCOptions extends ClassificationOptions {
  */
 export class AUROC extends ClassificationMetric {
   static override readonly key = 'auroc'
+  protected static override readonly options = [...super.options, 'thresholds']
   /** The number of thresholds; `undefined`: the area is exact. */
   readonly thresholds: number | undefined
 
   constructor(options: AUROCOptions = {}) {
-    super(options, ['thresholds'])
+    super(options)
     const { thresholds } = options
     if (thresholds !== undefined) requireInteger('AUROC', 'thresholds', thresholds, 2)
     this.thresholds = thresholds

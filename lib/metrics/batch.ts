@@ -4,7 +4,7 @@ import { type Lengths, requireLengths } from '../nn/utils/sequences.ts'
 import { refuseCaptured } from '../tensor/capture.ts'
 import { arange, full, tensor } from '../tensor/creation.ts'
 import { functions } from '../tensor/methods.ts'
-import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
+import { type Device, isTensor, requireTensor, type Tensor } from '../tensor/tensor.ts'
 
 /** What counts in a batch. What does not count may be NaN. */
 export interface UpdateOptions {
@@ -21,19 +21,16 @@ export interface UpdateOptions {
   batchFirst?: boolean
 }
 
-/** What is common to the batches of a metric: a way to add up what counts, in float64. */
+/** A batch as `measure` gets it, and how to add up what counts in it. */
 export class MetricBatch {
   /** The model's output. */
   readonly output: Tensor
   /** The target. */
   readonly target: Tensor
+  // Broadcastable to the target: the weights, 1 if there are none, and where elements do not count.
   readonly #weight: Tensor | undefined
   readonly #ignored: Tensor | undefined
 
-  /**
-   * @param weight broadcastable to the target; `undefined`: 1
-   * @param ignored where elements do not count, broadcastable to the target; `undefined`: nowhere
-   */
   constructor(output: Tensor, target: Tensor, weight: Tensor | undefined, ignored: Tensor | undefined) {
     this.output = output
     this.target = target
@@ -54,6 +51,7 @@ export class MetricBatch {
    * @param kept How many of the last dimensions to keep: 1 gives one sum per output. Default 0.
    */
   sum(values: Tensor, kept = 0): Tensor {
+    requireTensor('MetricBatch.sum', 'values', values)
     const { target } = this
     if (values.shape.join() !== target.shape.join()) {
       throw torchError(
@@ -124,7 +122,7 @@ export function checkUpdate(owner: string, options: UpdateOptions): void {
 
 /** A tensor of the target's first dimensions, with further dimensions of size 1. */
 function leading(owner: string, name: string, value: Tensor, target: Tensor): Tensor {
-  requireDevice(owner, name, value, target.device)
+  requireSameDevice(owner, name, value, target.device)
   const { shape } = target
   if (value.shape.join() !== shape.slice(0, value.ndim).join() || (value.ndim === 0 && shape.length > 0)) {
     throw torchError(
@@ -156,7 +154,7 @@ function padding(owner: string, target: Tensor, lengths: Lengths, batchFirst: bo
     )
   }
   if (isTensor(lengths)) {
-    requireDevice(owner, 'lengths', lengths, device)
+    requireSameDevice(owner, 'lengths', lengths, device)
   } else {
     refuseCaptured(`${owner} with an array of lengths`)
     const wrong = lengths.find((length) => length < 0 || length > steps)
@@ -171,7 +169,7 @@ function padding(owner: string, target: Tensor, lengths: Lengths, batchFirst: bo
 }
 
 /** @throws {TorchError} unless the tensor is on `device`. */
-export function requireDevice(owner: string, name: string, value: Tensor, device: Device): void {
+export function requireSameDevice(owner: string, name: string, value: Tensor, device: Device): void {
   if (value.device === device) return
   throw torchError('ERR_TORCH_DEVICE', `${owner}: ${name} is on ${value.device}, but the output is on ${device}`, {
     op: owner,

@@ -26,13 +26,14 @@ export type Counts = MetricState<'found' | 'predicted' | 'actual'>
 
 /** The base class of scores that are computed for each class. A score with divisor 0 is 0. */
 export abstract class ClassScore extends DecisionMetric {
+  protected static override readonly options = [...super.options, 'average']
   protected override readonly stateFields = ['found', 'predicted', 'actual', 'count', 'invalid']
   /** How the scores of classes are combined. */
   readonly average: Average
   readonly #chosen: boolean
 
   constructor(options: ClassScoreOptions = {}) {
-    super(options, ['average'])
+    super(options)
     const { average = 'macro' } = options
     requireChoice(new.target.name, 'average', average, ['macro', 'micro', 'weighted'])
     this.average = average

@@ -37,6 +37,7 @@ const shapes = (output: Tensor, target: Tensor): string =>
  * classes and targets (…) of 0 and 1.
  */
 export abstract class ClassificationMetric<Value = number> extends Metric<Value> {
+  protected static override readonly options = [...super.options, 'ignoreIndex', 'outputs']
   override readonly higherIsBetter: boolean = true
   /** Targets with this value do not count. */
   readonly ignoreIndex: number
@@ -44,9 +45,8 @@ export abstract class ClassificationMetric<Value = number> extends Metric<Value>
   readonly outputs: 'logits' | 'probs'
   #count = 0
 
-  /** @param known the options that the subclass has besides `name`, `ignoreIndex` and `outputs` */
-  constructor(options: ClassificationOptions = {}, known: readonly string[] = []) {
-    super(options, [...known, 'ignoreIndex', 'outputs'])
+  constructor(options: ClassificationOptions = {}) {
+    super(options)
     const type = new.target.name
     const { ignoreIndex = -100, outputs = 'logits' } = options
     requireInteger(type, 'ignoreIndex', ignoreIndex)
@@ -125,13 +125,13 @@ export abstract class ClassificationMetric<Value = number> extends Metric<Value>
 
 /** The base class of metrics of predicted classes: the most probable one, or class 1 above a threshold. */
 export abstract class DecisionMetric<Value = number> extends ClassificationMetric<Value> {
+  protected static override readonly options = [...super.options, 'threshold']
   /** For two classes with one output: above this probability the class is 1. */
   readonly threshold: number
   readonly #chosen: boolean
 
-  /** @param known the options that the subclass has besides `name`, `ignoreIndex`, `outputs` and `threshold` */
-  constructor(options: DecisionOptions = {}, known: readonly string[] = []) {
-    super(options, [...known, 'threshold'])
+  constructor(options: DecisionOptions = {}) {
+    super(options)
     const { threshold = 0.5 } = options
     requireProbability(new.target.name, 'threshold', threshold)
     this.threshold = threshold

@@ -1,7 +1,7 @@
 import { torchError } from '../errors.ts'
 import { zeros } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { type Classes, DecisionMetric, type DecisionOptions } from './classification.ts'
+import { type Classes, DecisionMetric } from './classification.ts'
 import type { MetricState } from './state.ts'
 
 /**
@@ -16,10 +16,6 @@ import type { MetricState } from './state.ts'
 export class ConfusionMatrix extends DecisionMetric<Tensor> {
   static override readonly key = 'confusionMatrix'
   protected override readonly stateFields = ['matrix', 'invalid']
-
-  constructor(options: DecisionOptions = {}) {
-    super(options)
-  }
 
   protected override tally(classes: Classes): MetricState {
     const { batch, count, target } = classes

@@ -1,7 +1,7 @@
 import '../native/here.cjs'
 import '../tensor/extensions.ts'
 
-export { MetricBatch, type UpdateOptions } from './batch.ts'
+export type { MetricBatch, UpdateOptions } from './batch.ts'
 export type { Average, ClassScoreOptions } from './class-score.ts'
 export {
   type Classes,

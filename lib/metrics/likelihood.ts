@@ -1,17 +1,13 @@
 import { softplus } from '../nn/functional/index.ts'
 import { functions } from '../tensor/methods.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { type Classes, ClassificationMetric, type ClassificationOptions } from './classification.ts'
+import { type Classes, ClassificationMetric } from './classification.ts'
 import type { MetricState } from './state.ts'
 
 /** The base class of metrics of the probabilities that a model gives to the targets. */
 export abstract class LikelihoodMetric extends ClassificationMetric {
   override readonly higherIsBetter = false
   protected override readonly stateFields = ['sum', 'count', 'invalid']
-
-  constructor(options: ClassificationOptions = {}) {
-    super(options)
-  }
 
   protected override tally(classes: Classes): MetricState {
     return { sum: classes.batch.sum(this.#surprise(classes)), count: classes.batch.count() }

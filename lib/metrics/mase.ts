@@ -27,13 +27,14 @@ export interface MASEOptions extends RegressionOptions {
  */
 export class MASE extends MeanError {
   static override readonly key = 'mase'
+  protected static override readonly options = [...super.options, 'seasonality', 'scale']
   /** The number of steps in a season. */
   readonly seasonality: number
   #scale: Tensor | undefined
   #fitted: { inverse: Inverse | undefined } | undefined
 
   constructor(options: MASEOptions = {}) {
-    super(options, ['seasonality', 'scale'])
+    super(options)
     const { seasonality = 1, scale } = options
     requireInteger('MASE', 'seasonality', seasonality, 1)
     this.seasonality = seasonality
@@ -126,9 +127,13 @@ export class MASE extends MeanError {
     return this.#scale
   }
 
+  /** Frees the state and the scale of `fit`. */
   override dispose(): void {
     super.dispose()
+    // A scale that was given is needed again.
+    if (this.#fitted === undefined) return
     this.#scale?.dispose()
     this.#scale = undefined
+    this.#fitted = undefined
   }
 }

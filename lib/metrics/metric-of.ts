@@ -3,10 +3,8 @@ import { torchError } from '../errors.ts'
 import * as list from './list.ts'
 import { Metric } from './metric.ts'
 
-type Listed = (typeof list)[keyof typeof list]
-
 /** The names by which options select a metric, such as `'mae'`; `'top5'` is `new Accuracy({ topK: 5 })`. */
-export type MetricName = Listed['key'] | 'top5'
+export type MetricName = (typeof list)[keyof typeof list]['key'] | 'top5'
 
 const METRICS = new Map<string, () => Metric<unknown>>([
   ...Object.values(list).map((Listed): [string, () => Metric<unknown>] => [Listed.key, () => new Listed()]),

@@ -1,11 +1,13 @@
+import { isDeepStrictEqual } from 'node:util'
 import { checkOptions, invalid, requireString } from '../check.ts'
 import { markCopy } from '../copy.ts'
 import { dispose } from '../dispose.ts'
 import { torchError } from '../errors.ts'
 import { opaque } from '../opaque.ts'
 import { inferenceMode, noGrad, offload, tidy } from '../tensor/context.ts'
+import { requireDevice } from '../tensor/device.ts'
 import { type Device, requireTensor, type Tensor } from '../tensor/tensor.ts'
-import { batchOf, checkUpdate, type MetricBatch, requireDevice, type UpdateOptions } from './batch.ts'
+import { batchOf, checkUpdate, type MetricBatch, requireSameDevice, type UpdateOptions } from './batch.ts'
 import { type MetricState, State } from './state.ts'
 
 export interface MetricOptions {
@@ -41,6 +43,8 @@ export abstract class Metric<Value = number> implements Disposable {
 
   /** The name by which options select a metric of this library: `'mae'`. */
   static readonly key: string | undefined = undefined
+  /** The names of the options. A subclass with more of them adds its own: `[...super.options, 'threshold']`. */
+  protected static readonly options: readonly string[] = ['name']
 
   /** @internal */
   readonly toJSON: () => never = opaque('Metric', 'use compute() or stateDict()')
@@ -52,10 +56,9 @@ export abstract class Metric<Value = number> implements Disposable {
   protected abstract readonly stateFields: readonly string[]
   #made: State | undefined
 
-  /** @param known the options that the subclass has besides `name` */
-  constructor(options: MetricOptions = {}, known: readonly string[] = []) {
+  constructor(options: MetricOptions = {}) {
     const type = new.target
-    checkOptions(type.name, options, [...known, 'name'])
+    checkOptions(type.name, options, type.options)
     const { name = type.key ?? `${type.name.slice(0, 1).toLowerCase()}${type.name.slice(1)}` } = options
     requireString(type.name, 'name', name)
     this.name = name
@@ -114,7 +117,7 @@ export abstract class Metric<Value = number> implements Disposable {
       throw torchError('ERR_TORCH_DTYPE', `${owner}: ${name} must be real, got ${value.dtype}`, { op: owner })
     }
     checkUpdate(owner, options)
-    requireDevice(owner, 'target', target, output.device)
+    requireSameDevice(owner, 'target', target, output.device)
     inferenceMode(() =>
       tidy(() => {
         const [own, wanted] = this.prepare(owner, output, target)
@@ -144,7 +147,9 @@ export abstract class Metric<Value = number> implements Disposable {
     return noGrad(() =>
       tidy(() => {
         const state = this.#state.gathered()
-        const found = [this.result(state), ...(state.invalid === undefined ? [] : [state.invalid.sum()])]
+        const result: unknown = this.result(state)
+        requireTensor(this.constructor.name, 'what result returns', result)
+        const found = [result, ...(state.invalid === undefined ? [] : [state.invalid.sum()])]
         // Copies: a result may be a part of the state.
         return found.map((one) => one.to({ device: 'cpu', copy: true }))
       }),
@@ -198,8 +203,9 @@ export abstract class Metric<Value = number> implements Disposable {
     return this
   }
 
-  /** Moves the state to a device. */
+  /** Moves the state to a device. What has been captured in a CUDA graph must be captured again. */
   to(device: Device): this {
+    requireDevice(this.#owner('to'), device)
     this.#state.to(device)
     return this
   }
@@ -210,7 +216,8 @@ export abstract class Metric<Value = number> implements Disposable {
   }
 
   /**
-   * Replaces the sums by copies of those in `stateDict`, on their device.
+   * Replaces the sums by copies of those in `stateDict`, on their device. What has been captured in a CUDA graph must be
+   * captured again.
    * @throws {TorchError} if they are not those of such a metric.
    */
   loadStateDict(stateDict: MetricState): void {
@@ -234,5 +241,5 @@ function widened(tensor: Tensor): Tensor {
 
 /** Whether a property of two metrics has the same value, if it is a setting. */
 function isSame(key: string, one: unknown, other: unknown): boolean {
-  return key === 'name' || typeof one === 'function' || JSON.stringify(one) === JSON.stringify(other)
+  return key === 'name' || typeof one === 'function' || isDeepStrictEqual(one, other)
 }

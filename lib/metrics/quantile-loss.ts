@@ -19,11 +19,12 @@ export interface QuantileLossOptions extends RegressionOptions {
  */
 export class QuantileLoss extends MeanError {
   static override readonly key = 'quantile'
+  protected static override readonly options = [...super.options, 'quantiles']
   /** The quantiles that the outputs forecast. */
   readonly quantiles: readonly number[]
 
   constructor(options: QuantileLossOptions = {}) {
-    super(options, ['quantiles'])
+    super(options)
     const { quantiles = [0.5] } = options
     requireQuantiles('QuantileLoss', quantiles)
     this.quantiles = [...quantiles]

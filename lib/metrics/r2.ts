@@ -23,13 +23,14 @@ const ROUNDING = 1e-13
  */
 export class R2 extends RegressionMetric {
   static override readonly key = 'r2'
+  protected static override readonly options = [...super.options, 'multioutput']
   override readonly higherIsBetter = true
   protected override readonly stateFields = ['residual', 'sum', 'squares', 'count', 'samples']
   /** How the outputs' values are combined. */
   readonly multioutput: 'uniformAverage' | 'varianceWeighted'
 
   constructor(options: R2Options = {}) {
-    super(options, ['multioutput'])
+    super(options)
     const { multioutput = 'uniformAverage' } = options
     requireChoice('R2', 'multioutput', multioutput, ['uniformAverage', 'varianceWeighted'])
     this.multioutput = multioutput

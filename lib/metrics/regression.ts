@@ -14,11 +14,11 @@ export interface RegressionOptions extends MetricOptions {
 
 /** The base class of metrics of numbers, whose output and target have the same shape. */
 export abstract class RegressionMetric extends Metric {
+  protected static override readonly options = [...super.options, 'inverse']
   #inverse: Inverse | undefined
 
-  /** @param known the options that the subclass has besides `name` and `inverse` */
-  constructor(options: RegressionOptions = {}, known: readonly string[] = []) {
-    super(options, [...known, 'inverse'])
+  constructor(options: RegressionOptions = {}) {
+    super(options)
     this.inverse = options.inverse
   }
 
@@ -32,7 +32,7 @@ export abstract class RegressionMetric extends Metric {
     this.#inverse = inverse
   }
 
-  /** The shapes of outputs and targets, if they differ, for errors: `(…, 3) and (…, 1)`. */
+  /** @throws {TorchError} unless the shapes of output and target fit. */
   protected requireShapes(owner: string, output: Tensor, target: Tensor): void {
     if (output.shape.join() === target.shape.join()) return
     throw torchError(

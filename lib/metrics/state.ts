@@ -43,7 +43,9 @@ export class State {
   include(owner: string, measured: MetricState): void {
     if (this.#appends) refuseCaptured(owner, 'its state grows with each batch')
     if (this.isEmpty) refuseCaptured(owner, 'its sums do not exist yet: update once before')
-    const values = this.#fields.map((field) => [field, this.#checked(owner, field, measured[field])] as const)
+    const values = this.#fields.map(
+      (field) => [field, this.#checked(owner, field, (measured as MetricState | undefined)?.[field])] as const,
+    )
     inferenceMode(() => {
       for (const [field, value] of values) {
         if (this.#appends) this.#tensors.set(field, [...(this.#tensors.get(field) ?? []), keep(value.clone())])
@@ -130,19 +132,22 @@ export class State {
         const dtype = this.#appends ? value.dtype : 'float64'
         return [field, [keep(value.detach().to({ dtype, copy: true }))]]
       })
-      this.dispose()
-      for (const [field, list] of copies) this.#tensors.set(field, list)
+      this.#replace(copies)
     })
+  }
+
+  #replace(tensors: readonly [string, Tensor[]][]): void {
+    this.dispose()
+    for (const [field, list] of tensors) this.#tensors.set(field, list)
   }
 
   /** Moves the tensors to a device. */
   to(device: Device): void {
     inferenceMode(() => {
-      for (const [field, tensors] of this.#tensors) {
-        const moved = tensors.map((one) => keep(one.to({ device, copy: true })))
-        for (const one of tensors) one.dispose()
-        this.#tensors.set(field, moved)
-      }
+      const moved = [...this.#tensors].map(([field, tensors]): [string, Tensor[]] => {
+        return [field, tensors.map((one) => keep(one.to({ device, copy: true })))]
+      })
+      this.#replace(moved)
     })
   }
 
