@@ -13,6 +13,7 @@ const ENTRIES = [
   'inspect/index',
   'io/index',
   'distributions/index',
+  'metrics/index',
 ]
 const FILE = join(CHECKOUT, 'documentation.ts')
 /** Classes with a text at the constructor, which says all that the class's own does. */

@@ -16,6 +16,7 @@ const ENTRIES = [
   'data/index',
   'inspect/index',
   'distributions/index',
+  'metrics/index',
 ]
 
 /** What the declarations of a package name and do not export: each type, by the way to the first place that names it. */
