@@ -58,7 +58,10 @@ function requireCallback(owner: string, callback: unknown): void {
   for (const key of namesOf(callback)) {
     if (!/^on[A-Z]/.test(key)) continue
     if (!HOOKS.includes(key)) {
-      throw torchError('ERR_TORCH_OPTION', `${owner}: a callback has the unknown hook '${key}'; hooks are ${HOOKS.join(', ')}`)
+      throw torchError(
+        'ERR_TORCH_OPTION',
+        `${owner}: a callback has the unknown hook '${key}'; hooks are ${HOOKS.join(', ')}`,
+      )
     }
     const hook: unknown = Reflect.get(callback, key)
     if (hook !== undefined && typeof hook !== 'function') throw invalid(owner, key, 'a function', hook)

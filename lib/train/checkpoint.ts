@@ -1,4 +1,3 @@
-import { isArrayOf } from '../array.ts'
 import { isPlain } from '../check.ts'
 import { describe } from '../describe.ts'
 import { messageOf, torchError } from '../errors.ts'
@@ -106,9 +105,4 @@ export function tensorsIn(state: State | undefined): Tensor[] {
   if (isTensor(state)) return [state]
   if (Array.isArray(state)) return state.flatMap(tensorsIn)
   return isPlain(state) ? Object.values(state).flatMap(tensorsIn) : []
-}
-
-/** Whether a loaded part is an array of numbers. */
-export function isNumbers(state: unknown): state is number[] {
-  return isArrayOf(state, (item) => typeof item === 'number')
 }

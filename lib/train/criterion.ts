@@ -27,7 +27,7 @@ export interface MeanLoss {
 }
 
 /** A divisor for means over nothing, which are 0. */
-const LEAST = 1e-30
+export const LEAST = 1e-30
 
 const sameSize = tensorOp('libtorch_rnn::same_size')
 

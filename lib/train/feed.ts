@@ -1,5 +1,6 @@
 import { type Batch, mapBatch, type NamedBatch, namedBatch, tensorsOf } from '../data/batch.ts'
 import type { BatchPlan } from '../data/loader.ts'
+import { torchError } from '../errors.ts'
 import { isPromise, offload, retain, tidy } from '../tensor/context.ts'
 import { tensorOp } from '../tensor/packet.ts'
 import { type Device, keep, type Tensor } from '../tensor/tensor.ts'
@@ -57,6 +58,19 @@ export class Feed {
     const coming = this.#coming ?? this.#make()
     this.#coming = undefined
     return coming
+  }
+
+  /** Passes over batches without making them. */
+  async skip(batches: number): Promise<void> {
+    for (let i = 0; i < batches; i++) {
+      const { done } = await this.#plans.next()
+      if (!done) continue
+      this.#ended = true
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `resume: the checkpoint was written after ${batches} batches of an epoch, but the data has only ${i}`,
+      )
+    }
   }
 
   /** Starts preparing the next batch. Call it when the step of the previous one has been queued. */

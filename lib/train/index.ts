@@ -1,13 +1,26 @@
 import '../native/here.cjs'
 import '../tensor/extensions.ts'
 
+export type { Callback } from './callback.ts'
+export { bestWeights } from './callbacks/best-weights.ts'
+export { type CheckpointOptions, checkpoint } from './callbacks/checkpoint.ts'
+export { csvLogger } from './callbacks/csv-logger.ts'
+export { type EarlyStoppingOptions, earlyStopping } from './callbacks/early-stopping.ts'
+export {
+  type LearningRateEntry,
+  type LearningRateMonitor,
+  learningRateMonitor,
+} from './callbacks/learning-rate-monitor.ts'
+export { progressBar } from './callbacks/progress-bar.ts'
+export type { State } from './checkpoint.ts'
 export type { Criterion, Loss, LossName } from './criterion.ts'
 export type { NonFinite } from './divergence.ts'
 export { type EpochResult, History } from './history.ts'
+export type { MonitorMode, MonitorOptions } from './monitor.ts'
 export type { OptimizerName, TrainerOptions } from './options.ts'
 export type { PredictOptions } from './predictor.ts'
-export { type ProgressEvent, type ProgressListener, terminalProgress } from './progress.ts'
+export type { Run } from './run.ts'
 export type { TrainingData } from './source.ts'
-export type { TrainableModel } from './step.ts'
-export { type FitOptions, Trainer } from './trainer.ts'
+export type { ModelParts, TrainableModel } from './step.ts'
+export { type Evaluation, type FitOptions, Trainer } from './trainer.ts'
 export { TrainingStep, type TrainingStepOptions } from './training-step.ts'

@@ -1,18 +1,38 @@
-import { checkOptions, invalid, requireBoolean, requireChoice, requireInteger, requirePositive } from '../check.ts'
+import {
+  checkOptions,
+  invalid,
+  requireBoolean,
+  requireChoice,
+  requireInteger,
+  requireNonNegative,
+  requirePositive,
+  requireString,
+} from '../check.ts'
 import { torchError } from '../errors.ts'
+import type { Metric } from '../metrics/metric.ts'
+import { type MetricName, metricOf } from '../metrics/metric-of.ts'
 import type { Module } from '../nn/module.ts'
 import type { Parameter } from '../nn/parameter.ts'
 import * as optim from '../optim/index.ts'
 import { Optimizer } from '../optim/optimizer.ts'
 import type { Device } from '../tensor/tensor.ts'
+import { type Callback, requireCallbacks } from './callback.ts'
+import { bestWeights } from './callbacks/best-weights.ts'
+import { checkpoint } from './callbacks/checkpoint.ts'
+import { earlyStopping } from './callbacks/early-stopping.ts'
+import { automaticProgress, progressBar } from './callbacks/progress-bar.ts'
 import type { Loss } from './criterion.ts'
 import type { NonFinite } from './divergence.ts'
+import { type MonitorMode, type MonitorOptions, requireMonitor } from './monitor.ts'
 import { requireUsable } from './placement.ts'
-import type { ProgressListener } from './progress.ts'
 
 export interface TrainerOptions {
-  /** The number of passes over the training data. Default 10. */
+  /** The number of passes over the training data. Default 10; no limit if `maxSteps` or `maxSeconds` is given. */
   epochs?: number
+  /** The number of updates of the weights after which the `fit` ends. Default: no limit. */
+  maxSteps?: number
+  /** The time after which the `fit` ends, with the step that is running. Default: no limit. */
+  maxSeconds?: number
   /** The number of samples per step, if the trainer makes the batches. Default 32. */
   batchSize?: number
   /**
@@ -31,6 +51,36 @@ export interface TrainerOptions {
   loss?: Loss
   /** The maximum norm of all gradients together. Default: no limit. */
   clipGradNorm?: number
+  /** The maximum absolute value of each element of the gradients, clipped before their norm. Default: no limit. */
+  clipGradValue?: number
+  /**
+   * How many batches make one update of the weights: the same as batches that are so many times as large, in less
+   * memory. Default 1.
+   */
+  accumulateGradBatches?: number
+  /**
+   * The `weightDecay` of the optimizer, for an optimizer by name. `{ value, biases: false }` leaves out biases and all
+   * other parameters of one dimension. Default: the optimizer's.
+   */
+  weightDecay?: number | { value: number; biases?: boolean }
+  /**
+   * Metrics by name, or instances, computed for the training data (while the weights change) and the validation data:
+   * `['mae']` gives `trainMae` and `validationMae` in the results of each epoch.
+   */
+  metrics?: readonly (MetricName | Metric)[]
+  /**
+   * The number of an epoch's result by which epochs are compared, such as `'validationMae'`. Default: `validationLoss`,
+   * or `trainLoss` without validation data.
+   */
+  monitor?: string
+  /** Ends the `fit` after so many epochs without improvement: see {@link earlyStopping}. */
+  patience?: number
+  /** Gives the model the weights of the best epoch at the end: see {@link bestWeights}. Default `false`. */
+  restoreBest?: boolean
+  /** A folder for checkpoints, written after each epoch: see {@link checkpoint}. */
+  checkpoint?: string
+  /** What else takes part in a `fit`. */
+  callbacks?: readonly Callback[]
   /**
    * Gives the trainer its own random number generator with this seed: see `Trainer.generator`. On CUDA, the first `fit`
    * seeds the device. Default: torch's generator, which `torch.manualSeed` seeds.
@@ -66,10 +116,9 @@ export interface TrainerOptions {
   cudaGraph?: boolean
   /**
    * `true`: a progress bar on a terminal, or else a line per epoch, on standard error. `'auto'`: a progress bar on a
-   * terminal, but not in a test runner, and otherwise nothing. Or a listener, which may be async: `fit` waits for it,
-   * and rejects with any error that it throws. Default `'auto'`.
+   * terminal, but not in a test runner, and otherwise nothing. Default `'auto'`.
    */
-  progress?: boolean | 'auto' | ProgressListener
+  progress?: boolean | 'auto'
 }
 
 /** The optimizers of this library, by class name in lower case: `'sgd'`, `'adam'`, … */
@@ -89,19 +138,30 @@ const OPTIMIZERS = Object.fromEntries(
 ) as unknown as Record<
   OptimizerName,
   new (
-    parameters: Parameter[],
-    options: { lr: number },
+    parameters: Parameter[] | { params: Parameter[]; weightDecay?: number }[],
+    options: { lr: number; weightDecay?: number },
   ) => Optimizer<{ lr: number }>
 >
 
 const NAMES = [
   'epochs',
+  'maxSteps',
+  'maxSeconds',
   'batchSize',
   'sequenceLength',
   'lr',
   'optimizer',
   'loss',
   'clipGradNorm',
+  'clipGradValue',
+  'accumulateGradBatches',
+  'weightDecay',
+  'metrics',
+  'monitor',
+  'patience',
+  'restoreBest',
+  'checkpoint',
+  'callbacks',
   'seed',
   'nonFinite',
   'shuffle',
@@ -113,28 +173,35 @@ const NAMES = [
 
 export interface ResolvedOptions {
   epochs: number
+  maxSteps: number
+  maxSeconds: number
   batchSize: number
   sequenceLength: number | undefined
   lr: number
   optimizer: NonNullable<TrainerOptions['optimizer']>
   loss: NonNullable<TrainerOptions['loss']>
   clipGradNorm: number | undefined
+  clipGradValue: number | undefined
+  accumulateGradBatches: number
+  weightDecay: { value: number; biases: boolean } | undefined
+  metrics: readonly Metric<unknown>[]
+  callbacks: readonly Callback[]
   seed: number | undefined
   nonFinite: NonFinite
   shuffle: boolean
   device: Device | undefined
   autocast: 'bfloat16' | 'float16' | undefined
   cudaGraph: boolean
-  progress: boolean | 'auto' | ProgressListener
 }
 
 /** Checks all options and fills in the defaults. */
 export function readOptions(options: TrainerOptions): ResolvedOptions {
   checkOptions('Trainer', options, NAMES)
-  for (const name of ['epochs', 'batchSize', 'sequenceLength'] as const) {
+  const counts = ['epochs', 'maxSteps', 'batchSize', 'sequenceLength', 'accumulateGradBatches'] as const
+  for (const name of counts) {
     if (options[name] !== undefined) requireInteger('Trainer', name, options[name], 1)
   }
-  for (const name of ['lr', 'clipGradNorm'] as const) {
+  for (const name of ['lr', 'clipGradNorm', 'clipGradValue', 'maxSeconds'] as const) {
     if (options[name] !== undefined) requirePositive('Trainer', name, options[name])
   }
   const { seed, nonFinite = 'throw', shuffle = true, progress = 'auto', optimizer = 'adam', loss = 'mse' } = options
@@ -142,17 +209,31 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
   if (seed !== undefined) requireInteger('Trainer', 'seed', seed)
   requireBoolean('Trainer', 'shuffle', shuffle)
   requireBoolean('Trainer', 'cudaGraph', cudaGraph)
-  if (!['boolean', 'function'].includes(typeof progress) && progress !== 'auto') {
-    throw invalid('Trainer', 'progress', "a boolean, 'auto' or a function", progress, 'ERR_TORCH_VALUE')
+  if (typeof progress !== 'boolean' && progress !== 'auto') {
+    throw invalid('Trainer', 'progress', "a boolean or 'auto'", progress, 'ERR_TORCH_VALUE')
   }
   requireChoice('Trainer', 'nonFinite', nonFinite, ['throw', 'warn', 'ignore'])
   if (device !== undefined) requireUsable(device)
   if (autocast !== undefined) requireChoice('Trainer', 'autocast', autocast, ['bfloat16', 'float16'])
-  if (typeof optimizer === 'function' && options.lr !== undefined) {
-    throw torchError('ERR_TORCH_OPTION', 'Trainer: lr has no effect on your own optimizer: set it there')
+  for (const name of ['lr', 'weightDecay'] as const) {
+    if (typeof optimizer !== 'function' || options[name] === undefined) continue
+    throw torchError('ERR_TORCH_OPTION', `Trainer: ${name} has no effect on your own optimizer: set it there`)
   }
+  const { accumulateGradBatches = 1, maxSteps = Infinity, maxSeconds = Infinity } = options
+  if (accumulateGradBatches > 1 && cudaGraph) {
+    throw torchError('ERR_TORCH_OPTION', 'Trainer: cudaGraph captures whole steps, without accumulateGradBatches')
+  }
+  const isLimited = maxSteps < Infinity || maxSeconds < Infinity
+  const metrics = readMetrics(options.metrics ?? [])
   return {
-    epochs: options.epochs ?? 10,
+    epochs: options.epochs ?? (isLimited ? Infinity : 10),
+    maxSteps,
+    maxSeconds,
+    clipGradValue: options.clipGradValue,
+    accumulateGradBatches,
+    weightDecay: readWeightDecay(options.weightDecay),
+    metrics,
+    callbacks: readCallbacks(options, metrics, progress),
     batchSize: options.batchSize ?? 32,
     sequenceLength: options.sequenceLength,
     lr: options.lr ?? 1e-3,
@@ -165,11 +246,63 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     device,
     autocast,
     cudaGraph,
-    progress,
   }
 }
 
-export function optimizerOf({ optimizer, lr }: ResolvedOptions, model: Module): Optimizer<{ lr: number }> {
+function readWeightDecay(given: TrainerOptions['weightDecay']): ResolvedOptions['weightDecay'] {
+  if (given === undefined) return undefined
+  const options = typeof given === 'object' && given !== null ? given : { value: given }
+  checkOptions('Trainer', options, ['value', 'biases'])
+  const { value, biases = true } = options
+  requireNonNegative('Trainer', 'weightDecay', value)
+  requireBoolean('Trainer', 'weightDecay.biases', biases)
+  return { value, biases }
+}
+
+function readMetrics(given: unknown): Metric<unknown>[] {
+  if (!Array.isArray(given)) throw invalid('Trainer', 'metrics', 'an array of names or metrics', given)
+  const metrics = given.map((metric) => metricOf('Trainer', metric))
+  const twice = metrics.find(({ name }, i) => metrics.findIndex((other) => other.name === name) !== i)
+  if (twice === undefined) return metrics
+  throw torchError('ERR_TORCH_OPTION', `Trainer: two metrics have the name '${twice.name}': give one of them a name`)
+}
+
+/** All callbacks: those that options stand for, and the user's. */
+function readCallbacks(
+  options: TrainerOptions,
+  metrics: readonly Metric<unknown>[],
+  progress: boolean | 'auto',
+): Callback[] {
+  const { patience, restoreBest = false, checkpoint: folder, callbacks = [], monitor } = options
+  requireCallbacks('Trainer', callbacks)
+  if (patience !== undefined) requireInteger('Trainer', 'patience', patience, 1)
+  requireBoolean('Trainer', 'restoreBest', restoreBest)
+  if (folder !== undefined) requireString('Trainer', 'checkpoint', folder)
+  const watch: MonitorOptions = monitor === undefined ? {} : { monitor, mode: modeOf(monitor, metrics) }
+  requireMonitor('Trainer', watch)
+  const bar = progress === 'auto' ? automaticProgress() : progress ? progressBar() : undefined
+  return [
+    ...(bar === undefined ? [] : [bar]),
+    ...(patience === undefined ? [] : [earlyStopping({ ...watch, patience })]),
+    ...(restoreBest ? [bestWeights(watch)] : []),
+    ...callbacks,
+    // Last, to save the state that the others have reached.
+    ...(folder === undefined ? [] : [checkpoint(folder, watch)]),
+  ]
+}
+
+/** The direction in which a monitored number improves. */
+function modeOf(monitor: string, metrics: readonly Metric<unknown>[]): MonitorMode {
+  const metric = metrics.find(({ name }) => ['train', 'validation'].some((pass) => monitor === resultName(pass, name)))
+  return metric?.higherIsBetter === true ? 'max' : 'min'
+}
+
+/** The name of a metric's value in the results of an epoch: `validationMae`. */
+export function resultName(pass: string, metric: string): string {
+  return `${pass}${metric.slice(0, 1).toUpperCase()}${metric.slice(1)}`
+}
+
+export function optimizerOf({ optimizer, lr, weightDecay }: ResolvedOptions, model: Module): Optimizer<{ lr: number }> {
   const parameters = [...model.parameters()]
   if (typeof optimizer === 'function') {
     if (optimizer.prototype instanceof Optimizer) {
@@ -192,5 +325,15 @@ export function optimizerOf({ optimizer, lr }: ResolvedOptions, model: Module): 
       'ERR_TORCH_VALUE',
     )
   }
-  return new OPTIMIZERS[optimizer](parameters, { lr })
+  if (weightDecay === undefined) return new OPTIMIZERS[optimizer](parameters, { lr })
+  const settings = { lr, weightDecay: weightDecay.value }
+  if (weightDecay.biases) return new OPTIMIZERS[optimizer](parameters, settings)
+  const groups = [
+    { params: parameters.filter(({ ndim }) => ndim > 1) },
+    { params: parameters.filter(({ ndim }) => ndim <= 1), weightDecay: 0 },
+  ]
+  return new OPTIMIZERS[optimizer](
+    groups.filter(({ params }) => params.length > 0),
+    settings,
+  )
 }

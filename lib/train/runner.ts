@@ -2,10 +2,12 @@ import { mapBatch, type NamedBatch, tensorsOf } from '../data/batch.ts'
 import type { BatchPlan } from '../data/loader.ts'
 import { dispose } from '../dispose.ts'
 import { messageOf, torchError } from '../errors.ts'
+import type { Metric } from '../metrics/metric.ts'
 import type { LearningRates } from '../optim/rates.ts'
 import { isPromise, offload, tidy } from '../tensor/context.ts'
 import { zeros } from '../tensor/creation.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
+import type { State } from './checkpoint.ts'
 import { type NonFinite, refusedLoss } from './divergence.ts'
 import { Feed, type Ready } from './feed.ts'
 import type { Graphs } from './graph.ts'
@@ -21,6 +23,8 @@ export interface RunnerOptions {
   moves: boolean
   /** Computes the loss of a batch, and may update the weights with it. Everything is queued. */
   step(batch: NamedBatch, rates: readonly Tensor[] | undefined): Outcome
+  /** What to measure at each step. */
+  metrics: readonly Metric<unknown>[]
   /** Makes graphs to run steps with; its argument queues work. */
   makeGraphs?: ((queue: <T>(fn: () => T) => Promise<T>) => Graphs) | undefined
   /** What a graph of a step depends on besides its batch. */
@@ -42,10 +46,35 @@ export interface RunnerOptions {
 /** How often to check whether all losses on a GPU were finite. */
 const INSPECTION_INTERVAL_MS = 1000
 
+/** A pass to continue. */
+export interface Resumed {
+  /** The number of steps that are done. */
+  readonly steps: number
+  /** The state of the runner after them: see {@link Runner.stateDict}. */
+  readonly state: State
+  /** Called when those batches have been passed over. */
+  ready(): void
+}
+
+export interface PassOptions {
+  /** A description of the pass, for errors. */
+  name: string
+  /** Called before each step. It may be async, and end the pass by throwing. */
+  begin?(): unknown
+  /** Called after each step, with the number of steps so far. It may be async; `true` ends the pass. */
+  end?(step: number): unknown
+  resumed?: Resumed | undefined
+}
+
+/** The means over all targets of a pass. */
+export interface PassResult {
+  loss: number
+  /** The values of the metrics, by their names. */
+  metrics: Record<string, unknown>
+}
+
 /** One pass over the data. */
-interface Pass {
-  /** A description of the pass. */
-  readonly name: string
+interface Pass extends PassOptions {
   readonly steps: number | undefined
   step: number
   /** The steps since the last check of a GPU, if their batches can be made again. */
@@ -80,19 +109,18 @@ export class Runner implements Disposable {
     this.#graphs = makeGraphs?.((fn) => this.#queue(fn))
   }
 
-  /**
-   * The mean loss over all targets of a pass, called `name` in errors. `begin` is called before each step, may be async,
-   * and can end the pass by throwing.
-   */
-  async mean(source: Source, name: string, begin: () => unknown): Promise<number> {
+  /** Runs a step for each batch. */
+  async pass(source: Source, options: PassOptions): Promise<PassResult> {
     const { device, moves } = this.#options
     const ahead = device !== 'cpu' || this.#graphs !== undefined
     const feed = new Feed(source, { device: moves || ahead ? device : undefined, ahead })
-    const pass: Pass = { name, steps: source.length, step: 0, recent: [], inspected: performance.now() }
+    const pass: Pass = { ...options, steps: source.length, step: 0, recent: [], inspected: performance.now() }
     try {
-      await this.#run(feed, pass, source.own, begin)
+      await this.#start(feed, pass)
+      await this.#run(feed, pass, source.own)
       if (pass.step === 0) throw torchError('ERR_TORCH_VALUE', 'Trainer: the data has no batches')
-      return (await this.#inspect(pass)) / (await read(this.#count))
+      await feed.close()
+      return { loss: (await this.#inspect(pass)) / (await read(this.#count)), metrics: await this.#measured() }
     } catch (error) {
       // The first error counts.
       await feed.close().catch(() => {})
@@ -100,16 +128,50 @@ export class Runner implements Disposable {
     }
   }
 
-  async #run(feed: Feed, pass: Pass, own: boolean, begin: () => unknown): Promise<void> {
+  /** What a checkpoint within a pass needs. All steps so far must have run. */
+  stateDict(): State {
+    const metrics = this.#options.metrics.map((metric): [string, State] => [metric.name, metric.stateDict()])
+    return { total: this.#total, count: this.#count, metrics: Object.fromEntries(metrics) }
+  }
+
+  async #start(feed: Feed, pass: Pass): Promise<void> {
+    const { metrics } = this.#options
     await offload(() => {
       this.#total.zero_()
       this.#count.zero_()
       this.#finite?.zero_()
+      for (const metric of metrics) metric.reset()
     })
+    if (pass.resumed === undefined) return
+    const { steps, state, ready } = pass.resumed
+    const saved = state as { total: Tensor; count: Tensor; metrics: Record<string, Record<string, Tensor>> }
+    this.#total.copy_(saved.total)
+    this.#count.copy_(saved.count)
+    for (const metric of metrics) {
+      const own = saved.metrics[metric.name]
+      if (own !== undefined) metric.loadStateDict(own)
+    }
+    await feed.skip(steps)
+    pass.step = steps
+    ready()
+  }
+
+  /** The mean loss so far. All steps so far must have run. */
+  async meanLoss(): Promise<number> {
+    return (await read(this.#total)) / (await read(this.#count))
+  }
+
+  async #measured(): Promise<Record<string, unknown>> {
+    const values: Record<string, unknown> = {}
+    for (const metric of this.#options.metrics) values[metric.name] = await metric.compute()
+    return values
+  }
+
+  async #run(feed: Feed, pass: Pass, own: boolean): Promise<void> {
     for (let ready = await feed.next(); ready !== undefined; ready = await feed.next()) {
       pass.step++
       try {
-        const waiting = begin()
+        const waiting = pass.begin?.()
         if (isPromise(waiting)) await waiting
         const running = this.#take(ready)
         feed.prepare()
@@ -123,12 +185,14 @@ export class Runner implements Disposable {
       } finally {
         ready.dispose()
       }
+      const ending = pass.end?.(pass.step)
+      if ((isPromise(ending) ? await ending : ending) === true) return
     }
   }
 
   #take({ plan: { size }, take }: Ready): Promise<void> {
     const { step, signature, rates } = this.#options
-    const work = (batch: NamedBatch, tensors?: readonly Tensor[]): void => this.#add(step(batch, tensors))
+    const work = (batch: NamedBatch, tensors?: readonly Tensor[]): void => this.#add(step(batch, tensors), batch)
     if (this.#graphs === undefined) return this.#queue(() => work(take()))
     const batch = take()
     return this.#graphs.run(tensorsOf(batch), {
@@ -144,7 +208,13 @@ export class Runner implements Disposable {
     })
   }
 
-  #add({ loss, count }: Outcome): void {
+  #add({ loss, count, output, counted }: Outcome, { target }: NamedBatch): void {
+    const { metrics } = this.#options
+    if (output !== undefined) {
+      const { mask, weight } = counted
+      const options = { ...(mask === undefined ? {} : { mask }), ...(weight === undefined ? {} : { weight }) }
+      for (const metric of metrics) metric.update(output, target, options)
+    }
     if (isTensor(count)) {
       const added = count.to('float64')
       this.#total.addcmul_(loss.to('float64'), added)

@@ -5,6 +5,7 @@ import { type Dataset, SequenceDataset, TensorDataset } from '../data/dataset.ts
 import { type BatchPlan, DataLoader, type SampleSource } from '../data/loader.ts'
 import { StackDataset, type StackedTensors } from '../data/stack-dataset.ts'
 import { torchError } from '../errors.ts'
+import type { Generator } from '../tensor/generator.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import type { ResolvedOptions } from './options.ts'
 
@@ -26,6 +27,8 @@ export type TrainingData =
 /** A common form for all kinds of training data. */
 export interface Source {
   readonly length: number | undefined
+  /** The generator of a loader of the user's, if it has its own. */
+  readonly generator: Generator | undefined
   /** Whether batches are made for the trainer alone, so that one can be made while another is in use. */
   readonly own: boolean
   plans(): Iterator<BatchPlan> | AsyncIterator<BatchPlan>
@@ -65,7 +68,7 @@ export function sourceOf(data: TrainingData, options: SourceOptions): Source {
 
 function ofLoader(loader: DataLoader, reader: string | undefined): Source {
   if (reader !== undefined) requireSequences(loader.dataset, reader)
-  return { length: loader.length, own: true, plans: () => loader.plans() }
+  return { length: loader.length, generator: loader.generator, own: true, plans: () => loader.plans() }
 }
 
 /** Rows as samples have no time steps: a batch of them would be read as one sequence, in shuffled order. */
@@ -119,5 +122,5 @@ function ofIterable(data: Iterable<Batch> | AsyncIterable<Batch>, batchDim: numb
     }
     exhausted ||= batches > 0
   }
-  return { length: undefined, own: false, plans }
+  return { length: undefined, generator: undefined, own: false, plans }
 }

@@ -4,11 +4,12 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { RecurrentModel } from '../models/model.ts'
 import type { Module } from '../nn/module.ts'
-import { clipGradNorm_ } from '../nn/utils/index.ts'
+import { clipGradNorm_, clipGradValue_ } from '../nn/utils/index.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
-import { inferenceMode } from '../tensor/context.ts'
-import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
-import { criterionOf, type MeanLoss, type Owner } from './criterion.ts'
+import { inferenceMode, noGrad } from '../tensor/context.ts'
+import { zeros } from '../tensor/creation.ts'
+import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
+import { criterionOf, LEAST, type MeanLoss, type Owner } from './criterion.ts'
 import { directGradients, type Gradients } from './direct.ts'
 import { finiteLoss } from './divergence.ts'
 import { explained } from './explanation.ts'
@@ -33,8 +34,10 @@ interface TrainOptions {
   output?: boolean
 }
 
-export interface StepOptions extends Pick<ResolvedOptions, 'autocast' | 'clipGradNorm' | 'loss'> {
+export interface StepOptions extends Pick<ResolvedOptions, 'autocast' | 'clipGradNorm' | 'clipGradValue' | 'loss'> {
   owner: Owner
+  /** How many batches make one update. Default 1. */
+  accumulateGradBatches?: number
 }
 
 /** The result of a step: the loss, and what metrics need. */
@@ -55,10 +58,16 @@ export class Step {
   readonly #loss: ResolvedOptions['loss']
   readonly #cast: ResolvedOptions['autocast']
   readonly #maxNorm: number | undefined
+  readonly #maxValue: number | undefined
+  readonly #accumulate: number
+  // The batches since the last update, and the number of targets in them.
+  #pending = 0
+  #counted: Tensor | undefined
   readonly #direct: Gradients | undefined
   #scaling: { device: Device; scaler: GradScaler } | undefined
 
-  constructor(model: TrainableModel, optimizer: Optimizer, { owner, autocast, clipGradNorm, loss }: StepOptions) {
+  constructor(model: TrainableModel, optimizer: Optimizer, options: StepOptions) {
+    const { owner, autocast, loss, clipGradNorm, clipGradValue, accumulateGradBatches = 1 } = options
     if (autocast === 'float16' && !optimizer.isFused) {
       throw torchError(
         'ERR_TORCH_OPTION',
@@ -73,6 +82,8 @@ export class Step {
     this.#direct = autocast === undefined ? directGradients(model, loss, owner === 'Trainer') : undefined
     this.#cast = autocast
     this.#maxNorm = clipGradNorm
+    this.#maxValue = clipGradValue
+    this.#accumulate = accumulateGradBatches
   }
 
   /** The scaler of float16 gradients. */
@@ -96,7 +107,8 @@ export class Step {
   train(batch: NamedBatch, device: Device, options: TrainOptions = {}): Outcome {
     const { rates, finite = false, output = false } = options
     this.#model.train()
-    this.#optimizer.zeroGrad()
+    if (this.#pending === 0) this.#optimizer.zeroGrad()
+    if (this.#accumulate > 1) return this.#accumulated(batch, device, options)
     const { input, target } = batch
     const isPair = Object.keys(batch).length === 2
     const direct = device === 'cpu' && isPair && !output ? this.#direct?.(input, target) : undefined
@@ -117,6 +129,51 @@ export class Step {
     return { ...outcome, loss: loss.detach(), output: outcome.output?.detach() }
   }
 
+  /** Whether the weights have been updated with all gradients. */
+  get isUpdated(): boolean {
+    return this.#pending === 0
+  }
+
+  /** Adds the gradients of the sum of a batch's losses, and updates the weights after enough batches. */
+  #accumulated(batch: NamedBatch, device: Device, { rates, finite = false }: TrainOptions): Outcome {
+    const outcome = this.#lossOf(batch, device)
+    const { loss, count } = outcome
+    if (finite && device === 'cpu') finiteLoss(loss)
+    const sum = loss.mul(count)
+    if (this.scaler === undefined) sum.backward()
+    else this.scaler.scale(sum).backward()
+    noGrad(() => {
+      const counted = isTensor(count) ? count.detach() : zeros([], { device: loss.device }).add(count)
+      if (this.#counted === undefined) this.#counted = keep(counted.clone())
+      else this.#counted.add_(counted)
+    })
+    if (++this.#pending === this.#accumulate) this.finish(rates)
+    return { ...outcome, loss: loss.detach(), output: outcome.output?.detach() }
+  }
+
+  /** Updates the weights with the gradients of the batches since the last update, if there are any. */
+  finish(rates?: readonly Tensor[]): void {
+    const counted = this.#counted
+    if (this.#pending === 0 || counted === undefined) return
+    this.scaler?.unscale_(this.#optimizer)
+    noGrad(() => {
+      const divisor = counted.clampMin(LEAST)
+      for (const { grad } of this.#model.parameters()) grad?.div_(divisor)
+    })
+    counted.dispose()
+    this.#counted = undefined
+    this.#pending = 0
+    if (this.scaler === undefined) this.#update(rates)
+    else this.#scaledStep(this.scaler, rates)
+  }
+
+  /** Forgets the gradients of batches without an update, after a pass that failed. */
+  reset(): void {
+    this.#counted?.dispose()
+    this.#counted = undefined
+    this.#pending = 0
+  }
+
   #update(rates: readonly Tensor[] | undefined): void {
     this.#clip()
     this.#optimizer.step({ rates })
@@ -124,15 +181,18 @@ export class Step {
 
   #scaled(scaler: GradScaler, loss: Tensor, rates: readonly Tensor[] | undefined): void {
     scaler.scale(loss).backward()
-    if (this.#maxNorm !== undefined) {
-      scaler.unscale_(this.#optimizer)
-      this.#clip()
-    }
+    if (this.#maxNorm !== undefined || this.#maxValue !== undefined) scaler.unscale_(this.#optimizer)
+    this.#scaledStep(scaler, rates)
+  }
+
+  #scaledStep(scaler: GradScaler, rates: readonly Tensor[] | undefined): void {
+    this.#clip()
     scaler.step(this.#optimizer, { rates })
     scaler.update()
   }
 
   #clip(): void {
+    if (this.#maxValue !== undefined) clipGradValue_(this.#model.parameters(), this.#maxValue)
     if (this.#maxNorm !== undefined) clipGradNorm_(this.#model.parameters(), this.#maxNorm)
   }
 

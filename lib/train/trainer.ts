@@ -1,10 +1,9 @@
-import { AsyncResource } from 'node:async_hooks'
 import type { GradScaler } from '../amp/index.ts'
-import { checkOptions, invalid, requireBoolean, requireSignal } from '../check.ts'
+import { checkOptions, invalid, requireBoolean, requireChoice, requireSignal, requireString } from '../check.ts'
 import { CUDAGraph, manualSeed as seedCuda } from '../cuda/index.ts'
 import { type Batch, namedBatch } from '../data/batch.ts'
 import type { BatchPlan } from '../data/loader.ts'
-import { torchError } from '../errors.ts'
+import { messageOf, torchError } from '../errors.ts'
 import { RecurrentModel } from '../models/model.ts'
 import { Module } from '../nn/module.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
@@ -13,14 +12,17 @@ import { offload, retain } from '../tensor/context.ts'
 import { Generator } from '../tensor/generator.ts'
 import { withGenerator } from '../tensor/random.ts'
 import type { Device, Tensor } from '../tensor/tensor.ts'
+import { Callbacks } from './callback.ts'
 import { causeOf, type NonFinite } from './divergence.ts'
 import { movedBatch } from './feed.ts'
+import { runEpochs } from './fit.ts'
 import { type Graph, Graphs, signatureOf } from './graph.ts'
-import { type EpochResult, History } from './history.ts'
+import { History } from './history.ts'
 import { optimizerOf, type ResolvedOptions, readOptions, type TrainerOptions } from './options.ts'
 import { deviceOf, onDevice, place } from './placement.ts'
 import { type PredictOptions, Predictor } from './predictor.ts'
-import { automaticProgress, type ProgressListener, terminalProgress } from './progress.ts'
+import { Checkpoints } from './resume.ts'
+import { Run } from './run.ts'
 import { Runner, type RunnerOptions } from './runner.ts'
 import { type Source, sourceOf, type TrainingData } from './source.ts'
 import { Step, type TrainableModel } from './step.ts'
@@ -28,8 +30,19 @@ import { Step, type TrainableModel } from './step.ts'
 export interface FitOptions {
   /** Held-out data; its loss is computed after each epoch. */
   validation?: TrainingData
-  /** Stops between two steps; `fit` then rejects with the signal's reason. */
+  /** Stops between two steps. */
   signal?: AbortSignal
+  /**
+   * What an aborted signal means: `'reject'`: `fit` rejects with its reason. `'resolve'`: the epoch ends after the
+   * current step, and `fit` resolves with its history. Default `'reject'`.
+   */
+  onAbort?: 'reject' | 'resolve'
+  /**
+   * Continue a `fit` from a checkpoint: a file, or a folder with checkpoints, of which the newest is taken; if the
+   * folder has none yet, the `fit` starts from the beginning. On the CPU, the weights are then bit for bit those of a
+   * `fit` that was never interrupted.
+   */
+  resume?: string
 }
 
 /** The working data of a `fit`. */
@@ -38,12 +51,18 @@ interface Fit {
   held: Source | undefined
   device: Device
   history: History
-  report: ProgressListener
+  callbacks: Callbacks
   signal: AbortSignal | undefined
+  /** Whether an abort of the signal is a regular end. */
+  resolves: boolean
+  resume: string | undefined
 }
 
-/** How often a step is reported; a bar needs no more. */
-const REPORT_INTERVAL_MS = 100
+/** The mean loss of a pass in evaluation mode, and the values of the trainer's metrics by name. */
+export interface Evaluation {
+  loss: number
+  [metric: string]: unknown
+}
 
 /**
  * Trains a model. Each step (batch, forward, loss, backward, clipping, optimizer) runs on a separate thread, including
@@ -104,65 +123,79 @@ export class Trainer {
   }
 
   /**
-   * Trains for `epochs` epochs and returns the history. Call it again to continue.
+   * Trains for `epochs` epochs and returns the history. Call it again to continue. A `fit` that is stopped (by a
+   * callback, a limit, or a signal with `onAbort: 'resolve'`) resolves, too.
    *
    * @throws {TorchError} (rejects) `ERR_TORCH_NON_FINITE` for a NaN or infinite loss, see
    *   {@link TrainerOptions.nonFinite}; `ERR_TORCH_SHAPE` for targets that the loss cannot compare with the output;
-   *   whatever the model, the loss, the data, the listener or the signal throws. {@link Trainer.history} then has the
-   *   completed epochs.
+   *   `ERR_TORCH_FORMAT` for a damaged checkpoint; whatever the model, the loss, the data, a callback or the signal
+   *   throws. {@link Trainer.history} then has the completed epochs.
    */
   async fit(data: TrainingData, options: FitOptions = {}): Promise<History> {
-    checkOptions('fit', options, ['validation', 'signal'])
-    const { validation, signal } = options
+    checkOptions('fit', options, ['validation', 'signal', 'onAbort', 'resume'])
+    const { validation, signal, onAbort = 'reject', resume } = options
     requireSignal('fit', signal)
+    requireChoice('fit', 'onAbort', onAbort, ['reject', 'resolve'])
+    if (resume !== undefined) requireString('fit', 'resume', resume)
     if (this.#fitting) throw torchError('ERR_TORCH_RUNTIME', 'Trainer: a fit of this trainer is running already')
-    signal?.throwIfAborted()
-    const { shuffle } = this.#options
-    const source = this.#source(data, shuffle)
+    if (onAbort === 'reject') signal?.throwIfAborted()
+    const source = this.#source(data, this.#options.shuffle)
     const held = validation === undefined ? undefined : this.#source(validation, false)
-    // The listener draws from the caller's stream.
-    const report = AsyncResource.bind(this.#listener())
-    const history = new History()
+    const callbacks = new Callbacks(this.#options.callbacks)
     const device = this.#place()
     this.#step.prepare(device)
     this.#fitting = true
     this.#fallback = null
+    const history = new History()
     this.#history = history
     this.#seedCuda(device)
-    // A listener may also throw synchronously.
-    const end = async (): Promise<void> => void (await report({ type: 'end' }))
     try {
-      await this.#drawing(() => this.#fit({ source, held, device, history, report, signal }))
-    } catch (error) {
-      // The first error counts.
-      await end().catch(() => {})
-      throw error
+      await this.#drawing(() =>
+        this.#fit({ source, held, device, history, callbacks, signal, resolves: onAbort === 'resolve', resume }),
+      )
     } finally {
+      this.#step.reset()
       this.#fitting = false
     }
-    await end()
     return history
   }
 
-  async #fit({ source, held, device, history, report, signal }: Fit): Promise<void> {
-    const { epochs } = this.#options
+  async #fit({ source, held, device, history, callbacks, signal, resolves, resume }: Fit): Promise<void> {
+    const { epochs, maxSteps, maxSeconds, nonFinite } = this.#options
     const training = this.#training(device)
-    const validating = held === undefined ? undefined : this.#evaluating(device, this.#options.nonFinite)
+    const validating = held === undefined ? undefined : this.#evaluating(device, nonFinite)
+    const { model, optimizer, generator, scaler } = this
+    const modules = this.#modules
+    const saved = { modules, optimizer, scaler, generator, source, training, callbacks, history }
+    const checkpoints = new Checkpoints(saved)
+    const save = (path: string): Promise<void> => checkpoints.save(path, run)
+    const run = new Run({ model, optimizer, history, epochs, batches: source.length, save })
+    const check = (): void => {
+      if (signal?.aborted !== true) return
+      if (!resolves) signal.throwIfAborted()
+      run.stop(`aborted: ${messageOf(signal.reason)}`)
+    }
     try {
-      for (let epoch = 1; epoch <= epochs; epoch++) {
-        const start = performance.now()
-        const begin = this.#reporter(source, epoch, report, signal)
-        const trainLoss = await training.mean(source, `epoch ${epoch}`, begin)
-        const seconds = (performance.now() - start) / 1000
-        const result: EpochResult = { epoch, trainLoss, seconds }
-        if (held !== undefined && validating !== undefined) {
-          const name = `validation after epoch ${epoch}`
-          result.validationLoss = await validating.mean(held, name, () => signal?.throwIfAborted())
-        }
-        history.epochs.push(result)
-        await report({ type: 'epoch', epochs, result })
-      }
+      await runEpochs({
+        run,
+        callbacks,
+        held,
+        source,
+        training,
+        validating,
+        maxSteps,
+        maxSeconds,
+        isUpdated: () => this.#step.isUpdated,
+        finish: () => this.#step.finish(),
+        begin: () => checkpoints.begin(),
+        check,
+        resumed: resume === undefined ? undefined : await checkpoints.load(resume, run),
+      })
+    } catch (error) {
+      await callbacks.exception(run, error)
+      throw error
     } finally {
+      checkpoints.dispose()
       training.dispose()
       validating?.dispose()
     }
@@ -185,15 +218,16 @@ export class Trainer {
     this.#seededCuda = true
   }
 
-  /** The mean loss over all samples, in evaluation mode. */
-  async evaluate(data: TrainingData, options: Pick<FitOptions, 'signal'> = {}): Promise<number> {
+  /** The mean loss over all targets, and the trainer's metrics, in evaluation mode. */
+  async evaluate(data: TrainingData, options: Pick<FitOptions, 'signal'> = {}): Promise<Evaluation> {
     checkOptions('evaluate', options, ['signal'])
     const { signal } = options
     requireSignal('evaluate', signal)
     const source = this.#source(data, false)
     const runner = this.#evaluating(this.#place(), 'ignore')
     try {
-      return await runner.mean(source, 'evaluate', () => signal?.throwIfAborted())
+      const { loss, metrics } = await runner.pass(source, { name: 'evaluate', begin: () => signal?.throwIfAborted() })
+      return { loss, ...metrics }
     } finally {
       runner.dispose()
     }
@@ -246,13 +280,15 @@ export class Trainer {
   }
 
   #training(device: Device): Runner {
-    const { nonFinite } = this.#options
+    const { nonFinite, metrics } = this.#options
     // An optimizer with its own step reads its rates as numbers.
     const rates = this.optimizer.isFused ? this.#rates() : undefined
     return new Runner({
       device,
       moves: this.#moves(device),
-      step: (batch, rates) => this.#step.train(batch, device, { rates, finite: nonFinite === 'throw' }),
+      step: (batch, rates) =>
+        this.#step.train(batch, device, { rates, finite: nonFinite === 'throw', output: metrics.length > 0 }),
+      metrics,
       makeGraphs: this.#makeGraphs(device),
       signature: () => signatureOf(this.#modules, this.optimizer, rates),
       rates,
@@ -267,6 +303,7 @@ export class Trainer {
       device,
       moves: this.#moves(device),
       step: (batch) => this.#step.evaluate(batch, device, nonFinite === 'throw'),
+      metrics: this.#options.metrics,
       makeGraphs: this.#makeGraphs(device),
       signature: () => signatureOf(this.#modules),
       nonFinite,
@@ -340,27 +377,6 @@ export class Trainer {
 
   #moves(device: Device): boolean {
     return this.#options.device !== undefined || device !== 'cpu'
-  }
-
-  /** Reports a step now and then, and throws if the signal is aborted. */
-  #reporter(source: Source, epoch: number, report: ProgressListener, signal: AbortSignal | undefined): () => unknown {
-    const { epochs } = this.#options
-    let reported = 0
-    let step = 0
-    return () => {
-      signal?.throwIfAborted()
-      step++
-      if (performance.now() - reported <= REPORT_INTERVAL_MS) return undefined
-      reported = performance.now()
-      return report({ type: 'step', epoch, epochs, step, steps: source.length })
-    }
-  }
-
-  #listener(): ProgressListener {
-    const { progress } = this.#options
-    if (typeof progress === 'function') return progress
-    if (progress === 'auto') return automaticProgress()
-    return progress ? terminalProgress() : () => {}
   }
 
   #source(data: TrainingData, shuffle: boolean): Source {

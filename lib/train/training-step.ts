@@ -6,7 +6,7 @@ import { requireTensor, type Tensor } from '../tensor/tensor.ts'
 import type { TrainerOptions } from './options.ts'
 import { Step, type TrainableModel } from './step.ts'
 
-export interface TrainingStepOptions extends Pick<TrainerOptions, 'loss' | 'clipGradNorm'> {
+export interface TrainingStepOptions extends Pick<TrainerOptions, 'loss' | 'clipGradNorm' | 'clipGradValue'> {
   /** The optimizer of the model's parameters. */
   optimizer: Optimizer
 }
@@ -30,13 +30,16 @@ export class TrainingStep {
     if (typeof model?.forward !== 'function' || typeof model.parameters !== 'function') {
       throw invalid('TrainingStep', 'model', 'a Module', model)
     }
-    checkOptions('TrainingStep', options, ['optimizer', 'loss', 'clipGradNorm'])
-    const { optimizer, loss = 'mse', clipGradNorm } = options
+    checkOptions('TrainingStep', options, ['optimizer', 'loss', 'clipGradNorm', 'clipGradValue'])
+    const { optimizer, loss = 'mse', clipGradNorm, clipGradValue } = options
     if (!(optimizer instanceof Optimizer)) {
       throw invalid('TrainingStep', 'optimizer', 'an Optimizer', optimizer)
     }
-    if (clipGradNorm !== undefined) requirePositive('TrainingStep', 'clipGradNorm', clipGradNorm)
-    this.#step = new Step(model, optimizer, { owner: 'TrainingStep', autocast: undefined, clipGradNorm, loss })
+    for (const [name, value] of Object.entries({ clipGradNorm, clipGradValue })) {
+      if (value !== undefined) requirePositive('TrainingStep', name, value)
+    }
+    const owner = 'TrainingStep'
+    this.#step = new Step(model, optimizer, { owner, autocast: undefined, clipGradNorm, clipGradValue, loss })
   }
 
   /**

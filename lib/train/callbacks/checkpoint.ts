@@ -1,0 +1,83 @@
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { checkOptions, requireInteger, requireString } from '../../check.ts'
+import { torchError } from '../../errors.ts'
+import type { Callback } from '../callback.ts'
+import { isBetter, type MonitorOptions, monitored, requireMonitor } from '../monitor.ts'
+import type { Run } from '../run.ts'
+
+export interface CheckpointOptions extends MonitorOptions {
+  /** How many epochs lie between two checkpoints. Default 1. */
+  everyEpochs?: number
+  /** How many steps lie between two more checkpoints, within epochs. Default: none. */
+  everySteps?: number
+  /** How many of the last checkpoints to keep. Default 1. */
+  keep?: number
+}
+
+const NAME = /^step-(\d+)\.safetensors$/
+const BEST = 'best.safetensors'
+
+/** The newest checkpoint of a folder; `undefined` if it has none, or does not exist. */
+export async function newestIn(folder: string): Promise<string | undefined> {
+  const [newest] = await checkpointsIn(folder)
+  return newest === undefined ? undefined : join(folder, newest)
+}
+
+/** The names of a folder's checkpoints, the newest first. */
+async function checkpointsIn(folder: string): Promise<string[]> {
+  let names: string[]
+  try {
+    names = await readdir(folder)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw torchError('ERR_TORCH_FILE', `checkpoint: cannot read ${folder}: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+  const stepOf = (name: string): number => Number(NAME.exec(name)?.[1])
+  return names.filter((name) => NAME.test(name)).sort((a, b) => stepOf(b) - stepOf(a))
+}
+
+/**
+ * Writes the whole state of a `fit` into a folder, from which `fit(data, { resume: folder })` continues: after each
+ * epoch, or more often. `step-….safetensors` are the last ones, `best.safetensors` is that of the best epoch.
+ *
+ * @example new Trainer(model, { callbacks: [checkpoint('runs/a', { everySteps: 1000, keep: 3 })] })
+ * @param folder is created if it does not exist
+ */
+export function checkpoint(folder: string, options: CheckpointOptions = {}): Callback {
+  const owner = 'checkpoint'
+  requireString(owner, 'folder', folder)
+  checkOptions(owner, options, ['everyEpochs', 'everySteps', 'keep', 'monitor', 'mode'])
+  const { everyEpochs = 1, everySteps, keep = 1 } = options
+  requireInteger(owner, 'everyEpochs', everyEpochs, 1)
+  if (everySteps !== undefined) requireInteger(owner, 'everySteps', everySteps, 1)
+  requireInteger(owner, 'keep', keep, 1)
+  requireMonitor(owner, options)
+  let best: number | undefined
+  const write = async (run: Run): Promise<void> => {
+    await run.save(join(folder, `step-${String(run.step).padStart(9, '0')}.safetensors`))
+    const old = (await checkpointsIn(folder)).slice(keep)
+    await Promise.all(old.map((name) => rm(join(folder, name), { force: true })))
+  }
+  return {
+    name: owner,
+    ...(everySteps === undefined ? {} : { everySteps, onStepEnd: write }),
+    async onFitStart({ history }) {
+      if (history.epochs.length === 0) best = undefined
+      await mkdir(folder, { recursive: true })
+    },
+    async onEpochEnd(run) {
+      const value = monitored(owner, run, options)
+      const improves = isBetter(value, best, options.mode)
+      if (improves) best = value
+      if (run.epoch % everyEpochs === 0 || run.stopReason !== undefined || run.epoch === run.epochs) await write(run)
+      if (improves) await run.save(join(folder, BEST))
+    },
+    stateDict: () => ({ best }),
+    loadStateDict(state) {
+      best = (state as { best?: number }).best
+    },
+  }
+}

@@ -1,0 +1,101 @@
+import { offload, tidy } from '../tensor/context.ts'
+import type { Callbacks } from './callback.ts'
+import type { EpochResult } from './history.ts'
+import { resultName } from './options.ts'
+import type { Run } from './run.ts'
+import type { PassResult, Resumed, Runner } from './runner.ts'
+import type { Source } from './source.ts'
+
+/** What a `fit` works with. */
+export interface FitParts {
+  readonly run: Run
+  readonly callbacks: Callbacks
+  readonly source: Source
+  readonly held: Source | undefined
+  readonly training: Runner
+  readonly validating: Runner | undefined
+  readonly maxSteps: number
+  readonly maxSeconds: number
+  /** Whether the weights have been updated with all batches so far. */
+  isUpdated(): boolean
+  /** Queues the update with the batches since the last one, if there are any. */
+  finish(): void
+  /** Called at the start of each epoch, before its data are asked for. */
+  begin(): void
+  /** Throws, or stops the run, if the signal is aborted. */
+  check(): void
+  /** Within an epoch: what a checkpoint needs to continue it. */
+  readonly resumed: Resumed | undefined
+}
+
+/** The epochs of a `fit`: its loop, with the hooks of the callbacks in between. */
+export async function runEpochs(parts: FitParts): Promise<void> {
+  const { run, callbacks } = parts
+  const deadline = performance.now() + parts.maxSeconds * 1000
+  let { resumed } = parts
+  await callbacks.call('onFitStart', run)
+  for (run.epoch = run.history.epochs.length + 1; run.epoch <= run.epochs; run.epoch++) {
+    if (run.stopReason !== undefined) break
+    parts.check()
+    parts.begin()
+    run.batch = resumed?.steps ?? 0
+    await callbacks.call('onEpochStart', run)
+    await runEpoch(parts, deadline, resumed)
+    resumed = undefined
+    run.batch = 0
+    if (parts.held !== undefined) await callbacks.call('onValidationEnd', run)
+    await callbacks.call('onEpochEnd', run)
+    limit(parts, deadline)
+  }
+  await callbacks.call('onFitEnd', run)
+}
+
+async function runEpoch(parts: FitParts, deadline: number, resumed: FitParts['resumed']): Promise<void> {
+  const { run, callbacks, training, validating, held, source } = parts
+  const start = performance.now()
+  const end = (batch: number): unknown => {
+    run.batch = batch
+    if (!parts.isUpdated()) return false
+    run.step++
+    const hooks = callbacks.stepEnd(run)
+    const isLast = (): boolean => {
+      limit(parts, deadline)
+      return run.stopReason !== undefined
+    }
+    return hooks === undefined ? isLast() : hooks.then(isLast)
+  }
+  const trained = await training.pass(source, {
+    name: `epoch ${run.epoch}`,
+    begin: () => parts.check(),
+    end,
+    resumed,
+  })
+  if (!parts.isUpdated()) {
+    await offload(() => tidy(parts.finish))
+    run.step++
+  }
+  const { lr } = run.optimizer.paramGroups[0] ?? {}
+  const result: EpochResult = { epoch: run.epoch, trainLoss: trained.loss, seconds: 0, ...named('train', trained) }
+  if (held !== undefined && validating !== undefined) {
+    const name = `validation after epoch ${run.epoch}`
+    const validated = await validating.pass(held, { name, begin: () => parts.check() })
+    Object.assign(result, { validationLoss: validated.loss, ...named('validation', validated) })
+  }
+  if (typeof lr === 'number') result.lr = lr
+  result.seconds = (performance.now() - start) / 1000
+  run.history.epochs.push(result)
+}
+
+/** The metrics of a pass that are numbers, by the names that they have in the result of an epoch. */
+function named(pass: string, { metrics }: PassResult): Record<string, number> {
+  const entries = Object.entries(metrics).flatMap(([name, value]) =>
+    typeof value === 'number' ? [[resultName(pass, name), value] as const] : [],
+  )
+  return Object.fromEntries(entries)
+}
+
+/** Stops a run that has reached one of its limits. */
+function limit({ run, maxSteps, maxSeconds }: FitParts, deadline: number): void {
+  if (run.step >= maxSteps) run.stop(`maxSteps: ${maxSteps} steps are done`)
+  if (performance.now() >= deadline) run.stop(`maxSeconds: ${maxSeconds} s have passed`)
+}

@@ -1,0 +1,148 @@
+import type { GradScaler } from '../amp/index.ts'
+import { messageOf, torchError } from '../errors.ts'
+import type { Module } from '../nn/module.ts'
+import type { Optimizer } from '../optim/optimizer.ts'
+import { tidy } from '../tensor/context.ts'
+import type { Generator } from '../tensor/generator.ts'
+import { getRngState, setRngState } from '../tensor/random.ts'
+import { keep, type Tensor } from '../tensor/tensor.ts'
+import type { Callbacks } from './callback.ts'
+import { newestIn } from './callbacks/checkpoint.ts'
+import { loadCheckpoint, type State, saveCheckpoint, tensorsIn } from './checkpoint.ts'
+import type { EpochResult, History } from './history.ts'
+import type { Run } from './run.ts'
+import type { Resumed, Runner } from './runner.ts'
+import type { Source } from './source.ts'
+
+/** Everything that a checkpoint of a `fit` saves and restores. */
+export interface Saved {
+  readonly modules: readonly Module[]
+  readonly optimizer: Optimizer<{ lr: number }>
+  readonly scaler: GradScaler | undefined
+  readonly generator: Generator | undefined
+  readonly source: Source
+  readonly training: Runner
+  readonly callbacks: Callbacks
+  readonly history: History
+}
+
+/** The states of the random numbers that the order of an epoch's samples was drawn from. */
+interface Random {
+  numbers: Tensor
+  loader: Tensor | undefined
+}
+
+interface Checkpoint {
+  modules: Record<string, Tensor>[]
+  optimizer: never
+  scaler: never
+  random: { now: Tensor; epoch: Random }
+  progress: { batch: number; step: number }
+  pass: State
+  history: EpochResult[]
+  callbacks: Record<string, State>
+}
+
+function keepAll<S extends State>(state: S): S {
+  for (const tensor of tensorsIn(state)) keep(tensor)
+  return state
+}
+
+function disposeAll(state: State): void {
+  for (const tensor of tensorsIn(state)) tensor.dispose()
+}
+
+/** Saves a `fit`, and continues a saved one. */
+export class Checkpoints {
+  readonly #saved: Saved
+  #epoch: Random | undefined
+
+  constructor(saved: Saved) {
+    this.#saved = saved
+  }
+
+  /** Remembers the random numbers at the start of an epoch, from which its order is drawn. */
+  begin(): void {
+    this.dispose()
+    this.#epoch = this.#random()
+  }
+
+  async save(path: string, { batch, step }: Run): Promise<void> {
+    const { modules, optimizer, scaler, training, callbacks, history } = this.#saved
+    await tidy(async () => {
+      const state = {
+        modules: modules.map((module) => module.stateDict()),
+        optimizer: optimizer.stateDict(),
+        scaler: scaler?.stateDict(),
+        random: { now: this.#numbers(), epoch: this.#epoch },
+        progress: { batch, step },
+        pass: batch > 0 ? training.stateDict() : null,
+        history: history.epochs,
+        callbacks: callbacks.stateDict(),
+      }
+      await saveCheckpoint(path, state as unknown as State)
+    })
+  }
+
+  /**
+   * Loads a checkpoint, or the newest one of a folder; nothing if the folder has none. Returns how to continue within an
+   * epoch.
+   */
+  async load(path: string, run: Run): Promise<Resumed | undefined> {
+    const file = path.endsWith('.safetensors') ? path : await newestIn(path)
+    if (file === undefined) return undefined
+    const state = await tidy(async () => keepAll(await loadCheckpoint(file)))
+    try {
+      return this.#restore(state as unknown as Checkpoint, run)
+    } catch (error) {
+      disposeAll(state)
+      throw torchError('ERR_TORCH_VALUE', `resume: ${file} does not fit this trainer: ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+  }
+
+  #restore(state: Checkpoint, run: Run): Resumed | undefined {
+    const { modules, optimizer, scaler, callbacks, history } = this.#saved
+    const { random, progress, pass } = state
+    for (const [i, module] of modules.entries()) module.loadStateDict(state.modules[i] ?? {})
+    optimizer.loadStateDict(state.optimizer)
+    scaler?.loadStateDict(state.scaler)
+    callbacks.loadStateDict(state.callbacks)
+    history.epochs.push(...state.history)
+    run.step = progress.step
+    if (progress.batch === 0) {
+      this.#setNumbers(random.now)
+      disposeAll(state as unknown as State)
+      return undefined
+    }
+    this.#setNumbers(random.epoch.numbers)
+    if (random.epoch.loader !== undefined) this.#saved.source.generator?.setState(random.epoch.loader)
+    const ready = (): void => {
+      this.#setNumbers(random.now)
+      disposeAll(state as unknown as State)
+    }
+    return { steps: progress.batch, state: pass, ready }
+  }
+
+  #random(): Random {
+    const { generator } = this.#saved.source
+    return { numbers: keep(this.#numbers()), loader: generator && keep(generator.getState()) }
+  }
+
+  #numbers(): Tensor {
+    return this.#saved.generator?.getState() ?? getRngState()
+  }
+
+  #setNumbers(state: Tensor): void {
+    const { generator } = this.#saved
+    if (generator === undefined) setRngState(state)
+    else generator.setState(state)
+  }
+
+  dispose(): void {
+    this.#epoch?.numbers.dispose()
+    this.#epoch?.loader?.dispose()
+    this.#epoch = undefined
+  }
+}
