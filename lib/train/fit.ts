@@ -73,6 +73,7 @@ async function runEpoch(parts: FitParts, deadline: number, resumed: FitParts['re
   if (!parts.isUpdated()) {
     await offload(() => tidy(parts.finish))
     run.step++
+    await callbacks.stepEnd(run)
   }
   const { lr } = run.optimizer.paramGroups[0] ?? {}
   const result: EpochResult = { epoch: run.epoch, trainLoss: trained.loss, seconds: 0, ...named('train', trained) }

@@ -4,7 +4,7 @@ import { GRUModel, LSTMModel, RNNModel } from '../../lib/models/index.ts'
 import { Dropout, Linear, LSTM, Module, MSELoss, utils } from '../../lib/nn/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
-import { type ProgressEvent, type TrainableModel, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
+import { type Callback, type TrainableModel, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
 import { expectClose } from '../support/close.ts'
 import { describeCuda, useTf32 } from '../support/cuda.ts'
 
@@ -127,14 +127,16 @@ describeCuda('CUDA graphs of a trainer', () => {
         [6, 0.2],
         [8, 0],
       ])
-      const progress = (event: ProgressEvent): void => {
-        const lr = event.type === 'epoch' ? changes.get(event.result.epoch) : undefined
-        if (lr !== undefined) for (const group of trainer.optimizer.paramGroups) Object.assign(group, { lr })
+      const schedule: Callback = {
+        onEpochEnd: ({ epoch, optimizer }) => {
+          const lr = changes.get(epoch)
+          if (lr !== undefined) for (const group of optimizer.paramGroups) group.lr = lr
+        },
       }
       torch.manualSeed(0)
       const model = new GRUModel(4, 16, 2, { batchFirst: true })
       const options = { ...SETTINGS, batchSize: 48, epochs: 12, optimizer: 'adam', shuffle: false, cudaGraph } as const
-      const trainer = new Trainer(model, { ...options, progress })
+      const trainer = new Trainer(model, { ...options, callbacks: [schedule] })
       const { trainLosses } = await trainer.fit(samples())
       expect(trainer.cudaGraphFallback).toBeNull()
       return trainLosses

@@ -71,7 +71,7 @@ describeCuda('a trainer on the GPU', () => {
         .max()
         .item<number>(),
     ).toBeLessThan(5e-3)
-    expectNear([await there.trainer.evaluate([x, y])], [await here.trainer.evaluate([x, y])], 1e-3)
+    expectNear([(await there.trainer.evaluate([x, y])).loss], [(await here.trainer.evaluate([x, y])).loss], 1e-3)
   })
 
   test('data may be on either device, in a loader, pinned, or an iterable', async () => {
@@ -135,9 +135,7 @@ describeCuda('a trainer on the GPU', () => {
       ...SETTINGS,
       device,
       epochs: 1000,
-      progress: (event) => {
-        if (event.type === 'epoch') abort.abort(new Error('enough'))
-      },
+      callbacks: [{ onEpochEnd: () => abort.abort(new Error('enough')) }],
     })
     await expect(trainer.fit([x, y], { signal: abort.signal })).rejects.toThrow('enough')
     expect((await trainer.predict(x)).isfinite().all().item()).toBe(true)

@@ -132,7 +132,7 @@ describe('DataLoader over samples', () => {
     }
     const model = new Masked()
     const trainer = new Trainer(model, { progress: false })
-    const loss = await trainer.evaluate(new DataLoader(samples, { batchSize: 2 }))
+    const loss = (await trainer.evaluate(new DataLoader(samples, { batchSize: 2 }))).loss
     const outputs = model.forward(torch.tensor([[0.1], [0.2], [0.3], [0.4]])).toArray() as number[][]
     const expected = [1, 2, 3, 4].map((y, i) => (y - (outputs[i]?.[0] as number)) ** 2)
     expect(loss).toBeCloseTo(expected.reduce((a, b) => a + b) / 4, 5)

@@ -39,7 +39,7 @@ describe.each(Object.entries(COMPARING))('a target of another shape, with %s', (
       await expectRejection(trainer.evaluate([x, torch.rand([10, 1])]), 'ERR_TORCH_SHAPE', sentence)
       expect(trainer.model.stateDict()['linear.weight']?.toArray()).toEqual(before)
       // BCE is of probabilities, which these outputs are none of.
-      if (name !== 'bce') expect(await trainer.evaluate([x, torch.rand([10, 10, 1])])).toBeGreaterThan(0)
+      if (name !== 'bce') expect((await trainer.evaluate([x, torch.rand([10, 10, 1])])).loss).toBeGreaterThan(0)
     }
     expect(warnings).toEqual([])
   })
@@ -154,10 +154,10 @@ describe('a loss function that gives', () => {
     const classes = torch.randint(7, [6, 5])
     const own = (output: Tensor, target: Tensor): Tensor =>
       nn.functional.crossEntropy(output.flatten(0, 1), target.flatten())
-    const expected = await new Trainer(model, { ...options, loss: own }).evaluate([data[0], classes])
+    const expected = (await new Trainer(model, { ...options, loss: own }).evaluate([data[0], classes])).loss
     for (const loss of ['crossEntropy', new nn.CrossEntropyLoss()] as const) {
       const trainer = new Trainer(model, { ...options, loss })
-      expect(await trainer.evaluate([data[0], classes])).toBe(expected)
+      expect((await trainer.evaluate([data[0], classes])).loss).toBe(expected)
       const sentence = 'targets must be class numbers of shape (6, 5), or probabilities of the shape of the output'
       await expectRejection(trainer.fit([data[0], torch.randint(5, [6, 7])]), 'ERR_TORCH_SHAPE', sentence)
     }

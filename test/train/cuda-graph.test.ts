@@ -62,11 +62,14 @@ describe.each(Object.entries(OPTIMIZERS))('training by graphs, with %s', (_, opt
       clipGradNorm: 0.5,
       optimizer,
       ...options,
-      progress: (event) => {
-        if (event.type !== 'epoch') return
-        // A schedule, as users write it.
-        for (const group of trainer.optimizer.paramGroups as unknown as { lr: number }[]) group.lr *= 0.8
-      },
+      callbacks: [
+        {
+          // A schedule, as users write it.
+          onEpochEnd: ({ optimizer }) => {
+            for (const group of optimizer.paramGroups) group.lr *= 0.8
+          },
+        },
+      ],
     })
     const { trainLosses, validationLosses } = await trainer.fit(data, { validation: held })
     return { trainer, losses: [trainLosses, validationLosses] }
@@ -102,9 +105,13 @@ test('a setting that changes in the middle is captured anew', async () => {
       ...quiet,
       epochs: 4,
       cudaGraph: Class === Repeating,
-      progress: (event) => {
-        if (event.type === 'epoch' && event.result.epoch === 2) model.gru.dropout = 0
-      },
+      callbacks: [
+        {
+          onEpochEnd: ({ epoch }) => {
+            if (epoch === 2) model.gru.dropout = 0
+          },
+        },
+      ],
     })
     return { trainer, losses: (await trainer.fit(series(60))).trainLosses }
   }
@@ -126,10 +133,13 @@ test('an optimizer with a step of its own is captured with its rates, and anew w
       epochs: 4,
       optimizer: (p) => new Own(p, { lr: 0.1 }),
       cudaGraph: Class === Repeating,
-      progress: (event) => {
-        if (event.type !== 'epoch' || event.result.epoch !== 2) return
-        for (const group of trainer.optimizer.paramGroups as unknown as { lr: number }[]) group.lr = 0.01
-      },
+      callbacks: [
+        {
+          onEpochEnd: ({ epoch, optimizer }) => {
+            if (epoch === 2) for (const group of optimizer.paramGroups) group.lr = 0.01
+          },
+        },
+      ],
     })
     return { trainer, losses: (await trainer.fit(series(60))).trainLosses }
   }
@@ -155,10 +165,14 @@ test('aborting while graphs run ends between two steps', async () => {
     ...quiet,
     epochs: 1000,
     cudaGraph: true,
-    progress: (event) => {
-      if (event.type === 'epoch') steps.push(event.result)
-      if (steps.length === 3) controller.abort(new Error('enough'))
-    },
+    callbacks: [
+      {
+        onEpochEnd: ({ result }) => {
+          steps.push(result as EpochResult)
+          if (steps.length === 3) controller.abort(new Error('enough'))
+        },
+      },
+    ],
   })
   await expect(trainer.fit(series(40), { signal: controller.signal })).rejects.toThrow('enough')
   expect(steps).toHaveLength(3)

@@ -36,6 +36,7 @@ function run(data: Dataset, options: Partial<RunnerOptions>): { mean: Promise<nu
     device: 'cpu',
     moves: false,
     step: ({ input }) => outcomeOf(input),
+    metrics: [],
     signature: () => '',
     nonFinite: 'throw',
     exact: false,
@@ -53,7 +54,7 @@ function run(data: Dataset, options: Partial<RunnerOptions>): { mean: Promise<nu
     shuffle: false,
     batchFirst: true,
   })
-  return { mean: runner.mean(source, 'epoch 7', () => {}), asked }
+  return { mean: runner.pass(source, { name: 'epoch 7' }).then(({ loss }) => loss), asked }
 }
 
 function warningsOf(): unknown[] {

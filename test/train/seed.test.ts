@@ -61,9 +61,7 @@ test('what others draw meanwhile changes nothing, and nothing changes what they 
 
   const drawn: number[] = []
   const disturbed = trainer(1, {
-    progress: () => {
-      drawn.push(torch.rand([1]).item<number>())
-    },
+    callbacks: [{ everySteps: 1, onStepEnd: () => drawn.push(torch.rand([1]).item<number>()) }],
   })
   const done = losses(disturbed)
   torch.manualSeed(3)

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { type Batch, DataLoader, type Dataset, SequenceDataset, TensorDataset } from '../../lib/data/index.ts'
+import {
+  type Batch,
+  type BatchPair,
+  DataLoader,
+  type Dataset,
+  SequenceDataset,
+  TensorDataset,
+} from '../../lib/data/index.ts'
 import { nn, type Tensor, torch } from '../../lib/index.ts'
 import { GRUModel, LSTMModel, SequenceModel } from '../../lib/models/index.ts'
 import { Trainer, type TrainerOptions, type TrainingData } from '../../lib/train/index.ts'
@@ -27,7 +34,7 @@ class Numbered implements Dataset {
 class Awaited extends Numbered {
   override async batch(indices: readonly number[]): Promise<Batch> {
     await new Promise((resolve) => setImmediate(resolve))
-    const [x, y] = (await super.batch(indices)) as Batch
+    const [x, y] = (await super.batch(indices)) as BatchPair
     await new Promise((resolve) => setImmediate(resolve))
     return [x, y]
   }

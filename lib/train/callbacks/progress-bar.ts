@@ -39,7 +39,7 @@ function lines(stream: NodeJS.WriteStream): Callback {
 function bar(stream: NodeJS.WriteStream): Callback {
   let progress: SingleBar | undefined
   let status = ''
-  const show = ({ epochs, epoch, batch, batches }: Run): void => {
+  const show = ({ epochs, epoch }: Run, done: number): void => {
     if (progress === undefined) {
       progress = new SingleBar({
         stream,
@@ -50,8 +50,7 @@ function bar(stream: NodeJS.WriteStream): Callback {
       })
       progress.start(Number.isFinite(epochs) ? epochs : 0, 0, { status })
     }
-    const part = batches === undefined ? 0 : batch / batches
-    progress.update(epoch - 1 + part, { status: status || `epoch ${epoch}` })
+    progress.update(done, { status: status || `epoch ${epoch}` })
   }
   const end = (): void => {
     progress?.stop()
@@ -59,10 +58,10 @@ function bar(stream: NodeJS.WriteStream): Callback {
     status = ''
   }
   return {
-    onStepEnd: show,
+    onStepEnd: (run) => show(run, run.epoch - 1 + (run.batches === undefined ? 0 : run.batch / run.batches)),
     onEpochEnd(run) {
       if (run.result !== undefined) status = describeEpoch(run.result, run.epochs)
-      show(run)
+      show(run, run.epoch)
     },
     onFitEnd: end,
     onException: end,

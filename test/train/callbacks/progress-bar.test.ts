@@ -1,6 +1,10 @@
 import { PassThrough } from 'node:stream'
 import { expect, test, vi } from 'vitest'
-import { automaticProgress, type ProgressListener, terminalProgress } from '../../lib/train/progress.ts'
+import type { Callback } from '../../../lib/train/callback.ts'
+import { automaticProgress, progressBar } from '../../../lib/train/callbacks/progress-bar.ts'
+import { History } from '../../../lib/train/history.ts'
+import { Run } from '../../../lib/train/run.ts'
+import { expectError } from '../../support/error.ts'
 
 function captured(isTTY: boolean): { stream: NodeJS.WriteStream; text: () => string } {
   const stream = Object.assign(new PassThrough(), { isTTY, columns: 100, cursorTo: () => true, clearLine: () => true })
@@ -11,21 +15,32 @@ function captured(isTTY: boolean): { stream: NodeJS.WriteStream; text: () => str
   return { stream: stream as unknown as NodeJS.WriteStream, text: () => text }
 }
 
-function train(listener: ProgressListener, epochs: number, msPerEpoch: number): void {
+/** A run that has come to a step. */
+function runAt(epoch: number, epochs: number, seconds = 1): Run {
+  const history = new History()
+  history.epochs.push({ epoch, trainLoss: 1 / epoch, validationLoss: 2 / epoch, seconds })
+  const run = new Run({ model: {} as never, optimizer: {} as never, history, epochs, batches: 2, save: async () => {} })
+  run.epoch = epoch
+  run.batch = 1
+  return run
+}
+
+function train(bar: Callback | undefined, epochs: number, msPerEpoch: number): void {
   for (let epoch = 1; epoch <= epochs; epoch++) {
-    listener({ type: 'step', epoch, epochs, step: 1, steps: 2 })
-    vi.advanceTimersByTime(msPerEpoch)
-    const result = { epoch, trainLoss: 1 / epoch, validationLoss: 2 / epoch, seconds: msPerEpoch / 1000 }
-    listener({ type: 'epoch', epochs, result })
+    const run = runAt(epoch, epochs, msPerEpoch / 1000)
+    bar?.onStepEnd?.(run)
+    if (msPerEpoch > 0) vi.advanceTimersByTime(msPerEpoch)
+    run.batch = 0
+    bar?.onEpochEnd?.(run)
   }
-  listener({ type: 'end' })
+  bar?.onFitEnd?.(runAt(epochs, epochs))
 }
 
 test('writes a line for the first and the last epoch, and one per second between', () => {
   vi.useFakeTimers({ toFake: ['performance'] })
   try {
     const { stream, text } = captured(false)
-    train(terminalProgress(stream), 30, 100)
+    train(progressBar(stream), 30, 100)
     const lines = text().trimEnd().split('\n')
     expect(lines).toEqual([
       'epoch 1/30  loss 1.000  validation 2.000  0.10 s',
@@ -40,13 +55,7 @@ test('writes a line for the first and the last epoch, and one per second between
 
 test('draws a bar on a terminal, which ends with the last epoch', () => {
   const { stream, text } = captured(true)
-  const listener = terminalProgress(stream)
-  listener({ type: 'step', epoch: 1, epochs: 3, step: 1, steps: 2 })
-  for (const epoch of [1, 2, 3]) {
-    const result = { epoch, trainLoss: 1 / epoch, validationLoss: 2 / epoch, seconds: 1 }
-    listener({ type: 'epoch', epochs: 3, result })
-  }
-  listener({ type: 'end' })
+  train(progressBar(stream), 3, 0)
   expect(text()).toContain('100%  epoch 3/3  loss 0.3333  validation 0.6667')
 })
 
@@ -78,4 +87,15 @@ test('by default, draws a bar on a terminal, and nothing elsewhere or in a test 
     vi.unstubAllGlobals()
     vi.useRealTimers()
   }
+})
+
+test('says why a run was stopped, and refuses what is no stream', () => {
+  const { stream, text } = captured(false)
+  const bar = progressBar(stream)
+  const run = runAt(3, Number.POSITIVE_INFINITY)
+  run.stop('maxSteps: 100 steps are done')
+  bar.onEpochEnd?.(run)
+  bar.onFitEnd?.(run)
+  expect(text()).toBe('epoch 3  loss 0.3333  validation 0.6667  1.00 s\nmaxSteps: 100 steps are done\n')
+  expectError(() => progressBar('stderr' as never), 'ERR_TORCH_TYPE', /stream must be a stream to write to/)
 })

@@ -1,0 +1,262 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { DataLoader, TensorDataset } from '../../lib/data/index.ts'
+import { optim, type Tensor, torch } from '../../lib/index.ts'
+import { loadFile, saveFile } from '../../lib/io/index.ts'
+import { LSTMModel } from '../../lib/models/index.ts'
+import { PACKAGE } from '../../lib/native/package.ts'
+import { type Callback, checkpoint, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
+import { expectRejection } from '../support/error.ts'
+import { temporaryFolder } from '../support/folder.ts'
+import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
+
+const data = (() => {
+  const x = torch.arange(240, { dtype: 'float32' }).reshape([20, 6, 2]).mul(0.05).sin()
+  return [x, x.sum(2, true)] as const
+})()
+
+/** Dropout, shuffling, and momentum: everything that a checkpoint has to restore. */
+function trainer(options: TrainerOptions = {}): Trainer {
+  const model = torch.forkRng(() => {
+    torch.manualSeed(5)
+    return new LSTMModel(2, 6, 1, { numLayers: 2, dropout: 0.4, batchFirst: true })
+  })
+  const lr = typeof options.optimizer === 'function' ? {} : { lr: 0.02 }
+  return new Trainer(model, {
+    progress: false,
+    epochs: 4,
+    batchSize: 3,
+    ...lr,
+    seed: 1,
+    metrics: ['mae'],
+    ...options,
+  })
+}
+
+const weights = ({ model }: Trainer) => [...model.parameters()].map((parameter) => parameter.toArray())
+
+/** The weights and the history of a fit, which must not depend on interruptions. */
+async function outcome(fitted: Trainer, options: object = {}): Promise<unknown> {
+  const { epochs } = await fitted.fit(data, { validation: data, ...options })
+  return [weights(fitted), epochs.map(({ seconds, ...result }) => result)]
+}
+
+/** About how many times the process is killed. */
+const KILLS = 10
+
+const stopAt = (step: number): Callback => ({
+  everySteps: 1,
+  onStepEnd: (run) => {
+    if (run.step === step) throw new Error('power failure')
+  },
+})
+
+describe('a fit that is resumed is the fit that was never interrupted, bit for bit', () => {
+  test.each([
+    ['Adam', {}],
+    ['SGD with momentum', { optimizer: (p) => new optim.SGD(p, { lr: 0.02, momentum: 0.9 }) }],
+    ['accumulation', { accumulateGradBatches: 2 }],
+    ['early stopping and the best weights', { patience: 2, restoreBest: true, lr: 0.3 }],
+  ] as [string, TrainerOptions][])('%s', async (_, options) => {
+    const expected = await outcome(trainer(options))
+    const accumulated = (options.accumulateGradBatches ?? 1) > 1
+    for (const step of accumulated ? [1, 3, 4, 7, 10] : [1, 6, 7, 10, 14, 20, 25]) {
+      const folder = temporaryFolder()
+      const saving = { callbacks: [checkpoint(folder, { everySteps: 1 }), stopAt(step)] }
+      await expect(trainer({ ...options, ...saving }).fit(data, { validation: data })).rejects.toThrow('power failure')
+      const seed = { seed: 77 }
+      expect(await outcome(trainer({ ...options, ...seed }), { resume: folder }), `step ${step}`).toEqual(expected)
+    }
+  })
+
+  test('from each epoch, also more than once', async () => {
+    const expected = await outcome(trainer())
+    const folder = temporaryFolder()
+    for (let epochs = 1; epochs <= 4; epochs++) {
+      const resumed = trainer({ epochs, checkpoint: folder })
+      const result = await outcome(resumed, { resume: folder })
+      if (epochs === 4) expect(result).toEqual(expected)
+    }
+    // All epochs are done: nothing is left to do.
+    expect(await outcome(trainer({ checkpoint: folder }), { resume: folder })).toEqual(expected)
+  })
+
+  test('without a seed, and with a loader that has its own', async () => {
+    const run = (options: TrainerOptions, resume?: string) =>
+      torch.forkRng(async () => {
+        torch.manualSeed(9)
+        const { seed, ...others } = { ...options, seed: 0 }
+        const loader = new DataLoader(new TensorDataset(...data), { batchSize: 3, shuffle: true, seed: 4 })
+        const model = new LSTMModel(2, 6, 1, { numLayers: 2, dropout: 0.4, batchFirst: true })
+        const fitted = new Trainer(model, { progress: false, epochs: 3, lr: 0.02, ...others })
+        if (resume !== undefined) torch.manualSeed(123)
+        await fitted.fit(loader, resume === undefined ? {} : { resume })
+        return weights(fitted)
+      })
+    const expected = await run({})
+    for (const step of [3, 7, 12]) {
+      const folder = temporaryFolder()
+      const callbacks = [checkpoint(folder, { everySteps: 1 }), stopAt(step)]
+      await expect(run({ callbacks })).rejects.toThrow('power failure')
+      expect(await run({}, folder)).toEqual(expected)
+    }
+  })
+
+  test('of a process that is killed at any moment', { timeout: 180_000 }, async () => {
+    const folder = temporaryFolder()
+    const index = (name: string) => new URL(`../../dist/${name}index.js`, import.meta.url).href
+    const script = join(folder, 'train.mjs')
+    const runs = join(folder, 'runs')
+    writeFileSync(
+      script,
+      `import { torch } from '${index('')}'
+       import { LSTMModel } from '${index('models/')}'
+       import { saveFileSync } from '${index('io/')}'
+       import { Trainer, checkpoint } from '${index('train/')}'
+       const x = torch.arange(240, { dtype: 'float32' }).reshape([20, 6, 2]).mul(0.05).sin()
+       const data = [x, x.sum(2, true)]
+       torch.manualSeed(5)
+       const model = new LSTMModel(2, 6, 1, { numLayers: 2, dropout: 0.4, batchFirst: true })
+       const callbacks = [checkpoint(process.argv[2], { everySteps: 2 }),
+         { everySteps: 1, onStepEnd: () => new Promise((resolve) => setTimeout(resolve, 3)) }]
+       const trainer = new Trainer(model, { progress: false, epochs: 30, batchSize: 3, lr: 0.02, seed: 1, callbacks })
+       process.send?.('ready')
+       await trainer.fit(data, { validation: data, resume: process.argv[2] })
+       saveFileSync(model.stateDict(), process.argv[3])`,
+    )
+    const start = (runs: string, result: string) =>
+      spawn(process.execPath, [script, runs, result], { cwd: PACKAGE, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    const whole = start(join(folder, 'whole'), join(folder, 'whole.safetensors'))
+    expect((await once(whole, 'exit'))[0]).toBe(0)
+    let kills = 0
+    for (;;) {
+      const child = start(runs, join(folder, 'killed.safetensors'))
+      const exit = once(child, 'exit')
+      await once(child, 'message')
+      const timer = setTimeout(() => child.kill('SIGKILL'), 60 + 140 * Math.random())
+      const [code] = await exit
+      clearTimeout(timer)
+      if (code === 0) break
+      kills++
+      expect(kills).toBeLessThan(KILLS * 10)
+    }
+    expect(kills).toBeGreaterThan(KILLS / 3)
+    expect(readFileSync(join(folder, 'killed.safetensors'))).toEqual(readFileSync(join(folder, 'whole.safetensors')))
+    expect(readdirSync(runs).filter((name) => !/^(step-\d+|best)\.safetensors$/.test(name)).length).toBeLessThan(2)
+  })
+})
+
+describe('checkpoints', () => {
+  test('are kept, the last ones and the best', async () => {
+    const folder = join(temporaryFolder(), 'runs', 'a')
+    const fitted = trainer({ callbacks: [checkpoint(folder, { keep: 2 })] })
+    const { best } = await fitted.fit(data, { validation: data })
+    expect(readdirSync(folder).sort()).toEqual([
+      'best.safetensors',
+      'step-000000021.safetensors',
+      'step-000000028.safetensors',
+    ])
+    const other = trainer({ epochs: best?.epoch ?? 0 })
+    const { epochs } = await other.fit(data, { resume: join(folder, 'best.safetensors') })
+    expect(epochs.at(-1)?.validationLoss).toBe(best?.validationLoss)
+    expect((await other.evaluate(data)).loss).toBe(best?.validationLoss)
+  })
+
+  test('have the weights under the names of the model', async () => {
+    const folder = temporaryFolder()
+    const fitted = trainer({ checkpoint: folder, epochs: 1 })
+    await fitted.fit(data)
+    const tensors = await loadFile(join(folder, 'step-000000007.safetensors'))
+    expect(tensors['modules.0.linear.weight']?.toArray()).toEqual(
+      (fitted.model.stateDict()['linear.weight'] as Tensor).toArray(),
+    )
+  })
+
+  test('leave no tensors behind', async () => {
+    const folder = temporaryFolder()
+    const options = { restoreBest: true, callbacks: [checkpoint(folder, { everySteps: 2 })] }
+    const run = async () => {
+      await expect(trainer({ ...options, epochs: 2 }).fit(data)).resolves.toBeDefined()
+      await trainer({ epochs: 3 }).fit(data, { resume: folder })
+    }
+    await run()
+    await collectGarbage()
+    const before = torch.memory().tensors
+    await run()
+    await expectNoMoreTensors(before)
+  })
+
+  test('that are missing, foreign, damaged or for another model say so', async () => {
+    const folder = temporaryFolder()
+    const resume = (path: string, fitted = trainer()) => fitted.fit(data, { resume: path })
+    await expectRejection(resume(join(folder, 'none.safetensors')), 'ERR_TORCH_FILE', 'none.safetensors')
+    const weightsOnly = join(folder, 'weights.safetensors')
+    await saveFile({ a: torch.ones([2]) }, weightsOnly)
+    await expectRejection(
+      resume(weightsOnly),
+      'ERR_TORCH_FORMAT',
+      'is not a checkpoint of a Trainer: it has weights only',
+    )
+    const later = join(folder, 'later.safetensors')
+    const metadata = (value: unknown) => ({ metadata: { 'libtorch-rnn.checkpoint': JSON.stringify(value) } })
+    await saveFile({}, later, metadata({ version: 99, state: {} }))
+    await expectRejection(
+      resume(later),
+      'ERR_TORCH_FORMAT',
+      'is a checkpoint of version 99, but this library reads version 1',
+    )
+    const damaged = join(folder, 'damaged.safetensors')
+    await saveFile({}, damaged, { metadata: { 'libtorch-rnn.checkpoint': '{"version":' } })
+    await expectRejection(resume(damaged), 'ERR_TORCH_FORMAT', 'is damaged')
+    await saveFile({}, damaged, metadata({ version: 1, state: { model: { $: 'tensor a' } } }))
+    await expectRejection(resume(damaged), 'ERR_TORCH_FORMAT', "the tensor of 'tensor a' is missing")
+    await saveFile({}, damaged, metadata({ version: 1, state: {} }))
+    await expectRejection(resume(damaged), 'ERR_TORCH_VALUE', 'does not fit this trainer')
+
+    await trainer({ checkpoint: folder, epochs: 1 }).fit(data)
+    const other = new Trainer(new LSTMModel(2, 7, 1, { batchFirst: true }), { progress: false })
+    await expectRejection(resume(folder, other), 'ERR_TORCH_VALUE', /does not fit this trainer: .*lstm.weight_ih_l0/s)
+    const short: [Tensor, Tensor] = [data[0].narrow(0, 0, 3), data[1].narrow(0, 0, 3)]
+    const middle = temporaryFolder()
+    const callbacks = [checkpoint(middle, { everySteps: 1 }), stopAt(3)]
+    await expect(trainer({ callbacks }).fit(data)).rejects.toThrow('power failure')
+    await expectRejection(
+      trainer().fit(short, { resume: middle }),
+      'ERR_TORCH_VALUE',
+      'resume: the checkpoint was written after 3 batches of an epoch, but the data has only 1',
+    )
+    await expectRejection(trainer().fit(data, { resume: 3 as never }), 'ERR_TORCH_TYPE', 'resume must be a string')
+  })
+
+  test.each([
+    [{ keep: 0 }, /keep must be a positive integer/],
+    [{ everyEpochs: 1.5 }, /everyEpochs must be a positive integer/],
+    [{ everySteps: '2' }, /everySteps must be a positive integer/],
+    [{ mode: 'least' }, /mode must be 'min' or 'max'/],
+    [{ every: 3 }, /unknown option 'every'/],
+  ])('refuse %j', (options, message) => {
+    expect(() => checkpoint('runs', options as never)).toThrow(message)
+  })
+
+  test('hold numbers that JSON lacks, and refuse what they cannot hold', async () => {
+    const folder = temporaryFolder()
+    const seen: unknown[] = []
+    const keeping: Callback = {
+      name: 'keeping',
+      stateDict: () => ({ list: [Number.NaN, Number.NEGATIVE_INFINITY, null, 'x'], nested: { t: torch.ones([1]) } }),
+      loadStateDict: (state) => seen.push(state),
+    }
+    await trainer({ epochs: 1, checkpoint: folder, callbacks: [keeping] }).fit(data)
+    await trainer({ epochs: 1, callbacks: [keeping] }).fit(data, { resume: folder })
+    expect(seen).toMatchObject([{ list: [Number.NaN, Number.NEGATIVE_INFINITY, null, 'x'] }])
+    const odd: Callback = { name: 'odd', stateDict: () => ({ fn: () => {} }) as never }
+    await expectRejection(
+      trainer({ epochs: 1, checkpoint: folder, callbacks: [odd] }).fit(data),
+      'ERR_TORCH_TYPE',
+      'checkpoint: callbacks.odd.fn cannot be saved: it is a function',
+    )
+  })
+})
