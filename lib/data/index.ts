@@ -21,3 +21,11 @@ export type { SeriesSource } from './series/source.ts'
 export type { Split, SplitOptions } from './series/split.ts'
 export type { Frequency, SplitPoint, TimeUnit } from './series/time.ts'
 export type { WindowBatch, WindowDataset, WindowOptions } from './series/windows.ts'
+export { type TextBatch, TextDataset, type TextDatasetOptions } from './text.ts'
+export {
+  type TokenLevel,
+  Vocabulary,
+  type VocabularyConfig,
+  type VocabularyOptions,
+  type VocabularyTextOptions,
+} from './vocabulary.ts'
