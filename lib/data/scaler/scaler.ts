@@ -71,7 +71,7 @@ export abstract class Scaler {
   /** @internal The same for columns of numbers, which `nameOf` names at the start of errors. */
   fitColumns(columns: readonly Float64Array[], nameOf: (feature: number) => string): this {
     const measured = columns.map((column, feature) => {
-      const values = column.filter((value) => !Number.isNaN(value))
+      const values = present(column)
       const name = nameOf(feature)
       if (values.length === 0) throw torchError('ERR_TORCH_VALUE', `${name} has no values`, { op: this.#owner })
       const { offset } = this
@@ -171,6 +171,14 @@ export function requireRange(
     value,
     Array.isArray(value) ? 'ERR_TORCH_VALUE' : undefined,
   )
+}
+
+/** The values that are not missing, in a new array. */
+function present(column: Float64Array): Float64Array {
+  const values = new Float64Array(column.length)
+  let length = 0
+  for (const value of column) if (!Number.isNaN(value)) values[length++] = value
+  return values.subarray(0, length)
 }
 
 /** @internal A scale of 0, of a feature that never changes, would divide by 0: as in scikit-learn it becomes 1. */

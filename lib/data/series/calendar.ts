@@ -14,7 +14,19 @@ const cycle =
     return (rest < 0 ? rest + length : rest) / length
   }
 
-const share = (time: number, start: number, end: number): number => (time - start) / (end - start)
+/** Phases of periods that differ in length. Neighbouring times are mostly in the same one, whose bounds are kept. */
+function period(startOf: (year: number, month: number, next: 0 | 1) => number): Phase {
+  let [start, end] = [0, 0]
+  return (time) => {
+    if (time < start || time >= end) {
+      const date = new Date(time)
+      const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()]
+      start = startOf(year, month, 0)
+      end = startOf(year, month, 1)
+    }
+    return (time - start) / (end - start)
+  }
+}
 
 /**
  * A place in a cycle of the calendar: `'minute'` in the hour, `'hour'` in the day, `'weekday'` in the week (from
@@ -28,15 +40,8 @@ export const CALENDAR: Readonly<Record<CalendarInput, Phase>> = {
   minute: cycle(HOUR),
   hour: cycle(DAY),
   weekday: cycle(WEEK, MONDAY),
-  dayOfMonth: (time) => {
-    const date = new Date(time)
-    const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()]
-    return share(time, Date.UTC(year, month), Date.UTC(year, month + 1))
-  },
-  dayOfYear: (time) => {
-    const year = new Date(time).getUTCFullYear()
-    return share(time, Date.UTC(year, 0), Date.UTC(year + 1, 0))
-  },
+  dayOfMonth: period((year, month, next) => Date.UTC(year, month + next)),
+  dayOfYear: period((year, _, next) => Date.UTC(year + next, 0)),
 }
 
 /** The two inputs of a time. */

@@ -39,6 +39,9 @@ export interface RawTable {
   readonly names: readonly string[]
 }
 
+/** The latest time of a Date. */
+const LATEST = 8.64e15
+
 /** ` in group 'a'`, or nothing. */
 export const inGroup = ({ name }: { name: string | undefined }): string =>
   name === undefined ? '' : ` in group '${name}'`
@@ -50,12 +53,22 @@ export function groupName(values: readonly string[]): string {
 
 /**
  * Sorts rows unless they are sorted: by group, in the order in which these come, and by time.
- * @throws {TorchError} if there are no rows, or two at one time.
+ * @throws {TorchError} if there are no rows, two at one time, or a time that Date does not have.
  */
 export function tableOf(raw: RawTable): Table {
   const { groupIndices: indices, names } = raw
   const { length } = raw.times
   if (length === 0) throw torchError('ERR_TORCH_VALUE', `${OWNER}: the source has no rows`, { op: OWNER })
+  const wrong = raw.times.find((time) => Math.abs(time) > LATEST)
+  if (wrong !== undefined) {
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `${OWNER}: the time ${wrong} is no number of milliseconds since 1970: it is beyond those of Date`,
+      {
+        op: OWNER,
+      },
+    )
+  }
   const order = orderOf(raw)
   const sorted = (column: Float64Array): Float64Array =>
     order === undefined ? column : column.map((_, i) => column[order[i] as number] as number)

@@ -46,6 +46,7 @@ describe('columns', () => {
     [{ date: [1, 2], temp: [1, Number.NEGATIVE_INFINITY] }, 'ERR_TORCH_VALUE', 'expected a finite number, got -Inf'],
     [{ date: [1, 'x'], temp: [1, 2] }, 'ERR_TORCH_VALUE', "row 1, column 'date': expected a Date, an ISO 8601 text or"],
     [{ date: [1, null], temp: [1, 2] }, 'ERR_TORCH_VALUE', "row 1, column 'date': .*, got null"],
+    [{ date: [1, 1e18], temp: [1, 2] }, 'ERR_TORCH_VALUE', 'the time 1000000000000000000 is no number of milliseconds'],
     [{ date: [5, 5], temp: [1, 2] }, 'ERR_TORCH_VALUE', 'two rows have the time 1970-01-01T00:00:00.005Z: name'],
   ] as const)('%j are refused', async (source, code, message) => {
     await expectRejection(read(source), code, new RegExp(message))
