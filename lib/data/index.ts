@@ -13,3 +13,29 @@ export {
 } from './sampler.ts'
 export { StackDataset, type StackedTensors } from './stack-dataset.ts'
 export { ConcatDataset, randomSplit, Subset, timeSplit } from './subset.ts'
+export { type ScalerChoice, scalerFrom } from './scaler/index.ts'
+export { LogScaler, type LogScalerOptions } from './scaler/log.ts'
+export { MinMaxScaler, type MinMaxScalerOptions } from './scaler/min-max.ts'
+export { RobustScaler, type RobustScalerOptions } from './scaler/robust.ts'
+export type { Scaler, ScalerConfig, Scales } from './scaler/scaler.ts'
+export type { InverseOptions, SeriesScaler, SeriesScalerConfig } from './scaler/series-scaler.ts'
+export { StandardScaler } from './scaler/standard.ts'
+export type { SeriesColumn, SeriesColumns, SeriesRows } from './series/arrays.ts'
+export type { CalendarInput } from './series/calendar.ts'
+export type { QuerySource, SeriesConnection } from './series/duckdb.ts'
+export type { Gap } from './series/gaps.ts'
+export type { Latest, LatestOptions } from './series/latest.ts'
+export type { Missing } from './series/missing.ts'
+export { Series, type SeriesOptions } from './series/series.ts'
+export type { SeriesSource } from './series/source.ts'
+export type { Split, SplitOptions } from './series/split.ts'
+export type { Frequency, SplitPoint, TimeUnit } from './series/time.ts'
+export type { WindowBatch, WindowDataset, WindowOptions } from './series/windows.ts'
+export { type TextBatch, TextDataset, type TextDatasetOptions } from './text.ts'
+export {
+  type TokenLevel,
+  Vocabulary,
+  type VocabularyConfig,
+  type VocabularyOptions,
+  type VocabularyTextOptions,
+} from './vocabulary.ts'

@@ -10,7 +10,7 @@ import { type Coroutine, perform } from './coroutine.ts'
 export const CHUNK = 1 << 22
 
 /** The same check as in Node.js, which accepts URLs of another realm. */
-function isURL(value: unknown): value is URL {
+export function isURL(value: unknown): value is URL {
   return typeof value === 'object' && value !== null && 'href' in value && 'protocol' in value
 }
 

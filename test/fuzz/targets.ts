@@ -1,7 +1,7 @@
 // Everything that the package exports, as something to call.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { TensorDataset } from '../../lib/data/index.ts'
+import { Series, TensorDataset } from '../../lib/data/index.ts'
 import { LSTMModel } from '../../lib/models/index.ts'
 import { native } from '../../lib/native/addon.ts'
 import * as nn from '../../lib/nn/index.ts'
@@ -57,6 +57,8 @@ const path = (name: string): string => fileURLToPath(new URL(`../fixtures/format
 const model = (): LSTMModel => new LSTMModel(3, 4, 2, { batchFirst: true })
 const parameters = (): nn.Parameter[] => [new nn.Parameter(torch.ones([2, 3])), new nn.Parameter(torch.ones([2]))]
 
+const series = await Series.from({ t: [1, 2, 3], x: [1, 2, 3] }, { time: 't', targets: 'x' })
+
 /** How to make what cannot be made from a few sizes. */
 const FACTORIES: Record<string, (Class: Class) => object> = {
   Tensor: () => torch.ones([2, 3]),
@@ -80,6 +82,9 @@ const FACTORIES: Record<string, (Class: Class) => object> = {
   Normal: () => new torch.distributions.Normal(torch.zeros([2]), 1),
   Bernoulli: () => new torch.distributions.Bernoulli({ probs: 0.5 }),
   Categorical: () => new torch.distributions.Categorical({ logits: torch.zeros([2, 3]) }),
+  Series: () => series,
+  TextDataset: (Dataset) => new Dataset(torch.arange(9), { batchSize: 2, sequenceLength: 2 }),
+  Vocabulary: (Vocabulary) => new Vocabulary({ level: 'word', tokens: ['a', 'b'] }),
   SequenceDataset: (Dataset) => new Dataset(torch.ones([8, 3]), torch.ones([8, 1]), { sequenceLength: 2 }),
 }
 

@@ -1,0 +1,164 @@
+import { isArrayOf } from '../../array.ts'
+import { checkOptions, invalid, requireBoolean } from '../../check.ts'
+import { describe } from '../../describe.ts'
+import { torchError } from '../../errors.ts'
+import { tidy } from '../../tensor/context.ts'
+import { tensor } from '../../tensor/creation.ts'
+import { tensorOp } from '../../tensor/packet.ts'
+import { requireTensor, type Tensor } from '../../tensor/tensor.ts'
+import type { Scaler, ScalerConfig } from './scaler.ts'
+
+/** Scalers of one feature each, by column; undefined for a column that is not scaled. */
+type ColumnScalers = readonly (Scaler | undefined)[]
+
+/** A {@link SeriesScaler} as plain JSON. */
+export interface SeriesScalerConfig {
+  readonly type: 'series'
+  readonly targets: readonly string[]
+  readonly inputs: readonly string[]
+  /** Null if all groups have the same scales, or there are none. */
+  readonly groups: readonly string[] | null
+  /** By group, or only once, and by column: targets first. */
+  readonly scalers: readonly (readonly (ScalerConfig | null)[])[]
+}
+
+export interface InverseOptions {
+  /** The group of each sample; needed if each group has scales of its own. */
+  groups?: readonly string[]
+  /** Whether samples are the first dimension, not the second. Default `true`. */
+  batchFirst?: boolean
+}
+
+const OWNER = 'SeriesScaler.inverseTransform'
+const stack = tensorOp('aten::stack')
+const select = tensorOp('aten::select.int')
+
+/**
+ * The scales of the columns of a `Series`, of each group by itself where there are groups, fitted on its training part.
+ * It comes from `series.split`, or with `scalerFrom(config)` from a model's file.
+ */
+export class SeriesScaler {
+  readonly targets: readonly string[]
+  readonly inputs: readonly string[]
+  /** The groups with scales of their own; undefined if all have the same, or there are none. */
+  readonly groups: readonly string[] | undefined
+  readonly #scalers: readonly ColumnScalers[]
+
+  /** @internal */
+  constructor(
+    targets: readonly string[],
+    inputs: readonly string[],
+    groups: readonly string[] | undefined,
+    scalers: readonly ColumnScalers[],
+  ) {
+    this.targets = targets
+    this.inputs = inputs
+    this.groups = groups
+    this.#scalers = scalers
+  }
+
+  /** @internal The scalers of a group's columns. */
+  of(owner: string, group: string | undefined): ColumnScalers {
+    if (this.groups === undefined) return this.#scalers[0] as ColumnScalers
+    const found = group === undefined ? undefined : this.#scalers[this.groups.indexOf(group)]
+    if (found !== undefined) return found
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `${owner}: the scaler was not fitted on ${group === undefined ? 'a series without groups' : `group '${group}'`}`,
+      {
+        op: owner,
+      },
+    )
+  }
+
+  /**
+   * Turns the output of a model back into the units of the targets. `output` is of shape (N, …, O) or, without
+   * `batchFirst` and with three or more dimensions, (L, N, …, O), where O is the number of targets.
+   * @throws {TorchError} if `groups` is missing, or has another length than N.
+   */
+  inverseTransform(output: Tensor, options: InverseOptions = {}): Tensor {
+    requireTensor(OWNER, 'output', output)
+    checkOptions(OWNER, options, ['groups', 'batchFirst'])
+    const { groups, batchFirst = true } = options
+    requireBoolean(OWNER, 'batchFirst', batchFirst)
+    const size = this.targets.length
+    if (output.ndim < 1 || output.size(-1) !== size) {
+      throw torchError(
+        'ERR_TORCH_SHAPE',
+        `${OWNER}: output must be of shape (…, ${size}), for ${size === 1 ? 'the target' : 'the targets'} ${this.targets.join(', ')}, got (${output.shape.join(', ')})`,
+        {
+          op: OWNER,
+          shapes: [output.shape],
+        },
+      )
+    }
+    const rows = this.groups === undefined ? this.#scalers : this.#ofSamples(groups, output, batchFirst)
+    // Samples are the only dimension along which scales differ.
+    const shape = output.shape.slice(0, -1).map(() => 1)
+    if (this.groups !== undefined) shape[sampleDim(output, batchFirst)] = rows.length
+    return tidy(() => {
+      const columns = this.targets.map((_, k) =>
+        inverse(
+          select(output, -1, k),
+          rows.map((row) => row[k]),
+          shape,
+        ),
+      )
+      return stack(columns, -1)
+    })
+  }
+
+  #ofSamples(groups: unknown, output: Tensor, batchFirst: boolean): ColumnScalers[] {
+    if (groups === undefined) {
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `${OWNER}: each group has scales of its own: give the group of each sample, { groups }`,
+        {
+          op: OWNER,
+        },
+      )
+    }
+    if (!isArrayOf(groups, (name): name is string => typeof name === 'string')) {
+      throw invalid(OWNER, 'groups', 'an array of strings', groups)
+    }
+    const samples = output.ndim < 2 ? undefined : output.size(sampleDim(output, batchFirst))
+    if (groups.length === samples) return groups.map((name) => this.of(OWNER, name))
+    throw torchError(
+      'ERR_TORCH_SHAPE',
+      `${OWNER}: ${describe(groups)} of ${groups.length} groups does not fit an output of shape (${output.shape.join(', ')})`,
+      {
+        op: OWNER,
+        shapes: [output.shape],
+      },
+    )
+  }
+
+  /** Plain JSON for the file of a model; `scalerFrom` makes the scaler again. */
+  get config(): SeriesScalerConfig {
+    return {
+      type: 'series',
+      targets: [...this.targets],
+      inputs: [...this.inputs],
+      groups: this.groups === undefined ? null : [...this.groups],
+      scalers: this.#scalers.map((row) => row.map((scaler) => scaler?.config ?? null)),
+    }
+  }
+}
+
+function sampleDim(output: Tensor, batchFirst: boolean): number {
+  return batchFirst || output.ndim < 3 ? 0 : 1
+}
+
+/** One target's values in its units. All `scalers` are of one kind, with the same offset. */
+function inverse(values: Tensor, scalers: ColumnScalers, shape: readonly number[]): Tensor {
+  if (scalers[0] === undefined) return values
+  const { offset } = scalers[0]
+  const options = { dtype: values.isFloatingPoint() ? values.dtype : 'float32', device: values.device, shape } as const
+  const all = (which: 'center' | 'scale'): Tensor =>
+    tensor(
+      Float64Array.from(scalers, (scaler) => scaler?.scales[which][0] as number),
+      options,
+    )
+  const scaled = values.mul(all('scale')).add(all('center'))
+  return offset === undefined ? scaled : scaled.exp().sub(offset)
+}

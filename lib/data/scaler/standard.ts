@@ -1,0 +1,24 @@
+import { checkOptions } from '../../check.ts'
+import { momentsOf, nonZero, Scaler } from './scaler.ts'
+
+/**
+ * Mean 0 and standard deviation 1: `(x - mean) / std`, with the divisor N in `std`.
+ * @see https://scikit-learn.org/stable/modules/generated/sklearn.preprocessing.StandardScaler.html
+ */
+export class StandardScaler extends Scaler {
+  readonly type = 'standard'
+
+  constructor(options: Record<string, never> = {}) {
+    super()
+    checkOptions('StandardScaler', options, [])
+  }
+
+  protected override get options(): Record<string, never> {
+    return {}
+  }
+
+  protected override measure(values: Float64Array): [number, number] {
+    const [mean, std] = momentsOf(values)
+    return [mean, nonZero(std)]
+  }
+}

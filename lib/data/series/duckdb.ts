@@ -1,0 +1,362 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { invalid } from '../../check.ts'
+import { messageOf, TorchError, torchError } from '../../errors.ts'
+import { pathOf } from '../../io/file.ts'
+import { concat, GroupNumbers, groupName, type Names, OWNER, type RawTable } from './table.ts'
+
+/** What is used of a `DuckDBConnection` of `@duckdb/node-api`. */
+export interface SeriesConnection {
+  stream(sql: string, values?: never): Promise<object>
+}
+
+interface QueryResult {
+  columnNames(): readonly string[]
+  columnTypes(): readonly { toString(): string }[]
+  fetchChunk(): Promise<Chunk | null>
+}
+
+interface Chunk {
+  readonly rowCount: number
+  getColumnVector(index: number): unknown
+  getColumnValues(index: number): readonly unknown[]
+}
+
+/** Numbers as DuckDB holds them: what `validity` marks as NULL has any value. */
+interface NumberVector {
+  readonly items: Float64Array
+  readonly validity: { itemValid(index: number): boolean }
+}
+
+/** A query for DuckDB. */
+export interface QuerySource {
+  /** A SELECT statement. Its rows need no order. */
+  readonly sql: string
+  /** Values of the parameters in the query: `?` and `$1` by position, `$name` by name. */
+  readonly values?: readonly unknown[] | Readonly<Record<string, unknown>>
+  /** A DuckDB database file, which is opened for reading only. Default: none; the query reads files. */
+  readonly database?: string | URL
+  /** An open connection of `@duckdb/node-api`, in place of `database`. It stays open. */
+  readonly connection?: SeriesConnection
+}
+
+type Values = QuerySource['values']
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+const text = (value: string): string => `'${value.replaceAll("'", "''")}'`
+
+async function loadDuckDB(): Promise<typeof import('@duckdb/node-api')> {
+  try {
+    return await import('@duckdb/node-api')
+  } catch (cause) {
+    throw torchError(
+      'ERR_TORCH_RUNTIME',
+      `${OWNER}: reading files and databases needs DuckDB: npm install @duckdb/node-api (${messageOf(cause).split('\n')[0]})`,
+      { op: OWNER, cause },
+    )
+  }
+}
+
+/** DuckDB's error, whose text says what is wrong with a query or a file. */
+function failed(cause: unknown): Error {
+  const message = messageOf(cause).trim()
+  const isFile = message.startsWith('IO Error')
+  // The place in the query is of no use for a file: the query is not the user's.
+  return torchError(
+    isFile ? 'ERR_TORCH_FILE' : 'ERR_TORCH_VALUE',
+    `${OWNER}: ${isFile ? message.split('\n\n')[0] : message}`,
+    { op: OWNER, cause },
+  )
+}
+
+/** A connection for the time of one reading. */
+class Session {
+  readonly #connection: SeriesConnection
+
+  constructor(connection: SeriesConnection) {
+    this.#connection = connection
+  }
+
+  async start(sql: string, values?: Values): Promise<QueryResult> {
+    try {
+      return (await this.#connection.stream(sql, values as never)) as QueryResult
+    } catch (cause) {
+      throw failed(cause)
+    }
+  }
+
+  async *chunks(result: QueryResult): AsyncGenerator<Chunk> {
+    for (;;) {
+      let chunk: Chunk | null
+      try {
+        chunk = await result.fetchChunk()
+      } catch (cause) {
+        throw failed(cause)
+      }
+      if (chunk === null || chunk.rowCount === 0) return
+      yield chunk
+    }
+  }
+
+  /** All rows of a short result. */
+  async rows(sql: string, values?: Values): Promise<unknown[][]> {
+    const result = await this.start(sql, values)
+    const rows: unknown[][] = []
+    for await (const chunk of this.chunks(result)) {
+      const columns = result.columnNames().map((_, i) => chunk.getColumnValues(i))
+      for (let row = 0; row < chunk.rowCount; row++) rows.push(columns.map((column) => column[row]))
+    }
+    return rows
+  }
+
+  /** The types of the columns of `table`, by name. */
+  async typesOf(table: string, values?: Values): Promise<Map<string, string>> {
+    const result = await this.start(`SELECT * FROM ${table} LIMIT 0`, values)
+    const types = result.columnTypes()
+    const named = new Map(result.columnNames().map((name, i) => [name, String(types[i])]))
+    for await (const _ of this.chunks(result)) {
+      // To the end, so that the connection is free again.
+    }
+    return named
+  }
+}
+
+/** Opens a database, in memory without `path`, calls `fn`, and closes it. */
+async function withDatabase<T>(path: string | undefined, fn: (session: Session) => Promise<T>): Promise<T> {
+  const { DuckDBInstance } = await loadDuckDB()
+  try {
+    // What does not fit into memory while rows are sorted goes to the disk; by default, to the current folder.
+    const folder = join(tmpdir(), `libtorch-rnn-duckdb-${process.pid}`)
+    const options = path === undefined ? {} : { access_mode: 'READ_ONLY' }
+    const instance = await DuckDBInstance.create(path ?? ':memory:', { temp_directory: folder, ...options })
+    try {
+      const connection = await instance.connect()
+      try {
+        // Times as text are in UTC.
+        await connection.run("SET TimeZone = 'UTC'")
+        return await fn(new Session(connection))
+      } finally {
+        connection.closeSync()
+      }
+    } finally {
+      instance.closeSync()
+    }
+  } catch (cause) {
+    throw cause instanceof TorchError ? cause : failed(cause)
+  }
+}
+
+/** A table expression, and what is known about it. */
+interface Source {
+  readonly session: Session
+  /** For messages. */
+  readonly title: string
+  readonly table: string
+  readonly values: Values
+  readonly types: ReadonlyMap<string, string>
+}
+
+export async function readQuery(source: QuerySource, names: Names): Promise<RawTable> {
+  const { sql, values, database, connection } = source
+  const table = `(${sql.replace(/[;\s]+$/, '')}\n)`
+  const read = async (session: Session, ownTimeZone: boolean): Promise<RawTable> => {
+    const types = await session.typesOf(table, values)
+    return readTable({ session, title: 'the query', table, values, types }, names, ownTimeZone)
+  }
+  if (connection === undefined) {
+    return withDatabase(database && pathOf(OWNER, database), (session) => read(session, true))
+  }
+  if (typeof connection?.stream !== 'function') {
+    throw invalid(OWNER, 'connection', 'a DuckDBConnection of @duckdb/node-api', connection)
+  }
+  if (database !== undefined) throw torchError('ERR_TORCH_OPTION', `${OWNER}: give either database or connection`)
+  return read(new Session(connection), false)
+}
+
+const CSV = /\.(csv|tsv|txt)(\.gz)?$/i
+const JSON_FILE = /\.(json|jsonl|ndjson)(\.gz)?$/i
+const PARQUET = /\.parquet$/i
+
+export async function readFile(path: string, names: Names): Promise<RawTable> {
+  const title = path
+  if (CSV.test(path)) return withDatabase(undefined, (session) => readCsv(session, path, names))
+  const reader = JSON_FILE.test(path) ? 'read_json' : PARQUET.test(path) ? 'read_parquet' : undefined
+  if (reader === undefined) {
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `${OWNER}: ${path}: the name of a file must end in .csv, .tsv, .txt, .parquet, .json, .jsonl or .ndjson; other files can be read with { sql: "SELECT * FROM read_csv('…')" }`,
+      { op: OWNER },
+    )
+  }
+  return withDatabase(undefined, async (session) => {
+    const table = `${reader}(${text(path)})`
+    const types = await session.typesOf(table)
+    return readTable({ session, title, table, values: undefined, types }, names, true)
+  })
+}
+
+/** Rejected lines that are recorded, at most, and those that an error shows. */
+const MOST_REJECTS = 1000
+const SHOWN_REJECTS = 5
+
+/**
+ * Columns of numbers are read as such, whatever the first lines look like: a cell that is none is rejected, with its
+ * line.
+ */
+async function readCsv(session: Session, path: string, names: Names): Promise<RawTable> {
+  const tableWith = (types: Readonly<Record<string, string>>): string => {
+    const list = Object.entries(types).map(([name, type]) => `${text(name)}: ${text(type)}`)
+    const typed = list.length === 0 ? '' : `, types = {${list.join(', ')}}`
+    return `read_csv(${text(path)}, header = true, store_rejects = true, rejects_limit = ${MOST_REJECTS}${typed})`
+  }
+  const sniffed = await session.typesOf(tableWith({}))
+  requireColumns(path, sniffed, names)
+  const types: Record<string, string> = {}
+  for (const name of names.values) if (sniffed.get(name) !== 'BOOLEAN') types[name] = 'DOUBLE'
+  for (const name of names.groups) types[name] = 'VARCHAR'
+  // Times with an offset are NULL if they cannot be read, and not rejected: they are converted as text.
+  if (sniffed.get(names.time) === 'TIMESTAMP WITH TIME ZONE') types[names.time] = 'VARCHAR'
+  const known = new Map([...sniffed, ...Object.entries(types)])
+  const source = { session, title: path, table: tableWith(types), values: undefined, types: known }
+  const [read] = await Promise.allSettled([readTable(source, names, true)])
+  await requireNoRejects(session)
+  if (read.status === 'fulfilled') return read.value
+  if (known.get(names.time) === 'VARCHAR') {
+    // A text that is no time is rejected, with its line, when the column is read as TIMESTAMP.
+    const table = tableWith({ ...types, [names.time]: 'TIMESTAMP' })
+    await session.rows(`SELECT count(${quoted(names.time)}) FROM ${table}`)
+    await requireNoRejects(session)
+  }
+  throw read.reason
+}
+
+/** @throws {TorchError} that names file, line and column of the cells that DuckDB rejected. */
+async function requireNoRejects(session: Session): Promise<void> {
+  const tables = await session.rows("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'")
+  if (Number(tables[0]?.[0]) === 0) return
+  const rejects = await session.rows(
+    `SELECT DISTINCT file_path, line, column_name, error_message FROM reject_errors JOIN reject_scans USING (scan_id, file_id) ORDER BY ALL`,
+  )
+  if (rejects.length === 0) return
+  const shown = rejects.slice(0, SHOWN_REJECTS).map(([file, line, column, message]) => {
+    const problem = String(message).replace(/^Error when converting column ".*"\. /s, '')
+    return `${file}, line ${line}${column === null ? '' : `, column '${column}'`}: ${problem}`
+  })
+  const more = rejects.length - shown.length
+  const rest = more > 0 ? `\nand ${more}${rejects.length >= MOST_REJECTS ? ' or more' : ''} others` : ''
+  throw torchError('ERR_TORCH_FORMAT', `${OWNER}: ${shown.join('\n')}${rest}`, { op: OWNER })
+}
+
+function requireColumns(title: string, types: ReadonlyMap<string, string>, names: Names): void {
+  const missing = [names.time, ...names.values, ...names.groups].find((name) => !types.has(name))
+  if (missing === undefined) return
+  throw torchError(
+    'ERR_TORCH_VALUE',
+    `${OWNER}: ${title} has no column '${missing}': its columns are ${[...types.keys()].join(', ')}${CSV.test(title) ? ' (those of the first line)' : ''}`,
+    { op: OWNER },
+  )
+}
+
+const NUMERIC = /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL.*|BOOLEAN)$/
+
+/** The SQL of a column's values as numbers, which are NULL for a text that is none. */
+function numberSql(name: string, type: string): string | undefined {
+  if (NUMERIC.test(type)) return `CAST(${quoted(name)} AS DOUBLE)`
+  return type === 'VARCHAR' ? `TRY_CAST(${quoted(name)} AS DOUBLE)` : undefined
+}
+
+/** The SQL of milliseconds since 1970, NULL for a text that is no time. */
+function timeSql(name: string, type: string, ownTimeZone: boolean): string | undefined {
+  const column = quoted(name)
+  if (NUMERIC.test(type)) return `CAST(${column} AS DOUBLE)`
+  if (type === 'TIMESTAMP WITH TIME ZONE') return `CAST(epoch_ms(${column}) AS DOUBLE)`
+  if (type === 'DATE' || /^TIMESTAMP(_S|_MS|_NS)?$/.test(type)) {
+    return `CAST(epoch_ms(CAST(${column} AS TIMESTAMP)) AS DOUBLE)`
+  }
+  // The time zone of a connection of the user's could be any.
+  if (type === 'VARCHAR' && ownTimeZone) return `CAST(epoch_ms(TRY_CAST(${column} AS TIMESTAMPTZ)) AS DOUBLE)`
+  return undefined
+}
+
+async function readTable(source: Source, names: Names, ownTimeZone: boolean): Promise<RawTable> {
+  const { session, title, table, values, types } = source
+  requireColumns(title, types, names)
+  const typeOf = (name: string): string => types.get(name) as string
+  const refuse = (name: string, wanted: string): never => {
+    throw torchError(
+      'ERR_TORCH_TYPE',
+      `${OWNER}: ${title}: column '${name}' is of type ${typeOf(name)}, but must be ${wanted}: cast it in a query, { sql: 'SELECT …' }`,
+      { op: OWNER },
+    )
+  }
+  const time = timeSql(names.time, typeOf(names.time), ownTimeZone) ?? refuse(names.time, 'a DATE or TIMESTAMP')
+  const numbers = names.values.map((name) => numberSql(name, typeOf(name)) ?? refuse(name, 'numeric'))
+  const groups = names.groups.map((name) => `CAST(${quoted(name)} AS VARCHAR)`)
+  for (const [i, name] of names.values.entries()) {
+    if (typeOf(name) === 'VARCHAR') await requireReadable(source, name, numbers[i] as string, 'a number')
+  }
+  if (typeOf(names.time) === 'VARCHAR') await requireReadable(source, names.time, time, 'a time')
+  // By position: a name could be that of a column of the source.
+  const order = [...groups.map((_, i) => numbers.length + 2 + i), 1]
+  const result = await session.start(
+    `SELECT ${[time, ...numbers, ...groups].join(', ')} FROM ${table} AS source ORDER BY ${order.join(', ')}`,
+    values,
+  )
+  return collect(session, result, source, names)
+}
+
+/** @throws {TorchError} that names the first row whose text cannot be converted. */
+async function requireReadable(source: Source, name: string, converted: string, wanted: string): Promise<void> {
+  const { session, title, table, values } = source
+  const bad = await session.rows(
+    `SELECT row, CAST(${quoted(name)} AS VARCHAR) FROM (SELECT row_number() OVER () AS row, ${quoted(name)} FROM ${table} AS source) AS numbered WHERE ${quoted(name)} IS NOT NULL AND ${converted} IS NULL LIMIT 1`,
+    values,
+  )
+  if (bad[0] === undefined) return
+  const [row, cell] = bad[0]
+  throw torchError(
+    'ERR_TORCH_FORMAT',
+    `${OWNER}: ${title}, row ${row}, column '${name}': ${text(String(cell))} is not ${wanted}`,
+    { op: OWNER },
+  )
+}
+
+/** Copies the numbers out of DuckDB's chunks: no object is made per row. */
+async function collect(session: Session, result: QueryResult, source: Source, names: Names): Promise<RawTable> {
+  const columns: Float64Array[][] = [names.time, ...names.values].map(() => [])
+  const numbers = new GroupNumbers()
+  const groupChunks: Float64Array[] = []
+  const refuse = (name: string, problem: string): never => {
+    throw torchError('ERR_TORCH_FORMAT', `${OWNER}: ${source.title}: column '${name}' ${problem}`, { op: OWNER })
+  }
+  for await (const chunk of session.chunks(result)) {
+    for (const [i, chunks] of columns.entries()) {
+      const { items, validity } = chunk.getColumnVector(i) as NumberVector
+      const copy = items.slice(0, chunk.rowCount)
+      const name = i === 0 ? names.time : (names.values[i - 1] as string)
+      for (let row = 0; row < copy.length; row++) {
+        if (!validity.itemValid(row)) copy[row] = Number.NaN
+        else if (Math.abs(copy[row] as number) === Number.POSITIVE_INFINITY) refuse(name, 'has infinite values')
+      }
+      if (i === 0 && copy.some(Number.isNaN)) refuse(name, 'is empty in some rows: each row needs a time')
+      chunks.push(copy)
+    }
+    if (names.groups.length === 0) continue
+    const texts = names.groups.map((_, i) => chunk.getColumnValues(columns.length + i))
+    groupChunks.push(
+      Float64Array.from({ length: chunk.rowCount }, (_, row) => {
+        const values = texts.map((column, i) =>
+          typeof column[row] === 'string' ? column[row] : refuse(names.groups[i] as string, 'is empty in some rows'),
+        )
+        return numbers.numberOf(groupName(values))
+      }),
+    )
+  }
+  const [times, ...values] = columns.map(concat)
+  return {
+    times: times as Float64Array,
+    columns: new Map(names.values.map((name, i) => [name, values[i] as Float64Array])),
+    groupIndices: names.groups.length === 0 ? undefined : concat(groupChunks),
+    names: numbers.names,
+  }
+}

@@ -1,0 +1,127 @@
+import { torchError } from '../../errors.ts'
+import { tidy } from '../../tensor/context.ts'
+import { empty, tensor } from '../../tensor/creation.ts'
+import { tensorOp } from '../../tensor/packet.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import type { SeriesScaler } from '../scaler/series-scaler.ts'
+import { circleOf } from './calendar.ts'
+import type { Contents } from './contents.ts'
+import { type Group, inGroup } from './table.ts'
+import { timeText } from './time.ts'
+
+/** The rows of a series as tensors, scaled. */
+export interface Frame {
+  /** (T, I), float32. */
+  readonly inputs: Tensor
+  /** (T, O), float32. */
+  readonly targets: Tensor
+  /** (T, O), bool: whether a target was observed. Undefined unless missing values are marked. */
+  readonly observed: Tensor | undefined
+}
+
+/** Rows that are converted at once: more would need more memory beside the tensors. */
+const BLOCK = 1 << 16
+
+const narrow = tensorOp('aten::narrow')
+const copy = tensorOp('aten::copy_')
+const isnan = tensorOp('aten::isnan')
+const logicalNot = tensorOp('aten::logical_not')
+const nanToNum = tensorOp('aten::nan_to_num_')
+
+/** Writes a feature of the rows from `start` to before `end`, at `offset` of each `stride` elements. */
+type Feature = (rows: Float32Array, start: number, end: number, offset: number, stride: number) => void
+
+/**
+ * Makes the tensors of a series.
+ * @throws {TorchError} if a value has no scaled value: a logarithm of a negative number.
+ */
+export function frameOf(owner: string, contents: Contents, scaler: SeriesScaler): Frame {
+  const { targets, inputs, calendar, autoregressive, masked, table } = contents
+  const names = [...(autoregressive ? targets : []), ...inputs]
+  const scaled = scaling(owner, contents, scaler)
+  const features: Feature[] = [
+    ...names.map((name) => scaled(name, masked ? 0 : Number.NaN)),
+    ...(masked ? names.map((name) => presence(table.columns.get(name) as Float64Array)) : []),
+  ]
+  const times = table.times
+  for (const name of calendar) {
+    features.push((rows, start, end, offset, stride) => {
+      for (let row = start, at = offset; row < end; row++, at += stride) {
+        const [sin, cos] = circleOf(name, times[row] as number)
+        rows[at] = sin
+        rows[at + 1] = cos
+      }
+    })
+  }
+  // Both inputs of a calendar are written by one function.
+  const width = features.length + calendar.length
+  const offsets = features.map((_, i) => i + Math.max(0, i - (features.length - calendar.length)))
+  return tidy(() => {
+    const made = fill(times.length, width, features, offsets)
+    const wanted = targets.map((name) => scaled(name, Number.NaN))
+    const values = fill(times.length, targets.length, wanted, [...wanted.keys()])
+    const observed = masked ? logicalNot(isnan(values)) : undefined
+    // What is masked takes part in the loss with weight 0: 0 times NaN is NaN.
+    if (masked) nanToNum(values, 0)
+    return { inputs: made, targets: values, observed }
+  })
+}
+
+function fill(length: number, width: number, features: readonly Feature[], offsets: readonly number[]): Tensor {
+  const all = empty([length, width])
+  for (let start = 0; start < length; start += BLOCK) {
+    const end = Math.min(length, start + BLOCK)
+    const rows = new Float32Array((end - start) * width)
+    for (const [i, write] of features.entries()) write(rows, start, end, offsets[i] as number, width)
+    tidy(() => {
+      copy(narrow(all, 0, start, end - start), tensor(rows, { shape: [end - start, width] }))
+    })
+  }
+  return all
+}
+
+function presence(column: Float64Array): Feature {
+  return (rows, start, end, offset, stride) => {
+    for (let row = start, at = offset; row < end; row++, at += stride) rows[at] = Number.isNaN(column[row]) ? 0 : 1
+  }
+}
+
+function scaling(owner: string, contents: Contents, scaler: SeriesScaler): (name: string, missing: number) => Feature {
+  const { columns, times, groups } = contents.table
+  const ofGroups = groups.map(({ name }) => scaler.of(owner, name))
+  const all = [...contents.targets, ...contents.inputs]
+  return (name, missing) => {
+    const column = columns.get(name) as Float64Array
+    const index = all.indexOf(name)
+    const scaleRows = (
+      rows: Float32Array,
+      start: number,
+      end: number,
+      at: number,
+      stride: number,
+      group: number,
+    ): void => {
+      const one = ofGroups[group]?.[index]
+      const forward = one?.forward(0) ?? ((value: number) => value)
+      for (let row = start, position = at; row < end; row++, position += stride) {
+        const value = column[row] as number
+        const result = forward(value)
+        rows[position] = Number.isNaN(value) ? missing : result
+        if (Number.isFinite(result) || Number.isNaN(value)) continue
+        throw torchError(
+          'ERR_TORCH_VALUE',
+          `${owner}: column '${name}' at ${timeText(times[row] as number)}${inGroup(groups[group] as Group)}: ${value} is too small for the logarithm of x + ${one?.offset}`,
+          { op: owner },
+        )
+      }
+    }
+    return (rows, start, end, offset, stride) => {
+      let from = start
+      for (let group = groups.findIndex((each) => each.end > start); from < end; group++) {
+        const to = Math.min(end, (groups[group] as Group).end)
+        scaleRows(rows, from, to, offset + (from - start) * stride, stride, group)
+        from = to
+      }
+    }
+  }
+}

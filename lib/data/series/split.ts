@@ -1,0 +1,194 @@
+import { checkOptions, requireBoolean, requireDict } from '../../check.ts'
+import { torchError } from '../../errors.ts'
+import { type ScalerChoice, scalerOf } from '../scaler/index.ts'
+import type { Scaler } from '../scaler/scaler.ts'
+import { SeriesScaler } from '../scaler/series-scaler.ts'
+import type { Contents } from './contents.ts'
+import { frameOf } from './frame.ts'
+import { concat, inGroup } from './table.ts'
+import { requireSplitPoint, type SplitPoint, timeOf, timeText } from './time.ts'
+import { requireWindow, WindowDataset, type WindowOptions, type Windows } from './windows.ts'
+
+export interface SplitOptions extends WindowOptions {
+  /**
+   * Where the validation part starts: a time such as `'2014'`, `'2014-06-30T12:00'` or a Date; or its share of the
+   * rows, such as 0.2. Default: there is none.
+   */
+  validation?: SplitPoint
+  /** Where the test part starts, which comes last. Default: there is none. */
+  test?: SplitPoint
+  /** How columns are scaled, or a scaler that is fitted already. Default `'standard'`. */
+  scaler?: ScalerChoice | 'none' | SeriesScaler
+  /** Other scalers for single columns, by name. Default: none. */
+  scalers?: Readonly<Record<string, ScalerChoice | 'none'>>
+  /** Whether each group has scales of its own. Default `true`. */
+  scalePerGroup?: boolean
+}
+
+/** The parts that were asked for. */
+export type Split<O> = { train: WindowDataset } & {
+  [Part in keyof Pick<O, Extract<keyof O, 'validation' | 'test'>>]: WindowDataset
+}
+
+const OWNER = 'Series.split'
+const OPTIONS = ['validation', 'test', 'past', 'horizon', 'stride', 'scaler', 'scalers', 'scalePerGroup'] as const
+
+export function splitSeries(contents: Contents, options: SplitOptions): Record<string, WindowDataset> {
+  checkOptions(OWNER, options, OPTIONS)
+  const size = requireWindow(OWNER, options)
+  const bounds = boundsOf(contents, options)
+  const trainEnd = bounds.validation ?? bounds.test ?? Number.POSITIVE_INFINITY
+  const scaler = scalerFor(contents, options, trainEnd)
+  const frame = frameOf(OWNER, contents, scaler)
+  const parts: [name: string, start: number, end: number][] = [['train', Number.NEGATIVE_INFINITY, trainEnd]]
+  const { validation, test } = bounds
+  if (validation !== undefined) parts.push(['validation', validation, test ?? Number.POSITIVE_INFINITY])
+  if (test !== undefined) parts.push(['test', test, Number.POSITIVE_INFINITY])
+  return Object.fromEntries(
+    parts.map(([name, start, end]) => {
+      const windows = windowsIn(contents, size, start, end)
+      if (windows.starts.length === 0) throw noWindows(contents, size, name)
+      return [name, new WindowDataset(contents, frame, windows, scaler)]
+    }),
+  )
+}
+
+interface Bounds {
+  validation: number | undefined
+  test: number | undefined
+}
+
+/** The times at which the parts start. */
+function boundsOf({ table: { times, groups } }: Contents, options: SplitOptions): Bounds {
+  // Groups overlap in time.
+  const sorted = groups.length === 1 ? times : times.toSorted()
+  const resolve = (name: 'validation' | 'test', end: number): number | undefined => {
+    const point = options[name]
+    if (point === undefined) return undefined
+    requireSplitPoint(OWNER, name, point)
+    if (typeof point !== 'number') return timeOf(point)
+    const row = lowerBound(sorted, end) - Math.round(point * sorted.length)
+    if (row > 0) return sorted[Math.min(row, sorted.length - 1)]
+    throw torchError('ERR_TORCH_VALUE', `${OWNER}: with ${name}: ${point} no rows are left to train on`, { op: OWNER })
+  }
+  const test = resolve('test', Number.POSITIVE_INFINITY)
+  const validation = resolve('validation', test ?? Number.POSITIVE_INFINITY)
+  if (validation !== undefined && test !== undefined && validation >= test) {
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `${OWNER}: validation must start before test, but starts at ${timeText(validation)}, and test at ${timeText(test)}`,
+      { op: OWNER },
+    )
+  }
+  return { validation, test }
+}
+
+/** The first index in ascending values from `start` to `end` whose value is at least `value`. */
+function lowerBound(values: Float64Array, value: number, start = 0, end = values.length): number {
+  let [low, high] = [start, end]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((values[middle] as number) < value) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function scalerFor(contents: Contents, options: SplitOptions, trainEnd: number): SeriesScaler {
+  const { targets, inputs, table } = contents
+  const { scaler = 'standard', scalers = {}, scalePerGroup = true } = options
+  requireBoolean(OWNER, 'scalePerGroup', scalePerGroup)
+  if (scaler instanceof SeriesScaler) {
+    if (options.scalers !== undefined || options.scalePerGroup !== undefined) {
+      throw torchError('ERR_TORCH_OPTION', `${OWNER}: the scaler is fitted: scalers and scalePerGroup cannot change it`)
+    }
+    return requireFitting(OWNER, contents, scaler)
+  }
+  const choices = requireDict(OWNER, 'scalers', scalers)
+  const columns = [...targets, ...inputs]
+  const unknown = Object.keys(choices).find((name) => !columns.includes(name))
+  if (unknown !== undefined) {
+    throw torchError('ERR_TORCH_VALUE', `${OWNER}: scalers names '${unknown}', but columns are ${columns.join(', ')}`, {
+      op: OWNER,
+    })
+  }
+  const make = (column: string): Scaler | undefined => {
+    const own = Object.hasOwn(choices, column)
+    const choice = own ? choices[column] : scaler
+    return choice === 'none' ? undefined : scalerOf(OWNER, own ? `scalers.${column}` : 'scaler', choice)
+  }
+  const perGroup = scalePerGroup && table.groups[0]?.name !== undefined
+  const ranges = table.groups.map(({ name, start, end }) => ({
+    name,
+    start,
+    end: lowerBound(table.times, trainEnd, start, end),
+  }))
+  const fitted = (perGroup ? ranges.map((range) => [range]) : [ranges]).map((rows) =>
+    columns.map((column) => {
+      const values = table.columns.get(column) as Float64Array
+      const parts = rows.map(({ start, end }) => values.subarray(start, end))
+      return make(column)?.fitColumns([concat(parts)], () => {
+        const where = perGroup && rows[0] ? inGroup(rows[0]) : ''
+        return `${OWNER}: column '${column}'${where}, before ${trainEnd === Number.POSITIVE_INFINITY ? 'its end' : timeText(trainEnd)},`
+      })
+    }),
+  )
+  const groups = perGroup ? table.groups.map(({ name }) => name as string) : undefined
+  return new SeriesScaler(targets, inputs, groups, fitted)
+}
+
+/** @throws {TorchError} unless the scaler is for these columns. */
+export function requireFitting(owner: string, { targets, inputs }: Contents, scaler: SeriesScaler): SeriesScaler {
+  const same = (a: readonly string[], b: readonly string[]): boolean =>
+    a.length === b.length && a.every((name, i) => name === b[i])
+  if (same(scaler.targets, targets) && same(scaler.inputs, inputs)) return scaler
+  throw torchError(
+    'ERR_TORCH_VALUE',
+    `${owner}: the scaler is for targets ${scaler.targets.join(', ')} and inputs ${scaler.inputs.join(', ') || '(none)'}, but the series has targets ${targets.join(', ')} and inputs ${inputs.join(', ') || '(none)'}`,
+    { op: owner },
+  )
+}
+
+/** The windows whose targets are all within a part, and of which at least one was observed. */
+function windowsIn(contents: Contents, size: Required<WindowOptions>, from: number, to: number): Windows {
+  const { past, horizon, stride } = size
+  const { times, columns } = contents.table
+  const starts: number[] = []
+  const groups: number[] = []
+  const targets = contents.targets.map((name) => columns.get(name) as Float64Array)
+  const isObserved = (start: number): boolean =>
+    !contents.masked ||
+    targets.some((column) => !column.subarray(start + past, start + past + horizon).every(Number.isNaN))
+  for (const { group, start, end } of contents.segments) {
+    const first = lowerBound(times, from, start, end)
+    const last = lowerBound(times, to, start, end) - past - horizon
+    for (let row = Math.max(start, first - past); row <= last; row += stride) {
+      if (!isObserved(row)) continue
+      starts.push(row)
+      groups.push(group)
+    }
+  }
+  return { ...size, starts: Int32Array.from(starts), groups: Uint32Array.from(groups) }
+}
+
+function noWindows({ table, segments }: Contents, { past, horizon }: Required<WindowOptions>, name: string): Error {
+  const longest = Math.max(...segments.map(({ start, end }) => end - start), 0)
+  const [first, last] = [
+    timeText(Math.min(...ends(table.groups, table.times, 0))),
+    timeText(Math.max(...ends(table.groups, table.times, 1))),
+  ]
+  const gaps =
+    segments.length > table.groups.length
+      ? "; windows do not cross gaps in time: see series.gaps, and gaps: 'fill' or 'ignore'"
+      : ''
+  return torchError(
+    'ERR_TORCH_VALUE',
+    `${OWNER}: the ${name} part has no window of ${past} past and ${horizon} future steps. The series goes from ${first} to ${last}; the longest run of steps is ${longest}${gaps}`,
+    { op: OWNER },
+  )
+}
+
+/** The first or last times of the groups. */
+function ends(groups: Contents['table']['groups'], times: Float64Array, which: 0 | 1): number[] {
+  return groups.map(({ start, end }) => times[which === 0 ? start : end - 1] as number)
+}

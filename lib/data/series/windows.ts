@@ -1,0 +1,165 @@
+import { isArrayOf } from '../../array.ts'
+import { invalid, requireBoolean, requireInteger } from '../../check.ts'
+import { torchError } from '../../errors.ts'
+import { opaque } from '../../opaque.ts'
+import { tidy } from '../../tensor/context.ts'
+import { tensor } from '../../tensor/creation.ts'
+import { tensorOp } from '../../tensor/packet.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import type { SeriesScaler } from '../scaler/series-scaler.ts'
+import type { Contents } from './contents.ts'
+import type { Frame } from './frame.ts'
+
+const indexSelect = tensorOp('aten::index_select')
+const view = tensorOp('aten::view')
+
+/** A batch of windows. */
+export interface WindowBatch {
+  /** (N, past, I), or (past, N, I) without `batchFirst`. */
+  readonly input: Tensor
+  /** (N, horizon, O), or (horizon, N, O). */
+  readonly target: Tensor
+  /** Which targets were observed, bool, of the shape of `target`: there with `missing: 'mask'`. */
+  readonly mask?: Tensor
+}
+
+/** Where windows are: the first row of each, and its group. */
+export interface Windows {
+  readonly past: number
+  readonly horizon: number
+  readonly stride: number
+  readonly starts: Int32Array
+  readonly groups: Uint32Array
+}
+
+/** The rows `from` … `from + length - 1` behind each start, in the order of a batch. */
+export function rowsOf(starts: ArrayLike<number>, from: number, length: number, batchFirst: boolean): Int32Array {
+  const size = starts.length
+  const rows = new Int32Array(size * length)
+  for (let n = 0; n < size; n++) {
+    const first = (starts[n] as number) + from
+    for (let step = 0; step < length; step++) rows[batchFirst ? n * length + step : step * size + n] = first + step
+  }
+  return rows
+}
+
+/** The rows behind each start as (N, length, F), or (length, N, F) without `batchFirst`. */
+export function gather(
+  source: Tensor,
+  starts: ArrayLike<number>,
+  from: number,
+  length: number,
+  batchFirst: boolean,
+): Tensor {
+  return tidy(() => {
+    const rows = indexSelect(source, 0, tensor(rowsOf(starts, from, length, batchFirst)))
+    const sizes = batchFirst ? [starts.length, length] : [length, starts.length]
+    return view(rows, [...sizes, source.size(1)])
+  })
+}
+
+/**
+ * One part of a `Series` as windows, scaled: a dataset for a `Trainer` or a `DataLoader`. A sample is `past` steps of
+ * inputs and the `horizon` steps of targets that follow.
+ */
+export class WindowDataset {
+  /** @internal */
+  readonly toJSON: () => never = opaque('WindowDataset', 'use scaler.config')
+  readonly length: number
+  readonly past: number
+  readonly horizon: number
+  readonly stride: number
+  /** The scales, the same in all parts. */
+  readonly scaler: SeriesScaler
+  readonly #contents: Contents
+  readonly #frame: Frame
+  readonly #windows: Windows
+
+  /** @internal */
+  constructor(contents: Contents, frame: Frame, windows: Windows, scaler: SeriesScaler) {
+    this.length = windows.starts.length
+    this.past = windows.past
+    this.horizon = windows.horizon
+    this.stride = windows.stride
+    this.scaler = scaler
+    this.#contents = contents
+    this.#frame = frame
+    this.#windows = windows
+  }
+
+  /** The number of features of an input. */
+  get inputSize(): number {
+    return this.#frame.inputs.size(1)
+  }
+
+  /** The number of targets. */
+  get outputSize(): number {
+    return this.#frame.targets.size(1)
+  }
+
+  /** Returns the windows with these indices, from 0 to `length` - 1. */
+  batch(indices: readonly number[], batchFirst: boolean): WindowBatch {
+    const owner = 'WindowDataset.batch'
+    requireBoolean(owner, 'batchFirst', batchFirst)
+    const starts = this.#pick(owner, indices, this.#windows.starts)
+    const { inputs, targets, observed } = this.#frame
+    const ahead = (source: Tensor): Tensor => gather(source, starts, this.past, this.horizon, batchFirst)
+    return {
+      input: gather(inputs, starts, 0, this.past, batchFirst),
+      target: ahead(targets),
+      ...(observed === undefined ? {} : { mask: ahead(observed) }),
+    }
+  }
+
+  /** The times of the targets of a window. */
+  times(index: number): Date[] {
+    const [start = 0] = this.#pick('WindowDataset.times', [index], this.#windows.starts)
+    const first = start + this.past
+    return Array.from(this.#contents.table.times.subarray(first, first + this.horizon), (time) => new Date(time))
+  }
+
+  /** The group of each of these windows; undefined if the series has no groups. */
+  groups(indices: readonly number[]): string[] | undefined {
+    const picked = this.#pick('WindowDataset.groups', indices, this.#windows.groups)
+    const names = picked.flatMap((group) => this.#contents.table.groups[group]?.name ?? [])
+    return this.#contents.table.groups[0]?.name === undefined ? undefined : names
+  }
+
+  /**
+   * Turns a model's output, or targets, for the windows with these indices back into the units of the targets:
+   * (N, horizon, O), (horizon, N, O) without `batchFirst`, or (N, O).
+   */
+  inverseTransform(output: Tensor, indices: readonly number[], batchFirst = true): Tensor {
+    const groups = this.groups(indices)
+    return this.scaler.inverseTransform(output, { batchFirst, ...(groups === undefined ? {} : { groups }) })
+  }
+
+  #pick(owner: string, indices: unknown, values: Int32Array | Uint32Array): number[] {
+    if (!isArrayOf(indices, Number.isSafeInteger)) throw invalid(owner, 'indices', 'an array of integers', indices)
+    return (indices as number[]).map((index) => {
+      const value = values[index]
+      if (value !== undefined) return value
+      throw torchError('ERR_TORCH_INDEX', `${owner}: index ${index} is out of range for ${this.length} windows`, {
+        op: owner,
+      })
+    })
+  }
+}
+
+export interface WindowOptions {
+  /** The steps of inputs. */
+  past: number
+  /** The steps of targets. Default 1. */
+  horizon?: number
+  /** Steps from one window to the next. Default 1. */
+  stride?: number
+}
+
+export function requireWindow(
+  owner: string,
+  { past, horizon = 1, stride = 1 }: WindowOptions,
+): Required<WindowOptions> {
+  for (const [name, value] of Object.entries({ past, horizon, stride }))
+    requireInteger(owner, name, value, 1, 2 ** 31 - 1)
+  return { past, horizon, stride }
+}
