@@ -49,7 +49,13 @@ export type { DictEntries } from './dict.ts'
 export { CosineSimilarity, PairwiseDistance } from './distance.ts'
 export { Dropout, Dropout1d, Dropout2d } from './dropout.ts'
 export { Embedding, type EmbeddingOptions, type PretrainedOptions } from './embedding.ts'
-export type { Activation, ActivationOptions, GateActivation } from './equations.ts'
+export type {
+  Activation,
+  ActivationOptions,
+  GateActivation,
+  LayerNormalizationOptions,
+  ZoneoutOptions,
+} from './equations.ts'
 export type { FactoryOptions } from './factory.ts'
 export { Flatten, type FlattenOptions } from './flatten.ts'
 export * as functional from './functional/index.ts'
