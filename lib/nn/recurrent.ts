@@ -187,7 +187,8 @@ export abstract class RecurrentModule extends Module {
    */
   flattenParameters(): void {
     if (this.equations !== undefined) return
-    const weights: unknown[] = this.#names.map((name) => this[name as `weight_${string}`])
+    // Not read as properties, which would compute those that are parametrized.
+    const weights: unknown[] = this.#names.map((name) => Object.getOwnPropertyDescriptor(this, name)?.value)
     const areParameters = (values: unknown[]): values is Parameter[] =>
       values.every((weight) => weight instanceof Parameter && !weight.disposed)
     if (areParameters(weights)) native.flattenParameters(this.#handle, idsOf(weights))
