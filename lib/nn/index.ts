@@ -47,7 +47,7 @@ export {
 } from './conv.ts'
 export type { DictEntries } from './dict.ts'
 export { CosineSimilarity, PairwiseDistance } from './distance.ts'
-export { Dropout, Dropout1d, Dropout2d } from './dropout.ts'
+export { AlphaDropout, Dropout, Dropout1d, Dropout2d } from './dropout.ts'
 export { Embedding, type EmbeddingOptions, type PretrainedOptions } from './embedding.ts'
 export type {
   Activation,
@@ -73,6 +73,7 @@ export { Identity } from './identity.ts'
 export * as init from './init.ts'
 export { LayerNorm, type LayerNormOptions } from './layer-norm.ts'
 export { Linear, type LinearOptions } from './linear.ts'
+export { LockedDropout, type LockedDropoutOptions } from './locked-dropout.ts'
 export {
   BCELoss,
   BCEWithLogitsLoss,
