@@ -1,4 +1,4 @@
-// Weight norm, spectral norm and weight drop against PyTorch: state, text, outputs, gradients, training, and removal.
+// Weight norm, spectral norm, orthogonal weights and weight drop against PyTorch: state, text, outputs, gradients, training, and removal.
 import { describe, expect, test } from 'vitest'
 import { LSTMModel } from '../../lib/models/index.ts'
 import * as nn from '../../lib/nn/index.ts'
@@ -11,14 +11,14 @@ import { decode, type Encoded, expectNumbers, expectTensor, weightedSum } from '
 import { expectError } from '../support/error.ts'
 import { readFixture } from '../support/fixture.ts'
 
-const { weightNorm, weightDrop, spectralNorm } = nn.utils.parametrizations
+const { orthogonal, weightNorm, weightDrop, spectralNorm } = nn.utils.parametrizations
 const { removeParametrizations, isParametrized } = nn.utils.parametrize
 
 interface Case {
   kind: string
   args: unknown[]
   options: object
-  parametrized: ['weightNorm' | 'weightDrop' | 'spectralNorm', name: string, options: object][]
+  parametrized: [keyof typeof nn.utils.parametrizations, name: string, options: object][]
   train: boolean
   repr: string
   input: Encoded
@@ -234,7 +234,50 @@ test('what does not fit is refused', () => {
     'ERR_TORCH_VALUE',
     'the elements of a ParameterList cannot be parametrized',
   )
+  expectError(
+    () => orthogonal(linear, 'bias'),
+    'ERR_TORCH_SHAPE',
+    'orthogonal: bias must be a matrix or a batch of matrices',
+  )
+  expectError(() => orthogonal(linear, 'weight', { orthogonalMap: 'qr' as never }), 'ERR_TORCH_VALUE', "got 'qr'")
+  expectError(
+    () => orthogonal(linear, 'weight', { useTrivialization: 1 as never }),
+    'ERR_TORCH_TYPE',
+    'must be a boolean',
+  )
+  expectError(() => orthogonal(linear, 'weight', { map: 'qr' } as never), 'ERR_TORCH_OPTION', "unknown option 'map'")
+  expectError(() => orthogonal(new nn.Linear(2, 2).bfloat16()), 'ERR_TORCH_TYPE', 'weight must be float32 or float64')
   expect(String(linear)).toBe(before)
   weightDrop(linear)
   expectError(() => weightNorm(linear), 'ERR_TORCH_VALUE', "weightNorm: 'weight' is parametrized already")
+})
+
+test('orthogonal weights stay so, and can be assigned', () => {
+  const identity = torch.eye(3, { dtype: 'float64' })
+  const EXACT = { rtol: 0, atol: 1e-12 }
+  for (const [rows, columns] of [
+    [3, 3],
+    [5, 3],
+    [3, 5],
+  ] as const) {
+    for (const orthogonalMap of ['matrixExp', 'cayley', 'householder'] as const) {
+      const linear = orthogonal(new nn.Linear(columns, rows, { dtype: 'float64' }), 'weight', { orthogonalMap })
+      const optimizer = new SGD(linear.parameters(), { lr: 0.5 })
+      linear
+        .forward(torch.randn([4, columns], { dtype: 'float64' }))
+        .pow(3)
+        .sum()
+        .backward()
+      optimizer.step()
+      const gram = (q: Tensor): Tensor => (rows < columns ? q.matmul(q.mT) : q.mT.matmul(q))
+      expectClose(gram(linear.weight), identity, EXACT)
+      const [value] = torch.linalg.qr(torch.randn([Math.max(rows, columns), 3], { dtype: 'float64' }))
+      const given = rows < columns ? value.mT : value
+      linear.weight = given as nn.Parameter
+      expectClose(linear.weight, given, EXACT)
+    }
+  }
+  const free = orthogonal(new nn.Linear(3, 3), 'weight', { useTrivialization: false })
+  const assign = (): void => void Object.assign(free, { weight: torch.eye(3) })
+  expectError(assign, 'ERR_TORCH_NOT_IMPLEMENTED', 'parametrization _Orthogonal does not implement rightInverse')
 })
