@@ -45,9 +45,9 @@ const OWN = ['resetAfter', 'innerBias', 'gateActivation', 'activation', 'layerNo
  * With `resetAfter: false`, n(t) = tanh(W_xn x(t) + W_hn (r(t) ⊙ h(t-1)) + b_n), as in the paper. σ is
  * `gateActivation`, tanh is `activation`.
  *
- * With `layerNorm`, each product of a weight in these equations is normalized over its units: LN(W x) = α ⊙ (W x - mean)
- * / √(variance + 1e-5), together for r and z, and apart for n (Ba et al., 2016, equations 24 to 26). With `zoneout`,
- * units keep h(t-1) at random.
+ * With `layerNorm`, each product of a weight in these equations is normalized over its units: LN(W x) = α ⊙ (W x -
+ * mean) / √(variance + 1e-5), together for r and z, and apart for n, as Ba et al. (2016) do. With `zoneout`, units keep
+ * h(t-1) at random.
  *
  * Parameters of layer k: `weight_ih_lk` (3H, I) with the rows of r, z, n, `weight_hh_lk` (3H, H), `bias_lk` (3H) and,
  * with innerBias, `bias_hn_lk` (H); with layerNorm, the gains α `weight_ln_ih_lk` and `weight_ln_hh_lk` (3H); names for
@@ -136,8 +136,8 @@ export class ChungGRU extends RecurrentModule {
   /**
    * A PyTorch GRU that computes the same, with copies of the weights. The second of its biases of r and z is 0.
    *
-   * @throws {TorchError} if its activations or the position of the reset gate differ from PyTorch's, or with layerNorm or
-   *   zoneout.
+   * @throws {TorchError} if its activations or the position of the reset gate differ from PyTorch's, or with layerNorm
+   *   or zoneout.
    */
   toGRU(): GRU {
     const { inputSize, hiddenSize, bias, innerBias } = this

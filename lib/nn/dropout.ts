@@ -47,8 +47,8 @@ export class Dropout extends AnyDropout {
 }
 
 /**
- * In training, dropout for networks with {@link SELU}: elements take SELU's lowest value with probability p, and all are
- * scaled and shifted so that mean 0 and variance 1 are kept; in evaluation, does nothing. p is 0.5 by default.
+ * In training, dropout for networks with {@link SELU}: elements take SELU's lowest value with probability p, and all
+ * are scaled and shifted so that mean 0 and variance 1 are kept; in evaluation, does nothing. p is 0.5 by default.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AlphaDropout.html
  */
 export class AlphaDropout extends AnyDropout {

@@ -45,8 +45,8 @@ export interface ActivationOptions {
 export interface ZoneoutOptions {
   /**
    * The probability that a unit keeps its previous h instead of the new one, drawn in training for each step, sequence
-   * and unit. In evaluation, h is the mean of the two with this weight: `zoneout` h(t-1) + (1 - `zoneout`) h(t). Default
-   * 0.
+   * and unit. In evaluation, h is the mean of the two with this weight: `zoneout` h(t-1) + (1 - `zoneout`) h(t).
+   * Default 0.
    *
    * @see Krueger et al., "Zoneout: regularizing RNNs by randomly preserving hidden activations", arXiv:1606.01305
    */

@@ -16,10 +16,10 @@ export interface LockedDropoutOptions {
 }
 
 /**
- * Dropout with one mask for all steps of a sequence, also called variational dropout: in training, zeroes each feature of
- * each sequence at all its steps with probability p, and scales the others by 1 / (1 - p); in evaluation, does nothing.
- * p is 0.5 by default. For the input and the output of recurrent networks; `nn.utils.parametrizations.weightDrop` does
- * the like for their hidden weights.
+ * Dropout with one mask for all steps of a sequence, also called variational dropout: in training, zeroes each feature
+ * of each sequence at all its steps with probability p, and scales the others by 1 / (1 - p); in evaluation, does
+ * nothing. p is 0.5 by default. For the input and the output of recurrent networks;
+ * `nn.utils.parametrizations.weightDrop` does the like for their hidden weights.
  *
  * @example
  * const drop = new nn.LockedDropout(0.4)

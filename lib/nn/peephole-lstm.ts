@@ -63,16 +63,16 @@ const PLAIN = { ...STANDARD, layerNorm: false } as const
  * and Schmidhuber, 2000), matrices with `'full'`, and absent with `'none'`, which is {@link LSTM} with one bias per
  * gate instead of two.
  *
- * With `layerNorm`, the products with x and h, each over all four gates, and the cell state are normalized (Ba et al.,
- * 2016, equations 20 to 22). LN(v) = α ⊙ (v - mean) / √(variance + 1e-5), and a sum W_x x(t) + W_h h(t-1) is then
- * LN(W_x x(t)) + LN(W_h h(t-1)), and h(t) = o(t) ⊙ tanh(LN(c(t)) + β). Peepholes are added as they are. With `zoneout`
- * and `cellZoneout`, units keep h(t-1) and c(t-1) at random; h(t) follows from the c(t) of the equations.
+ * With `layerNorm`, the products with x and h, each over all four gates, and the cell state are normalized, as Ba et
+ * al. (2016) do: LN(v) = α ⊙ (v - mean) / √(variance + 1e-5), a sum W_x x(t) + W_h h(t-1) is then LN(W_x x(t)) + LN(W_h
+ * h(t-1)), and h(t) = o(t) ⊙ tanh(LN(c(t)) + β). Peepholes are added as they are. With `zoneout` and `cellZoneout`,
+ * units keep h(t-1) and c(t-1) at random; h(t) follows from the c(t) of the equations.
  *
  * Parameters of layer k: `weight_ih_lk` (4H, I) with the rows of i, f, g, o, `weight_hh_lk` (4H, H or projSize),
  * `weight_ch_lk` (3H), or (3H, H) when full, for i, f, o, and `bias_lk` (4H); with layerNorm, the gains α
- * `weight_ln_ih_lk` and `weight_ln_hh_lk` (4H) and `weight_ln_c_lk` (H), and with biases β `bias_ln_c_lk` (H); names for
- * the reverse direction end in `_reverse`. They are initialized as in LSTM, uniformly from ±1/√H, gains to 1 and β to 0.
- * Each forward is one native call, composed of ATen operations step by step.
+ * `weight_ln_ih_lk` and `weight_ln_hh_lk` (4H) and `weight_ln_c_lk` (H), and with biases β `bias_ln_c_lk` (H); names
+ * for the reverse direction end in `_reverse`. They are initialized as in LSTM, uniformly from ±1/√H, gains to 1 and β
+ * to 0. Each forward is one native call, composed of ATen operations step by step.
  *
  * @example
  * const lstm = new nn.PeepholeLSTM(10, 20, { peephole: 'full', forgetInCandidate: true })

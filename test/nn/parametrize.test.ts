@@ -278,7 +278,7 @@ test('unsafe parametrizations may change shape and dtype', () => {
   expectError(
     () => registerParametrization(linear, 'weight', new Half()),
     'ERR_TORCH_VALUE',
-    "registerParametrization: the result of a parametrization must have the dtype of the tensor, 'float32', got 'float64'",
+    "parametrize: the result of a parametrization must have the dtype of the tensor, 'float32', got 'float64'",
   )
   expect(isParametrized(linear)).toBe(false)
   registerParametrization(linear, 'weight', new Half(), { unsafe: true })
@@ -312,6 +312,8 @@ test('what does not fit is refused, and changes nothing', () => {
   refuse({}, 'weight', new Symmetric(), 'ERR_TORCH_TYPE', 'module must be a Module')
   refuse(linear, 3, new Symmetric(), 'ERR_TORCH_TYPE', 'name must be a string, got 3')
   refuse(linear, 'weight', { forward: () => 0 }, 'ERR_TORCH_TYPE', 'parametrization must be a Module')
+  refuse(linear, 'weight', linear, 'ERR_TORCH_VALUE', 'a module cannot parametrize its own tensor')
+  refuse(linear, 'weight', new nn.Sequential(linear), 'ERR_TORCH_VALUE', 'a module cannot parametrize its own tensor')
   refuse(linear, 'inFeatures', new Symmetric(), 'ERR_TORCH_VALUE', "Linear has no parameter or buffer 'inFeatures'")
   refuse(linear, 'a.weight', new Symmetric(), 'ERR_TORCH_VALUE', 'pass the module that has it')
   refuse(linear, 'weight', new Wrong(3), 'ERR_TORCH_TYPE', 'the result of a parametrization must be a Tensor, got 3')

@@ -24,9 +24,9 @@ export interface OrthogonalOptions {
    */
   orthogonalMap?: OrthogonalMap
   /**
-   * Whether the result is multiplied by a fixed orthogonal matrix, the buffer `base`, so that the free matrix starts where
-   * the map is simple (Lezcano-Casado, 2019). The tensor then starts as it was, if it was orthogonal, and can be assigned.
-   * Default `true`.
+   * Whether the result is multiplied by a fixed orthogonal matrix, the buffer `base`, so that the free matrix starts
+   * where the map is simple (Lezcano-Casado, 2019). The tensor then starts as it was, if it was orthogonal, and can be
+   * assigned. Default `true`.
    */
   useTrivialization?: boolean
 }
@@ -124,9 +124,9 @@ function reflectionsOf(matrix: Tensor): Tensor {
 }
 
 /**
- * Makes the matrix `name` orthogonal, and keeps it so while it learns: QᵀQ = I if it has at least as many rows as columns,
- * else QQᵀ = I. Recurrent weights that are orthogonal neither let gradients vanish nor explode. Further dimensions before
- * the last two are batches.
+ * Makes the matrix `name` orthogonal, and keeps it so while it learns: QᵀQ = I if it has at least as many rows as
+ * columns, else QQᵀ = I. Recurrent weights that are orthogonal neither let gradients vanish nor explode. Further
+ * dimensions before the last two are batches.
  *
  * @param name Default `'weight'`.
  * @example const rnn = nn.utils.parametrizations.orthogonal(new nn.RNN(4, 8), 'weight_hh_l0')

@@ -75,8 +75,8 @@ class _SpectralNorm extends Module {
 /**
  * Spectral normalization: the tensor `name` is divided by its largest singular value, so that the layer's Lipschitz
  * constant is about 1 (Miyato et al., 2018). Tensors of more than two dimensions are flattened after `dim`; a vector is
- * divided by its norm. The singular value is approximated by the power method, which goes on at each reading in training;
- * its vectors are the buffers `parametrizations.<name>.0._u` and `_v`.
+ * divided by its norm. The singular value is approximated by the power method, which goes on at each reading in
+ * training; its vectors are the buffers `parametrizations.<name>.0._u` and `_v`.
  *
  * @param name Default `'weight'`.
  * @example const linear = nn.utils.parametrizations.spectralNorm(new nn.Linear(20, 40))

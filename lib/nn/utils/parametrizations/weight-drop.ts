@@ -32,9 +32,9 @@ class WeightDrop extends Module {
 }
 
 /**
- * Weight drop, also called DropConnect: in training, each forward zeroes elements of the tensor `name` with probability p
- * and scales the others by 1 / (1 - p); in evaluation, the tensor is used as it is. For the hidden weights of a recurrent
- * network, all steps of a forward have the same ones, as in the AWD-LSTM. The weights are stored as
+ * Weight drop, also called DropConnect: in training, each forward zeroes elements of the tensor `name` with probability
+ * p and scales the others by 1 / (1 - p); in evaluation, the tensor is used as it is. For the hidden weights of a
+ * recurrent network, all steps of a forward have the same ones, as in the AWD-LSTM. The weights are stored as
  * `parametrizations.<name>.original`.
  *
  * A stream takes the weights when it is opened: call `eval` before.

@@ -44,9 +44,9 @@ class _WeightNorm extends Module {
 
 /**
  * Weight normalization: the tensor `name` becomes g v / |v|, so that its length g is learned apart from its direction v
- * (Salimans and Kingma, 2016). g is stored as `parametrizations.<name>.original0` and v as `original1`. The norm is over
- * all dimensions except `dim`: with 0, each output unit has its own. Files with the names of PyTorch's older weight norm,
- * `weight_g` and `weight_v`, can be loaded, too.
+ * (Salimans and Kingma, 2016). g is stored as `parametrizations.<name>.original0` and v as `original1`. The norm is
+ * over all dimensions except `dim`: with 0, each output unit has its own. Files with the names of PyTorch's older
+ * weight norm, `weight_g` and `weight_v`, can be loaded, too.
  *
  * @param name Default `'weight'`.
  * @example
