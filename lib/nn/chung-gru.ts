@@ -9,22 +9,29 @@ import {
   type ActivationOptions,
   type Equations,
   type GateActivation,
+  type LayerNormalizationOptions,
   readActivations,
+  readZoneout,
   STANDARD,
+  type ZoneoutOptions,
 } from './equations.ts'
 import { GRU, type GRUOptions } from './gru.ts'
 import { RecurrentModule } from './recurrent.ts'
 import { optionRepr } from './repr.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
-export interface ChungGRUOptions extends Omit<GRUOptions, 'backend'>, ActivationOptions {
+export interface ChungGRUOptions
+  extends Omit<GRUOptions, 'backend'>,
+    ActivationOptions,
+    LayerNormalizationOptions,
+    ZoneoutOptions {
   /** If `true`, r scales the product W_hn h(t-1); if `false`, it scales h(t-1) before the product. Default `true`. */
   resetAfter?: boolean
   /** If `true`, a bias is added to W_hn h(t-1) before r scales it, as in PyTorch's GRU. Default `false`. */
   innerBias?: boolean
 }
 
-const OWN = ['resetAfter', 'innerBias', 'gateActivation', 'activation'] as const
+const OWN = ['resetAfter', 'innerBias', 'gateActivation', 'activation', 'layerNorm', 'zoneout'] as const
 
 /**
  * The gated recurrent unit as Chung et al. (2014) define it: the update gate z weighs the new candidate, whereas in
@@ -38,15 +45,22 @@ const OWN = ['resetAfter', 'innerBias', 'gateActivation', 'activation'] as const
  * With `resetAfter: false`, n(t) = tanh(W_xn x(t) + W_hn (r(t) ⊙ h(t-1)) + b_n), as in the paper. σ is
  * `gateActivation`, tanh is `activation`.
  *
+ * With `layerNorm`, each product of a weight in these equations is normalized over its units: LN(W x) = α ⊙ (W x -
+ * mean) / √(variance + 1e-5), together for r and z, and apart for n, as Ba et al. (2016) do. With `zoneout`, units keep
+ * h(t-1) at random.
+ *
  * Parameters of layer k: `weight_ih_lk` (3H, I) with the rows of r, z, n, `weight_hh_lk` (3H, H), `bias_lk` (3H) and,
- * with innerBias, `bias_hn_lk` (H); names for the reverse direction end in `_reverse`. They are initialized as in GRU,
- * uniformly from ±1/√H. Each forward is one native call, composed of ATen operations step by step.
+ * with innerBias, `bias_hn_lk` (H); with layerNorm, the gains α `weight_ln_ih_lk` and `weight_ln_hh_lk` (3H); names for
+ * the reverse direction end in `_reverse`. They are initialized as in GRU, uniformly from ±1/√H, and gains to 1. Each
+ * forward is one native call, composed of ATen operations step by step.
  *
  * @example
  * const gru = new nn.ChungGRU(10, 20, { gateActivation: 'hardSigmoid' })
  * const [output, hN] = gru.forward(torch.randn([5, 3, 10]))
  * @see Chung et al., "Empirical evaluation of gated recurrent neural networks on sequence modeling", arXiv:1412.3555
- * @throws {TorchError} if a size is not an integer from 1 to 2^50, or an option or choice is unknown.
+ * @see Ba et al., "Layer normalization", arXiv:1607.06450, for `layerNorm`
+ * @throws {TorchError} if a size is not an integer from 1 to 2^50, an option or choice is unknown, or `zoneout` is not
+ *   from 0 to 1.
  */
 export class ChungGRU extends RecurrentModule {
   /** Whether r scales the product W_hn h(t-1), rather than h(t-1) before the product. */
@@ -57,11 +71,18 @@ export class ChungGRU extends RecurrentModule {
   readonly gateActivation: GateActivation
   /** The activation function of the candidate n. */
   readonly activation: Activation
+  /** Whether products with the weights are normalized. */
+  readonly layerNorm: boolean
+  /** The probability that a unit keeps its previous h. */
+  readonly zoneout: number
 
   constructor(inputSize: number, hiddenSize: number, options: ChungGRUOptions = {}) {
-    const { resetAfter = true, innerBias = false, bias = true } = options ?? {}
+    const { resetAfter = true, innerBias = false, layerNorm = false, bias = true } = options ?? {}
     const { gateActivation, activation } = readActivations('ChungGRU', options ?? {})
-    for (const [name, value] of Object.entries({ resetAfter, innerBias })) requireBoolean('ChungGRU', name, value)
+    const { zoneout } = readZoneout('ChungGRU', options ?? {}, ['zoneout'])
+    for (const [name, value] of Object.entries({ resetAfter, innerBias, layerNorm })) {
+      requireBoolean('ChungGRU', name, value)
+    }
     if (innerBias && !resetAfter) {
       throw torchError('ERR_TORCH_VALUE', 'ChungGRU: innerBias needs resetAfter: without it, the only bias is `bias`')
     }
@@ -71,11 +92,14 @@ export class ChungGRU extends RecurrentModule {
       weight_hh: [3 * hiddenSize, hiddenSize],
       ...(bias ? { bias: [3 * hiddenSize] } : {}),
       ...(innerBias ? { bias_hn: [hiddenSize] } : {}),
+      ...(layerNorm ? { weight_ln_ih: [3 * hiddenSize], weight_ln_hh: [3 * hiddenSize] } : {}),
     }))
     this.resetAfter = resetAfter
     this.innerBias = innerBias
     this.gateActivation = gateActivation
     this.activation = activation
+    this.layerNorm = layerNorm
+    this.zoneout = zoneout
   }
 
   /**
@@ -112,11 +136,16 @@ export class ChungGRU extends RecurrentModule {
   /**
    * A PyTorch GRU that computes the same, with copies of the weights. The second of its biases of r and z is 0.
    *
-   * @throws {TorchError} if its activations or the position of the reset gate differ from PyTorch's.
+   * @throws {TorchError} if its activations or the position of the reset gate differ from PyTorch's, or with layerNorm
+   *   or zoneout.
    */
   toGRU(): GRU {
-    const { inputSize, hiddenSize, bias, innerBias, gateActivation, activation, resetAfter } = this
-    const difference = optionRepr({ gateActivation, activation, resetAfter }, STANDARD)
+    const { inputSize, hiddenSize, bias, innerBias } = this
+    const { gateActivation, activation, resetAfter, layerNorm, zoneout } = this
+    const difference = optionRepr(
+      { gateActivation, activation, resetAfter, layerNorm, zoneout },
+      { ...STANDARD, layerNorm: false },
+    )
     if (difference !== '') {
       throw torchError('ERR_TORCH_VALUE', `toGRU: PyTorch's GRU cannot have ${difference.slice(2)}`)
     }
@@ -134,8 +163,8 @@ export class ChungGRU extends RecurrentModule {
 
   /** @internal */
   protected override get equations(): Equations {
-    const { resetAfter, gateActivation, activation } = this
-    return { ...STANDARD, resetAfter, gateActivation, activation, updateIsCandidate: true }
+    const { resetAfter, gateActivation, activation, zoneout } = this
+    return { ...STANDARD, resetAfter, gateActivation, activation, zoneout, updateIsCandidate: true }
   }
 
   override forward(input: PackedSequence, h0?: Tensor | null): [output: PackedSequence, hN: Tensor]
@@ -153,9 +182,10 @@ export class ChungGRU extends RecurrentModule {
   }
 
   protected override extraRepr(): string {
-    const { resetAfter, innerBias, gateActivation, activation } = this
-    const defaults = { ...STANDARD, innerBias: false }
-    return super.extraRepr() + optionRepr({ resetAfter, innerBias, gateActivation, activation }, defaults)
+    const { resetAfter, innerBias, gateActivation, activation, layerNorm, zoneout } = this
+    const defaults = { ...STANDARD, innerBias: false, layerNorm: false }
+    const options = { resetAfter, innerBias, gateActivation, activation, layerNorm, zoneout }
+    return super.extraRepr() + optionRepr(options, defaults)
   }
 }
 

@@ -2,7 +2,7 @@ import { requireBoolean, requireProbability } from '../check.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkArguments } from './arguments.ts'
 import type { InplaceOptions } from './functional/activation.ts'
-import { type DropoutOptions, dropout, dropout1d, dropout2d } from './functional/dropout.ts'
+import { alphaDropout, type DropoutOptions, dropout, dropout1d, dropout2d } from './functional/dropout.ts'
 import { Module } from './module.ts'
 import { python } from './repr.ts'
 
@@ -43,6 +43,18 @@ export class Dropout extends AnyDropout {
   /** @param input of any shape */
   override forward(input: Tensor): Tensor {
     return dropout(input, this.settings)
+  }
+}
+
+/**
+ * In training, dropout for networks with {@link SELU}: elements take SELU's lowest value with probability p, and all
+ * are scaled and shifted so that mean 0 and variance 1 are kept; in evaluation, does nothing. p is 0.5 by default.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AlphaDropout.html
+ */
+export class AlphaDropout extends AnyDropout {
+  /** @param input of any shape */
+  override forward(input: Tensor): Tensor {
+    return alphaDropout(input, this.settings)
   }
 }
 

@@ -1,4 +1,4 @@
-import { requireChoice } from '../check.ts'
+import { requireChoice, requireProbability } from '../check.ts'
 
 /**
  * The activation function of the gates, with values in [0, 1]:
@@ -41,6 +41,24 @@ export interface ActivationOptions {
   activation?: Activation
 }
 
+/** Zoneout, for networks whose equations are not PyTorch's. */
+export interface ZoneoutOptions {
+  /**
+   * The probability that a unit keeps its previous h instead of the new one, drawn in training for each step, sequence
+   * and unit. In evaluation, h is the mean of the two with this weight: `zoneout` h(t-1) + (1 - `zoneout`) h(t).
+   * Default 0.
+   *
+   * @see Krueger et al., "Zoneout: regularizing RNNs by randomly preserving hidden activations", arXiv:1606.01305
+   */
+  zoneout?: number
+}
+
+/** Layer normalization, for networks whose equations are not PyTorch's. */
+export interface LayerNormalizationOptions {
+  /** Whether what the weights give is normalized at each step, as in Ba et al., 2016. Default `false`. */
+  layerNorm?: boolean
+}
+
 /** @internal The equations that `composite.cpp` computes at each step. */
 export interface Equations {
   readonly gateActivation: GateActivation
@@ -50,6 +68,9 @@ export interface Equations {
   /** If `true`, z weighs the candidate; if `false`, h(t-1). */
   readonly updateIsCandidate: boolean
   readonly resetAfter: boolean
+  /** The probabilities that a unit keeps its previous h and c. */
+  readonly zoneout: number
+  readonly cellZoneout: number
 }
 
 /** @internal PyTorch's equations. */
@@ -60,6 +81,8 @@ export const STANDARD = {
   forgetInCandidate: false,
   updateIsCandidate: false,
   resetAfter: true,
+  zoneout: 0,
+  cellZoneout: 0,
 } as const satisfies Equations
 
 /** @internal The chosen functions, or the defaults. @throws {TorchError} if one is unknown. */
@@ -68,4 +91,15 @@ export function readActivations(module: string, options: ActivationOptions): Req
   requireChoice(module, 'gateActivation', gateActivation, GATE_ACTIVATIONS)
   requireChoice(module, 'activation', activation, ACTIVATIONS)
   return { gateActivation, activation }
+}
+
+/** @internal The probabilities, or the defaults. @throws {TorchError} if one is not from 0 to 1. */
+export function readZoneout<Name extends string>(
+  module: string,
+  options: { readonly [name in Name]?: number },
+  names: readonly Name[],
+): Record<Name, number> {
+  const values = names.map((name) => [name, options[name] ?? 0] as const)
+  for (const [name, value] of values) requireProbability(module, name, value)
+  return Object.fromEntries(values) as Record<Name, number>
 }

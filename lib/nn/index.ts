@@ -47,9 +47,15 @@ export {
 } from './conv.ts'
 export type { DictEntries } from './dict.ts'
 export { CosineSimilarity, PairwiseDistance } from './distance.ts'
-export { Dropout, Dropout1d, Dropout2d } from './dropout.ts'
+export { AlphaDropout, Dropout, Dropout1d, Dropout2d } from './dropout.ts'
 export { Embedding, type EmbeddingOptions, type PretrainedOptions } from './embedding.ts'
-export type { Activation, ActivationOptions, GateActivation } from './equations.ts'
+export type {
+  Activation,
+  ActivationOptions,
+  GateActivation,
+  LayerNormalizationOptions,
+  ZoneoutOptions,
+} from './equations.ts'
 export type { FactoryOptions } from './factory.ts'
 export { Flatten, type FlattenOptions } from './flatten.ts'
 export * as functional from './functional/index.ts'
@@ -67,6 +73,7 @@ export { Identity } from './identity.ts'
 export * as init from './init.ts'
 export { LayerNorm, type LayerNormOptions } from './layer-norm.ts'
 export { Linear, type LinearOptions } from './linear.ts'
+export { LockedDropout, type LockedDropoutOptions } from './locked-dropout.ts'
 export {
   BCELoss,
   BCEWithLogitsLoss,

@@ -1,10 +1,11 @@
 import type { Tensor } from '../tensor/tensor.ts'
-import { type Equations, STANDARD } from './equations.ts'
+import { type Equations, readZoneout, STANDARD, type ZoneoutOptions } from './equations.ts'
 import { RECURRENCES } from './recurrence.ts'
 import { RecurrentModule, type RecurrentOptions } from './recurrent.ts'
+import { optionRepr } from './repr.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
-export type MinGRUOptions = Omit<RecurrentOptions, 'backend'>
+export interface MinGRUOptions extends Omit<RecurrentOptions, 'backend'>, ZoneoutOptions {}
 
 /**
  * The minimal gated recurrent unit. Its gate and candidate depend only on the input. ⊙ is the elementwise product:
@@ -12,6 +13,8 @@ export type MinGRUOptions = Omit<RecurrentOptions, 'backend'>
  *     z(t) = σ(W_z x(t) + b_z)
  *     n(t) = W_n x(t) + b_n
  *     h(t) = (1 - z(t)) ⊙ h(t-1) + z(t) ⊙ n(t)
+ *
+ * With `zoneout`, units keep h(t-1) at random.
  *
  * Parameters of layer k: `weight_ih_lk` (2H, I) with the rows of z and n, and `bias_lk` (2H). Their names end in
  * `_reverse` for the reverse direction. They are initialized uniformly from ±1/√H. Each forward pass is one native call
@@ -21,20 +24,26 @@ export type MinGRUOptions = Omit<RecurrentOptions, 'backend'>
  * const network = new nn.MinGRU(10, 20)
  * const [output, hN] = network.forward(torch.randn([5, 3, 10]))
  * @see Feng et al., "Were RNNs all we needed?", arXiv:2410.01201, section 3.1
- * @throws {TorchError} if a size is not an integer from 1 to 2^50, or an option is unknown.
+ * @throws {TorchError} if a size is not an integer from 1 to 2^50, an option is unknown, or `zoneout` is not from 0 to
+ *   1.
  */
 export class MinGRU extends RecurrentModule {
+  /** The probability that a unit keeps its previous h. */
+  readonly zoneout: number
+
   constructor(inputSize: number, hiddenSize: number, options: MinGRUOptions = {}) {
     const { bias = true } = options ?? {}
-    super('MIN_GRU', inputSize, hiddenSize, options, [], (inputs) => ({
+    const { zoneout } = readZoneout('MinGRU', options ?? {}, ['zoneout'])
+    super('MIN_GRU', inputSize, hiddenSize, options, ['zoneout'], (inputs) => ({
       weight_ih: [2 * hiddenSize, inputs],
       ...(bias ? { bias: [2 * hiddenSize] } : {}),
     }))
+    this.zoneout = zoneout
   }
 
   /** @internal */
   protected override get equations(): Equations {
-    return { ...STANDARD, activation: RECURRENCES.MIN_GRU.activation }
+    return { ...STANDARD, activation: RECURRENCES.MIN_GRU.activation, zoneout: this.zoneout }
   }
 
   override forward(input: PackedSequence, h0?: Tensor | null): [output: PackedSequence, hN: Tensor]
@@ -49,5 +58,9 @@ export class MinGRU extends RecurrentModule {
   override forward(input: Tensor | PackedSequence, h0?: Tensor | null): [Tensor | PackedSequence, Tensor] {
     const [output, hN] = this.run(input, h0 === undefined || h0 === null ? [] : [h0])
     return [output, hN as Tensor]
+  }
+
+  protected override extraRepr(): string {
+    return super.extraRepr() + optionRepr({ zoneout: this.zoneout }, STANDARD)
   }
 }

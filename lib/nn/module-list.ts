@@ -19,7 +19,7 @@ export class ModuleList<M extends Module = Module> extends Modules<M> {
     this.extend(modules)
   }
 
-  override forward(): never {
+  override forward(): unknown {
     throw torchError('ERR_TORCH_NOT_IMPLEMENTED', 'Module [ModuleList] is missing the required "forward" function')
   }
 

@@ -407,6 +407,13 @@ export abstract class Module {
   protected onReplaced(): void {}
 
   /**
+   * The state dictionary to load, if this module at `path` had other names once. Called by {@link loadStateDict}.
+   */
+  protected renamed(stateDict: Readonly<StateDict>, _path: string): Readonly<StateDict> {
+    return stateDict
+  }
+
+  /**
    * Parameters and persistent buffers under all their names: a module that is used twice appears twice, as in PyTorch.
    * The tensors share memory with the module; clone them to keep a snapshot.
    */
@@ -436,11 +443,13 @@ export abstract class Module {
     const { strict = true } = options
     requireBoolean('loadStateDict', 'strict', strict)
     requireDict(`${this.constructor.name}.loadStateDict`, 'the state dict', stateDict)
+    let given = stateDict
+    for (const [path, module] of this.#everywhere()) given = module.renamed(given, path)
     const own = this.stateDict()
-    const missingKeys = Object.keys(own).filter((name) => !Object.hasOwn(stateDict, name))
-    const unexpectedKeys = Object.keys(stateDict).filter((name) => !Object.hasOwn(own, name))
+    const missingKeys = Object.keys(own).filter((name) => !Object.hasOwn(given, name))
+    const unexpectedKeys = Object.keys(given).filter((name) => !Object.hasOwn(own, name))
     const pairs = Object.entries(own).flatMap(([name, tensor]) =>
-      Object.hasOwn(stateDict, name) ? [[name, tensor, stateDict[name]] as const] : [],
+      Object.hasOwn(given, name) ? [[name, tensor, given[name]] as const] : [],
     )
     const problems: string[] = []
     const list = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ')

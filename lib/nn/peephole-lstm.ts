@@ -7,8 +7,11 @@ import {
   type ActivationOptions,
   type Equations,
   type GateActivation,
+  type LayerNormalizationOptions,
   readActivations,
+  readZoneout,
   STANDARD,
+  type ZoneoutOptions,
 } from './equations.ts'
 import { zeros_ } from './init.ts'
 import { LSTM, type LSTMOptions, type LSTMState, pairOf } from './lstm.ts'
@@ -19,15 +22,30 @@ import type { PackedSequence } from './utils/rnn.ts'
 /** What the gates see of the cell state: nothing, only their own cell, or all cells. */
 export type Peephole = 'none' | 'diagonal' | 'full'
 
-export interface PeepholeLSTMOptions extends Omit<LSTMOptions, 'backend'>, ActivationOptions {
+export interface PeepholeLSTMOptions
+  extends Omit<LSTMOptions, 'backend'>,
+    ActivationOptions,
+    LayerNormalizationOptions,
+    ZoneoutOptions {
   /** Default `'diagonal'`. */
   peephole?: Peephole
   /** Whether the forget gate also scales the recurrent input W_hg h(t-1) of the candidate. Default `false`. */
   forgetInCandidate?: boolean
+  /** The same as `zoneout` for the cell state c. Default 0. */
+  cellZoneout?: number
 }
 
-const OWN = ['projSize', 'peephole', 'forgetInCandidate', 'gateActivation', 'activation'] as const
-const DEFAULTS = { ...STANDARD, peephole: 'diagonal' } as const
+const OWN = [
+  'projSize',
+  'peephole',
+  'forgetInCandidate',
+  'gateActivation',
+  'activation',
+  'layerNorm',
+  'zoneout',
+  'cellZoneout',
+] as const
+const PLAIN = { ...STANDARD, layerNorm: false } as const
 
 /**
  * Long short-term memory with peepholes: the gates see the cell state. The activation functions can be chosen. ⊙ is the
@@ -45,16 +63,24 @@ const DEFAULTS = { ...STANDARD, peephole: 'diagonal' } as const
  * and Schmidhuber, 2000), matrices with `'full'`, and absent with `'none'`, which is {@link LSTM} with one bias per
  * gate instead of two.
  *
+ * With `layerNorm`, the products with x and h, each over all four gates, and the cell state are normalized, as Ba et
+ * al. (2016) do: LN(v) = α ⊙ (v - mean) / √(variance + 1e-5), a sum W_x x(t) + W_h h(t-1) is then LN(W_x x(t)) + LN(W_h
+ * h(t-1)), and h(t) = o(t) ⊙ tanh(LN(c(t)) + β). Peepholes are added as they are. With `zoneout` and `cellZoneout`,
+ * units keep h(t-1) and c(t-1) at random; h(t) follows from the c(t) of the equations.
+ *
  * Parameters of layer k: `weight_ih_lk` (4H, I) with the rows of i, f, g, o, `weight_hh_lk` (4H, H or projSize),
- * `weight_ch_lk` (3H), or (3H, H) when full, for i, f, o, and `bias_lk` (4H); names for the reverse direction end in
- * `_reverse`. They are initialized as in LSTM, uniformly from ±1/√H. Each forward is one native call, composed of ATen
- * operations step by step.
+ * `weight_ch_lk` (3H), or (3H, H) when full, for i, f, o, and `bias_lk` (4H); with layerNorm, the gains α
+ * `weight_ln_ih_lk` and `weight_ln_hh_lk` (4H) and `weight_ln_c_lk` (H), and with biases β `bias_ln_c_lk` (H); names
+ * for the reverse direction end in `_reverse`. They are initialized as in LSTM, uniformly from ±1/√H, gains to 1 and β
+ * to 0. Each forward is one native call, composed of ATen operations step by step.
  *
  * @example
  * const lstm = new nn.PeepholeLSTM(10, 20, { peephole: 'full', forgetInCandidate: true })
  * const [output, [hN, cN]] = lstm.forward(torch.randn([5, 3, 10]))
  * @see Gers and Schmidhuber, "Recurrent nets that time and count", IJCNN 2000, doi:10.1109/IJCNN.2000.861302
- * @throws {TorchError} if a size is not an integer from 1 to 2^50, or an option or choice is unknown.
+ * @see Ba et al., "Layer normalization", arXiv:1607.06450, for `layerNorm`
+ * @throws {TorchError} if a size is not an integer from 1 to 2^50, an option or choice is unknown, or a probability is
+ *   not from 0 to 1.
  */
 export class PeepholeLSTM extends RecurrentModule {
   /** Which cells the gates see: `'none'`, only their own (`'diagonal'`), or all (`'full'`). */
@@ -65,12 +91,27 @@ export class PeepholeLSTM extends RecurrentModule {
   readonly gateActivation: GateActivation
   /** The activation function of the candidate g and of the cell state c. */
   readonly activation: Activation
+  /** Whether products with the weights, and the cell state, are normalized. */
+  readonly layerNorm: boolean
+  /** The probability that a unit keeps its previous h. */
+  readonly zoneout: number
+  /** The probability that a unit keeps its previous c. */
+  readonly cellZoneout: number
 
   constructor(inputSize: number, hiddenSize: number, options: PeepholeLSTMOptions = {}) {
-    const { peephole = 'diagonal', forgetInCandidate = false, bias = true, projSize = 0 } = options ?? {}
+    const { peephole = 'diagonal', forgetInCandidate = false, layerNorm = false } = options ?? {}
+    const { bias = true, projSize = 0 } = options ?? {}
     const { gateActivation, activation } = readActivations('PeepholeLSTM', options ?? {})
     requireChoice('PeepholeLSTM', 'peephole', peephole, ['none', 'diagonal', 'full'])
     requireBoolean('PeepholeLSTM', 'forgetInCandidate', forgetInCandidate)
+    requireBoolean('PeepholeLSTM', 'layerNorm', layerNorm)
+    const { zoneout, cellZoneout } = readZoneout('PeepholeLSTM', options ?? {}, ['zoneout', 'cellZoneout'])
+    const gains = {
+      weight_ln_ih: [4 * hiddenSize],
+      weight_ln_hh: [4 * hiddenSize],
+      weight_ln_c: [hiddenSize],
+      ...(bias ? { bias_ln_c: [hiddenSize] } : {}),
+    }
     super('LSTM', inputSize, hiddenSize, options, OWN, (inputs, outputs) => ({
       weight_ih: [4 * hiddenSize, inputs],
       weight_hh: [4 * hiddenSize, outputs],
@@ -78,11 +119,15 @@ export class PeepholeLSTM extends RecurrentModule {
       ...(peephole === 'full' ? { weight_ch: [3 * hiddenSize, hiddenSize] } : {}),
       ...(bias ? { bias: [4 * hiddenSize] } : {}),
       ...(projSize > 0 ? { weight_hr: [projSize, hiddenSize] } : {}),
+      ...(layerNorm ? gains : {}),
     }))
     this.peephole = peephole
     this.forgetInCandidate = forgetInCandidate
     this.gateActivation = gateActivation
     this.activation = activation
+    this.layerNorm = layerNorm
+    this.zoneout = zoneout
+    this.cellZoneout = cellZoneout
   }
 
   /**
@@ -114,8 +159,9 @@ export class PeepholeLSTM extends RecurrentModule {
    */
   toLSTM(): LSTM {
     const { inputSize, hiddenSize, bias, projSize } = this
-    const { gateActivation, activation, peephole, forgetInCandidate } = this
-    const difference = optionRepr({ gateActivation, activation, peephole, forgetInCandidate }, STANDARD)
+    const { gateActivation, activation, peephole, forgetInCandidate, layerNorm, zoneout, cellZoneout } = this
+    const options = { gateActivation, activation, peephole, forgetInCandidate, layerNorm, zoneout, cellZoneout }
+    const difference = optionRepr(options, PLAIN)
     if (difference !== '') {
       throw torchError('ERR_TORCH_VALUE', `toLSTM: an LSTM cannot have ${difference.slice(2)}`)
     }
@@ -131,8 +177,8 @@ export class PeepholeLSTM extends RecurrentModule {
 
   /** @internal */
   protected override get equations(): Equations {
-    const { peephole, forgetInCandidate, gateActivation, activation } = this
-    return { ...STANDARD, peephole, forgetInCandidate, gateActivation, activation }
+    const { peephole, forgetInCandidate, gateActivation, activation, zoneout, cellZoneout } = this
+    return { ...STANDARD, peephole, forgetInCandidate, gateActivation, activation, zoneout, cellZoneout }
   }
 
   override forward(
@@ -156,7 +202,8 @@ export class PeepholeLSTM extends RecurrentModule {
   }
 
   protected override extraRepr(): string {
-    const { peephole, forgetInCandidate, gateActivation, activation } = this
-    return super.extraRepr() + optionRepr({ peephole, forgetInCandidate, gateActivation, activation }, DEFAULTS)
+    const { peephole, forgetInCandidate, gateActivation, activation, layerNorm, zoneout, cellZoneout } = this
+    const options = { peephole, forgetInCandidate, gateActivation, activation, layerNorm, zoneout, cellZoneout }
+    return super.extraRepr() + optionRepr(options, { ...PLAIN, peephole: 'diagonal' })
   }
 }

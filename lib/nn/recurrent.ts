@@ -7,7 +7,7 @@ import { empty } from '../tensor/creation.ts'
 import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
 import { type Equations, STANDARD } from './equations.ts'
 import { type FactoryOptions, factoryOf } from './factory.ts'
-import { uniform_ } from './init.ts'
+import { ones_, uniform_, zeros_ } from './init.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import { RECURRENCES, type Recurrence } from './recurrence.ts'
@@ -160,10 +160,16 @@ export abstract class RecurrentModule extends Module {
     return parameters
   }
 
-  /** Reinitializes weights and biases from PyTorch's default distribution. */
+  /**
+   * Reinitializes weights and biases from PyTorch's default distribution; those of a layer normalization to 1 and 0.
+   */
   resetParameters(): void {
     const bound = 1 / Math.sqrt(this.hiddenSize)
-    for (const weight of this.parameters()) uniform_(weight, -bound, bound)
+    for (const [name, parameter] of this.namedParameters()) {
+      if (name.startsWith('weight_ln_')) ones_(parameter)
+      else if (name.startsWith('bias_ln_')) zeros_(parameter)
+      else uniform_(parameter, -bound, bound)
+    }
   }
 
   /** The weights of each layer and direction, in PyTorch's order. */
@@ -181,7 +187,8 @@ export abstract class RecurrentModule extends Module {
    */
   flattenParameters(): void {
     if (this.equations !== undefined) return
-    const weights: unknown[] = this.#names.map((name) => this[name as `weight_${string}`])
+    // Not read as properties, which would compute those that are parametrized.
+    const weights: unknown[] = this.#names.map((name) => Object.getOwnPropertyDescriptor(this, name)?.value)
     const areParameters = (values: unknown[]): values is Parameter[] =>
       values.every((weight) => weight instanceof Parameter && !weight.disposed)
     if (areParameters(weights)) native.flattenParameters(this.#handle, idsOf(weights))

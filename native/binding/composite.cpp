@@ -60,6 +60,8 @@ Equations equations_of(Napi::Object object) {
       .forget_in_candidate = object.Get("forgetInCandidate").ToBoolean(),
       .update_is_candidate = object.Get("updateIsCandidate").ToBoolean(),
       .reset_after = object.Get("resetAfter").ToBoolean(),
+      .zoneout = object.Get("zoneout").ToNumber(),
+      .cell_zoneout = object.Get("cellZoneout").ToNumber(),
   };
 }
 
@@ -80,7 +82,7 @@ class Roles {
   Weights assign(Family family, const at::Tensor* parameters) const {
     Weights weights;
     at::Tensor input_bias, hidden_bias;
-    const std::array<std::pair<std::string_view, at::Tensor*>, 8> places = {{
+    const std::array<std::pair<std::string_view, at::Tensor*>, 12> places = {{
         {"weight_ih", &weights.input},
         {"weight_hh", &weights.hidden},
         {"weight_ch", &weights.cell},
@@ -89,6 +91,10 @@ class Roles {
         {"bias_hn", &weights.inner_bias},
         {"bias_ih", &input_bias},
         {"bias_hh", &hidden_bias},
+        {"weight_ln_ih", &weights.input_gain},
+        {"weight_ln_hh", &weights.hidden_gain},
+        {"weight_ln_c", &weights.cell_gain},
+        {"bias_ln_c", &weights.cell_bias},
     }};
     for (size_t i = 0; i < names_.size(); i++) *named("parameter", names_[i], places) = parameters[i];
     if (input_bias.defined()) weights.set_biases(family, input_bias, hidden_bias);
@@ -110,6 +116,12 @@ struct Recurrent {
                         : trace == Trace::kProbes ? network.states()
                                                   : 0;
     return 1 + network.states() + arguments.packing.size() + network.layers * network.directions() * each;
+  }
+
+  Effects effects() const {
+    Effects effects = arguments.effects();
+    if (arguments.network.train && equations.zones_out()) effects.marks |= Effects::kRandom;
+    return effects;
   }
 
   Tensors run() const {
@@ -151,7 +163,7 @@ Napi::Value composite_forward(const Napi::CallbackInfo& info) {
   const Recurrent recurrent{RecurrentArguments(addon, info), equations_of(info[7].ToObject()),
                             Roles(info[8].As<Napi::Array>()), trace_of(info[9].ToString())};
   const auto ids = addon.dispatch(
-      recurrent.arguments.effects(), recurrent.results(), [recurrent] { return recurrent.run(); },
+      recurrent.effects(), recurrent.results(), [recurrent] { return recurrent.run(); },
       addon.forecast([&] { return [&addon, recurrent] { return recurrent.arguments.outlines(addon); }; }));
   addon.account(env);
   return to_array(env, ids);

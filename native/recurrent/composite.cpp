@@ -6,8 +6,10 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/dropout.h>
 #include <ATen/ops/elu.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/hardsigmoid.h>
 #include <ATen/ops/hardtanh.h>
+#include <ATen/ops/layer_norm.h>
 #include <ATen/ops/leaky_relu.h>
 #include <ATen/ops/lerp.h>
 #include <ATen/ops/linear.h>
@@ -50,7 +52,24 @@ at::Tensor apply(Function function, const at::Tensor& x) {
 }
 
 at::Tensor rows(const at::Tensor& weight, int64_t from, int64_t to) { return weight.narrow(0, from, to - from); }
-at::Tensor columns(const at::Tensor& x, int64_t from, int64_t to) { return x.narrow(1, from, to - from); }
+at::Tensor columns(const at::Tensor& x, int64_t from, int64_t to) { return x.narrow(-1, from, to - from); }
+
+// (1 - weight) a + weight b. Under autocast, states and gates may have different dtypes, which lerp refuses.
+at::Tensor mixed(const at::Tensor& a, const at::Tensor& b, const at::Tensor& weight) {
+  const at::ScalarType type = at::promote_types(a.scalar_type(), b.scalar_type());
+  return at::lerp(a.to(type), b.to(type), weight.to(type));
+}
+
+// Without a gain, x itself.
+at::Tensor normalized(const at::Tensor& x, const at::Tensor& gain, const at::Tensor& bias = {}) {
+  return gain.defined() ? at::layer_norm(x, {x.size(-1)}, gain, bias) : x;
+}
+
+at::Tensor add_product(const at::Tensor& x, const at::Tensor& hidden, const at::Tensor& weight,
+                       const at::Tensor& gain) {
+  if (!gain.defined()) return at::addmm(x, hidden, weight);
+  return x + normalized(at::matmul(hidden, weight), gain);
+}
 
 struct State {
   at::Tensor hidden, cell_state;
@@ -63,11 +82,16 @@ class Layer {
       : family_(network.recurrence->family),
         equations_(equations),
         size_(network.units),
-        inner_bias_(weights.inner_bias) {
+        train_(network.train),
+        weights_(weights) {
     if (weights.hidden.defined()) hidden_ = weights.hidden.t();
     if (family_ == Family::kGru && !equations.reset_after) {
       gates_hidden_ = rows(weights.hidden, 0, 2 * size_).t();
       candidate_hidden_ = rows(weights.hidden, 2 * size_, 3 * size_).t();
+      if (weights.hidden_gain.defined()) {
+        gates_gain_ = rows(weights.hidden_gain, 0, 2 * size_);
+        candidate_gain_ = rows(weights.hidden_gain, 2 * size_, 3 * size_);
+      }
     }
     if (weights.projection.defined()) projection_ = weights.projection.t();
     if (equations.peephole == Peephole::kFull) {
@@ -79,8 +103,14 @@ class Layer {
     }
   }
 
-  // Computes the next state from x(t), already multiplied by the input weights plus the bias, and the previous state.
-  // Appends the gates to `gates`.
+  // The input of all steps, multiplied by the input weights, plus the bias.
+  at::Tensor products(const at::Tensor& input) const {
+    if (!weights_.input_gain.defined()) return at::linear(input, weights_.input, weights_.bias);
+    const at::Tensor sums = normalized_gates(at::linear(input, weights_.input), weights_.input_gain);
+    return weights_.bias.defined() ? sums + weights_.bias : sums;
+  }
+
+  // Computes the next state from the `products` of x(t), and the previous state. Appends the gates to `gates`.
   State step(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
     switch (family_) {
       case Family::kRnn:
@@ -99,12 +129,30 @@ class Layer {
   at::Tensor gate(const at::Tensor& x) const { return apply(equations_.gate, x); }
   at::Tensor activation(const at::Tensor& x) const { return apply(equations_.activation, x); }
 
-  static at::Tensor probed(at::Tensor state, const at::Tensor& probe) {
-    return probe.defined() ? state + probe : std::move(state);
+  // An LSTM's gates are normalized together; so are those of a GRU, but not with its candidate.
+  at::Tensor normalized_gates(const at::Tensor& x, const at::Tensor& gain) const {
+    if (family_ != Family::kGru || !gain.defined()) return normalized(x, gain);
+    return at::cat({normalized(columns(x, 0, 2 * size_), rows(gain, 0, 2 * size_)),
+                    normalized(columns(x, 2 * size_, 3 * size_), rows(gain, 2 * size_, 3 * size_))},
+                   -1);
+  }
+
+  // The state after zoneout, which in evaluation is its mean, and with the probe.
+  at::Tensor next(const at::Tensor& state, const at::Tensor& before, double zoneout, const at::Tensor& probe) const {
+    at::Tensor kept = state;
+    if (zoneout > 0) {
+      const at::Tensor share = at::empty_like(state);
+      kept = mixed(state, before, train_ ? share.bernoulli_(zoneout) : share.fill_(zoneout));
+    }
+    return probe.defined() ? kept + probe : kept;
+  }
+
+  at::Tensor next_hidden(const at::Tensor& hidden, const State& before, const State& probe) const {
+    return next(hidden, before.hidden, equations_.zoneout, probe.hidden);
   }
 
   State rnn(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
-    const at::Tensor hidden = probed(activation(at::addmm(x, before.hidden, hidden_)), probe.hidden);
+    const at::Tensor hidden = next_hidden(activation(at::addmm(x, before.hidden, hidden_)), before, probe);
     gates = {hidden};
     return {hidden, {}};
   }
@@ -112,11 +160,11 @@ class Layer {
   State lstm(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
     at::Tensor sums, candidate_hidden;
     if (equations_.forget_in_candidate) {
-      const at::Tensor recurrent = at::matmul(before.hidden, hidden_);
+      const at::Tensor recurrent = normalized(at::matmul(before.hidden, hidden_), weights_.hidden_gain);
       candidate_hidden = columns(recurrent, 2 * size_, 3 * size_);
       sums = x + recurrent;
     } else {
-      sums = at::addmm(x, before.hidden, hidden_);
+      sums = add_product(x, before.hidden, hidden_, weights_.hidden_gain);
     }
     at::Tensor input_forget = columns(sums, 0, 2 * size_);
     if (equations_.peephole == Peephole::kFull) {
@@ -130,17 +178,20 @@ class Layer {
     const at::Tensor g =
         activation(equations_.forget_in_candidate ? at::addcmul(columns(x, 2 * size_, 3 * size_), candidate_hidden, f)
                                                   : columns(sums, 2 * size_, 3 * size_));
-    const at::Tensor cell_state = probed(at::addcmul(f * before.cell_state, i, g), probe.cell_state);
+    const at::Tensor fresh = at::addcmul(f * before.cell_state, i, g);
+    const at::Tensor cell_state = next(fresh, before.cell_state, equations_.cell_zoneout, probe.cell_state);
+    // Zoneout acts on the memory: h is computed from c without it.
+    const at::Tensor& current = equations_.cell_zoneout > 0 ? fresh : cell_state;
     at::Tensor o = columns(sums, 3 * size_, 4 * size_);
     if (equations_.peephole == Peephole::kFull) {
-      o = at::addmm(o, cell_state, output_cell_);
+      o = at::addmm(o, current, output_cell_);
     } else if (equations_.peephole == Peephole::kDiagonal) {
-      o = at::addcmul(o, cell_state, output_cell_);
+      o = at::addcmul(o, current, output_cell_);
     }
     o = gate(o);
-    at::Tensor hidden = o * activation(cell_state);
+    at::Tensor hidden = o * activation(normalized(current, weights_.cell_gain, weights_.cell_bias));
     if (projection_.defined()) hidden = at::matmul(hidden, projection_);
-    hidden = probed(std::move(hidden), probe.hidden);
+    hidden = next_hidden(hidden, before, probe);
     gates = {i, f, g, o, cell_state, hidden};
     return {hidden, cell_state};
   }
@@ -150,19 +201,19 @@ class Layer {
     const at::Tensor x_gates = columns(x, 0, 2 * size_);
     const at::Tensor x_candidate = columns(x, 2 * size_, 3 * size_);
     if (equations_.reset_after) {
-      const at::Tensor recurrent = at::matmul(before.hidden, hidden_);
+      const at::Tensor recurrent = normalized_gates(at::matmul(before.hidden, hidden_), weights_.hidden_gain);
       reset_update = gate(x_gates + columns(recurrent, 0, 2 * size_));
       at::Tensor inner = columns(recurrent, 2 * size_, 3 * size_);
-      if (inner_bias_.defined()) inner = inner + inner_bias_;
+      if (weights_.inner_bias.defined()) inner = inner + weights_.inner_bias;
       n = activation(at::addcmul(x_candidate, columns(reset_update, 0, size_), inner));
     } else {
-      reset_update = gate(at::addmm(x_gates, before.hidden, gates_hidden_));
-      n = activation(at::addmm(x_candidate, columns(reset_update, 0, size_) * before.hidden, candidate_hidden_));
+      reset_update = gate(add_product(x_gates, before.hidden, gates_hidden_, gates_gain_));
+      n = activation(add_product(x_candidate, columns(reset_update, 0, size_) * before.hidden, candidate_hidden_,
+                                 candidate_gain_));
     }
     const at::Tensor z = columns(reset_update, size_, 2 * size_);
-    // lerp(a, b, z) = (1 - z) a + z b
-    at::Tensor hidden = equations_.update_is_candidate ? at::lerp(before.hidden, n, z) : at::lerp(n, before.hidden, z);
-    hidden = probed(std::move(hidden), probe.hidden);
+    at::Tensor hidden = equations_.update_is_candidate ? mixed(before.hidden, n, z) : mixed(n, before.hidden, z);
+    hidden = next_hidden(hidden, before, probe);
     gates = {columns(reset_update, 0, size_), z, n, hidden};
     return {hidden, {}};
   }
@@ -171,7 +222,7 @@ class Layer {
   State min_gru(const at::Tensor& x, const State& before, const State& probe, Tensors& gates) const {
     const at::Tensor z = gate(columns(x, 0, size_));
     const at::Tensor n = activation(columns(x, size_, 2 * size_));
-    at::Tensor hidden = probed(at::lerp(before.hidden, n, z), probe.hidden);
+    const at::Tensor hidden = next_hidden(mixed(before.hidden, n, z), before, probe);
     gates = {z, n, hidden};
     return {hidden, {}};
   }
@@ -179,9 +230,11 @@ class Layer {
   const Family family_;
   const Equations& equations_;
   const int64_t size_;
+  const bool train_;
+  const Weights& weights_;
   // Weights, transposed for products with rows; the diagonal ones are vectors.
   at::Tensor hidden_, gates_hidden_, candidate_hidden_, projection_, input_forget_cell_, output_cell_;
-  const at::Tensor inner_bias_;
+  at::Tensor gates_gain_, candidate_gain_;
 };
 
 // Zeros to be added to a state at every step.
@@ -255,7 +308,7 @@ struct Sequence {
 Sequence run(const Network& network, const Equations& equations, const at::Tensor& input, const Steps& by_steps,
              const State& first, const Weights& weights, bool reverse, Trace trace) {
   const Layer layer(network, equations, weights);
-  const Tensors inputs = by_steps.split(at::linear(input, weights.input, weights.bias));
+  const Tensors inputs = by_steps.split(layer.products(input));
   const size_t steps = inputs.size();
   Sequence result;
   Tensors hidden_probes, cell_probes;

@@ -35,6 +35,10 @@ struct Equations {
   // of the hidden weights, as in PyTorch, or their input, as in the papers.
   bool update_is_candidate = false;
   bool reset_after = true;
+  // The probability that a unit keeps its previous h, and that of an LSTM's c.
+  double zoneout = 0, cell_zoneout = 0;
+
+  bool zones_out() const { return zoneout > 0 || cell_zoneout > 0; }
 };
 
 // The weights of one layer and direction; absent ones are undefined. Rows are in PyTorch's order: i, f, g, o; r, z, n;
@@ -48,6 +52,9 @@ struct Weights {
   at::Tensor bias;
   // GRU: (H), added to the output of the candidate's hidden weights.
   at::Tensor inner_bias;
+  // Layer normalization of what the input and the hidden weights give, one gain per row; and that of an LSTM's cell
+  // state, gain and bias (H).
+  at::Tensor input_gain, hidden_gain, cell_gain, cell_bias;
 
   // Sets PyTorch's two biases, which differ only for the candidate of a GRU; elsewhere they are added up.
   void set_biases(Family family, const at::Tensor& input_bias, const at::Tensor& hidden_bias);

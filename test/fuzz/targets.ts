@@ -69,6 +69,7 @@ const FACTORIES: Record<string, (Class: Class) => object> = {
   PackedSequence: () => nn.utils.rnn.packSequence([torch.ones([2, 3]), torch.ones([1, 3])]),
   GroupNorm: () => new nn.GroupNorm(1, 3),
   ModuleDict: () => new nn.ModuleDict({ a: new nn.Linear(2, 3) }),
+  ParametrizationList: () => nn.utils.parametrizations.weightNorm(new nn.Linear(2, 3)).parametrizations.get('weight'),
   ModuleList: () => new nn.ModuleList([new nn.Linear(2, 3)]),
   Sequential: () => new nn.Sequential(new nn.Linear(3, 3), new nn.Tanh()),
   SequenceModel: (Model) => new Model(new nn.GRU(3, 4), 2),

@@ -4,7 +4,18 @@ import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { expectClose } from '../support/close.ts'
 import { expectError } from '../support/error.ts'
-import { arrays, bySteps, FUNCTIONS, type Matrix, part, type Step, times, type Vector } from '../support/steps.ts'
+import {
+  arrays,
+  bySteps,
+  FUNCTIONS,
+  type Matrix,
+  normalized,
+  part,
+  type Step,
+  spread,
+  times,
+  type Vector,
+} from '../support/steps.ts'
 
 const [I, H, L, N] = [3, 3, 4, 2] as const
 const EXACT = { rtol: 1e-10, atol: 1e-12 }
@@ -16,9 +27,17 @@ function stepOf(options: ChungGRUOptions): Step {
   const φ = FUNCTIONS[options.activation ?? 'tanh']
   return (x, [h], weights) => {
     const { weight_ih, weight_hh, bias, bias_hn } = weights as Record<string, Matrix | Vector | undefined>
+    const { weight_ln_ih, weight_ln_hh } = weights as Record<string, Vector | undefined>
     const rows = (values: unknown, k: number): never => part(values as unknown[], k, H) as never
-    const wx = (k: number): Vector => times(rows(weight_ih, k), x)
-    const wh = (k: number, hidden: Vector): Vector => times(rows(weight_hh, k), hidden)
+    // The rows of r and z are normalized together, those of n by themselves.
+    const product = (matrix: unknown, gain: Vector | undefined, k: number, vector: Vector): Vector => {
+      const all = times(matrix as Matrix, vector)
+      if (gain === undefined) return part(all, k, H)
+      if (k === 2) return normalized(part(all, 2, H), part(gain, 2, H))
+      return part(normalized(all.slice(0, 2 * H), gain.slice(0, 2 * H)), k, H)
+    }
+    const wx = (k: number): Vector => product(weight_ih, weight_ln_ih, k, x)
+    const wh = (k: number, hidden: Vector): Vector => product(weight_hh, weight_ln_hh, k, hidden)
     const b = (k: number): Vector => (bias === undefined ? Array(H).fill(0) : rows(bias, k))
     const each = (make: (j: number) => number): Vector => Array.from({ length: H }, (_, j) => make(j))
     const at = (vector: Vector, j: number): number => vector[j] as number
@@ -43,7 +62,7 @@ function draw(shape: number[]): Tensor {
 function make(options: ChungGRUOptions): { module: ChungGRU; x: Tensor; h0: Tensor } {
   torch.manualSeed(5)
   const module = new ChungGRU(I, H, { ...options, dtype: 'float64' })
-  for (const parameter of module.parameters()) torch.noGrad(() => parameter.mul_(3))
+  spread(module)
   const layers = module.numLayers * (module.bidirectional ? 2 : 1)
   return { module, x: draw(options.batchFirst ? [N, L, I] : [L, N, I]), h0: draw([layers, N, H]) }
 }
@@ -57,6 +76,9 @@ const VARIANTS: ChungGRUOptions[] = [
   { numLayers: 2, bidirectional: true, innerBias: true },
   { numLayers: 2, batchFirst: true, resetAfter: false, gateActivation: 'hardSigmoid', activation: 'softsign' },
   { gateActivation: 'elliottSigmoid' },
+  { layerNorm: true },
+  { layerNorm: true, innerBias: true, bidirectional: true },
+  { layerNorm: true, resetAfter: false, bias: false, batchFirst: true },
   ...(['hardTanh', 'relu', 'leakyRelu', 'elu', 'sigmoid', 'identity'] as const).map((activation) => ({ activation })),
 ]
 

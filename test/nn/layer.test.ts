@@ -422,6 +422,7 @@ const errors: Record<string, [code: Parameters<typeof expectError>[1], call: () 
 describe('arguments that would be ignored are refused', () => {
   const [x, sizes] = [zeros([2]), [2, 2, 2] as const]
   const takes: Record<string, readonly unknown[]> = {
+    AlphaDropout: [0.5, {}],
     Bilinear: [...sizes, {}],
     BatchNorm1d: [2, {}],
     BatchNorm2d: [2, {}],
@@ -438,6 +439,7 @@ describe('arguments that would be ignored are refused', () => {
     Identity: [],
     LayerNorm: [2, {}],
     Linear: [2, 2, {}],
+    LockedDropout: [0.5, {}],
     LogSoftmax: [1],
     ModuleDict: [{}],
     ModuleList: [[]],
@@ -715,4 +717,18 @@ test.each<[string, Parameters<typeof expectError>[1], RegExp, () => unknown]>([
   ['no object', 'ERR_TORCH_TYPE', /update should be called with/, () => new nn.ModuleDict(3 as never)],
 ])('%s is refused', (_, code, message, call) => {
   expectError(call, code, message)
+})
+
+test('alpha dropout in place changes its argument', () => {
+  const x = torch.randn([4, 5])
+  torch.manualSeed(0)
+  const expected = nn.functional.alphaDropout(x, { p: 0.5, training: true })
+  torch.manualSeed(0)
+  expect(new nn.AlphaDropout(0.5, { inplace: true }).forward(x)).toBe(x)
+  expectClose(x, expected)
+  expectError(
+    () => nn.functional.alphaDropout(x, { p: 2 }),
+    'ERR_TORCH_VALUE',
+    'alphaDropout: p must be a number from 0 to 1',
+  )
 })

@@ -4,7 +4,18 @@ import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { expectClose } from '../support/close.ts'
 import { expectError } from '../support/error.ts'
-import { arrays, bySteps, FUNCTIONS, type Matrix, part, type Step, times, type Vector } from '../support/steps.ts'
+import {
+  arrays,
+  bySteps,
+  FUNCTIONS,
+  type Matrix,
+  normalized,
+  part,
+  type Step,
+  spread,
+  times,
+  type Vector,
+} from '../support/steps.ts'
 
 type Options = PeepholeLSTMOptions & { dtype: 'float64' }
 
@@ -18,9 +29,15 @@ function stepOf(options: PeepholeLSTMOptions): Step {
   const φ = FUNCTIONS[options.activation ?? 'tanh']
   return (x, [h, c], weights) => {
     const { weight_ih, weight_hh, weight_ch, bias, weight_hr } = weights as Record<string, Matrix | Vector | undefined>
+    const { weight_ln_ih, weight_ln_hh, weight_ln_c, bias_ln_c } = weights as Record<string, Vector | undefined>
     const rows = (values: unknown, k: number): never => part(values as unknown[], k, H) as never
-    const wx = (k: number): Vector => times(rows(weight_ih, k), x)
-    const wh = (k: number): Vector => times(rows(weight_hh, k), h)
+    // All four gates are normalized together.
+    const product = (matrix: unknown, gain: Vector | undefined, k: number, vector: Vector): Vector => {
+      const all = times(matrix as Matrix, vector)
+      return part(gain === undefined ? all : normalized(all, gain), k, H)
+    }
+    const wx = (k: number): Vector => product(weight_ih, weight_ln_ih, k, x)
+    const wh = (k: number): Vector => product(weight_hh, weight_ln_hh, k, h)
     const wc = (k: number, cell: Vector): Vector => {
       if (peephole === 'none') return cell.map(() => 0)
       if (peephole === 'full') return times(rows(weight_ch, k), cell)
@@ -38,7 +55,9 @@ function stepOf(options: PeepholeLSTMOptions): Step {
     const g = sum(wx(2), seen, b(2)).map(φ)
     const cell = each((j) => (f[j] as number) * (before[j] as number) + (i[j] as number) * (g[j] as number))
     const o = sum(wx(3), wh(3), wc(2, cell), b(3)).map(σ)
-    const hidden = each((j) => (o[j] as number) * φ(cell[j] as number))
+    const shift = bias_ln_c ?? Array<number>(H).fill(0)
+    const seenCell = weight_ln_c === undefined ? cell : sum(normalized(cell, weight_ln_c), shift)
+    const hidden = each((j) => (o[j] as number) * φ(seenCell[j] as number))
     return [weight_hr === undefined ? hidden : times(weight_hr as Matrix, hidden), cell]
   }
 }
@@ -51,8 +70,7 @@ function make(options: PeepholeLSTMOptions): { module: PeepholeLSTM; x: Tensor; 
   torch.manualSeed(7)
   const all: Options = { ...options, dtype: 'float64' }
   const module = new PeepholeLSTM(I, H, all)
-  // Larger than they start, so that gates and activations leave their linear part.
-  for (const parameter of module.parameters()) torch.noGrad(() => parameter.mul_(3))
+  spread(module)
   const layers = module.numLayers * (module.bidirectional ? 2 : 1)
   const x = draw(options.batchFirst ? [N, L, I] : [L, N, I])
   return { module, x, state: [draw([layers, N, options.projSize ?? H]), draw([layers, N, H])] }
@@ -68,6 +86,9 @@ const VARIANTS: PeepholeLSTMOptions[] = [
   { peephole: 'full', bidirectional: true, batchFirst: true, gateActivation: 'hardSigmoid', activation: 'softsign' },
   { peephole: 'diagonal', projSize: 2, numLayers: 2, bidirectional: true },
   { peephole: 'full', projSize: 2, forgetInCandidate: true, bias: false },
+  { layerNorm: true, peephole: 'none' },
+  { layerNorm: true, peephole: 'full', bias: false },
+  { layerNorm: true, forgetInCandidate: true, projSize: 2, bidirectional: true, batchFirst: true },
   { gateActivation: 'hardSigmoid' },
   { gateActivation: 'elliottSigmoid', activation: 'hardTanh', forgetInCandidate: true },
   ...(['hardTanh', 'softsign', 'relu', 'leakyRelu', 'elu', 'sigmoid', 'identity'] as const).map((activation) => ({

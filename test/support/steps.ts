@@ -1,6 +1,7 @@
 // Recurrent networks computed by hand with plain numbers: each step of each sequence follows the formulas.
 import type { Activation, GateActivation, RecurrentModule } from '../../lib/nn/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
+import { torch } from '../../lib/torch.ts'
 
 export type Vector = number[]
 export type Matrix = number[][]
@@ -25,6 +26,20 @@ export function times(matrix: Matrix, vector: Vector): Vector {
 /** Rows k n to (k + 1) n, of a matrix or a vector. */
 export function part<T>(rows: readonly T[], k: number, n: number): T[] {
   return rows.slice(k * n, (k + 1) * n)
+}
+
+/** Layer normalization of a whole vector, with one gain per element. */
+export function normalized(vector: Vector, gain: Vector): Vector {
+  const mean = vector.reduce((sum, x) => sum + x, 0) / vector.length
+  const variance = vector.reduce((sum, x) => sum + (x - mean) ** 2, 0) / vector.length
+  return vector.map((x, j) => ((gain[j] as number) * (x - mean)) / Math.sqrt(variance + 1e-5))
+}
+
+/** Makes weights larger than they start, so that gates and activations leave their linear part, and gains unequal. */
+export function spread(module: RecurrentModule): void {
+  for (const [name, parameter] of module.namedParameters()) {
+    torch.noGrad(() => (name.includes('_ln_') ? parameter.add_(torch.randnLike(parameter)) : parameter.mul_(3)))
+  }
 }
 
 /** The hidden state, which is the output, and for an LSTM the cell state. */

@@ -9,6 +9,8 @@ import type { InplaceOptions } from './activation.ts'
 const ops = {
   dropout: tensorOp('aten::dropout'),
   dropout_: tensorOp('aten::dropout_'),
+  alpha: tensorOp('aten::alpha_dropout'),
+  alpha_: tensorOp('aten::alpha_dropout_'),
   channels: tensorOp('aten::feature_dropout'),
   channels_: tensorOp('aten::feature_dropout_'),
 }
@@ -20,9 +22,9 @@ export interface DropoutOptions extends InplaceOptions {
   training?: boolean
 }
 
-function settingsOf(name: string, options: DropoutOptions): Required<DropoutOptions> {
+function settingsOf(name: string, options: DropoutOptions, trains = true): Required<DropoutOptions> {
   checkOptions(name, options, ['p', 'training', 'inplace'])
-  const { p = 0.5, training = true, inplace = false } = options
+  const { p = 0.5, training = trains, inplace = false } = options
   requireProbability(name, 'p', p)
   return { p, training, inplace }
 }
@@ -35,6 +37,18 @@ function settingsOf(name: string, options: DropoutOptions): Required<DropoutOpti
 export function dropout(input: Tensor, options: DropoutOptions = {}): Tensor {
   const { p, training, inplace } = settingsOf('dropout', options)
   return (inplace ? ops.dropout_ : ops.dropout)(input, p, training)
+}
+
+/**
+ * With `training`, dropout for networks with SELU: elements take SELU's lowest value with probability p, and all are
+ * scaled and shifted so that mean 0 and variance 1 are kept (Klambauer et al., 2017). The input can have any shape.
+ *
+ * @param options.training Default `false`, as in PyTorch, unlike in the other dropouts.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.alpha_dropout.html
+ */
+export function alphaDropout(input: Tensor, options: DropoutOptions = {}): Tensor {
+  const { p, training, inplace } = settingsOf('alphaDropout', options, false)
+  return (inplace ? ops.alpha_ : ops.alpha)(input, p, training)
 }
 
 /**

@@ -65,6 +65,12 @@ export class PackedSequence implements Disposable {
     return [this.batchSizes, this.sortedIndices, this.unsortedIndices].filter((tensor) => tensor !== null)
   }
 
+  /** @internal Other steps for the same sequences. */
+  withData(data: Tensor): PackedSequence {
+    const [batchSizes, sorted, unsorted] = this.packing.map((tensor) => tensor.detach())
+    return new PackedSequence(data, batchSizes as Tensor, sorted, unsorted)
+  }
+
   /** Converts `data` to another dtype or device. The indices move to the device, too; `batchSizes` stay on the CPU. */
   to(target: DType | Device | ToOptions): PackedSequence {
     const data = this.data.to(target)
