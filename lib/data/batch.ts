@@ -30,7 +30,9 @@ export interface NamedBatch {
   weight?: Tensor
   /** The state before the first step, in the form that the network takes. */
   state?: BatchPart
-  [name: string]: BatchPart | undefined
+  /** With `carryState`: whether the batch begins anew, and does not continue the one before. */
+  first?: boolean
+  [name: string]: BatchPart | boolean | undefined
 }
 
 /** The input and the target of a batch. */
@@ -52,11 +54,16 @@ export function requireBatch(what: string, value: unknown): asserts value is Bat
     throw torchError('ERR_TORCH_TYPE', `${wanted}, but its ${name} is ${describe(Reflect.get(value, name))}`)
   }
   for (const [name, part] of Object.entries(value)) {
-    const isPart = name === 'lengths' || name === 'mask' || name === 'weight' ? isTensor(part) : isBatchPart(part)
-    if (part === undefined || isPart) continue
-    throw torchError('ERR_TORCH_TYPE', `${what}: the part '${name}' must be a Tensor, got ${describe(part)}`)
+    if (part === undefined || isPartNamed(name, part)) continue
+    const wanted = name === 'first' ? 'a boolean' : 'a Tensor'
+    throw torchError('ERR_TORCH_TYPE', `${what}: the part '${name}' must be ${wanted}, got ${describe(part)}`)
   }
   requireLengths(what, value as NamedBatch)
+}
+
+function isPartNamed(name: string, part: unknown): boolean {
+  if (name === 'first') return typeof part === 'boolean'
+  return isTensor(part) || (isArrayOf(part, isTensor) && !['lengths', 'mask', 'weight'].includes(name))
 }
 
 function requireLengths(what: string, { lengths }: NamedBatch): void {
@@ -68,10 +75,6 @@ function requireLengths(what: string, { lengths }: NamedBatch): void {
   )
 }
 
-function isBatchPart(value: unknown): value is BatchPart {
-  return isTensor(value) || isArrayOf(value, isTensor)
-}
-
 /** The parts of a batch by name. */
 export function namedBatch(batch: Batch): NamedBatch {
   return Array.isArray(batch) ? { input: batch[0], target: batch[1] } : batch
@@ -79,15 +82,18 @@ export function namedBatch(batch: Batch): NamedBatch {
 
 /** The tensors of a batch, in the order of {@link mapBatch}. */
 export function tensorsOf(batch: Batch): Tensor[] {
-  return (Array.isArray(batch) ? batch : Object.values(batch)).flatMap((part) => (part === undefined ? [] : part))
+  return (Array.isArray(batch) ? batch : Object.values(batch)).flatMap((part) =>
+    part === undefined || typeof part === 'boolean' ? [] : part,
+  )
 }
 
 /** A batch of the same form, with another tensor for each. */
 export function mapBatch<B extends Batch>(batch: B, fn: (tensor: Tensor, name: string) => Tensor): B {
   if (Array.isArray(batch)) return [fn(batch[0], 'input'), fn(batch[1], 'target')] as B
-  const entries = Object.entries(batch).flatMap(([name, part]) => {
-    if (part === undefined) return []
-    return [[name, isTensor(part) ? fn(part, name) : (part as readonly Tensor[]).map((one) => fn(one, name))]]
-  })
-  return Object.fromEntries(entries) as B
+  const mapped: Record<string, BatchPart | boolean> = {}
+  for (const [name, part] of Object.entries(batch as NamedBatch)) {
+    if (part === undefined) continue
+    mapped[name] = isTensor(part) ? fn(part, name) : typeof part === 'boolean' ? part : part.map((one) => fn(one, name))
+  }
+  return mapped as B
 }

@@ -11,8 +11,6 @@ export {
   type WeightedRandomOptions,
   WeightedRandomSampler,
 } from './sampler.ts'
-export { StackDataset, type StackedTensors } from './stack-dataset.ts'
-export { ConcatDataset, randomSplit, Subset, timeSplit } from './subset.ts'
 export { type ScalerChoice, scalerFrom } from './scaler/index.ts'
 export { LogScaler, type LogScalerOptions } from './scaler/log.ts'
 export { MinMaxScaler, type MinMaxScalerOptions } from './scaler/min-max.ts'
@@ -31,6 +29,8 @@ export type { SeriesSource } from './series/source.ts'
 export type { Split, SplitOptions } from './series/split.ts'
 export type { Frequency, SplitPoint, TimeUnit } from './series/time.ts'
 export type { WindowBatch, WindowDataset, WindowOptions } from './series/windows.ts'
+export { StackDataset, type StackedTensors } from './stack-dataset.ts'
+export { ConcatDataset, randomSplit, Subset, timeSplit } from './subset.ts'
 export { type TextBatch, TextDataset, type TextDatasetOptions } from './text.ts'
 export {
   type TokenLevel,

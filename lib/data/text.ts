@@ -4,6 +4,7 @@ import { opaque } from '../opaque.ts'
 import { tidy } from '../tensor/context.ts'
 import { tensorOp } from '../tensor/packet.ts'
 import { requireTensor, type Tensor } from '../tensor/tensor.ts'
+import type { NamedBatch } from './batch.ts'
 
 export interface TextDatasetOptions {
   /** The rows N that the text is cut into, which are read side by side. */
@@ -15,16 +16,16 @@ export interface TextDatasetOptions {
 }
 
 /** One batch of a text. */
-export interface TextBatch {
+export interface TextBatch extends NamedBatch {
   /** (N, L), int64; L of the last batch may be less. */
-  readonly input: Tensor
+  input: Tensor
   /** The next token of each step. */
-  readonly target: Tensor
+  target: Tensor
   /**
    * Whether it is the first batch of a pass, to be computed with a state of zeros. Each other one goes on where the one
    * before ended, row by row: with its final state, detached.
    */
-  readonly first: boolean
+  first: boolean
 }
 
 const narrow = tensorOp('aten::narrow')

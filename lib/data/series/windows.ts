@@ -6,6 +6,8 @@ import { tidy } from '../../tensor/context.ts'
 import { tensor } from '../../tensor/creation.ts'
 import { tensorOp } from '../../tensor/packet.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import type { NamedBatch } from '../batch.ts'
+import type { Dataset } from '../dataset.ts'
 import type { SeriesScaler } from '../scaler/series-scaler.ts'
 import type { Contents } from './contents.ts'
 import type { Frame } from './frame.ts'
@@ -14,13 +16,13 @@ const indexSelect = tensorOp('aten::index_select')
 const view = tensorOp('aten::view')
 
 /** A batch of windows. */
-export interface WindowBatch {
+export interface WindowBatch extends NamedBatch {
   /** (N, past, I), or (past, N, I) without `batchFirst`. */
-  readonly input: Tensor
+  input: Tensor
   /** (N, horizon, O), or (horizon, N, O). */
-  readonly target: Tensor
+  target: Tensor
   /** Which targets were observed, bool, of the shape of `target`: there with `missing: 'mask'`. */
-  readonly mask?: Tensor
+  mask?: Tensor
 }
 
 /** Where windows are: the first row of each, and its group. */
@@ -62,7 +64,7 @@ export function gather(
  * One part of a `Series` as windows, scaled: a dataset for a `Trainer` or a `DataLoader`. A sample is `past` steps of
  * inputs and the `horizon` steps of targets that follow.
  */
-export class WindowDataset {
+export class WindowDataset implements Dataset<WindowBatch> {
   /** @internal */
   readonly toJSON: () => never = opaque('WindowDataset', 'use scaler.config')
   readonly length: number
