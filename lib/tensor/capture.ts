@@ -17,7 +17,7 @@ export function captured<T>(fn: () => T): T {
 }
 
 /** @internal Throws within {@link captured}: `what` depends on CPU values, which a replay does not read again. */
-export function refuseCaptured(what: string): void {
+export function refuseCaptured(what: string, reason: string): void {
   if (!capturing) return
-  throw torchError('ERR_TORCH_RUNTIME', `${what} cannot be captured in a CUDA graph: its lengths are read by the CPU`)
+  throw torchError('ERR_TORCH_RUNTIME', `${what} cannot be captured in a CUDA graph: ${reason}`)
 }

@@ -8,7 +8,7 @@ import { expectError } from '../support/error.ts'
 import { readFixture } from '../support/fixture.ts'
 
 interface Trajectory {
-  kind: 'SGD' | 'Adam' | 'AdamW'
+  kind: Exclude<keyof typeof optim, 'Optimizer' | 'LBFGS'>
   options: Record<string, never>
   dtype: 'float32' | 'float64'
   snapshots: number[][][]
@@ -19,6 +19,7 @@ interface Saved {
   optimizer: never
 }
 
+/** The trajectories, then LBFGS. */
 const python = torch.loadSync<Saved[]>(fileURLToPath(new URL('../fixtures/optim.pt', import.meta.url)))
 const trajectories = readFixture<{ trajectories: Trajectory[] }>('optim').trajectories.filter(
   ({ dtype }) => dtype === 'float64',
@@ -33,15 +34,15 @@ test.each(trajectories.map((one, index) => [`${one.kind} ${JSON.stringify(one.op
     for (const size of [[3, 2], [4], [2]]) torch.randn(size, { dtype: 'float64' })
     const x = torch.randn([4, 3], { dtype: 'float64' })
     // The settings come with the state.
-    const optimizer = new optim[kind]([{ params: [a, late] }, { params: [b] }])
+    const optimizer = new (optim[kind] as typeof optim.SGD)([{ params: [a, late] }, { params: [b] }])
     optimizer.loadStateDict(saved)
     for (let step = 10; step < 20; step++) {
       optimizer.zeroGrad()
-      x.matmul(a).sin().sum(1).mul(b).sum().add(b.mul(b).sum().mul(0.1)).add(late.exp().sum()).backward()
+      x.matmul(a).sin().sum(1).mul(b).sum().add(b.mul(b).sum().mul(0.1)).add(late.sin().sum()).backward()
       optimizer.step()
     }
     for (const [i, tensor] of [a, b, late].entries()) {
-      expectClose(tensor.detach().ravel(), snapshots[3]?.[i] as number[], { rtol: 1e-9, atol: 1e-11 })
+      expectClose(tensor.detach().ravel(), snapshots[2]?.[i] as number[], { rtol: 1e-10, atol: 1e-12 })
     }
   },
 )

@@ -17,7 +17,7 @@ import {
   Sigmoid,
   SmoothL1Loss,
 } from '../../lib/nn/index.ts'
-import { SGD } from '../../lib/optim/index.ts'
+import { LBFGS, SGD } from '../../lib/optim/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { type ProgressEvent, type ProgressListener, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
@@ -367,9 +367,15 @@ describe('refuses', () => {
     [{ lr: -1 }, 'ERR_TORCH_VALUE', /lr must be a positive number, got -1/],
     [{ clipGradNorm: '1' }, 'ERR_TORCH_TYPE', /clipGradNorm must be a positive number, got '1'/],
     [
-      { optimizer: 'adagrad' },
+      { optimizer: 'adafactor' },
       'ERR_TORCH_VALUE',
-      /optimizer must be adam, adamw, rmsprop, sgd or a function, got 'adagrad'/,
+      /optimizer must be adadelta, adagrad, adam, .*, rprop, sgd or a function, got 'adafactor'/,
+    ],
+    [{ optimizer: 'LBFGS' }, 'ERR_TORCH_VALUE', /or a function; LBFGS needs a loop of your own, got 'LBFGS'/],
+    [
+      { optimizer: (p: Tensor[]) => new LBFGS(p) },
+      'ERR_TORCH_VALUE',
+      /^Trainer: LBFGS evaluates the loss several times per step, on the same data: call its step with a function/,
     ],
     [{ loss: 'msee' }, 'ERR_TORCH_VALUE', /loss must be mse, l1, smoothL1, huber, crossEntropy/],
     [{ loss: 5 }, 'ERR_TORCH_TYPE', /loss must be mse, l1, smoothL1, huber, crossEntropy/],
