@@ -100,6 +100,48 @@ test("PyTorch's None is no tensor yet, and its older counters are numbers", () =
   expect(adam.paramGroups[0]).toMatchObject({ weightDecay: 0.5, lr: 0.25, betas: [0.9, 0.999] })
 })
 
+test('single numbers start as in PyTorch, are float32 on the CPU, and may be numbers in older files', () => {
+  const w = torch.ones([2], { dtype: 'float64', requiresGrad: true })
+  w.grad = torch.ones([2], { dtype: 'float64' })
+  const [nadam, asgd] = [new optim.NAdam([w], { lr: 0 }), new optim.ASGD([w], { lr: 0.5, lambd: 0, t0: 0 })]
+  for (const optimizer of [nadam, asgd]) optimizer.step()
+  const [one, other] = [nadam.stateDict().state[0], asgd.stateDict().state[0]]
+  // β1 (1 - 0.96^0.004 / 2), rounded to float32.
+  expect(one?.muProduct?.item()).toBe(Math.fround(0.9 * (1 - 0.5 * 0.96 ** 0.004)))
+  expect([other?.eta?.item(), other?.mu?.item(), other?.step?.item()]).toEqual([0.5, 1, 1])
+  for (const single of [one?.muProduct, one?.step, other?.eta, other?.mu]) {
+    expect([single?.dtype, single?.device, single?.shape]).toEqual(['float32', 'cpu', []])
+  }
+  asgd.loadStateDict({
+    state: { 0: { step: 3, eta: 0.25, mu: 0.5, ax: torch.zeros([2]) } },
+    param_groups: [{ params: [0], lambd: 0, t0: 0, foreach: null, capturable: false, differentiable: false }],
+  } as never)
+  const before = w.toArray() as number[]
+  asgd.step()
+  // One step of η = 0.25, and the average half of the way from 0.
+  expect(w.toArray()).toEqual(before.map((value) => value - 0.25))
+  expect(asgd.stateDict().state[0]?.ax?.toArray()).toEqual(before.map((value) => (value - 0.25) / 2))
+})
+
+test('decoupled weight decay is a setting of NAdam and RAdam, and another class for Adam', () => {
+  const w = torch.ones([2], { requiresGrad: true })
+  const saved = { state: {}, param_groups: [{ params: [0], decoupled_weight_decay: true }] } as never
+  for (const optimizer of [new optim.NAdam([w]), new optim.RAdam([w])]) {
+    optimizer.loadStateDict(saved)
+    expect(optimizer.paramGroups[0]?.decoupledWeightDecay).toBe(true)
+  }
+  expectError(() => new optim.Adam([w]).loadStateDict(saved), 'ERR_TORCH_VALUE', /: this is the state dict of AdamW$/)
+  expectError(
+    () =>
+      new optim.NAdam([w]).loadStateDict({
+        state: { 0: { step: 1, muProduct: torch.ones([2]), expAvg: torch.ones([2]), expAvgSq: torch.ones([2]) } },
+        paramGroups: [{ params: [0] }],
+      } as never),
+    'ERR_TORCH_SHAPE',
+    /has 'muProduct' of shape \[2\]: it must be a single number$/,
+  )
+})
+
 describe('refuses, and changes nothing', () => {
   const w = torch.zeros([2], { requiresGrad: true })
   const make = (): optim.Adam => new optim.Adam([w])
