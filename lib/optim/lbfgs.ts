@@ -118,7 +118,8 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
   }
 
   /**
-   * Takes up to `maxIter` iterations, which call the closure at least once each.
+   * Takes up to `maxIter` iterations. The closure is called once at first, and then after each iteration but the last, or
+   * as often as a line search needs it.
    *
    * @returns the loss before the step
    * @throws {TorchError} if the closure does not return a loss; `ERR_TORCH_PENDING` within `offload`, since values are
@@ -173,12 +174,12 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
         }
       } else {
         const from = yield* compute(() => params.map((param) => param.clone()))
-        const search = { longest, toleranceChange, most: maxEval - evaluations }
-        const start = { ...here, t: 0, slope }
         const found = yield* strongWolfe((t) => this.#evaluateAt(closure, { from, t, direction }), {
-          start,
+          start: { ...here, t: 0, slope },
           t: state.t,
-          ...search,
+          longest,
+          toleranceChange,
+          most: maxEval - evaluations,
         })
         here = found.point
         more = found.evaluations

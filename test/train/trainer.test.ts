@@ -17,7 +17,7 @@ import {
   Sigmoid,
   SmoothL1Loss,
 } from '../../lib/nn/index.ts'
-import { LBFGS, SGD } from '../../lib/optim/index.ts'
+import * as optim from '../../lib/optim/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { type ProgressEvent, type ProgressListener, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
@@ -26,6 +26,10 @@ import { expectError } from '../support/error.ts'
 import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
 import { series } from '../support/series.ts'
 
+const { LBFGS, SGD } = optim
+const CLASSES = Object.fromEntries(
+  Object.entries(optim).map(([name, Class]) => [name.toLowerCase(), Class]),
+) as unknown as Record<string, typeof SGD>
 const quiet: TrainerOptions = { progress: false }
 
 beforeEach(() => {
@@ -315,6 +319,37 @@ test('has an optimizer whose learning rate can be read and set', async () => {
   await trainer.fit(series(30))
   expect(trainer.model.stateDict()['linear.weight']?.toArray()).toEqual(before)
 })
+
+test.each(['adadelta', 'adagrad', 'adamax', 'asgd', 'nadam', 'radam', 'rmsprop', 'rprop'] as const)(
+  'trains with %s as with its class',
+  async (name) => {
+    const weights = await Promise.all(
+      [name, (p: Tensor[]) => new (CLASSES[name] as typeof SGD)(p, { lr: 0.01 })].map(async (optimizer) => {
+        torch.manualSeed(1)
+        const options = typeof optimizer === 'string' ? { optimizer, lr: 0.01 } : { optimizer }
+        const trainer = new Trainer(new RNNModel(1, 4, 1), {
+          ...quiet,
+          ...(options as TrainerOptions),
+          epochs: 1,
+          sequenceLength: 8,
+          seed: 1,
+        })
+        const before = trainer.model.stateDict()['linear.weight']?.clone()
+        await trainer.fit(series(30))
+        const after = trainer.model.stateDict()['linear.weight'] as Tensor
+        expect(
+          after
+            .sub(before as Tensor)
+            .abs()
+            .max()
+            .item(),
+        ).toBeGreaterThan(0)
+        return after.toArray()
+      }),
+    )
+    expect(weights[0]).toEqual(weights[1])
+  },
+)
 
 test('predicts in evaluation mode, and leaves the mode as it was', async () => {
   const model = new LSTMModel(1, 4, 1, { numLayers: 2, dropout: 0.5 })
