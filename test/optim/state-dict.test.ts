@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { snakeCase } from '../../lib/nn/repr.ts'
 import * as optim from '../../lib/optim/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
@@ -44,6 +45,18 @@ test.each(trajectories.map((one, index) => [`${one.kind} ${JSON.stringify(one.op
     for (const [i, tensor] of [a, b, late].entries()) {
       expectClose(tensor.detach().ravel(), snapshots[2]?.[i] as number[], { rtol: 1e-10, atol: 1e-12 })
     }
+    // The same names and shapes, so that Python can read ours: SGD ignores its counter there.
+    const layout = (state: Record<string, Record<string, Tensor | null>>) =>
+      Object.entries(state).map(([number, own]) => [
+        number,
+        Object.entries(own)
+          .filter(([name, value]) => value !== null && !(kind === 'SGD' && name === 'step'))
+          .map(([name, value]) => `${snakeCase(name)} ${value?.shape}`)
+          .sort(),
+      ])
+    const { state } = saved as { state: Record<string, Record<string, Tensor | null>> }
+    const own = layout(optimizer.stateDict().state as never)
+    expect(own.filter(([number]) => (number as string) in state)).toEqual(layout(state))
   },
 )
 test('goes on from a momentum that was saved without a counter, as PyTorch saves it', () => {
