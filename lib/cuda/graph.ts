@@ -4,6 +4,7 @@ import type { GraphHandle } from '../native/addon.ts'
 import { whyNotConnected } from '../native/cuda.ts'
 import { opaque } from '../opaque.ts'
 import { native } from '../tensor/binding.ts'
+import { captured } from '../tensor/capture.ts'
 import { enter, isPromise, offload } from '../tensor/context.ts'
 import { requireCudaAddon, why } from './device.ts'
 
@@ -78,7 +79,7 @@ export class CUDAGraph {
       native.beginGraph(this.#handle, pool === undefined ? null : pool.#handle)
       let failed = true
       try {
-        const result = fn()
+        const result = captured(fn)
         if (isPromise(result)) {
           result.then(undefined, () => {})
           throw torchError('ERR_TORCH_TYPE', 'capture: fn must be synchronous, but it returned a Promise')

@@ -156,7 +156,7 @@ function padding(owner: string, target: Tensor, lengths: Lengths, batchFirst: bo
   if (isTensor(lengths)) {
     requireSameDevice(owner, 'lengths', lengths, device)
   } else {
-    refuseCaptured(`${owner} with an array of lengths`)
+    refuseCaptured(`${owner} with an array of lengths`, 'the CPU reads them')
     const wrong = lengths.find((length) => length < 0 || length > steps)
     if (wrong !== undefined) {
       throw invalid(owner, 'lengths', `integers from 0 to the ${steps} steps of the target`, wrong, 'ERR_TORCH_VALUE')

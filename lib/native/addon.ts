@@ -248,17 +248,20 @@ export interface Native {
   replayGraph(graph: GraphHandle): void
   resetGraph(graph: GraphHandle): void
   // optimizer.cpp
-  fusedStep(
+  optimizerStep(
     algorithm: string,
     params: Uint32Array,
     states: readonly Uint32Array[],
-    steps: Uint32Array,
-    hyper: object,
+    singles: readonly Uint32Array[],
+    settings: readonly (number | boolean)[],
     scalars: readonly Uint32Array[],
   ): void
+  totalNorm(tensors: Uint32Array, normType: number, errorIfNonfinite: boolean): Id
+  clipGradsWithNorm(params: Uint32Array, maxNorm: number, total: Uint32Array): void
   clipGradNorm(params: Uint32Array, maxNorm: number, normType: number, errorIfNonfinite: boolean): Id
   clipGradValue(params: Uint32Array, value: number): void
   zeroGrad(params: Uint32Array, setToNone: boolean): void
+  flatGradient(params: Uint32Array): Id
   // grad_scaler.cpp
   scaleOutput(outputAndScale: Uint32Array): Id
   unscaleGradients(params: Uint32Array, foundInfAndInverse: Uint32Array, allowFloat16: boolean): void

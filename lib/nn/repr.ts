@@ -14,7 +14,10 @@ export function python(value: unknown): string {
   if (value === null || value === undefined) return 'None'
   if (typeof value === 'boolean') return value ? 'True' : 'False'
   if (typeof value === 'number') return pythonFloat(value)
-  if (Array.isArray(value)) return `(${value.join(', ')}${value.length === 1 ? ',' : ''})`
+  if (Array.isArray(value)) {
+    const elements = value.map((element) => (Number.isInteger(element) ? String(element) : python(element)))
+    return `(${elements.join(', ')}${value.length === 1 ? ',' : ''})`
+  }
   return `'${value}'`
 }
 

@@ -1,7 +1,6 @@
-import { isArrayOf } from '../array.ts'
-import { invalid, requireNonNegative } from '../check.ts'
 import { FusedOptimizer } from './fused.ts'
 import type { Params } from './optimizer.ts'
+import { requireBetas, requireNonNegatives } from './settings.ts'
 
 export interface AdamOptions {
   /** The learning rate. Default 1e-3. */
@@ -27,19 +26,12 @@ abstract class AdamBase extends FusedOptimizer<AdamOptions> {
 
   protected override check({ lr, betas, eps, weightDecay }: AdamOptions): void {
     const { name } = this.constructor
-    for (const [option, value] of Object.entries({ lr, eps, weightDecay })) requireNonNegative(name, option, value)
-    if (!isArrayOf(betas, (beta) => typeof beta === 'number') || betas.length !== 2) {
-      throw invalid(name, 'betas', 'an array of two numbers', betas)
-    }
-    for (const beta of betas) {
-      if (!(beta >= 0 && beta < 1)) throw invalid(name, 'betas', 'from 0 to below 1', betas, 'ERR_TORCH_VALUE')
-    }
+    requireNonNegatives(name, { lr, eps, weightDecay })
+    requireBetas(name, betas)
   }
 
-  protected abstract readonly algorithm: 'adam' | 'adamw'
-
-  protected override fused({ betas: [beta1, beta2], ...settings }: AdamOptions) {
-    return { algorithm: this.algorithm, hyper: { ...settings, beta1, beta2 } }
+  protected override list({ lr, betas, eps, weightDecay, amsgrad, maximize }: AdamOptions): (number | boolean)[] {
+    return [lr, ...betas, eps, weightDecay, amsgrad, maximize]
   }
 }
 

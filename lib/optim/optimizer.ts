@@ -8,6 +8,7 @@ import { opaque } from '../opaque.ts'
 import { atOnce, noGrad, tidy } from '../tensor/context.ts'
 import { full, zerosLike } from '../tensor/creation.ts'
 import { zeroGrad } from '../tensor/gradient.ts'
+import { tensorOp } from '../tensor/packet.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
 import { readStateDict } from './state-dict.ts'
 
@@ -148,11 +149,16 @@ export abstract class Optimizer<Settings extends object = object> {
   /** Checks the settings of a group, in addition to the types of boolean ones. Default: nothing. */
   protected check(_settings: Settings): void {}
 
-  /**
-   * The names of the tensors in the state of a parameter. They start as zeros in the shape of the parameter, `step` as
-   * a single number.
-   */
+  /** The names of the tensors in the state of a parameter. They have its shape, and start with zeros. */
   protected abstract readonly stateFields: readonly string[]
+
+  /** Those of {@link stateFields} that are single float32 numbers. */
+  protected readonly singleFields: readonly string[] = ['step']
+
+  /** The value with which a tensor of the state starts, in all elements. Default 0. */
+  protected initial(_field: string, _settings: Settings): number {
+    return 0
+  }
 
   /** Whether the settings of a group need this tensor of {@link stateFields}. */
   protected keeps(_field: string, _settings: Settings): boolean {
@@ -165,9 +171,14 @@ export abstract class Optimizer<Settings extends object = object> {
    */
   protected abstract update(parameter: Tensor, gradient: Tensor, state: ParameterState, settings: Settings): void
 
-  /** The device of a parameter's step counter. */
-  protected counterDevice(param: Tensor): Device {
+  /** The device of the single numbers in a parameter's state. */
+  protected singleDevice(param: Tensor): Device {
     return param.device
+  }
+
+  /** @internal Whether {@link step} needs a function that evaluates the loss. */
+  get needsClosure(): boolean {
+    return false
   }
 
   /** @internal Whether {@link step} takes all inputs as tensors, so that no value has to be read first. */
@@ -207,8 +218,11 @@ export abstract class Optimizer<Settings extends object = object> {
     atOnce(() =>
       noGrad(() => {
         for (const name of names) {
+          const value = name === 'step' ? before : this.initial(name, settings)
           state[name] ??= keep(
-            name === 'step' ? full([], before, { device: this.counterDevice(param) }) : zerosLike(param),
+            this.singleFields.includes(name)
+              ? full([], value, { dtype: 'float32', device: this.singleDevice(param) })
+              : filledLike(param, value),
           )
         }
       }),
@@ -237,7 +251,7 @@ export abstract class Optimizer<Settings extends object = object> {
   }
 
   #deviceOf(param: Tensor, name: string): Device {
-    return name === 'step' ? this.counterDevice(param) : param.device
+    return this.singleFields.includes(name) ? this.singleDevice(param) : param.device
   }
 
   /** Drops all gradients, or with `setToNone: false` fills them with 0. */
@@ -276,6 +290,7 @@ export abstract class Optimizer<Settings extends object = object> {
       groups: this.paramGroups,
       settings: Object.keys(this.#defaults),
       fields: this.stateFields,
+      singles: this.singleFields,
       keeps: (field, settings) => this.keeps(field, settings),
       check: (settings) => this.#checkSettings(settings),
     })
@@ -293,19 +308,25 @@ export abstract class Optimizer<Settings extends object = object> {
   #copy(param: Tensor, tensors: Record<string, Tensor | number>): ParameterState {
     const copies = Object.entries(tensors).map(([name, value]) => {
       const device = this.#deviceOf(param, name)
-      const dtype = name === 'step' ? 'float32' : param.dtype
+      const single = this.singleFields.includes(name)
+      const dtype = single ? 'float32' : param.dtype
       const copy = isTensor(value)
-        ? value.to({ dtype, device, copy: true }).reshape(name === 'step' ? [] : param.shape)
+        ? value.to({ dtype, device, copy: true }).reshape(single ? [] : param.shape)
         : full([], value, { dtype, device })
       return [name, keep(copy)] as const
     })
     return Object.fromEntries(copies)
   }
 
+  /** A setting as PyTorch prints it. */
+  protected line(name: string, value: unknown): string {
+    return `${snakeCase(name)}: ${python(value)}`
+  }
+
   /** As PyTorch prints optimizers: the settings of each group. */
   toString(): string {
     const groups = this.paramGroups.map(({ params: _, ...settings }, index) => {
-      const lines = Object.entries(settings).map(([name, value]) => `    ${snakeCase(name)}: ${python(value)}`)
+      const lines = Object.entries(settings).map(([name, value]) => `    ${this.line(name, value)}`)
       return [`Parameter Group ${index}`, ...lines.sort()].join('\n')
     })
     return `${this.constructor.name} (\n${groups.join('\n\n')}\n)`
@@ -314,6 +335,15 @@ export abstract class Optimizer<Settings extends object = object> {
   [inspect.custom](): string {
     return this.toString()
   }
+}
+
+const viewAsReal = tensorOp('aten::view_as_real')
+
+/** For complex numbers, both parts get the value, as in PyTorch. */
+function filledLike(param: Tensor, value: number): Tensor {
+  const made = zerosLike(param)
+  if (value !== 0) tidy(() => void (made.isComplex() ? viewAsReal(made) : made).fill_(value))
+  return made
 }
 
 function isNamed(entry: unknown): entry is readonly [string, unknown] {

@@ -1,6 +1,6 @@
-import { requireNonNegative } from '../check.ts'
-import type { Tensor } from '../tensor/tensor.ts'
-import { Optimizer, type ParameterState, type Params } from './optimizer.ts'
+import { NativeOptimizer } from './native.ts'
+import type { Params } from './optimizer.ts'
+import { requireNonNegatives } from './settings.ts'
 
 export interface RMSpropOptions {
   /** The learning rate. Default 1e-2. */
@@ -40,7 +40,8 @@ const DEFAULTS = {
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
  */
-export class RMSprop extends Optimizer<RMSpropOptions> {
+export class RMSprop extends NativeOptimizer<RMSpropOptions> {
+  protected override readonly algorithm = 'rmsprop'
   protected override readonly stateFields = ['squareAvg', 'momentumBuffer', 'gradAvg', 'step']
 
   constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
@@ -48,31 +49,15 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
   }
 
   protected override check({ lr, alpha, eps, weightDecay, momentum }: RMSpropOptions): void {
-    for (const [name, value] of Object.entries({ lr, alpha, eps, weightDecay, momentum })) {
-      requireNonNegative('RMSprop', name, value)
-    }
+    requireNonNegatives('RMSprop', { lr, alpha, eps, weightDecay, momentum })
   }
 
   protected override keeps(field: string, { momentum, centered }: RMSpropOptions): boolean {
     return (field !== 'momentumBuffer' || momentum > 0) && (field !== 'gradAvg' || centered)
   }
 
-  protected override update(
-    parameter: Tensor,
-    gradient: Tensor,
-    { squareAvg, momentumBuffer, gradAvg, step }: ParameterState,
-    { lr, alpha, eps, weightDecay, momentum, centered, maximize }: RMSpropOptions,
-  ): void {
-    step?.add_(1)
-    let g = maximize ? gradient.neg() : gradient
-    if (weightDecay !== 0) g = g.add(parameter, { alpha: weightDecay })
-    const v = (squareAvg as Tensor).mul_(alpha).addcmul_(g, g, { value: 1 - alpha })
-    const mean = centered ? (gradAvg as Tensor).lerp_(g, 1 - alpha) : undefined
-    const scale = (mean === undefined ? v : v.addcmul(mean, mean, { value: -1 })).sqrt().add_(eps)
-    if (momentum > 0) {
-      parameter.sub_((momentumBuffer as Tensor).mul_(momentum).addcdiv_(g, scale), { alpha: lr })
-    } else {
-      parameter.addcdiv_(g, scale, { value: -lr })
-    }
+  protected override list(settings: RMSpropOptions): (number | boolean)[] {
+    const { lr, alpha, eps, weightDecay, momentum, centered, maximize } = settings
+    return [lr, alpha, eps, weightDecay, momentum, centered, maximize]
   }
 }

@@ -1,8 +1,9 @@
-import { requireNonNegative, requireNumber } from '../check.ts'
+import { requireNumber } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { Device } from '../tensor/tensor.ts'
 import { FusedOptimizer } from './fused.ts'
 import type { Params } from './optimizer.ts'
+import { requireNonNegatives } from './settings.ts'
 
 export interface SGDOptions {
   /** The learning rate. Default 1e-3. */
@@ -29,10 +30,12 @@ export interface SGDOptions {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
  */
 export class SGD extends FusedOptimizer<SGDOptions> {
+  protected override readonly algorithm = 'sgd'
+  // The counter only tells the first step, which does not dampen the gradient.
   protected override readonly stateFields = ['momentumBuffer', 'step']
 
-  protected override keeps(_field: string, { momentum }: SGDOptions): boolean {
-    return momentum !== 0
+  protected override keeps(field: string, { momentum, dampening }: SGDOptions): boolean {
+    return momentum !== 0 && (field !== 'step' || dampening !== 0)
   }
 
   constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
@@ -40,19 +43,20 @@ export class SGD extends FusedOptimizer<SGDOptions> {
   }
 
   protected override check({ lr, momentum, weightDecay, nesterov, dampening }: SGDOptions): void {
-    for (const [name, value] of Object.entries({ lr, momentum, weightDecay })) requireNonNegative('SGD', name, value)
+    requireNonNegatives('SGD', { lr, momentum, weightDecay })
     requireNumber('SGD', 'dampening', dampening)
     if (nesterov && (momentum <= 0 || dampening !== 0)) {
       throw torchError('ERR_TORCH_VALUE', 'SGD: nesterov needs a momentum above 0 and a dampening of 0', { op: 'SGD' })
     }
   }
 
-  /** The counter only identifies the first step, and reading it must not wait for the device. */
-  protected override counterDevice(): Device {
+  /** Reading the counter must not wait for the device. */
+  protected override singleDevice(): Device {
     return 'cpu'
   }
 
-  protected override fused(settings: SGDOptions) {
-    return { algorithm: 'sgd', hyper: settings } as const
+  protected override list(settings: SGDOptions): (number | boolean)[] {
+    const { lr, momentum, dampening, weightDecay, nesterov, maximize } = settings
+    return [lr, momentum, dampening, weightDecay, nesterov, maximize]
   }
 }

@@ -11,6 +11,8 @@ interface Wanted<Settings> {
   groups: readonly (Settings & { params: readonly Tensor[] })[]
   settings: readonly string[]
   fields: readonly string[]
+  /** The fields that are single numbers. */
+  singles: readonly string[]
   keeps(field: string, settings: Settings): boolean
   /** Throws for invalid settings. */
   check(settings: Settings): void
@@ -101,7 +103,7 @@ function readGroup<Settings extends object>(
   const result: Dict = {}
   for (const [key, value] of Object.entries(rest)) {
     if (IMPLEMENTATION.includes(key)) continue
-    if (key === 'decoupledWeightDecay') {
+    if (key === 'decoupledWeightDecay' && !settings.includes(key)) {
       if (value === (optimizer === 'AdamW')) continue
       throw torchError('ERR_TORCH_VALUE', `${name}: this is the state dict of ${value === true ? 'AdamW' : 'Adam'}`)
     }
@@ -117,7 +119,7 @@ function readGroup<Settings extends object>(
 function readState<Settings extends object>(
   saved: unknown,
   { param, number, settings }: { param: Tensor; number: string; settings: Settings },
-  { fields, keeps, optimizer }: Wanted<Settings>,
+  { fields, singles, keeps, optimizer }: Wanted<Settings>,
   name: string,
 ): Record<string, Tensor | number> {
   const where = `${name}: the state of parameter ${number}`
@@ -133,7 +135,7 @@ function readState<Settings extends object>(
         `${where} has '${key}', which ${optimizer} does not keep; it keeps ${fields.join(', ')}`,
       )
     }
-    state[key] = readTensor(key, value, param, where)
+    state[key] = readTensor(key, value, singles.includes(key) ? undefined : param, where)
   }
   const missing = fields.find((field) => keeps(field, settings) && !Object.hasOwn(state, field))
   // PyTorch's SGD counts no steps.
@@ -144,15 +146,15 @@ function readState<Settings extends object>(
   return state
 }
 
-function readTensor(key: string, value: unknown, param: Tensor, where: string): Tensor | number {
-  // The counter of an older PyTorch.
-  if (key === 'step' && typeof value === 'number') return value
+function readTensor(key: string, value: unknown, param: Tensor | undefined, where: string): Tensor | number {
+  // A single number of an older PyTorch.
+  if (param === undefined && typeof value === 'number') return value
   if (!isTensor(value)) {
     throw torchError('ERR_TORCH_TYPE', `${where} must consist of Tensors, but '${key}' is ${describe(value)}`)
   }
-  const fits = key === 'step' ? value.numel === 1 : value.shape.join() === param.shape.join()
+  const fits = param === undefined ? value.numel === 1 : value.shape.join() === param.shape.join()
   if (fits) return value
-  const wanted = key === 'step' ? 'a single number' : `of the parameter's shape [${param.shape.join(', ')}]`
+  const wanted = param === undefined ? 'a single number' : `of the parameter's shape [${param.shape.join(', ')}]`
   throw torchError(
     'ERR_TORCH_SHAPE',
     `${where} has '${key}' of shape [${value.shape.join(', ')}]: it must be ${wanted}`,

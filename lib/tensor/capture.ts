@@ -16,8 +16,8 @@ export function captured<T>(fn: () => T): T {
   }
 }
 
-/** @internal Throws within {@link captured}: a replay would not repeat `what`, for the reason `why`. */
-export function refuseCaptured(what: string, why = 'its lengths are read by the CPU'): void {
+/** @internal Throws within {@link captured}: `what` depends on CPU values, which a replay does not read again. */
+export function refuseCaptured(what: string, reason: string): void {
   if (!capturing) return
-  throw torchError('ERR_TORCH_RUNTIME', `${what} cannot be captured in a CUDA graph: ${why}`)
+  throw torchError('ERR_TORCH_RUNTIME', `${what} cannot be captured in a CUDA graph: ${reason}`)
 }

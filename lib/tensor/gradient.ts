@@ -59,6 +59,18 @@ export function setData(target: Tensor, data: Tensor): void {
 }
 
 /** @internal */
+export function totalNorm(tensors: Iterable<Tensor>, normType: number, errorIfNonfinite: boolean): Tensor {
+  const scope = enter()
+  return wrap(native.totalNorm(idsOf(tensors), normType, errorIfNonfinite), scope)
+}
+
+/** @internal */
+export function clipGradsWithNorm(parameters: Iterable<Tensor>, maxNorm: number, total: Tensor): void {
+  enter()
+  native.clipGradsWithNorm(idsOf(parameters), maxNorm, idsOf([total]))
+}
+
+/** @internal */
 export function clipGradNorm(
   parameters: Iterable<Tensor>,
   maxNorm: number,
@@ -81,23 +93,21 @@ export function zeroGrad(parameters: Iterable<Tensor>, setToNone: boolean): void
   native.zeroGrad(idsOf(parameters), setToNone)
 }
 
-/** @internal The tensors of one fused step; each state list has the length of `params` or is omitted. */
-export interface FusedLists {
+/** @internal What a step of an optimizer changes. Lists of the state have the length of `params` or are empty. */
+export interface StepLists {
   params: readonly Tensor[]
-  momentumBuffers?: readonly Tensor[]
-  expAvgs?: readonly Tensor[]
-  expAvgSqs?: readonly Tensor[]
-  maxExpAvgSqs?: readonly Tensor[]
-  /** The step count of each parameter: one float32 number each, incremented by the call. */
-  steps?: readonly Tensor[]
+  /** State in the shape of the parameters, by kind. */
+  states: readonly (readonly Tensor[])[]
+  /** State of single numbers, by kind: first the step counters, float32, which the call increments. */
+  singles: readonly (readonly Tensor[])[]
 }
 
 /**
  * @internal Inputs of a step that are one-element tensors: nothing has to wait for their values, and a CUDA graph reads
  * them again at each replay.
  */
-export interface FusedScalars {
-  /** Replaces `lr`. Float32 on CUDA. */
+export interface StepScalars {
+  /** Replaces the learning rate. Float32 on CUDA. */
   lr?: Tensor | undefined
   /** The factor by which the gradients were scaled; the step divides them by it. */
   gradScale?: Tensor | undefined
@@ -105,40 +115,32 @@ export interface FusedScalars {
   foundInf?: Tensor | undefined
 }
 
-/** The settings of one step of a fused optimizer; each algorithm uses some of them. */
-export interface FusedHyper {
-  lr: number
-  weightDecay: number
-  maximize: boolean
-  momentum?: number
-  dampening?: number
-  nesterov?: boolean
-  beta1?: number
-  beta2?: number
-  eps?: number
-  amsgrad?: boolean
-}
-
 /**
- * @internal One optimizer step over `params` in one native call. It skips parameters without a gradient. SGD with
- * momentum needs `steps`, on the CPU.
+ * @internal One step of an algorithm of native/optim in one native call. It skips parameters without a gradient.
+ *
+ * @param settings in the order in which the algorithm reads them, first the learning rate
  */
-export function fusedStep(
-  algorithm: 'sgd' | 'adam' | 'adamw',
-  lists: FusedLists,
-  hyper: FusedHyper,
-  { lr, gradScale, foundInf }: FusedScalars = {},
+export function optimizerStep(
+  algorithm: string,
+  { params, states, singles }: StepLists,
+  settings: readonly (number | boolean)[],
+  { lr, gradScale, foundInf }: StepScalars = {},
 ): void {
-  const states = algorithm === 'sgd' ? [lists.momentumBuffers] : [lists.expAvgs, lists.expAvgSqs, lists.maxExpAvgSqs]
   enter()
-  native.fusedStep(
+  native.optimizerStep(
     algorithm,
-    idsOf(lists.params),
-    states.map((state) => idsOf(state ?? [])),
-    idsOf(lists.steps ?? []),
-    hyper,
+    idsOf(params),
+    states.map((state) => idsOf(state)),
+    singles.map((single) => idsOf(single)),
+    settings,
     [lr, gradScale, foundInf].map((scalar) => idsOf(scalar === undefined ? [] : [scalar])),
   )
+}
+
+/** @internal The gradients of `params` as one vector, with zeros for missing ones; complex ones count twice. */
+export function flatGradient(params: readonly Tensor[]): Tensor {
+  const scope = enter()
+  return wrap(native.flatGradient(idsOf(params)), scope)
 }
 
 /** @internal The product of an output and a scale, on the output's device. */

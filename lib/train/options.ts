@@ -121,19 +121,22 @@ export interface TrainerOptions {
   progress?: boolean | 'auto'
 }
 
-/** The optimizers of this library, by class name in lower case: `'sgd'`, `'adam'`, … */
-export type OptimizerName = {
-  [Name in keyof typeof optim]: (typeof optim)[Name] extends new (
-    parameters: Parameter[],
-    options: { lr: number },
-  ) => Optimizer<{ lr: number }>
-    ? Lowercase<Name & string>
-    : never
-}[keyof typeof optim]
+/** The optimizers of this library but LBFGS, by class name in lower case: `'sgd'`, `'adam'`, … */
+export type OptimizerName = Exclude<
+  {
+    [Name in keyof typeof optim]: (typeof optim)[Name] extends new (
+      parameters: Parameter[],
+      options: { lr: number },
+    ) => Optimizer<{ lr: number }>
+      ? Lowercase<Name & string>
+      : never
+  }[keyof typeof optim],
+  'lbfgs'
+>
 
 const OPTIMIZERS = Object.fromEntries(
   Object.entries(optim)
-    .filter(([, Class]) => Class.prototype instanceof Optimizer)
+    .filter(([, { prototype }]) => prototype instanceof Optimizer && !prototype.needsClosure)
     .map(([name, Class]) => [name.toLowerCase(), Class]),
 ) as unknown as Record<
   OptimizerName,
@@ -302,6 +305,15 @@ export function resultName(pass: string, metric: string): string {
   return `${pass}${metric.slice(0, 1).toUpperCase()}${metric.slice(1)}`
 }
 
+/** @throws {TorchError} for an optimizer that evaluates the loss several times per step. */
+export function refuseClosure(owner: string, { needsClosure, constructor: { name } }: Optimizer): void {
+  if (!needsClosure) return
+  throw torchError(
+    'ERR_TORCH_VALUE',
+    `${owner}: ${name} evaluates the loss several times per step, on the same data: call its step with a function, in a loop of your own`,
+  )
+}
+
 export function optimizerOf({ optimizer, lr, weightDecay }: ResolvedOptions, model: Module): Optimizer<{ lr: number }> {
   const parameters = [...model.parameters()]
   if (typeof optimizer === 'function') {
@@ -313,14 +325,18 @@ export function optimizerOf({ optimizer, lr, weightDecay }: ResolvedOptions, mod
       )
     }
     const made = optimizer(parameters)
-    if (made instanceof Optimizer) return made as Optimizer<{ lr: number }>
+    if (made instanceof Optimizer) {
+      refuseClosure('Trainer', made)
+      return made as Optimizer<{ lr: number }>
+    }
     throw invalid('Trainer', 'optimizer', 'a function that returns an Optimizer', made)
   }
   if (!Object.hasOwn(OPTIMIZERS, optimizer)) {
+    const hint = String(optimizer).toLowerCase() === 'lbfgs' ? '; LBFGS needs a loop of your own' : ''
     throw invalid(
       'Trainer',
       'optimizer',
-      `${Object.keys(OPTIMIZERS).join(', ')} or a function`,
+      `${Object.keys(OPTIMIZERS).join(', ')} or a function${hint}`,
       optimizer,
       'ERR_TORCH_VALUE',
     )

@@ -71,7 +71,7 @@ export class Step {
     if (autocast === 'float16' && !optimizer.isFused) {
       throw torchError(
         'ERR_TORCH_OPTION',
-        "Trainer: autocast: 'float16' needs an optimizer that can skip a step by itself; this one has its own step. Use 'bfloat16', or SGD, Adam or AdamW",
+        "Trainer: autocast: 'float16' needs an optimizer that can skip a step by itself; this one cannot. Use 'bfloat16', or SGD, Adam, AdamW or Adagrad",
       )
     }
     this.#owner = owner

@@ -3,7 +3,7 @@ import { opaque } from '../opaque.ts'
 import { Optimizer } from '../optim/optimizer.ts'
 import { tidy } from '../tensor/context.ts'
 import { requireTensor, type Tensor } from '../tensor/tensor.ts'
-import type { TrainerOptions } from './options.ts'
+import { refuseClosure, type TrainerOptions } from './options.ts'
 import { Step, type TrainableModel } from './step.ts'
 
 export interface TrainingStepOptions extends Pick<TrainerOptions, 'loss' | 'clipGradNorm' | 'clipGradValue'> {
@@ -35,6 +35,7 @@ export class TrainingStep {
     if (!(optimizer instanceof Optimizer)) {
       throw invalid('TrainingStep', 'optimizer', 'an Optimizer', optimizer)
     }
+    refuseClosure('TrainingStep', optimizer)
     for (const [name, value] of Object.entries({ clipGradNorm, clipGradValue })) {
       if (value !== undefined) requirePositive('TrainingStep', name, value)
     }

@@ -1,18 +1,24 @@
 #include "optim/step.h"
 
 #include <ATen/MemoryOverlap.h>
+#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_neg.h>
 #include <ATen/ops/_foreach_sub.h>
+#include <ATen/ops/view_as_real.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
-#include <map>
 #include <tuple>
+#include <utility>
 
 #include "runtime/version.h"
 
 namespace rnn::optim {
 namespace {
+
+constexpr std::array kAlgorithms = {&kAdadelta, &kAdagrad, &kAdam,    &kAdamW, &kAdamax, &kAsgd,
+                                    &kNadam,    &kRadam,   &kRmsprop, &kRprop, &kSgd};
 
 // Whether the memory is dense and holds the values as they are.
 bool is_plain(const at::Tensor& tensor) {
@@ -35,53 +41,79 @@ bool is_alike(const at::Tensor& tensor, const at::Tensor& param) {
          tensor.device() == param.device();
 }
 
+bool is_number(const at::Tensor& tensor) {
+  return is_plain(tensor) && tensor.numel() == 1 && tensor.scalar_type() == at::kFloat;
+}
+
+double value_of(const at::Tensor& number) {
+  return number.is_cpu() && is_number(number) ? *number.const_data_ptr<float>() : number.item<double>();
+}
+
 // A step counter that the fused kernels increment themselves must be on the device of the parameter.
-bool is_counter(const at::Tensor& step, const at::Tensor& param, Algorithm algorithm) {
-  return is_plain(step) && step.numel() == 1 && step.scalar_type() == at::kFloat &&
-         (algorithm == Algorithm::kSgd || step.device() == param.device());
+bool is_counter(const at::Tensor& step, const at::Tensor& param, const Algorithm& algorithm) {
+  return is_number(step) && (algorithm.counters == Counters::kRead || step.device() == param.device());
 }
 
-// LibTorch's fused SGD on the CPU skips whole vectors in half precision
-// (https://github.com/pytorch/pytorch/issues/191763).
-bool has_kernel(Algorithm algorithm, const at::Tensor& param) {
-  if (!param.is_cpu() && !param.is_cuda()) return false;
-  return algorithm != Algorithm::kSgd || !param.is_cpu() || !c10::isReducedFloatingType(param.scalar_type());
+bool has_kernel(const Algorithm& algorithm, const at::Tensor& param) {
+  if (algorithm.kernel == nullptr || (!param.is_cpu() && !param.is_cuda())) return false;
+  return algorithm.half_precision_on_cpu || !param.is_cpu() || !c10::isReducedFloatingType(param.scalar_type());
 }
 
-using Key = std::tuple<c10::Device, c10::ScalarType, bool, bool>;
-struct Before {
-  bool operator()(const Key& a, const Key& b) const {
-    const auto rank = [](const Key& key) {
-      const auto& [device, dtype, fused, first] = key;
-      return std::tuple(static_cast<int>(device.type()), device.index(), static_cast<int>(dtype), fused, first);
-    };
-    return rank(a) < rank(b);
-  }
+// Device, dtype, whether the kernel is used, and the numbers that are read.
+using Key = std::tuple<c10::Device, c10::ScalarType, bool, std::vector<double>>;
+using Buckets = std::vector<std::pair<Key, Bucket>>;
+
+Bucket& bucket_for(Buckets& buckets, Key key) {
+  const auto found = std::ranges::find(buckets, key, &std::pair<Key, Bucket>::first);
+  return found == buckets.end() ? buckets.emplace_back(std::move(key), Bucket{}).second : found->second;
+}
+
+struct Lists {
+  const Tensors& params;
+  const std::vector<Tensors>& states;
+  const std::vector<Tensors>& singles;
 };
 
-std::map<Key, Bucket, Before> buckets_of(Algorithm algorithm, const Tensors& params, const std::vector<Tensors>& states,
-                                         const Tensors& steps, bool by_age) {
-  std::map<Key, Bucket, Before> buckets;
-  for (size_t i = 0; i < params.size(); i++) {
-    const at::Tensor& param = params[i];
-    const at::Tensor& gradient = param.grad();
-    if (!gradient.defined()) continue;
+bool fits_kernel(const Algorithm& algorithm, const Lists& lists, size_t i) {
+  const at::Tensor& param = lists.params[i];
+  return has_kernel(algorithm, param) && is_plain(param) && is_alike(param.grad(), param) &&
+         std::ranges::all_of(lists.states,
+                             [&](const Tensors& state) { return state.empty() || is_alike(state.at(i), param); }) &&
+         std::ranges::all_of(lists.singles, [&](const Tensors& single) {
+           return single.empty() || is_counter(single.at(i), param, algorithm);
+         });
+}
+
+// Appends the `i`-th tensor of each list that has any.
+void append(std::vector<Tensors>& lists, const std::vector<Tensors>& all, size_t i) {
+  lists.resize(all.size());
+  for (size_t s = 0; s < all.size(); s++) {
+    if (!all[s].empty()) lists[s].push_back(all[s].at(i));
+  }
+}
+
+// Checks all parameters before the first one is changed.
+Buckets buckets_of(const Algorithm& algorithm, const Lists& lists) {
+  Buckets buckets;
+  for (size_t i = 0; i < lists.params.size(); i++) {
+    const at::Tensor& param = lists.params[i];
+    if (!param.grad().defined()) continue;
     at::assert_no_internal_overlap(param);
-    const bool first = by_age && steps.at(i).item<double>() == 0;
-    const bool fused =
-        has_kernel(algorithm, param) && is_plain(param) && is_alike(gradient, param) &&
-        std::ranges::all_of(states,
-                            [&](const Tensors& state) { return state.empty() || is_alike(state.at(i), param); }) &&
-        (steps.empty() || is_counter(steps.at(i), param, algorithm));
-    Bucket& bucket = buckets[{param.device(), param.scalar_type(), fused, first}];
-    bucket.first = first;
-    bucket.params.push_back(param);
-    bucket.gradients.push_back(gradient);
-    if (!steps.empty()) bucket.steps.push_back(steps[i]);
-    bucket.states.resize(states.size());
-    for (size_t s = 0; s < states.size(); s++) {
-      if (!states[s].empty()) bucket.states[s].push_back(states[s].at(i));
+    TORCH_CHECK(algorithm.sparse_gradients || !param.grad().is_sparse(), algorithm.name,
+                " does not support sparse gradients");
+    const bool kernel = fits_kernel(algorithm, lists, i);
+    std::vector<double> read;
+    if (algorithm.counters == Counters::kRead || (algorithm.counters == Counters::kReadWithoutKernel && !kernel)) {
+      for (const Tensors& single : lists.singles) {
+        if (!single.empty()) read.push_back(value_of(single.at(i)));
+      }
     }
+    Bucket& bucket = bucket_for(buckets, {param.device(), param.scalar_type(), kernel, read});
+    bucket.numbers = std::move(read);
+    bucket.params.push_back(param);
+    bucket.gradients.push_back(param.grad());
+    append(bucket.states, lists.states, i);
+    append(bucket.singles, lists.singles, i);
   }
   return buckets;
 }
@@ -97,40 +129,93 @@ Scalars on(const Scalars& scalars, c10::Device device) {
 
 // On the CPU, increments counters directly: for a few of them, an operator takes longer than Adam for a small layer.
 void count_up(const Tensors& steps) {
-  const bool plain = std::ranges::all_of(steps, [](const at::Tensor& step) {
-    return step.is_cpu() && is_plain(step) && step.scalar_type() == at::kFloat && step.numel() == 1;
-  });
+  if (steps.empty()) return;
+  const bool plain =
+      std::ranges::all_of(steps, [](const at::Tensor& step) { return step.is_cpu() && is_number(step); });
   if (!plain) return at::_foreach_add_(steps, 1);
   for (const at::Tensor& step : steps) *step.mutable_data_ptr<float>() += 1;
   runtime::bump_versions(steps);
 }
 
+void write(const Tensors& numbers, double value) {
+  for (const at::Tensor& number : numbers) *number.mutable_data_ptr<float>() = static_cast<float>(value);
+  runtime::bump_versions(numbers);
+}
+
+void make_real(Tensors& tensors) {
+  for (at::Tensor& tensor : tensors) {
+    if (tensor.is_complex()) tensor = at::view_as_real(tensor.resolve_conj());
+  }
+}
+
+// Changes copies of the lists, not the tensors: complex numbers become two real ones.
+void make_real(Bucket& bucket) {
+  if (!bucket.params[0].is_complex()) return;
+  make_real(bucket.params);
+  make_real(bucket.gradients);
+  for (Tensors& state : bucket.states) make_real(state);
+}
+
+void update(const Algorithm& algorithm, Bucket& bucket, const Settings& settings, const Scalars& scalars) {
+  // In place, like the fused kernels, which also leave the gradients unscaled.
+  if (scalars.grad_scale.defined()) {
+    for (const at::Tensor& gradient : bucket.gradients) gradient.div_(scalars.grad_scale);
+  }
+  make_real(bucket);
+  {
+    // Without the layers of autograd, each operation on a small tensor takes a third less.
+    const at::AutoDispatchBelowADInplaceOrView no_autograd;
+    algorithm.update(bucket, settings);
+  }
+  runtime::bump_versions(bucket.params);
+  for (const Tensors& state : bucket.states) runtime::bump_versions(state);
+  // The first number, the counter, has been written.
+  for (size_t i = 1; i < bucket.numbers.size(); i++) write(bucket.singles[i], bucket.numbers[i]);
+}
+
 }  // namespace
 
-void step(Algorithm algorithm, const Tensors& params, const std::vector<Tensors>& states, const Tensors& steps,
-          const Hyper& hyper, const Scalars& given) {
+const Algorithm& algorithm_of(std::string_view name) {
+  const auto found = std::ranges::find(kAlgorithms, name, [](const Algorithm* algorithm) { return algorithm->name; });
+  TORCH_CHECK_VALUE(found != kAlgorithms.end(), "there is no optimizer '", name, "'");
+  return **found;
+}
+
+std::optional<at::Tensor> optional(const at::Tensor& tensor) {
+  return tensor.defined() ? std::optional(tensor) : std::nullopt;
+}
+
+Tensors descent(const Bucket& bucket, bool maximize, double weight_decay) {
+  Tensors gradients = maximize ? at::_foreach_neg(bucket.gradients) : bucket.gradients;
+  if (weight_decay == 0) return gradients;
+  return at::_foreach_add(gradients, bucket.params, weight_decay);
+}
+
+void uncount(const Bucket& bucket, const Scalars& scalars) {
+  if (!scalars.found_inf.defined()) return;
+  const Tensors& steps = bucket.singles.at(0);
+  at::_foreach_sub_(steps, Tensors(steps.size(), scalars.found_inf));
+}
+
+void step(const Algorithm& algorithm, const Tensors& params, const std::vector<Tensors>& states,
+          const std::vector<Tensors>& singles, Settings settings, const Scalars& given) {
   const c10::AutoGradMode no_grad(false);
-  // The first momentum is the gradient itself, without dampening. If there is no dampening, zero-filled buffers give
-  // the same result.
-  const bool by_age = algorithm == Algorithm::kSgd && hyper.momentum != 0 && hyper.dampening != 0;
-  for (const auto& [key, bucket] : buckets_of(algorithm, params, states, steps, by_age)) {
-    const auto& [device, dtype, fused, first] = key;
+  for (auto& [key, bucket] : buckets_of(algorithm, {params, states, singles})) {
+    const auto& [device, dtype, kernel, read] = key;
     const Scalars scalars = on(given, device);
     // If a first step is skipped, the next one counts as the first. The device is read only until the first step has
     // been taken.
-    const bool reads = first || !fused;
-    if (reads && scalars.found_inf.defined() && scalars.found_inf.item<double>() != 0) continue;
-    if (!bucket.steps.empty()) count_up(bucket.steps);
-    if (!fused) {
-      step_unfused(algorithm, bucket, hyper, scalars);
+    const bool waits = !kernel || (!read.empty() && read[0] == 0);
+    if (waits && scalars.found_inf.defined() && scalars.found_inf.item<double>() != 0) continue;
+    if (!bucket.singles.empty()) count_up(bucket.singles[0]);
+    if (!bucket.numbers.empty()) bucket.numbers[0]++;
+    if (kernel) {
+      algorithm.kernel(bucket, settings, scalars);
+      runtime::bump_versions(bucket.params);
       continue;
     }
-    step_fused(algorithm, bucket, hyper, scalars);
-    // A skipped step does not count. SGD's counters are on the CPU, and only mark the first step.
-    if (algorithm != Algorithm::kSgd && scalars.found_inf.defined()) {
-      at::_foreach_sub_(bucket.steps, Tensors(bucket.steps.size(), scalars.found_inf));
-    }
-    runtime::bump_versions(bucket.params);
+    if (scalars.lr.defined()) settings[0] = scalars.lr.item<double>();
+    update(algorithm, bucket, settings, scalars);
   }
 }
 

@@ -17,7 +17,7 @@ import {
   Sigmoid,
   SmoothL1Loss,
 } from '../../lib/nn/index.ts'
-import { SGD } from '../../lib/optim/index.ts'
+import * as optim from '../../lib/optim/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { Trainer, type TrainerOptions } from '../../lib/train/index.ts'
@@ -26,6 +26,10 @@ import { expectError } from '../support/error.ts'
 import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
 import { series } from '../support/series.ts'
 
+const { LBFGS, SGD } = optim
+const CLASSES = Object.fromEntries(
+  Object.entries(optim).map(([name, Class]) => [name.toLowerCase(), Class]),
+) as unknown as Record<string, typeof SGD>
 const quiet: TrainerOptions = { progress: false }
 
 beforeEach(() => {
@@ -241,6 +245,37 @@ test('has an optimizer whose learning rate can be read and set', async () => {
   expect(trainer.model.stateDict()['linear.weight']?.toArray()).toEqual(before)
 })
 
+test.each(['adadelta', 'adagrad', 'adamax', 'asgd', 'nadam', 'radam', 'rmsprop', 'rprop'] as const)(
+  'trains with %s as with its class',
+  async (name) => {
+    const weights = await Promise.all(
+      [name, (p: Tensor[]) => new (CLASSES[name] as typeof SGD)(p, { lr: 0.01 })].map(async (optimizer) => {
+        torch.manualSeed(1)
+        const options = typeof optimizer === 'string' ? { optimizer, lr: 0.01 } : { optimizer }
+        const trainer = new Trainer(new RNNModel(1, 4, 1), {
+          ...quiet,
+          ...(options as TrainerOptions),
+          epochs: 1,
+          sequenceLength: 8,
+          seed: 1,
+        })
+        const before = trainer.model.stateDict()['linear.weight']?.clone()
+        await trainer.fit(series(30))
+        const after = trainer.model.stateDict()['linear.weight'] as Tensor
+        expect(
+          after
+            .sub(before as Tensor)
+            .abs()
+            .max()
+            .item(),
+        ).toBeGreaterThan(0)
+        return after.toArray()
+      }),
+    )
+    expect(weights[0]).toEqual(weights[1])
+  },
+)
+
 test('predicts in evaluation mode, and leaves the mode as it was', async () => {
   const model = new LSTMModel(1, 4, 1, { numLayers: 2, dropout: 0.5 })
   const trainer = new Trainer(model, quiet)
@@ -292,9 +327,15 @@ describe('refuses', () => {
     [{ lr: -1 }, 'ERR_TORCH_VALUE', /lr must be a positive number, got -1/],
     [{ clipGradNorm: '1' }, 'ERR_TORCH_TYPE', /clipGradNorm must be a positive number, got '1'/],
     [
-      { optimizer: 'adagrad' },
+      { optimizer: 'adafactor' },
       'ERR_TORCH_VALUE',
-      /optimizer must be adam, adamw, rmsprop, sgd or a function, got 'adagrad'/,
+      /optimizer must be adadelta, adagrad, adam, .*, rprop, sgd or a function, got 'adafactor'/,
+    ],
+    [{ optimizer: 'LBFGS' }, 'ERR_TORCH_VALUE', /or a function; LBFGS needs a loop of your own, got 'LBFGS'/],
+    [
+      { optimizer: (p: Tensor[]) => new LBFGS(p) },
+      'ERR_TORCH_VALUE',
+      /^Trainer: LBFGS evaluates the loss several times per step, on the same data: call its step with a function/,
     ],
     [{ loss: 'msee' }, 'ERR_TORCH_VALUE', /loss must be mse, l1, smoothL1, huber, crossEntropy/],
     [{ loss: 5 }, 'ERR_TORCH_TYPE', /loss must be mse, l1, smoothL1, huber, crossEntropy/],

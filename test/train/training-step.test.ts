@@ -91,6 +91,8 @@ describe('TrainingStep', () => {
     const make = (options: object, on: unknown = model) => new TrainingStep(on as LSTMModel, options as never)
     expectError(() => make({ optimizer }, 3), 'ERR_TORCH_TYPE', 'model must be a Module, got 3')
     expectError(() => make({}), 'ERR_TORCH_TYPE', 'optimizer must be an Optimizer, got undefined')
+    const lbfgs = new optim.LBFGS(model.parameters())
+    expectError(() => make({ optimizer: lbfgs }), 'ERR_TORCH_VALUE', /^TrainingStep: LBFGS evaluates the loss several/)
     expectError(() => make({ optimizer, lr: 3 }), 'ERR_TORCH_OPTION', 'lr')
     expectError(() => make({ optimizer, clipGradNorm: -1 }), 'ERR_TORCH_VALUE', 'positive number, got -1')
     expectError(() => make({ optimizer, loss: 'mes' }), 'ERR_TORCH_VALUE', 'loss must be mse')

@@ -41,7 +41,7 @@ export function packPaddedSequence(
   options: PackPaddedSequenceOptions = {},
 ): PackedSequence {
   checkOptions('packPaddedSequence', options, ['batchFirst', 'enforceSorted'])
-  refuseCaptured('a packed sequence')
+  refuseCaptured('a packed sequence', 'its lengths are read by the CPU')
   const { batchFirst = false, enforceSorted = true } = options
   requireBoolean('packPaddedSequence', 'batchFirst', batchFirst)
   requireBoolean('packPaddedSequence', 'enforceSorted', enforceSorted)
@@ -60,7 +60,7 @@ export function packPaddedSequence(
  */
 export function packSequence(sequences: Iterable<Tensor>, options: { enforceSorted?: boolean } = {}): PackedSequence {
   checkOptions('packSequence', options, ['enforceSorted'])
-  refuseCaptured('a packed sequence')
+  refuseCaptured('a packed sequence', 'its lengths are read by the CPU')
   const { enforceSorted = true } = options
   requireBoolean('packSequence', 'enforceSorted', enforceSorted)
   const list = listOf('packSequence', sequences)
