@@ -1,6 +1,6 @@
-import { type Device, type Tensor, torch } from 'libtorch-rnn'
+import { type Device, torch } from 'libtorch-rnn'
 import { GRUModel, LSTMModel, RNNModel } from 'libtorch-rnn/models'
-import { type History, Trainer, terminalProgress } from 'libtorch-rnn/train'
+import { type History, Trainer } from 'libtorch-rnn/train'
 import type { Forecasts, Task } from './task.ts'
 
 export const MODELS = { RNN: RNNModel, LSTM: LSTMModel, GRU: GRUModel } as const
@@ -24,8 +24,6 @@ export async function train(name: ModelName, task: Task, { epochs, hidden, seed,
   torch.manualSeed(seed)
   const { horizon, context } = task.series
   const model = new MODELS[name](task.inputSize, hidden, horizon, { batchFirst: true })
-  const show = terminalProgress()
-  let best: { loss: number; weights: Record<string, Tensor> } | undefined
   const trainer = new Trainer(model, {
     epochs,
     batchSize: 32,
@@ -35,19 +33,10 @@ export async function train(name: ModelName, task: Task, { epochs, hidden, seed,
     clipGradNorm: 1,
     seed,
     device,
-    progress: (event) => {
-      show(event)
-      if (event.type !== 'epoch') return
-      const loss = event.result.validationLoss ?? Number.POSITIVE_INFINITY
-      if (best !== undefined && loss >= best.loss) return
-      best = {
-        loss,
-        weights: Object.fromEntries(Object.entries(model.stateDict()).map(([key, value]) => [key, value.clone()])),
-      }
-    },
+    progress: true,
+    restoreBest: true,
   })
   const history = await trainer.fit(task.training, { validation: task.validation })
-  if (best !== undefined) model.loadStateDict(best.weights)
   const output = await trainer.predict(task.contexts)
   return { name, history, forecasts: task.forecasts(output) }
 }
