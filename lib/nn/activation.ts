@@ -309,6 +309,7 @@ export class PReLU extends ActivationModule {
     this.numParameters = numParameters
     this.init = init
     this.weight = new Parameter(empty([numParameters], factory))
+    this.registerMembers()
     this.resetParameters()
   }
 

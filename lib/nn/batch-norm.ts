@@ -74,6 +74,7 @@ abstract class BatchNorm extends Module {
     this.running_mean = trackRunningStats ? new Buffer(zeros([numFeatures], factory)) : null
     this.running_var = trackRunningStats ? new Buffer(ones([numFeatures], factory)) : null
     this.num_batches_tracked = trackRunningStats ? new Buffer(zeros([], { ...place, dtype: 'int64' })) : null
+    this.registerMembers()
     this.resetParameters()
   }
 

@@ -48,6 +48,7 @@ export class Bilinear extends Module {
     this.outFeatures = outFeatures
     this.weight = new Parameter(empty([outFeatures, in1Features, in2Features], factory))
     this.bias = bias ? new Parameter(empty([outFeatures], factory)) : null
+    this.registerMembers()
     this.resetParameters()
   }
 

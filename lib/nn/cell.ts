@@ -55,6 +55,7 @@ export abstract class RecurrentCell extends Module {
     this.weight_hh = create(gates * hiddenSize, hiddenSize)
     this.bias_ih = bias ? create(gates * hiddenSize) : null
     this.bias_hh = bias ? create(gates * hiddenSize) : null
+    this.registerMembers()
     this.resetParameters()
   }
 

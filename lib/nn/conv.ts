@@ -111,6 +111,7 @@ abstract class Convolution<Size extends number | HeightWidth> extends Module {
     const channels = transposed ? [inChannels, outChannels / groups] : [outChannels, inChannels / groups]
     this.weight = new Parameter(empty([...channels, ...sizesOf(kernelSize, dims)], factory))
     this.bias = bias ? new Parameter(empty([outChannels], factory)) : null
+    this.registerMembers()
     this.resetParameters()
   }
 

@@ -64,6 +64,7 @@ export class Embedding extends Module {
     this.normType = normType
     this.scaleGradByFreq = scaleGradByFreq
     this.weight = new Parameter(pretrained ?? empty([numEmbeddings, embeddingDim], factory))
+    this.registerMembers()
     if (pretrained === undefined) this.resetParameters()
   }
 

@@ -56,6 +56,7 @@ export class GroupNorm extends Module {
     this.affine = affine
     this.weight = affine ? new Parameter(empty([numChannels], factory)) : null
     this.bias = affine && bias ? new Parameter(empty([numChannels], factory)) : null
+    this.registerMembers()
     this.resetParameters()
   }
 

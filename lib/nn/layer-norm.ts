@@ -47,6 +47,7 @@ export class LayerNorm extends Module {
     this.elementwiseAffine = elementwiseAffine
     this.weight = elementwiseAffine ? new Parameter(empty(shape, factory)) : null
     this.bias = elementwiseAffine && bias ? new Parameter(empty(shape, factory)) : null
+    this.registerMembers()
     this.resetParameters()
   }
 

@@ -37,6 +37,7 @@ export class Linear extends Module {
     this.outFeatures = outFeatures
     this.weight = new Parameter(empty([outFeatures, inFeatures], factory))
     this.bias = bias ? new Parameter(empty([outFeatures], factory)) : null
+    this.registerMembers()
     this.resetParameters()
   }
 

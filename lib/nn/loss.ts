@@ -158,6 +158,7 @@ export class CrossEntropyLoss extends Loss {
   constructor(options: CrossEntropyOptions = {}, ...none: never[]) {
     super(options, ['weight', 'ignoreIndex', 'labelSmoothing'], none)
     this.weight = bufferOf(options.weight)
+    this.registerMembers()
     this.ignoreIndex = options.ignoreIndex ?? -100
     this.labelSmoothing = options.labelSmoothing ?? 0
   }
@@ -185,6 +186,7 @@ export class NLLLoss extends Loss {
   constructor(options: NLLOptions = {}, ...none: never[]) {
     super(options, ['weight', 'ignoreIndex'], none)
     this.weight = bufferOf(options.weight)
+    this.registerMembers()
     this.ignoreIndex = options.ignoreIndex ?? -100
   }
 
@@ -211,6 +213,7 @@ export class BCELoss extends Loss {
   constructor(options: BCEOptions = {}, ...none: never[]) {
     super(options, ['weight'], none)
     this.weight = bufferOf(options.weight)
+    this.registerMembers()
   }
 
   /**
@@ -237,6 +240,7 @@ export class BCEWithLogitsLoss extends Loss {
     super(options, ['weight', 'posWeight'], none)
     this.weight = bufferOf(options.weight)
     this.pos_weight = bufferOf(options.posWeight)
+    this.registerMembers()
   }
 
   /**

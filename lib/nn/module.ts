@@ -19,6 +19,7 @@ import {
   type RemovableHandle,
 } from './hooks.ts'
 import { Buffer, type BufferOptions, Parameter } from './parameter.ts'
+import { type Kind, Registry } from './registry.ts'
 
 /** Parameters and buffers by PyTorch's names: `lstm.weight_ih_l0`. */
 export type StateDict = Record<string, Tensor>
@@ -34,6 +35,10 @@ export interface LoadResult {
 /**
  * The base class of all networks: PyTorch's `torch.nn.Module`. Parameters, buffers and modules assigned to properties
  * belong to the module, under the names of the properties and in the order of assignment.
+ *
+ * A property that holds one takes what PyTorch's `Module.__setattr__` takes: a tensor that is assigned to a buffer
+ * becomes the buffer; a parameter is replaced only by another one, or `null`. This holds from the first time that the
+ * module is asked for its members (`parameters()`, `to`, `train`, …), or calls {@link registerMembers}.
  *
  * @example
  * class Forecaster extends nn.Module {
@@ -55,6 +60,11 @@ export abstract class Module {
   training = true
 
   #hooks: Hooks | undefined
+  readonly #registry = new Registry(
+    this,
+    (value) => value instanceof Module,
+    (name, value) => this.admitted(name, value),
+  )
 
   constructor() {
     // A clone would have the settings but no methods; tensors cannot be cloned anyway.
@@ -66,7 +76,27 @@ export abstract class Module {
 
   /** The entries of this module by name: parameters, buffers, modules, and other values. */
   protected *ownEntries(): Generator<[name: string, value: unknown]> {
-    yield* Object.entries(this)
+    const entries = Object.entries(this)
+    this.#registry.scan(entries)
+    yield* entries
+  }
+
+  /**
+   * Registers the parameters, buffers and modules among the properties now, so that a wrong value assigned to one of
+   * them throws: for the end of a constructor. Otherwise, the first call that asks for members does it.
+   */
+  protected registerMembers(): void {
+    this.#registry.scan(Object.entries(this))
+  }
+
+  /** Registers a value under a name, without checks of the name. */
+  protected register(kind: Kind, name: string, value: unknown): void {
+    this.#registry.add(name, kind, value)
+  }
+
+  /** What to store for a value that is assigned to a registered name. Default: the value itself. */
+  protected admitted(_name: string, value: unknown): unknown {
+    return value
   }
 
   *#own<T>(kind: abstract new (...args: never[]) => T): Generator<[string, T]> {
@@ -202,23 +232,15 @@ export abstract class Module {
    */
   registerBuffer(name: string, tensor: Tensor | null, options: BufferOptions = {}): void {
     checkOptions('registerBuffer', options, ['persistent'])
+    requireBoolean('registerBuffer', 'persistent', options.persistent ?? true)
     this.#requireName('buffer', name, Buffer)
-    const bufferOf = (value: unknown): Tensor | null => {
-      if (value === null || value instanceof Buffer || value instanceof Parameter) return value
-      if (isTensor(value)) return new Buffer(value, options)
-      const message = `cannot assign ${describe(value)} to buffer '${name}' (a Tensor or null required)`
+    if (tensor !== null && !isTensor(tensor)) {
+      const message = `cannot assign ${describe(tensor)} to buffer '${name}' (a Tensor or null required)`
       throw torchError('ERR_TORCH_TYPE', message, { op: 'registerBuffer' })
     }
     // A buffer that is given stays the caller's: this one shares its memory.
-    let buffer = isTensor(tensor) ? new Buffer(tensor, options) : bufferOf(tensor)
-    Object.defineProperty(this, name, {
-      get: () => buffer,
-      set: (value: unknown) => {
-        buffer = bufferOf(value)
-      },
-      enumerable: true,
-      configurable: true,
-    })
+    const buffer = tensor === null ? null : new Buffer(tensor, options)
+    this.#registry.add(name, 'buffer', buffer, options.persistent)
   }
 
   /**
@@ -233,7 +255,7 @@ export abstract class Module {
       const message = `cannot assign ${describe(parameter)} to parameter '${name}' (an nn.Parameter or null required)`
       throw torchError('ERR_TORCH_TYPE', message, { op: 'registerParameter' })
     }
-    Object.assign(this, { [name]: parameter })
+    this.register('parameter', name, parameter)
   }
 
   /**
@@ -243,7 +265,7 @@ export abstract class Module {
   addModule(name: string, module: Module): void {
     this.#requireName('module', name, Module)
     if (!(module instanceof Module)) throw invalid(this.constructor.name, `module '${name}'`, 'a Module', module)
-    Object.assign(this, { [name]: module })
+    this.register('child module', name, module)
   }
 
   #requireName(kind: string, name: unknown, replaceable: abstract new (...args: never[]) => object): void {

@@ -50,6 +50,10 @@ export class ParameterList extends List<Parameter> {
     return super.insert(index, value as Parameter)
   }
 
+  protected override get kind(): 'parameter' {
+    return 'parameter'
+  }
+
   protected override isElement(value: unknown): value is Parameter {
     return value instanceof Parameter
   }

@@ -131,6 +131,7 @@ export abstract class RecurrentModule extends Module {
       { name, inputSize, hiddenSize, numLayers, projSize, bias, batchFirst, bidirectional, backend },
       parameters,
     )
+    this.registerMembers()
     this.flattenParameters()
     this.resetParameters()
   }

@@ -43,6 +43,7 @@ export class RMSNorm extends Module {
     this.eps = eps
     this.elementwiseAffine = elementwiseAffine
     this.weight = elementwiseAffine ? new Parameter(empty(shape, factory)) : null
+    this.registerMembers()
     this.resetParameters()
   }
 
