@@ -298,7 +298,7 @@ export class PReLU extends ActivationModule {
   /** The initial value of the slopes. */
   readonly init: number
   /** The slopes a (numParameters). */
-  weight: Parameter
+  declare weight: Parameter
 
   constructor(options: PReLUOptions = {}, ...none: never[]) {
     super()
@@ -308,8 +308,7 @@ export class PReLU extends ActivationModule {
     requireNumber('PReLU', 'init', init)
     this.numParameters = numParameters
     this.init = init
-    this.weight = new Parameter(empty([numParameters], factory))
-    this.registerMembers()
+    this.registerParameter('weight', new Parameter(empty([numParameters], factory)))
     this.resetParameters()
   }
 

@@ -8,7 +8,7 @@ import { checkArguments } from './arguments.ts'
 import type { FactoryOptions } from './factory.ts'
 import { ones_, zeros_ } from './init.ts'
 import { Module } from './module.ts'
-import { Buffer, Parameter } from './parameter.ts'
+import { type Buffer, Parameter } from './parameter.ts'
 import { python } from './repr.ts'
 import { requireSeveralValues } from './size.ts'
 
@@ -45,15 +45,15 @@ abstract class BatchNorm extends Module {
   /** Whether running statistics are kept. */
   readonly trackRunningStats: boolean
   /** γ. */
-  weight: Parameter | null
+  declare weight: Parameter | null
   /** β. */
-  bias: Parameter | null
+  declare bias: Parameter | null
   /** The running mean of each channel, used in evaluation. */
-  running_mean: Buffer | null
+  declare running_mean: Buffer | null
   /** The running variance of each channel, used in evaluation. */
-  running_var: Buffer | null
+  declare running_var: Buffer | null
   /** The number of batches in the running statistics. */
-  num_batches_tracked: Buffer | null
+  declare num_batches_tracked: Buffer | null
 
   constructor(numFeatures: number, options: BatchNorm1dOptions = {}, ...none: never[]) {
     super()
@@ -69,12 +69,11 @@ abstract class BatchNorm extends Module {
     this.momentum = momentum
     this.affine = affine
     this.trackRunningStats = trackRunningStats
-    this.weight = affine ? new Parameter(empty([numFeatures], factory)) : null
-    this.bias = affine && bias ? new Parameter(empty([numFeatures], factory)) : null
-    this.running_mean = trackRunningStats ? new Buffer(zeros([numFeatures], factory)) : null
-    this.running_var = trackRunningStats ? new Buffer(ones([numFeatures], factory)) : null
-    this.num_batches_tracked = trackRunningStats ? new Buffer(zeros([], { ...place, dtype: 'int64' })) : null
-    this.registerMembers()
+    this.registerParameter('weight', affine ? new Parameter(empty([numFeatures], factory)) : null)
+    this.registerParameter('bias', affine && bias ? new Parameter(empty([numFeatures], factory)) : null)
+    this.registerBuffer('running_mean', trackRunningStats ? zeros([numFeatures], factory) : null)
+    this.registerBuffer('running_var', trackRunningStats ? ones([numFeatures], factory) : null)
+    this.registerBuffer('num_batches_tracked', trackRunningStats ? zeros([], { ...place, dtype: 'int64' }) : null)
     this.resetParameters()
   }
 

@@ -23,9 +23,9 @@ export class Bilinear extends Module {
   /** The last size of the output. */
   readonly outFeatures: number
   /** A (outFeatures, in1Features, in2Features). */
-  weight: Parameter
+  declare weight: Parameter
   /** b (outFeatures), or `null`. */
-  bias: Parameter | null
+  declare bias: Parameter | null
 
   constructor(
     in1Features: number,
@@ -46,9 +46,8 @@ export class Bilinear extends Module {
     this.in1Features = in1Features
     this.in2Features = in2Features
     this.outFeatures = outFeatures
-    this.weight = new Parameter(empty([outFeatures, in1Features, in2Features], factory))
-    this.bias = bias ? new Parameter(empty([outFeatures], factory)) : null
-    this.registerMembers()
+    this.registerParameter('weight', new Parameter(empty([outFeatures, in1Features, in2Features], factory)))
+    this.registerParameter('bias', bias ? new Parameter(empty([outFeatures], factory)) : null)
     this.resetParameters()
   }
 

@@ -30,13 +30,13 @@ export abstract class RecurrentCell extends Module {
   /** Whether the cell has biases. */
   readonly bias: boolean
   /** The weights of the input: (H, I) for RNN, (4H, I) for LSTM, (3H, I) for GRU. */
-  weight_ih: Parameter
+  declare weight_ih: Parameter
   /** The weights of the hidden state: (H, H) for RNN, (4H, H) for LSTM, (3H, H) for GRU. */
-  weight_hh: Parameter
+  declare weight_hh: Parameter
   /** The bias of the input: (H) for RNN, (4H) for LSTM, (3H) for GRU; `null` if there are no biases. */
-  bias_ih: Parameter | null
+  declare bias_ih: Parameter | null
   /** The bias of the hidden state: (H) for RNN, (4H) for LSTM, (3H) for GRU; `null` if there are no biases. */
-  bias_hh: Parameter | null
+  declare bias_hh: Parameter | null
 
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions, gates: number, own: string[] = []) {
     super()
@@ -51,11 +51,10 @@ export abstract class RecurrentCell extends Module {
     this.inputSize = inputSize
     this.hiddenSize = hiddenSize
     this.bias = bias
-    this.weight_ih = create(gates * hiddenSize, inputSize)
-    this.weight_hh = create(gates * hiddenSize, hiddenSize)
-    this.bias_ih = bias ? create(gates * hiddenSize) : null
-    this.bias_hh = bias ? create(gates * hiddenSize) : null
-    this.registerMembers()
+    this.registerParameter('weight_ih', create(gates * hiddenSize, inputSize))
+    this.registerParameter('weight_hh', create(gates * hiddenSize, hiddenSize))
+    this.registerParameter('bias_ih', bias ? create(gates * hiddenSize) : null)
+    this.registerParameter('bias_hh', bias ? create(gates * hiddenSize) : null)
     this.resetParameters()
   }
 

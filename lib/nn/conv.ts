@@ -73,9 +73,9 @@ abstract class Convolution<Size extends number | HeightWidth> extends Module {
   /** How the padding is filled. */
   readonly paddingMode: PaddingMode
   /** The kernels. */
-  weight: Parameter
+  declare weight: Parameter
   /** Added to each channel of the output. */
-  bias: Parameter | null
+  declare bias: Parameter | null
 
   constructor(
     { dims, transposed, own }: Form,
@@ -109,9 +109,8 @@ abstract class Convolution<Size extends number | HeightWidth> extends Module {
     this.#check(dims, transposed)
     const factory = factoryOf(options)
     const channels = transposed ? [inChannels, outChannels / groups] : [outChannels, inChannels / groups]
-    this.weight = new Parameter(empty([...channels, ...sizesOf(kernelSize, dims)], factory))
-    this.bias = bias ? new Parameter(empty([outChannels], factory)) : null
-    this.registerMembers()
+    this.registerParameter('weight', new Parameter(empty([...channels, ...sizesOf(kernelSize, dims)], factory)))
+    this.registerParameter('bias', bias ? new Parameter(empty([outChannels], factory)) : null)
     this.resetParameters()
   }
 

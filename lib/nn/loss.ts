@@ -34,7 +34,7 @@ import {
   tripletMarginLoss,
 } from './functional/loss.ts'
 import { Module } from './module.ts'
-import { Buffer } from './parameter.ts'
+import type { Buffer } from './parameter.ts'
 import { requireQuantiles } from './quantiles.ts'
 import { type Reduction, type ReductionOptions, reductionOf } from './reduction.ts'
 
@@ -53,10 +53,6 @@ abstract class Loss extends Module {
   }
 
   abstract override forward(...inputs: never[]): Tensor
-}
-
-function bufferOf(weight: Tensor | null | undefined): Buffer | null {
-  return weight === null || weight === undefined ? null : new Buffer(weight)
 }
 
 /** The mean of (x - y)². @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html */
@@ -149,7 +145,7 @@ export class HuberLoss extends Loss {
  */
 export class CrossEntropyLoss extends Loss {
   /** The weights of the classes (C). */
-  weight: Buffer | null
+  declare weight: Buffer | null
   /** The class whose elements are ignored. */
   readonly ignoreIndex: number
   /** The share of each target that is spread evenly over all classes. */
@@ -157,8 +153,7 @@ export class CrossEntropyLoss extends Loss {
 
   constructor(options: CrossEntropyOptions = {}, ...none: never[]) {
     super(options, ['weight', 'ignoreIndex', 'labelSmoothing'], none)
-    this.weight = bufferOf(options.weight)
-    this.registerMembers()
+    this.registerBuffer('weight', options.weight ?? null)
     this.ignoreIndex = options.ignoreIndex ?? -100
     this.labelSmoothing = options.labelSmoothing ?? 0
   }
@@ -179,14 +174,13 @@ export class CrossEntropyLoss extends Loss {
  */
 export class NLLLoss extends Loss {
   /** The weights of the classes (C). */
-  weight: Buffer | null
+  declare weight: Buffer | null
   /** The class whose elements are ignored. */
   readonly ignoreIndex: number
 
   constructor(options: NLLOptions = {}, ...none: never[]) {
     super(options, ['weight', 'ignoreIndex'], none)
-    this.weight = bufferOf(options.weight)
-    this.registerMembers()
+    this.registerBuffer('weight', options.weight ?? null)
     this.ignoreIndex = options.ignoreIndex ?? -100
   }
 
@@ -208,12 +202,11 @@ export class NLLLoss extends Loss {
 export class BCELoss extends Loss {
   static override readonly elementwise = true
   /** The weights of the elements. */
-  weight: Buffer | null
+  declare weight: Buffer | null
 
   constructor(options: BCEOptions = {}, ...none: never[]) {
     super(options, ['weight'], none)
-    this.weight = bufferOf(options.weight)
-    this.registerMembers()
+    this.registerBuffer('weight', options.weight ?? null)
   }
 
   /**
@@ -232,15 +225,14 @@ export class BCELoss extends Loss {
 export class BCEWithLogitsLoss extends Loss {
   static override readonly elementwise = true
   /** The weights of the elements. */
-  weight: Buffer | null
+  declare weight: Buffer | null
   /** The option `posWeight`, under PyTorch's name. */
-  pos_weight: Buffer | null
+  declare pos_weight: Buffer | null
 
   constructor(options: BCEWithLogitsOptions = {}, ...none: never[]) {
     super(options, ['weight', 'posWeight'], none)
-    this.weight = bufferOf(options.weight)
-    this.pos_weight = bufferOf(options.posWeight)
-    this.registerMembers()
+    this.registerBuffer('weight', options.weight ?? null)
+    this.registerBuffer('pos_weight', options.posWeight ?? null)
   }
 
   /**

@@ -37,8 +37,9 @@ export interface LoadResult {
  * belong to the module, under the names of the properties and in the order of assignment.
  *
  * A property that holds one takes what PyTorch's `Module.__setattr__` takes: a tensor that is assigned to a buffer
- * becomes the buffer; a parameter is replaced only by another one, or `null`. This holds from the first time that the
- * module is asked for its members (`parameters()`, `to`, `train`, …), or calls {@link registerMembers}.
+ * becomes the buffer; a parameter is replaced only by another one, or `null`. This holds for what {@link registerParameter}
+ * and the like have added, and for fields from the first time that the module is asked for its members (`parameters()`,
+ * `to`, `train`, …).
  *
  * @example
  * class Forecaster extends nn.Module {
@@ -76,17 +77,7 @@ export abstract class Module {
 
   /** The entries of this module by name: parameters, buffers, modules, and other values. */
   protected *ownEntries(): Generator<[name: string, value: unknown]> {
-    const entries = Object.entries(this)
-    this.#registry.scan(entries)
-    yield* entries
-  }
-
-  /**
-   * Registers the parameters, buffers and modules among the properties now, so that a wrong value assigned to one of
-   * them throws: for the end of a constructor. Otherwise, the first call that asks for members does it.
-   */
-  protected registerMembers(): void {
-    this.#registry.scan(Object.entries(this))
+    yield* this.#registry.scan()
   }
 
   /** Registers a value under a name, without checks of the name. */

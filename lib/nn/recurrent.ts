@@ -124,14 +124,13 @@ export abstract class RecurrentModule extends Module {
     this.#recurrence = recurrence
     const parameters = this.#parameterSizes(sizes ?? this.#standardSizes)
     const factory = factoryOf(options)
-    for (const [name, size] of parameters) this[name as `weight_${string}`] = new Parameter(empty(size, factory))
+    for (const [name, size] of parameters) this.registerParameter(name, new Parameter(empty(size, factory)))
     this.#names = parameters.map(([name]) => name)
     this.#handle = native.recurrentModule(
       recurrence,
       { name, inputSize, hiddenSize, numLayers, projSize, bias, batchFirst, bidirectional, backend },
       parameters,
     )
-    this.registerMembers()
     this.flattenParameters()
     this.resetParameters()
   }

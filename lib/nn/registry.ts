@@ -25,7 +25,7 @@ const EXPECTED: Record<Kind, string> = {
  * rules of PyTorch's `Module.__setattr__`.
  */
 export class Registry {
-  readonly #owner: object
+  readonly #owner: Record<string, unknown>
   readonly #isModule: (value: unknown) => boolean
   readonly #admit: (name: string, value: unknown) => unknown
   readonly #entries = new Map<string, Entry>()
@@ -36,45 +36,57 @@ export class Registry {
     isModule: (value: unknown) => boolean,
     admit: (name: string, value: unknown) => unknown = (_, value) => value,
   ) {
-    this.#owner = owner
+    this.#owner = owner as Record<string, unknown>
     this.#isModule = isModule
     this.#admit = admit
+    registries.set(owner, this)
   }
 
-  /** Registers those properties of the owner that hold a parameter, a buffer or a module. */
-  scan(properties: readonly [name: string, value: unknown][]): void {
+  /** The properties of the owner, in their order. Those that hold a parameter, a buffer or a module are registered. */
+  scan(): [name: string, value: unknown][] {
     let known = 0
-    for (const [name, value] of properties) {
+    // Faster than Object.entries if there are getters.
+    const properties = Object.keys(this.#owner).map((name): [string, unknown] => {
+      const value = this.#owner[name]
+      // Other values are most of a module's, and this runs at each step.
+      if (typeof value !== 'object') return [name, value]
       const entry = this.#entries.get(name)
       if (entry !== undefined) known++
-      const kind = this.#kindOf(value)
-      if (kind === undefined || entry?.value === value) continue
-      const found = Object.getOwnPropertyDescriptor(this.#owner, name)
-      // Not for a getter of the user's, or a frozen module.
-      if (found?.configurable && found.writable) this.#define(name, { kind, persistent: isPersistent(value), value })
-    }
-    if (known === this.#entries.size) return
-    for (const name of this.#entries.keys()) if (!Object.hasOwn(this.#owner, name)) this.#entries.delete(name)
+      const kind = entry?.value === value ? undefined : this.#kindOf(value)
+      if (kind !== undefined) this.#claim(name, kind, value)
+      return [name, value]
+    })
+    if (known < this.#entries.size) this.#forgetDeleted()
+    return properties
   }
 
   /** Registers a value under a name, or the name alone if the value is `null`. */
   add(name: string, kind: Kind, value: unknown, persistent = true): void {
-    this.#define(name, { kind, persistent, value })
+    this.#entries.set(name, { kind, persistent, value })
+    Object.defineProperty(this.#owner, name, accessorOf(name))
   }
 
-  #define(name: string, entry: Entry): void {
-    this.#entries.set(name, entry)
-    Object.defineProperty(this.#owner, name, {
-      get: () => entry.value,
-      set: (value: unknown) => {
-        this.#assign(name, entry, this.#admit(name, value))
-      },
-      enumerable: true,
-      configurable: true,
-    })
+  /** The value of a registered name. */
+  get(name: string): unknown {
+    return this.#entries.get(name)?.value
   }
 
-  #assign(name: string, entry: Entry, value: unknown): void {
+  #claim(name: string, kind: Kind, value: unknown): void {
+    const found = Object.getOwnPropertyDescriptor(this.#owner, name)
+    // Not for a getter of the user's, or a frozen module.
+    if (found?.configurable && found.writable)
+      this.add(name, kind, value, !(value instanceof Buffer) || value.persistent)
+  }
+
+  #forgetDeleted(): void {
+    for (const name of this.#entries.keys()) if (!Object.hasOwn(this.#owner, name)) this.#entries.delete(name)
+  }
+
+  /** Assigns to a registered name. */
+  set(name: string, given: unknown): void {
+    const entry = this.#entries.get(name)
+    if (entry === undefined) return
+    const value = this.#admit(name, given)
     const kind = this.#kindOf(value)
     const { kind: before, persistent } = entry
     const fits =
@@ -103,6 +115,24 @@ export class Registry {
   }
 }
 
-function isPersistent(value: unknown): boolean {
-  return !(value instanceof Buffer) || value.persistent
+const registries = new WeakMap<object, Registry>()
+const accessors = new Map<string, PropertyDescriptor>()
+
+/** The accessor of a name, one for all modules: with accessors of their own, V8 makes dictionaries of the modules. */
+function accessorOf(name: string): PropertyDescriptor {
+  let accessor = accessors.get(name)
+  if (accessor === undefined) {
+    accessor = {
+      get(): unknown {
+        return registries.get(this)?.get(name)
+      },
+      set(value: unknown): void {
+        registries.get(this)?.set(name, value)
+      },
+      enumerable: true,
+      configurable: true,
+    }
+    accessors.set(name, accessor)
+  }
+  return accessor
 }

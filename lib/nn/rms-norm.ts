@@ -30,7 +30,7 @@ export class RMSNorm extends Module {
   /** Whether `weight` exists. */
   readonly elementwiseAffine: boolean
   /** γ. */
-  weight: Parameter | null
+  declare weight: Parameter | null
 
   constructor(normalizedShape: number | readonly number[], options: RMSNormOptions = {}, ...none: never[]) {
     super()
@@ -42,8 +42,7 @@ export class RMSNorm extends Module {
     this.normalizedShape = shape
     this.eps = eps
     this.elementwiseAffine = elementwiseAffine
-    this.weight = elementwiseAffine ? new Parameter(empty(shape, factory)) : null
-    this.registerMembers()
+    this.registerParameter('weight', elementwiseAffine ? new Parameter(empty(shape, factory)) : null)
     this.resetParameters()
   }
 

@@ -57,7 +57,7 @@ class Field extends Module {
   constructor(value: unknown) {
     super()
     this.x = value
-    this.registerMembers()
+    this.eval()
   }
   override forward(): void {}
 }
@@ -91,7 +91,7 @@ describe('a value that is assigned to a registered name', () => {
     expect((module.double().x as Tensor).dtype).toBe('float64')
   })
 
-  test('is checked after any call that asks for members, without registerMembers', () => {
+  test('is checked after any call that asks for members', () => {
     class Plain extends Module {
       scale = new Parameter(torch.ones([1]))
       head = new Linear(1, 1)
