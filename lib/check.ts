@@ -142,7 +142,13 @@ export function requireNone(owner: string, none: readonly unknown[]): void {
   })
 }
 
-/** Whether `value` is an object of names and values, of any realm, and not an instance of a class such as a tensor. */
+/** @throws {TorchError} if an abstract class is constructed itself. `example` is a class that extends it. */
+export function requireSubclass(target: { readonly name: string }, Base: unknown, example: string): void {
+  if (target !== Base) return
+  const { name } = target
+  throw torchError('ERR_TORCH_TYPE', `new ${name}(): ${name} is abstract: extend it, or use a class such as ${example}`)
+}
+
 /** An object literal, also of another realm: no array, tensor or other instance of a class. */
 export function isPlain(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false

@@ -3,6 +3,7 @@ import { isAvailable } from '../cuda/index.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { opaque } from '../opaque.ts'
+import { isFused } from '../optim/fused.ts'
 import { Optimizer, type StepInputs } from '../optim/optimizer.ts'
 import { atOnce, noGrad, tidy } from '../tensor/context.ts'
 import { full, zeros } from '../tensor/creation.ts'
@@ -177,7 +178,7 @@ export class GradScaler {
     if (progress.stage === 'stepped') {
       throw torchError('ERR_TORCH_RUNTIME', 'step() has already been called since the last update().')
     }
-    if (optimizer instanceof Optimizer && optimizer.isFused) {
+    if (optimizer instanceof Optimizer && isFused(optimizer)) {
       this.#stepFused(optimizer, progress, scale, args[0] as StepInputs | undefined)
     } else {
       if (progress.stage === 'ready') this.unscale_(optimizer)

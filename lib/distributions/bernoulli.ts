@@ -39,6 +39,10 @@ export class Bernoulli extends Distribution {
     return boolean
   }
 
+  protected override get parameters(): Readonly<Record<string, Tensor>> {
+    return { [this.#given]: this.#parameter }
+  }
+
   /** The probabilities of 1: batch shape. */
   get probs(): Tensor {
     return this.#given === 'probs' ? this.#parameter : this.#parameter.sigmoid()

@@ -46,6 +46,10 @@ export class Categorical extends Distribution {
     return upTo(this.numEvents - 1)
   }
 
+  protected override get parameters(): Readonly<Record<string, Tensor>> {
+    return { [this.#given]: this.#parameter }
+  }
+
   /** The probabilities of the classes: (…, K). */
   get probs(): Tensor {
     return this.#given === 'probs' ? this.#parameter : this.#parameter.softmax(-1)

@@ -35,6 +35,10 @@ export class Normal extends Distribution {
     return real
   }
 
+  protected override get parameters(): Readonly<Record<string, Tensor>> {
+    return { loc: this.loc, scale: this.scale }
+  }
+
   get mean(): Tensor {
     return this.loc
   }

@@ -1,3 +1,4 @@
+import { requireSubclass } from '../check.ts'
 import { keeps } from '../inheritance.ts'
 import { factoryOf } from '../nn/factory.ts'
 import { Linear } from '../nn/linear.ts'
@@ -23,6 +24,7 @@ export abstract class RecurrentModel<Network extends RecurrentModule = Recurrent
   abstract readonly linear: Linear
 
   constructor(inputSize: number, hiddenSize: number, outputSize: number) {
+    requireSubclass(new.target, RecurrentModel, 'LSTMModel')
     super()
     this.inputSize = inputSize
     this.hiddenSize = hiddenSize

@@ -1,4 +1,4 @@
-import { requireInteger, requireNone, requireNumber } from '../check.ts'
+import { requireInteger, requireNone, requireNumber, requireSubclass } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { empty } from '../tensor/creation.ts'
@@ -13,6 +13,11 @@ import { python, snakeCase } from './repr.ts'
 
 /** A module that computes a function of one tensor. The output has the shape of the input, except for {@link GLU}. */
 export abstract class ActivationModule extends Module {
+  constructor() {
+    requireSubclass(new.target, ActivationModule, 'nn.ReLU')
+    super()
+  }
+
   abstract override forward(input: Tensor): Tensor
 }
 

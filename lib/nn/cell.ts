@@ -1,4 +1,4 @@
-import { checkOptions, requireBoolean, requireChoice, requireInteger } from '../check.ts'
+import { checkOptions, requireBoolean, requireChoice, requireInteger, requireSubclass } from '../check.ts'
 import { native } from '../tensor/binding.ts'
 import { enter } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
@@ -39,6 +39,7 @@ export abstract class RecurrentCell extends Module {
   declare bias_hh: Parameter | null
 
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions, gates: number, own: string[] = []) {
+    requireSubclass(new.target, RecurrentCell, 'nn.LSTMCell')
     super()
     const name = new.target.name
     checkOptions(name, options, ['bias', 'device', 'dtype', ...own])

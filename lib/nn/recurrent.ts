@@ -1,4 +1,12 @@
-import { checkOptions, invalid, requireBoolean, requireChoice, requireInteger, requireProbability } from '../check.ts'
+import {
+  checkOptions,
+  invalid,
+  requireBoolean,
+  requireChoice,
+  requireInteger,
+  requireProbability,
+  requireSubclass,
+} from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { RecurrentHandle } from '../native/addon.ts'
 import { native } from '../tensor/binding.ts'
@@ -11,7 +19,7 @@ import { uniform_ } from './init.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import { RECURRENCES, type Recurrence } from './recurrence.ts'
-import { RecurrentStream, type StreamOptions } from './stream.ts'
+import { type RecurrentStream, type StreamOptions, streamOf } from './stream.ts'
 import { currentTracer, type Tracer } from './tracer.ts'
 import { PackedSequence } from './utils/rnn.ts'
 import { weightIds } from './weights.ts'
@@ -86,6 +94,7 @@ export abstract class RecurrentModule extends Module {
     own: readonly string[],
     sizes?: ParameterSizes,
   ) {
+    requireSubclass(new.target, RecurrentModule, 'nn.LSTM')
     super()
     const name = new.target.name
     if (recurrence !== 'LSTM' && typeof options === 'object' && options !== null && 'projSize' in options) {
@@ -286,7 +295,7 @@ export abstract class RecurrentModule extends Module {
     }
     const { inputSize, hiddenSize, numLayers } = this
     const handle = native.openStream(this.#handle, weightIds(this, this.#names), dtype === 'bfloat16')
-    return new RecurrentStream(handle, {
+    return streamOf(handle, {
       inputSize,
       outputSize: this.projSize || hiddenSize,
       hiddenSize,

@@ -1,7 +1,7 @@
 import { checkOptions } from '../check.ts'
 import { type FusedHyper, type FusedLists, fusedStep } from '../tensor/gradient.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { Optimizer, type StepInputs } from './optimizer.ts'
+import { checkGroups, Optimizer, type StepInputs } from './optimizer.ts'
 
 /** The description of an optimizer for native code: the name of the algorithm, and the settings of a group. */
 export interface FusedSettings {
@@ -17,10 +17,6 @@ export interface FusedSettings {
 export abstract class FusedOptimizer<Settings extends object> extends Optimizer<Settings> {
   protected abstract fused(settings: Settings): FusedSettings
 
-  override get isFused(): boolean {
-    return this.step === FusedOptimizer.prototype.step
-  }
-
   /**
    * Updates the parameters by their gradients. Parameters without a gradient do not change.
    *
@@ -28,6 +24,7 @@ export abstract class FusedOptimizer<Settings extends object> extends Optimizer<
    */
   override step(inputs: StepInputs = {}): void {
     checkOptions('step', inputs, ['gradScale', 'foundInf', 'rates'])
+    checkGroups(this)
     const { gradScale, foundInf, rates } = inputs
     this.paramGroups.forEach((group, index) => {
       this.#stepGroup(group.params, group, { gradScale, foundInf, lr: rates?.[index] })
@@ -48,4 +45,9 @@ export abstract class FusedOptimizer<Settings extends object> extends Optimizer<
     const { algorithm, hyper } = this.fused(settings)
     fusedStep(algorithm, { params, ...lists } as FusedLists, hyper, scalars)
   }
+}
+
+/** @internal Whether the optimizer's step takes all inputs as tensors, so that no value has to be read first. */
+export function isFused(optimizer: object): boolean {
+  return optimizer instanceof FusedOptimizer && optimizer.step === FusedOptimizer.prototype.step
 }

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { checkOptions, requireBoolean } from '../check.ts'
+import { checkOptions, requireBoolean, requireSubclass } from '../check.ts'
 import { markCopy } from '../copy.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
@@ -47,6 +47,17 @@ export interface StepInputs {
 }
 
 /**
+ * @internal Checks the settings of all groups, which can be changed at any time. Those that have not changed since the
+ * last check cost next to nothing.
+ * @throws {TorchError} for a setting that the constructor would refuse.
+ */
+export let checkGroups: (optimizer: Optimizer) => void
+/** @internal A number that increases when tensors of the state are created or replaced. */
+export let revisionOf: (optimizer: Optimizer) => number
+/** @internal Moves the state to where the parameters are now. */
+export let moveState: (optimizer: Optimizer) => void
+
+/**
  * The base class of all optimizers: parameter groups, the state of each parameter, and a step that passes them to
  * {@link update}.
  *
@@ -67,6 +78,9 @@ export interface StepInputs {
 export abstract class Optimizer<Settings extends object = object> {
   static {
     markCopy(Optimizer)
+    checkGroups = (optimizer) => optimizer.#checkGroups()
+    revisionOf = (optimizer) => optimizer.#revision
+    moveState = (optimizer) => optimizer.#moveState()
   }
 
   /** @internal */
@@ -74,14 +88,19 @@ export abstract class Optimizer<Settings extends object = object> {
   /** The groups. Their settings, such as `lr`, can be changed between steps. */
   readonly paramGroups: ParamGroup<Settings>[] = []
   readonly #defaults: Settings
+  readonly #names: readonly string[]
   readonly #booleans: readonly string[]
   readonly #state = new Map<Tensor, ParameterState>()
+  /** The settings of each group as they were when they were last checked. */
+  readonly #checked = new WeakMap<object, unknown[]>()
   #revision = 0
 
   constructor(params: Params<Settings>, options: Partial<Settings>, defaults: Settings) {
+    requireSubclass(new.target, Optimizer, 'optim.SGD')
     const { name } = new.target
     checkOptions(name, options, Object.keys(defaults))
     this.#defaults = { ...defaults, ...options }
+    this.#names = Object.keys(defaults)
     this.#booleans = Object.keys(defaults).filter((option) => typeof defaults[option as keyof Settings] === 'boolean')
     const entries = listOf(params, name)
     if (entries.length === 0) {
@@ -145,6 +164,19 @@ export abstract class Optimizer<Settings extends object = object> {
     this.check(settings)
   }
 
+  #checkGroups(): void {
+    for (const group of this.paramGroups) {
+      const before = this.#checked.get(group)
+      const settings = this.#names.map((name) => group[name as keyof Settings] as unknown)
+      if (before !== undefined && settings.every((value, i) => isSame(value, before[i]))) continue
+      this.#checkSettings(group)
+      this.#checked.set(
+        group,
+        settings.map((value) => (Array.isArray(value) ? [...value] : value)),
+      )
+    }
+  }
+
   /** Checks the settings of a group, in addition to the types of boolean ones. Default: nothing. */
   protected check(_settings: Settings): void {}
 
@@ -170,11 +202,6 @@ export abstract class Optimizer<Settings extends object = object> {
     return param.device
   }
 
-  /** @internal Whether {@link step} takes all inputs as tensors, so that no value has to be read first. */
-  get isFused(): boolean {
-    return false
-  }
-
   /**
    * Updates the parameters by their gradients. Parameters without a gradient do not change.
    *
@@ -184,6 +211,7 @@ export abstract class Optimizer<Settings extends object = object> {
   step(inputs: StepInputs = {}): void {
     // The rates are those of the groups.
     checkOptions('step', inputs, ['rates'])
+    this.#checkGroups()
     noGrad(() =>
       tidy(() => {
         for (const group of this.paramGroups) {
@@ -218,13 +246,7 @@ export abstract class Optimizer<Settings extends object = object> {
     return state
   }
 
-  /** @internal Increases when tensors of the state are created or replaced. */
-  get revision(): number {
-    return this.#revision
-  }
-
-  /** @internal Moves the state to where the parameters are now. */
-  follow(): void {
+  #moveState(): void {
     for (const [param, state] of this.#state) {
       for (const [name, value] of Object.entries(state)) {
         const device = this.#deviceOf(param, name)
@@ -314,6 +336,12 @@ export abstract class Optimizer<Settings extends object = object> {
   [inspect.custom](): string {
     return this.toString()
   }
+}
+
+/** Whether a setting is as before; arrays are compared by their elements. */
+function isSame(value: unknown, before: unknown): boolean {
+  if (!Array.isArray(value) || !Array.isArray(before)) return value === before
+  return value.length === before.length && value.every((element, i) => element === before[i])
 }
 
 function isNamed(entry: unknown): entry is readonly [string, unknown] {

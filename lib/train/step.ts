@@ -4,6 +4,7 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
 import { clipGradNorm_ } from '../nn/utils/index.ts'
+import { isFused } from '../optim/fused.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { inferenceMode } from '../tensor/context.ts'
 import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
@@ -37,7 +38,7 @@ export class Step {
   #scaling: { device: Device; scaler: GradScaler } | undefined
 
   constructor(model: TrainableModel, optimizer: Optimizer, { owner, autocast, clipGradNorm, loss }: StepOptions) {
-    if (autocast === 'float16' && !optimizer.isFused) {
+    if (autocast === 'float16' && !isFused(optimizer)) {
       throw torchError(
         'ERR_TORCH_OPTION',
         "Trainer: autocast: 'float16' needs an optimizer that can skip a step by itself; this one has its own step. Use 'bfloat16', or SGD, Adam or AdamW",

@@ -7,7 +7,8 @@ import type { BatchPlan } from '../data/loader.ts'
 import { torchError } from '../errors.ts'
 import { RecurrentModel } from '../models/model.ts'
 import { Module } from '../nn/module.ts'
-import type { Optimizer } from '../optim/optimizer.ts'
+import { isFused } from '../optim/fused.ts'
+import { moveState, type Optimizer } from '../optim/optimizer.ts'
 import { LearningRates } from '../optim/rates.ts'
 import { offload, retain } from '../tensor/context.ts'
 import { Generator } from '../tensor/generator.ts'
@@ -248,7 +249,7 @@ export class Trainer {
   #training(device: Device): Runner {
     const { nonFinite } = this.#options
     // An optimizer with its own step reads its rates as numbers.
-    const rates = this.optimizer.isFused ? this.#rates() : undefined
+    const rates = isFused(this.optimizer) ? this.#rates() : undefined
     return new Runner({
       device,
       moves: this.#moves(device),
@@ -336,7 +337,7 @@ export class Trainer {
     const { device } = this.#options
     if (device === undefined) return deviceOf(this.model)
     const target = place(this.#modules, device)
-    this.optimizer.follow()
+    moveState(this.optimizer)
     return target
   }
 

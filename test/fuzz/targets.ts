@@ -210,7 +210,7 @@ export async function findTargets(): Promise<{ targets: Target[]; unmade: string
       seen.add(value)
       if (isClass(value)) {
         classes.set(value, full)
-        if (!internal.has(`${value.name}.constructor`)) targets.push(constructorTarget(full, value))
+        targets.push(constructorTarget(full, value))
       } else if (typeof value === 'function') {
         targets.push(functionTarget(full, value as Callable, owner))
       } else if (typeof value === 'object' && value !== null && key !== 'ops') {

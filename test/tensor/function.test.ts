@@ -262,6 +262,18 @@ describe('what cannot work is told', () => {
     expectError(() => new Cube(), 'ERR_TORCH_TYPE', /call Cube.apply\(\)/)
   })
 
+  test('a class without a name does not have that of its base', () => {
+    const nameless = [class extends AutogradFunction {}][0] as unknown as typeof Cube
+    expectError(() => nameless.apply(leaf([1])), 'ERR_TORCH_NOT_IMPLEMENTED', /^a class without a name.apply: /)
+    expectError(
+      () => Reflect.construct(nameless as never, []),
+      'ERR_TORCH_TYPE',
+      /^a class without a name: it cannot be constructed/,
+    )
+    const base = AutogradFunction as unknown as typeof Cube
+    expectError(() => base.apply(leaf([1])), 'ERR_TORCH_NOT_IMPLEMENTED', /^torch.autograd.Function.apply: /)
+  })
+
   test('a second backward, and saved tensors that have been changed', () => {
     const x = leaf([1])
     const y = Cube.apply(x)
