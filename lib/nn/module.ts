@@ -9,6 +9,7 @@ import { isDeviceLike, requireCudaDevice } from '../tensor/device.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { setData, zeroGrad } from '../tensor/gradient.ts'
 import { type Device, isTensor, type Tensor, type ToOptions } from '../tensor/tensor.ts'
+import type { BackwardHook, BackwardPreHook } from './backward-hooks.ts'
 import {
   type ForwardHook,
   type ForwardPreHook,
@@ -290,7 +291,7 @@ export abstract class Module {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_pre_hook
    */
   registerForwardPreHook(hook: ForwardPreHook<this>, options: HookOptions = {}): RemovableHandle {
-    return this.#hooksFor('registerForwardPreHook', hook, options).before(hook as unknown as PreHook, options)
+    return this.#hooksFor('registerForwardPreHook', hook, options).add('before', hook as unknown as PreHook, options)
   }
 
   /**
@@ -306,7 +307,40 @@ export abstract class Module {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_hook
    */
   registerForwardHook(hook: ForwardHook<this>, options: HookOptions = {}): RemovableHandle {
-    return this.#hooksFor('registerForwardHook', hook, options).after(hook as unknown as Hook, options)
+    return this.#hooksFor('registerForwardHook', hook, options).add('after', hook as unknown as Hook, options)
+  }
+
+  /**
+   * Calls `hook` whenever the gradients of this module's inputs have been computed: with the gradients of the inputs and
+   * of the outputs of one `forward`, `null` for what is no tensor or has no gradient. The hook may return new gradients
+   * of the inputs: an array of all of them, or the gradient itself if there is only one. It must not change tensors in
+   * place. If no input requires a gradient, it is called for the gradients of the outputs.
+   *
+   * Hooks are JavaScript: `forward` throws within `offload`, hence in a `Trainer`, and `backward()` for CUDA tensors.
+   * `backward` disposes the tensors that the hook gets or makes; `torch.keep` keeps one.
+   *
+   * @param options.prepend Whether the hook runs before those already registered. Default `false`.
+   * @returns a handle that removes the hook; passes that are in progress still call it
+   * @example
+   * layer.registerFullBackwardHook((module, [gradInput]) => gradInput?.clamp(-1, 1))
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_full_backward_hook
+   */
+  registerFullBackwardHook(hook: BackwardHook<this>, options: HookOptions = {}): RemovableHandle {
+    const name = 'registerFullBackwardHook'
+    return this.#hooksFor(name, hook, options).add('backward', hook as unknown as BackwardHook, options)
+  }
+
+  /**
+   * Calls `hook` before the gradients of this module's inputs are computed, with the gradients of the outputs. The hook
+   * may return new ones, in the form of {@link registerFullBackwardHook}, whose limits it shares.
+   *
+   * @param options.prepend Whether the hook runs before those already registered. Default `false`.
+   * @returns a handle that removes the hook
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_full_backward_pre_hook
+   */
+  registerFullBackwardPreHook(hook: BackwardPreHook<this>, options: HookOptions = {}): RemovableHandle {
+    const name = 'registerFullBackwardPreHook'
+    return this.#hooksFor(name, hook, options).add('backwardPre', hook as unknown as BackwardPreHook, options)
   }
 
   #hooksFor(name: string, hook: unknown, options: HookOptions): Hooks {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { expectError } from '../support/error.ts'
 
