@@ -76,7 +76,7 @@ const maximum = tensorOp('aten::maximum')
  * @see https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
  */
 export class GradScaler {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('GradScaler', 'use stateDict()')
   readonly #device: Device
   readonly #enabled: boolean

@@ -24,7 +24,7 @@ export interface EventOptions {
  * @throws {TorchError} `ERR_TORCH_DEVICE` if CUDA cannot be used.
  */
 export class Event {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('Event', 'it belongs to this process')
   readonly #handle: CudaEvent
 

@@ -40,7 +40,7 @@ export interface CaptureOptions {
  * @see https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
  */
 export class CUDAGraph {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('CUDAGraph', 'it belongs to this process')
   readonly #handle: GraphHandle
 

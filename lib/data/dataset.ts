@@ -134,7 +134,7 @@ export interface SequenceOptions {
  * @throws {TorchError} if T is less than `sequenceLength`, or differs between inputs and targets.
  */
 export class SequenceDataset implements Dataset {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('SequenceDataset', 'use the tensors that it was made of')
   readonly length: number
   readonly sequenceLength: number

@@ -66,7 +66,7 @@ const NAMES = ['batchSize', 'shuffle', 'dropLast', 'generator', 'seed', 'batchFi
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
  */
 export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('DataLoader', 'use its batches')
   readonly dataset: Dataset
   readonly batchSize: number

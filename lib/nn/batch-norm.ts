@@ -12,6 +12,9 @@ import { type Buffer, Parameter } from './parameter.ts'
 import { python } from './repr.ts'
 import { requireSeveralValues } from './size.ts'
 
+// Of this file's classes only: neither by accident nor by override anyone else's.
+const normalize = Symbol('normalize')
+
 export interface BatchNorm1dOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number
@@ -92,7 +95,7 @@ abstract class BatchNorm extends Module {
   }
 
   /** @internal The output for a 2-D or 3-D input. */
-  protected normalize(input: Tensor): Tensor {
+  protected [normalize](input: Tensor): Tensor {
     const { training, trackRunningStats, running_mean: mean, running_var: variance } = this
     return batchNorm(
       input,
@@ -123,7 +126,7 @@ abstract class BatchNorm extends Module {
 export class BatchNorm1d extends BatchNorm {
   /** @param input (N, C) or (N, C, L); training needs more than one value per channel */
   override forward(input: Tensor): Tensor {
-    return this.normalize(input)
+    return this[normalize](input)
   }
 }
 
@@ -147,6 +150,6 @@ export class BatchNorm2d extends BatchNorm {
       requireSeveralValues('BatchNorm2d', batch * height * width, `torch.Size([${shape.join(', ')}])`)
     }
     // A channel's statistics cover all its pixels; their order does not matter.
-    return tidy(() => this.normalize(input.flatten(2)).reshape(shape))
+    return tidy(() => this[normalize](input.flatten(2)).reshape(shape))
   }
 }

@@ -9,6 +9,7 @@ import { type LSTMState, pairOf } from './lstm.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import { RECURRENCES, type Recurrence } from './recurrence.ts'
+import { run } from './recurrent.ts'
 import { weightIds } from './weights.ts'
 
 export interface RecurrentCellOptions extends FactoryOptions {
@@ -66,7 +67,7 @@ export abstract class RecurrentCell extends Module {
   }
 
   /** @internal The next state. */
-  protected run(recurrence: Recurrence, input: Tensor, state: readonly Tensor[]): Tensor[] {
+  protected [run](recurrence: Recurrence, input: Tensor, state: readonly Tensor[]): Tensor[] {
     const scope = enter()
     const bias = (name: 'bias_ih' | 'bias_hh'): Uint32Array => weightIds(this, this[name] === null ? [] : [name])
     return native
@@ -112,7 +113,7 @@ export class RNNCell extends RecurrentCell {
    * @returns the next h
    */
   override forward(input: Tensor, h?: Tensor | null): Tensor {
-    return this.run(this.nonlinearity === 'relu' ? 'RNN_RELU' : 'RNN_TANH', input, given(h))[0] as Tensor
+    return this[run](this.nonlinearity === 'relu' ? 'RNN_RELU' : 'RNN_TANH', input, given(h))[0] as Tensor
   }
 
   protected override extraRepr(): string {
@@ -143,7 +144,7 @@ export class LSTMCell extends RecurrentCell {
    * @returns the next h and c
    */
   override forward(input: Tensor, state?: LSTMState | null): [h: Tensor, c: Tensor] {
-    const [h, c] = this.run('LSTM', input, pairOf('LSTMCell', state))
+    const [h, c] = this[run]('LSTM', input, pairOf('LSTMCell', state))
     return [h as Tensor, c as Tensor]
   }
 }
@@ -167,7 +168,7 @@ export class GRUCell extends RecurrentCell {
    * @returns the next h
    */
   override forward(input: Tensor, h?: Tensor | null): Tensor {
-    return this.run('GRU', input, given(h))[0] as Tensor
+    return this[run]('GRU', input, given(h))[0] as Tensor
   }
 }
 

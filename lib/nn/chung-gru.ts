@@ -13,7 +13,7 @@ import {
   STANDARD,
 } from './equations.ts'
 import { GRU, type GRUOptions } from './gru.ts'
-import { RecurrentModule } from './recurrent.ts'
+import { equations, RecurrentModule, run } from './recurrent.ts'
 import { optionRepr } from './repr.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
@@ -133,7 +133,7 @@ export class ChungGRU extends RecurrentModule {
   }
 
   /** @internal */
-  protected override get equations(): Equations {
+  protected override get [equations](): Equations {
     const { resetAfter, gateActivation, activation } = this
     return { ...STANDARD, resetAfter, gateActivation, activation, updateIsCandidate: true }
   }
@@ -148,7 +148,7 @@ export class ChungGRU extends RecurrentModule {
    */
   override forward(input: Tensor, h0?: Tensor | null): [output: Tensor, hN: Tensor]
   override forward(input: Tensor | PackedSequence, h0?: Tensor | null): [Tensor | PackedSequence, Tensor] {
-    const [output, hN] = this.run(input, h0 === undefined || h0 === null ? [] : [h0])
+    const [output, hN] = this[run](input, h0 === undefined || h0 === null ? [] : [h0])
     return [output, hN as Tensor]
   }
 

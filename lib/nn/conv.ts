@@ -22,6 +22,10 @@ import { Parameter } from './parameter.ts'
 import { python } from './repr.ts'
 import { type HeightWidth, requireSizes, type Size2d, sizesOf } from './size.ts'
 
+// Of this file's classes only: neither by accident nor by override anyone else's.
+const convolve = Symbol('convolve')
+const outputPaddingRepr = Symbol('outputPaddingRepr')
+
 const PADDING_MODES = ['zeros', 'reflect', 'replicate', 'circular'] as const
 
 /** How the input is padded at its ends. */
@@ -146,7 +150,7 @@ abstract class Convolution<Size extends number | HeightWidth> extends Module {
   }
 
   /** @internal Calls the function of this convolution. */
-  protected convolve(
+  protected [convolve](
     fn: (input: Tensor, weight: Tensor, bias: Tensor | null, options: ConvSettings<Size>) => Tensor,
     input: Tensor,
   ): Tensor {
@@ -176,7 +180,7 @@ abstract class Convolution<Size extends number | HeightWidth> extends Module {
   }
 
   /** @internal What a transposed convolution prints in addition. */
-  protected get outputPaddingRepr(): string[] {
+  protected get [outputPaddingRepr](): string[] {
     return []
   }
 
@@ -193,7 +197,7 @@ abstract class Convolution<Size extends number | HeightWidth> extends Module {
           ? []
           : [`padding=${tuple(padding)}`]),
       ...(isAll(dilation, 1) ? [] : [`dilation=${tuple(dilation)}`]),
-      ...this.outputPaddingRepr,
+      ...this[outputPaddingRepr],
       ...(this.groups === 1 ? [] : [`groups=${this.groups}`]),
       ...(this.bias === null ? ['bias=False'] : []),
       ...(this.paddingMode === 'zeros' ? [] : [`padding_mode=${this.paddingMode}`]),
@@ -222,7 +226,7 @@ export class Conv1d extends Convolution<number> {
 
   /** @param input (N, inChannels, L), or (inChannels, L) without a batch */
   override forward(input: Tensor): Tensor {
-    return this.convolve(conv1d, input)
+    return this[convolve](conv1d, input)
   }
 }
 
@@ -248,7 +252,7 @@ export class Conv2d extends Convolution<HeightWidth> {
 
   /** @param input (N, inChannels, H, W), or (inChannels, H, W) without a batch */
   override forward(input: Tensor): Tensor {
-    return this.convolve(conv2d, input)
+    return this[convolve](conv2d, input)
   }
 }
 
@@ -315,7 +319,7 @@ export class ConvTranspose1d extends Convolution<number> {
     )
   }
 
-  protected override get outputPaddingRepr(): string[] {
+  protected override get [outputPaddingRepr](): string[] {
     return this.outputPadding === 0 ? [] : [`output_padding=(${this.outputPadding},)`]
   }
 }

@@ -40,8 +40,6 @@ import { type Reduction, type ReductionOptions, reductionOf } from './reduction.
 
 /** A loss that compares an output with a target, with a reduction. */
 abstract class Loss extends Module {
-  /** @internal Whether each element of the output is compared with the target's element at the same position. */
-  static readonly elementwise: boolean = false
   /** How the elementwise losses are reduced. */
   readonly reduction: Reduction
 
@@ -57,8 +55,6 @@ abstract class Loss extends Module {
 
 /** The mean of (x - y)². @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html */
 export class MSELoss extends Loss {
-  static override readonly elementwise = true
-
   constructor(options: ReductionOptions = {}, ...none: never[]) {
     super(options, [], none)
   }
@@ -74,8 +70,6 @@ export class MSELoss extends Loss {
 
 /** The mean of |x - y|. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.L1Loss.html */
 export class L1Loss extends Loss {
-  static override readonly elementwise = true
-
   constructor(options: ReductionOptions = {}, ...none: never[]) {
     super(options, [], none)
   }
@@ -94,7 +88,6 @@ export class L1Loss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html
  */
 export class SmoothL1Loss extends Loss {
-  static override readonly elementwise = true
   /** The |d| at which the parabola ends. */
   readonly beta: number
 
@@ -117,7 +110,6 @@ export class SmoothL1Loss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html
  */
 export class HuberLoss extends Loss {
-  static override readonly elementwise = true
   /** The |d| at which the parabola ends. */
   readonly delta: number
 
@@ -200,7 +192,6 @@ export class NLLLoss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
  */
 export class BCELoss extends Loss {
-  static override readonly elementwise = true
   /** The weights of the elements. */
   declare weight: Buffer | null
 
@@ -223,7 +214,6 @@ export class BCELoss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
  */
 export class BCEWithLogitsLoss extends Loss {
-  static override readonly elementwise = true
   /** The weights of the elements. */
   declare weight: Buffer | null
   /** The option `posWeight`, under PyTorch's name. */
@@ -305,7 +295,6 @@ export class GaussianNLLLoss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.PoissonNLLLoss.html
  */
 export class PoissonNLLLoss extends Loss {
-  static override readonly elementwise = true
   /** Whether the inputs are logarithms of rates. */
   readonly logInput: boolean
   /** Whether to add the constant term, which does not depend on the input. */
@@ -466,7 +455,10 @@ export const LOSSES = {
   quantile: QuantileLoss,
 } as const
 
+/** Losses that compare each element of the output with the target's element at the same position. */
+const ELEMENTWISE = [MSELoss, L1Loss, SmoothL1Loss, HuberLoss, BCELoss, BCEWithLogitsLoss, PoissonNLLLoss]
+
 /** @internal Whether a module is an elementwise loss. */
 export function isElementwise(module: unknown): boolean {
-  return module instanceof Loss && (module.constructor as typeof Loss).elementwise
+  return ELEMENTWISE.some((Class) => module instanceof Class)
 }

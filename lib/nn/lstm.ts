@@ -1,7 +1,7 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { RecurrentModule, type RecurrentOptions } from './recurrent.ts'
+import { RecurrentModule, type RecurrentOptions, run } from './recurrent.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
 export interface LSTMOptions extends RecurrentOptions {
@@ -65,7 +65,7 @@ export class LSTM extends RecurrentModule {
     input: Tensor | PackedSequence,
     state?: LSTMState | null,
   ): [Tensor | PackedSequence, [Tensor, Tensor]] {
-    const [output, hN, cN] = this.run(input, pairOf('LSTM', state))
+    const [output, hN, cN] = this[run](input, pairOf('LSTM', state))
     return [output, [hN as Tensor, cN as Tensor]]
   }
 }

@@ -1,7 +1,7 @@
 import type { Tensor } from '../tensor/tensor.ts'
 import { type Equations, STANDARD } from './equations.ts'
 import { RECURRENCES } from './recurrence.ts'
-import { RecurrentModule, type RecurrentOptions } from './recurrent.ts'
+import { equations, RecurrentModule, type RecurrentOptions, run } from './recurrent.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
 export type MinGRUOptions = Omit<RecurrentOptions, 'backend'>
@@ -33,7 +33,7 @@ export class MinGRU extends RecurrentModule {
   }
 
   /** @internal */
-  protected override get equations(): Equations {
+  protected override get [equations](): Equations {
     return { ...STANDARD, activation: RECURRENCES.MIN_GRU.activation }
   }
 
@@ -47,7 +47,7 @@ export class MinGRU extends RecurrentModule {
    */
   override forward(input: Tensor, h0?: Tensor | null): [output: Tensor, hN: Tensor]
   override forward(input: Tensor | PackedSequence, h0?: Tensor | null): [Tensor | PackedSequence, Tensor] {
-    const [output, hN] = this.run(input, h0 === undefined || h0 === null ? [] : [h0])
+    const [output, hN] = this[run](input, h0 === undefined || h0 === null ? [] : [h0])
     return [output, hN as Tensor]
   }
 }

@@ -12,7 +12,7 @@ import {
 } from './equations.ts'
 import { zeros_ } from './init.ts'
 import { LSTM, type LSTMOptions, type LSTMState, pairOf } from './lstm.ts'
-import { RecurrentModule } from './recurrent.ts'
+import { equations, RecurrentModule, run } from './recurrent.ts'
 import { optionRepr } from './repr.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
@@ -130,7 +130,7 @@ export class PeepholeLSTM extends RecurrentModule {
   }
 
   /** @internal */
-  protected override get equations(): Equations {
+  protected override get [equations](): Equations {
     const { peephole, forgetInCandidate, gateActivation, activation } = this
     return { ...STANDARD, peephole, forgetInCandidate, gateActivation, activation }
   }
@@ -151,7 +151,7 @@ export class PeepholeLSTM extends RecurrentModule {
     input: Tensor | PackedSequence,
     state?: LSTMState | null,
   ): [Tensor | PackedSequence, [Tensor, Tensor]] {
-    const [output, hN, cN] = this.run(input, pairOf('PeepholeLSTM', state))
+    const [output, hN, cN] = this[run](input, pairOf('PeepholeLSTM', state))
     return [output, [hN as Tensor, cN as Tensor]]
   }
 

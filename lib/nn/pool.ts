@@ -23,6 +23,9 @@ import { Module } from './module.ts'
 import { python } from './repr.ts'
 import { requireSizes, type Size2d, sizesRepr } from './size.ts'
 
+// Of this file's classes only: neither by accident nor by override anyone else's.
+const sizeRepr = Symbol('sizeRepr')
+
 /** Base of the pools that slide a window over the input. */
 abstract class WindowPool<Size extends Size2d> extends Module {
   /** The size of the window. */
@@ -133,12 +136,12 @@ abstract class AvgPool<Size extends Size2d> extends WindowPool<Size> {
   }
 
   /** @internal A size as it is printed. */
-  protected sizeRepr(size: Size): string {
+  protected [sizeRepr](size: Size): string {
     return sizesRepr(size)
   }
 
   protected override extraRepr(): string {
-    const [size, step, border] = [this.kernelSize, this.stride, this.padding].map((value) => this.sizeRepr(value))
+    const [size, step, border] = [this.kernelSize, this.stride, this.padding].map((value) => this[sizeRepr](value))
     return `kernel_size=${size}, stride=${step}, padding=${border}`
   }
 }
@@ -160,7 +163,7 @@ export class AvgPool1d extends AvgPool<number> {
   }
 
   // PyTorch prints the sizes of this pool as tuples, unlike those of the others.
-  protected override sizeRepr(size: number): string {
+  protected override [sizeRepr](size: number): string {
     return sizesRepr([size])
   }
 }

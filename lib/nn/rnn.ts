@@ -1,6 +1,6 @@
 import { requireChoice } from '../check.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { RecurrentModule, type RecurrentOptions } from './recurrent.ts'
+import { RecurrentModule, type RecurrentOptions, run } from './recurrent.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
 export interface RNNOptions extends RecurrentOptions {
@@ -44,7 +44,7 @@ export class RNN extends RecurrentModule {
    */
   override forward(input: Tensor, h0?: Tensor | null): [output: Tensor, hN: Tensor]
   override forward(input: Tensor | PackedSequence, h0?: Tensor | null): [Tensor | PackedSequence, Tensor] {
-    const [output, hN] = this.run(input, h0 === undefined || h0 === null ? [] : [h0])
+    const [output, hN] = this[run](input, h0 === undefined || h0 === null ? [] : [h0])
     return [output, hN as Tensor]
   }
 }

@@ -53,7 +53,7 @@ let handleOf: (stream: unknown) => object | undefined
  * for await (const sample of sensor) console.log(stream.step(sample))
  */
 export class RecurrentStream implements Disposable {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('RecurrentStream', 'save() gives its state')
   /** I, the length of an input. */
   readonly inputSize: number

@@ -83,7 +83,7 @@ export abstract class Optimizer<Settings extends object = object> {
     moveState = (optimizer) => optimizer.#moveState()
   }
 
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('Optimizer', 'use stateDict()')
   /** The groups. Their settings, such as `lr`, can be changed between steps. */
   readonly paramGroups: ParamGroup<Settings>[] = []

@@ -11,6 +11,7 @@ interface Call {
   readonly needsInputGrad: readonly boolean[]
   saved: readonly (Tensor | null)[]
   constant: readonly Tensor[]
+  changed: readonly Tensor[]
   materialize: boolean
 }
 
@@ -58,6 +59,15 @@ export class FunctionContext {
   markNonDifferentiable(...tensors: Tensor[]): void {
     for (const tensor of tensors) idOf(tensor, 'markNonDifferentiable')
     this.#call.constant = tensors
+  }
+
+  /**
+   * In `forward`: marks inputs that it has changed in place. Each must be returned as an output. Then `apply` returns
+   * the same tensor, whose gradient goes through `backward`.
+   */
+  markDirty(...tensors: Tensor[]): void {
+    for (const tensor of tensors) idOf(tensor, 'markDirty')
+    this.#call.changed = tensors
   }
 
   /**
@@ -141,13 +151,21 @@ function apply<Arguments extends unknown[], Result extends Tensor | readonly Ten
       { op: name },
     )
   }
-  const call: Call = { needsInputGrad, saved: [], constant: [], materialize: true }
+  const call: Call = { needsInputGrad, saved: [], constant: [], changed: [], materialize: true }
   const ctx = contextOf(call)
   const result = noGrad(() => type.forward(ctx, ...args))
   const outputs = outputsOf(name, result)
-  const { saved, constant, materialize } = call
+  const { saved, constant, changed, materialize } = call
   call.saved = []
   call.constant = []
+  call.changed = []
+  if (!changed.every((tensor) => outputs.includes(tensor))) {
+    throw torchError(
+      'ERR_TORCH_AUTOGRAD',
+      `${name}.forward: Some elements marked as dirty during the forward method were not returned as output. The inputs that are modified inplace must all be outputs of the Function.`,
+      { op: name },
+    )
+  }
   if (!needed) return result
   bridge ??= native.functionBridge()
   const scope = enter()
@@ -161,6 +179,7 @@ function apply<Arguments extends unknown[], Result extends Tensor | readonly Ten
     idsOf(outputs),
     idsOf(kept),
     idsOf(constant),
+    idsOf(changed),
     materialize,
   )
   const wrapped = outputs.map((output, i) => {

@@ -34,7 +34,7 @@ export class Generator {
   readonly #handle: GeneratorHandle
   /** The device that it generates numbers for. */
   readonly device: Device
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('Generator', 'use getState()')
 
   constructor(options: GeneratorOptions = {}) {

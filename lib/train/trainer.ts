@@ -26,6 +26,9 @@ import { Runner, type RunnerOptions } from './runner.ts'
 import { type Source, sourceOf, type TrainingData } from './source.ts'
 import { Step, type TrainableModel } from './step.ts'
 
+/** @internal The key of the method that makes graphs: tests exchange it. */
+export const makeGraph = Symbol('makeGraph')
+
 export interface FitOptions {
   /** Held-out data; its loss is computed after each epoch. */
   validation?: TrainingData
@@ -232,7 +235,7 @@ export class Trainer {
   }
 
   /** @internal A graph to capture into. @throws {TorchError} if CUDA graphs are not available. */
-  protected makeGraph(device: Device): Graph {
+  protected [makeGraph](device: Device): Graph {
     if (device === 'cpu')
       throw torchError(
         'ERR_TORCH_DEVICE',
@@ -311,7 +314,7 @@ export class Trainer {
   ): ((queue: <T>(fn: () => T) => Promise<T>) => Graphs) | undefined {
     if (!wanted) return undefined
     try {
-      this.makeGraph(device).reset()
+      this[makeGraph](device).reset()
     } catch (error) {
       this.#fallBack((error as Error).message)
       return undefined
@@ -320,7 +323,7 @@ export class Trainer {
       new Graphs({
         device,
         queue,
-        make: () => this.makeGraph(device),
+        make: () => this[makeGraph](device),
         onFallback: (reason) => this.#fallBack(reason),
       })
   }

@@ -22,7 +22,7 @@ export interface TrainingStepOptions extends Pick<TrainerOptions, 'loss' | 'clip
  * @throws {TorchError} for an unknown option or an invalid value.
  */
 export class TrainingStep {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('TrainingStep', 'use the state of its model and optimizer')
   readonly #step: Step
 

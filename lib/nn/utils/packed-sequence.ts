@@ -54,17 +54,6 @@ export class PackedSequence implements Disposable {
     this.unsortedIndices = unsortedIndices ?? invertPermutation(sortedIndices)
   }
 
-  /** @internal Wraps the ids returned by native code: data, batch sizes, and the indices, if any. */
-  static of([data, ...packing]: readonly number[], scope: Scope | undefined): PackedSequence {
-    const [batchSizes, sorted, unsorted] = packing.map((id) => wrap(id, scope))
-    return new PackedSequence(wrap(data as number, scope), batchSizes as Tensor, sorted, unsorted)
-  }
-
-  /** @internal Batch sizes, and the indices, if any. */
-  get packing(): Tensor[] {
-    return [this.batchSizes, this.sortedIndices, this.unsortedIndices].filter((tensor) => tensor !== null)
-  }
-
   /** Converts `data` to another dtype or device. The indices move to the device, too; `batchSizes` stay on the CPU. */
   to(target: DType | Device | ToOptions): PackedSequence {
     const data = this.data.to(target)
@@ -101,7 +90,7 @@ export class PackedSequence implements Disposable {
 
   /** Frees all its tensors. */
   dispose(): void {
-    for (const tensor of [this.data, ...this.packing]) tensor.dispose()
+    for (const tensor of [this.data, ...packingOf(this)]) tensor.dispose()
   }
 
   [dispose](): void {
@@ -128,4 +117,15 @@ export function invertPermutation<T extends Tensor | null>(permutation: T): T {
   requireTensor('invertPermutation', 'permutation', permutation)
   const scope = enter()
   return wrap(native.invertPermutation(idOf(permutation)), scope) as T
+}
+
+/** @internal Wraps the ids returned by native code: data, batch sizes, and the indices, if any. */
+export function packedOf([data, ...packing]: readonly number[], scope: Scope | undefined): PackedSequence {
+  const [batchSizes, sorted, unsorted] = packing.map((id) => wrap(id, scope))
+  return new PackedSequence(wrap(data as number, scope), batchSizes as Tensor, sorted, unsorted)
+}
+
+/** @internal Batch sizes, and the indices, if any. */
+export function packingOf({ batchSizes, sortedIndices, unsortedIndices }: PackedSequence): Tensor[] {
+  return [batchSizes, sortedIndices, unsortedIndices].filter((tensor) => tensor !== null)
 }
