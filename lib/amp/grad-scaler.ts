@@ -1,4 +1,4 @@
-import { checkOptions, invalid, requireBoolean, requireInteger, requirePositive } from '../check.ts'
+import { checkOptions, invalid, requireBoolean, requireInteger, requireNone, requirePositive } from '../check.ts'
 import { isAvailable } from '../cuda/index.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
@@ -89,7 +89,8 @@ export class GradScaler {
   #scaling: Scaling | undefined
   readonly #progress = new Map<object, OptimizerProgress>()
 
-  constructor(device: Device = 'cuda', options: GradScalerOptions = {}) {
+  constructor(device: Device = 'cuda', options: GradScalerOptions = {}, ...none: undefined[]) {
+    requireNone('GradScaler', none)
     checkOptions('GradScaler', options, ['initScale', 'growthFactor', 'backoffFactor', 'growthInterval', 'enabled'])
     const {
       initScale = 2 ** 16,

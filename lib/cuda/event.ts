@@ -1,4 +1,4 @@
-import { checkOptions, invalid, requireBoolean } from '../check.ts'
+import { checkOptions, invalid, requireBoolean, requireNone } from '../check.ts'
 import type { CudaEvent } from '../native/addon.ts'
 import { opaque } from '../opaque.ts'
 import { native } from '../tensor/binding.ts'
@@ -28,7 +28,8 @@ export class Event {
   readonly toJSON: () => never = opaque('Event', 'it belongs to this process')
   readonly #handle: CudaEvent
 
-  constructor(options: EventOptions = {}) {
+  constructor(options: EventOptions = {}, ...none: undefined[]) {
+    requireNone('Event', none)
     checkOptions('Event', options, ['enableTiming'])
     const { enableTiming = false } = options
     requireBoolean('Event', 'enableTiming', enableTiming)

@@ -1,4 +1,4 @@
-import { checkOptions, invalid, requireFunction } from '../check.ts'
+import { checkOptions, invalid, requireFunction, requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { GraphHandle } from '../native/addon.ts'
 import { whyNotConnected } from '../native/cuda.ts'
@@ -44,7 +44,8 @@ export class CUDAGraph {
   readonly toJSON: () => never = opaque('CUDAGraph', 'it belongs to this process')
   readonly #handle: GraphHandle
 
-  constructor() {
+  constructor(...none: undefined[]) {
+    requireNone('CUDAGraph', none)
     requireCudaAddon('CUDAGraph')
     this.#handle = native.cudaGraph()
   }

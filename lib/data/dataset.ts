@@ -1,5 +1,5 @@
 import { isArrayOf } from '../array.ts'
-import { checkOptions, invalid, requireInteger } from '../check.ts'
+import { checkOptions, invalid, requireInteger, requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { opaque } from '../opaque.ts'
 import { tensor } from '../tensor/creation.ts'
@@ -142,7 +142,8 @@ export class SequenceDataset implements Dataset {
   readonly #inputs: Tensor
   readonly #targets: Tensor
 
-  constructor(inputs: Tensor, targets: Tensor, options: SequenceOptions) {
+  constructor(inputs: Tensor, targets: Tensor, options: SequenceOptions, ...none: undefined[]) {
+    requireNone('SequenceDataset', none)
     checkOptions('SequenceDataset', options, ['sequenceLength', 'stride'])
     requireSeries('inputs', inputs)
     requireSeries('targets', targets)

@@ -1,5 +1,5 @@
 import { isArrayOf } from '../array.ts'
-import { checkOptions, invalid, requireBoolean, requireInteger } from '../check.ts'
+import { checkOptions, invalid, requireBoolean, requireInteger, requireNone } from '../check.ts'
 import { isAvailable } from '../cuda/index.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
@@ -78,7 +78,8 @@ export class DataLoader implements Iterable<Batch>, AsyncIterable<Batch> {
   /** The generator for shuffling, if it is not torch's own. */
   readonly generator: RandomGenerator | undefined
 
-  constructor(dataset: Dataset, options: DataLoaderOptions = {}) {
+  constructor(dataset: Dataset, options: DataLoaderOptions = {}, ...none: undefined[]) {
+    requireNone('DataLoader', none)
     checkOptions('DataLoader', options, NAMES)
     const {
       batchSize = 1,

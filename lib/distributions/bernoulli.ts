@@ -25,8 +25,8 @@ export class Bernoulli extends Distribution {
   readonly #given: 'probs' | 'logits'
   readonly #parameter: Tensor
 
-  constructor(options: BernoulliOptions) {
-    const validates = readOptions('Bernoulli', options, ['probs', 'logits'])
+  constructor(options: BernoulliOptions, ...none: undefined[]) {
+    const validates = readOptions('Bernoulli', options, none, ['probs', 'logits'])
     const name = given('Bernoulli', options)
     const [parameter] = broadcast('Bernoulli', { [name]: options[name] }) as [Tensor]
     super(parameter.shape, validates)

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { isArrayOf } from '../array.ts'
-import { checkOptions, requireBoolean, requireSubclass } from '../check.ts'
+import { checkOptions, requireBoolean, requireNone, requireSubclass } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { python } from '../nn/repr.ts'
@@ -141,7 +141,13 @@ export function check(what: string, value: Tensor, { name, holds }: Constraint):
 }
 
 /** Checks the options of a distribution, of which `known` are specific to it. Returns whether to validate. */
-export function readOptions(name: string, options: DistributionOptions, known: readonly string[] = []): boolean {
+export function readOptions(
+  name: string,
+  options: DistributionOptions,
+  none: readonly unknown[],
+  known: readonly string[] = [],
+): boolean {
+  requireNone(name, none)
   checkOptions(name, options, [...known, 'validateArgs'])
   const { validateArgs = true } = options
   requireBoolean(name, 'validateArgs', validateArgs)

@@ -1,4 +1,4 @@
-import { requireSubclass } from '../check.ts'
+import { requireNone, requireSubclass } from '../check.ts'
 import { factoryOf } from '../nn/factory.ts'
 import { Linear } from '../nn/linear.ts'
 import type { LSTMState } from '../nn/lstm.ts'
@@ -16,8 +16,9 @@ export abstract class RecurrentModel<Network extends RecurrentModule = Recurrent
   /** The head. */
   abstract readonly linear: Linear
 
-  constructor(inputSize: number, hiddenSize: number, outputSize: number) {
+  constructor(inputSize: number, hiddenSize: number, outputSize: number, none: readonly unknown[] = []) {
     requireSubclass(new.target, RecurrentModel, 'LSTMModel')
+    requireNone(new.target.name, none)
     super()
     this.inputSize = inputSize
     this.hiddenSize = hiddenSize

@@ -9,8 +9,14 @@ export class RNNModel extends RecurrentModel<RNN> {
   readonly rnn: RNN
   readonly linear: Linear
 
-  constructor(inputSize: number, hiddenSize: number, outputSize: number, options: RNNOptions = {}) {
-    super(inputSize, hiddenSize, outputSize)
+  constructor(
+    inputSize: number,
+    hiddenSize: number,
+    outputSize: number,
+    options: RNNOptions = {},
+    ...none: undefined[]
+  ) {
+    super(inputSize, hiddenSize, outputSize, none)
     this.rnn = new RNN(inputSize, hiddenSize, options)
     this.linear = headOf(this.rnn, outputSize)
   }

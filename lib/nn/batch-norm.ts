@@ -58,7 +58,7 @@ abstract class BatchNorm extends Module {
   /** The number of batches in the running statistics. */
   declare num_batches_tracked: Buffer | null
 
-  constructor(numFeatures: number, options: BatchNorm1dOptions = {}, ...none: never[]) {
+  constructor(numFeatures: number, options: BatchNorm1dOptions = {}, ...none: undefined[]) {
     super()
     const { name } = new.target
     checkArguments(name, options, ['eps', 'momentum', 'affine', 'trackRunningStats', 'bias', 'device', 'dtype'], none)

@@ -32,7 +32,7 @@ export class Bilinear extends Module {
     in2Features: number,
     outFeatures: number,
     options: LinearOptions = {},
-    ...none: never[]
+    ...none: undefined[]
   ) {
     super()
     checkArguments('Bilinear', options, ['bias', 'device', 'dtype'], none)

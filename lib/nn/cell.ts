@@ -1,8 +1,9 @@
-import { checkOptions, requireBoolean, requireChoice, requireInteger, requireSubclass } from '../check.ts'
+import { requireBoolean, requireChoice, requireInteger, requireSubclass } from '../check.ts'
 import { native } from '../tensor/binding.ts'
 import { enter } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
 import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
+import { checkArguments } from './arguments.ts'
 import { type FactoryOptions, factoryOf } from './factory.ts'
 import { uniform_ } from './init.ts'
 import { type LSTMState, pairOf } from './lstm.ts'
@@ -39,11 +40,18 @@ export abstract class RecurrentCell extends Module {
   /** The bias of the hidden state: (H) for RNN, (4H) for LSTM, (3H) for GRU; `null` if there are no biases. */
   declare bias_hh: Parameter | null
 
-  constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions, gates: number, own: string[] = []) {
+  constructor(
+    inputSize: number,
+    hiddenSize: number,
+    options: RecurrentCellOptions,
+    gates: number,
+    none: readonly unknown[],
+    own: string[] = [],
+  ) {
     requireSubclass(new.target, RecurrentCell, 'nn.LSTMCell')
     super()
     const name = new.target.name
-    checkOptions(name, options, ['bias', 'device', 'dtype', ...own])
+    checkArguments(name, options, ['bias', 'device', 'dtype', ...own], none)
     const { bias = true } = options
     requireBoolean(name, 'bias', bias)
     requireInteger(name, 'inputSize', inputSize, 0)
@@ -100,8 +108,8 @@ export class RNNCell extends RecurrentCell {
   /** The activation function of the hidden state. */
   readonly nonlinearity: 'tanh' | 'relu'
 
-  constructor(inputSize: number, hiddenSize: number, options: RNNCellOptions = {}) {
-    super(inputSize, hiddenSize, options, RECURRENCES.RNN_TANH.gates, ['nonlinearity'])
+  constructor(inputSize: number, hiddenSize: number, options: RNNCellOptions = {}, ...none: undefined[]) {
+    super(inputSize, hiddenSize, options, RECURRENCES.RNN_TANH.gates, none, ['nonlinearity'])
     const { nonlinearity = 'tanh' } = options
     requireChoice('RNNCell', 'nonlinearity', nonlinearity, ['tanh', 'relu'])
     this.nonlinearity = nonlinearity
@@ -134,8 +142,8 @@ export class RNNCell extends RecurrentCell {
  * @throws {TorchError} if a size is not an integer of at least 0, or an option is unknown.
  */
 export class LSTMCell extends RecurrentCell {
-  constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
-    super(inputSize, hiddenSize, options, RECURRENCES.LSTM.gates)
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}, ...none: undefined[]) {
+    super(inputSize, hiddenSize, options, RECURRENCES.LSTM.gates, none)
   }
 
   /**
@@ -158,8 +166,8 @@ export class LSTMCell extends RecurrentCell {
  * @throws {TorchError} if a size is not an integer of at least 0, or an option is unknown.
  */
 export class GRUCell extends RecurrentCell {
-  constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
-    super(inputSize, hiddenSize, options, RECURRENCES.GRU.gates)
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}, ...none: undefined[]) {
+    super(inputSize, hiddenSize, options, RECURRENCES.GRU.gates, none)
   }
 
   /**

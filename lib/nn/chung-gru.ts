@@ -58,7 +58,7 @@ export class ChungGRU extends RecurrentModule {
   /** The activation function of the candidate n. */
   readonly activation: Activation
 
-  constructor(inputSize: number, hiddenSize: number, options: ChungGRUOptions = {}) {
+  constructor(inputSize: number, hiddenSize: number, options: ChungGRUOptions = {}, ...none: undefined[]) {
     const { resetAfter = true, innerBias = false, bias = true } = options ?? {}
     const { gateActivation, activation } = readActivations('ChungGRU', options ?? {})
     for (const [name, value] of Object.entries({ resetAfter, innerBias })) requireBoolean('ChungGRU', name, value)
@@ -66,7 +66,7 @@ export class ChungGRU extends RecurrentModule {
       throw torchError('ERR_TORCH_VALUE', 'ChungGRU: innerBias needs resetAfter: without it, the only bias is `bias`')
     }
     if (innerBias && !bias) throw torchError('ERR_TORCH_VALUE', 'ChungGRU: innerBias needs bias')
-    super('GRU', inputSize, hiddenSize, options, OWN, (inputs) => ({
+    super('GRU', inputSize, hiddenSize, options, OWN, none, (inputs) => ({
       weight_ih: [3 * hiddenSize, inputs],
       weight_hh: [3 * hiddenSize, hiddenSize],
       ...(bias ? { bias: [3 * hiddenSize] } : {}),

@@ -219,7 +219,7 @@ export class Conv1d extends Convolution<number> {
     outChannels: number,
     kernelSize: number,
     options: Conv1dOptions = {},
-    ...none: never[]
+    ...none: undefined[]
   ) {
     super({ dims: 1, transposed: false, own: ['paddingMode'] }, inChannels, outChannels, kernelSize, options, none)
   }
@@ -245,7 +245,7 @@ export class Conv2d extends Convolution<HeightWidth> {
     outChannels: number,
     kernelSize: Size2d,
     options: Conv2dOptions = {},
-    ...none: never[]
+    ...none: undefined[]
   ) {
     super({ dims: 2, transposed: false, own: ['paddingMode'] }, inChannels, outChannels, kernelSize, options, none)
   }
@@ -275,7 +275,7 @@ export class ConvTranspose1d extends Convolution<number> {
     outChannels: number,
     kernelSize: number,
     options: ConvTranspose1dOptions = {},
-    ...none: never[]
+    ...none: undefined[]
   ) {
     super({ dims: 1, transposed: true, own: ['outputPadding'] }, inChannels, outChannels, kernelSize, options, none)
     const { outputPadding = 0 } = options

@@ -16,7 +16,7 @@ abstract class AnyDropout extends Module {
   /** If `true`, the operation is done in place. */
   readonly inplace: boolean
 
-  constructor(p = 0.5, options: InplaceOptions = {}, ...none: never[]) {
+  constructor(p = 0.5, options: InplaceOptions = {}, ...none: undefined[]) {
     super()
     const { name } = new.target
     checkArguments(name, options, ['inplace'], none)

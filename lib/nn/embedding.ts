@@ -49,7 +49,7 @@ export class Embedding extends Module {
   /** The vectors (numEmbeddings, embeddingDim). */
   declare weight: Parameter
 
-  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}, ...none: never[]) {
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('Embedding', options, [...LOOKUP, 'device', 'dtype'], none)
     const { [ROWS]: pretrained } = options as { [ROWS]?: Tensor }

@@ -39,7 +39,7 @@ export class GroupNorm extends Module {
   /** β. */
   declare bias: Parameter | null
 
-  constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}, ...none: never[]) {
+  constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('GroupNorm', options, ['eps', 'affine', 'bias', 'device', 'dtype'], none)
     const { eps = 1e-5, affine = true, bias = true, ...factory } = options

@@ -22,8 +22,8 @@ export type GRUOptions = RecurrentOptions
  * @throws {TorchError} if a size is not an integer from 1 to 2^50, or an option is unknown.
  */
 export class GRU extends RecurrentModule {
-  constructor(inputSize: number, hiddenSize: number, options: GRUOptions = {}) {
-    super('GRU', inputSize, hiddenSize, options, [])
+  constructor(inputSize: number, hiddenSize: number, options: GRUOptions = {}, ...none: undefined[]) {
+    super('GRU', inputSize, hiddenSize, options, [], none)
   }
 
   // These two overloads are the same in RNN, LSTM and GRU, so that TypeScript accepts a call on a union of them.

@@ -35,7 +35,7 @@ export class LayerNorm extends Module {
   /** β. */
   declare bias: Parameter | null
 
-  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}, ...none: never[]) {
+  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('LayerNorm', options, ['eps', 'elementwiseAffine', 'bias', 'device', 'dtype'], none)
     const { eps = 1e-5, elementwiseAffine = true, bias = true, ...factory } = options

@@ -28,7 +28,7 @@ export class Linear extends Module {
   /** b (outFeatures), or `null`. */
   declare bias: Parameter | null
 
-  constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}, ...none: never[]) {
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('Linear', options, ['bias', 'device', 'dtype'], none)
     const { bias = true, ...factory } = options

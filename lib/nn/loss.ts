@@ -55,7 +55,7 @@ abstract class Loss extends Module {
 
 /** The mean of (x - y)². @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html */
 export class MSELoss extends Loss {
-  constructor(options: ReductionOptions = {}, ...none: never[]) {
+  constructor(options: ReductionOptions = {}, ...none: undefined[]) {
     super(options, [], none)
   }
 
@@ -70,7 +70,7 @@ export class MSELoss extends Loss {
 
 /** The mean of |x - y|. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.L1Loss.html */
 export class L1Loss extends Loss {
-  constructor(options: ReductionOptions = {}, ...none: never[]) {
+  constructor(options: ReductionOptions = {}, ...none: undefined[]) {
     super(options, [], none)
   }
 
@@ -91,7 +91,7 @@ export class SmoothL1Loss extends Loss {
   /** The |d| at which the parabola ends. */
   readonly beta: number
 
-  constructor(options: SmoothL1Options = {}, ...none: never[]) {
+  constructor(options: SmoothL1Options = {}, ...none: undefined[]) {
     super(options, ['beta'], none)
     this.beta = options.beta ?? 1
   }
@@ -113,7 +113,7 @@ export class HuberLoss extends Loss {
   /** The |d| at which the parabola ends. */
   readonly delta: number
 
-  constructor(options: Omit<HuberOptions, 'weight'> = {}, ...none: never[]) {
+  constructor(options: Omit<HuberOptions, 'weight'> = {}, ...none: undefined[]) {
     super(options, ['delta'], none)
     const { delta = 1 } = options
     if (typeof delta !== 'number') {
@@ -143,7 +143,7 @@ export class CrossEntropyLoss extends Loss {
   /** The share of each target that is spread evenly over all classes. */
   readonly labelSmoothing: number
 
-  constructor(options: CrossEntropyOptions = {}, ...none: never[]) {
+  constructor(options: CrossEntropyOptions = {}, ...none: undefined[]) {
     super(options, ['weight', 'ignoreIndex', 'labelSmoothing'], none)
     this.registerBuffer('weight', options.weight ?? null)
     this.ignoreIndex = options.ignoreIndex ?? -100
@@ -170,7 +170,7 @@ export class NLLLoss extends Loss {
   /** The class whose elements are ignored. */
   readonly ignoreIndex: number
 
-  constructor(options: NLLOptions = {}, ...none: never[]) {
+  constructor(options: NLLOptions = {}, ...none: undefined[]) {
     super(options, ['weight', 'ignoreIndex'], none)
     this.registerBuffer('weight', options.weight ?? null)
     this.ignoreIndex = options.ignoreIndex ?? -100
@@ -195,7 +195,7 @@ export class BCELoss extends Loss {
   /** The weights of the elements. */
   declare weight: Buffer | null
 
-  constructor(options: BCEOptions = {}, ...none: never[]) {
+  constructor(options: BCEOptions = {}, ...none: undefined[]) {
     super(options, ['weight'], none)
     this.registerBuffer('weight', options.weight ?? null)
   }
@@ -219,7 +219,7 @@ export class BCEWithLogitsLoss extends Loss {
   /** The option `posWeight`, under PyTorch's name. */
   declare pos_weight: Buffer | null
 
-  constructor(options: BCEWithLogitsOptions = {}, ...none: never[]) {
+  constructor(options: BCEWithLogitsOptions = {}, ...none: undefined[]) {
     super(options, ['weight', 'posWeight'], none)
     this.registerBuffer('weight', options.weight ?? null)
     this.registerBuffer('pos_weight', options.posWeight ?? null)
@@ -245,7 +245,7 @@ export class KLDivLoss extends Module {
   /** Whether the targets are log-probabilities, too. */
   readonly logTarget: boolean
 
-  constructor(options: KLDivOptions = {}, ...none: never[]) {
+  constructor(options: KLDivOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('KLDivLoss', options, ['reduction', 'logTarget'], none)
     if (options.reduction !== 'batchmean') reductionOf(options.reduction)
@@ -272,7 +272,7 @@ export class GaussianNLLLoss extends Loss {
   /** A lower bound on the variance. */
   readonly eps: number
 
-  constructor(options: GaussianNLLOptions = {}, ...none: never[]) {
+  constructor(options: GaussianNLLOptions = {}, ...none: undefined[]) {
     super(options, ['full', 'eps'], none)
     this.full = options.full ?? false
     this.eps = options.eps ?? 1e-6
@@ -302,7 +302,7 @@ export class PoissonNLLLoss extends Loss {
   /** Added to rates before taking the logarithm. */
   readonly eps: number
 
-  constructor(options: PoissonNLLOptions = {}, ...none: never[]) {
+  constructor(options: PoissonNLLOptions = {}, ...none: undefined[]) {
     super(options, ['logInput', 'full', 'eps'], none)
     this.logInput = options.logInput ?? true
     this.full = options.full ?? false
@@ -329,7 +329,7 @@ export class CTCLoss extends Loss {
   /** Whether infinite losses (from targets too long for their inputs) are set to 0. */
   readonly zeroInfinity: boolean
 
-  constructor(options: CTCOptions = {}, ...none: never[]) {
+  constructor(options: CTCOptions = {}, ...none: undefined[]) {
     super(options, ['blank', 'zeroInfinity'], none)
     this.blank = options.blank ?? 0
     this.zeroInfinity = options.zeroInfinity ?? false
@@ -355,7 +355,7 @@ export class CosineEmbeddingLoss extends Loss {
   /** The cosine up to which dissimilar pairs have no loss. */
   readonly margin: number
 
-  constructor(options: CosineEmbeddingOptions = {}, ...none: never[]) {
+  constructor(options: CosineEmbeddingOptions = {}, ...none: undefined[]) {
     super(options, ['margin'], none)
     this.margin = options.margin ?? 0
   }
@@ -384,7 +384,7 @@ export class TripletMarginLoss extends Loss {
   /** Whether to use the distance from the positive to the negative if it is smaller. */
   readonly swap: boolean
 
-  constructor(options: TripletMarginOptions = {}, ...none: never[]) {
+  constructor(options: TripletMarginOptions = {}, ...none: undefined[]) {
     super(options, ['margin', 'p', 'eps', 'swap'], none)
     this.margin = options.margin ?? 1
     this.p = options.p ?? 2
@@ -421,7 +421,7 @@ export class QuantileLoss extends Loss {
   /** The quantiles to forecast. */
   readonly quantiles: readonly number[]
 
-  constructor(options: QuantileOptions = {}, ...none: never[]) {
+  constructor(options: QuantileOptions = {}, ...none: undefined[]) {
     super(options, ['quantiles'], none)
     const { quantiles = [0.5] } = options
     requireQuantiles('QuantileLoss', quantiles)

@@ -42,8 +42,8 @@ export function pairOf(module: string, state: LSTMState | null | undefined): LST
  * @throws {TorchError} if a size is not an integer from 1 to 2^50, or an option is unknown.
  */
 export class LSTM extends RecurrentModule {
-  constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}) {
-    super('LSTM', inputSize, hiddenSize, options, ['projSize'])
+  constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}, ...none: undefined[]) {
+    super('LSTM', inputSize, hiddenSize, options, ['projSize'], none)
   }
 
   // These two overloads are the same in RNN, LSTM and GRU, so that TypeScript accepts a call on a union of them.

@@ -24,9 +24,9 @@ export type MinGRUOptions = Omit<RecurrentOptions, 'backend'>
  * @throws {TorchError} if a size is not an integer from 1 to 2^50, or an option is unknown.
  */
 export class MinGRU extends RecurrentModule {
-  constructor(inputSize: number, hiddenSize: number, options: MinGRUOptions = {}) {
+  constructor(inputSize: number, hiddenSize: number, options: MinGRUOptions = {}, ...none: undefined[]) {
     const { bias = true } = options ?? {}
-    super('MIN_GRU', inputSize, hiddenSize, options, [], (inputs) => ({
+    super('MIN_GRU', inputSize, hiddenSize, options, [], none, (inputs) => ({
       weight_ih: [2 * hiddenSize, inputs],
       ...(bias ? { bias: [2 * hiddenSize] } : {}),
     }))

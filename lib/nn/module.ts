@@ -359,7 +359,7 @@ export abstract class Module {
   }
 
   /** `train(false)` */
-  eval(...none: never[]): this {
+  eval(...none: undefined[]): this {
     requireNone('eval', none)
     return this.train(false)
   }
@@ -457,7 +457,7 @@ export abstract class Module {
    * Parameters and persistent buffers under all their names: a module that is used twice appears twice, as in PyTorch.
    * The tensors share memory with the module; clone them to keep a snapshot.
    */
-  stateDict(...none: never[]): StateDict {
+  stateDict(...none: undefined[]): StateDict {
     requireNone('stateDict', none)
     const dict: StateDict = {}
     for (const [prefix, module] of this.#everywhere()) {

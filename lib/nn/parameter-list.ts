@@ -28,7 +28,7 @@ export function parameterRepr(name: string | number, type: string, { shape, devi
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ParameterList.html
  */
 export class ParameterList extends List<Parameter> {
-  constructor(values: Iterable<Tensor> = [], ...none: never[]) {
+  constructor(values: Iterable<Tensor> = [], ...none: undefined[]) {
     super()
     requireNone(new.target.name, none)
     this.extend(values)

@@ -16,7 +16,7 @@ export interface ParameterOptions {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
  */
 export class Parameter extends Tensor {
-  constructor(data: Tensor, options: ParameterOptions = {}, ...none: never[]) {
+  constructor(data: Tensor, options: ParameterOptions = {}, ...none: undefined[]) {
     requireTensor('Parameter', 'data', data)
     checkArguments('Parameter', options, ['requiresGrad'], none)
     super(...take(data.detach()))
@@ -49,7 +49,7 @@ const transient = new WeakSet<Buffer>()
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Buffer.html
  */
 export class Buffer extends Tensor {
-  constructor(data: Tensor, options: BufferOptions = {}, ...none: never[]) {
+  constructor(data: Tensor, options: BufferOptions = {}, ...none: undefined[]) {
     requireTensor('Buffer', 'data', data)
     checkArguments('Buffer', options, ['persistent'], none)
     const { persistent = true } = options

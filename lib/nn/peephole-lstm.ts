@@ -66,12 +66,12 @@ export class PeepholeLSTM extends RecurrentModule {
   /** The activation function of the candidate g and of the cell state c. */
   readonly activation: Activation
 
-  constructor(inputSize: number, hiddenSize: number, options: PeepholeLSTMOptions = {}) {
+  constructor(inputSize: number, hiddenSize: number, options: PeepholeLSTMOptions = {}, ...none: undefined[]) {
     const { peephole = 'diagonal', forgetInCandidate = false, bias = true, projSize = 0 } = options ?? {}
     const { gateActivation, activation } = readActivations('PeepholeLSTM', options ?? {})
     requireChoice('PeepholeLSTM', 'peephole', peephole, ['none', 'diagonal', 'full'])
     requireBoolean('PeepholeLSTM', 'forgetInCandidate', forgetInCandidate)
-    super('LSTM', inputSize, hiddenSize, options, OWN, (inputs, outputs) => ({
+    super('LSTM', inputSize, hiddenSize, options, OWN, none, (inputs, outputs) => ({
       weight_ih: [4 * hiddenSize, inputs],
       weight_hh: [4 * hiddenSize, outputs],
       ...(peephole === 'diagonal' ? { weight_ch: [3 * hiddenSize] } : {}),

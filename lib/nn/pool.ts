@@ -88,7 +88,7 @@ abstract class MaxPool<Size extends Size2d> extends WindowPool<Size> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool1d.html
  */
 export class MaxPool1d extends MaxPool<number> {
-  constructor(kernelSize: number, options: MaxPool1dOptions = {}, ...none: never[]) {
+  constructor(kernelSize: number, options: MaxPool1dOptions = {}, ...none: undefined[]) {
     super(1, kernelSize, options, none)
   }
 
@@ -106,7 +106,7 @@ export class MaxPool1d extends MaxPool<number> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
  */
 export class MaxPool2d extends MaxPool<Size2d> {
-  constructor(kernelSize: Size2d, options: MaxPool2dOptions = {}, ...none: never[]) {
+  constructor(kernelSize: Size2d, options: MaxPool2dOptions = {}, ...none: undefined[]) {
     super(2, kernelSize, options, none)
   }
 
@@ -152,7 +152,7 @@ abstract class AvgPool<Size extends Size2d> extends WindowPool<Size> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool1d.html
  */
 export class AvgPool1d extends AvgPool<number> {
-  constructor(kernelSize: number, options: AvgPool1dOptions = {}, ...none: never[]) {
+  constructor(kernelSize: number, options: AvgPool1dOptions = {}, ...none: undefined[]) {
     super(1, kernelSize, options, none)
   }
 
@@ -177,7 +177,7 @@ export class AvgPool2d extends AvgPool<Size2d> {
   /** The divisor of each window's sum; `null` for the number of its elements. */
   readonly divisorOverride: number | null
 
-  constructor(kernelSize: Size2d, options: AvgPool2dOptions = {}, ...none: never[]) {
+  constructor(kernelSize: Size2d, options: AvgPool2dOptions = {}, ...none: undefined[]) {
     super(2, kernelSize, options, none, ['divisorOverride'])
     const { divisorOverride = null } = options
     if (divisorOverride !== null) requireInteger('AvgPool2d', 'divisorOverride', divisorOverride, 1)
@@ -212,7 +212,7 @@ abstract class AdaptivePool<Size extends OutputSize2d> extends Module {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool1d.html
  */
 export class AdaptiveAvgPool1d extends AdaptivePool<number> {
-  constructor(outputSize: number, ...none: never[]) {
+  constructor(outputSize: number, ...none: undefined[]) {
     requireInteger('AdaptiveAvgPool1d', 'outputSize', outputSize, 0)
     super(outputSize, none)
   }
@@ -229,7 +229,7 @@ export class AdaptiveAvgPool1d extends AdaptivePool<number> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool1d.html
  */
 export class AdaptiveMaxPool1d extends AdaptivePool<number> {
-  constructor(outputSize: number, ...none: never[]) {
+  constructor(outputSize: number, ...none: undefined[]) {
     requireInteger('AdaptiveMaxPool1d', 'outputSize', outputSize, 0)
     super(outputSize, none)
   }
@@ -246,7 +246,7 @@ export class AdaptiveMaxPool1d extends AdaptivePool<number> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool2d.html
  */
 export class AdaptiveAvgPool2d extends AdaptivePool<OutputSize2d> {
-  constructor(outputSize: OutputSize2d, ...none: never[]) {
+  constructor(outputSize: OutputSize2d, ...none: undefined[]) {
     const sizes: unknown[] = Array.isArray(outputSize) ? outputSize : [outputSize, outputSize]
     if (sizes.length !== 2) {
       const message = `AdaptiveAvgPool2d: outputSize must be a number or an array of 2, got ${describe(outputSize)}`

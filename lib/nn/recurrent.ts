@@ -4,6 +4,7 @@ import {
   requireBoolean,
   requireChoice,
   requireInteger,
+  requireNone,
   requireProbability,
   requireSubclass,
 } from '../check.ts'
@@ -111,6 +112,7 @@ export abstract class RecurrentModule extends Module {
     hiddenSize: number,
     options: RecurrentOptions & { projSize?: number },
     own: readonly string[],
+    none: readonly unknown[],
     sizes?: ParameterSizes,
   ) {
     requireSubclass(new.target, RecurrentModule, 'nn.LSTM')
@@ -123,6 +125,7 @@ export abstract class RecurrentModule extends Module {
     }
     // Equations that are not PyTorch's have only one implementation, so there is no `backend` to choose.
     checkOptions(name, options, [...SHARED.filter((key) => key !== 'backend' || sizes === undefined), ...own])
+    requireNone(name, none)
     const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, projSize = 0 } = options
     const { backend = 'auto' } = options
     requireProbability(name, 'dropout', dropout)

@@ -32,7 +32,7 @@ export class RMSNorm extends Module {
   /** γ. */
   declare weight: Parameter | null
 
-  constructor(normalizedShape: number | readonly number[], options: RMSNormOptions = {}, ...none: never[]) {
+  constructor(normalizedShape: number | readonly number[], options: RMSNormOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('RMSNorm', options, ['eps', 'elementwiseAffine', 'device', 'dtype'], none)
     const { eps = null, elementwiseAffine = true, ...factory } = options

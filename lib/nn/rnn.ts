@@ -24,10 +24,10 @@ export class RNN extends RecurrentModule {
   /** The activation function of the hidden state. */
   readonly nonlinearity: 'tanh' | 'relu'
 
-  constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}) {
+  constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}, ...none: undefined[]) {
     const nonlinearity = options?.nonlinearity ?? 'tanh'
     requireChoice('RNN', 'nonlinearity', nonlinearity, ['tanh', 'relu'])
-    super(nonlinearity === 'relu' ? 'RNN_RELU' : 'RNN_TANH', inputSize, hiddenSize, options, ['nonlinearity'])
+    super(nonlinearity === 'relu' ? 'RNN_RELU' : 'RNN_TANH', inputSize, hiddenSize, options, ['nonlinearity'], none)
     this.nonlinearity = nonlinearity
   }
 

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { checkOptions, requireBoolean, requireSubclass } from '../check.ts'
+import { checkOptions, requireBoolean, requireNone, requireSubclass } from '../check.ts'
 import { markCopy } from '../copy.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
@@ -95,10 +95,11 @@ export abstract class Optimizer<Settings extends object = object> {
   readonly #checked = new WeakMap<object, unknown[]>()
   #revision = 0
 
-  constructor(params: Params<Settings>, options: Partial<Settings>, defaults: Settings) {
+  constructor(params: Params<Settings>, options: Partial<Settings>, defaults: Settings, none: readonly unknown[] = []) {
     requireSubclass(new.target, Optimizer, 'optim.SGD')
     const { name } = new.target
     checkOptions(name, options, Object.keys(defaults))
+    requireNone(name, none)
     this.#defaults = { ...defaults, ...options }
     this.#names = Object.keys(defaults)
     this.#booleans = Object.keys(defaults).filter((option) => typeof defaults[option as keyof Settings] === 'boolean')

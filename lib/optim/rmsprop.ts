@@ -43,8 +43,8 @@ const DEFAULTS = {
 export class RMSprop extends Optimizer<RMSpropOptions> {
   protected override readonly stateFields = ['squareAvg', 'momentumBuffer', 'gradAvg', 'step']
 
-  constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
-    super(params, options, DEFAULTS)
+  constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}, ...none: undefined[]) {
+    super(params, options, DEFAULTS, none)
   }
 
   protected override check({ lr, alpha, eps, weightDecay, momentum }: RMSpropOptions): void {

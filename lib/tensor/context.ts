@@ -94,7 +94,7 @@ function applyModes({ grad, inference, autocast, generator }: Context): void {
  *
  * Parameters, buffers, optimizer state, and tensors passed to {@link keep} are never disposed by it.
  */
-export function tidy<T>(fn: () => T, ...none: never[]): T {
+export function tidy<T>(fn: () => T, ...none: undefined[]): T {
   requireNone('tidy', none)
   requireFunction('tidy', 'fn', fn)
   const context = current()

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { GradScaler } from '../amp/index.ts'
-import { checkOptions, invalid, requireBoolean, requireSignal } from '../check.ts'
+import { checkOptions, invalid, requireBoolean, requireNone, requireSignal } from '../check.ts'
 import { CUDAGraph, manualSeed as seedCuda } from '../cuda/index.ts'
 import type { Batch } from '../data/dataset.ts'
 import type { BatchPlan } from '../data/loader.ts'
@@ -82,7 +82,8 @@ export class Trainer {
   readonly #warnings = new Set<string>()
   readonly #predictor: Predictor
 
-  constructor(model: TrainableModel, options: TrainerOptions = {}) {
+  constructor(model: TrainableModel, options: TrainerOptions = {}, ...none: undefined[]) {
+    requireNone('Trainer', none)
     if (typeof model?.forward !== 'function' || typeof model.parameters !== 'function') {
       throw invalid('Trainer', 'model', 'a Module', model)
     }

@@ -190,6 +190,23 @@ function operatorTargets(): Target[] {
   })
 }
 
+/** All classes of the package, each once. */
+export async function exportedClasses(): Promise<Class[]> {
+  const seen = new Set<unknown>()
+  const found: Class[] = []
+  const visit = (owner: object): void => {
+    for (const [key, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
+      const member: unknown = get === undefined ? value : Reflect.get(owner, key)
+      if (seen.has(member)) continue
+      seen.add(member)
+      if (isClass(member)) found.push(member)
+      else if (typeof member === 'object' && member !== null && key !== 'ops') visit(member)
+    }
+  }
+  for (const [, exported] of await entries()) visit(exported)
+  return found
+}
+
 /** Everything to call, and the classes of which there are no instances to be had. */
 export async function findTargets(): Promise<{ targets: Target[]; unmade: string[] }> {
   const targets: Target[] = operatorTargets()

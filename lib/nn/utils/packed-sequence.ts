@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { requireNone } from '../../check.ts'
 import { markCopy } from '../../copy.ts'
 import { dispose } from '../../dispose.ts'
 import { torchError } from '../../errors.ts'
@@ -40,7 +41,9 @@ export class PackedSequence implements Disposable {
     batchSizes: Tensor,
     sortedIndices: Tensor | null = null,
     unsortedIndices: Tensor | null = null,
+    ...none: undefined[]
   ) {
+    requireNone('PackedSequence', none)
     requireTensor('PackedSequence', 'data', data)
     requireTensor('PackedSequence', 'batchSizes', batchSizes)
     if (sortedIndices !== null) requireTensor('PackedSequence', 'sortedIndices', sortedIndices)
