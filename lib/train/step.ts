@@ -7,6 +7,7 @@ import { clipGradNorm_ } from '../nn/utils/index.ts'
 import { isFused } from '../optim/fused.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { inferenceMode } from '../tensor/context.ts'
+import { deviceTypeOf } from '../tensor/device.ts'
 import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
 import { type Criterion, criterionOf, type Owner } from './criterion.ts'
 import { directGradients, type Gradients } from './direct.ts'
@@ -152,7 +153,7 @@ export class Step {
 
   #casting<T>(device: Device, fn: () => T): T {
     if (this.#cast === undefined) return fn()
-    return autocast(device === 'cpu' ? 'cpu' : 'cuda', fn, { dtype: this.#cast })
+    return autocast(deviceTypeOf(device), fn, { dtype: this.#cast })
   }
 }
 
