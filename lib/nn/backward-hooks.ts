@@ -49,7 +49,10 @@ interface Places {
   readonly indices: readonly number[]
 }
 
-/** The backward hooks of one call of `forward`: PyTorch's `torch.utils.hooks.BackwardHook`. */
+/**
+ * The backward hooks of one call of `forward`: PyTorch's `torch.utils.hooks.BackwardHook`. Hooks are JavaScript, so it
+ * throws within `offload` if gradients are recorded.
+ */
 export class BackwardPass {
   readonly #module: Module
   readonly #hooks: readonly BackwardHook[]
@@ -58,7 +61,6 @@ export class BackwardPass {
   #inputLength = 0
   #gradOutput: GradientList | undefined
 
-  /** @throws {TorchError} within `offload` if gradients are recorded: hooks are JavaScript. */
   constructor(module: Module, hooks: readonly BackwardHook[], preHooks: readonly BackwardPreHook[]) {
     this.#module = module
     this.#hooks = hooks

@@ -166,7 +166,8 @@ export class Hooks {
 
 /** Whether a value can be used in the place of another: tensors for tensors, and as many of them in an array. */
 function fits(value: unknown, before: unknown): boolean {
-  if (isTensors(before)) return isTensors(value)
+  if (isTensor(before)) return isTensor(value)
+  if (before instanceof PackedSequence) return isTensors(value)
   if (!Array.isArray(before)) return true
   // The output alone, without the state.
   if (isTensor(value)) return true

@@ -62,11 +62,7 @@ export abstract class Module {
   training = true
 
   #hooks: Hooks | undefined
-  readonly #registry = new Registry(
-    this,
-    (value) => value instanceof Module,
-    (name, value) => this.admitted(name, value),
-  )
+  readonly #registry = new Registry(this, isModule, (name, value) => this.admitted(name, value))
 
   constructor() {
     // A clone would have the settings but no methods; tensors cannot be cloned anyway.
@@ -541,6 +537,11 @@ export abstract class Module {
   get [Symbol.toStringTag](): string {
     return `${this.constructor.name}(${this.extraRepr()})`
   }
+}
+
+// Not in the class, whose private members would then use an alias of it: see `childEntries`.
+function isModule(value: unknown): boolean {
+  return value instanceof Module
 }
 
 function pathOf(prefix: string, name: string): string {

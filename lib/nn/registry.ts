@@ -22,7 +22,7 @@ const EXPECTED: Record<Kind, string> = {
 
 /**
  * The parameters, buffers and child modules of one module. Each becomes a property with a setter, which assigns by the
- * rules of PyTorch's `Module.__setattr__`.
+ * rules of PyTorch's `Module.__setattr__`. `admit` gives what to store for a value that is assigned.
  */
 export class Registry {
   readonly #owner: Record<string, unknown>
@@ -30,7 +30,6 @@ export class Registry {
   readonly #admit: (name: string, value: unknown) => unknown
   readonly #entries = new Map<string, Entry>()
 
-  /** @param admit what to store for a value that is assigned */
   constructor(
     owner: object,
     isModule: (value: unknown) => boolean,

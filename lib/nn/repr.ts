@@ -15,7 +15,7 @@ export function python(value: unknown): string {
   if (typeof value === 'boolean') return value ? 'True' : 'False'
   if (typeof value === 'number') return pythonFloat(value)
   if (Array.isArray(value)) return `(${value.join(', ')}${value.length === 1 ? ',' : ''})`
-  return `'${value}'`
+  return `'${String(value)}'`
 }
 
 /** `negativeSlope` as `negative_slope`. */

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   BatchNorm1d,
@@ -208,4 +209,31 @@ describe('assigning to an index', () => {
     list.note = 'text'
     expect([list.note, list.length]).toEqual(['text', 1])
   })
+})
+
+test('whatever is assigned in whatever order, a name holds one member, or nothing', () => {
+  const kinds = Object.keys(VALUES)
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...kinds), { maxLength: 8 }), (values) => {
+      const module = new Field(new Parameter(torch.ones([1])))
+      for (const value of values) {
+        const before = module.x
+        const given = VALUES[value]?.()
+        try {
+          module.x = given
+          // A tensor has become a buffer.
+          expect(module.x === given || (value === 'tensor' && module.x instanceof Buffer)).toBe(true)
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'ERR_TORCH_TYPE' })
+          expect(module.x).toBe(before)
+        }
+        const { parameters, buffers, children, saved } = membersOf(module)
+        expect(parameters.filter((name) => name === 'x')).toHaveLength(module.x instanceof Parameter ? 1 : 0)
+        expect(buffers).toEqual(module.x instanceof Buffer ? ['x'] : [])
+        expect(children).toEqual(module.x instanceof Module ? ['x'] : [])
+        const isSaved = module.x instanceof Parameter || (module.x instanceof Buffer && module.x.persistent)
+        expect(saved.includes('x')).toBe(isSaved)
+      }
+    }),
+  )
 })

@@ -165,7 +165,7 @@ test('a group can be added, with settings of its own', () => {
     [{ params: [a] }, 'ERR_TORCH_VALUE', /^\w+: some parameters appear in more than one parameter group$/],
     [{ params: [torch.zeros([1])], lr: -1 }, 'ERR_TORCH_VALUE', /^\w+: lr must be a non-negative number, got -1$/],
     [{ params: [torch.zeros([1])], rate: 1 }, 'ERR_TORCH_OPTION', /^SGD: unknown option 'rate'/],
-    [5, 'ERR_TORCH_TYPE', /^SGD: options must be an object, got 5$/],
+    [5, 'ERR_TORCH_TYPE', /^SGD: options must be an object, got 5: pass it by its name, as in { lr: 5 }$/],
     [{}, 'ERR_TORCH_TYPE', /but got undefined$/],
   ] as const
   for (const [group, code, message] of refused)
