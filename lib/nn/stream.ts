@@ -22,7 +22,7 @@ export interface StreamOptions {
   dtype?: 'float32' | 'bfloat16'
 }
 
-/** @internal The sizes of a stream. */
+/** The sizes of a stream. */
 export interface StreamSizes {
   inputSize: number
   outputSize: number

@@ -197,7 +197,7 @@ Napi::Value apply_function(const Napi::CallbackInfo& info) {
     };
     const auto view = [](const at::Tensor& tensor) { return tensor.view_as(tensor); };
     auto wrapped = torch::autograd::_wrap_outputs(given, implementations(constant.get()),
-                                                     implementations(changed.get()), raw, node, jvp, {}, view, false);
+                                                  implementations(changed.get()), raw, node, jvp, {}, view, false);
     for (const auto& output : wrapped) node->add_output(*output);
     for (const at::Tensor& tensor : saved.get()) node->save(tensor);
     return wrapped;
