@@ -133,7 +133,7 @@ export function requireSignal(owner: string, value: unknown): asserts value is A
 
 /**
  * Rejects more arguments than a function takes: JavaScript would ignore them. The last parameter of such a function is
- * `...none: never[]`.
+ * `...none: undefined[]`.
  */
 export function requireNone(owner: string, none: readonly unknown[]): void {
   if (none.every((value) => value === undefined)) return
@@ -142,7 +142,13 @@ export function requireNone(owner: string, none: readonly unknown[]): void {
   })
 }
 
-/** Whether `value` is an object of names and values, of any realm, and not an instance of a class such as a tensor. */
+/** @throws {TorchError} if an abstract class is constructed itself. `example` is a class that extends it. */
+export function requireSubclass(target: { readonly name: string }, Base: unknown, example: string): void {
+  if (target !== Base) return
+  const { name } = target
+  throw torchError('ERR_TORCH_TYPE', `new ${name}(): ${name} is abstract: extend it, or use a class such as ${example}`)
+}
+
 /** An object literal, also of another realm: no array, tensor or other instance of a class. */
 export function isPlain(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false
@@ -159,7 +165,13 @@ export function checkOptions(name: string, options: unknown, known: readonly str
   if (!isPlain(options)) {
     // Python also accepts sizes as separate arguments.
     const isSize = typeof options === 'number' && /^(zeros|ones|empty|rand|randn)$/.test(name)
-    const hint = isSize ? `: the size is one array, as in ${name}([2, 3])` : ''
+    // In Python, the first option is often the next positional argument.
+    const isValue = known.length > 0 && /^(number|boolean|string)$/.test(typeof options)
+    const hint = isSize
+      ? `: the size is one array, as in ${name}([2, 3])`
+      : isValue
+        ? `: pass it by its name, as in { ${known[0]}: ${describe(options)} }`
+        : ''
     throw torchError('ERR_TORCH_TYPE', `${name}: options must be an object, got ${describe(options)}${hint}`, {
       op: name,
     })

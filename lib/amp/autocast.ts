@@ -3,7 +3,7 @@ import { isAvailable, isBf16Supported } from '../cuda/device.ts'
 import { torchError } from '../errors.ts'
 import { native } from '../tensor/binding.ts'
 import { type Autocast, currentAutocast, inAutocast } from '../tensor/context.ts'
-import { DEVICE_TYPES, type DeviceType } from '../tensor/device.ts'
+import { autocastDTypeOf, DEVICE_TYPES, type DeviceType, perDeviceType } from '../tensor/device.ts'
 import { type DType, scalarTypeOf } from '../tensor/dtype.ts'
 
 export interface AutocastOptions {
@@ -19,8 +19,7 @@ export interface AutocastOptions {
 }
 
 const NONE: Omit<Autocast, 'context'> = {
-  cpu: { enabled: false, dtype: 'bfloat16' },
-  cuda: { enabled: false, dtype: 'float16' },
+  casts: perDeviceType((type) => ({ enabled: false, dtype: autocastDTypeOf(type) })),
   cache: true,
 }
 
@@ -70,15 +69,14 @@ export function autocast<T>(deviceType: DeviceType, fn: () => T, options: Autoca
   requireFunction('autocast', 'fn', fn)
   checkOptions('autocast', options, ['dtype', 'enabled', 'cacheEnabled'])
   const outer = currentAutocast()
-  const { cache, ...casts } = outer ?? NONE
+  const { cache, casts } = outer ?? NONE
   const { dtype = casts[deviceType].dtype, enabled = true, cacheEnabled = cache } = options
   scalarTypeOf(dtype)
   requireBoolean('autocast', 'enabled', enabled)
   requireBoolean('autocast', 'cacheEnabled', cacheEnabled)
   const inner = {
-    ...casts,
     cache: cacheEnabled,
-    [deviceType]: { enabled: enabled && canCast(deviceType, dtype), dtype },
+    casts: { ...casts, [deviceType]: { enabled: enabled && canCast(deviceType, dtype), dtype } },
   }
   if (outer !== undefined) return inAutocast({ ...inner, context: outer.context }, fn, () => {})
   const context = native.openAutocast()
@@ -88,11 +86,11 @@ export function autocast<T>(deviceType: DeviceType, fn: () => T, options: Autoca
 /** Whether autocast is enabled for this device type. */
 export function isAutocastEnabled(deviceType: DeviceType): boolean {
   requireType('isAutocastEnabled', deviceType)
-  return currentAutocast()?.[deviceType].enabled ?? false
+  return currentAutocast()?.casts[deviceType].enabled ?? false
 }
 
 /** The dtype that {@link autocast} uses for this device type if none is given. */
 export function getAutocastDtype(deviceType: DeviceType): DType {
   requireType('getAutocastDtype', deviceType)
-  return (currentAutocast() ?? NONE)[deviceType].dtype
+  return (currentAutocast() ?? NONE).casts[deviceType].dtype
 }

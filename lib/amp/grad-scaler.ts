@@ -1,8 +1,9 @@
-import { checkOptions, invalid, requireBoolean, requireInteger, requirePositive } from '../check.ts'
+import { checkOptions, invalid, requireBoolean, requireInteger, requireNone, requirePositive } from '../check.ts'
 import { isAvailable } from '../cuda/index.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { opaque } from '../opaque.ts'
+import { isFused } from '../optim/fused.ts'
 import { Optimizer, type StepInputs } from '../optim/optimizer.ts'
 import { atOnce, noGrad, tidy } from '../tensor/context.ts'
 import { full, zeros } from '../tensor/creation.ts'
@@ -75,7 +76,7 @@ const maximum = tensorOp('aten::maximum')
  * @see https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
  */
 export class GradScaler {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('GradScaler', 'use stateDict()')
   readonly #device: Device
   readonly #enabled: boolean
@@ -88,7 +89,8 @@ export class GradScaler {
   #scaling: Scaling | undefined
   readonly #progress = new Map<object, OptimizerProgress>()
 
-  constructor(device: Device = 'cuda', options: GradScalerOptions = {}) {
+  constructor(device: Device = 'cuda', options: GradScalerOptions = {}, ...none: undefined[]) {
+    requireNone('GradScaler', none)
     checkOptions('GradScaler', options, ['initScale', 'growthFactor', 'backoffFactor', 'growthInterval', 'enabled'])
     const {
       initScale = 2 ** 16,
@@ -177,7 +179,7 @@ export class GradScaler {
     if (progress.stage === 'stepped') {
       throw torchError('ERR_TORCH_RUNTIME', 'step() has already been called since the last update().')
     }
-    if (optimizer instanceof Optimizer && optimizer.isFused) {
+    if (optimizer instanceof Optimizer && isFused(optimizer)) {
       this.#stepFused(optimizer, progress, scale, args[0] as StepInputs | undefined)
     } else {
       if (progress.stage === 'ready') this.unscale_(optimizer)

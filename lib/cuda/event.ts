@@ -1,4 +1,4 @@
-import { checkOptions, invalid, requireBoolean } from '../check.ts'
+import { checkOptions, invalid, requireBoolean, requireNone } from '../check.ts'
 import type { CudaEvent } from '../native/addon.ts'
 import { opaque } from '../opaque.ts'
 import { native } from '../tensor/binding.ts'
@@ -24,11 +24,12 @@ export interface EventOptions {
  * @throws {TorchError} `ERR_TORCH_DEVICE` if CUDA cannot be used.
  */
 export class Event {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('Event', 'it belongs to this process')
   readonly #handle: CudaEvent
 
-  constructor(options: EventOptions = {}) {
+  constructor(options: EventOptions = {}, ...none: undefined[]) {
+    requireNone('Event', none)
     checkOptions('Event', options, ['enableTiming'])
     const { enableTiming = false } = options
     requireBoolean('Event', 'enableTiming', enableTiming)

@@ -1,4 +1,4 @@
-import { checkOptions, invalid, requireFunction } from '../check.ts'
+import { checkOptions, invalid, requireFunction, requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { GraphHandle } from '../native/addon.ts'
 import { whyNotConnected } from '../native/cuda.ts'
@@ -41,11 +41,12 @@ export interface CaptureOptions {
  * @see https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
  */
 export class CUDAGraph {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('CUDAGraph', 'it belongs to this process')
   readonly #handle: GraphHandle
 
-  constructor() {
+  constructor(...none: undefined[]) {
+    requireNone('CUDAGraph', none)
     requireCudaAddon('CUDAGraph')
     this.#handle = native.cudaGraph()
   }

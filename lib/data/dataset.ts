@@ -1,5 +1,5 @@
 import { isArrayOf } from '../array.ts'
-import { checkOptions, invalid, requireInteger } from '../check.ts'
+import { checkOptions, invalid, requireInteger, requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { opaque } from '../opaque.ts'
 import { tensor } from '../tensor/creation.ts'
@@ -136,7 +136,7 @@ export interface SequenceOptions {
  * @throws {TorchError} if T is less than `sequenceLength`, or differs between inputs and targets.
  */
 export class SequenceDataset implements Dataset<BatchPair> {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('SequenceDataset', 'use the tensors that it was made of')
   readonly length: number
   readonly sequenceLength: number
@@ -144,7 +144,8 @@ export class SequenceDataset implements Dataset<BatchPair> {
   readonly #inputs: Tensor
   readonly #targets: Tensor
 
-  constructor(inputs: Tensor, targets: Tensor, options: SequenceOptions) {
+  constructor(inputs: Tensor, targets: Tensor, options: SequenceOptions, ...none: undefined[]) {
+    requireNone('SequenceDataset', none)
     checkOptions('SequenceDataset', options, ['sequenceLength', 'stride'])
     requireSeries('inputs', inputs)
     requireSeries('targets', targets)

@@ -1,4 +1,4 @@
-import { checkOptions, invalid, requireBoolean, requireFunction, requireInteger } from '../check.ts'
+import { checkOptions, invalid, requireBoolean, requireFunction, requireInteger, requireNone } from '../check.ts'
 import { isAvailable } from '../cuda/index.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
@@ -89,7 +89,7 @@ const NAMES = [
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
  */
 export class DataLoader<B extends Batch = Batch> implements Iterable<B>, AsyncIterable<B> {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('DataLoader', 'use its batches')
   readonly dataset: Dataset<B> | SampleSource | readonly Sample[]
   readonly batchSize: number
@@ -104,7 +104,12 @@ export class DataLoader<B extends Batch = Batch> implements Iterable<B>, AsyncIt
   readonly #sampler: Iterable<number> | undefined
   readonly #batchSampler: Iterable<readonly number[]> | undefined
 
-  constructor(dataset: Dataset<B> | SampleSource | readonly Sample[], options: DataLoaderOptions<B> = {}) {
+  constructor(
+    dataset: Dataset<B> | SampleSource | readonly Sample[],
+    options: DataLoaderOptions<B> = {},
+    ...none: undefined[]
+  ) {
+    requireNone('DataLoader', none)
     checkOptions('DataLoader', options, NAMES)
     const { generator, seed, sampler, batchSampler, pinMemory = false } = options
     const { batchSize = 1, shuffle = false, dropLast = false, batchFirst = true } = options

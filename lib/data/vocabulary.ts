@@ -110,7 +110,7 @@ export class Vocabulary {
    * The vocabulary of a text: the most frequent token first, equally frequent ones in the order of their code units.
    * @throws {TorchError} if `minCount` or `maxSize` leaves tokens out and there is no `unknown`.
    */
-  static fromText(text: string, options: VocabularyTextOptions, ...none: never[]): Vocabulary {
+  static fromText(text: string, options: VocabularyTextOptions, ...none: undefined[]): Vocabulary {
     const owner = 'Vocabulary.fromText'
     requireNone(owner, none)
     requireString(owner, 'text', text)
@@ -143,7 +143,7 @@ export class Vocabulary {
    * The numbers of the tokens of a text: (T), int64.
    * @throws {TorchError} for a token that is not in the vocabulary, if there is no `unknown`.
    */
-  encode(text: string, ...none: never[]): Tensor {
+  encode(text: string, ...none: undefined[]): Tensor {
     requireNone('Vocabulary.encode', none)
     requireString('Vocabulary.encode', 'text', text)
     const substitute = this.unknown === undefined ? undefined : this.#numbers.get(this.unknown)
@@ -163,7 +163,7 @@ export class Vocabulary {
   }
 
   /** The text of token numbers, a 1-D integer tensor or an array. Words are joined by a space. */
-  decode(numbers: Tensor | readonly number[], ...none: never[]): string {
+  decode(numbers: Tensor | readonly number[], ...none: undefined[]): string {
     const owner = 'Vocabulary.decode'
     requireNone(owner, none)
     const values: unknown = isTensor(numbers) ? numbers.toArray() : numbers

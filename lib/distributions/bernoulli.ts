@@ -25,8 +25,8 @@ export class Bernoulli extends Distribution {
   readonly #given: 'probs' | 'logits'
   readonly #parameter: Tensor
 
-  constructor(options: BernoulliOptions) {
-    const validates = readOptions('Bernoulli', options, ['probs', 'logits'])
+  constructor(options: BernoulliOptions, ...none: undefined[]) {
+    const validates = readOptions('Bernoulli', options, none, ['probs', 'logits'])
     const name = given('Bernoulli', options)
     const [parameter] = broadcast('Bernoulli', { [name]: options[name] }) as [Tensor]
     super(parameter.shape, validates)
@@ -37,6 +37,10 @@ export class Bernoulli extends Distribution {
 
   protected get support(): Constraint {
     return boolean
+  }
+
+  protected override get parameters(): Readonly<Record<string, Tensor>> {
+    return { [this.#given]: this.#parameter }
   }
 
   /** The probabilities of 1: batch shape. */

@@ -27,8 +27,8 @@ export class Categorical extends Distribution {
   readonly #given: 'probs' | 'logits'
   readonly #parameter: Tensor
 
-  constructor(options: CategoricalOptions) {
-    const validates = readOptions('Categorical', options, ['probs', 'logits'])
+  constructor(options: CategoricalOptions, ...none: undefined[]) {
+    const validates = readOptions('Categorical', options, none, ['probs', 'logits'])
     const name = given('Categorical', options)
     const [parameter] = broadcast('Categorical', { [name]: options[name] }) as [Tensor]
     const { shape } = parameter
@@ -44,6 +44,10 @@ export class Categorical extends Distribution {
 
   protected get support(): Constraint {
     return upTo(this.numEvents - 1)
+  }
+
+  protected override get parameters(): Readonly<Record<string, Tensor>> {
+    return { [this.#given]: this.#parameter }
   }
 
   /** The probabilities of the classes: (…, K). */

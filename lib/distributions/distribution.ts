@@ -1,7 +1,9 @@
+import { inspect } from 'node:util'
 import { isArrayOf } from '../array.ts'
-import { checkOptions, requireBoolean } from '../check.ts'
+import { checkOptions, requireBoolean, requireNone, requireSubclass } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { python } from '../nn/repr.ts'
 import { isOffloading, noGrad } from '../tensor/context.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 
@@ -32,6 +34,7 @@ export abstract class Distribution {
   readonly #validates: boolean
 
   protected constructor(batchShape: readonly number[], validateArgs: boolean) {
+    requireSubclass(new.target, Distribution, 'Normal')
     this.batchShape = batchShape
     this.#validates = validateArgs
   }
@@ -91,6 +94,22 @@ export abstract class Distribution {
     return [...sampleShape, ...this.batchShape, ...this.eventShape]
   }
 
+  /** The parameters, by their names in {@link toString}. Default: none. */
+  protected get parameters(): Readonly<Record<string, Tensor>> {
+    return {}
+  }
+
+  /** As PyTorch prints distributions: single numbers, and the shapes of other parameters. */
+  toString(): string {
+    const texts = Object.entries(this.parameters).map(([name, value]) => `${name}: ${text(value)}`)
+    return `${this.constructor.name}(${texts.join(', ')})`
+  }
+
+  /** {@link toString}, for `console.log`. */
+  [inspect.custom](): string {
+    return this.toString()
+  }
+
   /** Throws unless `value` is a tensor of possible values. */
   protected checkValue(name: string, value: unknown, support = this.support): asserts value is Tensor {
     if (!isTensor(value)) {
@@ -98,6 +117,14 @@ export abstract class Distribution {
     }
     if (this.#validates) check(`${this.constructor.name}.${name}: value`, value, support)
   }
+}
+
+function text(parameter: Tensor): string {
+  const { shape } = parameter
+  if (parameter.numel !== 1) return `torch.Size([${shape.join(', ')}])`
+  if (shape.length > 0) return String(parameter)
+  const value = parameter.item()
+  return parameter.isFloatingPoint() ? python(value) : String(value)
 }
 
 /** Throws if an element violates the constraint; NaN always does. */
@@ -114,7 +141,13 @@ export function check(what: string, value: Tensor, { name, holds }: Constraint):
 }
 
 /** Checks the options of a distribution, of which `known` are specific to it. Returns whether to validate. */
-export function readOptions(name: string, options: DistributionOptions, known: readonly string[] = []): boolean {
+export function readOptions(
+  name: string,
+  options: DistributionOptions,
+  none: readonly unknown[],
+  known: readonly string[] = [],
+): boolean {
+  requireNone(name, none)
   checkOptions(name, options, [...known, 'validateArgs'])
   const { validateArgs = true } = options
   requireBoolean(name, 'validateArgs', validateArgs)

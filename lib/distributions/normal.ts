@@ -20,8 +20,8 @@ export class Normal extends Distribution {
   /** The standard deviation: batch shape. */
   readonly scale: Tensor
 
-  constructor(loc: Tensor | number, scale: Tensor | number, options: DistributionOptions = {}) {
-    const validates = readOptions('Normal', options)
+  constructor(loc: Tensor | number, scale: Tensor | number, options: DistributionOptions = {}, ...none: undefined[]) {
+    const validates = readOptions('Normal', options, none)
     const [mean, deviation] = broadcast('Normal', { loc, scale }) as [Tensor, Tensor]
     super(mean.shape, validates)
     this.loc = mean
@@ -33,6 +33,10 @@ export class Normal extends Distribution {
 
   protected get support(): Constraint {
     return real
+  }
+
+  protected override get parameters(): Readonly<Record<string, Tensor>> {
+    return { loc: this.loc, scale: this.scale }
   }
 
   get mean(): Tensor {

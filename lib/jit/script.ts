@@ -2,7 +2,7 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { native as addon, type Id, type NativeValue, type Script } from '../native/addon.ts'
 import { Module } from '../nn/module.ts'
-import { Buffer, Parameter } from '../nn/parameter.ts'
+import { adopt, Buffer, Parameter } from '../nn/parameter.ts'
 import { opaque } from '../opaque.ts'
 import { native } from '../tensor/binding.ts'
 import { enter, offload } from '../tensor/context.ts'
@@ -25,7 +25,7 @@ export let scriptModule: (script: Script) => ScriptModule
  * @see https://docs.pytorch.org/docs/stable/generated/torch.jit.ScriptModule.html
  */
 export class ScriptModule extends Module {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('ScriptModule', 'use stateDict()')
   readonly #script: Script
   readonly #name: string
@@ -67,7 +67,7 @@ export class ScriptModule extends Module {
   }
 
   /** Makes the tensors properties of this module, under their dotted names, so that they belong to it. */
-  #adopt(named: readonly (readonly [name: string, id: Id])[], kind: { adopt(tensor: Tensor): Tensor }): void {
+  #adopt(named: readonly (readonly [name: string, id: Id])[], kind: typeof Parameter | typeof Buffer): void {
     // A tensor may have several names.
     const found = new Map<Id, Tensor>()
     for (const [name, id] of named) {
@@ -77,7 +77,7 @@ export class ScriptModule extends Module {
           `${this.#name} has a tensor called '${name}', a name that is already taken here`,
         )
       }
-      const tensor = found.get(id) ?? kind.adopt(wrap(id, undefined))
+      const tensor = found.get(id) ?? adopt(wrap(id, undefined), kind)
       found.set(id, tensor)
       Object.defineProperty(this, name, { value: tensor, enumerable: true })
     }

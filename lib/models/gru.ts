@@ -7,8 +7,14 @@ export class GRUModel extends RecurrentModel<GRU> {
   readonly gru: GRU
   readonly linear: Linear
 
-  constructor(inputSize: number, hiddenSize: number, outputSize: number, options: GRUOptions = {}) {
-    super(inputSize, hiddenSize, outputSize)
+  constructor(
+    inputSize: number,
+    hiddenSize: number,
+    outputSize: number,
+    options: GRUOptions = {},
+    ...none: undefined[]
+  ) {
+    super(inputSize, hiddenSize, outputSize, none)
     this.gru = new GRU(inputSize, hiddenSize, options)
     this.linear = headOf(this.gru, outputSize)
   }

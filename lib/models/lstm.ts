@@ -7,8 +7,14 @@ export class LSTMModel extends RecurrentModel<LSTM> {
   readonly lstm: LSTM
   readonly linear: Linear
 
-  constructor(inputSize: number, hiddenSize: number, outputSize: number, options: LSTMOptions = {}) {
-    super(inputSize, hiddenSize, outputSize)
+  constructor(
+    inputSize: number,
+    hiddenSize: number,
+    outputSize: number,
+    options: LSTMOptions = {},
+    ...none: undefined[]
+  ) {
+    super(inputSize, hiddenSize, outputSize, none)
     this.lstm = new LSTM(inputSize, hiddenSize, options)
     this.linear = headOf(this.lstm, outputSize)
   }

@@ -1,16 +1,10 @@
-import { keeps } from '../inheritance.ts'
+import { requireNone, requireSubclass } from '../check.ts'
 import { factoryOf } from '../nn/factory.ts'
 import { Linear } from '../nn/linear.ts'
 import type { LSTMState } from '../nn/lstm.ts'
 import { Module } from '../nn/module.ts'
 import type { RecurrentModule } from '../nn/recurrent.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-
-/** @internal The parts of a model. */
-export interface Parts {
-  readonly network: RecurrentModule
-  readonly linear: Linear
-}
 
 /** A recurrent network and a linear head, which turns the network's output at each step into the model's. */
 export abstract class RecurrentModel<Network extends RecurrentModule = RecurrentModule> extends Module {
@@ -22,7 +16,9 @@ export abstract class RecurrentModel<Network extends RecurrentModule = Recurrent
   /** The head. */
   abstract readonly linear: Linear
 
-  constructor(inputSize: number, hiddenSize: number, outputSize: number) {
+  constructor(inputSize: number, hiddenSize: number, outputSize: number, none: readonly unknown[] = []) {
+    requireSubclass(new.target, RecurrentModel, 'LSTMModel')
+    requireNone(new.target.name, none)
     super()
     this.inputSize = inputSize
     this.hiddenSize = hiddenSize
@@ -49,16 +45,6 @@ export abstract class RecurrentModel<Network extends RecurrentModule = Recurrent
   /** The state before the first step, in the form the network takes. Default: `null`, which means zeros. */
   protected initialState(_input: Tensor): Tensor | LSTMState | null {
     return null
-  }
-
-  /** @internal The network and the head if `forward` runs just the two in sequence, else `undefined`. */
-  get parts(): Parts | undefined {
-    return this.partsOf(RecurrentModel)
-  }
-
-  /** @internal {@link parts}, for a class that overrides nothing of `Class`. */
-  protected partsOf(Class: abstract new (...args: never[]) => RecurrentModel): Parts | undefined {
-    return keeps(this, Class) ? { network: this.network, linear: this.linear } : undefined
   }
 }
 

@@ -2,15 +2,21 @@ import type { Linear } from '../nn/linear.ts'
 import { RNN, type RNNOptions } from '../nn/rnn.ts'
 import { zeros } from '../tensor/creation.ts'
 import { requireTensor, type Tensor } from '../tensor/tensor.ts'
-import { headOf, type Parts, RecurrentModel } from './model.ts'
+import { headOf, RecurrentModel } from './model.ts'
 
 /** {@link RNN} from an explicit zero state, and a linear head. */
 export class RNNModel extends RecurrentModel<RNN> {
   readonly rnn: RNN
   readonly linear: Linear
 
-  constructor(inputSize: number, hiddenSize: number, outputSize: number, options: RNNOptions = {}) {
-    super(inputSize, hiddenSize, outputSize)
+  constructor(
+    inputSize: number,
+    hiddenSize: number,
+    outputSize: number,
+    options: RNNOptions = {},
+    ...none: undefined[]
+  ) {
+    super(inputSize, hiddenSize, outputSize, none)
     this.rnn = new RNN(inputSize, hiddenSize, options)
     this.linear = headOf(this.rnn, outputSize)
   }
@@ -21,11 +27,6 @@ export class RNNModel extends RecurrentModel<RNN> {
 
   protected override initialState(input: Tensor): Tensor {
     return this.zeroState(input)
-  }
-
-  /** @internal The network starts from the zero state by default. */
-  override get parts(): Parts | undefined {
-    return this.partsOf(RNNModel)
   }
 
   /** h(0) for an input: (layers * directions, N, hiddenSize). */

@@ -15,7 +15,7 @@ export class SequenceModel<Network extends RecurrentModule = RecurrentModule> ex
   readonly network: Network
   readonly linear: Linear
 
-  constructor(network: Network, outputSize: number, ...none: never[]) {
+  constructor(network: Network, outputSize: number, ...none: undefined[]) {
     requireNone('SequenceModel', none)
     if (!(network instanceof RecurrentModule)) {
       throw invalid('SequenceModel', 'network', 'a recurrent module', network)

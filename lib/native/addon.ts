@@ -199,6 +199,7 @@ export interface Native {
     outputs: Uint32Array,
     saved: Uint32Array,
     constant: Uint32Array,
+    changed: Uint32Array,
     materialize: boolean,
   ): (Id | null)[]
   functionGradients(bridge: object, gradients: readonly (Id | null)[]): void

@@ -1,4 +1,4 @@
-import { requireInteger, requireNone, requireNumber } from '../check.ts'
+import { requireInteger, requireNone, requireNumber, requireSubclass } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { empty } from '../tensor/creation.ts'
@@ -13,17 +13,22 @@ import { python, snakeCase } from './repr.ts'
 
 /** A module that computes a function of one tensor. The output has the shape of the input, except for {@link GLU}. */
 export abstract class ActivationModule extends Module {
+  constructor() {
+    requireSubclass(new.target, ActivationModule, 'nn.ReLU')
+    super()
+  }
+
   abstract override forward(input: Tensor): Tensor
 }
 
 /** A function with options. The constructor takes them, and the module has them as properties. */
 class Applied<O extends object> extends ActivationModule {
-  readonly #fn: F.Activation<O>
+  readonly #fn: F.ActivationFunction<O>
   readonly #options: Readonly<Required<O>>
   // A call without options is cheaper.
   readonly #standard: boolean
 
-  constructor(fn: F.Activation<O>, options: O, none: readonly unknown[]) {
+  constructor(fn: F.ActivationFunction<O>, options: O, none: readonly unknown[]) {
     super()
     const { name: module } = new.target
     checkArguments(module, options, Object.keys(fn.defaults), none)
@@ -55,13 +60,13 @@ class Applied<O extends object> extends ActivationModule {
 
 /** Makes the module class for a function. */
 function moduleOf<O extends object>(
-  fn: F.Activation<O>,
+  fn: F.ActivationFunction<O>,
 ): new (
   options?: O,
-  ...none: never[]
+  ...none: undefined[]
 ) => Applied<O> & Readonly<Required<O>> {
   class OfFunction extends Applied<O> {
-    constructor(options = {} as O, ...none: never[]) {
+    constructor(options = {} as O, ...none: undefined[]) {
       super(fn, options, none)
     }
   }
@@ -169,7 +174,7 @@ export class GLU extends moduleOf(F.glu) {}
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardtanh.html
  */
 export class Hardtanh extends moduleOf(F.hardtanh) {
-  constructor(options: F.HardtanhOptions = {}, ...none: never[]) {
+  constructor(options: F.HardtanhOptions = {}, ...none: undefined[]) {
     super(options, ...none)
     if (this.maxVal > this.minVal) return
     const message = `maxVal (${python(this.maxVal)}) must be greater than minVal (${python(this.minVal)})`
@@ -231,7 +236,7 @@ export class RReLU extends ActivationModule {
   /** If `true`, the operation is done in place. */
   readonly inplace: boolean
 
-  constructor(options: F.RReLUOptions = {}, ...none: never[]) {
+  constructor(options: F.RReLUOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('RReLU', options, ['lower', 'upper', 'inplace'], none)
     this.lower = options.lower ?? 1 / 8
@@ -261,7 +266,7 @@ export class Threshold extends ActivationModule {
   /** If `true`, the operation is done in place. */
   readonly inplace: boolean
 
-  constructor(threshold: number, value: number, options: F.InplaceOptions = {}, ...none: never[]) {
+  constructor(threshold: number, value: number, options: F.InplaceOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('Threshold', options, ['inplace'], none)
     requireNumber('Threshold', 'threshold', threshold)
@@ -298,9 +303,9 @@ export class PReLU extends ActivationModule {
   /** The initial value of the slopes. */
   readonly init: number
   /** The slopes a (numParameters). */
-  weight: Parameter
+  declare weight: Parameter
 
-  constructor(options: PReLUOptions = {}, ...none: never[]) {
+  constructor(options: PReLUOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('PReLU', options, ['numParameters', 'init', 'device', 'dtype'], none)
     const { numParameters = 1, init = 0.25, ...factory } = options
@@ -308,7 +313,7 @@ export class PReLU extends ActivationModule {
     requireNumber('PReLU', 'init', init)
     this.numParameters = numParameters
     this.init = init
-    this.weight = new Parameter(empty([numParameters], factory))
+    this.registerParameter('weight', new Parameter(empty([numParameters], factory)))
     this.resetParameters()
   }
 
@@ -331,7 +336,7 @@ abstract class AlongDimension extends ActivationModule {
   /** The dimension along which the outputs sum to 1. */
   readonly dim: number
 
-  constructor(dim: number, ...none: never[]) {
+  constructor(dim: number, ...none: undefined[]) {
     super()
     requireNone(new.target.name, none)
     requireInteger(new.target.name, 'dim', dim)

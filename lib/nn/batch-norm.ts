@@ -8,9 +8,12 @@ import { checkArguments } from './arguments.ts'
 import type { FactoryOptions } from './factory.ts'
 import { ones_, zeros_ } from './init.ts'
 import { Module } from './module.ts'
-import { Buffer, Parameter } from './parameter.ts'
+import { type Buffer, Parameter } from './parameter.ts'
 import { python } from './repr.ts'
 import { requireSeveralValues } from './size.ts'
+
+// Of this file's classes only: neither by accident nor by override anyone else's.
+const normalize = Symbol('normalize')
 
 export interface BatchNorm1dOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
@@ -45,17 +48,17 @@ abstract class BatchNorm extends Module {
   /** Whether running statistics are kept. */
   readonly trackRunningStats: boolean
   /** γ. */
-  weight: Parameter | null
+  declare weight: Parameter | null
   /** β. */
-  bias: Parameter | null
+  declare bias: Parameter | null
   /** The running mean of each channel, used in evaluation. */
-  running_mean: Buffer | null
+  declare running_mean: Buffer | null
   /** The running variance of each channel, used in evaluation. */
-  running_var: Buffer | null
+  declare running_var: Buffer | null
   /** The number of batches in the running statistics. */
-  num_batches_tracked: Buffer | null
+  declare num_batches_tracked: Buffer | null
 
-  constructor(numFeatures: number, options: BatchNorm1dOptions = {}, ...none: never[]) {
+  constructor(numFeatures: number, options: BatchNorm1dOptions = {}, ...none: undefined[]) {
     super()
     const { name } = new.target
     checkArguments(name, options, ['eps', 'momentum', 'affine', 'trackRunningStats', 'bias', 'device', 'dtype'], none)
@@ -69,11 +72,11 @@ abstract class BatchNorm extends Module {
     this.momentum = momentum
     this.affine = affine
     this.trackRunningStats = trackRunningStats
-    this.weight = affine ? new Parameter(empty([numFeatures], factory)) : null
-    this.bias = affine && bias ? new Parameter(empty([numFeatures], factory)) : null
-    this.running_mean = trackRunningStats ? new Buffer(zeros([numFeatures], factory)) : null
-    this.running_var = trackRunningStats ? new Buffer(ones([numFeatures], factory)) : null
-    this.num_batches_tracked = trackRunningStats ? new Buffer(zeros([], { ...place, dtype: 'int64' })) : null
+    this.registerParameter('weight', affine ? new Parameter(empty([numFeatures], factory)) : null)
+    this.registerParameter('bias', affine && bias ? new Parameter(empty([numFeatures], factory)) : null)
+    this.registerBuffer('running_mean', trackRunningStats ? zeros([numFeatures], factory) : null)
+    this.registerBuffer('running_var', trackRunningStats ? ones([numFeatures], factory) : null)
+    this.registerBuffer('num_batches_tracked', trackRunningStats ? zeros([], { ...place, dtype: 'int64' }) : null)
     this.resetParameters()
   }
 
@@ -92,7 +95,7 @@ abstract class BatchNorm extends Module {
   }
 
   /** @internal The output for a 2-D or 3-D input. */
-  protected normalize(input: Tensor): Tensor {
+  protected [normalize](input: Tensor): Tensor {
     const { training, trackRunningStats, running_mean: mean, running_var: variance } = this
     return batchNorm(
       input,
@@ -123,7 +126,7 @@ abstract class BatchNorm extends Module {
 export class BatchNorm1d extends BatchNorm {
   /** @param input (N, C) or (N, C, L); training needs more than one value per channel */
   override forward(input: Tensor): Tensor {
-    return this.normalize(input)
+    return this[normalize](input)
   }
 }
 
@@ -147,6 +150,6 @@ export class BatchNorm2d extends BatchNorm {
       requireSeveralValues('BatchNorm2d', batch * height * width, `torch.Size([${shape.join(', ')}])`)
     }
     // A channel's statistics cover all its pixels; their order does not matter.
-    return tidy(() => this.normalize(input.flatten(2)).reshape(shape))
+    return tidy(() => this[normalize](input.flatten(2)).reshape(shape))
   }
 }

@@ -23,16 +23,16 @@ export class Bilinear extends Module {
   /** The last size of the output. */
   readonly outFeatures: number
   /** A (outFeatures, in1Features, in2Features). */
-  weight: Parameter
+  declare weight: Parameter
   /** b (outFeatures), or `null`. */
-  bias: Parameter | null
+  declare bias: Parameter | null
 
   constructor(
     in1Features: number,
     in2Features: number,
     outFeatures: number,
     options: LinearOptions = {},
-    ...none: never[]
+    ...none: undefined[]
   ) {
     super()
     checkArguments('Bilinear', options, ['bias', 'device', 'dtype'], none)
@@ -46,8 +46,8 @@ export class Bilinear extends Module {
     this.in1Features = in1Features
     this.in2Features = in2Features
     this.outFeatures = outFeatures
-    this.weight = new Parameter(empty([outFeatures, in1Features, in2Features], factory))
-    this.bias = bias ? new Parameter(empty([outFeatures], factory)) : null
+    this.registerParameter('weight', new Parameter(empty([outFeatures, in1Features, in2Features], factory)))
+    this.registerParameter('bias', bias ? new Parameter(empty([outFeatures], factory)) : null)
     this.resetParameters()
   }
 

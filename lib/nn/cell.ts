@@ -1,14 +1,16 @@
-import { checkOptions, requireBoolean, requireChoice, requireInteger } from '../check.ts'
+import { requireBoolean, requireChoice, requireInteger, requireSubclass } from '../check.ts'
 import { native } from '../tensor/binding.ts'
 import { enter } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
 import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
+import { checkArguments } from './arguments.ts'
 import { type FactoryOptions, factoryOf } from './factory.ts'
 import { uniform_ } from './init.ts'
 import { type LSTMState, pairOf } from './lstm.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import { RECURRENCES, type Recurrence } from './recurrence.ts'
+import { run } from './recurrent.ts'
 import { weightIds } from './weights.ts'
 
 export interface RecurrentCellOptions extends FactoryOptions {
@@ -30,18 +32,26 @@ export abstract class RecurrentCell extends Module {
   /** Whether the cell has biases. */
   readonly bias: boolean
   /** The weights of the input: (H, I) for RNN, (4H, I) for LSTM, (3H, I) for GRU. */
-  weight_ih: Parameter
+  declare weight_ih: Parameter
   /** The weights of the hidden state: (H, H) for RNN, (4H, H) for LSTM, (3H, H) for GRU. */
-  weight_hh: Parameter
+  declare weight_hh: Parameter
   /** The bias of the input: (H) for RNN, (4H) for LSTM, (3H) for GRU; `null` if there are no biases. */
-  bias_ih: Parameter | null
+  declare bias_ih: Parameter | null
   /** The bias of the hidden state: (H) for RNN, (4H) for LSTM, (3H) for GRU; `null` if there are no biases. */
-  bias_hh: Parameter | null
+  declare bias_hh: Parameter | null
 
-  constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions, gates: number, own: string[] = []) {
+  constructor(
+    inputSize: number,
+    hiddenSize: number,
+    options: RecurrentCellOptions,
+    gates: number,
+    none: readonly unknown[],
+    own: string[] = [],
+  ) {
+    requireSubclass(new.target, RecurrentCell, 'nn.LSTMCell')
     super()
     const name = new.target.name
-    checkOptions(name, options, ['bias', 'device', 'dtype', ...own])
+    checkArguments(name, options, ['bias', 'device', 'dtype', ...own], none)
     const { bias = true } = options
     requireBoolean(name, 'bias', bias)
     requireInteger(name, 'inputSize', inputSize, 0)
@@ -51,10 +61,10 @@ export abstract class RecurrentCell extends Module {
     this.inputSize = inputSize
     this.hiddenSize = hiddenSize
     this.bias = bias
-    this.weight_ih = create(gates * hiddenSize, inputSize)
-    this.weight_hh = create(gates * hiddenSize, hiddenSize)
-    this.bias_ih = bias ? create(gates * hiddenSize) : null
-    this.bias_hh = bias ? create(gates * hiddenSize) : null
+    this.registerParameter('weight_ih', create(gates * hiddenSize, inputSize))
+    this.registerParameter('weight_hh', create(gates * hiddenSize, hiddenSize))
+    this.registerParameter('bias_ih', bias ? create(gates * hiddenSize) : null)
+    this.registerParameter('bias_hh', bias ? create(gates * hiddenSize) : null)
     this.resetParameters()
   }
 
@@ -65,7 +75,7 @@ export abstract class RecurrentCell extends Module {
   }
 
   /** @internal The next state. */
-  protected run(recurrence: Recurrence, input: Tensor, state: readonly Tensor[]): Tensor[] {
+  protected [run](recurrence: Recurrence, input: Tensor, state: readonly Tensor[]): Tensor[] {
     const scope = enter()
     const bias = (name: 'bias_ih' | 'bias_hh'): Uint32Array => weightIds(this, this[name] === null ? [] : [name])
     return native
@@ -98,8 +108,8 @@ export class RNNCell extends RecurrentCell {
   /** The activation function of the hidden state. */
   readonly nonlinearity: 'tanh' | 'relu'
 
-  constructor(inputSize: number, hiddenSize: number, options: RNNCellOptions = {}) {
-    super(inputSize, hiddenSize, options, RECURRENCES.RNN_TANH.gates, ['nonlinearity'])
+  constructor(inputSize: number, hiddenSize: number, options: RNNCellOptions = {}, ...none: undefined[]) {
+    super(inputSize, hiddenSize, options, RECURRENCES.RNN_TANH.gates, none, ['nonlinearity'])
     const { nonlinearity = 'tanh' } = options
     requireChoice('RNNCell', 'nonlinearity', nonlinearity, ['tanh', 'relu'])
     this.nonlinearity = nonlinearity
@@ -111,7 +121,7 @@ export class RNNCell extends RecurrentCell {
    * @returns the next h
    */
   override forward(input: Tensor, h?: Tensor | null): Tensor {
-    return this.run(this.nonlinearity === 'relu' ? 'RNN_RELU' : 'RNN_TANH', input, given(h))[0] as Tensor
+    return this[run](this.nonlinearity === 'relu' ? 'RNN_RELU' : 'RNN_TANH', input, given(h))[0] as Tensor
   }
 
   protected override extraRepr(): string {
@@ -132,8 +142,8 @@ export class RNNCell extends RecurrentCell {
  * @throws {TorchError} if a size is not an integer of at least 0, or an option is unknown.
  */
 export class LSTMCell extends RecurrentCell {
-  constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
-    super(inputSize, hiddenSize, options, RECURRENCES.LSTM.gates)
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}, ...none: undefined[]) {
+    super(inputSize, hiddenSize, options, RECURRENCES.LSTM.gates, none)
   }
 
   /**
@@ -142,7 +152,7 @@ export class LSTMCell extends RecurrentCell {
    * @returns the next h and c
    */
   override forward(input: Tensor, state?: LSTMState | null): [h: Tensor, c: Tensor] {
-    const [h, c] = this.run('LSTM', input, pairOf('LSTMCell', state))
+    const [h, c] = this[run]('LSTM', input, pairOf('LSTMCell', state))
     return [h as Tensor, c as Tensor]
   }
 }
@@ -156,8 +166,8 @@ export class LSTMCell extends RecurrentCell {
  * @throws {TorchError} if a size is not an integer of at least 0, or an option is unknown.
  */
 export class GRUCell extends RecurrentCell {
-  constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
-    super(inputSize, hiddenSize, options, RECURRENCES.GRU.gates)
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}, ...none: undefined[]) {
+    super(inputSize, hiddenSize, options, RECURRENCES.GRU.gates, none)
   }
 
   /**
@@ -166,7 +176,7 @@ export class GRUCell extends RecurrentCell {
    * @returns the next h
    */
   override forward(input: Tensor, h?: Tensor | null): Tensor {
-    return this.run('GRU', input, given(h))[0] as Tensor
+    return this[run]('GRU', input, given(h))[0] as Tensor
   }
 }
 

@@ -16,7 +16,7 @@ import {
   type ZoneoutOptions,
 } from './equations.ts'
 import { GRU, type GRUOptions } from './gru.ts'
-import { RecurrentModule } from './recurrent.ts'
+import { equations, RecurrentModule, run } from './recurrent.ts'
 import { optionRepr } from './repr.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
@@ -76,7 +76,7 @@ export class ChungGRU extends RecurrentModule {
   /** The probability that a unit keeps its previous h. */
   readonly zoneout: number
 
-  constructor(inputSize: number, hiddenSize: number, options: ChungGRUOptions = {}) {
+  constructor(inputSize: number, hiddenSize: number, options: ChungGRUOptions = {}, ...none: undefined[]) {
     const { resetAfter = true, innerBias = false, layerNorm = false, bias = true } = options ?? {}
     const { gateActivation, activation } = readActivations('ChungGRU', options ?? {})
     const { zoneout } = readZoneout('ChungGRU', options ?? {}, ['zoneout'])
@@ -87,7 +87,7 @@ export class ChungGRU extends RecurrentModule {
       throw torchError('ERR_TORCH_VALUE', 'ChungGRU: innerBias needs resetAfter: without it, the only bias is `bias`')
     }
     if (innerBias && !bias) throw torchError('ERR_TORCH_VALUE', 'ChungGRU: innerBias needs bias')
-    super('GRU', inputSize, hiddenSize, options, OWN, (inputs) => ({
+    super('GRU', inputSize, hiddenSize, options, OWN, none, (inputs) => ({
       weight_ih: [3 * hiddenSize, inputs],
       weight_hh: [3 * hiddenSize, hiddenSize],
       ...(bias ? { bias: [3 * hiddenSize] } : {}),
@@ -162,7 +162,7 @@ export class ChungGRU extends RecurrentModule {
   }
 
   /** @internal */
-  protected override get equations(): Equations {
+  protected override get [equations](): Equations {
     const { resetAfter, gateActivation, activation, zoneout } = this
     return { ...STANDARD, resetAfter, gateActivation, activation, zoneout, updateIsCandidate: true }
   }
@@ -177,7 +177,7 @@ export class ChungGRU extends RecurrentModule {
    */
   override forward(input: Tensor, h0?: Tensor | null): [output: Tensor, hN: Tensor]
   override forward(input: Tensor | PackedSequence, h0?: Tensor | null): [Tensor | PackedSequence, Tensor] {
-    const [output, hN] = this.run(input, h0 === undefined || h0 === null ? [] : [h0])
+    const [output, hN] = this[run](input, h0 === undefined || h0 === null ? [] : [h0])
     return [output, hN as Tensor]
   }
 

@@ -22,6 +22,10 @@ import { Parameter } from './parameter.ts'
 import { python } from './repr.ts'
 import { type HeightWidth, requireSizes, type Size2d, sizesOf } from './size.ts'
 
+// Of this file's classes only: neither by accident nor by override anyone else's.
+const convolve = Symbol('convolve')
+const outputPaddingRepr = Symbol('outputPaddingRepr')
+
 const PADDING_MODES = ['zeros', 'reflect', 'replicate', 'circular'] as const
 
 /** How the input is padded at its ends. */
@@ -73,9 +77,9 @@ abstract class Convolution<Size extends number | HeightWidth> extends Module {
   /** How the padding is filled. */
   readonly paddingMode: PaddingMode
   /** The kernels. */
-  weight: Parameter
+  declare weight: Parameter
   /** Added to each channel of the output. */
-  bias: Parameter | null
+  declare bias: Parameter | null
 
   constructor(
     { dims, transposed, own }: Form,
@@ -109,8 +113,8 @@ abstract class Convolution<Size extends number | HeightWidth> extends Module {
     this.#check(dims, transposed)
     const factory = factoryOf(options)
     const channels = transposed ? [inChannels, outChannels / groups] : [outChannels, inChannels / groups]
-    this.weight = new Parameter(empty([...channels, ...sizesOf(kernelSize, dims)], factory))
-    this.bias = bias ? new Parameter(empty([outChannels], factory)) : null
+    this.registerParameter('weight', new Parameter(empty([...channels, ...sizesOf(kernelSize, dims)], factory)))
+    this.registerParameter('bias', bias ? new Parameter(empty([outChannels], factory)) : null)
     this.resetParameters()
   }
 
@@ -146,7 +150,7 @@ abstract class Convolution<Size extends number | HeightWidth> extends Module {
   }
 
   /** @internal Calls the function of this convolution. */
-  protected convolve(
+  protected [convolve](
     fn: (input: Tensor, weight: Tensor, bias: Tensor | null, options: ConvSettings<Size>) => Tensor,
     input: Tensor,
   ): Tensor {
@@ -176,7 +180,7 @@ abstract class Convolution<Size extends number | HeightWidth> extends Module {
   }
 
   /** @internal What a transposed convolution prints in addition. */
-  protected get outputPaddingRepr(): string[] {
+  protected get [outputPaddingRepr](): string[] {
     return []
   }
 
@@ -193,7 +197,7 @@ abstract class Convolution<Size extends number | HeightWidth> extends Module {
           ? []
           : [`padding=${tuple(padding)}`]),
       ...(isAll(dilation, 1) ? [] : [`dilation=${tuple(dilation)}`]),
-      ...this.outputPaddingRepr,
+      ...this[outputPaddingRepr],
       ...(this.groups === 1 ? [] : [`groups=${this.groups}`]),
       ...(this.bias === null ? ['bias=False'] : []),
       ...(this.paddingMode === 'zeros' ? [] : [`padding_mode=${this.paddingMode}`]),
@@ -215,14 +219,14 @@ export class Conv1d extends Convolution<number> {
     outChannels: number,
     kernelSize: number,
     options: Conv1dOptions = {},
-    ...none: never[]
+    ...none: undefined[]
   ) {
     super({ dims: 1, transposed: false, own: ['paddingMode'] }, inChannels, outChannels, kernelSize, options, none)
   }
 
   /** @param input (N, inChannels, L), or (inChannels, L) without a batch */
   override forward(input: Tensor): Tensor {
-    return this.convolve(conv1d, input)
+    return this[convolve](conv1d, input)
   }
 }
 
@@ -241,14 +245,14 @@ export class Conv2d extends Convolution<HeightWidth> {
     outChannels: number,
     kernelSize: Size2d,
     options: Conv2dOptions = {},
-    ...none: never[]
+    ...none: undefined[]
   ) {
     super({ dims: 2, transposed: false, own: ['paddingMode'] }, inChannels, outChannels, kernelSize, options, none)
   }
 
   /** @param input (N, inChannels, H, W), or (inChannels, H, W) without a batch */
   override forward(input: Tensor): Tensor {
-    return this.convolve(conv2d, input)
+    return this[convolve](conv2d, input)
   }
 }
 
@@ -271,7 +275,7 @@ export class ConvTranspose1d extends Convolution<number> {
     outChannels: number,
     kernelSize: number,
     options: ConvTranspose1dOptions = {},
-    ...none: never[]
+    ...none: undefined[]
   ) {
     super({ dims: 1, transposed: true, own: ['outputPadding'] }, inChannels, outChannels, kernelSize, options, none)
     const { outputPadding = 0 } = options
@@ -315,7 +319,7 @@ export class ConvTranspose1d extends Convolution<number> {
     )
   }
 
-  protected override get outputPaddingRepr(): string[] {
+  protected override get [outputPaddingRepr](): string[] {
     return this.outputPadding === 0 ? [] : [`output_padding=(${this.outputPadding},)`]
   }
 }

@@ -19,7 +19,7 @@ export class CosineSimilarity extends Module {
   /** A lower bound on the norms, which avoids division by zero. */
   readonly eps: number
 
-  constructor(options: CosineSimilarityOptions = {}, ...none: never[]) {
+  constructor(options: CosineSimilarityOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('CosineSimilarity', options, ['dim', 'eps'], none)
     this.dim = options.dim ?? 1
@@ -48,7 +48,7 @@ export class PairwiseDistance extends Module {
   /** Whether the last dimension is kept, with size 1. */
   readonly keepdim: boolean
 
-  constructor(options: PairwiseDistanceOptions = {}, ...none: never[]) {
+  constructor(options: PairwiseDistanceOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('PairwiseDistance', options, ['p', 'eps', 'keepdim'], none)
     this.p = options.p ?? 2

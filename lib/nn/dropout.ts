@@ -6,6 +6,9 @@ import { alphaDropout, type DropoutOptions, dropout, dropout1d, dropout2d } from
 import { Module } from './module.ts'
 import { python } from './repr.ts'
 
+// Of this file's classes only: neither by accident nor by override anyone else's.
+const settings = Symbol('settings')
+
 /** Base of the dropouts. */
 abstract class AnyDropout extends Module {
   /** The probability that an element is zeroed. */
@@ -13,7 +16,7 @@ abstract class AnyDropout extends Module {
   /** If `true`, the operation is done in place. */
   readonly inplace: boolean
 
-  constructor(p = 0.5, options: InplaceOptions = {}, ...none: never[]) {
+  constructor(p = 0.5, options: InplaceOptions = {}, ...none: undefined[]) {
     super()
     const { name } = new.target
     checkArguments(name, options, ['inplace'], none)
@@ -25,7 +28,7 @@ abstract class AnyDropout extends Module {
   }
 
   /** @internal The options of the function. */
-  protected get settings(): DropoutOptions {
+  protected get [settings](): DropoutOptions {
     return { p: this.p, training: this.training, inplace: this.inplace }
   }
 
@@ -42,7 +45,7 @@ abstract class AnyDropout extends Module {
 export class Dropout extends AnyDropout {
   /** @param input of any shape */
   override forward(input: Tensor): Tensor {
-    return dropout(input, this.settings)
+    return dropout(input, this[settings])
   }
 }
 
@@ -54,7 +57,7 @@ export class Dropout extends AnyDropout {
 export class AlphaDropout extends AnyDropout {
   /** @param input of any shape */
   override forward(input: Tensor): Tensor {
-    return alphaDropout(input, this.settings)
+    return alphaDropout(input, this[settings])
   }
 }
 
@@ -66,7 +69,7 @@ export class AlphaDropout extends AnyDropout {
 export class Dropout1d extends AnyDropout {
   /** @param input (N, C, L), or (C, L) without a batch */
   override forward(input: Tensor): Tensor {
-    return dropout1d(input, this.settings)
+    return dropout1d(input, this[settings])
   }
 }
 
@@ -78,6 +81,6 @@ export class Dropout1d extends AnyDropout {
 export class Dropout2d extends AnyDropout {
   /** @param input (N, C, H, W). As in PyTorch, other shapes are read as (N, C, …), with a warning. */
   override forward(input: Tensor): Tensor {
-    return dropout2d(input, this.settings)
+    return dropout2d(input, this[settings])
   }
 }

@@ -47,9 +47,9 @@ export class Embedding extends Module {
   /** Whether the gradient of a row is divided by the row's frequency in the input. */
   readonly scaleGradByFreq: boolean
   /** The vectors (numEmbeddings, embeddingDim). */
-  weight: Parameter
+  declare weight: Parameter
 
-  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}, ...none: never[]) {
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('Embedding', options, [...LOOKUP, 'device', 'dtype'], none)
     const { [ROWS]: pretrained } = options as { [ROWS]?: Tensor }
@@ -63,7 +63,7 @@ export class Embedding extends Module {
     this.maxNorm = maxNorm
     this.normType = normType
     this.scaleGradByFreq = scaleGradByFreq
-    this.weight = new Parameter(pretrained ?? empty([numEmbeddings, embeddingDim], factory))
+    this.registerParameter('weight', new Parameter(pretrained ?? empty([numEmbeddings, embeddingDim], factory)))
     if (pretrained === undefined) this.resetParameters()
   }
 

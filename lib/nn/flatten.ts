@@ -20,7 +20,7 @@ export class Flatten extends Module {
   /** The last dimension to flatten. */
   readonly endDim: number
 
-  constructor(options: FlattenOptions = {}, ...none: never[]) {
+  constructor(options: FlattenOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('Flatten', options, ['startDim', 'endDim'], none)
     this.startDim = options.startDim ?? 1

@@ -35,11 +35,11 @@ export class GroupNorm extends Module {
   /** Whether `weight` and `bias` exist. */
   readonly affine: boolean
   /** γ. */
-  weight: Parameter | null
+  declare weight: Parameter | null
   /** β. */
-  bias: Parameter | null
+  declare bias: Parameter | null
 
-  constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}, ...none: never[]) {
+  constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('GroupNorm', options, ['eps', 'affine', 'bias', 'device', 'dtype'], none)
     const { eps = 1e-5, affine = true, bias = true, ...factory } = options
@@ -54,8 +54,8 @@ export class GroupNorm extends Module {
     this.numChannels = numChannels
     this.eps = eps
     this.affine = affine
-    this.weight = affine ? new Parameter(empty([numChannels], factory)) : null
-    this.bias = affine && bias ? new Parameter(empty([numChannels], factory)) : null
+    this.registerParameter('weight', affine ? new Parameter(empty([numChannels], factory)) : null)
+    this.registerParameter('bias', affine && bias ? new Parameter(empty([numChannels], factory)) : null)
     this.resetParameters()
   }
 

@@ -1,5 +1,5 @@
 import type { Tensor } from '../tensor/tensor.ts'
-import { RecurrentModule, type RecurrentOptions } from './recurrent.ts'
+import { RecurrentModule, type RecurrentOptions, run } from './recurrent.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
 export type GRUOptions = RecurrentOptions
@@ -22,8 +22,8 @@ export type GRUOptions = RecurrentOptions
  * @throws {TorchError} if a size is not an integer from 1 to 2^50, or an option is unknown.
  */
 export class GRU extends RecurrentModule {
-  constructor(inputSize: number, hiddenSize: number, options: GRUOptions = {}) {
-    super('GRU', inputSize, hiddenSize, options, [])
+  constructor(inputSize: number, hiddenSize: number, options: GRUOptions = {}, ...none: undefined[]) {
+    super('GRU', inputSize, hiddenSize, options, [], none)
   }
 
   // These two overloads are the same in RNN, LSTM and GRU, so that TypeScript accepts a call on a union of them.
@@ -39,7 +39,7 @@ export class GRU extends RecurrentModule {
    */
   override forward(input: Tensor, h0?: Tensor | null): [output: Tensor, hN: Tensor]
   override forward(input: Tensor | PackedSequence, h0?: Tensor | null): [Tensor | PackedSequence, Tensor] {
-    const [output, hN] = this.run(input, h0 === undefined || h0 === null ? [] : [h0])
+    const [output, hN] = this[run](input, h0 === undefined || h0 === null ? [] : [h0])
     return [output, hN as Tensor]
   }
 }

@@ -1,8 +1,11 @@
 import { describe } from '../describe.ts'
 import { dispose } from '../dispose.ts'
-import { torchError } from '../errors.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { type TorchError, torchError } from '../errors.ts'
+import { isPromise } from '../tensor/context.ts'
+import { isTensor, type Tensor } from '../tensor/tensor.ts'
+import { type BackwardHook, BackwardPass, type BackwardPreHook } from './backward-hooks.ts'
 import type { Module } from './module.ts'
+import { PackedSequence } from './utils/packed-sequence.ts'
 
 /** The inputs of a module; any inputs if the module's class is not known. */
 export type ForwardInputs<M extends Module> =
@@ -67,6 +70,14 @@ export class RemovableHandle {
 
 type Forward = (...inputs: readonly unknown[]) => unknown
 
+/** The hooks of each kind. */
+interface Kinds {
+  before: PreHook
+  after: Hook
+  backwardPre: BackwardPreHook
+  backward: BackwardHook
+}
+
 /** Identifies a registration: the same hook may be registered twice. */
 interface Entry<Function> {
   readonly hook: Function
@@ -79,8 +90,12 @@ interface Entry<Function> {
  */
 export class Hooks {
   readonly #module: Module
-  #before: readonly Entry<PreHook>[] = []
-  #after: readonly Entry<Hook>[] = []
+  readonly #entries: { [Kind in keyof Kinds]: readonly Entry<Kinds[Kind]>[] } = {
+    before: [],
+    after: [],
+    backwardPre: [],
+    backward: [],
+  }
   /** A `forward` that was assigned to the instance and overrides that of its class. */
   #assigned: PropertyDescriptor | undefined
 
@@ -88,24 +103,14 @@ export class Hooks {
     this.#module = module
   }
 
-  /** Adds a hook that runs before `forward`. */
-  before(hook: PreHook, { prepend = false }: HookOptions): RemovableHandle {
+  /** Adds a hook: one that runs before or after `forward`, or before or after the gradients of its inputs. */
+  add<Kind extends keyof Kinds>(kind: Kind, hook: Kinds[Kind], { prepend = false }: HookOptions): RemovableHandle {
+    const entries: Record<Kind, readonly Entry<Kinds[Kind]>[]> = this.#entries
     const entry = { hook }
-    this.#before = prepend ? [entry, ...this.#before] : [...this.#before, entry]
+    entries[kind] = prepend ? [entry, ...entries[kind]] : [...entries[kind], entry]
     this.#install()
     return new RemovableHandle(() => {
-      this.#before = this.#before.filter((other) => other !== entry)
-      this.#uninstallLast()
-    })
-  }
-
-  /** Adds a hook that runs after `forward`. */
-  after(hook: Hook, { prepend = false }: HookOptions): RemovableHandle {
-    const entry = { hook }
-    this.#after = prepend ? [entry, ...this.#after] : [...this.#after, entry]
-    this.#install()
-    return new RemovableHandle(() => {
-      this.#after = this.#after.filter((other) => other !== entry)
+      entries[kind] = entries[kind].filter((other) => other !== entry)
       this.#uninstallLast()
     })
   }
@@ -113,17 +118,21 @@ export class Hooks {
   // Always the same function, so that code comparing `forward` with an earlier value sees no change between two calls.
   readonly #run: Forward = (...inputs) => {
     const module = this.#module
+    const { before, backwardPre, backward } = this.#entries
     let given: readonly unknown[] = inputs
-    for (const { hook } of this.#before) {
-      const changed = answer(module, 'pre-hook', hook(module, given))
-      if (changed !== undefined) given = Array.isArray(changed) ? changed : [changed]
-    }
+    for (const { hook } of before) given = newInputs(module, given, hook(module, given))
+    const pass =
+      backward.length + backwardPre.length === 0
+        ? undefined
+        : new BackwardPass(
+            module,
+            backward.map(({ hook }) => hook),
+            backwardPre.map(({ hook }) => hook),
+          )
+    if (pass !== undefined) given = pass.inputs(given)
     let output = Reflect.apply(this.#forward, module, given) as unknown
-    for (const { hook } of this.#after) {
-      const changed = answer(module, 'hook', hook(module, given, output))
-      if (changed !== undefined) output = changed
-    }
-    return output
+    for (const { hook } of this.#entries.after) output = newOutput(module, output, hook(module, given, output))
+    return pass === undefined ? output : pass.output(output)
   }
 
   /** The `forward` without hooks. */
@@ -147,7 +156,7 @@ export class Hooks {
   }
 
   #uninstallLast(): void {
-    if (this.#before.length + this.#after.length > 0) return
+    if (Object.values(this.#entries).some(({ length }) => length > 0)) return
     const found = Object.getOwnPropertyDescriptor(this.#module, 'forward')
     if (found?.get?.call(this.#module) !== this.#run) return
     if (this.#assigned !== undefined) Object.defineProperty(this.#module, 'forward', this.#assigned)
@@ -155,14 +164,44 @@ export class Hooks {
   }
 }
 
-/** The result of a hook, or `undefined` if it changes nothing. */
-function answer(module: Module, kind: string, value: unknown): unknown {
-  if (value === null) return undefined
-  if (typeof (value as { then?: unknown } | undefined)?.then !== 'function') return value
+/** Whether a value can be used in the place of another: tensors for tensors, and as many of them in an array. */
+function fits(value: unknown, before: unknown): boolean {
+  if (isTensor(before)) return isTensor(value)
+  if (before instanceof PackedSequence) return isTensors(value)
+  if (!Array.isArray(before)) return true
+  // The output alone, without the state.
+  if (isTensor(value)) return true
+  return Array.isArray(value) && value.length === before.length && before.every((part, i) => fits(value[i], part))
+}
+
+const isTensors = (value: unknown): boolean => isTensor(value) || value instanceof PackedSequence
+
+function newInputs(module: Module, before: readonly unknown[], returned: unknown): readonly unknown[] {
+  if (returned === null || returned === undefined) return before
+  const inputs: unknown[] = Array.isArray(returned) ? returned : [returned]
+  // The first input is needed; others may be left out.
+  const wrong = before.findIndex(
+    (value, i) => isTensors(value) && !isTensors(inputs[i]) && (i === 0 || (inputs[i] ?? null) !== null),
+  )
+  if (wrong < 0) return inputs
+  const wanted = 'undefined, null, the new input, or an array of all inputs'
+  throw nonsense(module, 'pre-hook', wanted, Array.isArray(returned) ? inputs[wrong] : returned, wrong)
+}
+
+function newOutput(module: Module, before: unknown, returned: unknown): unknown {
+  if (returned === null || returned === undefined) return before
+  if (fits(returned, before)) return returned
+  const form = Array.isArray(before) ? `an array of ${before.length}, in the form of the output` : 'a Tensor'
+  throw nonsense(module, 'hook', `undefined, null, or the new output: ${form}`, returned)
+}
+
+function nonsense(module: Module, kind: string, wanted: string, returned: unknown, position?: number): TorchError {
   const { name } = module.constructor
-  throw torchError(
+  const hint = isPromise(returned) ? '; hooks run within forward and cannot be async' : ''
+  const place = position === undefined ? '' : ` for input ${position}`
+  return torchError(
     'ERR_TORCH_TYPE',
-    `${name}.forward: a ${kind} returned ${describe(value)}; hooks run within forward and cannot be async`,
+    `${name}.forward: a forward ${kind} must return ${wanted}, but it returned ${describe(returned)}${place}${hint}`,
     { op: name },
   )
 }

@@ -7,7 +7,7 @@ import { Module } from './module.ts'
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Identity.html
  */
 export class Identity extends Module {
-  constructor(...none: never[]) {
+  constructor(...none: undefined[]) {
     super()
     requireNone(new.target.name, none)
   }

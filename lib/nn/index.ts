@@ -32,6 +32,7 @@ export {
   Tanhshrink,
   Threshold,
 } from './activation.ts'
+export type { BackwardHook, BackwardPreHook, GradientList, HookGradients } from './backward-hooks.ts'
 export { BatchNorm1d, type BatchNorm1dOptions, BatchNorm2d, type BatchNorm2dOptions } from './batch-norm.ts'
 export { Bilinear } from './bilinear.ts'
 export { GRUCell, LSTMCell, RecurrentCell, type RecurrentCellOptions, RNNCell, type RNNCellOptions } from './cell.ts'

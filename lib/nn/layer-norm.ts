@@ -31,11 +31,11 @@ export class LayerNorm extends Module {
   /** Whether `weight` and `bias` exist. */
   readonly elementwiseAffine: boolean
   /** γ. */
-  weight: Parameter | null
+  declare weight: Parameter | null
   /** β. */
-  bias: Parameter | null
+  declare bias: Parameter | null
 
-  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}, ...none: never[]) {
+  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('LayerNorm', options, ['eps', 'elementwiseAffine', 'bias', 'device', 'dtype'], none)
     const { eps = 1e-5, elementwiseAffine = true, bias = true, ...factory } = options
@@ -45,8 +45,8 @@ export class LayerNorm extends Module {
     this.normalizedShape = shape
     this.eps = eps
     this.elementwiseAffine = elementwiseAffine
-    this.weight = elementwiseAffine ? new Parameter(empty(shape, factory)) : null
-    this.bias = elementwiseAffine && bias ? new Parameter(empty(shape, factory)) : null
+    this.registerParameter('weight', elementwiseAffine ? new Parameter(empty(shape, factory)) : null)
+    this.registerParameter('bias', elementwiseAffine && bias ? new Parameter(empty(shape, factory)) : null)
     this.resetParameters()
   }
 

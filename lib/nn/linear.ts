@@ -24,19 +24,19 @@ export class Linear extends Module {
   /** The last size of the output. */
   readonly outFeatures: number
   /** A (outFeatures, inFeatures). */
-  weight: Parameter
+  declare weight: Parameter
   /** b (outFeatures), or `null`. */
-  bias: Parameter | null
+  declare bias: Parameter | null
 
-  constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}, ...none: never[]) {
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('Linear', options, ['bias', 'device', 'dtype'], none)
     const { bias = true, ...factory } = options
     for (const [name, size] of Object.entries({ inFeatures, outFeatures })) requireInteger('Linear', name, size, 0)
     this.inFeatures = inFeatures
     this.outFeatures = outFeatures
-    this.weight = new Parameter(empty([outFeatures, inFeatures], factory))
-    this.bias = bias ? new Parameter(empty([outFeatures], factory)) : null
+    this.registerParameter('weight', new Parameter(empty([outFeatures, inFeatures], factory)))
+    this.registerParameter('bias', bias ? new Parameter(empty([outFeatures], factory)) : null)
     this.resetParameters()
   }
 

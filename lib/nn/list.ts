@@ -1,7 +1,10 @@
 import { invalid } from '../check.ts'
 import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
+import { type TorchError, torchError } from '../errors.ts'
 import { Module } from './module.ts'
+import type { Kind } from './registry.ts'
+
+const INDEX = /^(-?[1-9]\d*|0)$/
 
 /**
  * An ordered list of modules or parameters, named by their positions: the base of the lists and of {@link Sequential}.
@@ -14,6 +17,34 @@ export abstract class List<T> extends Module {
 
   /** The element to store for `value`. @throws {TorchError} if it cannot be an element. */
   protected abstract elementOf(value: unknown): T
+
+  /** The kind of the elements. */
+  protected abstract get kind(): Kind
+
+  protected override admitted(name: string, value: unknown): unknown {
+    return INDEX.test(name) ? this.elementOf(value) : value
+  }
+
+  static {
+    // Assigning to an index that is not there, such as `list[-1] = element`, looks for a setter in the prototypes.
+    const base: object = Object.create(Module.prototype)
+    const set: ProxyHandler<object>['set'] = (target, key, value, list: List<unknown>) => {
+      if (typeof key === 'symbol' || !INDEX.test(key)) return Reflect.set(target, key, value, list)
+      const found = list.#names().at(Number(key))
+      if (found === undefined) throw list.#outOfRange(Number(key))
+      list[found as `${number}`] = value
+      return true
+    }
+    Object.setPrototypeOf(List.prototype, new Proxy(base, { set }))
+  }
+
+  #names(): string[] {
+    return [...this.ownEntries()].flatMap(([name, value]) => (this.isElement(value) ? [name] : []))
+  }
+
+  #outOfRange(index: unknown): TorchError {
+    return torchError('ERR_TORCH_INDEX', `index ${describe(index)} is out of range`, { op: this.constructor.name })
+  }
 
   /** The number of elements. */
   get length(): number {
@@ -29,9 +60,7 @@ export abstract class List<T> extends Module {
   at(index: number): T {
     const elements = [...this]
     const found = Number.isSafeInteger(index) ? elements.at(index) : undefined
-    if (found === undefined) {
-      throw torchError('ERR_TORCH_INDEX', `index ${describe(index)} is out of range`, { op: this.constructor.name })
-    }
+    if (found === undefined) throw this.#outOfRange(index)
     return found
   }
 
@@ -41,7 +70,7 @@ export abstract class List<T> extends Module {
     if (name in this) {
       throw torchError('ERR_TORCH_VALUE', `attribute '${name}' already exists`, { op: this.constructor.name })
     }
-    Object.assign(this, { [name]: this.elementOf(element) })
+    this.register(this.kind, name, this.elementOf(element))
     return this
   }
 
@@ -85,13 +114,17 @@ export abstract class List<T> extends Module {
   #renumber(elements: readonly T[]): this {
     const before = this.length
     for (let i = 0; i < before; i++) delete this[i]
-    for (const [i, element] of elements.entries()) this[i] = element
+    for (const [i, element] of elements.entries()) this.register(this.kind, String(i), element)
     return this
   }
 }
 
 /** Base of {@link Sequential} and {@link ModuleList}. */
 export abstract class Modules<M extends Module> extends List<M> {
+  protected override get kind(): 'child module' {
+    return 'child module'
+  }
+
   protected override isElement(value: unknown): value is M {
     return value instanceof Module
   }

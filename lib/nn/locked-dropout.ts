@@ -8,6 +8,7 @@ import { checkArguments } from './arguments.ts'
 import { dropout } from './functional/dropout.ts'
 import { Module } from './module.ts'
 import { python } from './repr.ts'
+import { repacked } from './utils/packed-sequence.ts'
 import { PackedSequence, packPaddedSequence, padPackedSequence } from './utils/rnn.ts'
 
 export interface LockedDropoutOptions {
@@ -34,7 +35,7 @@ export class LockedDropout extends Module {
   /** Whether the batch is the first dimension of input and output: (N, L, H) rather than (L, N, H). */
   readonly batchFirst: boolean
 
-  constructor(p = 0.5, options: LockedDropoutOptions = {}, ...none: never[]) {
+  constructor(p = 0.5, options: LockedDropoutOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('LockedDropout', options, ['batchFirst'], none)
     requireProbability('LockedDropout', 'p', p)
@@ -48,7 +49,11 @@ export class LockedDropout extends Module {
   /** @param input (L, N, H), or (N, L, H) with batchFirst, or (L, H) without a batch; or a packed sequence */
   override forward(input: Tensor): Tensor
   override forward(input: Tensor | PackedSequence): Tensor | PackedSequence {
-    if (input instanceof PackedSequence) return input.withData(tidy(() => this.#packed(input)))
+    if (input instanceof PackedSequence)
+      return repacked(
+        input,
+        tidy(() => this.#packed(input)),
+      )
     requireTensor('LockedDropout', 'input', input)
     const { ndim } = input
     if (ndim !== 2 && ndim !== 3) {

@@ -35,14 +35,12 @@ import {
   tripletMarginLoss,
 } from './functional/loss.ts'
 import { Module } from './module.ts'
-import { Buffer } from './parameter.ts'
+import type { Buffer } from './parameter.ts'
 import { requireQuantiles } from './quantiles.ts'
 import { type Reduction, type ReductionOptions, reductionOf } from './reduction.ts'
 
 /** A loss that compares an output with a target, with a reduction. */
 abstract class Loss extends Module {
-  /** @internal Whether each element of the output is compared with the target's element at the same position. */
-  static readonly elementwise: boolean = false
   /** How the elementwise losses are reduced. */
   readonly reduction: Reduction
 
@@ -56,15 +54,9 @@ abstract class Loss extends Module {
   abstract override forward(...inputs: never[]): Tensor
 }
 
-function bufferOf(weight: Tensor | null | undefined): Buffer | null {
-  return weight === null || weight === undefined ? null : new Buffer(weight)
-}
-
 /** The mean of (x - y)². @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html */
 export class MSELoss extends Loss {
-  static override readonly elementwise = true
-
-  constructor(options: ReductionOptions = {}, ...none: never[]) {
+  constructor(options: ReductionOptions = {}, ...none: undefined[]) {
     super(options, [], none)
   }
 
@@ -79,9 +71,7 @@ export class MSELoss extends Loss {
 
 /** The mean of |x - y|. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.L1Loss.html */
 export class L1Loss extends Loss {
-  static override readonly elementwise = true
-
-  constructor(options: ReductionOptions = {}, ...none: never[]) {
+  constructor(options: ReductionOptions = {}, ...none: undefined[]) {
     super(options, [], none)
   }
 
@@ -99,11 +89,10 @@ export class L1Loss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html
  */
 export class SmoothL1Loss extends Loss {
-  static override readonly elementwise = true
   /** The |d| at which the parabola ends. */
   readonly beta: number
 
-  constructor(options: SmoothL1Options = {}, ...none: never[]) {
+  constructor(options: SmoothL1Options = {}, ...none: undefined[]) {
     super(options, ['beta'], none)
     this.beta = options.beta ?? 1
   }
@@ -122,11 +111,10 @@ export class SmoothL1Loss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html
  */
 export class HuberLoss extends Loss {
-  static override readonly elementwise = true
   /** The |d| at which the parabola ends. */
   readonly delta: number
 
-  constructor(options: Omit<HuberOptions, 'weight'> = {}, ...none: never[]) {
+  constructor(options: Omit<HuberOptions, 'weight'> = {}, ...none: undefined[]) {
     super(options, ['delta'], none)
     const { delta = 1 } = options
     if (typeof delta !== 'number') {
@@ -150,15 +138,15 @@ export class HuberLoss extends Loss {
  */
 export class CrossEntropyLoss extends Loss {
   /** The weights of the classes (C). */
-  weight: Buffer | null
+  declare weight: Buffer | null
   /** The class whose elements are ignored. */
   readonly ignoreIndex: number
   /** The share of each target that is spread evenly over all classes. */
   readonly labelSmoothing: number
 
-  constructor(options: CrossEntropyOptions = {}, ...none: never[]) {
+  constructor(options: CrossEntropyOptions = {}, ...none: undefined[]) {
     super(options, ['weight', 'ignoreIndex', 'labelSmoothing'], none)
-    this.weight = bufferOf(options.weight)
+    this.registerBuffer('weight', options.weight ?? null)
     this.ignoreIndex = options.ignoreIndex ?? -100
     this.labelSmoothing = options.labelSmoothing ?? 0
   }
@@ -179,13 +167,13 @@ export class CrossEntropyLoss extends Loss {
  */
 export class NLLLoss extends Loss {
   /** The weights of the classes (C). */
-  weight: Buffer | null
+  declare weight: Buffer | null
   /** The class whose elements are ignored. */
   readonly ignoreIndex: number
 
-  constructor(options: NLLOptions = {}, ...none: never[]) {
+  constructor(options: NLLOptions = {}, ...none: undefined[]) {
     super(options, ['weight', 'ignoreIndex'], none)
-    this.weight = bufferOf(options.weight)
+    this.registerBuffer('weight', options.weight ?? null)
     this.ignoreIndex = options.ignoreIndex ?? -100
   }
 
@@ -205,13 +193,12 @@ export class NLLLoss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
  */
 export class BCELoss extends Loss {
-  static override readonly elementwise = true
   /** The weights of the elements. */
-  weight: Buffer | null
+  declare weight: Buffer | null
 
-  constructor(options: BCEOptions = {}, ...none: never[]) {
+  constructor(options: BCEOptions = {}, ...none: undefined[]) {
     super(options, ['weight'], none)
-    this.weight = bufferOf(options.weight)
+    this.registerBuffer('weight', options.weight ?? null)
   }
 
   /**
@@ -228,16 +215,15 @@ export class BCELoss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
  */
 export class BCEWithLogitsLoss extends Loss {
-  static override readonly elementwise = true
   /** The weights of the elements. */
-  weight: Buffer | null
+  declare weight: Buffer | null
   /** The option `posWeight`, under PyTorch's name. */
-  pos_weight: Buffer | null
+  declare pos_weight: Buffer | null
 
-  constructor(options: BCEWithLogitsOptions = {}, ...none: never[]) {
+  constructor(options: BCEWithLogitsOptions = {}, ...none: undefined[]) {
     super(options, ['weight', 'posWeight'], none)
-    this.weight = bufferOf(options.weight)
-    this.pos_weight = bufferOf(options.posWeight)
+    this.registerBuffer('weight', options.weight ?? null)
+    this.registerBuffer('pos_weight', options.posWeight ?? null)
   }
 
   /**
@@ -260,7 +246,7 @@ export class KLDivLoss extends Module {
   /** Whether the targets are log-probabilities, too. */
   readonly logTarget: boolean
 
-  constructor(options: KLDivOptions = {}, ...none: never[]) {
+  constructor(options: KLDivOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('KLDivLoss', options, ['reduction', 'logTarget'], none)
     if (options.reduction !== 'batchmean') reductionOf(options.reduction)
@@ -287,7 +273,7 @@ export class GaussianNLLLoss extends Loss {
   /** A lower bound on the variance. */
   readonly eps: number
 
-  constructor(options: GaussianNLLOptions = {}, ...none: never[]) {
+  constructor(options: GaussianNLLOptions = {}, ...none: undefined[]) {
     super(options, ['full', 'eps'], none)
     this.full = options.full ?? false
     this.eps = options.eps ?? 1e-6
@@ -310,7 +296,6 @@ export class GaussianNLLLoss extends Loss {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.PoissonNLLLoss.html
  */
 export class PoissonNLLLoss extends Loss {
-  static override readonly elementwise = true
   /** Whether the inputs are logarithms of rates. */
   readonly logInput: boolean
   /** Whether to add the constant term, which does not depend on the input. */
@@ -318,7 +303,7 @@ export class PoissonNLLLoss extends Loss {
   /** Added to rates before taking the logarithm. */
   readonly eps: number
 
-  constructor(options: PoissonNLLOptions = {}, ...none: never[]) {
+  constructor(options: PoissonNLLOptions = {}, ...none: undefined[]) {
     super(options, ['logInput', 'full', 'eps'], none)
     this.logInput = options.logInput ?? true
     this.full = options.full ?? false
@@ -345,7 +330,7 @@ export class CTCLoss extends Loss {
   /** Whether infinite losses (from targets too long for their inputs) are set to 0. */
   readonly zeroInfinity: boolean
 
-  constructor(options: CTCOptions = {}, ...none: never[]) {
+  constructor(options: CTCOptions = {}, ...none: undefined[]) {
     super(options, ['blank', 'zeroInfinity'], none)
     this.blank = options.blank ?? 0
     this.zeroInfinity = options.zeroInfinity ?? false
@@ -371,7 +356,7 @@ export class CosineEmbeddingLoss extends Loss {
   /** The cosine up to which dissimilar pairs have no loss. */
   readonly margin: number
 
-  constructor(options: CosineEmbeddingOptions = {}, ...none: never[]) {
+  constructor(options: CosineEmbeddingOptions = {}, ...none: undefined[]) {
     super(options, ['margin'], none)
     this.margin = options.margin ?? 0
   }
@@ -400,7 +385,7 @@ export class TripletMarginLoss extends Loss {
   /** Whether to use the distance from the positive to the negative if it is smaller. */
   readonly swap: boolean
 
-  constructor(options: TripletMarginOptions = {}, ...none: never[]) {
+  constructor(options: TripletMarginOptions = {}, ...none: undefined[]) {
     super(options, ['margin', 'p', 'eps', 'swap'], none)
     this.margin = options.margin ?? 1
     this.p = options.p ?? 2
@@ -437,7 +422,7 @@ export class QuantileLoss extends Loss {
   /** The quantiles to forecast. */
   readonly quantiles: readonly number[]
 
-  constructor(options: QuantileOptions = {}, ...none: never[]) {
+  constructor(options: QuantileOptions = {}, ...none: undefined[]) {
     super(options, ['quantiles'], none)
     const { quantiles = [0.5] } = options
     requireQuantiles('QuantileLoss', quantiles)
@@ -471,9 +456,12 @@ export const LOSSES = {
   quantile: QuantileLoss,
 } as const
 
+/** Losses that compare each element of the output with the target's element at the same position. */
+const ELEMENTWISE = [MSELoss, L1Loss, SmoothL1Loss, HuberLoss, BCELoss, BCEWithLogitsLoss, PoissonNLLLoss]
+
 /** @internal Whether a module is an elementwise loss. */
 export function isElementwise(module: unknown): boolean {
-  return module instanceof Loss && (module.constructor as typeof Loss).elementwise
+  return ELEMENTWISE.some((Class) => module instanceof Class)
 }
 
 /**

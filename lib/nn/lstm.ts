@@ -1,7 +1,7 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { RecurrentModule, type RecurrentOptions } from './recurrent.ts'
+import { RecurrentModule, type RecurrentOptions, run } from './recurrent.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
 export interface LSTMOptions extends RecurrentOptions {
@@ -42,8 +42,8 @@ export function pairOf(module: string, state: LSTMState | null | undefined): LST
  * @throws {TorchError} if a size is not an integer from 1 to 2^50, or an option is unknown.
  */
 export class LSTM extends RecurrentModule {
-  constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}) {
-    super('LSTM', inputSize, hiddenSize, options, ['projSize'])
+  constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}, ...none: undefined[]) {
+    super('LSTM', inputSize, hiddenSize, options, ['projSize'], none)
   }
 
   // These two overloads are the same in RNN, LSTM and GRU, so that TypeScript accepts a call on a union of them.
@@ -65,7 +65,7 @@ export class LSTM extends RecurrentModule {
     input: Tensor | PackedSequence,
     state?: LSTMState | null,
   ): [Tensor | PackedSequence, [Tensor, Tensor]] {
-    const [output, hN, cN] = this.run(input, pairOf('LSTM', state))
+    const [output, hN, cN] = this[run](input, pairOf('LSTM', state))
     return [output, [hN as Tensor, cN as Tensor]]
   }
 }

@@ -1,7 +1,7 @@
 import type { Tensor } from '../tensor/tensor.ts'
 import { type Equations, readZoneout, STANDARD, type ZoneoutOptions } from './equations.ts'
 import { RECURRENCES } from './recurrence.ts'
-import { RecurrentModule, type RecurrentOptions } from './recurrent.ts'
+import { equations, RecurrentModule, type RecurrentOptions, run } from './recurrent.ts'
 import { optionRepr } from './repr.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
@@ -31,10 +31,10 @@ export class MinGRU extends RecurrentModule {
   /** The probability that a unit keeps its previous h. */
   readonly zoneout: number
 
-  constructor(inputSize: number, hiddenSize: number, options: MinGRUOptions = {}) {
+  constructor(inputSize: number, hiddenSize: number, options: MinGRUOptions = {}, ...none: undefined[]) {
     const { bias = true } = options ?? {}
     const { zoneout } = readZoneout('MinGRU', options ?? {}, ['zoneout'])
-    super('MIN_GRU', inputSize, hiddenSize, options, ['zoneout'], (inputs) => ({
+    super('MIN_GRU', inputSize, hiddenSize, options, ['zoneout'], none, (inputs) => ({
       weight_ih: [2 * hiddenSize, inputs],
       ...(bias ? { bias: [2 * hiddenSize] } : {}),
     }))
@@ -42,7 +42,7 @@ export class MinGRU extends RecurrentModule {
   }
 
   /** @internal */
-  protected override get equations(): Equations {
+  protected override get [equations](): Equations {
     return { ...STANDARD, activation: RECURRENCES.MIN_GRU.activation, zoneout: this.zoneout }
   }
 
@@ -56,7 +56,7 @@ export class MinGRU extends RecurrentModule {
    */
   override forward(input: Tensor, h0?: Tensor | null): [output: Tensor, hN: Tensor]
   override forward(input: Tensor | PackedSequence, h0?: Tensor | null): [Tensor | PackedSequence, Tensor] {
-    const [output, hN] = this.run(input, h0 === undefined || h0 === null ? [] : [h0])
+    const [output, hN] = this[run](input, h0 === undefined || h0 === null ? [] : [h0])
     return [output, hN as Tensor]
   }
 

@@ -12,7 +12,7 @@ import { Module } from './module.ts'
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleDict.html
  */
 export class ModuleDict<T extends Record<string, Module> = Record<string, Module>> extends Dict<T> {
-  constructor(modules: DictEntries<T> = {} as T, ...none: never[]) {
+  constructor(modules: DictEntries<T> = {} as T, ...none: undefined[]) {
     super()
     requireNone(new.target.name, none)
     this.update(modules)

@@ -13,7 +13,7 @@ import type { Module } from './module.ts'
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
  */
 export class ModuleList<M extends Module = Module> extends Modules<M> {
-  constructor(modules: Iterable<M> = [], ...none: never[]) {
+  constructor(modules: Iterable<M> = [], ...none: undefined[]) {
     super()
     requireNone(new.target.name, none)
     this.extend(modules)

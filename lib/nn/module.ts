@@ -9,6 +9,7 @@ import { isDeviceLike, requireCudaDevice } from '../tensor/device.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { setData, zeroGrad } from '../tensor/gradient.ts'
 import { type Device, isTensor, type Tensor, type ToOptions } from '../tensor/tensor.ts'
+import type { BackwardHook, BackwardPreHook } from './backward-hooks.ts'
 import {
   type ForwardHook,
   type ForwardPreHook,
@@ -19,6 +20,7 @@ import {
   type RemovableHandle,
 } from './hooks.ts'
 import { Buffer, type BufferOptions, Parameter } from './parameter.ts'
+import { type Kind, Registry } from './registry.ts'
 
 /** Parameters and buffers by PyTorch's names: `lstm.weight_ih_l0`. */
 export type StateDict = Record<string, Tensor>
@@ -34,6 +36,11 @@ export interface LoadResult {
 /**
  * The base class of all networks: PyTorch's `torch.nn.Module`. Parameters, buffers and modules assigned to properties
  * belong to the module, under the names of the properties and in the order of assignment.
+ *
+ * A property that holds one takes what PyTorch's `Module.__setattr__` takes: a tensor that is assigned to a buffer
+ * becomes the buffer; a parameter is replaced only by another one, or `null`. This holds for what {@link registerParameter}
+ * and the like have added, and for fields from the first time that the module is asked for its members (`parameters()`,
+ * `to`, `train`, …).
  *
  * @example
  * class Forecaster extends nn.Module {
@@ -55,6 +62,7 @@ export abstract class Module {
   training = true
 
   #hooks: Hooks | undefined
+  readonly #registry = new Registry(this, isModule, (name, value) => this.admitted(name, value))
 
   constructor() {
     // A clone would have the settings but no methods; tensors cannot be cloned anyway.
@@ -66,7 +74,17 @@ export abstract class Module {
 
   /** The entries of this module by name: parameters, buffers, modules, and other values. */
   protected *ownEntries(): Generator<[name: string, value: unknown]> {
-    yield* Object.entries(this)
+    yield* this.#registry.scan()
+  }
+
+  /** Registers a value under a name, without checks of the name. */
+  protected register(kind: Kind, name: string, value: unknown): void {
+    this.#registry.add(name, kind, value)
+  }
+
+  /** What to store for a value that is assigned to a registered name. Default: the value itself. */
+  protected admitted(_name: string, value: unknown): unknown {
+    return value
   }
 
   *#own<T>(kind: abstract new (...args: never[]) => T): Generator<[string, T]> {
@@ -202,23 +220,15 @@ export abstract class Module {
    */
   registerBuffer(name: string, tensor: Tensor | null, options: BufferOptions = {}): void {
     checkOptions('registerBuffer', options, ['persistent'])
+    requireBoolean('registerBuffer', 'persistent', options.persistent ?? true)
     this.#requireName('buffer', name, Buffer)
-    const bufferOf = (value: unknown): Tensor | null => {
-      if (value === null || value instanceof Buffer || value instanceof Parameter) return value
-      if (isTensor(value)) return new Buffer(value, options)
-      const message = `cannot assign ${describe(value)} to buffer '${name}' (a Tensor or null required)`
+    if (tensor !== null && !isTensor(tensor)) {
+      const message = `cannot assign ${describe(tensor)} to buffer '${name}' (a Tensor or null required)`
       throw torchError('ERR_TORCH_TYPE', message, { op: 'registerBuffer' })
     }
     // A buffer that is given stays the caller's: this one shares its memory.
-    let buffer = isTensor(tensor) ? new Buffer(tensor, options) : bufferOf(tensor)
-    Object.defineProperty(this, name, {
-      get: () => buffer,
-      set: (value: unknown) => {
-        buffer = bufferOf(value)
-      },
-      enumerable: true,
-      configurable: true,
-    })
+    const buffer = tensor === null ? null : new Buffer(tensor, options)
+    this.#registry.add(name, 'buffer', buffer, options.persistent)
   }
 
   /**
@@ -233,7 +243,7 @@ export abstract class Module {
       const message = `cannot assign ${describe(parameter)} to parameter '${name}' (an nn.Parameter or null required)`
       throw torchError('ERR_TORCH_TYPE', message, { op: 'registerParameter' })
     }
-    Object.assign(this, { [name]: parameter })
+    this.register('parameter', name, parameter)
   }
 
   /**
@@ -243,7 +253,7 @@ export abstract class Module {
   addModule(name: string, module: Module): void {
     this.#requireName('module', name, Module)
     if (!(module instanceof Module)) throw invalid(this.constructor.name, `module '${name}'`, 'a Module', module)
-    Object.assign(this, { [name]: module })
+    this.register('child module', name, module)
   }
 
   #requireName(kind: string, name: unknown, replaceable: abstract new (...args: never[]) => object): void {
@@ -277,7 +287,7 @@ export abstract class Module {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_pre_hook
    */
   registerForwardPreHook(hook: ForwardPreHook<this>, options: HookOptions = {}): RemovableHandle {
-    return this.#hooksFor('registerForwardPreHook', hook, options).before(hook as unknown as PreHook, options)
+    return this.#hooksFor('registerForwardPreHook', hook, options).add('before', hook as unknown as PreHook, options)
   }
 
   /**
@@ -293,7 +303,40 @@ export abstract class Module {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_hook
    */
   registerForwardHook(hook: ForwardHook<this>, options: HookOptions = {}): RemovableHandle {
-    return this.#hooksFor('registerForwardHook', hook, options).after(hook as unknown as Hook, options)
+    return this.#hooksFor('registerForwardHook', hook, options).add('after', hook as unknown as Hook, options)
+  }
+
+  /**
+   * Calls `hook` whenever the gradients of this module's inputs have been computed: with the gradients of the inputs and
+   * of the outputs of one `forward`, `null` for what is no tensor or has no gradient. The hook may return new gradients
+   * of the inputs: an array of all of them, or the gradient itself if there is only one. It must not change tensors in
+   * place. If no input requires a gradient, it is called for the gradients of the outputs.
+   *
+   * Hooks are JavaScript: `forward` throws within `offload`, hence in a `Trainer`, and `backward()` for CUDA tensors.
+   * `backward` disposes the tensors that the hook gets or makes; `torch.keep` keeps one.
+   *
+   * @param options.prepend Whether the hook runs before those already registered. Default `false`.
+   * @returns a handle that removes the hook; passes that are in progress still call it
+   * @example
+   * layer.registerFullBackwardHook((module, [gradInput]) => gradInput?.clamp(-1, 1))
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_full_backward_hook
+   */
+  registerFullBackwardHook(hook: BackwardHook<this>, options: HookOptions = {}): RemovableHandle {
+    const name = 'registerFullBackwardHook'
+    return this.#hooksFor(name, hook, options).add('backward', hook as unknown as BackwardHook, options)
+  }
+
+  /**
+   * Calls `hook` before the gradients of this module's inputs are computed, with the gradients of the outputs. The hook
+   * may return new ones, in the form of {@link registerFullBackwardHook}, whose limits it shares.
+   *
+   * @param options.prepend Whether the hook runs before those already registered. Default `false`.
+   * @returns a handle that removes the hook
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_full_backward_pre_hook
+   */
+  registerFullBackwardPreHook(hook: BackwardPreHook<this>, options: HookOptions = {}): RemovableHandle {
+    const name = 'registerFullBackwardPreHook'
+    return this.#hooksFor(name, hook, options).add('backwardPre', hook as unknown as BackwardPreHook, options)
   }
 
   #hooksFor(name: string, hook: unknown, options: HookOptions): Hooks {
@@ -312,7 +355,7 @@ export abstract class Module {
   }
 
   /** `train(false)` */
-  eval(...none: never[]): this {
+  eval(...none: undefined[]): this {
     requireNone('eval', none)
     return this.train(false)
   }
@@ -417,7 +460,7 @@ export abstract class Module {
    * Parameters and persistent buffers under all their names: a module that is used twice appears twice, as in PyTorch.
    * The tensors share memory with the module; clone them to keep a snapshot.
    */
-  stateDict(...none: never[]): StateDict {
+  stateDict(...none: undefined[]): StateDict {
     requireNone('stateDict', none)
     const dict: StateDict = {}
     for (const [prefix, module] of this.#everywhere()) {
@@ -503,6 +546,11 @@ export abstract class Module {
   get [Symbol.toStringTag](): string {
     return `${this.constructor.name}(${this.extraRepr()})`
   }
+}
+
+// Not in the class, whose private members would then use an alias of it: see `childEntries`.
+function isModule(value: unknown): boolean {
+  return value instanceof Module
 }
 
 function pathOf(prefix: string, name: string): string {

@@ -48,7 +48,7 @@ export class ConstantPad1d extends Pad1d {
   /** The padding value. */
   readonly value: number
 
-  constructor(padding: Padding1d, value: number, ...none: never[]) {
+  constructor(padding: Padding1d, value: number, ...none: undefined[]) {
     super('constant', padding, none)
     requireNumber(new.target.name, 'value', value)
     this.value = value
@@ -70,7 +70,7 @@ export class ConstantPad1d extends Pad1d {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ZeroPad1d.html
  */
 export class ZeroPad1d extends ConstantPad1d {
-  constructor(padding: Padding1d, ...none: never[]) {
+  constructor(padding: Padding1d, ...none: undefined[]) {
     super(padding, 0, ...none)
   }
 
@@ -87,7 +87,7 @@ export class ZeroPad1d extends ConstantPad1d {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReflectionPad1d.html
  */
 export class ReflectionPad1d extends Pad1d {
-  constructor(padding: Padding1d, ...none: never[]) {
+  constructor(padding: Padding1d, ...none: undefined[]) {
     super('reflect', padding, none)
   }
 }
@@ -99,7 +99,7 @@ export class ReflectionPad1d extends Pad1d {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReplicationPad1d.html
  */
 export class ReplicationPad1d extends Pad1d {
-  constructor(padding: Padding1d, ...none: never[]) {
+  constructor(padding: Padding1d, ...none: undefined[]) {
     super('replicate', padding, none)
   }
 }
@@ -111,7 +111,7 @@ export class ReplicationPad1d extends Pad1d {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CircularPad1d.html
  */
 export class CircularPad1d extends Pad1d {
-  constructor(padding: Padding1d, ...none: never[]) {
+  constructor(padding: Padding1d, ...none: undefined[]) {
     super('circular', padding, none)
   }
 

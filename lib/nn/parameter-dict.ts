@@ -34,7 +34,7 @@ const TYPES: Partial<Record<DType, string>> = {
 export class ParameterDict<T extends Record<string, Tensor> = Record<string, Tensor>> extends Dict<{
   [K in keyof T]: Parameter
 }> {
-  constructor(values: DictEntries<T> = {} as T, ...none: never[]) {
+  constructor(values: DictEntries<T> = {} as T, ...none: undefined[]) {
     super()
     requireNone(new.target.name, none)
     this.update(values)

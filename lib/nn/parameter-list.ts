@@ -28,7 +28,7 @@ export function parameterRepr(name: string | number, type: string, { shape, devi
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ParameterList.html
  */
 export class ParameterList extends List<Parameter> {
-  constructor(values: Iterable<Tensor> = [], ...none: never[]) {
+  constructor(values: Iterable<Tensor> = [], ...none: undefined[]) {
     super()
     requireNone(new.target.name, none)
     this.extend(values)
@@ -48,6 +48,10 @@ export class ParameterList extends List<Parameter> {
   /** Inserts a parameter at `index`; the parameters from there on move up by one. */
   override insert(index: number, value: Tensor): this {
     return super.insert(index, value as Parameter)
+  }
+
+  protected override get kind(): 'parameter' {
+    return 'parameter'
   }
 
   protected override isElement(value: unknown): value is Parameter {

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { requireBoolean } from '../check.ts'
-import { keep, requireTensor, Tensor } from '../tensor/tensor.ts'
+import { keep, requireTensor, Tensor, take } from '../tensor/tensor.ts'
 import { checkArguments } from './arguments.ts'
 
 export interface ParameterOptions {
@@ -16,19 +16,11 @@ export interface ParameterOptions {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
  */
 export class Parameter extends Tensor {
-  constructor(data: Tensor, options: ParameterOptions = {}, ...none: never[]) {
+  constructor(data: Tensor, options: ParameterOptions = {}, ...none: undefined[]) {
     requireTensor('Parameter', 'data', data)
     checkArguments('Parameter', options, ['requiresGrad'], none)
-    super(...Tensor.take(data.detach()))
+    super(...take(data.detach()))
     this.requiresGrad_(options.requiresGrad ?? true)
-  }
-
-  /**
-   * @internal Turns `tensor` itself into one, for tensors owned by a native module: the constructor would make a second
-   * tensor over its memory.
-   */
-  static adopt(tensor: Tensor): Parameter {
-    return Object.setPrototypeOf(keep(tensor), Parameter.prototype) as Parameter
   }
 
   override toString(): string {
@@ -57,25 +49,25 @@ const transient = new WeakSet<Buffer>()
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Buffer.html
  */
 export class Buffer extends Tensor {
-  constructor(data: Tensor, options: BufferOptions = {}, ...none: never[]) {
+  constructor(data: Tensor, options: BufferOptions = {}, ...none: undefined[]) {
     requireTensor('Buffer', 'data', data)
     checkArguments('Buffer', options, ['persistent'], none)
     const { persistent = true } = options
     requireBoolean('Buffer', 'persistent', persistent)
-    super(...Tensor.take(data.detach()))
+    super(...take(data.detach()))
     if (!persistent) transient.add(this)
-  }
-
-  /**
-   * @internal Turns `tensor` itself into one, for tensors owned by a native module: the constructor would make a second
-   * tensor over its memory.
-   */
-  static adopt(tensor: Tensor): Buffer {
-    return Object.setPrototypeOf(keep(tensor), Buffer.prototype) as Buffer
   }
 
   /** Whether the buffer is in the state dictionary of its module. */
   get persistent(): boolean {
     return !transient.has(this)
   }
+}
+
+/**
+ * @internal Turns `tensor` itself into a parameter or buffer, for tensors owned by a native module: the constructor would
+ * make a second tensor over its memory.
+ */
+export function adopt<T extends Parameter | Buffer>(tensor: Tensor, Class: { readonly prototype: T }): T {
+  return Object.setPrototypeOf(keep(tensor), Class.prototype) as T
 }

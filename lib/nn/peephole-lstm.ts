@@ -15,7 +15,7 @@ import {
 } from './equations.ts'
 import { zeros_ } from './init.ts'
 import { LSTM, type LSTMOptions, type LSTMState, pairOf } from './lstm.ts'
-import { RecurrentModule } from './recurrent.ts'
+import { equations, RecurrentModule, run } from './recurrent.ts'
 import { optionRepr } from './repr.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
@@ -98,7 +98,7 @@ export class PeepholeLSTM extends RecurrentModule {
   /** The probability that a unit keeps its previous c. */
   readonly cellZoneout: number
 
-  constructor(inputSize: number, hiddenSize: number, options: PeepholeLSTMOptions = {}) {
+  constructor(inputSize: number, hiddenSize: number, options: PeepholeLSTMOptions = {}, ...none: undefined[]) {
     const { peephole = 'diagonal', forgetInCandidate = false, layerNorm = false } = options ?? {}
     const { bias = true, projSize = 0 } = options ?? {}
     const { gateActivation, activation } = readActivations('PeepholeLSTM', options ?? {})
@@ -112,7 +112,7 @@ export class PeepholeLSTM extends RecurrentModule {
       weight_ln_c: [hiddenSize],
       ...(bias ? { bias_ln_c: [hiddenSize] } : {}),
     }
-    super('LSTM', inputSize, hiddenSize, options, OWN, (inputs, outputs) => ({
+    super('LSTM', inputSize, hiddenSize, options, OWN, none, (inputs, outputs) => ({
       weight_ih: [4 * hiddenSize, inputs],
       weight_hh: [4 * hiddenSize, outputs],
       ...(peephole === 'diagonal' ? { weight_ch: [3 * hiddenSize] } : {}),
@@ -176,7 +176,7 @@ export class PeepholeLSTM extends RecurrentModule {
   }
 
   /** @internal */
-  protected override get equations(): Equations {
+  protected override get [equations](): Equations {
     const { peephole, forgetInCandidate, gateActivation, activation, zoneout, cellZoneout } = this
     return { ...STANDARD, peephole, forgetInCandidate, gateActivation, activation, zoneout, cellZoneout }
   }
@@ -197,7 +197,7 @@ export class PeepholeLSTM extends RecurrentModule {
     input: Tensor | PackedSequence,
     state?: LSTMState | null,
   ): [Tensor | PackedSequence, [Tensor, Tensor]] {
-    const [output, hN, cN] = this.run(input, pairOf('PeepholeLSTM', state))
+    const [output, hN, cN] = this[run](input, pairOf('PeepholeLSTM', state))
     return [output, [hN as Tensor, cN as Tensor]]
   }
 

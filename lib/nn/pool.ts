@@ -23,6 +23,9 @@ import { Module } from './module.ts'
 import { python } from './repr.ts'
 import { requireSizes, type Size2d, sizesRepr } from './size.ts'
 
+// Of this file's classes only: neither by accident nor by override anyone else's.
+const sizeRepr = Symbol('sizeRepr')
+
 /** Base of the pools that slide a window over the input. */
 abstract class WindowPool<Size extends Size2d> extends Module {
   /** The size of the window. */
@@ -85,7 +88,7 @@ abstract class MaxPool<Size extends Size2d> extends WindowPool<Size> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool1d.html
  */
 export class MaxPool1d extends MaxPool<number> {
-  constructor(kernelSize: number, options: MaxPool1dOptions = {}, ...none: never[]) {
+  constructor(kernelSize: number, options: MaxPool1dOptions = {}, ...none: undefined[]) {
     super(1, kernelSize, options, none)
   }
 
@@ -103,7 +106,7 @@ export class MaxPool1d extends MaxPool<number> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
  */
 export class MaxPool2d extends MaxPool<Size2d> {
-  constructor(kernelSize: Size2d, options: MaxPool2dOptions = {}, ...none: never[]) {
+  constructor(kernelSize: Size2d, options: MaxPool2dOptions = {}, ...none: undefined[]) {
     super(2, kernelSize, options, none)
   }
 
@@ -133,12 +136,12 @@ abstract class AvgPool<Size extends Size2d> extends WindowPool<Size> {
   }
 
   /** @internal A size as it is printed. */
-  protected sizeRepr(size: Size): string {
+  protected [sizeRepr](size: Size): string {
     return sizesRepr(size)
   }
 
   protected override extraRepr(): string {
-    const [size, step, border] = [this.kernelSize, this.stride, this.padding].map((value) => this.sizeRepr(value))
+    const [size, step, border] = [this.kernelSize, this.stride, this.padding].map((value) => this[sizeRepr](value))
     return `kernel_size=${size}, stride=${step}, padding=${border}`
   }
 }
@@ -149,7 +152,7 @@ abstract class AvgPool<Size extends Size2d> extends WindowPool<Size> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool1d.html
  */
 export class AvgPool1d extends AvgPool<number> {
-  constructor(kernelSize: number, options: AvgPool1dOptions = {}, ...none: never[]) {
+  constructor(kernelSize: number, options: AvgPool1dOptions = {}, ...none: undefined[]) {
     super(1, kernelSize, options, none)
   }
 
@@ -160,7 +163,7 @@ export class AvgPool1d extends AvgPool<number> {
   }
 
   // PyTorch prints the sizes of this pool as tuples, unlike those of the others.
-  protected override sizeRepr(size: number): string {
+  protected override [sizeRepr](size: number): string {
     return sizesRepr([size])
   }
 }
@@ -174,7 +177,7 @@ export class AvgPool2d extends AvgPool<Size2d> {
   /** The divisor of each window's sum; `null` for the number of its elements. */
   readonly divisorOverride: number | null
 
-  constructor(kernelSize: Size2d, options: AvgPool2dOptions = {}, ...none: never[]) {
+  constructor(kernelSize: Size2d, options: AvgPool2dOptions = {}, ...none: undefined[]) {
     super(2, kernelSize, options, none, ['divisorOverride'])
     const { divisorOverride = null } = options
     if (divisorOverride !== null) requireInteger('AvgPool2d', 'divisorOverride', divisorOverride, 1)
@@ -209,7 +212,7 @@ abstract class AdaptivePool<Size extends OutputSize2d> extends Module {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool1d.html
  */
 export class AdaptiveAvgPool1d extends AdaptivePool<number> {
-  constructor(outputSize: number, ...none: never[]) {
+  constructor(outputSize: number, ...none: undefined[]) {
     requireInteger('AdaptiveAvgPool1d', 'outputSize', outputSize, 0)
     super(outputSize, none)
   }
@@ -226,7 +229,7 @@ export class AdaptiveAvgPool1d extends AdaptivePool<number> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool1d.html
  */
 export class AdaptiveMaxPool1d extends AdaptivePool<number> {
-  constructor(outputSize: number, ...none: never[]) {
+  constructor(outputSize: number, ...none: undefined[]) {
     requireInteger('AdaptiveMaxPool1d', 'outputSize', outputSize, 0)
     super(outputSize, none)
   }
@@ -243,7 +246,7 @@ export class AdaptiveMaxPool1d extends AdaptivePool<number> {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool2d.html
  */
 export class AdaptiveAvgPool2d extends AdaptivePool<OutputSize2d> {
-  constructor(outputSize: OutputSize2d, ...none: never[]) {
+  constructor(outputSize: OutputSize2d, ...none: undefined[]) {
     const sizes: unknown[] = Array.isArray(outputSize) ? outputSize : [outputSize, outputSize]
     if (sizes.length !== 2) {
       const message = `AdaptiveAvgPool2d: outputSize must be a number or an array of 2, got ${describe(outputSize)}`

@@ -1,4 +1,13 @@
-import { checkOptions, invalid, requireBoolean, requireChoice, requireInteger, requireProbability } from '../check.ts'
+import {
+  checkOptions,
+  invalid,
+  requireBoolean,
+  requireChoice,
+  requireInteger,
+  requireNone,
+  requireProbability,
+  requireSubclass,
+} from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { RecurrentHandle } from '../native/addon.ts'
 import { native } from '../tensor/binding.ts'
@@ -11,10 +20,24 @@ import { ones_, uniform_, zeros_ } from './init.ts'
 import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import { RECURRENCES, type Recurrence } from './recurrence.ts'
-import { RecurrentStream, type StreamOptions } from './stream.ts'
+import { type RecurrentStream, type StreamOptions, streamOf } from './stream.ts'
 import { currentTracer, type Tracer } from './tracer.ts'
-import { PackedSequence } from './utils/rnn.ts'
+import { PackedSequence, packedOf, packingOf } from './utils/packed-sequence.ts'
 import { weightIds } from './weights.ts'
+
+/** @internal The keys of what only the networks of this library have. */
+export const equations = Symbol('equations')
+/** @internal */
+export const run = Symbol('run')
+
+/** @internal See the method. */
+export let mseGradients: (
+  network: RecurrentModule,
+  input: Tensor,
+  head: readonly Tensor[],
+  target: Tensor,
+  strict: boolean,
+) => Tensor | undefined
 
 /** Options that RNN, LSTM and GRU share. */
 export interface RecurrentOptions extends FactoryOptions {
@@ -74,7 +97,12 @@ export abstract class RecurrentModule extends Module {
   // Private, so that it is not printed and not treated as an entry of the module.
   readonly #recurrence: Recurrence
   readonly #names: string[]
-  readonly #handle: RecurrentHandle;
+  readonly #handle: RecurrentHandle
+
+  static {
+    mseGradients = (network, ...args) => network.#mseGradients(...args)
+  }
+
   /** `weight_ih_l0`, `bias_hh_l1_reverse`, … as in PyTorch. */
   [parameter: `weight_${string}` | `bias_${string}`]: Parameter
 
@@ -84,8 +112,10 @@ export abstract class RecurrentModule extends Module {
     hiddenSize: number,
     options: RecurrentOptions & { projSize?: number },
     own: readonly string[],
+    none: readonly unknown[],
     sizes?: ParameterSizes,
   ) {
+    requireSubclass(new.target, RecurrentModule, 'nn.LSTM')
     super()
     const name = new.target.name
     if (recurrence !== 'LSTM' && typeof options === 'object' && options !== null && 'projSize' in options) {
@@ -95,6 +125,7 @@ export abstract class RecurrentModule extends Module {
     }
     // Equations that are not PyTorch's have only one implementation, so there is no `backend` to choose.
     checkOptions(name, options, [...SHARED.filter((key) => key !== 'backend' || sizes === undefined), ...own])
+    requireNone(name, none)
     const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, projSize = 0 } = options
     const { backend = 'auto' } = options
     requireProbability(name, 'dropout', dropout)
@@ -124,7 +155,7 @@ export abstract class RecurrentModule extends Module {
     this.#recurrence = recurrence
     const parameters = this.#parameterSizes(sizes ?? this.#standardSizes)
     const factory = factoryOf(options)
-    for (const [name, size] of parameters) this[name as `weight_${string}`] = new Parameter(empty(size, factory))
+    for (const [name, size] of parameters) this.registerParameter(name, new Parameter(empty(size, factory)))
     this.#names = parameters.map(([name]) => name)
     this.#handle = native.recurrentModule(
       recurrence,
@@ -186,9 +217,11 @@ export abstract class RecurrentModule extends Module {
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html#torch.nn.RNN.flatten_parameters
    */
   flattenParameters(): void {
-    if (this.equations !== undefined) return
+    if (this[equations] !== undefined) return
     // Not read as properties, which would compute those that are parametrized.
-    const weights: unknown[] = this.#names.map((name) => Object.getOwnPropertyDescriptor(this, name)?.value)
+    const weights: unknown[] = this.#names.map((name) =>
+      Object.hasOwn(this, name) ? this[name as `weight_${string}`] : undefined,
+    )
     const areParameters = (values: unknown[]): values is Parameter[] =>
       values.every((weight) => weight instanceof Parameter && !weight.disposed)
     if (areParameters(weights)) native.flattenParameters(this.#handle, idsOf(weights))
@@ -206,45 +239,45 @@ export abstract class RecurrentModule extends Module {
   abstract override forward(input: Tensor, state?: null): [output: Tensor, state: Tensor | [hN: Tensor, cN: Tensor]]
 
   /** @internal The equations of the network, if they are not PyTorch's. */
-  protected get equations(): Equations | undefined {
+  protected get [equations](): Equations | undefined {
     return undefined
   }
 
   /** @internal The output, in the layout of the input, and the final states. */
-  protected run(input: Tensor | PackedSequence, state: readonly Tensor[]): [Tensor | PackedSequence, ...Tensor[]] {
+  protected [run](input: Tensor | PackedSequence, state: readonly Tensor[]): [Tensor | PackedSequence, ...Tensor[]] {
     const scope = enter()
     const tracer = currentTracer()
     const [output, ...rest] = this.#call(input, state, tracer) as [number, ...number[]]
     const finals = rest.splice(0, RECURRENCES[this.#recurrence].states.length).map((id) => wrap(id, scope))
     const packed = input instanceof PackedSequence ? input : null
-    const packing = rest.splice(0, packed?.packing.length ?? 0)
+    const packing = rest.splice(0, packed === null ? 0 : packingOf(packed).length)
     tracer?.add(
       this,
       this.#recurrence,
       rest.map((id) => wrap(id, scope)),
       packed,
     )
-    return [packed ? PackedSequence.of([output, ...packing], scope) : wrap(output, scope), ...finals]
+    return [packed ? packedOf([output, ...packing], scope) : wrap(output, scope), ...finals]
   }
 
   /**
-   * @internal The mean squared error of a linear head on the output. Adds its gradients to those of the parameters. One
+   * The mean squared error of a linear head on the output. Adds its gradients to those of the parameters. One
    * native call, which builds no graph if the fused kernels apply. Returns `undefined` if the equations are not
    * PyTorch's, or the network is being traced. `strict`: a target that would be broadcast is an error instead of a
    * warning.
    */
-  mseGradients(input: Tensor, head: readonly Tensor[], target: Tensor, strict: boolean): Tensor | undefined {
-    if (this.equations !== undefined || currentTracer() !== undefined) return undefined
+  #mseGradients(input: Tensor, head: readonly Tensor[], target: Tensor, strict: boolean): Tensor | undefined {
+    if (this[equations] !== undefined || currentTracer() !== undefined) return undefined
     const scope = enter()
     return wrap(native.mseGradients(...this.#arguments(input, []), idsOf(head), idsOf([target]), strict), scope)
   }
 
   #call(input: Tensor | PackedSequence, state: readonly Tensor[], tracer: Tracer | undefined): number[] {
     const call = this.#arguments(input, state)
-    const own = this.equations
+    const own = this[equations]
     if (own === undefined && tracer === undefined) return native.recurrent(...call)
-    const equations = own ?? { ...STANDARD, activation: RECURRENCES[this.#recurrence].activation }
-    return native.composite(...call, equations, this.#roles, tracer?.kind ?? 'nothing')
+    const all = own ?? { ...STANDARD, activation: RECURRENCES[this.#recurrence].activation }
+    return native.composite(...call, all, this.#roles, tracer?.kind ?? 'nothing')
   }
 
   /** The names of a layer's parameters, without `_l0`. */
@@ -261,7 +294,7 @@ export abstract class RecurrentModule extends Module {
       idsOf([packed ? input.data : input]),
       idsOf(state),
       weightIds(this, this.#names),
-      idsOf(packed ? input.packing : []),
+      idsOf(packed ? packingOf(input) : []),
     ]
   }
 
@@ -285,7 +318,7 @@ export abstract class RecurrentModule extends Module {
         { op: `${name}.stream` },
       )
     }
-    if (this.equations !== undefined) {
+    if (this[equations] !== undefined) {
       throw torchError(
         'ERR_TORCH_NOT_IMPLEMENTED',
         `${name}.stream: streams support only PyTorch's equations: call forward with one step and the previous state`,
@@ -293,7 +326,7 @@ export abstract class RecurrentModule extends Module {
     }
     const { inputSize, hiddenSize, numLayers } = this
     const handle = native.openStream(this.#handle, weightIds(this, this.#names), dtype === 'bfloat16')
-    return new RecurrentStream(handle, {
+    return streamOf(handle, {
       inputSize,
       outputSize: this.projSize || hiddenSize,
       hiddenSize,
@@ -313,7 +346,7 @@ export abstract class RecurrentModule extends Module {
    * @throws {TorchError} if `forward` would throw for the shape or dtype of the input.
    */
   explainBackend(input: Tensor | PackedSequence): { backend: 'fused' | 'libtorch'; reason: string } {
-    if (this.equations !== undefined) return { backend: 'libtorch', reason: 'its equations are not those of PyTorch' }
+    if (this[equations] !== undefined) return { backend: 'libtorch', reason: 'its equations are not those of PyTorch' }
     enter()
     const [reason, compared] = native.explainRecurrent(...this.#arguments(input, []))
     if (reason !== '') return { backend: 'libtorch', reason }

@@ -18,7 +18,7 @@ export function python(value: unknown): string {
     const elements = value.map((element) => (Number.isInteger(element) ? String(element) : python(element)))
     return `(${elements.join(', ')}${value.length === 1 ? ',' : ''})`
   }
-  return `'${value}'`
+  return `'${String(value)}'`
 }
 
 /** `negativeSlope` as `negative_slope`. */

@@ -30,9 +30,9 @@ export class RMSNorm extends Module {
   /** Whether `weight` exists. */
   readonly elementwiseAffine: boolean
   /** γ. */
-  weight: Parameter | null
+  declare weight: Parameter | null
 
-  constructor(normalizedShape: number | readonly number[], options: RMSNormOptions = {}, ...none: never[]) {
+  constructor(normalizedShape: number | readonly number[], options: RMSNormOptions = {}, ...none: undefined[]) {
     super()
     checkArguments('RMSNorm', options, ['eps', 'elementwiseAffine', 'device', 'dtype'], none)
     const { eps = null, elementwiseAffine = true, ...factory } = options
@@ -42,7 +42,7 @@ export class RMSNorm extends Module {
     this.normalizedShape = shape
     this.eps = eps
     this.elementwiseAffine = elementwiseAffine
-    this.weight = elementwiseAffine ? new Parameter(empty(shape, factory)) : null
+    this.registerParameter('weight', elementwiseAffine ? new Parameter(empty(shape, factory)) : null)
     this.resetParameters()
   }
 

@@ -1,6 +1,6 @@
 import { requireChoice } from '../check.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { RecurrentModule, type RecurrentOptions } from './recurrent.ts'
+import { RecurrentModule, type RecurrentOptions, run } from './recurrent.ts'
 import type { PackedSequence } from './utils/rnn.ts'
 
 export interface RNNOptions extends RecurrentOptions {
@@ -24,10 +24,10 @@ export class RNN extends RecurrentModule {
   /** The activation function of the hidden state. */
   readonly nonlinearity: 'tanh' | 'relu'
 
-  constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}) {
+  constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}, ...none: undefined[]) {
     const nonlinearity = options?.nonlinearity ?? 'tanh'
     requireChoice('RNN', 'nonlinearity', nonlinearity, ['tanh', 'relu'])
-    super(nonlinearity === 'relu' ? 'RNN_RELU' : 'RNN_TANH', inputSize, hiddenSize, options, ['nonlinearity'])
+    super(nonlinearity === 'relu' ? 'RNN_RELU' : 'RNN_TANH', inputSize, hiddenSize, options, ['nonlinearity'], none)
     this.nonlinearity = nonlinearity
   }
 
@@ -44,7 +44,7 @@ export class RNN extends RecurrentModule {
    */
   override forward(input: Tensor, h0?: Tensor | null): [output: Tensor, hN: Tensor]
   override forward(input: Tensor | PackedSequence, h0?: Tensor | null): [Tensor | PackedSequence, Tensor] {
-    const [output, hN] = this.run(input, h0 === undefined || h0 === null ? [] : [h0])
+    const [output, hN] = this[run](input, h0 === undefined || h0 === null ? [] : [h0])
     return [output, hN as Tensor]
   }
 }

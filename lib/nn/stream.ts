@@ -22,7 +22,7 @@ export interface StreamOptions {
   dtype?: 'float32' | 'bfloat16'
 }
 
-/** @internal The sizes of a stream. */
+/** The sizes of a stream. */
 export interface StreamSizes {
   inputSize: number
   outputSize: number
@@ -37,6 +37,12 @@ function isFloat32Array(value: unknown): value is Float32Array {
   return Object.prototype.toString.call(value) === '[object Float32Array]'
 }
 
+const CONSTRUCT = Symbol('construct')
+
+/** @internal */
+export let streamOf: (handle: object, sizes: StreamSizes) => RecurrentStream
+let handleOf: (stream: unknown) => object | undefined
+
 /**
  * A recurrent network with its state, for sequences that arrive one time step at a time; it uses no tensors. `step` is
  * synchronous and takes microseconds. Made by {@link RecurrentModule.stream}. It computes what `forward` would in
@@ -47,7 +53,7 @@ function isFloat32Array(value: unknown): value is Float32Array {
  * for await (const sample of sensor) console.log(stream.step(sample))
  */
 export class RecurrentStream implements Disposable {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('RecurrentStream', 'save() gives its state')
   /** I, the length of an input. */
   readonly inputSize: number
@@ -56,8 +62,20 @@ export class RecurrentStream implements Disposable {
   readonly #sizes: StreamSizes
   readonly #handle: object
 
-  /** @internal */
-  constructor(handle: object, sizes: StreamSizes) {
+  static {
+    streamOf = (handle, sizes) => new RecurrentStream(CONSTRUCT, handle, sizes)
+    handleOf = (stream) =>
+      typeof stream === 'object' && stream !== null && #handle in stream ? stream.#handle : undefined
+  }
+
+  // Protected, so that `new RecurrentStream()` does not compile.
+  protected constructor(key: symbol, handle: object, sizes: StreamSizes) {
+    if (key !== CONSTRUCT) {
+      throw torchError(
+        'ERR_TORCH_TYPE',
+        'new RecurrentStream() has no network: use the stream() of an RNN, LSTM or GRU',
+      )
+    }
     this.#handle = handle
     this.#sizes = sizes
     this.inputSize = sizes.inputSize
@@ -115,7 +133,7 @@ export class RecurrentStream implements Disposable {
 
   /** A new stream with the same weights that continues from a copy of the current state. */
   fork(): RecurrentStream {
-    return new RecurrentStream(native.forkStream(this.#handle), this.#sizes)
+    return streamOf(native.forkStream(this.#handle), this.#sizes)
   }
 
   /**
@@ -128,41 +146,6 @@ export class RecurrentStream implements Disposable {
 
   [dispose](): void {
     this.dispose()
-  }
-
-  /** @internal */
-  static stepAll(streams: readonly RecurrentStream[], inputs: Float32Array, outputs?: Float32Array): Float32Array {
-    const op = 'stepStreams'
-    if (!Array.isArray(streams)) {
-      throw torchError('ERR_TORCH_TYPE', `stepStreams: expected an array of streams, got ${describe(streams)}`, { op })
-    }
-    if (streams.length === 0) throw torchError('ERR_TORCH_VALUE', 'stepStreams: there are no streams to step', { op })
-    const wrong = streams.findIndex((stream) => typeof stream !== 'object' || stream === null || !(#handle in stream))
-    if (wrong >= 0) {
-      throw torchError('ERR_TORCH_TYPE', `stepStreams: expected streams, got ${describe(streams[wrong])} among them`, {
-        op,
-      })
-    }
-    const [first] = streams as [RecurrentStream]
-    if (new Set(streams).size !== streams.length) {
-      throw torchError('ERR_TORCH_VALUE', 'stepStreams: a stream is given twice; each can take one step per call', {
-        op,
-      })
-    }
-    if (!streams.every((stream) => native.sharesWeights(first.#handle, stream.#handle))) {
-      throw torchError(
-        'ERR_TORCH_VALUE',
-        'stepStreams: the streams have different weights; open them from one module, without changing it, or fork one',
-        { op },
-      )
-    }
-    const written = outputs ?? new Float32Array(streams.length * first.outputSize)
-    native.stepStreams(
-      streams.map((stream) => stream.#handle),
-      inputs,
-      written,
-    )
-    return written
   }
 }
 
@@ -179,5 +162,27 @@ export function stepStreams(
   inputs: Float32Array,
   outputs?: Float32Array,
 ): Float32Array {
-  return RecurrentStream.stepAll(streams, inputs, outputs)
+  const op = 'stepStreams'
+  if (!Array.isArray(streams)) {
+    throw torchError('ERR_TORCH_TYPE', `stepStreams: expected an array of streams, got ${describe(streams)}`, { op })
+  }
+  if (streams.length === 0) throw torchError('ERR_TORCH_VALUE', 'stepStreams: there are no streams to step', { op })
+  const handles = Array.from(streams, (stream: unknown) => {
+    const handle = handleOf(stream)
+    if (handle !== undefined) return handle
+    throw torchError('ERR_TORCH_TYPE', `stepStreams: expected streams, got ${describe(stream)} among them`, { op })
+  })
+  if (new Set(streams).size !== streams.length) {
+    throw torchError('ERR_TORCH_VALUE', 'stepStreams: a stream is given twice; each can take one step per call', { op })
+  }
+  if (!handles.every((handle) => native.sharesWeights(handles[0] as object, handle))) {
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      'stepStreams: the streams have different weights; open them from one module, without changing it, or fork one',
+      { op },
+    )
+  }
+  const written = outputs ?? new Float32Array(streams.length * (streams[0] as RecurrentStream).outputSize)
+  native.stepStreams(handles, inputs, written)
+  return written
 }

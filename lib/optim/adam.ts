@@ -49,8 +49,8 @@ const DEFAULTS = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, ams
 export class Adam extends AdamBase {
   protected override readonly algorithm = 'adam'
 
-  constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
-    super(params, options, DEFAULTS)
+  constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}, ...none: undefined[]) {
+    super(params, options, DEFAULTS, none)
   }
 }
 
@@ -61,7 +61,7 @@ export class Adam extends AdamBase {
 export class AdamW extends AdamBase {
   protected override readonly algorithm = 'adamw'
 
-  constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
-    super(params, options, { ...DEFAULTS, weightDecay: 1e-2 })
+  constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}, ...none: undefined[]) {
+    super(params, options, { ...DEFAULTS, weightDecay: 1e-2 }, none)
   }
 }

@@ -1,16 +1,12 @@
 import { checkOptions } from '../check.ts'
 import { NativeOptimizer } from './native.ts'
-import type { StepInputs } from './optimizer.ts'
+import { checkGroups, type StepInputs } from './optimizer.ts'
 
 /**
  * An optimizer with a fused kernel in LibTorch, whose step never waits for a value. The kernels process dense tensors of
  * equal layout, dtype and device; tensor operations do the rest, such as a parameter that is a view of part of a tensor.
  */
 export abstract class FusedOptimizer<Settings extends object> extends NativeOptimizer<Settings> {
-  override get isFused(): boolean {
-    return this.step === FusedOptimizer.prototype.step
-  }
-
   /**
    * Updates the parameters by their gradients. Parameters without a gradient do not change.
    *
@@ -18,9 +14,15 @@ export abstract class FusedOptimizer<Settings extends object> extends NativeOpti
    */
   override step(inputs: StepInputs = {}): void {
     checkOptions('step', inputs, ['gradScale', 'foundInf', 'rates'])
+    checkGroups(this)
     const { gradScale, foundInf, rates } = inputs
     this.paramGroups.forEach((group, index) => {
       this.stepOf(group.params, group, { gradScale, foundInf, lr: rates?.[index] })
     })
   }
+}
+
+/** @internal Whether the optimizer's step takes all inputs as tensors, so that no value has to be read first. */
+export function isFused(optimizer: object): boolean {
+  return optimizer instanceof FusedOptimizer && optimizer.step === FusedOptimizer.prototype.step
 }

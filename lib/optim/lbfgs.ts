@@ -109,10 +109,6 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
     if (lineSearch !== null) requireChoice('LBFGS', 'lineSearch', lineSearch, ['strongWolfe'])
   }
 
-  override get needsClosure(): boolean {
-    return true
-  }
-
   protected override update(): never {
     throw needsClosure(undefined)
   }
@@ -152,6 +148,7 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
   *#iterate(closure: Closure): Coroutine<Tensor> {
     const { params, lr, maxIter, maxEval, toleranceGrad, toleranceChange, historySize, lineSearch } = this.#group
     const state = this.#curvature
+    state.follow(this.#group.params[0]?.device ?? 'cpu')
     const { result, ...first } = yield* this.#evaluate(closure)
     let here: Omit<Point, 't' | 'slope'> = first
     let evaluations = 1
@@ -236,11 +233,6 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
   protected override line(name: string, value: unknown): string {
     if (name === 'lineSearch') return `line_search_fn: ${value === null ? 'None' : 'strong_wolfe'}`
     return COUNTS.includes(name) ? `${snakeCase(name)}: ${value}` : super.line(name, value)
-  }
-
-  /** @internal */
-  override follow(): void {
-    this.#curvature.follow(this.#group.params[0]?.device ?? 'cpu')
   }
 
   /**

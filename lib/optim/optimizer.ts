@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { checkOptions, requireBoolean } from '../check.ts'
+import { checkOptions, requireBoolean, requireNone, requireSubclass } from '../check.ts'
 import { markCopy } from '../copy.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
@@ -48,6 +48,17 @@ export interface StepInputs {
 }
 
 /**
+ * @internal Checks the settings of all groups, which can be changed at any time. Those that have not changed since the
+ * last check cost next to nothing.
+ * @throws {TorchError} for a setting that the constructor would refuse.
+ */
+export let checkGroups: (optimizer: Optimizer) => void
+/** @internal A number that increases when tensors of the state are created or replaced. */
+export let revisionOf: (optimizer: Optimizer) => number
+/** @internal Moves the state to where the parameters are now. */
+export let moveState: (optimizer: Optimizer) => void
+
+/**
  * The base class of all optimizers: parameter groups, the state of each parameter, and a step that passes them to
  * {@link update}.
  *
@@ -68,21 +79,30 @@ export interface StepInputs {
 export abstract class Optimizer<Settings extends object = object> {
   static {
     markCopy(Optimizer)
+    checkGroups = (optimizer) => optimizer.#checkGroups()
+    revisionOf = (optimizer) => optimizer.#revision
+    moveState = (optimizer) => optimizer.#moveState()
   }
 
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('Optimizer', 'use stateDict()')
   /** The groups. Their settings, such as `lr`, can be changed between steps. */
   readonly paramGroups: ParamGroup<Settings>[] = []
   readonly #defaults: Settings
+  readonly #names: readonly string[]
   readonly #booleans: readonly string[]
   readonly #state = new Map<Tensor, ParameterState>()
+  /** The settings of each group as they were when they were last checked. */
+  readonly #checked = new WeakMap<object, unknown[]>()
   #revision = 0
 
-  constructor(params: Params<Settings>, options: Partial<Settings>, defaults: Settings) {
+  constructor(params: Params<Settings>, options: Partial<Settings>, defaults: Settings, none: readonly unknown[] = []) {
+    requireSubclass(new.target, Optimizer, 'optim.SGD')
     const { name } = new.target
     checkOptions(name, options, Object.keys(defaults))
+    requireNone(name, none)
     this.#defaults = { ...defaults, ...options }
+    this.#names = Object.keys(defaults)
     this.#booleans = Object.keys(defaults).filter((option) => typeof defaults[option as keyof Settings] === 'boolean')
     const entries = listOf(params, name)
     if (entries.length === 0) {
@@ -146,6 +166,19 @@ export abstract class Optimizer<Settings extends object = object> {
     this.check(settings)
   }
 
+  #checkGroups(): void {
+    for (const group of this.paramGroups) {
+      const before = this.#checked.get(group)
+      const settings = this.#names.map((name) => group[name as keyof Settings] as unknown)
+      if (before !== undefined && settings.every((value, i) => isSame(value, before[i]))) continue
+      this.#checkSettings(group)
+      this.#checked.set(
+        group,
+        settings.map((value) => (Array.isArray(value) ? [...value] : value)),
+      )
+    }
+  }
+
   /** Checks the settings of a group, in addition to the types of boolean ones. Default: nothing. */
   protected check(_settings: Settings): void {}
 
@@ -176,16 +209,6 @@ export abstract class Optimizer<Settings extends object = object> {
     return param.device
   }
 
-  /** @internal Whether {@link step} needs a function that evaluates the loss. */
-  get needsClosure(): boolean {
-    return false
-  }
-
-  /** @internal Whether {@link step} takes all inputs as tensors, so that no value has to be read first. */
-  get isFused(): boolean {
-    return false
-  }
-
   /**
    * Updates the parameters by their gradients. Parameters without a gradient do not change.
    *
@@ -195,6 +218,7 @@ export abstract class Optimizer<Settings extends object = object> {
   step(inputs: StepInputs = {}): void {
     // The rates are those of the groups.
     checkOptions('step', inputs, ['rates'])
+    this.#checkGroups()
     noGrad(() =>
       tidy(() => {
         for (const group of this.paramGroups) {
@@ -232,13 +256,7 @@ export abstract class Optimizer<Settings extends object = object> {
     return state
   }
 
-  /** @internal Increases when tensors of the state are created or replaced. */
-  get revision(): number {
-    return this.#revision
-  }
-
-  /** @internal Moves the state to where the parameters are now. */
-  follow(): void {
+  #moveState(): void {
     for (const [param, state] of this.#state) {
       for (const [name, value] of Object.entries(state)) {
         const device = this.#deviceOf(param, name)
@@ -344,6 +362,12 @@ function filledLike(param: Tensor, value: number): Tensor {
   const made = zerosLike(param)
   if (value !== 0) tidy(() => void (made.isComplex() ? viewAsReal(made) : made).fill_(value))
   return made
+}
+
+/** Whether a setting is as before; arrays are compared by their elements. */
+function isSame(value: unknown, before: unknown): boolean {
+  if (!Array.isArray(value) || !Array.isArray(before)) return value === before
+  return value.length === before.length && value.every((element, i) => element === before[i])
 }
 
 function isNamed(entry: unknown): entry is readonly [string, unknown] {

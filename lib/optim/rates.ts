@@ -2,7 +2,7 @@ import { dispose } from '../dispose.ts'
 import { atOnce, noGrad } from '../tensor/context.ts'
 import { full } from '../tensor/creation.ts'
 import { keep, type Tensor } from '../tensor/tensor.ts'
-import type { Optimizer } from './optimizer.ts'
+import { checkGroups, type Optimizer } from './optimizer.ts'
 
 /**
  * @internal The learning rates of an optimizer's groups as tensors on the devices of the parameters. A CUDA graph reads
@@ -23,6 +23,8 @@ export class LearningRates implements Disposable {
 
   /** Updates the tensors to the groups' `lr`; within an `offload`, for the operations queued after it. */
   refresh(): Tensor[] {
+    // A replay calls no step, which would check them.
+    checkGroups(this.#optimizer)
     this.#optimizer.paramGroups.forEach(({ lr, params: [param] }, index) => {
       const rate = this.#rates[index]
       if (rate?.value === lr) return

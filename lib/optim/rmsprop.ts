@@ -44,8 +44,8 @@ export class RMSprop extends NativeOptimizer<RMSpropOptions> {
   protected override readonly algorithm = 'rmsprop'
   protected override readonly stateFields = ['squareAvg', 'momentumBuffer', 'gradAvg', 'step']
 
-  constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
-    super(params, options, DEFAULTS)
+  constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}, ...none: undefined[]) {
+    super(params, options, DEFAULTS, none)
   }
 
   protected override check({ lr, alpha, eps, weightDecay, momentum }: RMSpropOptions): void {

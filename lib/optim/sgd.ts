@@ -38,8 +38,13 @@ export class SGD extends FusedOptimizer<SGDOptions> {
     return momentum !== 0 && (field !== 'step' || dampening !== 0)
   }
 
-  constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
-    super(params, options, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false })
+  constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}, ...none: undefined[]) {
+    super(
+      params,
+      options,
+      { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false },
+      none,
+    )
   }
 
   protected override check({ lr, momentum, weightDecay, nesterov, dampening }: SGDOptions): void {

@@ -4,6 +4,7 @@ import { checkOptions, requireFunction, requireNone, requireSignal } from '../ch
 import { siteOf, torchError } from '../errors.ts'
 import type { GeneratorHandle } from '../native/addon.ts'
 import { native } from './binding.ts'
+import type { DeviceType } from './device.ts'
 import { type DType, scalarTypeOf } from './dtype.ts'
 import { failure } from './failure.ts'
 import { Scope } from './scope.ts'
@@ -18,8 +19,7 @@ export interface Cast {
 export interface Autocast {
   /** The number of the outermost context. */
   readonly context: number
-  readonly cpu: Cast
-  readonly cuda: Cast
+  readonly casts: Readonly<Record<DeviceType, Cast>>
   /** Whether casts of parameters are cached until the outermost context ends. */
   readonly cache: boolean
 }
@@ -80,8 +80,8 @@ function applyModes({ grad, inference, autocast, generator }: Context): void {
     grad,
     inference,
     autocast?.context ?? 0,
-    codeOf(autocast?.cpu),
-    codeOf(autocast?.cuda),
+    codeOf(autocast?.casts.cpu),
+    codeOf(autocast?.casts.cuda),
     autocast?.cache ?? true,
     generator ?? null,
   )
@@ -94,7 +94,7 @@ function applyModes({ grad, inference, autocast, generator }: Context): void {
  *
  * Parameters, buffers, optimizer state, and tensors passed to {@link keep} are never disposed by it.
  */
-export function tidy<T>(fn: () => T, ...none: never[]): T {
+export function tidy<T>(fn: () => T, ...none: undefined[]): T {
   requireNone('tidy', none)
   requireFunction('tidy', 'fn', fn)
   const context = current()

@@ -1,12 +1,29 @@
 import { invalid, requireInteger, requireString } from '../check.ts'
 import { torchError } from '../errors.ts'
+import type { DType } from './dtype.ts'
 import type { Device } from './tensor.ts'
 
-/** The supported device types. */
-export const DEVICE_TYPES = ['cpu', 'cuda'] as const
+/**
+ * The supported device types. To add one: a row here, its name in {@link Device}, and its dtype of autocast in
+ * `native/runtime/mode.h`, whose order `setMode` has.
+ */
+const DEVICES = {
+  cpu: { indexed: false, autocastDType: 'bfloat16' },
+  cuda: { indexed: true, autocastDType: 'float16' },
+} as const satisfies Record<string, { /** Whether there may be several. */ indexed: boolean; autocastDType: DType }>
 
 /** The hardware type of a {@link Device}. */
-export type DeviceType = (typeof DEVICE_TYPES)[number]
+export type DeviceType = keyof typeof DEVICES
+
+export const DEVICE_TYPES = Object.keys(DEVICES) as DeviceType[]
+
+/** The dtype that autocast uses for a device type by default. */
+export const autocastDTypeOf = (type: DeviceType): DType => DEVICES[type].autocastDType
+
+/** A value for each device type. */
+export function perDeviceType<T>(make: (type: DeviceType) => T): Record<DeviceType, T> {
+  return Object.fromEntries(DEVICE_TYPES.map((type) => [type, make(type)])) as Record<DeviceType, T>
+}
 
 /** The parts of a {@link Device}. */
 interface Parts {
@@ -19,9 +36,13 @@ interface Parts {
 export function parseDevice(value: unknown): Parts | undefined {
   const [, name, index] = (typeof value === 'string' && /^([a-z]+)(?::(0|[1-9]\d*))?$/.exec(value)) || []
   const type = DEVICE_TYPES.find((known) => known === name)
-  // There is only one CPU device.
-  if (type === undefined || (type === 'cpu' && index !== undefined)) return undefined
+  if (type === undefined || (index !== undefined && !DEVICES[type].indexed)) return undefined
   return { type, index: index === undefined ? undefined : Number(index) }
+}
+
+/** The type of a device. */
+export function deviceTypeOf(device: Device): DeviceType {
+  return (parseDevice(device) as Parts).type
 }
 
 /** @throws {TorchError} unless `value`, the argument or option `name` of `owner`, names a {@link Device}. */
@@ -45,7 +66,7 @@ export function isDeviceLike(text: string): boolean {
 /** PyTorch's error message for an unknown device type, with a hint for those who meant a GPU. */
 export function wrongDevice(kind: string): string {
   const hint = /^(gpu|nvidia|cuda|hip|rocm)$/i.test(kind) ? "; did you mean 'cuda'?" : ''
-  return `Expected one of cpu, cuda device type at start of device string: ${kind}${hint}`
+  return `Expected one of ${DEVICE_TYPES.join(', ')} device type at start of device string: ${kind}${hint}`
 }
 
 /**
@@ -58,7 +79,8 @@ export function wrongDevice(kind: string): string {
 export function device(type: string, index?: number): Device {
   requireString('device', 'type', type)
   const [, kind = '', given] = /^([^:]*)(?::(.*))?$/s.exec(type) ?? []
-  if (kind !== 'cpu' && kind !== 'cuda') {
+  const known = DEVICE_TYPES.find((name) => name === kind)
+  if (known === undefined) {
     throw torchError('ERR_TORCH_DEVICE', wrongDevice(kind), { op: 'device' })
   }
   if (given !== undefined && !/^(0|[1-9]\d{0,2})$/.test(given)) {
@@ -74,8 +96,6 @@ export function device(type: string, index?: number): Device {
     }
     requireInteger('device', 'index', index, 0)
   }
-  // There is only one CPU device.
-  if (kind === 'cpu') return 'cpu'
   const number = given ?? index
-  return number === undefined ? 'cuda' : `cuda:${Number(number)}`
+  return (number === undefined || !DEVICES[known].indexed ? known : `${known}:${Number(number)}`) as Device
 }

@@ -11,6 +11,7 @@ interface Call {
   readonly needsInputGrad: readonly boolean[]
   saved: readonly (Tensor | null)[]
   constant: readonly Tensor[]
+  changed: readonly Tensor[]
   materialize: boolean
 }
 
@@ -61,6 +62,15 @@ export class FunctionContext {
   }
 
   /**
+   * In `forward`: marks inputs that it has changed in place. Each must be returned as an output. Then `apply` returns
+   * the same tensor, whose gradient goes through `backward`.
+   */
+  markDirty(...tensors: Tensor[]): void {
+    for (const tensor of tensors) idOf(tensor, 'markDirty')
+    this.#call.changed = tensors
+  }
+
+  /**
    * In `forward`: whether `backward` gets zeros rather than `null` as the gradient of an unused output. Default `true`.
    */
   setMaterializeGrads(materialize: boolean): void {
@@ -105,7 +115,8 @@ let bridge: object | undefined
  */
 export class AutogradFunction {
   protected constructor() {
-    throw torchError('ERR_TORCH_TYPE', `${new.target.name}: it cannot be constructed; call ${new.target.name}.apply()`)
+    const name = nameOf(new.target)
+    throw torchError('ERR_TORCH_TYPE', `${name}: it cannot be constructed; call ${name}.apply()`)
   }
 
   /**
@@ -140,13 +151,21 @@ function apply<Arguments extends unknown[], Result extends Tensor | readonly Ten
       { op: name },
     )
   }
-  const call: Call = { needsInputGrad, saved: [], constant: [], materialize: true }
+  const call: Call = { needsInputGrad, saved: [], constant: [], changed: [], materialize: true }
   const ctx = contextOf(call)
   const result = noGrad(() => type.forward(ctx, ...args))
   const outputs = outputsOf(name, result)
-  const { saved, constant, materialize } = call
+  const { saved, constant, changed, materialize } = call
   call.saved = []
   call.constant = []
+  call.changed = []
+  if (!changed.every((tensor) => outputs.includes(tensor))) {
+    throw torchError(
+      'ERR_TORCH_AUTOGRAD',
+      `${name}.forward: Some elements marked as dirty during the forward method were not returned as output. The inputs that are modified inplace must all be outputs of the Function.`,
+      { op: name },
+    )
+  }
   if (!needed) return result
   bridge ??= native.functionBridge()
   const scope = enter()
@@ -155,11 +174,12 @@ function apply<Arguments extends unknown[], Result extends Tensor | readonly Ten
   const made = native.applyFunction(
     bridge,
     `${name}Backward`,
-    backwardOf(type, ctx, args.map(isTensor), places),
+    backwardOf(type, name, ctx, args.map(isTensor), places),
     idsOf(args.filter(isTensor)),
     idsOf(outputs),
     idsOf(kept),
     idsOf(constant),
+    idsOf(changed),
     materialize,
   )
   const wrapped = outputs.map((output, i) => {
@@ -169,8 +189,16 @@ function apply<Arguments extends unknown[], Result extends Tensor | readonly Ten
   return (isTensor(result) ? wrapped[0] : wrapped) as Result
 }
 
+/** The name of a class, which a class expression without a name would inherit from its base. */
+function nameOf(type: unknown): string {
+  if (type === AutogradFunction) return 'torch.autograd.Function'
+  if (typeof type !== 'function') return describe(type)
+  const own: unknown = Object.getOwnPropertyDescriptor(type, 'name')?.value
+  return typeof own === 'string' && own !== '' ? own : 'a class without a name'
+}
+
 function checkClass(type: { forward?: unknown; backward?: unknown }): string {
-  const name = typeof type === 'function' ? (type as { name: string }).name : describe(type)
+  const name = nameOf(type)
   for (const method of ['forward', 'backward'] as const) {
     if (typeof type?.[method] === 'function') continue
     throw torchError(
@@ -195,7 +223,8 @@ function outputsOf(name: string, result: unknown): readonly Tensor[] {
 
 /** The function that native code calls in the backward pass. */
 function backwardOf(
-  type: Pick<FunctionClass<never[], unknown>, 'name' | 'backward'>,
+  type: Pick<FunctionClass<never[], unknown>, 'backward'>,
+  name: string,
   ctx: FunctionContext,
   areTensors: readonly boolean[],
   places: readonly boolean[],
@@ -212,7 +241,7 @@ function backwardOf(
         const kept = tensorsOf(saved).values()
         call.saved = places.map((place) => (place ? (kept.next().value ?? null) : null))
         try {
-          const found = gradientsOf(type, type.backward(ctx, ...(gradOutputs as Tensor[])), areTensors)
+          const found = gradientsOf(name, type.backward(ctx, ...(gradOutputs as Tensor[])), areTensors)
           native.functionGradients(
             bridge as object,
             found.map((gradient) => (gradient === null ? null : idOf(gradient))),
@@ -226,11 +255,7 @@ function backwardOf(
 }
 
 /** The gradients of those arguments that are tensors. */
-function gradientsOf(
-  { name }: { readonly name: string },
-  returned: unknown,
-  areTensors: readonly boolean[],
-): (Tensor | null)[] {
+function gradientsOf(name: string, returned: unknown, areTensors: readonly boolean[]): (Tensor | null)[] {
   const list: unknown[] = Array.isArray(returned) ? returned : [returned]
   const given = list.map((gradient) => gradient ?? null)
   const wrong = given.findIndex((gradient) => gradient !== null && !isTensor(gradient))

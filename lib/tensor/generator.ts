@@ -1,4 +1,4 @@
-import { checkOptions } from '../check.ts'
+import { checkOptions, requireNone } from '../check.ts'
 import type { GeneratorHandle } from '../native/addon.ts'
 import { opaque } from '../opaque.ts'
 import { native } from './binding.ts'
@@ -34,10 +34,11 @@ export class Generator {
   readonly #handle: GeneratorHandle
   /** The device that it generates numbers for. */
   readonly device: Device
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('Generator', 'use getState()')
 
-  constructor(options: GeneratorOptions = {}) {
+  constructor(options: GeneratorOptions = {}, ...none: undefined[]) {
+    requireNone('Generator', none)
     checkOptions('Generator', options, ['device'])
     const { device = 'cpu' } = options
     requireDevice('Generator', device)

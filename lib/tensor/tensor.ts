@@ -72,6 +72,8 @@ const DISPOSED: Record<number, string> = {
 export let idOf: (tensor: Tensor, op?: string) => number
 /** @internal */
 export let wrap: (id: number, scope: Scope | undefined) => Tensor
+/** @internal For subclasses: takes over the tensor of another object and removes it from every scope. */
+export let take: (tensor: Tensor) => [key: symbol, id: number, scope: undefined, guard: object | undefined]
 /** Whether `value` is a tensor of this copy of the library. */
 export let isTensor: (value: unknown) => value is Tensor
 /** Removes a tensor from every `tidy`. It then lives until `dispose()` is called or nothing refers to it. */
@@ -99,8 +101,8 @@ export class Tensor implements Disposable {
   // Releases the tensor when this object is collected. Tensors in a scope are released with the scope.
   #guard: object | undefined
   /**
-   * @internal The tensor as other code sees it. Functions that compare objects compare this property by value, even if
-   * they look at only some of the properties. `structuredClone` and `postMessage` reject it, instead of producing an
+   * The tensor as other code sees it, not meant to be used. Functions that compare objects compare this property by
+   * value, even if they look at only some of the properties. `structuredClone` and `postMessage` reject it, instead of producing an
    * empty object.
    */
   readonly contents: object = new Proxy(this, CONTENTS)
@@ -133,6 +135,13 @@ export class Tensor implements Disposable {
       if (tensor.#scope !== undefined) tensor.#belong(undefined)
       return tensor
     }
+    take = (tensor) => {
+      const id = idOf(tensor)
+      // The guard moves with the tensor: if it were collected separately, it would release the tensor.
+      const guard = tensor.#guard
+      tensor.#forget(BY_PARAMETER)
+      return [CONSTRUCT, id, undefined, guard]
+    }
     grantAccess({
       isTensor,
       scopeOf: (tensor) => tensor.#scope,
@@ -141,15 +150,6 @@ export class Tensor implements Disposable {
       },
       forget: (tensor, failed) => tensor.#forget(failed ? BY_FAILURE : BY_TIDY),
     })
-  }
-
-  /** @internal For subclasses: takes over the tensor of another object and removes it from every scope. */
-  protected static take(tensor: Tensor): [symbol, number, undefined, object | undefined] {
-    const id = idOf(tensor)
-    // The guard moves with the tensor: if it were collected separately, it would release the tensor.
-    const guard = tensor.#guard
-    tensor.#forget(BY_PARAMETER)
-    return [CONSTRUCT, id, undefined, guard]
   }
 
   #belong(scope: Scope | undefined): void {

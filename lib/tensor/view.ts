@@ -1,6 +1,7 @@
 import { torchError } from '../errors.ts'
 import { native } from './binding.ts'
 import { isCompared } from './contents.ts'
+import { isGradEnabled } from './context.ts'
 import { op } from './packet.ts'
 import { extend, idOf, receiverOf, type Tensor } from './tensor.ts'
 
@@ -53,7 +54,8 @@ export class TensorViews {
   }
 
   /**
-   * Iterates over the first dimension: `for (const row of x)`, `[...x]`. Each element is a view.
+   * Iterates over the first dimension: `for (const row of x)`, `[...x]`. Each element is a view. A loop that ends
+   * early leaves no other rows in memory.
    * @throws {TorchError} `ERR_TORCH_TYPE` for a 0-D tensor.
    */
   get [Symbol.iterator](): () => IterableIterator<Tensor> {
@@ -63,8 +65,26 @@ export class TensorViews {
       if (native.shape(idOf(tensor, 'iteration')).length === 0) {
         throw torchError('ERR_TORCH_TYPE', 'iteration over a 0-d tensor', { op: 'iteration' })
       }
-      return (op('aten::unbind.int')(tensor) as Tensor[])[Symbol.iterator]()
+      return tensor.requiresGrad && isGradEnabled() ? unbound(tensor) : selected(tensor)
     }
+  }
+}
+
+/** One row at a time: a loop that ends early has made no others. */
+function* selected(tensor: Tensor): Generator<Tensor> {
+  const select = op('aten::select.int')
+  const rows = tensor.size(0)
+  for (let i = 0; i < rows; i++) yield select(tensor, 0, i) as Tensor
+}
+
+/** All rows, of which a loop that ends early disposes the rest: the gradient of a single row is as large as the tensor. */
+function* unbound(tensor: Tensor): Generator<Tensor> {
+  const rows = op('aten::unbind.int')(tensor) as Tensor[]
+  let next = 0
+  try {
+    while (next < rows.length) yield rows[next++] as Tensor
+  } finally {
+    for (const row of rows.slice(next)) row.dispose()
   }
 }
 

@@ -1,7 +1,9 @@
 import { keeps } from '../inheritance.ts'
-import { type Parts, RecurrentModel } from '../models/model.ts'
+import { RecurrentModel } from '../models/model.ts'
+import { RNNModel } from '../models/rnn.ts'
 import { GRU, Linear, LSTM, MSELoss, RNN } from '../nn/index.ts'
 import type { Module } from '../nn/module.ts'
+import { mseGradients, type RecurrentModule } from '../nn/recurrent.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Loss } from './criterion.ts'
 
@@ -16,18 +18,19 @@ function isMeanSquaredError(loss: Loss): boolean {
 }
 
 /** The parts of a model, and the methods that the direct path replaces. */
-interface Plain extends Parts {
+interface Plain {
+  readonly network: RecurrentModule
+  readonly linear: Linear
   readonly forwards: readonly unknown[]
 }
 
 /** The parts of a model, if they compute what their classes define. */
 function plain(model: RecurrentModel): Plain | undefined {
-  const { parts } = model
-  if (parts === undefined || !keeps(parts.linear, Linear)) return undefined
-  const isPlain = [LSTM, GRU, RNN].some((Class) => keeps(parts.network, Class))
-  return isPlain
-    ? { ...parts, forwards: [model, parts.network, parts.linear].map(({ forward }) => forward) }
-    : undefined
+  // The zero state of an RNNModel is the default of its network.
+  if (!keeps(model, model instanceof RNNModel ? RNNModel : RecurrentModel)) return undefined
+  const { network, linear } = model
+  const isPlain = keeps(linear, Linear) && [LSTM, GRU, RNN].some((Class) => keeps(network, Class))
+  return isPlain ? { network, linear, forwards: [model, network, linear].map(({ forward }) => forward) } : undefined
 }
 
 /** Whether a model still has the same parts, unchanged: the head may have been replaced since. */
@@ -54,6 +57,6 @@ export function directGradients(model: Module, loss: Loss, strict = false): Grad
     if (parts !== undefined && !isStill(model, parts)) parts = plain(model)
     if (parts === undefined) return undefined
     const { weight, bias } = parts.linear
-    return parts.network.mseGradients(input, bias === null ? [weight] : [weight, bias], target, strict)
+    return mseGradients(parts.network, input, bias === null ? [weight] : [weight, bias], target, strict)
   }
 }

@@ -2,7 +2,7 @@ import { dispose } from '../dispose.ts'
 import { messageOf } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
 import { Buffer, Parameter } from '../nn/parameter.ts'
-import type { Optimizer } from '../optim/optimizer.ts'
+import { type Optimizer, revisionOf } from '../optim/optimizer.ts'
 import type { LearningRates } from '../optim/rates.ts'
 import { captured } from '../tensor/capture.ts'
 import { noGrad, tidy } from '../tensor/context.ts'
@@ -226,7 +226,7 @@ function keyOf(inputs: readonly Tensor[], variant: string | number = ''): string
  */
 export function signatureOf(modules: readonly Module[], optimizer?: Optimizer, rates?: LearningRates): string {
   // After seeding, cuDNN allocates its memory for dropout again.
-  const parts: unknown[] = [optimizer?.revision, seedings()]
+  const parts: unknown[] = [optimizer === undefined ? undefined : revisionOf(optimizer), seedings()]
   const seen = new Set<Module>()
   for (const module of modules) describeModule(module, seen, parts)
   for (const { params, ...settings } of optimizer?.paramGroups ?? []) {

@@ -136,7 +136,8 @@ export type OptimizerName = Exclude<
 
 const OPTIMIZERS = Object.fromEntries(
   Object.entries(optim)
-    .filter(([, { prototype }]) => prototype instanceof Optimizer && !prototype.needsClosure)
+    .filter(([, { prototype }]) => prototype instanceof Optimizer)
+    .filter(([, Class]) => Class !== optim.LBFGS)
     .map(([name, Class]) => [name.toLowerCase(), Class]),
 ) as unknown as Record<
   OptimizerName,
@@ -306,8 +307,9 @@ export function resultName(pass: string, metric: string): string {
 }
 
 /** @throws {TorchError} for an optimizer that evaluates the loss several times per step. */
-export function refuseClosure(owner: string, { needsClosure, constructor: { name } }: Optimizer): void {
-  if (!needsClosure) return
+export function refuseClosure(owner: string, optimizer: Optimizer): void {
+  if (!(optimizer instanceof optim.LBFGS)) return
+  const { name } = optimizer.constructor
   throw torchError(
     'ERR_TORCH_VALUE',
     `${owner}: ${name} evaluates the loss several times per step, on the same data: call its step with a function, in a loop of your own`,

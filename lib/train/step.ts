@@ -5,9 +5,11 @@ import { torchError } from '../errors.ts'
 import { RecurrentModel } from '../models/model.ts'
 import type { Module } from '../nn/module.ts'
 import { clipGradNorm_, clipGradValue_ } from '../nn/utils/index.ts'
+import { isFused } from '../optim/fused.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { inferenceMode, noGrad } from '../tensor/context.ts'
 import { zeros } from '../tensor/creation.ts'
+import { deviceTypeOf } from '../tensor/device.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
 import { criterionOf, LEAST, type MeanLoss, type Owner } from './criterion.ts'
 import { directGradients, type Gradients } from './direct.ts'
@@ -68,7 +70,7 @@ export class Step {
 
   constructor(model: TrainableModel, optimizer: Optimizer, options: StepOptions) {
     const { owner, autocast, loss, clipGradNorm, clipGradValue, accumulateGradBatches = 1 } = options
-    if (autocast === 'float16' && !optimizer.isFused) {
+    if (autocast === 'float16' && !isFused(optimizer)) {
       throw torchError(
         'ERR_TORCH_OPTION',
         "Trainer: autocast: 'float16' needs an optimizer that can skip a step by itself; this one cannot. Use 'bfloat16', or SGD, Adam, AdamW or Adagrad",
@@ -249,7 +251,7 @@ export class Step {
 
   #casting<T>(device: Device, fn: () => T): T {
     if (this.#cast === undefined) return fn()
-    return autocast(device === 'cpu' ? 'cpu' : 'cuda', fn, { dtype: this.#cast })
+    return autocast(deviceTypeOf(device), fn, { dtype: this.#cast })
   }
 }
 

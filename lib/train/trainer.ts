@@ -1,12 +1,21 @@
 import type { GradScaler } from '../amp/index.ts'
-import { checkOptions, invalid, requireBoolean, requireChoice, requireSignal, requireString } from '../check.ts'
+import {
+  checkOptions,
+  invalid,
+  requireBoolean,
+  requireChoice,
+  requireNone,
+  requireSignal,
+  requireString,
+} from '../check.ts'
 import { CUDAGraph, manualSeed as seedCuda } from '../cuda/index.ts'
 import { type Batch, namedBatch } from '../data/batch.ts'
 import type { BatchPlan } from '../data/loader.ts'
 import { messageOf, torchError } from '../errors.ts'
 import { RecurrentModel } from '../models/model.ts'
 import { Module } from '../nn/module.ts'
-import type { Optimizer } from '../optim/optimizer.ts'
+import { isFused } from '../optim/fused.ts'
+import { moveState, type Optimizer } from '../optim/optimizer.ts'
 import { LearningRates } from '../optim/rates.ts'
 import { offload, retain } from '../tensor/context.ts'
 import { Generator } from '../tensor/generator.ts'
@@ -26,6 +35,9 @@ import { Run } from './run.ts'
 import { Runner, type RunnerOptions } from './runner.ts'
 import { type Source, sourceOf, type TrainingData } from './source.ts'
 import { Step, type TrainableModel } from './step.ts'
+
+/** @internal The key of the method that makes graphs: tests exchange it. */
+export const makeGraph = Symbol('makeGraph')
 
 export interface FitOptions {
   /** Held-out data; its loss is computed after each epoch. */
@@ -97,7 +109,8 @@ export class Trainer {
   readonly #warnings = new Set<string>()
   readonly #predictor: Predictor
 
-  constructor(model: TrainableModel, options: TrainerOptions = {}) {
+  constructor(model: TrainableModel, options: TrainerOptions = {}, ...none: undefined[]) {
+    requireNone('Trainer', none)
     if (typeof model?.forward !== 'function' || typeof model.parameters !== 'function') {
       throw invalid('Trainer', 'model', 'a Module', model)
     }
@@ -265,7 +278,7 @@ export class Trainer {
   }
 
   /** @internal A graph to capture into. @throws {TorchError} if CUDA graphs are not available. */
-  protected makeGraph(device: Device): Graph {
+  protected [makeGraph](device: Device): Graph {
     if (device === 'cpu')
       throw torchError(
         'ERR_TORCH_DEVICE',
@@ -282,7 +295,7 @@ export class Trainer {
   #training(device: Device): Runner {
     const { nonFinite, metrics } = this.#options
     // An optimizer with its own step reads its rates as numbers.
-    const rates = this.optimizer.isFused ? this.#rates() : undefined
+    const rates = isFused(this.optimizer) ? this.#rates() : undefined
     return new Runner({
       device,
       moves: this.#moves(device),
@@ -345,7 +358,7 @@ export class Trainer {
   ): ((queue: <T>(fn: () => T) => Promise<T>) => Graphs) | undefined {
     if (!wanted) return undefined
     try {
-      this.makeGraph(device).reset()
+      this[makeGraph](device).reset()
     } catch (error) {
       this.#fallBack((error as Error).message)
       return undefined
@@ -354,7 +367,7 @@ export class Trainer {
       new Graphs({
         device,
         queue,
-        make: () => this.makeGraph(device),
+        make: () => this[makeGraph](device),
         onFallback: (reason) => this.#fallBack(reason),
       })
   }
@@ -371,7 +384,7 @@ export class Trainer {
     const { device } = this.#options
     if (device === undefined) return deviceOf(this.model)
     const target = place(this.#modules, device)
-    this.optimizer.follow()
+    moveState(this.optimizer)
     return target
   }
 

@@ -1,4 +1,4 @@
-import { checkOptions, invalid, requirePositive } from '../check.ts'
+import { checkOptions, invalid, requireNone, requirePositive } from '../check.ts'
 import { opaque } from '../opaque.ts'
 import { Optimizer } from '../optim/optimizer.ts'
 import { tidy } from '../tensor/context.ts'
@@ -22,11 +22,12 @@ export interface TrainingStepOptions extends Pick<TrainerOptions, 'loss' | 'clip
  * @throws {TorchError} for an unknown option or an invalid value.
  */
 export class TrainingStep {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('TrainingStep', 'use the state of its model and optimizer')
   readonly #step: Step
 
-  constructor(model: TrainableModel, options: TrainingStepOptions) {
+  constructor(model: TrainableModel, options: TrainingStepOptions, ...none: undefined[]) {
+    requireNone('TrainingStep', none)
     if (typeof model?.forward !== 'function' || typeof model.parameters !== 'function') {
       throw invalid('TrainingStep', 'model', 'a Module', model)
     }

@@ -171,27 +171,33 @@ Napi::Value function_bridge(const Napi::CallbackInfo& info) {
   return make_handle(info.Env(), std::make_unique<BridgePtr>(bridge));
 }
 
-// applyFunction(bridge, name, backward, inputs, outputs, saved, the non-differentiable outputs, whether missing
-// gradients are zeros) -> for each output a new tensor with a graph, or null if the same tensor now has it
+// applyFunction(bridge, name, backward, inputs, outputs, saved, the non-differentiable outputs, the inputs changed in
+// place, whether missing gradients are zeros) -> for each output a new tensor with a graph, or null if the same tensor
+// now has it
 Napi::Value apply_function(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   const BridgePtr bridge = object_of<BridgePtr>(info[0]);
   bridge->release_dead();
-  const PromiseList inputs(addon, info[3]), outputs(addon, info[4]), saved(addon, info[5]), constant(addon, info[6]);
+  const PromiseList inputs(addon, info[3]), outputs(addon, info[4]), saved(addon, info[5]), constant(addon, info[6]),
+      changed(addon, info[7]);
   auto node = c10::make_intrusive<JavaScriptNode>(bridge, info[2].As<Napi::Function>(), info[1].ToString().Utf8Value(),
-                                                  info[7].ToBoolean());
+                                                  info[8].ToBoolean());
   const variable_list given = inputs.get(), made = outputs.get();
   const Effects effects{.reads = joined(inputs, outputs, saved), .marks = Effects::kGraph};
   const auto found = addon.run(effects, [&] {
-    std::unordered_set<at::TensorImpl*> without;
-    for (const at::Tensor& tensor : constant.get()) without.insert(tensor.unsafeGetTensorImpl());
+    const auto implementations = [](const variable_list& tensors) {
+      std::unordered_set<at::TensorImpl*> found;
+      for (const at::Tensor& tensor : tensors) found.insert(tensor.unsafeGetTensorImpl());
+      return found;
+    };
     const std::vector<std::optional<at::Tensor>> raw(made.begin(), made.end());
     node->set_next_edges(torch::autograd::collect_next_edges(given));
     const auto jvp = [](const variable_list&, const variable_list&) -> variable_list {
       TORCH_CHECK_NOT_IMPLEMENTED(false, "torch.autograd.Function has no forward-mode derivatives");
     };
     const auto view = [](const at::Tensor& tensor) { return tensor.view_as(tensor); };
-    auto wrapped = torch::autograd::_wrap_outputs(given, without, {}, raw, node, jvp, {}, view, false);
+    auto wrapped = torch::autograd::_wrap_outputs(given, implementations(constant.get()),
+                                                  implementations(changed.get()), raw, node, jvp, {}, view, false);
     for (const auto& output : wrapped) node->add_output(*output);
     for (const at::Tensor& tensor : saved.get()) node->save(tensor);
     return wrapped;

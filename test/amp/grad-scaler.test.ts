@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import * as nn from '../../lib/nn/index.ts'
+import { isFused } from '../../lib/optim/fused.ts'
 import * as optim from '../../lib/optim/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
@@ -67,7 +68,7 @@ describe.each(
   const Optimizer = optim[one.kind] as typeof optim.SGD
   test('takes the steps of PyTorch, and leaves those out that it leaves out', () => follow((step) => step(), Optimizer))
   const queued = () => follow((step) => torch.offload(step), Optimizer)
-  if (new Optimizer([torch.zeros([1], { requiresGrad: true })]).isFused) {
+  if (isFused(new Optimizer([torch.zeros([1], { requiresGrad: true })]))) {
     test('off the main thread, where no value can be read', queued)
   } else {
     test('but not off the main thread, since the scaler reads whether to skip', () =>

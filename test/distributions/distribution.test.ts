@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { Normal as Entry } from '../../lib/distributions/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
@@ -46,6 +47,10 @@ describe.each(fixture.map((one) => [one.kind, JSON.stringify(one.parameters), on
   (kind, _, one) => {
     const p = make(kind, one.parameters)
     const values = torch.tensor(one.values, kind === 'Categorical' ? { dtype: 'int64' } : {})
+
+    test('prints as PyTorch does', () => {
+      expect([String(p), inspect(make(kind, one.others))]).toEqual([one.text, one.otherText])
+    })
 
     test('draws what PyTorch draws', () => {
       for (const form of ['sample', 'rsample'] as const) {

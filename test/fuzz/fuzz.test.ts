@@ -23,6 +23,9 @@ test('all that is exported is called, and of every class there are instances', a
       'Tensor.prototype.grad (get)',
       'Tensor.prototype.grad (set)',
       'train.Trainer.prototype.fit',
+      'assign to a module',
+      'change a setting',
+      'the result of registerFullBackwardHook',
     ]),
   )
   // Abstract classes, whose subclasses have instances; and what there is only with CUDA.

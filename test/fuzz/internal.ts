@@ -5,9 +5,15 @@ import ts from 'typescript'
 
 const LIB = fileURLToPath(new URL('../../lib', import.meta.url))
 
-/** The members of classes that are no part of the API, as `Class.member`: what is protected, or marked as internal,
- * and the constructors of abstract ones. */
-export function internalMembers(): Set<string> {
+/** The name of a member; of one whose key is a symbol, in the form of `String(symbol)`. */
+const nameOf = (name: ts.PropertyName, source: ts.SourceFile): string =>
+  name.getText(source).replace(/^\[(.*)\]$/, 'Symbol($1)')
+
+/**
+ * The members of classes that are no part of the API, as `Class.member`: what is protected, or marked as internal, and
+ * the constructors of abstract ones; or only what is marked.
+ */
+export function internalMembers({ onlyMarked = false } = {}): Set<string> {
   const found = new Set<string>()
   for (const file of readdirSync(LIB, { recursive: true, encoding: 'utf8' })) {
     if (!file.endsWith('.ts')) continue
@@ -15,12 +21,13 @@ export function internalMembers(): Set<string> {
     ts.forEachChild(source, (node) => {
       if (!ts.isClassDeclaration(node)) return
       const isAbstract = (ts.getCombinedModifierFlags(node) & ts.ModifierFlags.Abstract) !== 0
-      if (isAbstract) found.add(`${node.name?.text}.constructor`)
+      if (isAbstract && !onlyMarked) found.add(`${node.name?.text}.constructor`)
       for (const member of node.members) {
+        const flags = onlyMarked ? 0 : ts.ModifierFlags.Protected | ts.ModifierFlags.Private
         const isInternal =
-          (ts.getCombinedModifierFlags(member) & (ts.ModifierFlags.Protected | ts.ModifierFlags.Private)) !== 0 ||
+          (ts.getCombinedModifierFlags(member) & flags) !== 0 ||
           ts.getJSDocTags(member).some(({ tagName }) => tagName.text === 'internal')
-        if (isInternal && member.name !== undefined) found.add(`${node.name?.text}.${member.name.getText(source)}`)
+        if (isInternal && member.name !== undefined) found.add(`${node.name?.text}.${nameOf(member.name, source)}`)
         if (isInternal && ts.isConstructorDeclaration(member)) found.add(`${node.name?.text}.constructor`)
       }
     })

@@ -196,9 +196,80 @@ function operatorTargets(): Target[] {
   })
 }
 
+const MODULES: readonly (() => nn.Module)[] = [
+  () => new nn.LSTM(3, 4),
+  () => new nn.BatchNorm1d(3),
+  () => new nn.ParameterList(parameters()),
+  () => new nn.ModuleList([new nn.Linear(2, 3)]),
+  () => new nn.Sequential({ first: new nn.Linear(3, 3), second: new nn.Tanh() }),
+  model,
+]
+
+/** What is done without a call: assigned values, changed settings, and the results of hooks. */
+function otherTargets(): Target[] {
+  const target = (name: string, use: (random: Random, value: unknown) => unknown): Target => ({
+    name,
+    prepare(random) {
+      const value = hostile(random)
+      return { args: [value], run: () => use(random, value) }
+    },
+  })
+  const registrations = [
+    'registerForwardPreHook',
+    'registerForwardHook',
+    'registerFullBackwardPreHook',
+    'registerFullBackwardHook',
+  ] as const
+  return [
+    target('assign to a module', (random, value) => {
+      const module = random.pick(MODULES)()
+      const key = random.chance(0.5) ? String(random.int(-2, 3)) : random.pick(Object.keys(module))
+      // Fields that are no members take anything, as in Python.
+      if (key !== 'training') Object.assign(module, { [key]: value })
+      return [...module.namedParameters(), ...module.buffers(), String(module)].length
+    }),
+    target('change a setting', (random, value) => {
+      const optimizer = new (random.pick([optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop]))(parameters())
+      const group = optimizer.paramGroups[0] as object
+      const names = Object.keys(group).filter((name) => name !== 'params')
+      Object.assign(group, { [random.pick(names)]: value })
+      for (const { params } of optimizer.paramGroups) for (const param of params) param.grad = torch.onesLike(param)
+      return optimizer.step()
+    }),
+    ...registrations.map((register) =>
+      target(`the result of ${register}`, (random, value) => {
+        const whole = model()
+        const part: nn.Module = random.pick([whole, whole.lstm, whole.linear])
+        part[register]((() => value) as never)
+        return whole
+          .forward(torch.ones([2, 3, 3], { requiresGrad: true }))
+          .sum()
+          .backward()
+      }),
+    ),
+  ]
+}
+
+/** All classes of the package, each once. */
+export async function exportedClasses(): Promise<Class[]> {
+  const seen = new Set<unknown>()
+  const found: Class[] = []
+  const visit = (owner: object): void => {
+    for (const [key, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
+      const member: unknown = get === undefined ? value : Reflect.get(owner, key)
+      if (seen.has(member)) continue
+      seen.add(member)
+      if (isClass(member)) found.push(member)
+      else if (typeof member === 'object' && member !== null && key !== 'ops') visit(member)
+    }
+  }
+  for (const [, exported] of await entries()) visit(exported)
+  return found
+}
+
 /** Everything to call, and the classes of which there are no instances to be had. */
 export async function findTargets(): Promise<{ targets: Target[]; unmade: string[] }> {
-  const targets: Target[] = operatorTargets()
+  const targets: Target[] = [...operatorTargets(), ...otherTargets()]
   const classes = new Map<Class, string>()
   const seen = new Set<unknown>(TABLE.map(({ name, on }) => (on === 'function' ? undefined : torch[name as 'add'])))
   const visit = (name: string, owner: object): void => {
@@ -216,7 +287,7 @@ export async function findTargets(): Promise<{ targets: Target[]; unmade: string
       seen.add(value)
       if (isClass(value)) {
         classes.set(value, full)
-        if (!internal.has(`${value.name}.constructor`)) targets.push(constructorTarget(full, value))
+        targets.push(constructorTarget(full, value))
       } else if (typeof value === 'function') {
         targets.push(functionTarget(full, value as Callable, owner))
       } else if (typeof value === 'object' && value !== null && key !== 'ops') {

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import * as nn from '../../lib/nn/index.ts'
+import { packedOf } from '../../lib/nn/utils/packed-sequence.ts'
 import { native } from '../../lib/tensor/binding.ts'
-import { torch } from '../../lib/torch.ts'
-import { runProgram } from '../support/cuda.ts'
 import { expectError } from '../support/error.ts'
 
 // What JavaScript holds of C++ objects is checked wherever it comes in, whoever made it.
@@ -84,7 +83,7 @@ describe('a handle of another kind', () => {
 describe('a number that no tensor has', () => {
   test.each([-1, -2, 0.5, 2 ** 31, 2 ** 32, 1e300, Number.NaN, Number.POSITIVE_INFINITY])('%d is refused', (id) => {
     for (const use of [
-      () => nn.utils.rnn.PackedSequence.of([id], undefined),
+      () => packedOf([id], undefined),
       () => native.guard(id),
       () => native.shape(id),
       () => native.toBytes(id),
@@ -104,18 +103,5 @@ describe('a number that no tensor has', () => {
       expectError(() => native.zeroGrad(list, true), 'ERR_TORCH_TYPE', /expected a list of Tensors/)
       expectError(() => native.backward(list, list, false, false, list), 'ERR_TORCH_TYPE', /list of Tensors/)
     }
-  })
-
-  test('ends no process', () => {
-    const { stdout } = runProgram(`
-      import { nn } from 'libtorch-rnn'
-      try {
-        nn.utils.rnn.PackedSequence.of([-1])
-      } catch (error) {
-        console.log(error.code)
-      }
-    `)
-    expect(stdout.trim()).toBe('ERR_TORCH_DISPOSED')
-    expect(torch.zeros([1]).item()).toBe(0)
   })
 })

@@ -156,10 +156,67 @@ describe('forward hooks', () => {
     )
     expect(Object.hasOwn(module, 'forward')).toBe(false)
     const handle = module.registerForwardHook((async () => {}) as never)
-    expectError(() => module.forward(x), 'ERR_TORCH_TYPE', /Double.forward: a hook returned .*cannot be async/)
+    expectError(
+      () => module.forward(x),
+      'ERR_TORCH_TYPE',
+      /^Double.forward: a forward hook must return .* cannot be async$/,
+    )
     handle.remove()
     module.registerForwardPreHook((async () => {}) as never)
-    expectError(() => module.forward(x), 'ERR_TORCH_TYPE', /a pre-hook returned/)
+    expectError(
+      () => module.forward(x),
+      'ERR_TORCH_TYPE',
+      /^Double.forward: a forward pre-hook must return .* cannot be async$/,
+    )
+  })
+})
+
+describe('hooks that return nonsense', () => {
+  const model = (): LSTMModel => new LSTMModel(2, 3, 1)
+  const input = torch.ones([4, 1, 2])
+
+  test.each<[string, unknown, RegExp]>([
+    ['a number', 5, /returned 5 for input 0$/],
+    ['an object', {}, /returned an object for input 0$/],
+    ['no inputs', [], /returned undefined for input 0$/],
+    ['wrong inputs', ['a'], /returned 'a' for input 0$/],
+  ])('%s, before forward', (_, returned, message) => {
+    for (const partOf of [(m: LSTMModel) => m, (m: LSTMModel) => m.lstm, (m: LSTMModel) => m.linear]) {
+      const whole = model()
+      const part: nn.Module = partOf(whole)
+      part.registerForwardPreHook((() => returned) as never)
+      const { message: text } = expectError(() => whole.forward(input), 'ERR_TORCH_TYPE', message)
+      expect(text).toMatch(
+        `${part.constructor.name}.forward: a forward pre-hook must return undefined, null, the new input`,
+      )
+    }
+  })
+
+  test.each<[string, unknown]>([
+    ['a number', 5],
+    ['a string', 'a'],
+    ['too little', []],
+    ['an output without a state', [input]],
+    ['another state', [input, 5]],
+    ['half a state', [input, [input]]],
+  ])('%s, after the forward of an LSTM', (_, returned) => {
+    const whole = model()
+    whole.lstm.registerForwardHook((() => returned) as never)
+    expectError(() => whole.forward(input), 'ERR_TORCH_TYPE', /^LSTM.forward: a forward hook must return .* array of 2/)
+  })
+
+  test('and after that of a layer', () => {
+    const whole = model()
+    whole.linear.registerForwardHook((() => [input]) as never)
+    expectError(() => whole.forward(input), 'ERR_TORCH_TYPE', /^Linear.forward: .* the new output: a Tensor, but it/)
+  })
+
+  test('but the output alone of an LSTM, or inputs without a state, are sense', () => {
+    const lstm = new nn.LSTM(2, 3)
+    lstm.registerForwardPreHook((_, [x]) => x)
+    const handle = lstm.registerForwardHook(((_: unknown, __: unknown, [output]: [Tensor]) => output) as never)
+    expect((lstm.forward(input) as unknown as Tensor).shape).toEqual([4, 1, 3])
+    handle.remove()
   })
 })
 

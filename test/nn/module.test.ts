@@ -404,5 +404,5 @@ test('a tensor that is assigned to a registered buffer becomes the buffer', () =
   expect(model.double().mean.dtype).toBe('float64')
   model.loadStateDict({ mean: torch.tensor([1, 2]) })
   expect([...model.namedBuffers()].map(([name, buffer]) => [name, buffer.toArray()])).toEqual([['mean', [1, 2]]])
-  expectError(() => Object.assign(model, { mean: 3 }), 'ERR_TORCH_TYPE', "cannot assign 3 to buffer 'mean'")
+  expectError(() => Object.assign(model, { mean: 3 }), 'ERR_TORCH_TYPE', "cannot assign 3 as buffer 'mean'")
 })

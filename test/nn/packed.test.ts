@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { TorchError } from '../../lib/errors.ts'
 import { GRU, LSTM, type LSTMState, type RecurrentModule, RNN, utils } from '../../lib/nn/index.ts'
+import { packingOf } from '../../lib/nn/utils/packed-sequence.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { expectClose } from '../support/close.ts'
@@ -178,7 +179,7 @@ test('packSequence is padSequence and packPaddedSequence, which padPackedSequenc
         expectSame([unpacked], [padded])
         expect(counts.toArray()).toEqual(lengths)
         const again = packPaddedSequence(padded, lengths, { batchFirst, enforceSorted })
-        expectSame([again.data, ...again.packing], [packed.data, ...packed.packing])
+        expectSame([again.data, ...packingOf(again)], [packed.data, ...packingOf(packed)])
       }
     }
   }

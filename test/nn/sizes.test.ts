@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ErrorCode } from '../../lib/errors.ts'
 import * as nn from '../../lib/nn/index.ts'
+import { mseGradients } from '../../lib/nn/recurrent.ts'
 import { trace } from '../../lib/nn/tracer.ts'
 import * as optim from '../../lib/optim/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
@@ -109,7 +110,7 @@ describe('a weight of another shape than the sizes of the module', () => {
             () => network.forward(packed),
             () => torch.inferenceMode(() => network.forward(x)),
             () => trace('probes', () => network.forward(x)),
-            () => network.mseGradients(x, [torch.zeros([1, 3])], torch.zeros([4, 2, 1]), true) ?? network.forward(x),
+            () => mseGradients(network, x, [torch.zeros([1, 3])], torch.zeros([4, 2, 1]), true) ?? network.forward(x),
           ]
           for (const call of calls) {
             const error = expectError(call, 'ERR_TORCH_SHAPE', /has the shape/)

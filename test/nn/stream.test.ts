@@ -264,3 +264,14 @@ describe('a network in bfloat16', () => {
     })
   })
 })
+
+it('is made by a network only', () => {
+  const Stream = nn.RecurrentStream as unknown as new (...args: unknown[]) => nn.RecurrentStream
+  for (const args of [[], [{}, { inputSize: 1 }]]) {
+    expectError(
+      () => new Stream(...args),
+      'ERR_TORCH_TYPE',
+      /new RecurrentStream\(\) .* stream\(\) of an RNN, LSTM or GRU/,
+    )
+  }
+})

@@ -77,6 +77,7 @@ describe('a weight that is computed', () => {
     const cell = new nn.GRUCell(2, 3)
     cell.bias_hh?.dispose()
     expectError(() => cell.forward(torch.zeros([2])), 'ERR_TORCH_DISPOSED', /^GRUCell\.bias_hh has been disposed/)
+    Reflect.deleteProperty(cell, 'weight_ih')
     cell.weight_ih = 'x' as never
     expectError(() => cell.forward(torch.zeros([2])), 'ERR_TORCH_TYPE', /^GRUCell\.weight_ih must be a Tensor, got 'x'/)
   })

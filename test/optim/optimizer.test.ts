@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import * as nn from '../../lib/nn/index.ts'
+import { isFused } from '../../lib/optim/fused.ts'
 import * as optim from '../../lib/optim/index.ts'
+import { moveState, revisionOf } from '../../lib/optim/optimizer.ts'
 import { LearningRates } from '../../lib/optim/rates.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
@@ -134,17 +136,17 @@ test('state stays in place where the parameters do, and its changes can be told'
   const w = torch.ones([2], { requiresGrad: true })
   const optimizer = new optim.Adam([w])
   w.sum().backward()
-  expect(optimizer.revision).toBe(0)
+  expect(revisionOf(optimizer)).toBe(0)
   optimizer.step()
-  const made = optimizer.revision
+  const made = revisionOf(optimizer)
   expect(made).toBeGreaterThan(0)
   const before = optimizer.stateDict().state[0]
   optimizer.step()
-  optimizer.follow()
-  expect(optimizer.revision).toBe(made)
+  moveState(optimizer)
+  expect(revisionOf(optimizer)).toBe(made)
   expect(optimizer.stateDict().state[0]?.expAvg).toBe(before?.expAvg)
   optimizer.loadStateDict(optimizer.stateDict())
-  expect(optimizer.revision).toBeGreaterThan(made)
+  expect(revisionOf(optimizer)).toBeGreaterThan(made)
 })
 
 test('a group can be added, with settings of its own', () => {
@@ -169,7 +171,7 @@ test('a group can be added, with settings of its own', () => {
     [{ params: [a] }, 'ERR_TORCH_VALUE', /^\w+: some parameters appear in more than one parameter group$/],
     [{ params: [torch.zeros([1])], lr: -1 }, 'ERR_TORCH_VALUE', /^\w+: lr must be a non-negative number, got -1$/],
     [{ params: [torch.zeros([1])], rate: 1 }, 'ERR_TORCH_OPTION', /^SGD: unknown option 'rate'/],
-    [5, 'ERR_TORCH_TYPE', /^SGD: options must be an object, got 5$/],
+    [5, 'ERR_TORCH_TYPE', /^SGD: options must be an object, got 5: pass it by its name, as in { lr: 5 }$/],
     [{}, 'ERR_TORCH_TYPE', /but got undefined$/],
   ] as const
   for (const [group, code, message] of refused)
@@ -258,7 +260,6 @@ test.each(KINDS)('%s moves its state with the parameters, and leaves no tensors 
   const before = torch.memory().tensors
   for (let i = 0; i < 20; i++) step()
   expect(torch.memory().tensors).toBeLessThanOrEqual(before + 20)
-  optimizer.follow()
   expect(Object.values(optimizer.stateDict().state[0] ?? {}).every(({ device }) => device === 'cpu')).toBe(true)
 })
 
@@ -332,7 +333,7 @@ describe("an optimizer of one's own, in tensor operations", () => {
   test('works with a gradient scaler and in a queued step', async () => {
     const p = torch.zeros([2], { requiresGrad: true })
     const optimizer = new RootMeanSquare([p])
-    expect(optimizer.isFused).toBe(false)
+    expect(isFused(optimizer)).toBe(false)
     const scaler = new torch.amp.GradScaler('cpu', { initScale: 8 })
     for (const g of gradients) {
       optimizer.zeroGrad()
@@ -472,5 +473,65 @@ describe('refuses', () => {
     ],
   ] as const)('%s', (call, code, message) => {
     expectError(call, code, message)
+  })
+})
+
+describe('settings that are changed', () => {
+  const kinds = ['SGD', 'Adam', 'AdamW', 'RMSprop'] as const
+  const make = (kind: (typeof kinds)[number]) => {
+    const w = new nn.Parameter(torch.ones([2]))
+    w.grad = torch.ones([2])
+    return { w, optimizer: new optim[kind]([w], { lr: 0.5 }) as optim.Optimizer<{ lr: number }> }
+  }
+  const setting = (optimizer: optim.Optimizer<{ lr: number }>, name: string, value: unknown): void => {
+    Object.assign(optimizer.paramGroups[0] as object, { [name]: value })
+  }
+
+  test.each(kinds)('are checked when a step of %s uses them', (kind) => {
+    const cases: [string, unknown, 'ERR_TORCH_TYPE' | 'ERR_TORCH_VALUE', RegExp][] = [
+      ['lr', '3', 'ERR_TORCH_TYPE', /lr must be a non-negative number, got '3'/],
+      ['lr', undefined, 'ERR_TORCH_TYPE', /lr must be a non-negative number, got undefined/],
+      ['lr', Number.NaN, 'ERR_TORCH_VALUE', /lr must be a non-negative number, got NaN/],
+      ['lr', -1, 'ERR_TORCH_VALUE', /lr must be a non-negative number, got -1/],
+      ['weightDecay', -1, 'ERR_TORCH_VALUE', /weightDecay/],
+      ['maximize', 'no', 'ERR_TORCH_TYPE', /maximize must be a boolean, got 'no'/],
+    ]
+    for (const [name, value, code, message] of cases) {
+      const { w, optimizer } = make(kind)
+      optimizer.step()
+      const before = w.toArray()
+      setting(optimizer, name, value)
+      for (let i = 0; i < 2; i++) expectError(() => optimizer.step(), code, message)
+      expect(w.toArray()).toEqual(before)
+      setting(optimizer, name, name === 'maximize' ? false : 0.5)
+      optimizer.step()
+      expect(w.toArray()).not.toEqual(before)
+    }
+  })
+
+  test('are checked within an array', () => {
+    const { optimizer } = make('Adam')
+    optimizer.step()
+    const { betas } = optimizer.paramGroups[0] as unknown as { betas: number[] }
+    const own = [...betas]
+    setting(optimizer, 'betas', own)
+    optimizer.step()
+    own[1] = 2
+    expectError(() => optimizer.step(), 'ERR_TORCH_VALUE', /betas must be from 0 to below 1/)
+  })
+
+  test('are checked where a captured step reads the learning rates', () => {
+    const { optimizer } = make('SGD')
+    const rates = new LearningRates(optimizer)
+    expect(rates.refresh()[0]?.item()).toBe(0.5)
+    setting(optimizer, 'lr', Number.NaN)
+    expectError(() => rates.refresh(), 'ERR_TORCH_VALUE', /lr must be a non-negative number/)
+  })
+
+  test('of a group that was exchanged are checked, too', () => {
+    const { optimizer } = make('Adam')
+    optimizer.step()
+    optimizer.paramGroups[0] = { ...(optimizer.paramGroups[0] as optim.ParamGroup<{ lr: number }>), lr: -1 }
+    expectError(() => optimizer.step(), 'ERR_TORCH_VALUE', /lr must be/)
   })
 })

@@ -155,6 +155,35 @@ describe('a function with a backward of its own', () => {
     expect([x.grad?.toArray(), x.isLeaf, y.gradFn]).toEqual([[-1, -1], true, 'ReversedBackward'])
   })
 
+  test('takes inputs that forward changes in place', () => {
+    class Doubled extends AutogradFunction {
+      static forward(ctx: FunctionContext, x: Tensor): Tensor {
+        ctx.markDirty(x)
+        return x.mul_(2)
+      }
+      static backward(_: FunctionContext, gradOutput: Tensor): Tensor {
+        return gradOutput.mul(2)
+      }
+    }
+    const x = leaf([1, 3])
+    const y = x.mul(1)
+    expect(Doubled.apply(y)).toBe(y)
+    expect(y.gradFn).toBe('DoubledBackward')
+    y.pow(2).sum().backward()
+    // (2 x)², whose derivative is 8 x.
+    expect([y.detach().toArray(), x.grad?.toArray()]).toEqual([
+      [2, 6],
+      [8, 24],
+    ])
+    const used = leaf([1]).exp()
+    const square = used.pow(2)
+    Doubled.apply(used)
+    expectError(() => square.backward(), 'ERR_TORCH_AUTOGRAD', /modified by an inplace operation/)
+    const plain = torch.ones([2])
+    expect(Doubled.apply(plain)).toBe(plain)
+    expect(plain.toArray()).toEqual([2, 2])
+  })
+
   test('may run backward within backward', () => {
     class Checkpoint extends AutogradFunction {
       static forward(ctx: FunctionContext, x: Tensor): Tensor {
@@ -260,6 +289,47 @@ describe('what cannot work is told', () => {
     expectError(() => Five.apply(), 'ERR_TORCH_TYPE', /Five.forward must return a Tensor or an array .* got 5/)
     // @ts-expect-error
     expectError(() => new Cube(), 'ERR_TORCH_TYPE', /call Cube.apply\(\)/)
+  })
+
+  test('what is marked as dirty, but is no output, or a leaf', () => {
+    class Lost extends AutogradFunction {
+      static forward(ctx: FunctionContext, x: Tensor, returned: boolean): Tensor {
+        x.mul_(2)
+        ctx.markDirty(x)
+        return returned ? x : x.add(1)
+      }
+      static backward(_: FunctionContext, gradOutput: Tensor): (Tensor | null)[] {
+        return [gradOutput, null]
+      }
+    }
+    expectError(
+      () => Lost.apply(leaf([1]).mul(1), false),
+      'ERR_TORCH_AUTOGRAD',
+      /marked as dirty .* must all be outputs/,
+    )
+    expectError(() => Lost.apply(leaf([1]), true), 'ERR_TORCH_AUTOGRAD', /leaf Variable that requires grad/)
+    class Wrong extends AutogradFunction {
+      static forward(ctx: FunctionContext, x: Tensor): Tensor {
+        ctx.markDirty(5 as never)
+        return x
+      }
+      static backward(): null {
+        return null
+      }
+    }
+    expectError(() => Wrong.apply(leaf([1])), 'ERR_TORCH_TYPE', /expected a Tensor, got 5/)
+  })
+
+  test('a class without a name does not have that of its base', () => {
+    const nameless = [class extends AutogradFunction {}][0] as unknown as typeof Cube
+    expectError(() => nameless.apply(leaf([1])), 'ERR_TORCH_NOT_IMPLEMENTED', /^a class without a name.apply: /)
+    expectError(
+      () => Reflect.construct(nameless as never, []),
+      'ERR_TORCH_TYPE',
+      /^a class without a name: it cannot be constructed/,
+    )
+    const base = AutogradFunction as unknown as typeof Cube
+    expectError(() => base.apply(leaf([1])), 'ERR_TORCH_NOT_IMPLEMENTED', /^torch.autograd.Function.apply: /)
   })
 
   test('a second backward, and saved tensors that have been changed', () => {

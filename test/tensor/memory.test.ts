@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { loadFile, saveFile } from '../../lib/io/index.ts'
 import * as nn from '../../lib/nn/index.ts'
+import { mseGradients } from '../../lib/nn/recurrent.ts'
 import * as optim from '../../lib/optim/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
@@ -96,7 +97,7 @@ describe('zeros that autograd gives without memory', () => {
     const x = torch.randn([4, 1, 2])
     const target = torch.randn([4, 1, 1])
     head.bias?.sgn().sum().backward()
-    lstm.mseGradients(x, [head.weight, head.bias as Tensor], target, true)
+    mseGradients(lstm, x, [head.weight, head.bias as Tensor], target, true)
     const found = head.bias?.grad?.toArray()
     head.zeroGrad()
     new nn.MSELoss().forward(head.forward(lstm.forward(x)[0]), target).backward()

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { expectError } from '../support/error.ts'
 
@@ -132,6 +133,35 @@ describe('iteration', () => {
       [3, 3, 3],
       [0, 0, 0],
     ])
+  })
+
+  test.each([false, true])('that ends early leaves no rows, with requiresGrad %s', (requiresGrad) => {
+    const x = torch.zeros([1000, 2], { requiresGrad })
+    const { tensors } = torch.memory()
+    for (const row of x) {
+      row.dispose()
+      break
+    }
+    const [first, second] = x
+    first?.dispose()
+    second?.dispose()
+    expect(torch.memory().tensors).toBe(tensors)
+  })
+
+  test('makes a row when it is asked for, but with gradients all at once', () => {
+    const count = (x: Tensor): number => {
+      const before = torch.memory().tensors
+      const rows = x[Symbol.iterator]()
+      rows.next()
+      const made = torch.memory().tensors - before
+      rows.return?.()
+      return made
+    }
+    const x = torch.zeros([1000, 2], { requiresGrad: true })
+    expect(count(x.detach())).toBe(1)
+    expect(torch.noGrad(() => count(x))).toBe(1)
+    expect(count(x)).toBe(1000)
+    expect([...x].at(1)?.gradFn).toBe('UnbindBackward0')
   })
 
   test('is refused of a tensor without dimensions, and of one that is disposed', () => {

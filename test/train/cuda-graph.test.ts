@@ -5,6 +5,7 @@ import { Adagrad, Adam, AdamW, NAdam, type Optimizer, RMSprop, SGD } from '../..
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
 import { type EpochResult, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
+import { makeGraph } from '../../lib/train/trainer.ts'
 import { expectClose } from '../support/close.ts'
 import { expectRejection } from '../support/error.ts'
 import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
@@ -15,7 +16,7 @@ import { series } from '../support/series.ts'
 class Repeating extends Trainer {
   readonly graphs: FakeGraph[] = []
   predicts = false
-  protected override makeGraph(): FakeGraph {
+  protected override [makeGraph](): FakeGraph {
     const graph = new FakeGraph(this.predicts)
     this.graphs.push(graph)
     return graph
@@ -299,8 +300,8 @@ describe('falls back with one sentence', () => {
     }
     // A capture that, as CUDA's, calls the function.
     class Recording extends Repeating {
-      protected override makeGraph(): FakeGraph {
-        const graph = super.makeGraph()
+      protected override [makeGraph](): FakeGraph {
+        const graph = super[makeGraph]()
         graph.capture = torch.offload
         return graph
       }
@@ -313,8 +314,8 @@ describe('falls back with one sentence', () => {
 
   test('where CUDA refuses an operation', async () => {
     class Refusing extends Repeating {
-      protected override makeGraph(): FakeGraph {
-        const graph = super.makeGraph()
+      protected override [makeGraph](): FakeGraph {
+        const graph = super[makeGraph]()
         graph.capture = async () => {
           throw new Error('CUDA error: operation not permitted when stream is capturing')
         }

@@ -54,7 +54,7 @@ export abstract class Scaler {
    * only: what it sees of a test part makes errors there look smaller than they are.
    * @throws {TorchError} if a feature is nowhere present, infinite, or too small for a logarithm.
    */
-  fit(data: Tensor, ...none: never[]): this {
+  fit(data: Tensor, ...none: undefined[]): this {
     requireNone(`${this.#owner}.fit`, none)
     requireTensor(`${this.#owner}.fit`, 'data', data)
     if (data.ndim < 2) {
@@ -95,7 +95,7 @@ export abstract class Scaler {
   }
 
   /** The scaled `x`, (…, F): a new tensor on the same device. A logarithm of a negative number is NaN. */
-  transform(x: Tensor, ...none: never[]): Tensor {
+  transform(x: Tensor, ...none: undefined[]): Tensor {
     requireNone(`${this.#owner}.transform`, none)
     return this.#apply('transform', x, (center, scale) => {
       const { offset } = this
@@ -104,7 +104,7 @@ export abstract class Scaler {
   }
 
   /** The inverse of {@link transform}: from a model's output back to the data's units. */
-  inverseTransform(x: Tensor, ...none: never[]): Tensor {
+  inverseTransform(x: Tensor, ...none: undefined[]): Tensor {
     requireNone(`${this.#owner}.inverseTransform`, none)
     return this.#apply('inverseTransform', x, (center, scale) => {
       const { offset } = this

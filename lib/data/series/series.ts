@@ -93,7 +93,7 @@ export class Series {
    * @throws {TorchError} that names file, line and column of a cell that cannot be read, the columns with missing
    *   values, or two rows with the same time.
    */
-  static async from(source: SeriesSource, options: SeriesOptions, ...none: never[]): Promise<Series> {
+  static async from(source: SeriesSource, options: SeriesOptions, ...none: undefined[]): Promise<Series> {
     requireNone(OWNER, none)
     checkOptions(OWNER, options, OPTIONS)
     const { autoregressive = true, missing = 'error', gaps = 'break' } = options
@@ -174,7 +174,7 @@ export class Series {
   }
 
   /** A copy of a column's values, by group and time, with what was filled in; NaN where one is missing. */
-  column(name: string, ...none: never[]): Float64Array {
+  column(name: string, ...none: undefined[]): Float64Array {
     requireNone('Series.column', none)
     requireString('Series.column', 'name', name)
     const { columns } = this.#contents.table
@@ -194,7 +194,7 @@ export class Series {
    * @example const { train, validation, test } = series.split({ validation: '2014', test: '2015', past: 90, horizon: 7 })
    * @throws {TorchError} if a part has no windows.
    */
-  split<const O extends SplitOptions>(options: O, ...none: never[]): Split<O> {
+  split<const O extends SplitOptions>(options: O, ...none: undefined[]): Split<O> {
     requireNone('Series.split', none)
     return splitSeries(this.#contents, options) as Split<O>
   }
@@ -203,7 +203,7 @@ export class Series {
    * The inputs of the last `past` steps of each group, from which to forecast what comes after the data.
    * @throws {TorchError} if a group has fewer steps since its last gap.
    */
-  latest(options: LatestOptions, ...none: never[]): Latest {
+  latest(options: LatestOptions, ...none: undefined[]): Latest {
     requireNone('Series.latest', none)
     return latestOf(this.#contents, options)
   }

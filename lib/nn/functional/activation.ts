@@ -57,14 +57,18 @@ export interface GLUOptions {
 }
 
 /** A function of one tensor, with options that have defaults. */
-export interface Activation<O extends object> {
+export interface ActivationFunction<O extends object> {
   (input: Tensor, options?: O): Tensor
   /** The defaults of the options. `nn` uses them to make a module of the function. */
   readonly defaults: Readonly<Required<O>>
 }
 
 /** The ATen operator `torchName`, or with `inplace` its in-place variant, which ends in an underscore. */
-function activation<O extends object = object>(name: string, torchName: string, defaults: Required<O>): Activation<O> {
+function activation<O extends object = object>(
+  name: string,
+  torchName: string,
+  defaults: Required<O>,
+): ActivationFunction<O> {
   const fresh = tensorOp(`aten::${torchName}`)
   const overwriting = tensorOp(`aten::${torchName}_`)
   const known = Object.keys(defaults)
@@ -79,7 +83,7 @@ function activation<O extends object = object>(name: string, torchName: string, 
 }
 
 /** The same for functions that PyTorch composes of several operations. */
-function composed(name: string, fn: (input: Tensor) => Tensor): Activation<object> {
+function composed(name: string, fn: (input: Tensor) => Tensor): ActivationFunction<object> {
   const call = (input: Tensor, options: object = {}): Tensor => {
     checkOptions(name, options, [])
     requireTensor(name, 'input', input)
@@ -134,7 +138,7 @@ export const glu = activation<GLUOptions>('glu', 'glu', { dim: -1 })
 const clamped = activation<HardtanhOptions>('hardtanh', 'hardtanh', { minVal: -1, maxVal: 1, inplace })
 
 /** min(max(x, minVal), maxVal) */
-export const hardtanh: Activation<HardtanhOptions> = Object.assign(
+export const hardtanh: ActivationFunction<HardtanhOptions> = Object.assign(
   (input: Tensor, options: HardtanhOptions = {}): Tensor => {
     checkOptions('hardtanh', options, Object.keys(clamped.defaults))
     const { minVal = -1, maxVal = 1 } = options

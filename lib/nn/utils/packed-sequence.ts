@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { requireNone } from '../../check.ts'
 import { markCopy } from '../../copy.ts'
 import { dispose } from '../../dispose.ts'
 import { torchError } from '../../errors.ts'
@@ -40,7 +41,9 @@ export class PackedSequence implements Disposable {
     batchSizes: Tensor,
     sortedIndices: Tensor | null = null,
     unsortedIndices: Tensor | null = null,
+    ...none: undefined[]
   ) {
+    requireNone('PackedSequence', none)
     requireTensor('PackedSequence', 'data', data)
     requireTensor('PackedSequence', 'batchSizes', batchSizes)
     if (sortedIndices !== null) requireTensor('PackedSequence', 'sortedIndices', sortedIndices)
@@ -52,23 +55,6 @@ export class PackedSequence implements Disposable {
     this.batchSizes = batchSizes
     this.sortedIndices = sortedIndices
     this.unsortedIndices = unsortedIndices ?? invertPermutation(sortedIndices)
-  }
-
-  /** @internal Wraps the ids returned by native code: data, batch sizes, and the indices, if any. */
-  static of([data, ...packing]: readonly number[], scope: Scope | undefined): PackedSequence {
-    const [batchSizes, sorted, unsorted] = packing.map((id) => wrap(id, scope))
-    return new PackedSequence(wrap(data as number, scope), batchSizes as Tensor, sorted, unsorted)
-  }
-
-  /** @internal Batch sizes, and the indices, if any. */
-  get packing(): Tensor[] {
-    return [this.batchSizes, this.sortedIndices, this.unsortedIndices].filter((tensor) => tensor !== null)
-  }
-
-  /** @internal Other steps for the same sequences. */
-  withData(data: Tensor): PackedSequence {
-    const [batchSizes, sorted, unsorted] = this.packing.map((tensor) => tensor.detach())
-    return new PackedSequence(data, batchSizes as Tensor, sorted, unsorted)
   }
 
   /** Converts `data` to another dtype or device. The indices move to the device, too; `batchSizes` stay on the CPU. */
@@ -107,7 +93,7 @@ export class PackedSequence implements Disposable {
 
   /** Frees all its tensors. */
   dispose(): void {
-    for (const tensor of [this.data, ...this.packing]) tensor.dispose()
+    for (const tensor of [this.data, ...packingOf(this)]) tensor.dispose()
   }
 
   [dispose](): void {
@@ -134,4 +120,21 @@ export function invertPermutation<T extends Tensor | null>(permutation: T): T {
   requireTensor('invertPermutation', 'permutation', permutation)
   const scope = enter()
   return wrap(native.invertPermutation(idOf(permutation)), scope) as T
+}
+
+/** @internal Wraps the ids returned by native code: data, batch sizes, and the indices, if any. */
+export function packedOf([data, ...packing]: readonly number[], scope: Scope | undefined): PackedSequence {
+  const [batchSizes, sorted, unsorted] = packing.map((id) => wrap(id, scope))
+  return new PackedSequence(wrap(data as number, scope), batchSizes as Tensor, sorted, unsorted)
+}
+
+/** @internal Other steps for the same sequences. */
+export function repacked(sequence: PackedSequence, data: Tensor): PackedSequence {
+  const [batchSizes, sorted, unsorted] = packingOf(sequence).map((tensor) => tensor.detach())
+  return new PackedSequence(data, batchSizes as Tensor, sorted, unsorted)
+}
+
+/** @internal Batch sizes, and the indices, if any. */
+export function packingOf({ batchSizes, sortedIndices, unsortedIndices }: PackedSequence): Tensor[] {
+  return [batchSizes, sortedIndices, unsortedIndices].filter((tensor) => tensor !== null)
 }

@@ -3,7 +3,7 @@ import { native } from '../../tensor/binding.ts'
 import { refuseCaptured } from '../../tensor/capture.ts'
 import { enter, tidy } from '../../tensor/context.ts'
 import { idOf, idsOf, isTensor, requireTensor, type Tensor, wrap } from '../../tensor/tensor.ts'
-import { PackedSequence } from './packed-sequence.ts'
+import { PackedSequence, packedOf, packingOf } from './packed-sequence.ts'
 import { unpadSequence } from './padding.ts'
 import { type Lengths, listOf, requireLengths } from './sequences.ts'
 
@@ -49,7 +49,7 @@ export function packPaddedSequence(
   requireLengths('packPaddedSequence', lengths)
   const scope = enter()
   const given = isTensor(lengths) ? { tensor: idOf(lengths) } : lengths
-  return PackedSequence.of(native.packPaddedSequence(idOf(input), given, batchFirst, enforceSorted), scope)
+  return packedOf(native.packPaddedSequence(idOf(input), given, batchFirst, enforceSorted), scope)
 }
 
 /**
@@ -65,7 +65,7 @@ export function packSequence(sequences: Iterable<Tensor>, options: { enforceSort
   requireBoolean('packSequence', 'enforceSorted', enforceSorted)
   const list = listOf('packSequence', sequences)
   const scope = enter()
-  return PackedSequence.of(native.packSequence(idsOf(list), enforceSorted), scope)
+  return packedOf(native.packSequence(idsOf(list), enforceSorted), scope)
 }
 
 /**
@@ -86,8 +86,8 @@ export function padPackedSequence(
   requireNumber('padPackedSequence', 'paddingValue', paddingValue)
   if (totalLength !== null) requireInteger('padPackedSequence', 'totalLength', totalLength)
   const scope = enter()
-  const { data, packing } = sequence
-  const ids = native.padPackedSequence(idOf(data), idsOf(packing), batchFirst, paddingValue, totalLength)
+  const packing = idsOf(packingOf(sequence))
+  const ids = native.padPackedSequence(idOf(sequence.data), packing, batchFirst, paddingValue, totalLength)
   const [padded, lengths] = ids.map((id) => wrap(id, scope))
   return [padded as Tensor, lengths as Tensor]
 }

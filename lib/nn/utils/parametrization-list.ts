@@ -57,6 +57,9 @@ function requireLike(what: string, value: unknown, like: Properties): asserts va
   }
 }
 
+/** @internal Adds a parametrization of what those before it give. */
+export let addParametrization: (list: ParametrizationList, parametrization: Parametrization, unsafe: boolean) => void
+
 /**
  * The parametrizations of one tensor, in the order in which they apply, and what is stored for it: `original`, or
  * `original0`, `original1`, … if the first parametrization needs several tensors. Made by
@@ -67,6 +70,10 @@ function requireLike(what: string, value: unknown, like: Properties): asserts va
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrize.ParametrizationList.html
  */
 export class ParametrizationList extends ModuleList<Parametrization> {
+  static {
+    addParametrization = (list, parametrization, unsafe) => list.#add(parametrization, unsafe)
+  }
+
   /** The stored tensor, if it is a single one. */
   declare readonly original?: Parameter | Buffer
   /** The stored tensors, if there are several. */
@@ -159,8 +166,7 @@ export class ParametrizationList extends ModuleList<Parametrization> {
     }, value)
   }
 
-  /** @internal Adds a parametrization of what those before it give. */
-  register(parametrization: Parametrization, unsafe: boolean): void {
+  #add(parametrization: Parametrization, unsafe: boolean): void {
     if (!unsafe) {
       noGrad(() =>
         tidy(() => {

@@ -10,6 +10,7 @@ import { Module } from '../module.ts'
 import { ModuleDict } from '../module-dict.ts'
 import { type Buffer, Parameter } from '../parameter.ts'
 import {
+  addParametrization,
   isStored,
   type Parametrization,
   ParametrizationList,
@@ -152,7 +153,7 @@ export function registerParametrization<M extends Module>(
   parametrization.train(module.training)
   const known = dictOf(module)
   if (known?.has(name)) {
-    known.get(name).register(parametrization, unsafe)
+    addParametrization(known.get(name), parametrization, unsafe)
     return module as M & Parametrized
   }
   const original = tensorOf(op, module, name) as Parameter | Buffer

@@ -10,7 +10,7 @@ import type { EpochResult } from '../history.ts'
  *
  * @param path is created with its folder, and overwritten, except when a `fit` is resumed
  */
-export function csvLogger(path: string, ...none: never[]): Callback {
+export function csvLogger(path: string, ...none: undefined[]): Callback {
   requireString('csvLogger', 'path', path)
   requireNone('csvLogger', none)
   let columns: string[] | undefined

@@ -19,7 +19,7 @@ export interface LearningRateMonitor extends Callback {
  *
  * @see https://lightning.ai/docs/pytorch/stable/api/lightning.pytorch.callbacks.LearningRateMonitor.html
  */
-export function learningRateMonitor(...none: never[]): LearningRateMonitor {
+export function learningRateMonitor(...none: undefined[]): LearningRateMonitor {
   requireNone('learningRateMonitor', none)
   const entries: LearningRateEntry[] = []
   const note: Callback['onStepEnd'] = ({ optimizer, step }) => {
