@@ -20,10 +20,12 @@ interface Plain extends Parts {
   readonly forwards: readonly unknown[]
 }
 
-/** The parts of a model, if they compute what their classes define. */
+/** The parts of a model, if they compute what their classes define, and nothing that has no gradients here. */
 function plain(model: RecurrentModel): Plain | undefined {
   const { parts } = model
   if (parts === undefined || !keeps(parts.linear, Linear)) return undefined
+  const { embedding, output, outputDropout, horizon } = parts
+  if (embedding !== null || output !== 'sequence' || outputDropout > 0 || horizon !== null) return undefined
   const isPlain = [LSTM, GRU, RNN].some((Class) => keeps(parts.network, Class))
   return isPlain
     ? { ...parts, forwards: [model, parts.network, parts.linear].map(({ forward }) => forward) }
@@ -35,6 +37,7 @@ function isStill(model: RecurrentModel, { network, linear, forwards }: Plain): b
   return (
     model.network === network &&
     model.linear === linear &&
+    model.outputDropout === 0 &&
     model.forward === forwards[0] &&
     network.forward === forwards[1] &&
     linear.forward === forwards[2]

@@ -367,8 +367,9 @@ export class Trainer {
 
   #source(data: TrainingData, shuffle: boolean): Source {
     const { model } = this
-    // A model with its own forward may well read rows.
-    const reads = model instanceof RecurrentModel && model.forward === RecurrentModel.prototype.forward
+    // A model with its own forward may well read rows, and one with an embedding reads rows of tokens.
+    const reads =
+      model instanceof RecurrentModel && model.forward === RecurrentModel.prototype.forward && model.embedding === null
     return sourceOf(data, {
       ...this.#options,
       shuffle,

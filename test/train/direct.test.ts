@@ -172,7 +172,7 @@ describe('the gradients of a model without a graph', () => {
     class Own extends nn.Linear {}
     Object.assign(model, { linear: new Own(4, 1) })
     expect(direct?.(x, y)).toBeDefined()
-    model.forward = (input) => input
+    model.forward = (input) => input as Tensor
     expect(direct?.(x, y)).toBeUndefined()
   })
 })
