@@ -2,6 +2,7 @@ import { autocast, GradScaler } from '../amp/index.ts'
 import type { Batch } from '../data/dataset.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { evaluating } from '../nn/evaluating.ts'
 import type { Module } from '../nn/module.ts'
 import { clipGradNorm_ } from '../nn/utils/index.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
@@ -152,16 +153,5 @@ export class Step {
   #casting<T>(device: Device, fn: () => T): T {
     if (this.#cast === undefined) return fn()
     return autocast(device === 'cpu' ? 'cpu' : 'cuda', fn, { dtype: this.#cast })
-  }
-}
-
-/** Runs `fn` with all modules in evaluation mode, and restores the mode of each. */
-export function evaluating<T>(model: Module, fn: () => T): T {
-  const modules = [...model.modules()].map((module) => [module, module.training] as const)
-  model.eval()
-  try {
-    return fn()
-  } finally {
-    for (const [module, training] of modules) module.training = training
   }
 }
