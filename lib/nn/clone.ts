@@ -4,9 +4,6 @@ import { torchError } from '../errors.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import { Buffer, Parameter } from './parameter.ts'
 
-/** The method of a module that makes its copy. */
-export const CLONE = Symbol('clone')
-
 /**
  * The static method that makes the object which a copy begins as. A class with private fields or methods has its own,
  * since only its constructor gives them to an object.
@@ -16,7 +13,7 @@ export const BLANK = Symbol('blank')
 /** @internal A module, as copying sees it. */
 export interface Cloneable {
   clone(): object
-  [CLONE](copies: Copies): object
+  cloneWith(copies: Copies): object
 }
 
 type Constructor = abstract new (...args: never[]) => object
@@ -24,6 +21,10 @@ type Constructor = abstract new (...args: never[]) => object
 /** An object of the class of `source`, of whose constructors only that of `Class` and those above have run. */
 export function blankOf(Class: Constructor, args: readonly unknown[], source: object): object {
   return Reflect.construct(Class as new () => object, args, source.constructor) as object
+}
+
+function isCloneable(value: object): value is Cloneable {
+  return typeof value.constructor === 'function' && BLANK in value.constructor
 }
 
 /** Copies values, each object once: what was shared is shared by the copies, too. */
@@ -56,10 +57,7 @@ export class Copies {
 
   #copyOf(value: object): object {
     if (isTensor(value)) return copyTensor(value)
-    if (CLONE in value) {
-      const module = value as Cloneable
-      return module.clone === this.#standard ? module[CLONE](this) : module.clone()
-    }
+    if (isCloneable(value)) return value.clone === this.#standard ? value.cloneWith(this) : value.clone()
     if (Array.isArray(value)) {
       return this.#fill(value, [] as unknown[], (copy) => {
         for (const item of value as unknown[]) copy.push(this.copy(item))

@@ -9,7 +9,7 @@ import { isDeviceLike, requireCudaDevice } from '../tensor/device.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { setData, zeroGrad } from '../tensor/gradient.ts'
 import { type Device, isTensor, type Tensor, type ToOptions } from '../tensor/tensor.ts'
-import { BLANK, blankOf, CLONE, Copies } from './clone.ts'
+import { BLANK, blankOf, Copies } from './clone.ts'
 import {
   type ForwardHook,
   type ForwardPreHook,
@@ -325,7 +325,7 @@ export abstract class Module {
    */
   clone(...none: never[]): this {
     requireNone('clone', none)
-    return noGrad(() => tidy(() => this[CLONE](new Copies(Module.prototype.clone))))
+    return noGrad(() => tidy(() => this.cloneWith(new Copies(Module.prototype.clone))))
   }
 
   /** @internal */
@@ -333,8 +333,8 @@ export abstract class Module {
     return blankOf(Module, [], source)
   }
 
-  /** @internal */
-  [CLONE](copies: Copies): this {
+  /** @internal {@link clone} as a part of a larger copy. */
+  cloneWith(copies: Copies): this {
     const copy = (this.constructor as typeof Module)[BLANK](this) as this
     copies.note(this, copy)
     const hooks = this.#hooks

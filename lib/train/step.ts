@@ -2,6 +2,7 @@ import { autocast, GradScaler } from '../amp/index.ts'
 import type { Batch } from '../data/dataset.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { RecurrentModel } from '../models/model.ts'
 import { evaluating } from '../nn/evaluating.ts'
 import type { Module } from '../nn/module.ts'
 import { clipGradNorm_ } from '../nn/utils/index.ts'
@@ -47,7 +48,7 @@ export class Step {
     this.#owner = owner
     this.#model = model
     this.#optimizer = optimizer
-    this.#criterion = criterionOf(owner, loss)
+    this.#criterion = criterionOf(owner, loss, hasClassesLast(model))
     this.#loss = loss
     this.#direct = autocast === undefined ? directGradients(model, loss, owner === 'Trainer') : undefined
     this.#cast = autocast
@@ -154,4 +155,10 @@ export class Step {
     if (this.#cast === undefined) return fn()
     return autocast(device === 'cpu' ? 'cpu' : 'cuda', fn, { dtype: this.#cast })
   }
+}
+
+/** Whether the last dimension of the model's output is that of a head's. */
+function hasClassesLast(model: Module): boolean {
+  const { forward } = RecurrentModel.prototype
+  return model instanceof RecurrentModel && Object.getPrototypeOf(model).forward === forward
 }
