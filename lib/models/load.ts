@@ -59,7 +59,7 @@ function readDescription(text: string | undefined, reject: (problem: string) => 
 function modelOf(
   { config, metadata }: Description,
   classes: Readonly<Record<string, ModelClass>>,
-  reject: (problem: string, cause?: unknown) => never,
+  reject: (problem: string, cause?: TorchError) => never,
 ): RecurrentModel {
   const known: Record<string, ModelClass> = { RNNModel, LSTMModel, GRUModel, SequenceModel, ...classes }
   const Class = Object.hasOwn(known, config.model) ? known[config.model] : undefined
@@ -72,7 +72,9 @@ function modelOf(
   try {
     model = Class.fromConfig(config)
   } catch (cause) {
-    return reject(cause instanceof TorchError ? cause.message : String(cause), cause)
+    // An error of a class of one's own is told as it is.
+    if (!(cause instanceof TorchError) || cause.code === 'ERR_TORCH_OUT_OF_MEMORY') throw cause
+    return reject(cause.message, cause)
   }
   if (!(model instanceof RecurrentModel)) throw invalid('loadModel', `${config.model}.fromConfig()`, 'a model', model)
   model.metadata = metadata
@@ -88,7 +90,7 @@ function* loadingModel(call: string, path: unknown, options: LoadModelOptions): 
     throw invalid(call, `classes.${name}`, 'a class with a static method fromConfig', Class)
   }
   const { metadata } = yield* readingHeader(call, path)
-  const reject = (problem: string, cause?: unknown): never => {
+  const reject = (problem: string, cause?: TorchError): never => {
     const error = formatError(call, pathOf(call, path), problem)
     if (cause !== undefined) error.cause = cause
     throw error

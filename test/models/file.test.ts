@@ -78,6 +78,17 @@ describe.each(Object.entries(MODELS))('%s', (_, make) => {
   })
 })
 
+test('every network of this library can be in a config', () => {
+  const networks = Object.entries(nn).filter(
+    ([, value]) => (value as { prototype?: unknown }).prototype instanceof nn.RecurrentModule,
+  )
+  expect(networks.length).toBeGreaterThanOrEqual(6)
+  for (const [name, Network] of networks) {
+    const network = new (Network as typeof nn.GRU)(2, 3)
+    expect(new SequenceModel(network, 1).config.network).toMatchObject({ kind: name, inputSize: 2, hiddenSize: 3 })
+  }
+})
+
 test('the file has the weights by PyTorch’s names, and one entry of metadata', async () => {
   const path = file()
   await new LSTMModel(10, 20, 5).save(path)
@@ -183,6 +194,12 @@ describe('classes of one’s own', () => {
     )
     await expectRejection(load(null), 'ERR_TORCH_TYPE', 'classes.Titled')
     const Wrong = Object.assign(() => {}, { fromConfig: () => new nn.Linear(1, 1) })
+    const Broken = Object.assign(() => {}, {
+      fromConfig: () => {
+        throw new RangeError('mine')
+      },
+    })
+    await expect(load(Broken)).rejects.toThrow(new RangeError('mine'))
     await expectRejection(load(Wrong), 'ERR_TORCH_TYPE', 'Titled.fromConfig() must be a model, got Linear')
   })
 })
@@ -254,6 +271,11 @@ describe('a file that describes no model here', () => {
     const error = await expectRejection(loadModel(path), 'ERR_TORCH_FORMAT', message)
     expect(error.message).toContain(`loadModel: ${path}: `)
     expectError(() => loadModelSync(path), 'ERR_TORCH_FORMAT', message)
+  })
+
+  test('a size beyond all memory', async () => {
+    const path = await write(described({}, { network: { ...network, hiddenSize: 2 ** 24 } }))
+    await expectRejection(loadModel(path), 'ERR_TORCH_OUT_OF_MEMORY', 'could not be allocated')
   })
 
   test('other weights', async () => {
