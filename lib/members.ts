@@ -10,6 +10,7 @@ export * as autograd from './autograd.ts'
 export * as cuda from './cuda/index.ts'
 export * as distributions from './distributions/index.ts'
 export { load, loadSync } from './io/checkpoint.ts'
+export { save, saveSync } from './io/save.ts'
 export * as jit from './jit/load.ts'
 export { isAnomalyCheckNanEnabled, isAnomalyEnabled } from './tensor/anomaly.ts'
 export {

@@ -13,3 +13,4 @@ export {
 } from './gates.ts'
 export { type GradientFlow, gradientFlow, gradientFlowSync, type Model } from './gradient-flow.ts'
 export type { Place } from './run.ts'
+export { type SummaryOptions, summary } from './summary.ts'

@@ -13,7 +13,7 @@ import type { Device, Tensor } from '../tensor/tensor.ts'
 import { Budget } from './budget.ts'
 import { type Coroutine, pause, perform, run, runSync } from './coroutine.ts'
 import { type FileReader, readFile } from './file.ts'
-import { PickleEndError, PickleError, Tuple, unpickle } from './pickle.ts'
+import { DEEPEST, PickleEndError, PickleError, Tuple, unpickle } from './pickle.ts'
 import { type StorageRecord, TensorRecord, TorchNames } from './rebuild.ts'
 import { setOwn } from './record.ts'
 import { checksum, isZip, locate, readDirectory, requireChecksum, type ZipEntry } from './zip.ts'
@@ -39,8 +39,6 @@ export type Checkpoint =
 
 /** The pickle of a state dict has about 200 bytes per tensor. */
 const LARGEST_PICKLE = 1 << 28
-/** Python's own pickles are limited to about 300 levels. */
-const DEEPEST = 1000
 /** The magic number at the start of files from before PyTorch 1.6; it is pickled, as its bytes and the end. */
 const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn
 const LEGACY_START = Buffer.from('8a0a6cfc9c46f9206aa850192e', 'hex')

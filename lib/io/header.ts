@@ -86,7 +86,7 @@ function rankOf(op: string, { name, dtype }: Entry): number {
 }
 
 /** Throws unless a string is valid Unicode: JavaScript's strings can hold lone surrogates, which UTF-8 cannot. */
-function requireText(op: string, text: string): void {
+export function requireText(op: string, text: string): void {
   if (Buffer.from(text).toString() !== text) {
     throw torchError('ERR_TORCH_VALUE', `${op}: ${describe(text)} is not valid Unicode`, { op })
   }

@@ -36,6 +36,8 @@ export interface Names {
   persistent(id: unknown, budget: Budget): unknown
 }
 
+/** The depth of containers. Python's own pickles are limited to about 300 levels. */
+export const DEEPEST = 1000
 const DIGITS = 4300
 const MARK = Symbol('mark')
 /** Longer than any Python name that is supported here. */

@@ -65,6 +65,11 @@ const STORAGES: Readonly<Record<string, DType | undefined>> = {
   UntypedStorage: undefined,
 }
 
+/** The name of PyTorch's class of storages for a dtype: `FloatStorage`. */
+export function storageTypeOf(dtype: DType): string {
+  return (Object.keys(STORAGES) as string[]).find((name) => STORAGES[name] === dtype) as string
+}
+
 const STORAGE_TYPES: ReadonlyMap<string, StorageType> = new Map(
   Object.entries(STORAGES).map(([name, dtype]) => [`torch.${name}`, new StorageType(`torch.${name}`, dtype)]),
 )

@@ -3,13 +3,12 @@ import { isArrayOf } from '../array.ts'
 import { checkOptions, invalid } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { noGrad, offload, tidy } from '../tensor/context.ts'
+import { offload } from '../tensor/context.ts'
 import { requireDevice } from '../tensor/device.ts'
 import type { DType } from '../tensor/dtype.ts'
-import { allocate, getBytes, type MemoryRange, memoryRange, setBytes, version } from '../tensor/memory.ts'
-import { op } from '../tensor/packet.ts'
+import { allocate, getBytes, setBytes } from '../tensor/memory.ts'
 import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
-import { type FileWriter, writeFile } from './atomic.ts'
+import { writeFile } from './atomic.ts'
 import { type Coroutine, perform, run, runSync } from './coroutine.ts'
 import { type FileReader, readFile } from './file.ts'
 import {
@@ -23,6 +22,7 @@ import {
   unsupported,
 } from './header.ts'
 import { setOwn } from './record.ts'
+import { checkUnchanged, type Source, sourceOf, withBytes } from './source.ts'
 
 export interface SaveFileOptions {
   /** Free text saved with the tensors, such as `{ format: 'pt', epoch: '3' }`. */
@@ -36,14 +36,10 @@ export interface LoadFileOptions {
   names?: readonly string[]
 }
 
-/** A tensor to write, and its version when it was passed in. */
-interface Source extends Entry {
-  tensor: Tensor
-  version: number
-  range: MemoryRange
-}
+/** A tensor to write. */
+type NamedSource = Entry & Source
 
-function sourcesOf(call: string, tensors: unknown): Source[] {
+function sourcesOf(call: string, tensors: unknown): NamedSource[] {
   if (typeof tensors !== 'object' || tensors === null || Array.isArray(tensors) || isTensor(tensors)) {
     throw torchError('ERR_TORCH_TYPE', `${call}: expected an object of tensors by name, got ${describe(tensors)}`, {
       op: call,
@@ -71,7 +67,7 @@ function sourcesOf(call: string, tensors: unknown): Source[] {
       )
     }
     const { dtype, shape } = tensor
-    return { name, tensor, dtype, shape, version: version(tensor), range: memoryRange(tensor) }
+    return { dtype, shape, ...sourceOf(name, tensor) }
   })
 }
 
@@ -85,10 +81,10 @@ function advice(value: unknown): string {
 }
 
 /** Two names for the same memory would load as two tensors, and a tied weight as two weights. */
-function refuseShared(call: string, sources: readonly Source[]): void {
+function refuseShared(call: string, sources: readonly NamedSource[]): void {
   const sorted = sources.filter(({ range }) => range.storage !== 0)
   sorted.sort((a, b) => a.range.storage - b.range.storage || a.range.first - b.range.first)
-  let furthest: Source | undefined
+  let furthest: NamedSource | undefined
   for (const source of sorted) {
     const same = furthest !== undefined && furthest.range.storage === source.range.storage
     if (same && furthest !== undefined && source.range.first < furthest.range.last) {
@@ -117,40 +113,8 @@ function checkMetadata(call: string, metadata: unknown): Record<string, string> 
   return { ...metadata } as Record<string, string>
 }
 
-/** The elements in row-major order on the CPU. */
-function pack(tensor: Tensor): Tensor {
-  return noGrad(() => {
-    const resolved = op('aten::resolve_neg')(op('aten::resolve_conj')(tensor.detach().cpu())) as Tensor
-    return resolved.contiguous()
-  })
-}
-
-function* writeTensor(file: FileWriter, { tensor, range }: Source, bytes: number): Coroutine<void> {
-  if (range.plain) {
-    yield* file.write(bytes, (target, offset) => getBytes(tensor, offset, target))
-    return
-  }
-  const packed = yield* perform(
-    () => tidy(() => pack(tensor)),
-    () => offload(() => tidy(() => pack(tensor))),
-  )
-  try {
-    yield* file.write(bytes, (target, offset) => getBytes(packed, offset, target))
-  } finally {
-    packed.dispose()
-  }
-}
-
-function checkUnchanged(call: string, { name, tensor, ...before }: Source): void {
-  if (version(tensor) === before.version && memoryRange(tensor).first === before.range.first) return
-  throw torchError(
-    'ERR_TORCH_VALUE',
-    `${call}: '${name}' was changed while it was written. Await ${call} before the next step, or save clones. The file is as it was before.`,
-    { op: call },
-  )
-}
-
-function save(call: string, tensors: unknown, path: unknown, options: SaveFileOptions): Coroutine<void> {
+/** @internal The work of {@link saveFile}, for the function `call`. */
+export function saving(call: string, tensors: unknown, path: unknown, options: SaveFileOptions): Coroutine<void> {
   checkOptions(call, options, ['metadata'])
   const metadata = checkMetadata(call, options.metadata)
   const sources = sourcesOf(call, tensors)
@@ -158,7 +122,9 @@ function save(call: string, tensors: unknown, path: unknown, options: SaveFileOp
   const { header, ordered } = formatHeader(call, sources, metadata)
   return writeFile(call, path, function* (file) {
     yield* file.write(header.length, (target, offset) => target.set(header.subarray(offset, offset + target.length)))
-    for (const { entry, bytes } of ordered) yield* writeTensor(file, entry, bytes)
+    for (const { entry, bytes } of ordered) {
+      yield* withBytes(entry, (tensor) => file.write(bytes, (target, offset) => getBytes(tensor, offset, target)))
+    }
     for (const { entry } of ordered) checkUnchanged(call, entry)
   })
 }
@@ -182,7 +148,7 @@ export async function saveFile(
   path: string | URL,
   options: SaveFileOptions = {},
 ): Promise<void> {
-  await run(save('saveFile', tensors, path, options))
+  await run(saving('saveFile', tensors, path, options))
 }
 
 /** Blocking form of {@link saveFile}: returns when the file is on the disk. */
@@ -191,7 +157,7 @@ export function saveFileSync(
   path: string | URL,
   options: SaveFileOptions = {},
 ): void {
-  runSync(save('saveFileSync', tensors, path, options))
+  runSync(saving('saveFileSync', tensors, path, options))
 }
 
 function* header(file: FileReader): Coroutine<{ header: Header; start: number }> {
@@ -208,6 +174,11 @@ function* header(file: FileReader): Coroutine<{ header: Header; start: number }>
   return { header: yield* parseHeader(bytes, file.size - start, (problem) => file.reject(problem)), start }
 }
 
+/** @internal The work of {@link readHeader}, for the function `call`. */
+export function* readingHeader(call: string, path: unknown): Coroutine<Header> {
+  return (yield* readFile(call, path, header)).header
+}
+
 /**
  * Reads the header of a safetensors file: metadata, and the dtype, shape and offsets of each tensor. No tensor is made
  * or read.
@@ -216,12 +187,12 @@ function* header(file: FileReader): Coroutine<{ header: Header; start: number }>
  *   safetensors file.
  */
 export async function readHeader(path: string | URL): Promise<Header> {
-  return (await run(readFile('readHeader', path, header))).header
+  return run(readingHeader('readHeader', path))
 }
 
 /** Blocking form of {@link readHeader}. */
 export function readHeaderSync(path: string | URL): Header {
-  return runSync(readFile('readHeaderSync', path, header)).header
+  return runSync(readingHeader('readHeaderSync', path))
 }
 
 function* loadTensor(file: FileReader, start: number, info: TensorInfo, device: Device): Coroutine<Tensor> {
@@ -242,7 +213,8 @@ function* loadTensor(file: FileReader, start: number, info: TensorInfo, device: 
   }
 }
 
-function load(call: string, path: unknown, options: LoadFileOptions): Coroutine<Record<string, Tensor>> {
+/** @internal The work of {@link loadFile}, for the function `call`. */
+export function loading(call: string, path: unknown, options: LoadFileOptions): Coroutine<Record<string, Tensor>> {
   checkOptions(call, options, ['device', 'names'])
   if (options.device !== undefined) requireDevice(call, options.device)
   const { device = 'cpu', names } = options
@@ -282,10 +254,10 @@ function load(call: string, path: unknown, options: LoadFileOptions): Coroutine<
  *   that is not in the file.
  */
 export async function loadFile(path: string | URL, options: LoadFileOptions = {}): Promise<Record<string, Tensor>> {
-  return run(load('loadFile', path, options))
+  return run(loading('loadFile', path, options))
 }
 
 /** Blocking form of {@link loadFile}. */
 export function loadFileSync(path: string | URL, options: LoadFileOptions = {}): Record<string, Tensor> {
-  return runSync(load('loadFileSync', path, options))
+  return runSync(loading('loadFileSync', path, options))
 }

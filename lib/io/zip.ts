@@ -22,13 +22,15 @@ export interface ZipEntry {
   position: number
 }
 
-const END = 0x06054b50
-const END_64 = 0x06064b50
-const END_64_LOCATOR = 0x07064b50
-const ENTRY = 0x02014b50
-const LOCAL = 0x04034b50
-const LARGE = 0xffffffff
-const EXTRA_64 = 1
+// The signatures of the parts of an archive.
+export const DIRECTORY_END = 0x06054b50
+export const DIRECTORY_END_64 = 0x06064b50
+export const LOCATOR_64 = 0x07064b50
+export const ENTRY = 0x02014b50
+export const LOCAL = 0x04034b50
+/** The value of a 32-bit field whose real value is in the extra field {@link EXTRA_64}, or the 64-bit end. */
+export const LARGE = 0xffffffff
+export const EXTRA_64 = 1
 const LONGEST_COMMENT = 65_535
 /** Enough for more than a hundred thousand tensors. */
 const LARGEST_DIRECTORY = 64 << 20
@@ -55,7 +57,7 @@ function* findDirectory(file: FileReader): Coroutine<Directory> {
   const length = Math.min(file.size, 22 + LONGEST_COMMENT)
   const tail = Buffer.from(yield* file.read(file.size - length, length))
   let end = tail.length - 22
-  while (end >= 0 && tail.readUInt32LE(end) !== END) end--
+  while (end >= 0 && tail.readUInt32LE(end) !== DIRECTORY_END) end--
   if (end < 0) file.reject('the zip archive has no directory: the file is truncated, or not an archive')
   const [count, size, position] = [
     tail.readUInt16LE(end + 10),
@@ -64,10 +66,10 @@ function* findDirectory(file: FileReader): Coroutine<Directory> {
   ]
   if (count !== 0xffff && size !== LARGE && position !== LARGE) return { count, size, position }
   const locator = end - 20
-  if (locator < 0 || tail.readUInt32LE(locator) !== END_64_LOCATOR) return { count, size, position }
+  if (locator < 0 || tail.readUInt32LE(locator) !== LOCATOR_64) return { count, size, position }
   const start = safe(file, tail.readBigUInt64LE(locator + 8))
   const record = Buffer.from(yield* file.read(start, 56))
-  if (record.readUInt32LE() !== END_64) file.reject('the zip archive has a damaged directory')
+  if (record.readUInt32LE() !== DIRECTORY_END_64) file.reject('the zip archive has a damaged directory')
   return {
     count: safe(file, record.readBigUInt64LE(32)),
     size: safe(file, record.readBigUInt64LE(40)),

@@ -1,8 +1,14 @@
 import type { Linear } from '../nn/linear.ts'
+import { SHARED_OPTIONS } from '../nn/recurrent.ts'
 import { RNN, type RNNOptions } from '../nn/rnn.ts'
+import { PackedSequence } from '../nn/utils/rnn.ts'
 import { zeros } from '../tensor/creation.ts'
 import { requireTensor, type Tensor } from '../tensor/tensor.ts'
+import { type ModelConfig, readConfig } from './config.ts'
 import { headOf, RecurrentModel } from './model.ts'
+import { type ModelOptions, splitOptions } from './options.ts'
+
+export interface RNNModelOptions extends RNNOptions, ModelOptions {}
 
 /** {@link RNN} from an explicit zero state, and a linear head. */
 export class RNNModel extends RecurrentModel<RNN> {
@@ -13,28 +19,43 @@ export class RNNModel extends RecurrentModel<RNN> {
     inputSize: number,
     hiddenSize: number,
     outputSize: number,
-    options: RNNOptions = {},
+    options: RNNModelOptions = {},
     ...none: undefined[]
   ) {
-    super(inputSize, hiddenSize, outputSize, none)
-    this.rnn = new RNN(inputSize, hiddenSize, options)
-    this.linear = headOf(this.rnn, outputSize)
+    const [own, network] = splitOptions(new.target.name, options, [...SHARED_OPTIONS, 'nonlinearity'])
+    super(inputSize, hiddenSize, outputSize, own, ...none)
+    this.rnn = new RNN(inputSize, hiddenSize, network)
+    this.linear = headOf(this, this.rnn)
+  }
+
+  /** A new model with the given {@link config}. @throws {TorchError} if it is not the config of such a model. */
+  static fromConfig(config: ModelConfig): RNNModel {
+    const { inputSize, hiddenSize, outputSize, network, model } = readConfig('RNNModel', config, 'RNN')
+    return new this(inputSize, hiddenSize, outputSize, { ...network, ...model })
   }
 
   override get network(): RNN {
     return this.rnn
   }
 
-  protected override initialState(input: Tensor): Tensor {
+  protected override initialState(input: Tensor | PackedSequence): Tensor {
     return this.zeroState(input)
   }
 
-  /** h(0) for an input: (layers * directions, N, hiddenSize). */
-  zeroState(input: Tensor): Tensor {
-    requireTensor('RNNModel', 'input', input)
+  /**
+   * h(0) for an input of the network, which an embedding would have looked up: (layers * directions, N, hiddenSize), or
+   * (layers * directions, hiddenSize) without a batch.
+   */
+  zeroState(input: Tensor | PackedSequence): Tensor {
     const { numLayers, bidirectional, hiddenSize, batchFirst } = this.rnn
+    const layers = numLayers * (bidirectional ? 2 : 1)
+    if (input instanceof PackedSequence) {
+      const { dtype, device } = input.data
+      return zeros([layers, input.batchSizes.index(0).item<number>(), hiddenSize], { dtype, device })
+    }
+    requireTensor('RNNModel', 'input', input)
     const { shape, dtype, device } = input
     const batch = shape.length === 3 ? [shape[batchFirst ? 0 : 1] as number] : []
-    return zeros([numLayers * (bidirectional ? 2 : 1), ...batch, hiddenSize], { dtype, device })
+    return zeros([layers, ...batch, hiddenSize], { dtype, device })
   }
 }

@@ -51,6 +51,20 @@ export type NativeValue =
   | { tensor: Id }
   | { entries: readonly (readonly [NativeValue, NativeValue])[] }
 
+/** What a model has around its network, for a stream. */
+export interface StreamedModel {
+  /** A handle from `modelPlan`, which keeps what streams of the model share. */
+  plan: object
+  /** The rows, or nothing. */
+  embedding: Uint32Array
+  /** Weight and bias, or only the weight. */
+  head: Uint32Array
+  /** What the head sees: 0 the last output, 1 the mean of all outputs, 2 their maximum. */
+  pooling: 0 | 1 | 2
+  /** The number of rows of the head. */
+  outputSize: number
+}
+
 export interface BuildInfo {
   /** The LibTorch whose headers the addon was compiled with. */
   torchVersion: string
@@ -308,11 +322,12 @@ export interface Native {
     hiddenBias: Uint32Array,
   ): Id[]
   // stream.cpp
-  openStream(handle: RecurrentHandle, weights: Uint32Array, bfloat16: boolean): object
+  modelPlan(): object
+  openStream(handle: RecurrentHandle, weights: Uint32Array, bfloat16: boolean, model: StreamedModel | null): object
   forkStream(stream: object): object
   closeStream(stream: object): void
-  stepStream(stream: object, x: Float32Array, y: Float32Array): void
-  stepStreams(streams: readonly object[], x: Float32Array, y: Float32Array): void
+  stepStream(stream: object, x: Float32Array | number, y: Float32Array): void
+  stepStreams(streams: readonly object[], x: Float32Array | Int32Array, y: Float32Array): void
   sharesWeights(stream: object, other: object): boolean
   streamState(stream: object): Float32Array
   setStreamState(stream: object, state: Float32Array): void

@@ -162,7 +162,7 @@ export class ChungGRU extends RecurrentModule {
   }
 
   /** @internal */
-  protected override get [equations](): Equations {
+  override get [equations](): Equations {
     const { resetAfter, gateActivation, activation, zoneout } = this
     return { ...STANDARD, resetAfter, gateActivation, activation, zoneout, updateIsCandidate: true }
   }

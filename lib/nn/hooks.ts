@@ -115,6 +115,22 @@ export class Hooks {
     })
   }
 
+  /** Whether there are any, so that `forward` is theirs. */
+  get active(): boolean {
+    return Object.values(this.#entries).some(({ length }) => length > 0)
+  }
+
+  /** The same hooks for a copy of the module, whose `forward` they are to run around. */
+  cloneFor(module: Module): Hooks {
+    const copy = new Hooks(module)
+    Object.assign(copy.#entries, this.#entries)
+    if (this.active) {
+      copy.#install()
+      copy.#assigned = this.#assigned
+    }
+    return copy
+  }
+
   // Always the same function, so that code comparing `forward` with an earlier value sees no change between two calls.
   readonly #run: Forward = (...inputs) => {
     const module = this.#module
@@ -156,7 +172,7 @@ export class Hooks {
   }
 
   #uninstallLast(): void {
-    if (Object.values(this.#entries).some(({ length }) => length > 0)) return
+    if (this.active) return
     const found = Object.getOwnPropertyDescriptor(this.#module, 'forward')
     if (found?.get?.call(this.#module) !== this.#run) return
     if (this.#assigned !== undefined) Object.defineProperty(this.#module, 'forward', this.#assigned)

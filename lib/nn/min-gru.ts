@@ -42,7 +42,7 @@ export class MinGRU extends RecurrentModule {
   }
 
   /** @internal */
-  protected override get [equations](): Equations {
+  override get [equations](): Equations {
     return { ...STANDARD, activation: RECURRENCES.MIN_GRU.activation, zoneout: this.zoneout }
   }
 

@@ -4,12 +4,13 @@ import { markCopy } from '../copy.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { markAsUncloneable } from '../opaque.ts'
-import { noGrad } from '../tensor/context.ts'
+import { noGrad, tidy } from '../tensor/context.ts'
 import { isDeviceLike, requireCudaDevice } from '../tensor/device.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { setData, zeroGrad } from '../tensor/gradient.ts'
 import { type Device, isTensor, type Tensor, type ToOptions } from '../tensor/tensor.ts'
 import type { BackwardHook, BackwardPreHook } from './backward-hooks.ts'
+import { BLANK, blankOf, COPIED, COPY, Copies } from './clone.ts'
 import {
   type ForwardHook,
   type ForwardPreHook,
@@ -345,6 +346,53 @@ export abstract class Module {
     requireBoolean(name, 'prepend', options.prepend ?? false)
     this.#hooks ??= new Hooks(this)
     return this.#hooks
+  }
+
+  /**
+   * A deep copy, as Python's `copy.deepcopy(module)` makes it: of parameters (without their gradients), buffers, modules,
+   * hooks and other properties. What has two names, such as a tied weight, is one copy with two names. Objects of other
+   * classes and functions, hooks among them, are shared with the copy.
+   *
+   * JavaScript gives private fields (`#name`) only to what a constructor made: a class that has them overrides this
+   * method.
+   *
+   * @throws {TorchError} if a property holds a tensor that was computed from others with gradients: PyTorch does not copy
+   *   it either.
+   */
+  clone(...none: undefined[]): this {
+    requireNone('clone', none)
+    return noGrad(() => tidy(() => this[COPY](new Copies(Module.prototype.clone))))
+  }
+
+  /** @internal */
+  static [BLANK](source: Module): object {
+    return blankOf(Module, [], source)
+  }
+
+  /** @internal {@link clone} as a part of a larger copy. */
+  [COPY](copies: Copies): this {
+    const copy = (this.constructor as typeof Module)[BLANK](this) as this
+    copies.note(this, copy)
+    const hooks = this.#hooks
+    this.#registry.scan()
+    copies.properties(this, copy, (name) => this.#registry.has(name) || (name === 'forward' && hooks?.active === true))
+    this.#registry.copyTo(copy.#registry, (value) => copies.copy(value))
+    if (hooks !== undefined) copy.#hooks = hooks.cloneFor(copy)
+    copy[COPIED](this, copies)
+    return copy
+  }
+
+  /** @internal */
+  protected [COPIED](_source: this, _copies: Copies): void {}
+
+  /** The number of elements of all parameters, each counted once; `trainable`: only those that require a gradient. */
+  countParameters(options: { trainable?: boolean } = {}): number {
+    checkOptions('countParameters', options, ['trainable'])
+    const { trainable = false } = options
+    requireBoolean('countParameters', 'trainable', trainable)
+    let count = 0
+    for (const parameter of this.parameters()) if (!trainable || parameter.requiresGrad) count += parameter.numel
+    return count
   }
 
   /** Sets {@link training} on this module and all its descendants. */

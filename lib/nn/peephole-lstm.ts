@@ -176,7 +176,7 @@ export class PeepholeLSTM extends RecurrentModule {
   }
 
   /** @internal */
-  protected override get [equations](): Equations {
+  override get [equations](): Equations {
     const { peephole, forgetInCandidate, gateActivation, activation, zoneout, cellZoneout } = this
     return { ...STANDARD, peephole, forgetInCandidate, gateActivation, activation, zoneout, cellZoneout }
   }

@@ -9,11 +9,12 @@ import {
   requireSubclass,
 } from '../check.ts'
 import { torchError } from '../errors.ts'
-import type { RecurrentHandle } from '../native/addon.ts'
+import type { RecurrentHandle, StreamedModel } from '../native/addon.ts'
 import { native } from '../tensor/binding.ts'
 import { enter } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
 import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
+import { COPIED } from './clone.ts'
 import { type Equations, STANDARD } from './equations.ts'
 import { type FactoryOptions, factoryOf } from './factory.ts'
 import { ones_, uniform_, zeros_ } from './init.ts'
@@ -21,7 +22,7 @@ import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import { RECURRENCES, type Recurrence } from './recurrence.ts'
 import { type RecurrentStream, type StreamOptions, streamOf } from './stream.ts'
-import { currentTracer, type Tracer } from './tracer.ts'
+import { currentTracer } from './tracer.ts'
 import { PackedSequence, packedOf, packingOf } from './utils/packed-sequence.ts'
 import { weightIds } from './weights.ts'
 
@@ -29,15 +30,6 @@ import { weightIds } from './weights.ts'
 export const equations = Symbol('equations')
 /** @internal */
 export const run = Symbol('run')
-
-/** @internal See the method. */
-export let mseGradients: (
-  network: RecurrentModule,
-  input: Tensor,
-  head: readonly Tensor[],
-  target: Tensor,
-  strict: boolean,
-) => Tensor | undefined
 
 /** Options that RNN, LSTM and GRU share. */
 export interface RecurrentOptions extends FactoryOptions {
@@ -63,10 +55,36 @@ export type ParameterSizes = (inputSize: number, outputSize: number) => Record<s
 
 export type RecurrentBackend = 'auto' | 'libtorch'
 
-const SHARED = ['numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional', 'backend', 'device', 'dtype'] as const
+/** @internal The names of {@link RecurrentOptions}. */
+export const SHARED_OPTIONS = [
+  'numLayers',
+  'bias',
+  'batchFirst',
+  'dropout',
+  'bidirectional',
+  'backend',
+  'device',
+  'dtype',
+] as const
 const MOST_LAYERS = 10_000
 // No memory could hold more units or inputs, and products with these are still integers that JavaScript can represent.
 const MOST_UNITS = 2 ** 50
+
+/** What a network keeps to itself. Not in private fields, which a clone would lack. */
+interface Inside {
+  readonly recurrence: Recurrence
+  /** Of the parameters. */
+  readonly names: readonly string[]
+  /** Of the options that the class has, other than device and dtype. */
+  readonly options: readonly string[]
+  readonly handle: RecurrentHandle
+}
+
+const insides = new WeakMap<RecurrentModule, Inside>()
+
+function insideOf(module: RecurrentModule): Inside {
+  return insides.get(module) as Inside
+}
 
 /**
  * Base of RNN, LSTM and GRU: parameters with PyTorch's names, order and initialization (uniform from ±1/√hiddenSize),
@@ -93,15 +111,7 @@ export abstract class RecurrentModule extends Module {
   /** The size to which an LSTM projects h, or 0 for no projection. */
   readonly projSize: number
   /** The option {@link RecurrentOptions.backend}. */
-  readonly backend: RecurrentBackend
-  // Private, so that it is not printed and not treated as an entry of the module.
-  readonly #recurrence: Recurrence
-  readonly #names: string[]
-  readonly #handle: RecurrentHandle
-
-  static {
-    mseGradients = (network, ...args) => network.#mseGradients(...args)
-  }
+  readonly backend: RecurrentBackend;
 
   /** `weight_ih_l0`, `bias_hh_l1_reverse`, … as in PyTorch. */
   [parameter: `weight_${string}` | `bias_${string}`]: Parameter
@@ -124,7 +134,8 @@ export abstract class RecurrentModule extends Module {
       })
     }
     // Equations that are not PyTorch's have only one implementation, so there is no `backend` to choose.
-    checkOptions(name, options, [...SHARED.filter((key) => key !== 'backend' || sizes === undefined), ...own])
+    const known = [...SHARED_OPTIONS.filter((key) => key !== 'backend' || sizes === undefined), ...own]
+    checkOptions(name, options, known)
     requireNone(name, none)
     const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, projSize = 0 } = options
     const { backend = 'auto' } = options
@@ -152,43 +163,17 @@ export abstract class RecurrentModule extends Module {
     this.bidirectional = bidirectional
     this.projSize = projSize
     this.backend = backend
-    this.#recurrence = recurrence
-    const parameters = this.#parameterSizes(sizes ?? this.#standardSizes)
+    const parameters = parameterSizes(this, sizes ?? standardSizes(this, recurrence))
     const factory = factoryOf(options)
     for (const [name, size] of parameters) this.registerParameter(name, new Parameter(empty(size, factory)))
-    this.#names = parameters.map(([name]) => name)
-    this.#handle = native.recurrentModule(
+    insides.set(this, {
       recurrence,
-      { name, inputSize, hiddenSize, numLayers, projSize, bias, batchFirst, bidirectional, backend },
-      parameters,
-    )
+      names: parameters.map(([name]) => name),
+      options: known.filter((key) => key !== 'device' && key !== 'dtype'),
+      handle: handleOf(this, recurrence, parameters),
+    })
     this.flattenParameters()
     this.resetParameters()
-  }
-
-  readonly #standardSizes: ParameterSizes = (inputSize, outputSize) => {
-    const gates = RECURRENCES[this.#recurrence].gates * this.hiddenSize
-    return {
-      weight_ih: [gates, inputSize],
-      weight_hh: [gates, outputSize],
-      ...(this.bias ? { bias_ih: [gates], bias_hh: [gates] } : {}),
-      ...(this.projSize > 0 ? { weight_hr: [this.projSize, this.hiddenSize] } : {}),
-    }
-  }
-
-  #parameterSizes(sizes: ParameterSizes): [name: string, size: readonly number[]][] {
-    const parameters: [name: string, size: readonly number[]][] = []
-    const directions = this.bidirectional ? ['', '_reverse'] : ['']
-    const outputSize = this.projSize > 0 ? this.projSize : this.hiddenSize
-    for (let layer = 0; layer < this.numLayers; layer++) {
-      for (const direction of directions) {
-        const inputSize = layer === 0 ? this.inputSize : outputSize * directions.length
-        for (const [role, size] of Object.entries(sizes(inputSize, outputSize))) {
-          parameters.push([`${role}_l${layer}${direction}`, size])
-        }
-      }
-    }
-    return parameters
   }
 
   /**
@@ -205,8 +190,9 @@ export abstract class RecurrentModule extends Module {
 
   /** The weights of each layer and direction, in PyTorch's order. */
   get allWeights(): Parameter[][] {
-    const count = this.#names.length / (this.numLayers * (this.bidirectional ? 2 : 1))
-    const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
+    const { names } = insideOf(this)
+    const count = names.length / (this.numLayers * (this.bidirectional ? 2 : 1))
+    const weights = names.map((name) => this[name as `weight_${string}`] as Parameter)
     return Array.from({ length: weights.length / count }, (_, i) => weights.slice(i * count, (i + 1) * count))
   }
 
@@ -218,16 +204,26 @@ export abstract class RecurrentModule extends Module {
    */
   flattenParameters(): void {
     if (this[equations] !== undefined) return
+    const { names, handle } = insideOf(this)
     // Not read as properties, which would compute those that are parametrized.
-    const weights: unknown[] = this.#names.map((name) =>
+    const weights: unknown[] = names.map((name) =>
       Object.hasOwn(this, name) ? this[name as `weight_${string}`] : undefined,
     )
     const areParameters = (values: unknown[]): values is Parameter[] =>
       values.every((weight) => weight instanceof Parameter && !weight.disposed)
-    if (areParameters(weights)) native.flattenParameters(this.#handle, idsOf(weights))
+    if (areParameters(weights)) native.flattenParameters(handle, idsOf(weights))
   }
 
   protected override onReplaced(): void {
+    this.flattenParameters()
+  }
+
+  /** @internal */
+  protected override [COPIED](source: this): void {
+    const inside = insideOf(source)
+    // The native module keeps the packed weights, which are the clone's own.
+    const sizes = inside.names.map((name) => [name, (source[name as `weight_${string}`] as Tensor).shape] as const)
+    insides.set(this, { ...inside, handle: handleOf(this, inside.recurrence, sizes) })
     this.flattenParameters()
   }
 
@@ -239,7 +235,7 @@ export abstract class RecurrentModule extends Module {
   abstract override forward(input: Tensor, state?: null): [output: Tensor, state: Tensor | [hN: Tensor, cN: Tensor]]
 
   /** @internal The equations of the network, if they are not PyTorch's. */
-  protected get [equations](): Equations | undefined {
+  get [equations](): Equations | undefined {
     return undefined
   }
 
@@ -247,55 +243,29 @@ export abstract class RecurrentModule extends Module {
   protected [run](input: Tensor | PackedSequence, state: readonly Tensor[]): [Tensor | PackedSequence, ...Tensor[]] {
     const scope = enter()
     const tracer = currentTracer()
-    const [output, ...rest] = this.#call(input, state, tracer) as [number, ...number[]]
-    const finals = rest.splice(0, RECURRENCES[this.#recurrence].states.length).map((id) => wrap(id, scope))
+    const { recurrence, names } = insideOf(this)
+    const call = argumentsOf(this, input, state)
+    const own = this[equations]
+    const [output, ...rest] = (
+      own === undefined && tracer === undefined
+        ? native.recurrent(...call)
+        : native.composite(
+            ...call,
+            own ?? { ...STANDARD, activation: RECURRENCES[recurrence].activation },
+            rolesOf(names),
+            tracer?.kind ?? 'nothing',
+          )
+    ) as [number, ...number[]]
+    const finals = rest.splice(0, RECURRENCES[recurrence].states.length).map((id) => wrap(id, scope))
     const packed = input instanceof PackedSequence ? input : null
     const packing = rest.splice(0, packed === null ? 0 : packingOf(packed).length)
     tracer?.add(
       this,
-      this.#recurrence,
+      recurrence,
       rest.map((id) => wrap(id, scope)),
       packed,
     )
     return [packed ? packedOf([output, ...packing], scope) : wrap(output, scope), ...finals]
-  }
-
-  /**
-   * The mean squared error of a linear head on the output. Adds its gradients to those of the parameters. One
-   * native call, which builds no graph if the fused kernels apply. Returns `undefined` if the equations are not
-   * PyTorch's, or the network is being traced. `strict`: a target that would be broadcast is an error instead of a
-   * warning.
-   */
-  #mseGradients(input: Tensor, head: readonly Tensor[], target: Tensor, strict: boolean): Tensor | undefined {
-    if (this[equations] !== undefined || currentTracer() !== undefined) return undefined
-    const scope = enter()
-    return wrap(native.mseGradients(...this.#arguments(input, []), idsOf(head), idsOf([target]), strict), scope)
-  }
-
-  #call(input: Tensor | PackedSequence, state: readonly Tensor[], tracer: Tracer | undefined): number[] {
-    const call = this.#arguments(input, state)
-    const own = this[equations]
-    if (own === undefined && tracer === undefined) return native.recurrent(...call)
-    const all = own ?? { ...STANDARD, activation: RECURRENCES[this.#recurrence].activation }
-    return native.composite(...call, all, this.#roles, tracer?.kind ?? 'nothing')
-  }
-
-  /** The names of a layer's parameters, without `_l0`. */
-  get #roles(): string[] {
-    return this.#names.filter((name) => name.endsWith('_l0')).map((name) => name.slice(0, -'_l0'.length))
-  }
-
-  #arguments(input: Tensor | PackedSequence, state: readonly Tensor[]): Parameters<typeof native.recurrent> {
-    const packed = input instanceof PackedSequence
-    return [
-      this.#handle,
-      this.dropout,
-      this.training,
-      idsOf([packed ? input.data : input]),
-      idsOf(state),
-      weightIds(this, this.#names),
-      idsOf(packed ? packingOf(input) : []),
-    ]
   }
 
   /**
@@ -307,32 +277,7 @@ export abstract class RecurrentModule extends Module {
    *   sizes require.
    */
   stream(options: StreamOptions = {}): RecurrentStream {
-    const name = this.constructor.name
-    checkOptions(`${name}.stream`, options, ['dtype'])
-    const { dtype = 'float32' } = options
-    requireChoice(`${name}.stream`, 'dtype', dtype, ['float32', 'bfloat16'])
-    if (this.bidirectional) {
-      throw torchError(
-        'ERR_TORCH_VALUE',
-        `${name}.stream: a bidirectional network needs the whole sequence: use forward`,
-        { op: `${name}.stream` },
-      )
-    }
-    if (this[equations] !== undefined) {
-      throw torchError(
-        'ERR_TORCH_NOT_IMPLEMENTED',
-        `${name}.stream: streams support only PyTorch's equations: call forward with one step and the previous state`,
-      )
-    }
-    const { inputSize, hiddenSize, numLayers } = this
-    const handle = native.openStream(this.#handle, weightIds(this, this.#names), dtype === 'bfloat16')
-    return streamOf(handle, {
-      inputSize,
-      outputSize: this.projSize || hiddenSize,
-      hiddenSize,
-      numLayers,
-      hasCellState: (RECURRENCES[this.#recurrence].states as readonly string[]).includes('c'),
-    })
+    return openStream(this, this.constructor.name, options, null)
   }
 
   /**
@@ -348,7 +293,7 @@ export abstract class RecurrentModule extends Module {
   explainBackend(input: Tensor | PackedSequence): { backend: 'fused' | 'libtorch'; reason: string } {
     if (this[equations] !== undefined) return { backend: 'libtorch', reason: 'its equations are not those of PyTorch' }
     enter()
-    const [reason, compared] = native.explainRecurrent(...this.#arguments(input, []))
+    const [reason, compared] = native.explainRecurrent(...argumentsOf(this, input, []))
     if (reason !== '') return { backend: 'libtorch', reason }
     const fused = `float32 or bfloat16 on the CPU, with ${native.instructionSet()} instructions`
     if (compared === null) return { backend: 'fused', reason: fused }
@@ -370,4 +315,128 @@ export abstract class RecurrentModule extends Module {
       ...(this.bidirectional ? [`bidirectional=${python(this.bidirectional)}`] : []),
     ].join(', ')
   }
+}
+
+/**
+ * @internal The mean squared error of a linear head on the output. Adds its gradients to those of the parameters. One
+ * native call, which builds no graph if the fused kernels apply. Returns `undefined` if the equations are not PyTorch's,
+ * or the network is being traced. `strict`: a target that would be broadcast is an error instead of a warning.
+ */
+export function mseGradients(
+  network: RecurrentModule,
+  input: Tensor,
+  head: readonly Tensor[],
+  target: Tensor,
+  strict: boolean,
+): Tensor | undefined {
+  if (network[equations] !== undefined || currentTracer() !== undefined) return undefined
+  const scope = enter()
+  return wrap(native.mseGradients(...argumentsOf(network, input, []), idsOf(head), idsOf([target]), strict), scope)
+}
+
+/** @internal A stream of the network, or of the model `name` around it. */
+export function openStream(
+  network: RecurrentModule,
+  name: string,
+  options: StreamOptions,
+  model: StreamedModel | null,
+): RecurrentStream {
+  checkOptions(`${name}.stream`, options, ['dtype'])
+  const { dtype = 'float32' } = options
+  requireChoice(`${name}.stream`, 'dtype', dtype, ['float32', 'bfloat16'])
+  if (network.bidirectional) {
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `${name}.stream: a bidirectional network needs the whole sequence: use forward`,
+      { op: `${name}.stream` },
+    )
+  }
+  if (network[equations] !== undefined) {
+    throw torchError(
+      'ERR_TORCH_NOT_IMPLEMENTED',
+      `${name}.stream: streams support only PyTorch's equations: call forward with one step and the previous state`,
+    )
+  }
+  const { inputSize, hiddenSize, numLayers, projSize } = network
+  const { recurrence, names, handle } = insideOf(network)
+  const width = projSize || hiddenSize
+  const hasCellState = (RECURRENCES[recurrence].states as readonly string[]).includes('c')
+  const stream = native.openStream(handle, weightIds(network, names), dtype === 'bfloat16', model)
+  return streamOf(stream, {
+    inputSize: model !== null && model.embedding.length > 0 ? 1 : inputSize,
+    outputSize: model?.outputSize ?? width,
+    state: {
+      h: numLayers * width,
+      ...(hasCellState ? { c: numLayers * hiddenSize } : {}),
+      ...(model !== null && model.pooling > 0 ? { pool: width + 1 } : {}),
+    },
+  })
+}
+
+/** @internal The options from which the constructor makes the same network again, device and dtype apart. */
+export function settingsOf(network: RecurrentModule): Record<string, unknown> {
+  return Object.fromEntries(insideOf(network).options.map((key) => [key, network[key as keyof RecurrentModule]]))
+}
+
+/** PyTorch's parameters of a layer and direction. */
+function standardSizes(module: RecurrentModule, recurrence: Recurrence): ParameterSizes {
+  const { hiddenSize, bias, projSize } = module
+  const gates = RECURRENCES[recurrence].gates * hiddenSize
+  return (inputSize, outputSize) => ({
+    weight_ih: [gates, inputSize],
+    weight_hh: [gates, outputSize],
+    ...(bias ? { bias_ih: [gates], bias_hh: [gates] } : {}),
+    ...(projSize > 0 ? { weight_hr: [projSize, hiddenSize] } : {}),
+  })
+}
+
+type NamedSizes = (readonly [name: string, size: readonly number[]])[]
+
+/** The parameters of all layers and directions. */
+function parameterSizes(module: RecurrentModule, sizes: ParameterSizes): NamedSizes {
+  const parameters: NamedSizes = []
+  const directions = module.bidirectional ? ['', '_reverse'] : ['']
+  const outputSize = module.projSize > 0 ? module.projSize : module.hiddenSize
+  for (let layer = 0; layer < module.numLayers; layer++) {
+    for (const direction of directions) {
+      const inputSize = layer === 0 ? module.inputSize : outputSize * directions.length
+      for (const [role, size] of Object.entries(sizes(inputSize, outputSize))) {
+        parameters.push([`${role}_l${layer}${direction}`, size])
+      }
+    }
+  }
+  return parameters
+}
+
+function handleOf(module: RecurrentModule, recurrence: Recurrence, parameters: NamedSizes): RecurrentHandle {
+  const { inputSize, hiddenSize, numLayers, projSize, bias, batchFirst, bidirectional, backend } = module
+  const { name } = module.constructor
+  return native.recurrentModule(
+    recurrence,
+    { name, inputSize, hiddenSize, numLayers, projSize, bias, batchFirst, bidirectional, backend },
+    parameters,
+  )
+}
+
+function argumentsOf(
+  module: RecurrentModule,
+  input: Tensor | PackedSequence,
+  state: readonly Tensor[],
+): Parameters<typeof native.recurrent> {
+  const { names, handle } = insideOf(module)
+  const packed = input instanceof PackedSequence
+  return [
+    handle,
+    module.dropout,
+    module.training,
+    idsOf([packed ? input.data : input]),
+    idsOf(state),
+    weightIds(module, names),
+    idsOf(packed ? packingOf(input) : []),
+  ]
+}
+
+/** The names of a layer's parameters, without `_l0`. */
+function rolesOf(names: readonly string[]): string[] {
+  return names.filter((name) => name.endsWith('_l0')).map((name) => name.slice(0, -'_l0'.length))
 }

@@ -65,6 +65,18 @@ export class Registry {
     Object.defineProperty(this.#owner, name, accessorOf(name))
   }
 
+  has(name: string): boolean {
+    return this.#entries.has(name)
+  }
+
+  /** Registers copies of all values with another module, in the same order. */
+  copyTo(other: Registry, copyOf: <T>(value: T) => T): void {
+    for (const name of Object.keys(this.#owner)) {
+      const entry = this.#entries.get(name)
+      if (entry !== undefined) other.add(name, entry.kind, copyOf(entry.value), entry.persistent)
+    }
+  }
+
   /** The value of a registered name. */
   get(name: string): unknown {
     return this.#entries.get(name)?.value

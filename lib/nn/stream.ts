@@ -12,11 +12,15 @@ export interface StreamState {
   h: Float32Array
   /** (layers, H) */
   c?: Float32Array
+  /**
+   * Of a model that pools its outputs: the mean or maximum of the outputs so far (P), and the number of steps (1).
+   */
+  pool?: Float32Array
 }
 
 export interface StreamOptions {
   /**
-   * The type of the weights: bfloat16 halves the memory that a step reads, at the cost of precision. Sums and states
+   * The type of the network's weights: bfloat16 halves the memory that a step reads, at the cost of precision. Sums and states
    * are always float32. Default `'float32'`.
    */
   dtype?: 'float32' | 'bfloat16'
@@ -26,11 +30,11 @@ export interface StreamOptions {
 export interface StreamSizes {
   inputSize: number
   outputSize: number
-  hiddenSize: number
-  numLayers: number
-  /** Whether the state has c in addition to h. */
-  hasCellState: boolean
+  /** The size of each part of the state, in the order of the native state. */
+  state: StreamStateSizes
 }
+
+type StreamStateSizes = Readonly<Partial<Record<keyof StreamState, number>>>
 
 function isFloat32Array(value: unknown): value is Float32Array {
   // Not `instanceof`: other realms, such as test runners', have their own class.
@@ -44,9 +48,10 @@ export let streamOf: (handle: object, sizes: StreamSizes) => RecurrentStream
 let handleOf: (stream: unknown) => object | undefined
 
 /**
- * A recurrent network with its state, for sequences that arrive one time step at a time; it uses no tensors. `step` is
- * synchronous and takes microseconds. Made by {@link RecurrentModule.stream}. It computes what `forward` would in
- * evaluation mode, with a snapshot of the weights from that time.
+ * A recurrent network, or a whole model, with its state, for sequences that arrive one time step at a time; it uses no
+ * tensors. `step` is synchronous and takes microseconds. Made by {@link RecurrentModule.stream} and
+ * {@link RecurrentModel.stream}. It computes what `forward` would in evaluation mode, with a snapshot of the weights
+ * from that time.
  *
  * @example
  * const stream = lstm.stream()
@@ -55,9 +60,9 @@ let handleOf: (stream: unknown) => object | undefined
 export class RecurrentStream implements Disposable {
   /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('RecurrentStream', 'save() gives its state')
-  /** I, the length of an input. */
+  /** The length of an input: I, or 1 if a model with an embedding takes tokens. */
   readonly inputSize: number
-  /** P or H, the length of an output. */
+  /** The length of an output: P or H of a network, the output size of a model (times its horizon). */
   readonly outputSize: number
   readonly #sizes: StreamSizes
   readonly #handle: object
@@ -85,22 +90,26 @@ export class RecurrentStream implements Disposable {
   /**
    * Takes one step: computes the output for an input, and updates the state.
    *
-   * @param input (I)
-   * @param output Where to write the output (P or H) of the last layer. Default: a new array.
+   * @param input (I), or a token, from 0 to numEmbeddings - 1, for a model with an embedding
+   * @param output Where to write the output (outputSize). Default: a new array.
    * @returns `output`
-   * @throws {TorchError} if an array has the wrong type or length.
+   * @throws {TorchError} if an array has the wrong type or length, or there is no such token.
    */
-  step(input: Float32Array, output: Float32Array = new Float32Array(this.outputSize)): Float32Array {
+  step(input: Float32Array | number, output: Float32Array = new Float32Array(this.outputSize)): Float32Array {
     native.stepStream(this.#handle, input, output)
     return output
   }
 
   /** A copy of the state, for {@link restore} on this stream or another one of the same sizes. */
   save(): StreamState {
-    const { numLayers, outputSize, hasCellState } = this.#sizes
     const state = native.streamState(this.#handle)
-    const h = state.slice(0, numLayers * outputSize)
-    return hasCellState ? { h, c: state.slice(numLayers * outputSize) } : { h }
+    const saved: Partial<StreamState> = {}
+    let start = 0
+    for (const [name, length] of this.#parts) {
+      saved[name] = state.slice(start, start + length)
+      start += length
+    }
+    return saved as StreamState
   }
 
   /**
@@ -108,8 +117,7 @@ export class RecurrentStream implements Disposable {
    * @throws {TorchError} if the sizes of the state differ.
    */
   restore(state: StreamState): void {
-    const { numLayers, outputSize, hiddenSize, hasCellState } = this.#sizes
-    const check = (name: 'h' | 'c', length: number): Float32Array => {
+    const parts = this.#parts.map(([name, length]) => {
       const part = state?.[name]
       if (!isFloat32Array(part) || part.length !== length) {
         const [code, got] = isFloat32Array(part)
@@ -120,15 +128,18 @@ export class RecurrentStream implements Disposable {
         })
       }
       return part
-    }
-    const parts = [check('h', numLayers * outputSize), ...(hasCellState ? [check('c', numLayers * hiddenSize)] : [])]
+    })
     native.setStreamState(this.#handle, Float32Array.from(parts.flatMap((part) => [...part])))
   }
 
   /** Starts a new sequence: sets the state to zeros. */
   reset(): void {
-    const { numLayers, outputSize, hiddenSize, hasCellState } = this.#sizes
-    native.setStreamState(this.#handle, new Float32Array(numLayers * (outputSize + (hasCellState ? hiddenSize : 0))))
+    const length = this.#parts.reduce((sum, [, length]) => sum + length, 0)
+    native.setStreamState(this.#handle, new Float32Array(length))
+  }
+
+  get #parts(): [name: keyof StreamState, length: number][] {
+    return Object.entries(this.#sizes.state) as [keyof StreamState, number][]
   }
 
   /** A new stream with the same weights that continues from a copy of the current state. */
@@ -153,13 +164,13 @@ export class RecurrentStream implements Disposable {
  * Takes one step of several streams with the same weights. This is faster than stepping each, since the weights are
  * read once.
  *
- * @param inputs (streams, I)
- * @param outputs Where to write the outputs (streams, P or H). Default: a new array.
+ * @param inputs (streams, I), or tokens (streams) in an Int32Array for models with an embedding
+ * @param outputs Where to write the outputs (streams, outputSize). Default: a new array.
  * @throws {TorchError} if the streams have different weights, or an array has the wrong type or length.
  */
 export function stepStreams(
   streams: readonly RecurrentStream[],
-  inputs: Float32Array,
+  inputs: Float32Array | Int32Array,
   outputs?: Float32Array,
 ): Float32Array {
   const op = 'stepStreams'

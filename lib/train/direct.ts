@@ -1,6 +1,6 @@
 import { keeps } from '../inheritance.ts'
 import { RecurrentModel } from '../models/model.ts'
-import { RNNModel } from '../models/rnn.ts'
+import { partsOf } from '../models/parts.ts'
 import { GRU, Linear, LSTM, MSELoss, RNN } from '../nn/index.ts'
 import type { Module } from '../nn/module.ts'
 import { mseGradients, type RecurrentModule } from '../nn/recurrent.ts'
@@ -24,13 +24,16 @@ interface Plain {
   readonly forwards: readonly unknown[]
 }
 
-/** The parts of a model, if they compute what their classes define. */
+/** The parts of a model, if they compute what their classes define, and nothing that has no gradients here. */
 function plain(model: RecurrentModel): Plain | undefined {
-  // The zero state of an RNNModel is the default of its network.
-  if (!keeps(model, model instanceof RNNModel ? RNNModel : RecurrentModel)) return undefined
-  const { network, linear } = model
-  const isPlain = keeps(linear, Linear) && [LSTM, GRU, RNN].some((Class) => keeps(network, Class))
-  return isPlain ? { network, linear, forwards: [model, network, linear].map(({ forward }) => forward) } : undefined
+  const parts = partsOf(model)
+  if (parts === undefined || !keeps(parts.linear, Linear)) return undefined
+  const { embedding, output, outputDropout, horizon } = parts
+  if (embedding !== null || output !== 'sequence' || outputDropout > 0 || horizon !== null) return undefined
+  const isPlain = [LSTM, GRU, RNN].some((Class) => keeps(parts.network, Class))
+  return isPlain
+    ? { ...parts, forwards: [model, parts.network, parts.linear].map(({ forward }) => forward) }
+    : undefined
 }
 
 /** Whether a model still has the same parts, unchanged: the head may have been replaced since. */
@@ -38,6 +41,7 @@ function isStill(model: RecurrentModel, { network, linear, forwards }: Plain): b
   return (
     model.network === network &&
     model.linear === linear &&
+    model.outputDropout === 0 &&
     model.forward === forwards[0] &&
     network.forward === forwards[1] &&
     linear.forward === forwards[2]

@@ -1,10 +1,11 @@
+import { evaluating } from '../nn/evaluating.ts'
 import { inferenceMode, offload, tidy } from '../tensor/context.ts'
 import { type Device, requireTensor, type Tensor } from '../tensor/tensor.ts'
 import { type Cut, cutOf } from './cut.ts'
 import { moved } from './feed.ts'
 import { type Graphs, signatureOf } from './graph.ts'
 import { onDevice } from './placement.ts'
-import { evaluating, type Step, type TrainableModel } from './step.ts'
+import type { Step, TrainableModel } from './step.ts'
 
 export interface PredictOptions {
   /**

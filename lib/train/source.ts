@@ -37,8 +37,14 @@ export interface Source {
 type SourceOptions = Pick<ResolvedOptions, 'batchSize' | 'sequenceLength'> & {
   shuffle: boolean
   batchFirst: boolean
-  /** The name of a model that only reads sequences. */
-  reader?: string | undefined
+  /** A model that only reads sequences. */
+  reader?: Reader | undefined
+}
+
+/** A model that reads sequences: its name, and whether these are of tokens, (L, N), rather than of features (L, N, F). */
+export interface Reader {
+  name: string
+  tokens: boolean
 }
 
 /** @throws {TorchError} if `data` is not training data. */
@@ -66,13 +72,13 @@ export function sourceOf(data: TrainingData, options: SourceOptions): Source {
   )
 }
 
-function ofLoader(loader: DataLoader, reader: string | undefined): Source {
+function ofLoader(loader: DataLoader, reader: Reader | undefined): Source {
   if (reader !== undefined) requireSequences(loader.dataset, reader)
   return { length: loader.length, generator: loader.generator, own: true, plans: () => loader.plans() }
 }
 
 /** Rows as samples have no time steps: a batch of them would be read as one sequence, in shuffled order. */
-function requireSequences(dataset: unknown, reader: string): void {
+function requireSequences(dataset: unknown, { name, tokens }: Reader): void {
   const [inputs, targets] =
     dataset instanceof TensorDataset
       ? [dataset.inputs, dataset.targets]
@@ -81,9 +87,15 @@ function requireSequences(dataset: unknown, reader: string): void {
         : []
   if (inputs?.ndim !== 2) return
   const [rows, features] = inputs.shape
+  if (tokens) {
+    throw torchError(
+      'ERR_TORCH_SHAPE',
+      `Trainer: ${name} without batchFirst reads tokens (L, N), but samples of shape (${features}) are stacked as (N, ${features}): make the model with batchFirst: true`,
+    )
+  }
   throw torchError(
     'ERR_TORCH_SHAPE',
-    `Trainer: ${reader} reads sequences, but inputs of shape (${rows}, ${features}) with targets of shape (${targets?.shape.join(', ')}) are ${rows} samples without steps. For a series of ${rows} steps set sequenceLength, the length of the windows to train on; or give samples of shape (N, L, ${features})`,
+    `Trainer: ${name} reads sequences, but inputs of shape (${rows}, ${features}) with targets of shape (${targets?.shape.join(', ')}) are ${rows} samples without steps. For a series of ${rows} steps set sequenceLength, the length of the windows to train on; or give samples of shape (N, L, ${features})`,
   )
 }
 

@@ -3,6 +3,7 @@ import type { NamedBatch } from '../data/batch.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { RecurrentModel } from '../models/model.ts'
+import { evaluating } from '../nn/evaluating.ts'
 import type { Module } from '../nn/module.ts'
 import { clipGradNorm_, clipGradValue_ } from '../nn/utils/index.ts'
 import { isFused } from '../optim/fused.ts'
@@ -262,18 +263,7 @@ function modelParts({ input, target, mask, weight, ...parts }: NamedBatch): Mode
 
 /** Whether the output has one value, or vector, for each step of the input. */
 function hasSteps(model: TrainableModel, output: Tensor, { input }: NamedBatch, batchFirst: boolean): boolean {
-  if (model instanceof RecurrentModel) return true
+  if (model instanceof RecurrentModel) return model.output === 'sequence'
   const steps = batchFirst ? 1 : 0
   return output.ndim >= 3 && output.shape[steps] === input.shape[steps]
-}
-
-/** Runs `fn` with all modules in evaluation mode, and restores the mode of each. */
-export function evaluating<T>(model: Module, fn: () => T): T {
-  const modules = [...model.modules()].map((module) => [module, module.training] as const)
-  model.eval()
-  try {
-    return fn()
-  } finally {
-    for (const [module, training] of modules) module.training = training
-  }
 }

@@ -396,11 +396,16 @@ export class Trainer {
     const { model } = this
     // A model with its own forward may well read rows.
     const reads = model instanceof RecurrentModel && model.forward === RecurrentModel.prototype.forward
+    // With batchFirst, an embedding reads rows of tokens as they are.
+    const reader =
+      reads && (model.embedding === null || !model.batchFirst)
+        ? { name: model.constructor.name, tokens: model.embedding !== null }
+        : undefined
     return sourceOf(data, {
       ...this.#options,
       shuffle,
       batchFirst: model.batchFirst ?? true,
-      reader: reads ? model.constructor.name : undefined,
+      reader,
     })
   }
 }

@@ -4,17 +4,6 @@
 namespace rnn::recurrent {
 namespace {
 
-// Inference tensors have no version counter.
-uint32_t version_of(const at::Tensor& tensor) {
-  return tensor.is_inference() ? 0 : tensor.unsafeGetTensorImpl()->version_counter().current_version();
-}
-
-// nullopt if the version reveals all changes, or if the memory is not contiguous.
-std::optional<uint64_t> contents_of(const Kernels& kernels, const at::Tensor& tensor) {
-  if (!changes_unseen(tensor) || !tensor.is_contiguous()) return std::nullopt;
-  return kernels.fingerprint(tensor.const_data_ptr(), static_cast<int64_t>(tensor.nbytes()));
-}
-
 LayerParameters pointers(const LayerShape& shape, at::ArrayRef<at::Tensor> parameters) {
   const auto data = [&](size_t i) { return parameters[i].const_data_ptr<float>(); };
   const bool projects = shape.projection > 0, bias = parameters.size() >= 4;
@@ -35,22 +24,6 @@ LayerShape Network::layer(int64_t index) const {
   return shape;
 }
 
-bool changes_unseen(const at::Tensor& parameter) {
-  return parameter.is_inference() || !parameter.storage().resizable();
-}
-
-Plan::Stamp::Stamp(const Kernels& kernels, const at::Tensor& parameter)
-    : storage(parameter.storage().getWeakStorageImpl()),
-      data(parameter.const_data_ptr()),
-      version(version_of(parameter)),
-      contents(contents_of(kernels, parameter)) {}
-
-bool Plan::Stamp::fits(const Kernels& kernels, const at::Tensor& parameter) const {
-  if (parameter.storage().unsafeGetStorageImpl() != storage._unsafe_get_target()) return false;
-  if (parameter.const_data_ptr() != data || version_of(parameter) != version) return false;
-  return !changes_unseen(parameter) || (contents && contents == contents_of(kernels, parameter));
-}
-
 template <typename Weights, typename... Arguments>
 std::shared_ptr<const Weights> Plan::find(std::vector<Entry<Weights>>& entries, const Kernels& kernels,
                                           const LayerShape& shape, size_t index, Parameters parameters,
@@ -67,10 +40,7 @@ std::shared_ptr<const Weights> Plan::find(std::vector<Entry<Weights>>& entries, 
   entry.stamps.clear();
   for (const at::Tensor& parameter : parameters) entry.stamps.emplace_back(kernels, parameter);
   Tensors floats;
-  for (const at::Tensor& parameter : parameters) {
-    const bool readable = parameter.scalar_type() == at::kFloat && parameter.is_contiguous();
-    floats.push_back(readable ? parameter : parameter.detach().to(at::kFloat).contiguous());
-  }
+  for (const at::Tensor& parameter : parameters) floats.push_back(readable(parameter));
   entry.weights = std::make_shared<const Weights>(kernels, shape, pointers(shape, floats), arguments...);
   entry.kernels = &kernels;
   return entry.weights;

@@ -3,11 +3,11 @@
 
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <vector>
 
 #include "recurrent/layer.h"
 #include "recurrent/recurrence.h"
+#include "recurrent/stamp.h"
 
 namespace rnn::recurrent {
 
@@ -30,10 +30,6 @@ struct Network {
   size_t parameters() const { return 2 + (bias ? 2 : 0) + (projection > 0 ? 1 : 0); }
 };
 
-// Whether a parameter can change undetected: if it is an inference tensor, or if JavaScript has a view of its memory,
-// which makes the memory non-resizable.
-bool changes_unseen(const at::Tensor& parameter);
-
 // The state that a module keeps between calls: its packed weights, until a parameter changes, and its workspace.
 class Plan {
  public:
@@ -49,20 +45,6 @@ class Plan {
   Workspace& workspace() { return *workspace_; }
 
  private:
-  // The state of a parameter when it was packed. A parameter's memory may be replaced, and new memory may have the old
-  // address, but the address of the storage object is not reused while a weak reference to it exists.
-  struct Stamp {
-    c10::weak_intrusive_ptr<c10::StorageImpl> storage;
-    const void* data;
-    uint32_t version;
-
-    // A hash of the memory, if it can change undetected.
-    std::optional<uint64_t> contents;
-
-    Stamp(const Kernels& kernels, const at::Tensor& parameter);
-    bool fits(const Kernels& kernels, const at::Tensor& parameter) const;
-  };
-
   template <typename Weights>
   struct Entry {
     const Kernels* kernels = nullptr;

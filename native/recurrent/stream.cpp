@@ -1,6 +1,7 @@
 #include "recurrent/stream.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace rnn::recurrent {
 namespace {
@@ -57,8 +58,10 @@ int64_t most_pairs(const Network& net) {
 
 Stream::Stream(std::shared_ptr<const StreamWeights> weights) : weights_(std::move(weights)) {
   const Network& net = weights_->network;
-  state_.resize(static_cast<size_t>(net.layers * (outputs() + (net.states() > 1 ? net.units : 0))));
-  y_.resize(static_cast<size_t>(outputs()));
+  const int64_t width = weights_->width();
+  const int64_t pooled = weights_->pooling == Pooling::kNone ? 0 : width + 1;
+  state_.resize(static_cast<size_t>(net.layers * (width + (net.states() > 1 ? net.units : 0)) + pooled));
+  y_.resize(static_cast<size_t>(width));
   unprojected_.resize(static_cast<size_t>(net.projection > 0 ? net.units : 0));
   pairs_.resize(static_cast<size_t>(most_pairs(net)));
 }
@@ -71,14 +74,37 @@ void Stream::step(const float* x, float* y) {
     std::copy(y_.begin(), y_.end(), h(layer));
   }
   backwards_ = !backwards_;
-  std::copy(y_.begin(), y_.end(), y);
+  const float* pooled = pool(y_.data());
+  if (weights_->model) {
+    weights_->model->apply(weights_->kernels, 1, pooled, y);
+  } else {
+    std::copy(y_.begin(), y_.end(), y);
+  }
+}
+
+const float* Stream::pool(const float* y) {
+  if (weights_->pooling == Pooling::kNone) return y;
+  const int64_t width = weights_->width();
+  float* count = state_.data() + state_.size() - 1;
+  float* pooled = count - width;
+  *count += 1;
+  for (int64_t i = 0; i < width; i++) {
+    // A NaN stays, as in LibTorch.
+    const bool greater = !(y[i] <= pooled[i]) && !std::isnan(pooled[i]);
+    if (weights_->pooling == Pooling::kMean) {
+      pooled[i] += (y[i] - pooled[i]) / *count;
+    } else if (*count == 1 || greater) {
+      pooled[i] = y[i];
+    }
+  }
+  return pooled;
 }
 
 void Stream::step(std::span<Stream* const> streams, const float* x, float* y) {
   const auto rows = static_cast<int64_t>(streams.size());
   const StreamWeights& weights = streams[0]->weights();
   const Network& net = weights.network;
-  const int64_t outputs = streams[0]->outputs(), units = net.units;
+  const int64_t outputs = weights.width(), units = net.units;
   Floats below(rows * outputs), above(rows * outputs), h(rows * outputs), c(net.states() > 1 ? rows * units : 0);
   Floats unprojected(net.projection > 0 ? rows * units : 0);
   std::vector<uint32_t> pairs(static_cast<size_t>(rows * most_pairs(net)));
@@ -97,7 +123,15 @@ void Stream::step(std::span<Stream* const> streams, const float* x, float* y) {
     }
     std::swap(below, above);
   }
-  std::copy_n(below.data(), rows * outputs, y);
+  if (weights.model == nullptr) {
+    std::copy_n(below.data(), rows * outputs, y);
+    return;
+  }
+  for (int64_t row = 0; row < rows; row++) {
+    std::copy_n(streams[static_cast<size_t>(row)]->pool(below.data() + row * outputs), outputs,
+                above.data() + row * outputs);
+  }
+  weights.model->apply(weights.kernels, rows, above.data(), y);
 }
 
 }  // namespace rnn::recurrent

@@ -18,6 +18,7 @@ const stream = native.openStream(
   ]),
   Uint32Array.from(nativeIds()),
   false,
+  null,
 )
 
 function nativeIds(): number[] {
@@ -60,7 +61,18 @@ describe('a handle of another kind', () => {
   test('and a stream is nothing else', () => {
     const none = new Uint32Array()
     for (const [use, kind] of [
-      [() => native.openStream(stream, none, false), 'recurrent module'],
+      [() => native.openStream(stream, none, false, null), 'recurrent module'],
+      [
+        () =>
+          native.openStream(module, none, false, {
+            plan: stream,
+            embedding: none,
+            head: none,
+            pooling: 0,
+            outputSize: 1,
+          }),
+        'model',
+      ],
       [() => native.flattenParameters(stream, none), 'recurrent module'],
       [() => native.recurrent(stream, 0, true, none, none, none, none), 'recurrent module'],
       [() => native.mseGradients(stream, 0, true, none, none, none, none, none, none, false), 'recurrent module'],

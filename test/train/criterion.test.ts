@@ -150,7 +150,12 @@ describe('a loss function that gives', () => {
   })
 
   test('classes that come last', async () => {
-    const model = new LSTMModel(3, 4, 7, { batchFirst: true })
+    class Own extends LSTMModel {
+      override forward(input: Tensor): Tensor {
+        return super.forward(input)
+      }
+    }
+    const model = new Own(3, 4, 7, { batchFirst: true })
     const classes = torch.randint(7, [6, 5])
     const own = (output: Tensor, target: Tensor): Tensor =>
       nn.functional.crossEntropy(output.flatten(0, 1), target.flatten())
@@ -161,6 +166,52 @@ describe('a loss function that gives', () => {
       const sentence = 'targets must be class numbers of shape (6, 5), or probabilities of the shape of the output'
       await expectRejection(trainer.fit([data[0], torch.randint(5, [6, 7])]), 'ERR_TORCH_SHAPE', sentence)
     }
+  })
+})
+
+describe('classes of a recurrent model, which come last,', () => {
+  const logits = (model: LSTMModel, x: Tensor): Tensor => model.forward(x).flatten(0, -2)
+
+  test.each([true, false])('are those of each step, with batchFirst %s', async (batchFirst) => {
+    const model = new LSTMModel(3, 4, 5, { batchFirst })
+    // As many classes as steps: the shape alone would not tell.
+    const x = torch.randn([5, 5, 3])
+    const classes = torch.randint(5, [5, 5])
+    const weight = torch.tensor([1, 2, 3, 4, 5])
+    const loss = new nn.CrossEntropyLoss({ weight, ignoreIndex: 0, labelSmoothing: 0.1 })
+    const step = new TrainingStep(model, { optimizer: new optim.SGD(model.parameters(), { lr: 0 }), loss })
+    expectClose(step.run(x, classes), loss.forward(logits(model, x), classes.flatten()).detach())
+    const probabilities = torch.rand([5, 5, 5]).softmax(-1)
+    const soft = new TrainingStep(model, {
+      optimizer: new optim.SGD(model.parameters(), { lr: 0 }),
+      loss: 'crossEntropy',
+    })
+    const expected = nn.functional.crossEntropy(logits(model, x), probabilities.flatten(0, -2)).detach()
+    expectClose(soft.run(x, probabilities), expected)
+    if (!batchFirst) return
+    const trainer = new Trainer(model, { ...options, loss: 'crossEntropy' })
+    const mean = nn.functional.crossEntropy(logits(model, x), classes.flatten()).item<number>()
+    expect(await trainer.evaluate([x, classes])).toBeCloseTo(mean, 5)
+  })
+
+  test('are those of each sequence with one output', () => {
+    const model = new LSTMModel(3, 4, 5, { output: 'last' })
+    const [x, classes] = [torch.randn([6, 2, 3]), torch.tensor([4, 1], { dtype: 'int64' })]
+    const step = new TrainingStep(model, {
+      optimizer: new optim.SGD(model.parameters(), { lr: 0 }),
+      loss: 'crossEntropy',
+    })
+    expectClose(step.run(x, classes), nn.functional.crossEntropy(model.forward(x), classes).detach())
+  })
+
+  test('need targets of the same steps', () => {
+    const model = new LSTMModel(3, 4, 5)
+    const step = new TrainingStep(model, {
+      optimizer: new optim.SGD(model.parameters(), { lr: 0 }),
+      loss: 'crossEntropy',
+    })
+    const sentence = 'with 5 classes last, the target must have shape (6, 2), but it has (2, 6)'
+    expectError(() => step.run(torch.randn([6, 2, 3]), torch.randint(5, [2, 6])), 'ERR_TORCH_SHAPE', sentence)
   })
 })
 

@@ -152,6 +152,9 @@ describe('the gradients of a model without a graph', () => {
     expect(directGradients(plain, (a, b) => a.sub(b).mean())).toBeUndefined()
     expect(directGradients(new nn.Linear(3, 2), 'mse')).toBeUndefined()
     expect(directGradients(new SequenceModel(new nn.PeepholeLSTM(3, 4), 2), 'mse')).toBeUndefined()
+    for (const more of [{ output: 'last' }, { horizon: 2 }, { outputDropout: 0.1 }, { embedding: 5 }] as const) {
+      expect(directGradients(new LSTMModel(3, 4, 2, more), 'mse')).toBeUndefined()
+    }
     // What a class adds changes nothing.
     class Titled extends RNNModel {
       title = 'mine'
@@ -160,6 +163,15 @@ describe('the gradients of a model without a graph', () => {
       }
     }
     expect(directGradients(new Titled(3, 4, 2), 'mse')).toBeDefined()
+  })
+
+  it('are left to autograd while there is dropout before the head', () => {
+    const model = new GRUModel(3, 4, 2)
+    const direct = directGradients(model, 'mse')
+    const [x, y] = [torch.randn([5, 2, 3]), torch.randn([5, 2, 2])]
+    model.outputDropout = 0.5
+    expect(direct?.(x, y)).toBeUndefined()
+    expect(gradientsOf(model)).toEqual(gradientsOf(model).map(() => null))
   })
 
   it('are those of a head that was put in later', () => {
@@ -172,7 +184,7 @@ describe('the gradients of a model without a graph', () => {
     class Own extends nn.Linear {}
     Object.assign(model, { linear: new Own(4, 1) })
     expect(direct?.(x, y)).toBeDefined()
-    model.forward = (input) => input
+    model.forward = (input) => input as Tensor
     expect(direct?.(x, y)).toBeUndefined()
   })
 })

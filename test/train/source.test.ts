@@ -143,6 +143,17 @@ describe('two series without a sequenceLength', () => {
     ).toHaveLength(2)
   })
 
+  test('rows of tokens are samples for a model with batchFirst, and refused without', async () => {
+    const tokens = torch.randint(5, [6, 4])
+    const training = (batchFirst: boolean) =>
+      new Trainer(new LSTMModel(2, 3, 5, { embedding: 5, batchFirst }), { ...options, loss: 'crossEntropy' }).fit([
+        tokens,
+        tokens,
+      ])
+    expect((await training(true)).epochs).toHaveLength(2)
+    await expectRejection(training(false), 'ERR_TORCH_SHAPE', 'LSTMModel without batchFirst reads tokens (L, N)')
+  })
+
   test('are samples for any other', async () => {
     class Windowed extends LSTMModel {
       override forward(input: Tensor): Tensor {

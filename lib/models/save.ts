@@ -1,0 +1,63 @@
+import { checkOptions, invalid, isPlain, requireDict } from '../check.ts'
+import { torchError } from '../errors.ts'
+import { type Coroutine, run, runSync } from '../io/coroutine.ts'
+import { savingModule } from '../io/module.ts'
+import type { ModelConfig } from './config.ts'
+import type { RecurrentModel } from './model.ts'
+
+/** A value that JSON can represent. */
+export type JSONValue = string | number | boolean | null | readonly JSONValue[] | JSONObject
+/** An object that JSON can represent. */
+export interface JSONObject {
+  readonly [name: string]: JSONValue
+}
+
+export interface ModelSaveOptions {
+  /** Plain data to save instead of the model's `metadata`. */
+  metadata?: JSONObject
+}
+
+/** The entry of a safetensors file's metadata that describes a model. */
+export const KEY = 'libtorch-rnn'
+/** Of the form of that entry. A change that an older version would misread increases it. */
+export const VERSION = 1
+
+export interface Description {
+  version: typeof VERSION
+  config: ModelConfig
+  metadata: JSONObject
+}
+
+/** @throws {TorchError} for what JSON would drop or change, by its path. */
+function requireJSON(owner: string, path: string, value: unknown, above: readonly unknown[] = []): void {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return
+  if (typeof value === 'number' && Number.isFinite(value)) return
+  if (above.includes(value)) throw torchError('ERR_TORCH_VALUE', `${owner}: ${path} contains itself`, { op: owner })
+  if (Array.isArray(value)) {
+    for (const [i, item] of value.entries()) requireJSON(owner, `${path}[${i}]`, item, [...above, value])
+    return
+  }
+  if (!isPlain(value)) throw invalid(owner, path, 'plain JSON: finite numbers, text, arrays and objects', value)
+  for (const [key, item] of Object.entries(value)) requireJSON(owner, `${path}.${key}`, item, [...above, value])
+}
+
+function savingModel(call: string, model: RecurrentModel, path: unknown, options: ModelSaveOptions): Coroutine<void> {
+  checkOptions(call, options, ['metadata'])
+  const { metadata = model.metadata } = options
+  requireDict(call, 'metadata', metadata)
+  requireJSON(call, 'metadata', metadata)
+  const { config } = model
+  requireJSON(call, 'config', config)
+  const description: Description = { version: VERSION, config, metadata }
+  return savingModule(call, model, path, { metadata: { format: 'pt', [KEY]: JSON.stringify(description) } })
+}
+
+/** The work of {@link RecurrentModel.save}. */
+export async function saveModel(model: RecurrentModel, path: string | URL, options: ModelSaveOptions): Promise<void> {
+  await run(savingModel(`${model.constructor.name}.save`, model, path, options))
+}
+
+/** The work of {@link RecurrentModel.saveSync}. */
+export function saveModelSync(model: RecurrentModel, path: string | URL, options: ModelSaveOptions): void {
+  runSync(savingModel(`${model.constructor.name}.saveSync`, model, path, options))
+}
