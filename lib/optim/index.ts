@@ -2,6 +2,7 @@ import '../native/here.cjs'
 import '../tensor/extensions.ts'
 
 export { Adam, type AdamOptions, AdamW } from './adam.ts'
+export * as lrScheduler from './lr-scheduler/index.ts'
 export {
   Optimizer,
   type OptimizerStateDict,
@@ -14,3 +15,4 @@ export {
 } from './optimizer.ts'
 export { RMSprop, type RMSpropOptions } from './rmsprop.ts'
 export { SGD, type SGDOptions } from './sgd.ts'
+export * as swaUtils from './swa-utils/index.ts'

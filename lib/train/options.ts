@@ -84,7 +84,7 @@ export type OptimizerName = {
 
 const OPTIMIZERS = Object.fromEntries(
   Object.entries(optim)
-    .filter(([, Class]) => Class.prototype instanceof Optimizer)
+    .filter(([, Class]) => 'prototype' in Class && Class.prototype instanceof Optimizer)
     .map(([name, Class]) => [name.toLowerCase(), Class]),
 ) as unknown as Record<
   OptimizerName,
