@@ -88,6 +88,11 @@ export class ScriptModule extends Module {
     return [...this.#methods]
   }
 
+  /** @throws {TorchError} always: load the file again instead. */
+  override clone(): never {
+    throw torchError('ERR_TORCH_NOT_IMPLEMENTED', 'ScriptModule.clone: load the file again instead', { op: 'clone' })
+  }
+
   /**
    * Calls the method `forward` synchronously. Within `torch.offload` the call is queued like any operation if it
    * returns only a tensor or tuples of tensors; otherwise it blocks, and {@link run} is the better choice.

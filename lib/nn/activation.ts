@@ -4,6 +4,7 @@ import { torchError } from '../errors.ts'
 import { empty } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkArguments } from './arguments.ts'
+import { BLANK, blankOf } from './clone.ts'
 import type { FactoryOptions } from './factory.ts'
 import * as F from './functional/activation.ts'
 import { constant_ } from './init.ts'
@@ -39,6 +40,11 @@ class Applied<O extends object> extends ActivationModule {
     this.#fn = fn
     this.#options = Object.fromEntries(pairs) as Readonly<Required<O>>
     this.#standard = pairs.every(([name, value]) => value === fn.defaults[name as keyof O])
+  }
+
+  /** @internal */
+  static override [BLANK](source: Applied<object>): object {
+    return blankOf(Applied, [source.#fn, source.#options, []], source)
   }
 
   override forward(input: Tensor): Tensor {

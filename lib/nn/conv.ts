@@ -106,33 +106,12 @@ abstract class Convolution<Size extends number | HeightWidth> extends Module {
     this.dilation = sizes(dilation)
     this.groups = groups
     this.paddingMode = paddingMode
-    this.#check(dims, transposed)
+    checkConv(this, dims, transposed)
     const factory = factoryOf(options)
     const channels = transposed ? [inChannels, outChannels / groups] : [outChannels, inChannels / groups]
     this.weight = new Parameter(empty([...channels, ...sizesOf(kernelSize, dims)], factory))
     this.bias = bias ? new Parameter(empty([outChannels], factory)) : null
     this.resetParameters()
-  }
-
-  #check(dims: 1 | 2, transposed: boolean): void {
-    const { name } = this.constructor
-    const refuse = (message: string): never => {
-      throw torchError('ERR_TORCH_VALUE', message, { op: name })
-    }
-    const { padding, paddingMode } = this
-    if (this.inChannels % this.groups !== 0) refuse('inChannels must be divisible by groups')
-    if (this.outChannels % this.groups !== 0) refuse('outChannels must be divisible by groups')
-    if (typeof padding !== 'string' || transposed) requireSizes(name, 'padding', padding, 0, dims)
-    else if (!['same', 'valid'].includes(padding)) {
-      refuse(`Invalid padding string ${describe(padding)}, should be one of 'same', 'valid'`)
-    } else if (padding === 'same' && sizesOf(this.stride, dims).some((step) => step !== 1)) {
-      refuse("padding='same' is not supported for strided convolutions")
-    }
-    if (!PADDING_MODES.includes(paddingMode)) {
-      refuse(
-        `paddingMode must be one of ${PADDING_MODES.map((mode) => `'${mode}'`).join(', ')}, but got paddingMode=${describe(paddingMode)}`,
-      )
-    }
   }
 
   /** Reinitializes weights and biases from PyTorch's default distribution. */
@@ -153,26 +132,9 @@ abstract class Convolution<Size extends number | HeightWidth> extends Module {
     const { stride, padding, dilation, groups, paddingMode, weight, bias } = this
     if (paddingMode === 'zeros') return fn(input, weight, bias, { stride, padding, dilation, groups })
     return tidy(() => {
-      const padded = pad(input, this.#border, { mode: paddingMode })
+      const padded = pad(input, borderOf(this), { mode: paddingMode })
       return fn(padded, weight, bias, { stride, dilation, groups })
     })
-  }
-
-  /** The border widths if a separate operation pads the input, starting with the last dimension. */
-  get #border(): number[] {
-    const { padding, weight, dilation } = this
-    const kernel = weight.shape.slice(2)
-    const [dilations, paddings] = [dilation, typeof padding === 'string' ? 0 : padding].map((value) =>
-      sizesOf(value, kernel.length),
-    ) as [number[], number[]]
-    return kernel
-      .map((size, i) => {
-        if (padding !== 'same') return [paddings[i] as number, paddings[i] as number]
-        const total = (dilations[i] as number) * (size - 1)
-        return [Math.floor(total / 2), Math.ceil(total / 2)]
-      })
-      .reverse()
-      .flat()
   }
 
   /** @internal What a transposed convolution prints in addition. */
@@ -288,34 +250,74 @@ export class ConvTranspose1d extends Convolution<number> {
   override forward(input: Tensor, outputSize: number | readonly number[] | null = null): Tensor {
     const { stride, dilation, groups, weight, bias } = this
     const padding = this.padding as number
-    const outputPadding = outputSize === null ? this.outputPadding : this.#paddingFor(input, outputSize)
+    const outputPadding = outputSize === null ? this.outputPadding : paddingFor(this, input, outputSize)
     return convTranspose1d(input, weight, bias, { stride, padding, outputPadding, groups, dilation })
-  }
-
-  #paddingFor(input: Tensor, outputSize: number | readonly number[]): number {
-    requireTensor('ConvTranspose1d', 'input', input)
-    const sizes: unknown[] = Array.isArray(outputSize) ? outputSize : [outputSize]
-    const { stride, dilation, kernelSize } = this
-    const length = sizes.at(-1) as number
-    requireInteger('ConvTranspose1d', 'outputSize', length, 0)
-    if (sizes.length !== 1 && sizes.length !== input.ndim) {
-      throw torchError(
-        'ERR_TORCH_VALUE',
-        `ConvTranspose1D: for ${input.ndim}D input, outputSize must have 1 or ${input.ndim} elements (got ${sizes.length})`,
-        { op: 'ConvTranspose1d' },
-      )
-    }
-    const least = (input.size(-1) - 1) * stride - 2 * (this.padding as number) + dilation * (kernelSize - 1) + 1
-    const most = least + stride - 1
-    if (length >= least && length <= most) return length - least
-    throw torchError(
-      'ERR_TORCH_VALUE',
-      `requested an output size of [${length}], but valid sizes range from [${least}] to [${most}] (for an input of torch.Size([${input.size(-1)}]))`,
-      { op: 'ConvTranspose1d' },
-    )
   }
 
   protected override get outputPaddingRepr(): string[] {
     return this.outputPadding === 0 ? [] : [`output_padding=(${this.outputPadding},)`]
   }
+}
+
+/** @throws {TorchError} unless the settings of a convolution fit each other. */
+function checkConv(conv: Convolution<number | HeightWidth>, dims: 1 | 2, transposed: boolean): void {
+  const { name } = conv.constructor
+  const refuse = (message: string): never => {
+    throw torchError('ERR_TORCH_VALUE', message, { op: name })
+  }
+  const { padding, paddingMode } = conv
+  if (conv.inChannels % conv.groups !== 0) refuse('inChannels must be divisible by groups')
+  if (conv.outChannels % conv.groups !== 0) refuse('outChannels must be divisible by groups')
+  if (typeof padding !== 'string' || transposed) requireSizes(name, 'padding', padding, 0, dims)
+  else if (!['same', 'valid'].includes(padding)) {
+    refuse(`Invalid padding string ${describe(padding)}, should be one of 'same', 'valid'`)
+  } else if (padding === 'same' && sizesOf(conv.stride, dims).some((step) => step !== 1)) {
+    refuse("padding='same' is not supported for strided convolutions")
+  }
+  if (!PADDING_MODES.includes(paddingMode)) {
+    refuse(
+      `paddingMode must be one of ${PADDING_MODES.map((mode) => `'${mode}'`).join(', ')}, but got paddingMode=${describe(paddingMode)}`,
+    )
+  }
+}
+
+/** The border widths if a separate operation pads the input, starting with the last dimension. */
+function borderOf(conv: Convolution<number | HeightWidth>): number[] {
+  const { padding, weight, dilation } = conv
+  const kernel = weight.shape.slice(2)
+  const [dilations, paddings] = [dilation, typeof padding === 'string' ? 0 : padding].map((value) =>
+    sizesOf(value, kernel.length),
+  ) as [number[], number[]]
+  return kernel
+    .map((size, i) => {
+      if (padding !== 'same') return [paddings[i] as number, paddings[i] as number]
+      const total = (dilations[i] as number) * (size - 1)
+      return [Math.floor(total / 2), Math.ceil(total / 2)]
+    })
+    .reverse()
+    .flat()
+}
+
+/** The `outputPadding` with which the output has the wanted size. */
+function paddingFor(conv: ConvTranspose1d, input: Tensor, outputSize: number | readonly number[]): number {
+  requireTensor('ConvTranspose1d', 'input', input)
+  const sizes: unknown[] = Array.isArray(outputSize) ? outputSize : [outputSize]
+  const { stride, dilation, kernelSize } = conv
+  const length = sizes.at(-1) as number
+  requireInteger('ConvTranspose1d', 'outputSize', length, 0)
+  if (sizes.length !== 1 && sizes.length !== input.ndim) {
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `ConvTranspose1D: for ${input.ndim}D input, outputSize must have 1 or ${input.ndim} elements (got ${sizes.length})`,
+      { op: 'ConvTranspose1d' },
+    )
+  }
+  const least = (input.size(-1) - 1) * stride - 2 * (conv.padding as number) + dilation * (kernelSize - 1) + 1
+  const most = least + stride - 1
+  if (length >= least && length <= most) return length - least
+  throw torchError(
+    'ERR_TORCH_VALUE',
+    `requested an output size of [${length}], but valid sizes range from [${least}] to [${most}] (for an input of torch.Size([${input.size(-1)}]))`,
+    { op: 'ConvTranspose1d' },
+  )
 }

@@ -1,5 +1,6 @@
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { BLANK, blankOf, type Copies } from './clone.ts'
 import { Module } from './module.ts'
 
 /** Pairs of name and value, or an object that maps names to values. */
@@ -15,6 +16,16 @@ export abstract class Dict<T extends Record<string, unknown>> extends Module {
 
   /** The module or parameter to store for `value`. @throws {TorchError} if it cannot become one. */
   protected abstract elementOf(value: unknown): T[keyof T]
+
+  /** @internal */
+  static override [BLANK](source: Module): object {
+    return blankOf(Dict, [], source)
+  }
+
+  /** @internal */
+  protected override onCloned(source: this, copies: Copies): void {
+    for (const [name, value] of source.#values) this.#values.set(name, copies.copy(value))
+  }
 
   protected override *ownEntries(): Generator<[name: string, value: unknown]> {
     yield* super.ownEntries()

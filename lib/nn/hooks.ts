@@ -110,6 +110,23 @@ export class Hooks {
     })
   }
 
+  /** Whether there are any, so that `forward` is theirs. */
+  get active(): boolean {
+    return this.#before.length + this.#after.length > 0
+  }
+
+  /** The same hooks for a copy of the module, whose `forward` they are to run around. */
+  cloneFor(module: Module): Hooks {
+    const copy = new Hooks(module)
+    copy.#before = this.#before
+    copy.#after = this.#after
+    if (this.active) {
+      copy.#install()
+      copy.#assigned = this.#assigned
+    }
+    return copy
+  }
+
   // Always the same function, so that code comparing `forward` with an earlier value sees no change between two calls.
   readonly #run: Forward = (...inputs) => {
     const module = this.#module
@@ -147,7 +164,7 @@ export class Hooks {
   }
 
   #uninstallLast(): void {
-    if (this.#before.length + this.#after.length > 0) return
+    if (this.active) return
     const found = Object.getOwnPropertyDescriptor(this.#module, 'forward')
     if (found?.get?.call(this.#module) !== this.#run) return
     if (this.#assigned !== undefined) Object.defineProperty(this.#module, 'forward', this.#assigned)

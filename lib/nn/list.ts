@@ -1,6 +1,7 @@
 import { invalid } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import { BLANK, blankOf } from './clone.ts'
 import { Module } from './module.ts'
 
 /**
@@ -8,6 +9,11 @@ import { Module } from './module.ts'
  */
 export abstract class List<T> extends Module {
   [index: number]: T
+
+  /** @internal */
+  static override [BLANK](source: Module): object {
+    return blankOf(List, [], source)
+  }
 
   /** Whether a property of this module is an element of the list. */
   protected abstract isElement(value: unknown): value is T

@@ -4,11 +4,12 @@ import { markCopy } from '../copy.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { markAsUncloneable } from '../opaque.ts'
-import { noGrad } from '../tensor/context.ts'
+import { noGrad, tidy } from '../tensor/context.ts'
 import { isDeviceLike, requireCudaDevice } from '../tensor/device.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { setData, zeroGrad } from '../tensor/gradient.ts'
 import { type Device, isTensor, type Tensor, type ToOptions } from '../tensor/tensor.ts'
+import { BLANK, blankOf, CLONE, Copies } from './clone.ts'
 import {
   type ForwardHook,
   type ForwardPreHook,
@@ -55,6 +56,8 @@ export abstract class Module {
   training = true
 
   #hooks: Hooks | undefined
+  /** The options of the buffers that {@link registerBuffer} added, by name. */
+  readonly #registered = new Map<string, BufferOptions>()
 
   constructor() {
     // A clone would have the settings but no methods; tensors cannot be cloned anyway.
@@ -203,14 +206,19 @@ export abstract class Module {
   registerBuffer(name: string, tensor: Tensor | null, options: BufferOptions = {}): void {
     checkOptions('registerBuffer', options, ['persistent'])
     this.#requireName('buffer', name, Buffer)
+    // A buffer that is given stays the caller's: this one shares its memory.
+    this.#defineBuffer(name, isTensor(tensor) ? new Buffer(tensor, options) : tensor, options)
+  }
+
+  #defineBuffer(name: string, tensor: Tensor | null, options: BufferOptions): void {
     const bufferOf = (value: unknown): Tensor | null => {
       if (value === null || value instanceof Buffer || value instanceof Parameter) return value
       if (isTensor(value)) return new Buffer(value, options)
       const message = `cannot assign ${describe(value)} to buffer '${name}' (a Tensor or null required)`
       throw torchError('ERR_TORCH_TYPE', message, { op: 'registerBuffer' })
     }
-    // A buffer that is given stays the caller's: this one shares its memory.
-    let buffer = isTensor(tensor) ? new Buffer(tensor, options) : bufferOf(tensor)
+    let buffer = bufferOf(tensor)
+    this.#registered.set(name, options)
     Object.defineProperty(this, name, {
       get: () => buffer,
       set: (value: unknown) => {
@@ -303,6 +311,48 @@ export abstract class Module {
     this.#hooks ??= new Hooks(this)
     return this.#hooks
   }
+
+  /**
+   * A deep copy, as Python's `copy.deepcopy(module)` makes it: of parameters (without their gradients), buffers, modules,
+   * hooks and other properties. What has two names, such as a tied weight, is one copy with two names. Objects of other
+   * classes and functions, hooks among them, are shared with the copy.
+   *
+   * JavaScript gives private fields (`#name`) only to what a constructor made: a class that has them overrides this
+   * method.
+   *
+   * @throws {TorchError} if a property holds a tensor that was computed from others with gradients: PyTorch does not copy
+   *   it either.
+   */
+  clone(...none: never[]): this {
+    requireNone('clone', none)
+    return noGrad(() => tidy(() => this[CLONE](new Copies(Module.prototype.clone))))
+  }
+
+  /** @internal */
+  static [BLANK](source: Module): object {
+    return blankOf(Module, [], source)
+  }
+
+  /** @internal */
+  [CLONE](copies: Copies): this {
+    const copy = (this.constructor as typeof Module)[BLANK](this) as this
+    copies.note(this, copy)
+    const hooks = this.#hooks
+    copies.properties(
+      this,
+      copy,
+      (name) => this.#registered.has(name) || (name === 'forward' && hooks?.active === true),
+    )
+    for (const [name, options] of this.#registered) {
+      copy.#defineBuffer(name, copies.copy(this[name as keyof this] as Tensor | null), options)
+    }
+    if (hooks !== undefined) copy.#hooks = hooks.cloneFor(copy)
+    copy.onCloned(this, copies)
+    return copy
+  }
+
+  /** @internal Called on a copy with the properties of `source`, to copy what is kept elsewhere. */
+  protected onCloned(_source: this, _copies: Copies): void {}
 
   /** Sets {@link training} on this module and all its descendants. */
   train(mode = true): this {

@@ -2,6 +2,7 @@ import { requireNone, requireNumber } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { requireTensor, type Tensor } from '../tensor/tensor.ts'
+import { BLANK, blankOf } from './clone.ts'
 import { type PadMode, pad } from './functional/pad.ts'
 import { Module } from './module.ts'
 import { python } from './repr.ts'
@@ -26,6 +27,11 @@ abstract class Pad1d extends Module {
     }
     this.padding = widths as [number, number]
     this.#mode = mode
+  }
+
+  /** @internal */
+  static override [BLANK](source: Pad1d): object {
+    return blankOf(Pad1d, [source.#mode, source.padding, []], source)
   }
 
   /** @param input (N, C, L), or (C, L) without a batch */

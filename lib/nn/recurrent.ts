@@ -12,7 +12,7 @@ import { Module } from './module.ts'
 import { Parameter } from './parameter.ts'
 import { RECURRENCES, type Recurrence } from './recurrence.ts'
 import { RecurrentStream, type StreamOptions } from './stream.ts'
-import { currentTracer, type Tracer } from './tracer.ts'
+import { currentTracer } from './tracer.ts'
 import { PackedSequence } from './utils/rnn.ts'
 import { weightIds } from './weights.ts'
 
@@ -40,10 +40,34 @@ export type ParameterSizes = (inputSize: number, outputSize: number) => Record<s
 
 export type RecurrentBackend = 'auto' | 'libtorch'
 
-const SHARED = ['numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional', 'backend', 'device', 'dtype'] as const
+/** @internal The names of {@link RecurrentOptions}. */
+export const SHARED_OPTIONS = [
+  'numLayers',
+  'bias',
+  'batchFirst',
+  'dropout',
+  'bidirectional',
+  'backend',
+  'device',
+  'dtype',
+] as const
 const MOST_LAYERS = 10_000
 // No memory could hold more units or inputs, and products with these are still integers that JavaScript can represent.
 const MOST_UNITS = 2 ** 50
+
+/** What a network keeps to itself. Not in private fields, which a clone would lack. */
+interface Inside {
+  readonly recurrence: Recurrence
+  /** Of the parameters. */
+  readonly names: readonly string[]
+  readonly handle: RecurrentHandle
+}
+
+const insides = new WeakMap<RecurrentModule, Inside>()
+
+function insideOf(module: RecurrentModule): Inside {
+  return insides.get(module) as Inside
+}
 
 /**
  * Base of RNN, LSTM and GRU: parameters with PyTorch's names, order and initialization (uniform from ±1/√hiddenSize),
@@ -70,11 +94,7 @@ export abstract class RecurrentModule extends Module {
   /** The size to which an LSTM projects h, or 0 for no projection. */
   readonly projSize: number
   /** The option {@link RecurrentOptions.backend}. */
-  readonly backend: RecurrentBackend
-  // Private, so that it is not printed and not treated as an entry of the module.
-  readonly #recurrence: Recurrence
-  readonly #names: string[]
-  readonly #handle: RecurrentHandle;
+  readonly backend: RecurrentBackend;
   /** `weight_ih_l0`, `bias_hh_l1_reverse`, … as in PyTorch. */
   [parameter: `weight_${string}` | `bias_${string}`]: Parameter
 
@@ -94,7 +114,8 @@ export abstract class RecurrentModule extends Module {
       })
     }
     // Equations that are not PyTorch's have only one implementation, so there is no `backend` to choose.
-    checkOptions(name, options, [...SHARED.filter((key) => key !== 'backend' || sizes === undefined), ...own])
+    const known = [...SHARED_OPTIONS.filter((key) => key !== 'backend' || sizes === undefined), ...own]
+    checkOptions(name, options, known)
     const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, projSize = 0 } = options
     const { backend = 'auto' } = options
     requireProbability(name, 'dropout', dropout)
@@ -121,43 +142,16 @@ export abstract class RecurrentModule extends Module {
     this.bidirectional = bidirectional
     this.projSize = projSize
     this.backend = backend
-    this.#recurrence = recurrence
-    const parameters = this.#parameterSizes(sizes ?? this.#standardSizes)
+    const parameters = parameterSizes(this, sizes ?? standardSizes(this, recurrence))
     const factory = factoryOf(options)
     for (const [name, size] of parameters) this[name as `weight_${string}`] = new Parameter(empty(size, factory))
-    this.#names = parameters.map(([name]) => name)
-    this.#handle = native.recurrentModule(
+    insides.set(this, {
       recurrence,
-      { name, inputSize, hiddenSize, numLayers, projSize, bias, batchFirst, bidirectional, backend },
-      parameters,
-    )
+      names: parameters.map(([name]) => name),
+      handle: handleOf(this, recurrence, parameters),
+    })
     this.flattenParameters()
     this.resetParameters()
-  }
-
-  readonly #standardSizes: ParameterSizes = (inputSize, outputSize) => {
-    const gates = RECURRENCES[this.#recurrence].gates * this.hiddenSize
-    return {
-      weight_ih: [gates, inputSize],
-      weight_hh: [gates, outputSize],
-      ...(this.bias ? { bias_ih: [gates], bias_hh: [gates] } : {}),
-      ...(this.projSize > 0 ? { weight_hr: [this.projSize, this.hiddenSize] } : {}),
-    }
-  }
-
-  #parameterSizes(sizes: ParameterSizes): [name: string, size: readonly number[]][] {
-    const parameters: [name: string, size: readonly number[]][] = []
-    const directions = this.bidirectional ? ['', '_reverse'] : ['']
-    const outputSize = this.projSize > 0 ? this.projSize : this.hiddenSize
-    for (let layer = 0; layer < this.numLayers; layer++) {
-      for (const direction of directions) {
-        const inputSize = layer === 0 ? this.inputSize : outputSize * directions.length
-        for (const [role, size] of Object.entries(sizes(inputSize, outputSize))) {
-          parameters.push([`${role}_l${layer}${direction}`, size])
-        }
-      }
-    }
-    return parameters
   }
 
   /** Reinitializes weights and biases from PyTorch's default distribution. */
@@ -168,8 +162,9 @@ export abstract class RecurrentModule extends Module {
 
   /** The weights of each layer and direction, in PyTorch's order. */
   get allWeights(): Parameter[][] {
-    const count = this.#names.length / (this.numLayers * (this.bidirectional ? 2 : 1))
-    const weights = this.#names.map((name) => this[name as `weight_${string}`] as Parameter)
+    const { names } = insideOf(this)
+    const count = names.length / (this.numLayers * (this.bidirectional ? 2 : 1))
+    const weights = names.map((name) => this[name as `weight_${string}`] as Parameter)
     return Array.from({ length: weights.length / count }, (_, i) => weights.slice(i * count, (i + 1) * count))
   }
 
@@ -181,13 +176,23 @@ export abstract class RecurrentModule extends Module {
    */
   flattenParameters(): void {
     if (this.equations !== undefined) return
-    const weights: unknown[] = this.#names.map((name) => this[name as `weight_${string}`])
+    const { names, handle } = insideOf(this)
+    const weights: unknown[] = names.map((name) => this[name as `weight_${string}`])
     const areParameters = (values: unknown[]): values is Parameter[] =>
       values.every((weight) => weight instanceof Parameter && !weight.disposed)
-    if (areParameters(weights)) native.flattenParameters(this.#handle, idsOf(weights))
+    if (areParameters(weights)) native.flattenParameters(handle, idsOf(weights))
   }
 
   protected override onReplaced(): void {
+    this.flattenParameters()
+  }
+
+  /** @internal */
+  protected override onCloned(source: this): void {
+    const inside = insideOf(source)
+    // The native module keeps the packed weights, which are the clone's own.
+    const sizes = inside.names.map((name) => [name, (source[name as `weight_${string}`] as Tensor).shape] as const)
+    insides.set(this, { ...inside, handle: handleOf(this, inside.recurrence, sizes) })
     this.flattenParameters()
   }
 
@@ -207,13 +212,25 @@ export abstract class RecurrentModule extends Module {
   protected run(input: Tensor | PackedSequence, state: readonly Tensor[]): [Tensor | PackedSequence, ...Tensor[]] {
     const scope = enter()
     const tracer = currentTracer()
-    const [output, ...rest] = this.#call(input, state, tracer) as [number, ...number[]]
-    const finals = rest.splice(0, RECURRENCES[this.#recurrence].states.length).map((id) => wrap(id, scope))
+    const { recurrence, names } = insideOf(this)
+    const call = argumentsOf(this, input, state)
+    const own = this.equations
+    const [output, ...rest] = (
+      own === undefined && tracer === undefined
+        ? native.recurrent(...call)
+        : native.composite(
+            ...call,
+            own ?? { ...STANDARD, activation: RECURRENCES[recurrence].activation },
+            rolesOf(names),
+            tracer?.kind ?? 'nothing',
+          )
+    ) as [number, ...number[]]
+    const finals = rest.splice(0, RECURRENCES[recurrence].states.length).map((id) => wrap(id, scope))
     const packed = input instanceof PackedSequence ? input : null
     const packing = rest.splice(0, packed?.packing.length ?? 0)
     tracer?.add(
       this,
-      this.#recurrence,
+      recurrence,
       rest.map((id) => wrap(id, scope)),
       packed,
     )
@@ -229,33 +246,7 @@ export abstract class RecurrentModule extends Module {
   mseGradients(input: Tensor, head: readonly Tensor[], target: Tensor, strict: boolean): Tensor | undefined {
     if (this.equations !== undefined || currentTracer() !== undefined) return undefined
     const scope = enter()
-    return wrap(native.mseGradients(...this.#arguments(input, []), idsOf(head), idsOf([target]), strict), scope)
-  }
-
-  #call(input: Tensor | PackedSequence, state: readonly Tensor[], tracer: Tracer | undefined): number[] {
-    const call = this.#arguments(input, state)
-    const own = this.equations
-    if (own === undefined && tracer === undefined) return native.recurrent(...call)
-    const equations = own ?? { ...STANDARD, activation: RECURRENCES[this.#recurrence].activation }
-    return native.composite(...call, equations, this.#roles, tracer?.kind ?? 'nothing')
-  }
-
-  /** The names of a layer's parameters, without `_l0`. */
-  get #roles(): string[] {
-    return this.#names.filter((name) => name.endsWith('_l0')).map((name) => name.slice(0, -'_l0'.length))
-  }
-
-  #arguments(input: Tensor | PackedSequence, state: readonly Tensor[]): Parameters<typeof native.recurrent> {
-    const packed = input instanceof PackedSequence
-    return [
-      this.#handle,
-      this.dropout,
-      this.training,
-      idsOf([packed ? input.data : input]),
-      idsOf(state),
-      weightIds(this, this.#names),
-      idsOf(packed ? input.packing : []),
-    ]
+    return wrap(native.mseGradients(...argumentsOf(this, input, []), idsOf(head), idsOf([target]), strict), scope)
   }
 
   /**
@@ -285,13 +276,14 @@ export abstract class RecurrentModule extends Module {
       )
     }
     const { inputSize, hiddenSize, numLayers } = this
-    const handle = native.openStream(this.#handle, weightIds(this, this.#names), dtype === 'bfloat16')
-    return new RecurrentStream(handle, {
+    const { recurrence, names, handle } = insideOf(this)
+    const stream = native.openStream(handle, weightIds(this, names), dtype === 'bfloat16')
+    return new RecurrentStream(stream, {
       inputSize,
       outputSize: this.projSize || hiddenSize,
       hiddenSize,
       numLayers,
-      hasCellState: (RECURRENCES[this.#recurrence].states as readonly string[]).includes('c'),
+      hasCellState: (RECURRENCES[recurrence].states as readonly string[]).includes('c'),
     })
   }
 
@@ -308,7 +300,7 @@ export abstract class RecurrentModule extends Module {
   explainBackend(input: Tensor | PackedSequence): { backend: 'fused' | 'libtorch'; reason: string } {
     if (this.equations !== undefined) return { backend: 'libtorch', reason: 'its equations are not those of PyTorch' }
     enter()
-    const [reason, compared] = native.explainRecurrent(...this.#arguments(input, []))
+    const [reason, compared] = native.explainRecurrent(...argumentsOf(this, input, []))
     if (reason !== '') return { backend: 'libtorch', reason }
     const fused = `float32 or bfloat16 on the CPU, with ${native.instructionSet()} instructions`
     if (compared === null) return { backend: 'fused', reason: fused }
@@ -330,4 +322,67 @@ export abstract class RecurrentModule extends Module {
       ...(this.bidirectional ? [`bidirectional=${python(this.bidirectional)}`] : []),
     ].join(', ')
   }
+}
+
+/** PyTorch's parameters of a layer and direction. */
+function standardSizes(module: RecurrentModule, recurrence: Recurrence): ParameterSizes {
+  const { hiddenSize, bias, projSize } = module
+  const gates = RECURRENCES[recurrence].gates * hiddenSize
+  return (inputSize, outputSize) => ({
+    weight_ih: [gates, inputSize],
+    weight_hh: [gates, outputSize],
+    ...(bias ? { bias_ih: [gates], bias_hh: [gates] } : {}),
+    ...(projSize > 0 ? { weight_hr: [projSize, hiddenSize] } : {}),
+  })
+}
+
+type NamedSizes = (readonly [name: string, size: readonly number[]])[]
+
+/** The parameters of all layers and directions. */
+function parameterSizes(module: RecurrentModule, sizes: ParameterSizes): NamedSizes {
+  const parameters: NamedSizes = []
+  const directions = module.bidirectional ? ['', '_reverse'] : ['']
+  const outputSize = module.projSize > 0 ? module.projSize : module.hiddenSize
+  for (let layer = 0; layer < module.numLayers; layer++) {
+    for (const direction of directions) {
+      const inputSize = layer === 0 ? module.inputSize : outputSize * directions.length
+      for (const [role, size] of Object.entries(sizes(inputSize, outputSize))) {
+        parameters.push([`${role}_l${layer}${direction}`, size])
+      }
+    }
+  }
+  return parameters
+}
+
+function handleOf(module: RecurrentModule, recurrence: Recurrence, parameters: NamedSizes): RecurrentHandle {
+  const { inputSize, hiddenSize, numLayers, projSize, bias, batchFirst, bidirectional, backend } = module
+  const { name } = module.constructor
+  return native.recurrentModule(
+    recurrence,
+    { name, inputSize, hiddenSize, numLayers, projSize, bias, batchFirst, bidirectional, backend },
+    parameters,
+  )
+}
+
+function argumentsOf(
+  module: RecurrentModule,
+  input: Tensor | PackedSequence,
+  state: readonly Tensor[],
+): Parameters<typeof native.recurrent> {
+  const { names, handle } = insideOf(module)
+  const packed = input instanceof PackedSequence
+  return [
+    handle,
+    module.dropout,
+    module.training,
+    idsOf([packed ? input.data : input]),
+    idsOf(state),
+    weightIds(module, names),
+    idsOf(packed ? input.packing : []),
+  ]
+}
+
+/** The names of a layer's parameters, without `_l0`. */
+function rolesOf(names: readonly string[]): string[] {
+  return names.filter((name) => name.endsWith('_l0')).map((name) => name.slice(0, -'_l0'.length))
 }

@@ -1,5 +1,6 @@
 import { type TorchError, torchError } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { BLANK, blankOf } from './clone.ts'
 import { Modules } from './list.ts'
 import { Module } from './module.ts'
 
@@ -27,6 +28,11 @@ export class Sequential extends Modules<Layer> {
         ? (first as Record<string, Layer>)
         : (modules as Layer[])
     for (const [name, module] of Object.entries(named)) this.addModule(name, module)
+  }
+
+  /** @internal */
+  static override [BLANK](source: Module): object {
+    return blankOf(Sequential, [], source)
   }
 
   /** @param input in the shape that the first module takes */
