@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { isArrayOf } from '../../array.ts'
 import { checkOptions, invalid, requireDict, requireInteger, requireNone, unknownOption } from '../../check.ts'
 import { markCopy } from '../../copy.ts'
-import { TorchError, torchError } from '../../errors.ts'
+import { torchError } from '../../errors.ts'
 import { opaque } from '../../opaque.ts'
 import { isOffloading } from '../../tensor/context.ts'
 import { translated } from '../state-dict.ts'
@@ -44,7 +44,8 @@ const EARLY =
 
 /** What a class's own code throws when it runs too early, with the reason. */
 function early(name: string, error: unknown): unknown {
-  if (!(error instanceof TypeError) || error instanceof TorchError) return error
+  // The words of V8 for a private field or method that is not there.
+  if (!(error instanceof TypeError) || !/private|must be an instance/.test(error.message)) return error
   return torchError('ERR_TORCH_TYPE', `${name}: ${error.message}. ${EARLY}`, { op: name, cause: error })
 }
 
@@ -189,7 +190,8 @@ export abstract class LRScheduler<State extends object = object> {
    */
   step(...none: never[]): void {
     requireNone(`${this.constructor.name}.step`, none)
-    if (this.#stepCount === 1 && !this.#isInitial) this.#warnOfOrder()
+    // A sequence takes the first step of its schedules back, to epoch -1.
+    if (this.#stepCount === 1 && !this.#isInitial && this.lastEpoch >= 0) this.#warnOfOrder()
     this.#stepCount++
     try {
       this.updateLr()

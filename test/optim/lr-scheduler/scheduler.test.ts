@@ -166,6 +166,12 @@ describe('the warning about the order', () => {
     const other = new StepLR(optimizer, 2)
     await torch.offload(() => expect(warningsOf(() => other.step())).toEqual([]))
     const inside = await torch.offload(() => new StepLR(optimizer, 2))
+    expect(
+      warningsOf(() => {
+        const chain = new ChainedScheduler([new StepLR(optimizer, 2), new ExponentialLR(optimizer, 0.9)])
+        new SequentialLR(optimizer, [chain, new StepLR(optimizer, 2)], [4])
+      }),
+    ).toEqual([])
     expect(warningsOf(() => inside.step())).toEqual([])
   })
 })
