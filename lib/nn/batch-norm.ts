@@ -32,7 +32,7 @@ export interface BatchNorm2dOptions extends BatchNorm1dOptions {}
 
 const batchNorm = packet('BatchNorm1d', [['libtorch_rnn::batch_norm_1d', '']])
 
-/** @internal Base of the batch norms: everything except the shape of the input. */
+/** Base of the batch norms: everything except the shape of the input. */
 export abstract class BatchNorm extends Module {
   /** Channels of the input, dimension 1. */
   readonly numFeatures: number

@@ -8,7 +8,8 @@ export interface ChainedSchedulerOptions {
   optimizer?: ScheduledOptimizer
 }
 
-type State = { schedulers: readonly LRScheduler[] }
+/** The state of {@link ChainedScheduler}. */
+export type ChainedSchedulerState = { schedulers: readonly LRScheduler[] }
 
 /**
  * Steps several schedules, one after the other: their factors multiply.
@@ -20,7 +21,7 @@ type State = { schedulers: readonly LRScheduler[] }
  * @throws {TorchError} unless the schedules belong to the same optimizer, or if one is a `ReduceLROnPlateau`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ChainedScheduler.html
  */
-export class ChainedScheduler extends LRScheduler<State> {
+export class ChainedScheduler extends LRScheduler<ChainedSchedulerState> {
   constructor(schedulers: readonly LRScheduler[], options: ChainedSchedulerOptions = {}) {
     const { name } = new.target
     checkOptions(name, options, ['optimizer'])

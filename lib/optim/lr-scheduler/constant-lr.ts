@@ -9,18 +9,19 @@ export interface ConstantLROptions extends LRSchedulerOptions {
   totalIters?: number
 }
 
-type State = { factor: number; totalIters: number }
+/** The state of {@link ConstantLR}. */
+export type ConstantLRState = { factor: number; totalIters: number }
 
 /**
  * Multiplies the learning rates by `factor` for the first `totalIters` steps.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ConstantLR.html
  */
-export class ConstantLR extends LRScheduler<State> {
+export class ConstantLR extends LRScheduler<ConstantLRState> {
   constructor(optimizer: ScheduledOptimizer, options: ConstantLROptions = {}) {
     super(optimizer, {}, options, { factor: 1 / 3, totalIters: 5 })
   }
 
-  protected override check({ factor, totalIters }: State): void {
+  protected override check({ factor, totalIters }: ConstantLRState): void {
     const { name } = this.constructor
     // PyTorch takes 0, too, and divides by it at the end.
     if (!(typeof factor === 'number' && factor > 0 && factor <= 1)) {

@@ -7,7 +7,8 @@ export interface CosineAnnealingLROptions extends LRSchedulerOptions {
   etaMin?: number
 }
 
-type State = { tMax: number; etaMin: number }
+/** The state of {@link CosineAnnealingLR}. */
+export type CosineAnnealingLRState = { tMax: number; etaMin: number }
 
 /**
  * Learning rates along a cosine, down to `etaMin` at step `tMax` and up again: Loshchilov and Hutter, 2017, without
@@ -19,12 +20,12 @@ type State = { tMax: number; etaMin: number }
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html
  */
-export class CosineAnnealingLR extends LRScheduler<State> {
+export class CosineAnnealingLR extends LRScheduler<CosineAnnealingLRState> {
   constructor(optimizer: ScheduledOptimizer, tMax: number, options: CosineAnnealingLROptions = {}) {
     super(optimizer, { tMax }, options, { etaMin: 0 })
   }
 
-  protected override check({ tMax, etaMin }: State): void {
+  protected override check({ tMax, etaMin }: CosineAnnealingLRState): void {
     requireInteger(this.constructor.name, 'tMax', tMax, 1)
     requireNumber(this.constructor.name, 'etaMin', etaMin)
   }

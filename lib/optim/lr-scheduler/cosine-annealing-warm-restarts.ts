@@ -10,7 +10,7 @@ export interface CosineAnnealingWarmRestartsOptions extends LRSchedulerOptions {
 }
 
 /** `tI` is the time between the last and the next restart, `tCur` the time since the last one. */
-type State = { t0: number; tI: number; tMult: number; etaMin: number; tCur: number }
+export type CosineAnnealingWarmRestartsState = { t0: number; tI: number; tMult: number; etaMin: number; tCur: number }
 
 /**
  * Learning rates along a cosine down to `etaMin`, with a jump back after `t0` steps, then after `t0 tMult` more, and so
@@ -18,13 +18,13 @@ type State = { t0: number; tI: number; tMult: number; etaMin: number; tCur: numb
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingWarmRestarts.html
  */
-export class CosineAnnealingWarmRestarts extends LRScheduler<State> {
+export class CosineAnnealingWarmRestarts extends LRScheduler<CosineAnnealingWarmRestartsState> {
   constructor(optimizer: ScheduledOptimizer, t0: number, options: CosineAnnealingWarmRestartsOptions = {}) {
     const tCur = options?.lastEpoch ?? -1
     super(optimizer, { t0, tI: t0, tCur }, options, { tMult: 1, etaMin: 0 })
   }
 
-  protected override check({ t0, tI, tMult, etaMin, tCur }: State): void {
+  protected override check({ t0, tI, tMult, etaMin, tCur }: CosineAnnealingWarmRestartsState): void {
     const { name } = this.constructor
     requireInteger(name, 't0', t0, 1)
     requireInteger(name, 'tI', tI, 1)
@@ -65,7 +65,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler<State> {
 }
 
 /** Sets the time since the last restart, and the time between the last one and the next. */
-function goTo(state: State, epoch: number): void {
+function goTo(state: CosineAnnealingWarmRestartsState, epoch: number): void {
   const { t0, tMult } = state
   if (epoch < t0 || tMult === 1) {
     state.tCur = epoch % t0

@@ -39,7 +39,8 @@ export interface CyclicLROptions extends LRSchedulerOptions {
   maxMomentum?: number | readonly number[]
 }
 
-type State = {
+/** The state of {@link CyclicLR}. */
+export type CyclicLRState = {
   maxLrs: readonly number[]
   /** The length of a cycle. */
   totalSize: number
@@ -65,7 +66,7 @@ type State = {
  *   no effect, such as `mode` besides `scaleFn`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CyclicLR.html
  */
-export class CyclicLR extends LRScheduler<State> {
+export class CyclicLR extends LRScheduler<CyclicLRState> {
   constructor(
     optimizer: ScheduledOptimizer,
     baseLr: number | readonly number[],
@@ -92,7 +93,7 @@ export class CyclicLR extends LRScheduler<State> {
     const baseMomentums = cycleMomentum ? perGroup(name, 'baseMomentum', optimizer, baseMomentum) : null
     const maxMomentums = cycleMomentum ? perGroup(name, 'maxMomentum', optimizer, maxMomentum) : null
     const totalSize = stepSizeUp + stepSizeDown
-    const state: State = {
+    const state: CyclicLRState = {
       maxLrs,
       totalSize,
       stepRatio: stepSizeUp / totalSize,
@@ -115,7 +116,7 @@ export class CyclicLR extends LRScheduler<State> {
     this.baseLrs = baseLrs
   }
 
-  protected override check(state: State): void {
+  protected override check(state: CyclicLRState): void {
     checkState(this.constructor.name, state)
   }
 
@@ -136,7 +137,7 @@ export class CyclicLR extends LRScheduler<State> {
 }
 
 /** The height of a cycle, as a part of the first one's. */
-function scaleOf({ scaleFnCustom, mode, gamma }: State, x: number): number {
+function scaleOf({ scaleFnCustom, mode, gamma }: CyclicLRState, x: number): number {
   if (scaleFnCustom !== null) return scaleFnCustom(x)
   if (mode === 'triangular') return 1
   return mode === 'triangular2' ? 1 / 2 ** (x - 1) : gamma ** x
@@ -158,7 +159,7 @@ function requireEffect(name: string, options: CyclicLROptions): void {
   if (idle !== undefined) throw torchError('ERR_TORCH_OPTION', `${name}: ${idle}`, { op: name })
 }
 
-function checkState(name: string, state: State): void {
+function checkState(name: string, state: CyclicLRState): void {
   const { maxLrs, totalSize, stepRatio, mode, gamma, scaleMode, cycleMomentum, baseMomentums, maxMomentums } = state
   for (const [field, value] of Object.entries({ totalSize, stepRatio, gamma })) requireNumber(name, field, value)
   requireChoice(name, 'mode', mode, MODES)

@@ -2,18 +2,19 @@ import { requireNumber } from '../../check.ts'
 import type { ScheduledOptimizer } from './groups.ts'
 import { LRScheduler, type LRSchedulerOptions } from './scheduler.ts'
 
-type State = { gamma: number }
+/** The state of {@link ExponentialLR}. */
+export type ExponentialLRState = { gamma: number }
 
 /**
  * Multiplies the learning rates by `gamma` at each step.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html
  */
-export class ExponentialLR extends LRScheduler<State> {
+export class ExponentialLR extends LRScheduler<ExponentialLRState> {
   constructor(optimizer: ScheduledOptimizer, gamma: number, options: LRSchedulerOptions = {}) {
     super(optimizer, { gamma }, options)
   }
 
-  protected override check({ gamma }: State): void {
+  protected override check({ gamma }: ExponentialLRState): void {
     requireNumber(this.constructor.name, 'gamma', gamma)
   }
 

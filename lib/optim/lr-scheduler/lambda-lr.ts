@@ -6,7 +6,8 @@ import { LRScheduler, type LRSchedulerOptions } from './scheduler.ts'
 /** A factor as a function of the number of steps so far. */
 export type LRLambda = (epoch: number) => number
 
-type State = { lrLambdas: readonly LRLambda[] }
+/** The state of {@link LambdaLR}. */
+export type LambdaLRState = { lrLambdas: readonly LRLambda[] }
 
 /** @internal The function of each group. */
 export function lambdasOf(
@@ -32,7 +33,7 @@ export function lambdasOf(
  * @throws {TorchError} unless there is a function for each group.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LambdaLR.html
  */
-export class LambdaLR extends LRScheduler<State> {
+export class LambdaLR extends LRScheduler<LambdaLRState> {
   constructor(
     optimizer: ScheduledOptimizer,
     lrLambda: LRLambda | readonly LRLambda[],

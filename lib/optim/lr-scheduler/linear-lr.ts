@@ -11,7 +11,8 @@ export interface LinearLROptions extends LRSchedulerOptions {
   totalIters?: number
 }
 
-type State = { startFactor: number; endFactor: number; totalIters: number }
+/** The state of {@link LinearLR}. */
+export type LinearLRState = { startFactor: number; endFactor: number; totalIters: number }
 
 /**
  * Multiplies the learning rates by a factor that goes in a straight line from `startFactor` to `endFactor`, where it
@@ -25,12 +26,12 @@ type State = { startFactor: number; endFactor: number; totalIters: number }
  * const scheduler = new SequentialLR(optimizer, [warmup, cosine], [500])
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html
  */
-export class LinearLR extends LRScheduler<State> {
+export class LinearLR extends LRScheduler<LinearLRState> {
   constructor(optimizer: ScheduledOptimizer, options: LinearLROptions = {}) {
     super(optimizer, {}, options, { startFactor: 1 / 3, endFactor: 1, totalIters: 5 })
   }
 
-  protected override check({ startFactor, endFactor, totalIters }: State): void {
+  protected override check({ startFactor, endFactor, totalIters }: LinearLRState): void {
     const { name } = this.constructor
     if (!(typeof startFactor === 'number' && startFactor > 0 && startFactor <= 1)) {
       throw invalid(name, 'startFactor', 'a number above 0 and at most 1', startFactor, 'ERR_TORCH_VALUE')

@@ -9,7 +9,7 @@ export interface MultiStepLROptions extends LRSchedulerOptions {
 }
 
 /** `milestones`: how often each epoch is among them, as in PyTorch's state. */
-type State = { milestones: Record<number, number>; gamma: number }
+export type MultiStepLRState = { milestones: Record<number, number>; gamma: number }
 
 /**
  * Multiplies the learning rates by `gamma` at each milestone; twice, if it is given twice.
@@ -18,7 +18,7 @@ type State = { milestones: Record<number, number>; gamma: number }
  * @throws {TorchError} unless `milestones` is an array of integers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiStepLR.html
  */
-export class MultiStepLR extends LRScheduler<State> {
+export class MultiStepLR extends LRScheduler<MultiStepLRState> {
   constructor(optimizer: ScheduledOptimizer, milestones: readonly number[], options: MultiStepLROptions = {}) {
     if (!isArrayOf(milestones, Number.isSafeInteger)) {
       throw invalid(new.target.name, 'milestones', 'an array of integers', milestones)
@@ -28,7 +28,7 @@ export class MultiStepLR extends LRScheduler<State> {
     super(optimizer, { milestones: counts }, options, { gamma: 0.1 })
   }
 
-  protected override check({ milestones, gamma }: State): void {
+  protected override check({ milestones, gamma }: MultiStepLRState): void {
     requireNumber(this.constructor.name, 'gamma', gamma)
     if (!isPlain(milestones) || !Object.entries(milestones).flat().map(Number).every(Number.isSafeInteger)) {
       throw invalid(this.constructor.name, 'milestones', 'an object of epochs and how often each is given', milestones)

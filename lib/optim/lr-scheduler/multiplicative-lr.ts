@@ -2,7 +2,8 @@ import type { ScheduledOptimizer } from './groups.ts'
 import { type LRLambda, lambdasOf } from './lambda-lr.ts'
 import { LRScheduler, type LRSchedulerOptions } from './scheduler.ts'
 
-type State = { lrLambdas: readonly LRLambda[] }
+/** The state of {@link MultiplicativeLR}. */
+export type MultiplicativeLRState = { lrLambdas: readonly LRLambda[] }
 
 /**
  * Multiplies the learning rates at each step by a function of the number of steps; one function for all groups, or one
@@ -12,7 +13,7 @@ type State = { lrLambdas: readonly LRLambda[] }
  * @throws {TorchError} unless there is a function for each group.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiplicativeLR.html
  */
-export class MultiplicativeLR extends LRScheduler<State> {
+export class MultiplicativeLR extends LRScheduler<MultiplicativeLRState> {
   constructor(
     optimizer: ScheduledOptimizer,
     lrLambda: LRLambda | readonly LRLambda[],

@@ -46,20 +46,19 @@ export interface OneCycleLROptions extends LRSchedulerOptions {
   threePhase?: boolean
 }
 
-type Rate = 'initialLr' | 'maxLr' | 'minLr'
-type Momentum = 'baseMomentum' | 'maxMomentum'
-
-interface Phase {
+/** A part of the cycle, and between which settings of the groups it goes. */
+export interface OneCyclePhase {
   endStep: number
-  startLr: Rate
-  endLr: Rate
-  startMomentum: Momentum
-  endMomentum: Momentum
+  startLr: 'initialLr' | 'maxLr' | 'minLr'
+  endLr: 'initialLr' | 'maxLr' | 'minLr'
+  startMomentum: 'baseMomentum' | 'maxMomentum'
+  endMomentum: 'baseMomentum' | 'maxMomentum'
 }
 
-type State = {
+/** The state of {@link OneCycleLR}. */
+export type OneCycleLRState = {
   totalSteps: number
-  schedulePhases: readonly Phase[]
+  schedulePhases: readonly OneCyclePhase[]
   annealFuncType: 'cos' | 'linear'
   cycleMomentum: boolean
 }
@@ -89,7 +88,7 @@ export const ONE_CYCLE_OPTIONS = [
  *   `cycleMomentum` is false; and at a step beyond the last one.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
  */
-export class OneCycleLR extends LRScheduler<State> {
+export class OneCycleLR extends LRScheduler<OneCycleLRState> {
   constructor(optimizer: ScheduledOptimizer, maxLr: number | readonly number[], options: OneCycleLROptions = {}) {
     const { name } = new.target
     requireOptimizer(name, optimizer)
@@ -100,7 +99,7 @@ export class OneCycleLR extends LRScheduler<State> {
     requireChoice(name, 'annealStrategy', annealStrategy, ['cos', 'linear'])
     for (const [option, value] of Object.entries({ divFactor, finalDivFactor })) requireNumber(name, option, value)
     const schedulePhases = phasesOf(name, totalSteps, options)
-    const state: State = { totalSteps, schedulePhases, annealFuncType: annealStrategy, cycleMomentum }
+    const state: OneCycleLRState = { totalSteps, schedulePhases, annealFuncType: annealStrategy, cycleMomentum }
     checkState(name, state)
     const maxLrs = perGroup(name, 'maxLr', optimizer, maxLr)
     if (cycleMomentum) requireMomentum(name, optimizer)
@@ -121,7 +120,7 @@ export class OneCycleLR extends LRScheduler<State> {
     super(optimizer, state, { lastEpoch })
   }
 
-  protected override check(state: State): void {
+  protected override check(state: OneCycleLRState): void {
     checkState(this.constructor.name, state)
   }
 
@@ -150,11 +149,11 @@ export class OneCycleLR extends LRScheduler<State> {
     }
     const found = phases.findIndex(({ endStep }) => step <= endStep)
     const index = found < 0 ? phases.length - 1 : found
-    const { endStep, startLr, endLr, startMomentum, endMomentum } = phases[index] as Phase
+    const { endStep, startLr, endLr, startMomentum, endMomentum } = phases[index] as OneCyclePhase
     const startStep = phases[index - 1]?.endStep ?? 0
     const part = (step - startStep) / (endStep - startStep)
     return this.groups.map((group) => {
-      const between = (from: Rate | Momentum, to: Rate | Momentum): number =>
+      const between = (from: Bound, to: Bound): number =>
         annealed(strategy, group[from] ?? Number.NaN, group[to] ?? Number.NaN, part)
       if (cycleMomentum) setMomentum(group, between(startMomentum, endMomentum))
       return between(startLr, endLr)
@@ -162,7 +161,7 @@ export class OneCycleLR extends LRScheduler<State> {
   }
 }
 
-function annealed(strategy: State['annealFuncType'], start: number, end: number, part: number): number {
+function annealed(strategy: OneCycleLRState['annealFuncType'], start: number, end: number, part: number): number {
   if (strategy === 'linear') return (end - start) * part + start
   return end + ((start - end) / 2) * (Math.cos(Math.PI * part) + 1)
 }
@@ -179,7 +178,7 @@ function stepsOf(name: string, { totalSteps, epochs, stepsPerEpoch }: OneCycleLR
   )
 }
 
-function phasesOf(name: string, totalSteps: number, options: OneCycleLROptions): Phase[] {
+function phasesOf(name: string, totalSteps: number, options: OneCycleLROptions): OneCyclePhase[] {
   const { pctStart = 0.3, threePhase = false } = options
   requireProbability(name, 'pctStart', pctStart)
   requireBoolean(name, 'threePhase', threePhase)
@@ -199,10 +198,10 @@ function phasesOf(name: string, totalSteps: number, options: OneCycleLROptions):
     endMomentum: 'baseMomentum',
   } as const
   const fall = { startLr: 'maxLr', startMomentum: 'baseMomentum', endMomentum: 'maxMomentum' } as const
-  const up: Phase = { endStep: first - 1, ...rise }
+  const up: OneCyclePhase = { endStep: first - 1, ...rise }
   const endStep = totalSteps - 1
   if (!threePhase) return [up, { endStep, ...fall, endLr: 'minLr' }]
-  const down: Phase = { endStep: 2 * pctStart * totalSteps - 2, ...fall, endLr: 'initialLr' }
+  const down: OneCyclePhase = { endStep: 2 * pctStart * totalSteps - 2, ...fall, endLr: 'initialLr' }
   return [
     up,
     down,
@@ -210,15 +209,20 @@ function phasesOf(name: string, totalSteps: number, options: OneCycleLROptions):
   ]
 }
 
+type Bound = OneCyclePhase['startLr' | 'startMomentum']
+
 const RATES = ['initialLr', 'maxLr', 'minLr'] as const
 const MOMENTA = ['baseMomentum', 'maxMomentum'] as const
 
-function checkState(name: string, { totalSteps, schedulePhases, annealFuncType, cycleMomentum }: State): void {
+function checkState(
+  name: string,
+  { totalSteps, schedulePhases, annealFuncType, cycleMomentum }: OneCycleLRState,
+): void {
   requireInteger(name, 'totalSteps', totalSteps, 1)
   requireChoice(name, 'annealFuncType', annealFuncType, ['cos', 'linear'])
   requireBoolean(name, 'cycleMomentum', cycleMomentum)
-  const isPhase = (value: unknown): value is Phase => {
-    const { endStep, startLr, endLr, startMomentum, endMomentum } = Object(value) as Phase
+  const isPhase = (value: unknown): value is OneCyclePhase => {
+    const { endStep, startLr, endLr, startMomentum, endMomentum } = Object(value) as OneCyclePhase
     const rates = [startLr, endLr].every((one) => RATES.includes(one))
     return typeof endStep === 'number' && rates && [startMomentum, endMomentum].every((one) => MOMENTA.includes(one))
   }

@@ -9,18 +9,19 @@ export interface PolynomialLROptions extends LRSchedulerOptions {
   power?: number
 }
 
-type State = { totalIters: number; power: number }
+/** The state of {@link PolynomialLR}. */
+export type PolynomialLRState = { totalIters: number; power: number }
 
 /**
  * Learning rates that fall to 0 at step `totalIters`: lr (1 - t / totalIters)^power.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.PolynomialLR.html
  */
-export class PolynomialLR extends LRScheduler<State> {
+export class PolynomialLR extends LRScheduler<PolynomialLRState> {
   constructor(optimizer: ScheduledOptimizer, options: PolynomialLROptions = {}) {
     super(optimizer, {}, options, { totalIters: 5, power: 1 })
   }
 
-  protected override check({ totalIters, power }: State): void {
+  protected override check({ totalIters, power }: PolynomialLRState): void {
     requireInteger(this.constructor.name, 'totalIters', totalIters, 1)
     requireNumber(this.constructor.name, 'power', power)
   }

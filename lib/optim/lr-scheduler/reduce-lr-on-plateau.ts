@@ -27,7 +27,8 @@ export interface ReduceLROnPlateauOptions {
 /** @internal The names of {@link ReduceLROnPlateauOptions}. */
 export const PLATEAU_OPTIONS = ['mode', 'factor', 'patience', 'threshold', 'thresholdMode', 'cooldown', 'minLr', 'eps']
 
-type State = {
+/** The state of {@link ReduceLROnPlateau}. */
+export type ReduceLROnPlateauState = {
   mode: 'min' | 'max'
   factor: number
   patience: number
@@ -54,7 +55,7 @@ type State = {
  * @throws {TorchError} for a factor of 1 or more, and other settings that make no sense.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
  */
-export class ReduceLROnPlateau extends LRScheduler<State> {
+export class ReduceLROnPlateau extends LRScheduler<ReduceLROnPlateauState> {
   constructor(optimizer: ScheduledOptimizer, options: ReduceLROnPlateauOptions = {}) {
     const { name } = new.target
     checkOptions(name, options, PLATEAU_OPTIONS)
@@ -77,7 +78,7 @@ export class ReduceLROnPlateau extends LRScheduler<State> {
     })
   }
 
-  protected override check(state: State): void {
+  protected override check(state: ReduceLROnPlateauState): void {
     const { name } = this.constructor
     requireChoice(name, 'mode', state.mode, ['min', 'max'])
     requireChoice(name, 'thresholdMode', state.thresholdMode, ['rel', 'abs'])

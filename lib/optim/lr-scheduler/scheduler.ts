@@ -54,7 +54,9 @@ function early(name: string, error: unknown): unknown {
  * and then at each {@link step}, which belongs after the optimizer's.
  *
  * Your own one implements {@link getLr}. What that needs is passed to the constructor and is found in {@link state},
- * since `getLr` runs within the constructor already; it is in the state dictionary, too.
+ * since `getLr` runs within the constructor already; it is in the state dictionary, too. The constructor takes the
+ * optimizer, the state at the beginning, and (optionally) the options that the user has given with the defaults of those
+ * that may be given besides `lastEpoch`.
  *
  * @example
  * // Vaswani et al., 2017: a linear rise, then 1/√t.
@@ -89,11 +91,6 @@ export abstract class LRScheduler<State extends object = object> {
   /** The changes to the parameters before the optimizer's first step; `undefined` if that is not watched. */
   #changes: number | undefined
 
-  /**
-   * @param settings The state at the beginning.
-   * @param options Further settings, as the user of the schedule has given them, and `lastEpoch`.
-   * @param defaults The default of each setting that may be among the options.
-   */
   constructor(
     optimizer: ScheduledOptimizer,
     settings: Partial<State>,

@@ -6,7 +6,8 @@ import { requireSameOptimizer, requireSchedulers } from './composite.ts'
 import type { ScheduledOptimizer } from './groups.ts'
 import { LRScheduler, type LRSchedulerOptions } from './scheduler.ts'
 
-type State = { schedulers: readonly LRScheduler[]; milestones: readonly number[] }
+/** The state of {@link SequentialLR}. */
+export type SequentialLRState = { schedulers: readonly LRScheduler[]; milestones: readonly number[] }
 
 /**
  * Several schedules, each from a milestone on: the first until `milestones[0]`, the second from there until
@@ -21,7 +22,7 @@ type State = { schedulers: readonly LRScheduler[]; milestones: readonly number[]
  *   `ReduceLROnPlateau`; or if one after the first is itself composed of schedules, which have no epoch to begin at.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html
  */
-export class SequentialLR extends LRScheduler<State> {
+export class SequentialLR extends LRScheduler<SequentialLRState> {
   constructor(
     optimizer: ScheduledOptimizer,
     schedulers: readonly LRScheduler[],
@@ -37,7 +38,7 @@ export class SequentialLR extends LRScheduler<State> {
     return this.state.schedulers
   }
 
-  protected override check({ schedulers, milestones }: State): void {
+  protected override check({ schedulers, milestones }: SequentialLRState): void {
     const { name } = this.constructor
     requireSameOptimizer(name, schedulers, this.optimizer)
     if (!isArrayOf(milestones, (one) => Number.isSafeInteger(one) && (one as number) >= 0)) {

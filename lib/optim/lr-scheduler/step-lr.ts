@@ -7,7 +7,8 @@ export interface StepLROptions extends LRSchedulerOptions {
   gamma?: number
 }
 
-type State = { stepSize: number; gamma: number }
+/** The state of {@link StepLR}. */
+export type StepLRState = { stepSize: number; gamma: number }
 
 /**
  * Multiplies the learning rates by `gamma` every `stepSize` steps.
@@ -15,12 +16,12 @@ type State = { stepSize: number; gamma: number }
  * @throws {TorchError} unless `stepSize` is a positive integer.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
  */
-export class StepLR extends LRScheduler<State> {
+export class StepLR extends LRScheduler<StepLRState> {
   constructor(optimizer: ScheduledOptimizer, stepSize: number, options: StepLROptions = {}) {
     super(optimizer, { stepSize }, options, { gamma: 0.1 })
   }
 
-  protected override check({ stepSize, gamma }: State): void {
+  protected override check({ stepSize, gamma }: StepLRState): void {
     requireInteger(this.constructor.name, 'stepSize', stepSize, 1)
     requireNumber(this.constructor.name, 'gamma', gamma)
   }

@@ -10,5 +10,5 @@ export {
   getSwaMultiAvgFn,
   type MultiAvgFn,
 } from './averages.ts'
-export { SWALR, type SWALROptions } from './swa-lr.ts'
+export { SWALR, type SWALROptions, type SWALRState } from './swa-lr.ts'
 export { type BnBatch, type UpdateBnOptions, updateBn, updateBnSync } from './update-bn.ts'

@@ -15,7 +15,8 @@ export interface SWALROptions extends LRSchedulerOptions {
   annealStrategy?: 'cos' | 'linear'
 }
 
-type State = { annealEpochs: number; annealStrategy: 'cos' | 'linear' }
+/** The state of {@link SWALR}. */
+export type SWALRState = { annealEpochs: number; annealStrategy: 'cos' | 'linear' }
 
 /**
  * Goes from the present learning rates to `swaLr`, of all groups or of each, and stays there: for the last part of a
@@ -29,13 +30,13 @@ type State = { annealEpochs: number; annealStrategy: 'cos' | 'linear' }
  * scheduler.step()
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.swa_utils.SWALR.html
  */
-export class SWALR extends LRScheduler<State> {
+export class SWALR extends LRScheduler<SWALRState> {
   constructor(optimizer: ScheduledOptimizer, swaLr: number | readonly number[], options: SWALROptions = {}) {
     const { name } = new.target
     requireOptimizer(name, optimizer)
     checkOptions(name, options, ['annealEpochs', 'annealStrategy', 'lastEpoch'])
     const { annealEpochs = 10, annealStrategy = 'cos', lastEpoch = -1 } = options
-    const state: State = { annealEpochs, annealStrategy }
+    const state: SWALRState = { annealEpochs, annealStrategy }
     checkState(name, state)
     const rates = perGroup(name, 'swaLr', optimizer, swaLr)
     groupsOf(optimizer).forEach((group, index) => {
@@ -44,7 +45,7 @@ export class SWALR extends LRScheduler<State> {
     super(optimizer, state, { lastEpoch })
   }
 
-  protected override check(state: State): void {
+  protected override check(state: SWALRState): void {
     checkState(this.constructor.name, state)
   }
 
@@ -61,12 +62,12 @@ export class SWALR extends LRScheduler<State> {
 }
 
 /** The part of the way to `swaLr` after a step, from 0 to 1. */
-function partOf({ annealEpochs, annealStrategy }: State, step: number): number {
+function partOf({ annealEpochs, annealStrategy }: SWALRState, step: number): number {
   const t = Math.max(0, Math.min(1, step / Math.max(1, annealEpochs)))
   return annealStrategy === 'cos' ? (1 - Math.cos(Math.PI * t)) / 2 : t
 }
 
-function checkState(name: string, { annealEpochs, annealStrategy }: State): void {
+function checkState(name: string, { annealEpochs, annealStrategy }: SWALRState): void {
   requireInteger(name, 'annealEpochs', annealEpochs, 0)
   requireChoice(name, 'annealStrategy', annealStrategy, ['cos', 'linear'])
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { LSTMModel } from '../../../lib/models/index.ts'
 import * as nn from '../../../lib/nn/index.ts'
 import * as optim from '../../../lib/optim/index.ts'
 import type { Tensor } from '../../../lib/tensor/tensor.ts'
@@ -89,6 +90,23 @@ test('is a copy: of its own memory, and where its options say', () => {
   expectClose(averaged.forward(x), averaged.module.forward(x))
   expect(averaged.module.training).toBe(false)
   expect(source.training).toBe(true)
+})
+
+test('averages a recurrent model, and is copied with its number of updates', () => {
+  const source = new LSTMModel(2, 3, 1)
+  const averaged = new AveragedModel(source)
+  averaged.updateParameters(source)
+  const before = Object.values(source.stateDict()).map((tensor) => tensor.clone())
+  torch.noGrad(() => [...source.parameters()].forEach((parameter) => void parameter.add_(2)))
+  const copy = averaged.clone()
+  copy.updateParameters(source)
+  const x = torch.randn([4, 1, 2])
+  expect(copy.forward(x).equal(averaged.forward(x))).toBe(false)
+  const own = Object.values(copy.module.stateDict())
+  before.forEach((tensor, i) => {
+    expectClose(own[i] as Tensor, tensor.add(1))
+  })
+  expect([copy.n_averaged.item(), averaged.n_averaged.item()]).toEqual([2, 1])
 })
 
 test('the first update copies, whatever the function', () => {
