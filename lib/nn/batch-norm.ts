@@ -36,7 +36,7 @@ export interface BatchNorm2dOptions extends BatchNorm1dOptions {}
 const batchNorm = packet('BatchNorm1d', [['libtorch_rnn::batch_norm_1d', '']])
 
 /** Base of the batch norms: everything except the shape of the input. */
-abstract class BatchNorm extends Module {
+export abstract class BatchNorm extends Module {
   /** Channels of the input, dimension 1. */
   readonly numFeatures: number
   /** Added to the variance. */

@@ -7,6 +7,7 @@ export { Adam, type AdamOptions, AdamW } from './adam.ts'
 export { Adamax, type AdamaxOptions } from './adamax.ts'
 export { ASGD, type ASGDOptions } from './asgd.ts'
 export { type Closure, LBFGS, type LBFGSOptions } from './lbfgs.ts'
+export * as lrScheduler from './lr-scheduler/index.ts'
 export { NAdam, type NAdamOptions } from './nadam.ts'
 export {
   Optimizer,
@@ -22,3 +23,4 @@ export { RAdam, type RAdamOptions } from './radam.ts'
 export { RMSprop, type RMSpropOptions } from './rmsprop.ts'
 export { Rprop, type RpropOptions } from './rprop.ts'
 export { SGD, type SGDOptions } from './sgd.ts'
+export * as swaUtils from './swa-utils/index.ts'

@@ -20,6 +20,8 @@ export type ParamGroup<Settings> = Settings & {
   params: Tensor[]
   /** The names of the parameters, if they were given with names. */
   paramNames?: string[]
+  /** The learning rate at the beginning of a schedule: see `optim.lrScheduler`. */
+  initialLr?: number
 }
 
 /** Parameters, alone or with names: `module.parameters()`, `module.namedParameters()`. */

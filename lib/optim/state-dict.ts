@@ -27,7 +27,7 @@ interface Loaded<Settings> {
 /** Options that tell PyTorch how to compute a step; they do not change its result. */
 const IMPLEMENTATION = ['foreach', 'capturable', 'differentiable', 'fused']
 /** Keys of a group besides its settings. */
-const EXTRAS = ['paramNames', 'initialLr']
+const EXTRAS = ['paramNames', 'initialLr', 'maxLr', 'minLr', 'swaLr', 'maxMomentum', 'baseMomentum']
 
 type Dict = Record<string, unknown>
 
@@ -75,11 +75,11 @@ export function readStateDict<Settings extends object>(stateDict: unknown, wante
   return loaded
 }
 
-/** Names in camelCase. */
-function translated(dict: Dict, name: string): Dict {
+/** Names as they are spelled here. */
+export function translated(dict: Dict, name: string, spelled: (key: string) => string = camelCase): Dict {
   const result: Dict = {}
   for (const [key, value] of Object.entries(dict)) {
-    const own = camelCase(key)
+    const own = spelled(key)
     if (own in result)
       throw torchError('ERR_TORCH_VALUE', `${name}: '${own}' is given twice, in camelCase and in snake_case`)
     result[own] = value

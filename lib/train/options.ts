@@ -136,7 +136,7 @@ export type OptimizerName = Exclude<
 
 const OPTIMIZERS = Object.fromEntries(
   Object.entries(optim)
-    .filter(([, { prototype }]) => prototype instanceof Optimizer)
+    .filter(([, Class]) => 'prototype' in Class && Class.prototype instanceof Optimizer)
     .filter(([, Class]) => Class !== optim.LBFGS)
     .map(([name, Class]) => [name.toLowerCase(), Class]),
 ) as unknown as Record<

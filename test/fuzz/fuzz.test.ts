@@ -40,6 +40,7 @@ test('all that is exported is called, and of every class there are instances', a
     'nn.RecurrentCell',
     'nn.RecurrentModule',
     'optim.Optimizer',
+    'optim.lrScheduler.LRScheduler',
     'torch.autograd.Function',
     'torch.distributions.Distribution',
   ])

@@ -58,6 +58,8 @@ const model = (): LSTMModel => new LSTMModel(3, 4, 2, { batchFirst: true })
 const parameters = (): nn.Parameter[] => [new nn.Parameter(torch.ones([2, 3])), new nn.Parameter(torch.ones([2]))]
 
 const series = await Series.from({ t: [1, 2, 3], x: [1, 2, 3] }, { time: 't', targets: 'x' })
+const optimizer = (): optim.SGD => new optim.SGD(parameters(), { lr: 0.1, momentum: 0.9 })
+const steps = (own: optim.SGD): optim.lrScheduler.StepLR => new optim.lrScheduler.StepLR(own, 3)
 
 /** How to make what cannot be made from a few sizes. */
 const FACTORIES: Record<string, (Class: Class) => object> = {
@@ -80,6 +82,15 @@ const FACTORIES: Record<string, (Class: Class) => object> = {
   },
   DataLoader: (Loader) => new Loader(new TensorDataset(torch.ones([4, 3]), torch.ones([4, 1])), { batchSize: 2 }),
   TensorDataset: (Dataset) => new Dataset(torch.ones([4, 3]), torch.ones([4, 1])),
+  LambdaLR: (Schedule) => new Schedule(optimizer(), (epoch: number) => 1 / (epoch + 1)),
+  MultiplicativeLR: (Schedule) => new Schedule(optimizer(), () => 0.9),
+  OneCycleLR: (Schedule) => new Schedule(optimizer(), 1, { totalSteps: 9 }),
+  ChainedScheduler: (Schedule) => new Schedule([steps(optimizer())]),
+  SequentialLR: (Schedule) => {
+    const own = optimizer()
+    return new Schedule(own, [steps(own), steps(own)], [2])
+  },
+  AveragedModel: (Averaged) => new Averaged(new nn.Linear(2, 3)),
   Normal: () => new torch.distributions.Normal(torch.zeros([2]), 1),
   Bernoulli: () => new torch.distributions.Bernoulli({ probs: 0.5 }),
   Categorical: () => new torch.distributions.Categorical({ logits: torch.zeros([2, 3]) }),
@@ -97,6 +108,10 @@ const SIZES: readonly (() => unknown[])[] = [
   () => [3, 4, 5],
   () => [[3]],
   () => [parameters()],
+  () => [optimizer()],
+  () => [optimizer(), 3],
+  () => [optimizer(), 1, 2],
+  () => [optimizer(), [3]],
   () => ['ERR_TORCH_VALUE', 'a message'],
   () => ['a message'],
   () => [torch.ones([4, 3]), torch.ones([4, 1])],
