@@ -14,6 +14,7 @@ import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import { configOf, type ModelConfig } from './config.ts'
 import { type ModelOptions, type OutputMode, readOptions } from './options.ts'
 import { packedOf, pooled, repacked, widthOf } from './output.ts'
+import { markPlain } from './parts.ts'
 import { type JSONObject, type ModelSaveOptions, saveModel, saveModelSync } from './save.ts'
 import { streamOf } from './stream.ts'
 
@@ -35,6 +36,10 @@ export interface ForwardOptions {
  * be an embedding, before the head dropout; see {@link ModelOptions}.
  */
 export abstract class RecurrentModel<Network extends RecurrentModule = RecurrentModule> extends Module {
+  static {
+    markPlain(RecurrentModel)
+  }
+
   readonly inputSize: number
   readonly hiddenSize: number
   readonly outputSize: number

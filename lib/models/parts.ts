@@ -2,9 +2,8 @@ import { keeps } from '../inheritance.ts'
 import type { Embedding } from '../nn/embedding.ts'
 import type { Linear } from '../nn/linear.ts'
 import type { RecurrentModule } from '../nn/recurrent.ts'
-import { RecurrentModel } from './model.ts'
+import type { RecurrentModel } from './model.ts'
 import type { OutputMode } from './options.ts'
-import { RNNModel } from './rnn.ts'
 
 /** What a model computes, in this order. */
 export interface Parts {
@@ -16,10 +15,18 @@ export interface Parts {
   readonly horizon: number | null
 }
 
+type ModelClass = abstract new (...args: never[]) => RecurrentModel
+
+const plain: ModelClass[] = []
+
+/** Notes that a class computes what its {@link Parts} say. */
+export function markPlain(Class: ModelClass): void {
+  plain.push(Class)
+}
+
 /** What `forward` of a model computes, if it is what its class in this library defines, else `undefined`. */
 export function partsOf(model: RecurrentModel): Parts | undefined {
-  // The zero state of an RNNModel is the default of its network.
-  if (!keeps(model, model instanceof RNNModel ? RNNModel : RecurrentModel)) return undefined
+  if (!plain.some((Class) => keeps(model, Class))) return undefined
   const { embedding, network, output, outputDropout, linear, horizon } = model
   return { embedding, network, output, outputDropout, linear, horizon }
 }

@@ -7,11 +7,17 @@ import { requireTensor, type Tensor } from '../tensor/tensor.ts'
 import { type ModelConfig, readConfig } from './config.ts'
 import { headOf, RecurrentModel } from './model.ts'
 import { type ModelOptions, splitOptions } from './options.ts'
+import { markPlain } from './parts.ts'
 
 export interface RNNModelOptions extends RNNOptions, ModelOptions {}
 
 /** {@link RNN} from an explicit zero state, and a linear head. */
 export class RNNModel extends RecurrentModel<RNN> {
+  static {
+    // Its zero state is the default of its network.
+    markPlain(RNNModel)
+  }
+
   readonly rnn: RNN
   readonly linear: Linear
 

@@ -473,8 +473,8 @@ export function termsOf(loss: unknown): ((input: Tensor, target: Tensor) => Tens
   if (Class === undefined || !(loss instanceof Class) || !keeps(loss, Class) || loss.reduction !== 'mean')
     return undefined
   return (input, target) => {
-    // `forward` reads nothing but the settings.
-    const settings = Object.assign(Object.create(loss), { reduction: 'none' }) as { forward: typeof loss.forward }
-    return settings.forward(input, target)
+    // `forward` reads nothing but the settings, which getters read only of a module.
+    const settings = Object.fromEntries(Object.keys(loss).map((name) => [name, loss[name as keyof typeof loss]]))
+    return Reflect.apply(loss.forward, { ...settings, reduction: 'none' }, [input, target]) as Tensor
   }
 }

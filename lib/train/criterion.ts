@@ -139,9 +139,11 @@ function classFactor({ weight, ignoreIndex }: CrossEntropyLoss | NLLLoss, target
 function requireClasses(owner: Owner, output: Tensor, target: Tensor): void {
   const [shape, leading] = [output.shape, output.shape.slice(0, -1)]
   if (target.shape.join() === leading.join() || target.shape.join() === shape.join()) return
+  const isTransposed = target.ndim === 2 && target.shape.toReversed().join() === leading.join()
+  const hint = isTransposed ? '. A model with batchFirst: true has the layout of the data' : ''
   throw torchError(
     'ERR_TORCH_SHAPE',
-    `${owner}: the scores of the classes are the last dimension of the output, (${shape.join(', ')}), so targets must be class numbers of shape (${leading.join(', ')}), or probabilities of the shape of the output; got targets of shape (${target.shape.join(', ')})`,
+    `${owner}: the scores of the classes are the last dimension of the output, (${shape.join(', ')}), so targets must be class numbers of shape (${leading.join(', ')}), or probabilities of the shape of the output; got targets of shape (${target.shape.join(', ')})${hint}`,
   )
 }
 

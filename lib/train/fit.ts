@@ -2,6 +2,7 @@ import { offload, tidy } from '../tensor/context.ts'
 import type { Callbacks } from './callback.ts'
 import type { EpochResult } from './history.ts'
 import { resultName } from './options.ts'
+import type { ScheduledRates } from './rates.ts'
 import type { Run } from './run.ts'
 import type { PassResult, Resumed, Runner } from './runner.ts'
 import type { Source } from './source.ts'
@@ -20,8 +21,13 @@ export interface FitParts {
   isUpdated(): boolean
   /** Queues the update with the batches since the last one, if there are any. */
   finish(): void
+  readonly rates: ScheduledRates | undefined
   /** Called at the start of each epoch, before its data are asked for. */
   begin(): void
+  /** Called at the end of a pass over the data. */
+  passed(): void
+  /** Called after the last epoch, before the callbacks are. */
+  end(): void
   /** Throws, or stops the run, if the signal is aborted. */
   check(): void
   /** Within an epoch: what a checkpoint needs to continue it. */
@@ -43,10 +49,12 @@ export async function runEpochs(parts: FitParts): Promise<void> {
     await runEpoch(parts, deadline, resumed)
     resumed = undefined
     run.batch = 0
+    parts.rates?.epochEnded(run)
     if (parts.held !== undefined) await callbacks.call('onValidationEnd', run)
     await callbacks.call('onEpochEnd', run)
     limit(parts, deadline)
   }
+  parts.end()
   await callbacks.call('onFitEnd', run)
 }
 
@@ -57,6 +65,7 @@ async function runEpoch(parts: FitParts, deadline: number, resumed: FitParts['re
     run.batch = batch
     if (!parts.isUpdated()) return false
     run.step++
+    parts.rates?.stepped()
     const hooks = callbacks.stepEnd(run)
     const isLast = (): boolean => {
       limit(parts, deadline)
@@ -73,13 +82,16 @@ async function runEpoch(parts: FitParts, deadline: number, resumed: FitParts['re
   if (!parts.isUpdated()) {
     await offload(() => tidy(parts.finish))
     run.step++
+    parts.rates?.stepped()
     await callbacks.stepEnd(run)
   }
+  parts.passed()
   const { lr } = run.optimizer.paramGroups[0] ?? {}
   const result: EpochResult = { epoch: run.epoch, trainLoss: trained.loss, seconds: 0, ...named('train', trained) }
   if (held !== undefined && validating !== undefined) {
     const name = `validation after epoch ${run.epoch}`
     const validated = await validating.pass(held, { name, begin: () => parts.check() })
+    parts.passed()
     Object.assign(result, { validationLoss: validated.loss, ...named('validation', validated) })
   }
   if (typeof lr === 'number') result.lr = lr

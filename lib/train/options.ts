@@ -6,6 +6,7 @@ import {
   requireInteger,
   requireNonNegative,
   requirePositive,
+  requireProbability,
   requireString,
 } from '../check.ts'
 import { torchError } from '../errors.ts'
@@ -14,6 +15,7 @@ import { type MetricName, metricOf } from '../metrics/metric-of.ts'
 import type { Module } from '../nn/module.ts'
 import type { Parameter } from '../nn/parameter.ts'
 import * as optim from '../optim/index.ts'
+import type { Schedule, ScheduleSpec } from '../optim/lr-scheduler/index.ts'
 import { Optimizer } from '../optim/optimizer.ts'
 import type { Device } from '../tensor/tensor.ts'
 import { type Callback, requireCallbacks } from './callback.ts'
@@ -42,6 +44,22 @@ export interface TrainerOptions {
   sequenceLength?: number
   /** The learning rate. Default 1e-3. Not allowed if `optimizer` is a function: set the learning rate there. */
   lr?: number
+  /**
+   * How the learning rates change: `'cosine'`, `'linear'`, `'oneCycle'`, `'plateau'`, …, or with options, such as
+   * `{ name: 'cosine', warmup: 0.1 }`: see `optim.lrScheduler.scheduleOf`. Default: they stay.
+   */
+  schedule?: ScheduleSpec
+  /**
+   * Also averages the weights, with this decay of older ones per update, such as 0.999. The averages are validated, and
+   * become the model's weights at the end. Default: no averages.
+   */
+  movingAverage?: number
+  /**
+   * Begins each batch with the state in which the model ended the batch before: truncated back-propagation through time.
+   * For batches that continue each other row by row, such as those of `TextDataset`; `first: true` in a batch begins
+   * anew. The model needs `forwardWithState`, as those of `libtorch-rnn/models` have it. Default `false`.
+   */
+  carryState?: boolean
   /** The name of an optimizer, or a function that makes one from the model's parameters. Default `'adam'`. */
   optimizer?: OptimizerName | ((parameters: Parameter[]) => Optimizer)
   /**
@@ -154,6 +172,9 @@ const NAMES = [
   'batchSize',
   'sequenceLength',
   'lr',
+  'schedule',
+  'movingAverage',
+  'carryState',
   'optimizer',
   'loss',
   'clipGradNorm',
@@ -188,6 +209,10 @@ export interface ResolvedOptions {
   clipGradValue: number | undefined
   accumulateGradBatches: number
   weightDecay: { value: number; biases: boolean } | undefined
+  schedule: Schedule | undefined
+  movingAverage: number | undefined
+  carryState: boolean
+  monitor: MonitorOptions
   metrics: readonly Metric<unknown>[]
   callbacks: readonly Callback[]
   seed: number | undefined
@@ -229,6 +254,19 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
   }
   const isLimited = maxSteps < Infinity || maxSeconds < Infinity
   const metrics = readMetrics(options.metrics ?? [])
+  const { carryState = false, schedule, movingAverage } = options
+  requireBoolean('Trainer', 'carryState', carryState)
+  if (carryState && options.shuffle === true) {
+    throw torchError('ERR_TORCH_OPTION', 'Trainer: carryState continues one batch in the next: omit shuffle')
+  }
+  if (carryState && cudaGraph) {
+    throw torchError(
+      'ERR_TORCH_OPTION',
+      'Trainer: cudaGraph captures steps that do not depend on each other, without carryState',
+    )
+  }
+  if (movingAverage !== undefined) requireProbability('Trainer', 'movingAverage', movingAverage)
+  const monitor = readMonitor(options.monitor, metrics)
   return {
     epochs: options.epochs ?? (isLimited ? Infinity : 10),
     maxSteps,
@@ -237,7 +275,11 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     accumulateGradBatches,
     weightDecay: readWeightDecay(options.weightDecay),
     metrics,
-    callbacks: readCallbacks(options, metrics, progress),
+    callbacks: readCallbacks(options, monitor, progress),
+    schedule: schedule === undefined ? undefined : optim.lrScheduler.scheduleOf(schedule),
+    movingAverage,
+    carryState,
+    monitor,
     batchSize: options.batchSize ?? 32,
     sequenceLength: options.sequenceLength,
     lr: options.lr ?? 1e-3,
@@ -246,7 +288,7 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     loss,
     seed,
     nonFinite,
-    shuffle,
+    shuffle: shuffle && !carryState,
     device,
     autocast,
     cudaGraph,
@@ -271,19 +313,20 @@ function readMetrics(given: unknown): Metric<unknown>[] {
   throw torchError('ERR_TORCH_OPTION', `Trainer: two metrics have the name '${twice.name}': give one of them a name`)
 }
 
+function readMonitor(monitor: string | undefined, metrics: readonly Metric<unknown>[]): MonitorOptions {
+  if (monitor === undefined) return {}
+  const watch = { monitor, mode: modeOf(monitor, metrics) }
+  requireMonitor('Trainer', watch)
+  return watch
+}
+
 /** All callbacks: those that options stand for, and the user's. */
-function readCallbacks(
-  options: TrainerOptions,
-  metrics: readonly Metric<unknown>[],
-  progress: boolean | 'auto',
-): Callback[] {
-  const { patience, restoreBest = false, checkpoint: folder, callbacks = [], monitor } = options
+function readCallbacks(options: TrainerOptions, watch: MonitorOptions, progress: boolean | 'auto'): Callback[] {
+  const { patience, restoreBest = false, checkpoint: folder, callbacks = [] } = options
   requireCallbacks('Trainer', callbacks)
   if (patience !== undefined) requireInteger('Trainer', 'patience', patience, 1)
   requireBoolean('Trainer', 'restoreBest', restoreBest)
   if (folder !== undefined) requireString('Trainer', 'checkpoint', folder)
-  const watch: MonitorOptions = monitor === undefined ? {} : { monitor, mode: modeOf(monitor, metrics) }
-  requireMonitor('Trainer', watch)
   const bar = progress === 'auto' ? automaticProgress() : progress ? progressBar() : undefined
   return [
     ...(bar === undefined ? [] : [bar]),

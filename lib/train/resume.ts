@@ -1,6 +1,7 @@
 import type { GradScaler } from '../amp/index.ts'
 import { messageOf, torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
+import type { LRScheduler } from '../optim/lr-scheduler/index.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { tidy } from '../tensor/context.ts'
 import type { Generator } from '../tensor/generator.ts'
@@ -8,6 +9,7 @@ import { getRngState, setRngState } from '../tensor/random.ts'
 import { keep, type Tensor } from '../tensor/tensor.ts'
 import type { Callbacks } from './callback.ts'
 import { newestIn } from './callbacks/checkpoint.ts'
+import type { CarriedState } from './carry.ts'
 import { loadCheckpoint, type State, saveCheckpoint, tensorsIn } from './checkpoint.ts'
 import type { EpochResult, History } from './history.ts'
 import type { Run } from './run.ts'
@@ -18,10 +20,12 @@ import type { Source } from './source.ts'
 export interface Saved {
   readonly modules: readonly Module[]
   readonly optimizer: Optimizer<{ lr: number }>
+  readonly scheduler: LRScheduler | undefined
   readonly scaler: GradScaler | undefined
   readonly generator: Generator | undefined
   readonly source: Source
   readonly training: Runner
+  readonly carried: CarriedState | undefined
   readonly callbacks: Callbacks
   readonly history: History
 }
@@ -35,10 +39,12 @@ interface Random {
 interface Checkpoint {
   modules: Record<string, Tensor>[]
   optimizer: never
+  scheduler: never
   scaler: never
   random: { now: Tensor; epoch: Random }
   progress: { batch: number; step: number }
   pass: State
+  carried: State
   history: EpochResult[]
   callbacks: Record<string, State>
 }
@@ -68,15 +74,17 @@ export class Checkpoints {
   }
 
   async save(path: string, { batch, step }: Run): Promise<void> {
-    const { modules, optimizer, scaler, training, callbacks, history } = this.#saved
+    const { modules, optimizer, scheduler, scaler, training, carried, callbacks, history } = this.#saved
     await tidy(async () => {
       const state = {
         modules: modules.map((module) => module.stateDict()),
         optimizer: optimizer.stateDict(),
+        scheduler: scheduler?.stateDict(),
         scaler: scaler?.stateDict(),
         random: { now: this.#numbers(), epoch: this.#epoch },
         progress: { batch, step },
         pass: batch > 0 ? training.stateDict() : null,
+        carried: batch > 0 ? carried?.stateDict() : null,
         history: history.epochs,
         callbacks: callbacks.stateDict(),
       }
@@ -103,10 +111,11 @@ export class Checkpoints {
   }
 
   #restore(state: Checkpoint, run: Run): Resumed | undefined {
-    const { modules, optimizer, scaler, callbacks, history } = this.#saved
+    const { modules, optimizer, scheduler, scaler, carried, callbacks, history } = this.#saved
     const { random, progress, pass } = state
     for (const [i, module] of modules.entries()) module.loadStateDict(state.modules[i] ?? {})
     optimizer.loadStateDict(state.optimizer)
+    scheduler?.loadStateDict(state.scheduler)
     scaler?.loadStateDict(state.scaler)
     callbacks.loadStateDict(state.callbacks)
     history.epochs.push(...state.history)
@@ -119,6 +128,7 @@ export class Checkpoints {
     this.#setNumbers(random.epoch.numbers)
     if (random.epoch.loader !== undefined) this.#saved.source.generator?.setState(random.epoch.loader)
     const ready = (): void => {
+      carried?.loadStateDict(state.carried)
       this.#setNumbers(random.now)
       disposeAll(state as unknown as State)
     }

@@ -1,4 +1,5 @@
 import { invalid } from '../check.ts'
+import type { Module } from '../nn/module.ts'
 import { opaque } from '../opaque.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import type { EpochResult, History } from './history.ts'
@@ -7,6 +8,7 @@ import type { TrainableModel } from './step.ts'
 /** What a run consists of, and how it saves itself. */
 export interface RunOptions {
   model: TrainableModel
+  validated?: Module
   optimizer: Optimizer<{ lr: number }>
   history: History
   epochs: number
@@ -20,6 +22,8 @@ export class Run {
   /** @internal */
   readonly toJSON: () => never = opaque('Run', 'use its history')
   readonly model: TrainableModel
+  /** The model that is validated: `model`, or the averages of its weights if there is a `movingAverage`. */
+  readonly validated: Module
   readonly optimizer: Optimizer<{ lr: number }>
   /** The results of the epochs so far. */
   readonly history: History
@@ -36,8 +40,9 @@ export class Run {
   #reason: string | undefined
   readonly #save: (path: string) => Promise<void>
 
-  constructor({ model, optimizer, history, epochs, batches, save }: RunOptions) {
+  constructor({ model, validated = model, optimizer, history, epochs, batches, save }: RunOptions) {
     this.model = model
+    this.validated = validated
     this.optimizer = optimizer
     this.history = history
     this.epochs = epochs

@@ -103,12 +103,16 @@ function isPair(data: unknown): data is readonly [Tensor, Tensor] {
   return isArrayOf(data, isTensor) && data.length === 2
 }
 
+function isObject(data: unknown): data is object {
+  return typeof data === 'object' && data !== null
+}
+
 function isDataset(data: unknown): data is Dataset | SampleSource {
-  return typeof data === 'object' && data !== null && 'length' in data && ('batch' in data || 'get' in data)
+  return !isIterable(data) && isObject(data) && 'length' in data && ('batch' in data || 'get' in data)
 }
 
 function isIterable(data: unknown): data is Iterable<Batch> | AsyncIterable<Batch> {
-  return typeof data === 'object' && data !== null && (Symbol.iterator in data || Symbol.asyncIterator in data)
+  return isObject(data) && (Symbol.iterator in data || Symbol.asyncIterator in data)
 }
 
 /** The batches of a user's own iterable; they still belong to the user. */
@@ -134,5 +138,6 @@ function ofIterable(data: Iterable<Batch> | AsyncIterable<Batch>, batchDim: numb
     }
     exhausted ||= batches > 0
   }
-  return { length: undefined, generator: undefined, own: false, plans }
+  const length: unknown = Reflect.get(data, 'length')
+  return { length: typeof length === 'number' ? length : undefined, generator: undefined, own: false, plans }
 }

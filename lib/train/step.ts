@@ -12,6 +12,7 @@ import { inferenceMode, noGrad } from '../tensor/context.ts'
 import { zeros } from '../tensor/creation.ts'
 import { deviceTypeOf } from '../tensor/device.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
+import { CarriedState, requireStateful, type StatefulModel } from './carry.ts'
 import { criterionOf, LEAST, type MeanLoss, type Owner } from './criterion.ts'
 import { directGradients, type Gradients } from './direct.ts'
 import { finiteLoss } from './divergence.ts'
@@ -20,7 +21,7 @@ import { type Counted, countedOf } from './mask.ts'
 import type { ResolvedOptions } from './options.ts'
 
 /** What a batch has for the model besides its input: see {@link NamedBatch}. */
-export type ModelParts = Omit<NamedBatch, 'input' | 'target' | 'mask' | 'weight'>
+export type ModelParts = Omit<NamedBatch, 'input' | 'target' | 'mask' | 'weight' | 'first'>
 
 /** A model that the trainer can train: one tensor in, one out. */
 export interface TrainableModel extends Module {
@@ -41,6 +42,10 @@ export interface StepOptions extends Pick<ResolvedOptions, 'autocast' | 'clipGra
   owner: Owner
   /** How many batches make one update. Default 1. */
   accumulateGradBatches?: number
+  /** Whether a batch begins with the state of the one before. Default `false`. */
+  carryState?: boolean
+  /** Called after each update of the weights. */
+  onUpdated?: () => void
 }
 
 /** The result of a step: the loss, and what metrics need. */
@@ -66,11 +71,21 @@ export class Step {
   // The batches since the last update, and the number of targets in them.
   #pending = 0
   #counted: Tensor | undefined
+  readonly #carried: CarriedState | undefined
+  readonly #onUpdated: () => void
   readonly #direct: Gradients | undefined
   #scaling: { device: Device; scaler: GradScaler } | undefined
 
   constructor(model: TrainableModel, optimizer: Optimizer, options: StepOptions) {
-    const { owner, autocast, loss, clipGradNorm, clipGradValue, accumulateGradBatches = 1 } = options
+    const {
+      owner,
+      autocast,
+      loss,
+      clipGradNorm,
+      clipGradValue,
+      accumulateGradBatches = 1,
+      carryState = false,
+    } = options
     if (autocast === 'float16' && !isFused(optimizer)) {
       throw torchError(
         'ERR_TORCH_OPTION',
@@ -82,7 +97,10 @@ export class Step {
     this.#optimizer = optimizer
     this.#criterion = criterionOf(owner, loss)
     this.#loss = loss
-    this.#direct = autocast === undefined ? directGradients(model, loss, owner === 'Trainer') : undefined
+    if (carryState) requireStateful(model)
+    this.#carried = carryState ? new CarriedState() : undefined
+    this.#onUpdated = options.onUpdated ?? (() => {})
+    this.#direct = autocast === undefined && !carryState ? directGradients(model, loss, owner === 'Trainer') : undefined
     this.#cast = autocast
     this.#maxNorm = clipGradNorm
     this.#maxValue = clipGradValue
@@ -170,8 +188,14 @@ export class Step {
     else this.#scaledStep(this.scaler, rates)
   }
 
-  /** Forgets the gradients of batches without an update, after a pass that failed. */
+  /** The state that is carried to the next batch, if `carryState` was given. */
+  get carried(): CarriedState | undefined {
+    return this.#carried
+  }
+
+  /** Forgets the gradients of batches without an update, and the state of the last one. */
   reset(): void {
+    this.#carried?.reset()
     this.#counted?.dispose()
     this.#counted = undefined
     this.#pending = 0
@@ -180,6 +204,7 @@ export class Step {
   #update(rates: readonly Tensor[] | undefined): void {
     this.#clip()
     this.#optimizer.step({ rates })
+    this.#onUpdated()
   }
 
   #scaled(scaler: GradScaler, loss: Tensor, rates: readonly Tensor[] | undefined): void {
@@ -192,6 +217,7 @@ export class Step {
     this.#clip()
     scaler.step(this.#optimizer, { rates })
     scaler.update()
+    this.#onUpdated()
   }
 
   #clip(): void {
@@ -230,11 +256,21 @@ export class Step {
 
   #lossOf(batch: NamedBatch, device: Device): Outcome {
     return this.#casting(device, () => {
-      const output = this.#forward(batch.input, modelParts(batch))
+      const output = this.#outputOf(batch)
       const batchFirst = this.#model.batchFirst ?? true
       const counted = countedOf(this.#owner, batch, hasSteps(this.#model, output, batch, batchFirst), batchFirst)
       return { ...this.#criterion(output, batch, counted), output, counted }
     })
+  }
+
+  #outputOf(batch: NamedBatch): Tensor {
+    const carried = this.#carried
+    if (carried === undefined) return this.#forward(batch.input, modelParts(batch))
+    if (batch.first === true) carried.reset()
+    const parts = { ...modelParts(batch), ...carried.parts }
+    const [output, state] = (this.#model as StatefulModel).forwardWithState(batch.input, parts)
+    carried.set(state)
+    return output
   }
 
   #forward(input: Tensor, parts: ModelParts | undefined): Tensor {
@@ -257,7 +293,7 @@ export class Step {
 }
 
 /** What a batch has for the model besides its input, if anything. */
-function modelParts({ input, target, mask, weight, ...parts }: NamedBatch): ModelParts | undefined {
+function modelParts({ input, target, mask, weight, first, ...parts }: NamedBatch): ModelParts | undefined {
   return Object.keys(parts).length > 0 ? parts : undefined
 }
 

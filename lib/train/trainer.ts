@@ -17,6 +17,7 @@ import { Module } from '../nn/module.ts'
 import { isFused } from '../optim/fused.ts'
 import { moveState, type Optimizer } from '../optim/optimizer.ts'
 import { LearningRates } from '../optim/rates.ts'
+import { AveragedModel, getEmaMultiAvgFn } from '../optim/swa-utils/index.ts'
 import { offload, retain } from '../tensor/context.ts'
 import { Generator } from '../tensor/generator.ts'
 import { withGenerator } from '../tensor/random.ts'
@@ -30,6 +31,7 @@ import { History } from './history.ts'
 import { optimizerOf, type ResolvedOptions, readOptions, type TrainerOptions } from './options.ts'
 import { deviceOf, onDevice, place } from './placement.ts'
 import { type PredictOptions, Predictor } from './predictor.ts'
+import { scheduledRates } from './rates.ts'
 import { Checkpoints } from './resume.ts'
 import { Run } from './run.ts'
 import { Runner, type RunnerOptions } from './runner.ts'
@@ -102,6 +104,9 @@ export class Trainer {
   // The model and a loss module: the modules with tensors to move.
   readonly #modules: Module[]
   readonly #step: Step
+  // Another one, since a state that is carried belongs to a pass.
+  readonly #evaluation: Step
+  #averaged: AveragedModel<TrainableModel> | undefined
   #fitting = false
   #history: History | undefined
   #seededCuda = false
@@ -123,11 +128,16 @@ export class Trainer {
     this.optimizer = optimizerOf(this.#options, model)
     const { seed } = this.#options
     this.generator = seed === undefined ? undefined : new Generator().manualSeed(seed)
-    this.#step = new Step(model, this.optimizer, { ...this.#options, owner: 'Trainer' })
+    const stepOptions = { ...this.#options, owner: 'Trainer' } as const
+    this.#step = new Step(model, this.optimizer, {
+      ...stepOptions,
+      onUpdated: () => this.#averaged?.updateParameters(model),
+    })
+    this.#evaluation = new Step(model, this.optimizer, stepOptions)
     this.#step.prepare(this.#place())
     this.#predictor = new Predictor({
       model,
-      step: this.#step,
+      step: this.#evaluation,
       batchSize: this.#options.batchSize,
       place: () => this.#place(),
       moves: (device) => this.#moves(device),
@@ -174,15 +184,22 @@ export class Trainer {
   }
 
   async #fit({ source, held, device, history, callbacks, signal, resolves, resume }: Fit): Promise<void> {
-    const { epochs, maxSteps, maxSeconds, nonFinite } = this.#options
-    const training = this.#training(device)
-    const validating = held === undefined ? undefined : this.#evaluating(device, nonFinite)
+    const { epochs, maxSteps, maxSeconds, nonFinite, schedule, monitor } = this.#options
     const { model, optimizer, generator, scaler } = this
-    const modules = this.#modules
-    const saved = { modules, optimizer, scaler, generator, source, training, callbacks, history }
+    const averaged = this.#average()
+    const rates =
+      schedule && scheduledRates(schedule, { optimizer, epochs, maxSteps, monitor, ...this.#updates(source) })
+    const training = this.#training(device)
+    const validated = averaged?.module ?? model
+    const validation = averaged && new Step(validated, optimizer, { ...this.#options, owner: 'Trainer' })
+    const validating = held === undefined ? undefined : this.#evaluating(device, nonFinite, validation)
+    const modules = averaged === undefined ? this.#modules : [...this.#modules, averaged]
+    const { carried } = this.#step
+    const scheduler = rates?.scheduler
+    const saved = { modules, optimizer, scheduler, scaler, generator, source, training, carried, callbacks, history }
     const checkpoints = new Checkpoints(saved)
     const save = (path: string): Promise<void> => checkpoints.save(path, run)
-    const run = new Run({ model, optimizer, history, epochs, batches: source.length, save })
+    const run = new Run({ model, validated, optimizer, history, epochs, batches: source.length, save })
     const check = (): void => {
       if (signal?.aborted !== true) return
       if (!resolves) signal.throwIfAborted()
@@ -196,11 +213,20 @@ export class Trainer {
         source,
         training,
         validating,
+        rates,
         maxSteps,
         maxSeconds,
         isUpdated: () => this.#step.isUpdated,
         finish: () => this.#step.finish(),
         begin: () => checkpoints.begin(),
+        passed: () => {
+          this.#step.reset()
+          validation?.reset()
+          this.#evaluation.reset()
+        },
+        end: () => {
+          if (averaged !== undefined) model.loadStateDict(averaged.module.stateDict())
+        },
         check,
         resumed: resume === undefined ? undefined : await checkpoints.load(resume, run),
       })
@@ -208,10 +234,24 @@ export class Trainer {
       await callbacks.exception(run, error)
       throw error
     } finally {
+      this.#averaged = undefined
       checkpoints.dispose()
       training.dispose()
       validating?.dispose()
     }
+  }
+
+  /** The model that averages the weights in this `fit`, if they are to be averaged. */
+  #average(): AveragedModel<TrainableModel> | undefined {
+    const { movingAverage } = this.#options
+    if (movingAverage === undefined) return undefined
+    this.#averaged = new AveragedModel(this.model, { multiAvgFn: getEmaMultiAvgFn(movingAverage), useBuffers: true })
+    this.#averaged.updateParameters(this.model)
+    return this.#averaged
+  }
+
+  #updates({ length }: Source): { updates: number | undefined } {
+    return { updates: length === undefined ? undefined : Math.ceil(length / this.#options.accumulateGradBatches) }
   }
 
   /** The history of the last `fit`. If it is running, was aborted or failed: the completed epochs. */
@@ -242,6 +282,7 @@ export class Trainer {
       const { loss, metrics } = await runner.pass(source, { name: 'evaluate', begin: () => signal?.throwIfAborted() })
       return { loss, ...metrics }
     } finally {
+      this.#evaluation.reset()
       runner.dispose()
     }
   }
@@ -311,11 +352,11 @@ export class Trainer {
     })
   }
 
-  #evaluating(device: Device, nonFinite: NonFinite): Runner {
+  #evaluating(device: Device, nonFinite: NonFinite, step = this.#evaluation): Runner {
     return new Runner({
       device,
       moves: this.#moves(device),
-      step: (batch) => this.#step.evaluate(batch, device, nonFinite === 'throw'),
+      step: (batch) => step.evaluate(batch, device, nonFinite === 'throw'),
       metrics: this.#options.metrics,
       makeGraphs: this.#makeGraphs(device),
       signature: () => signatureOf(this.#modules),
@@ -336,7 +377,7 @@ export class Trainer {
           indices: plan.indices,
           batchFirst: model.batchFirst ?? true,
           model,
-          predict: (batch) => this.#step.output(movedBatch(batch, device), device),
+          predict: (batch) => this.#evaluation.output(movedBatch(batch, device), device),
           late,
         })
       } finally {

@@ -146,6 +146,7 @@ describe('mask and weight', () => {
   test('of a loss function: it gets them, and must take them', async () => {
     const seen: NamedBatch[] = []
     const own: Criterion = (output, wanted, batch) => {
+      if (batch.mask !== undefined) torch.keep(batch.mask)
       seen.push(batch)
       return output.sub(wanted).square().mean()
     }
@@ -189,7 +190,7 @@ describe('classes', () => {
   test('losses are means over the frames that count, with class weights and ignored ones', async () => {
     const flat = (loss: nn.CrossEntropyLoss, keep: (n: number, step: number) => boolean): number => {
       const rows = [0, 1, 2, 3].flatMap((n) => [0, 1, 2, 3, 4].flatMap((step) => (keep(n, step) ? [n * 5 + step] : [])))
-      const index = torch.tensor(rows)
+      const index = torch.tensor(rows, { dtype: 'int64' })
       return loss
         .forward(scores.flatten(0, 1).indexSelect(0, index), classes.flatten().indexSelect(0, index))
         .item<number>()

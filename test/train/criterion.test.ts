@@ -191,7 +191,7 @@ describe('classes of a recurrent model, which come last,', () => {
     if (!batchFirst) return
     const trainer = new Trainer(model, { ...options, loss: 'crossEntropy' })
     const mean = nn.functional.crossEntropy(logits(model, x), classes.flatten()).item<number>()
-    expect(await trainer.evaluate([x, classes])).toBeCloseTo(mean, 5)
+    expect((await trainer.evaluate([x, classes])).loss).toBeCloseTo(mean, 5)
   })
 
   test('are those of each sequence with one output', () => {
@@ -210,7 +210,8 @@ describe('classes of a recurrent model, which come last,', () => {
       optimizer: new optim.SGD(model.parameters(), { lr: 0 }),
       loss: 'crossEntropy',
     })
-    const sentence = 'with 5 classes last, the target must have shape (6, 2), but it has (2, 6)'
+    const sentence =
+      'targets must be class numbers of shape (6, 2), or probabilities of the shape of the output; got targets of shape (2, 6). A model with batchFirst: true has the layout of the data'
     expectError(() => step.run(torch.randn([6, 2, 3]), torch.randint(5, [2, 6])), 'ERR_TORCH_SHAPE', sentence)
   })
 })

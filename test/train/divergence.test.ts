@@ -67,7 +67,7 @@ describe.each([
     await expectRejection(
       trainer.fit(batches),
       CODE,
-      'epoch 1, step 2: the loss is Infinity. It began in the data: target[1, 2, 0] is Infinity',
+      'epoch 1, step 2 of 3: the loss is Infinity. It began in the data: target[1, 2, 0] is Infinity',
     )
     const samples = new TensorDataset(x, bad)
     await expectRejection(

@@ -46,7 +46,7 @@ export class ChainedScheduler extends LRScheduler<ChainedSchedulerState> {
     this.record()
   }
 
-  override step(...none: undefined[]): void {
+  override step(...none: never[]): void {
     for (const scheduler of this.state.schedulers) scheduler.step(...none)
     this.lastEpoch = (this.schedulers[0] as LRScheduler).lastEpoch
     this.record()

@@ -84,7 +84,7 @@ export class SequentialLR extends LRScheduler<SequentialLRState> {
     return schedulers[milestones.filter((milestone) => milestone <= epoch).length] as LRScheduler
   }
 
-  override step(...none: undefined[]): void {
+  override step(...none: never[]): void {
     const epoch = this.lastEpoch + 1
     const scheduler = this.scheduleAt(epoch)
     if (this.state.milestones.includes(epoch)) scheduler.updateLr(0)

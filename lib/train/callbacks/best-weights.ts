@@ -34,7 +34,7 @@ export function bestWeights(options: MonitorOptions = {}): Callback {
       if (!isBetter(value, best, options.mode)) return
       clear()
       best = value
-      weights = copied(run.model.stateDict())
+      weights = copied(run.validated.stateDict())
     },
     onFitEnd({ model }) {
       if (best !== undefined) model.loadStateDict(weights)
