@@ -1,6 +1,13 @@
 import '../native/here.cjs'
 import '../tensor/extensions.ts'
 
+export {
+  type AuxiliaryInputs,
+  type AuxiliaryLoss,
+  activationRegularization,
+  l1Regularization,
+  temporalActivationRegularization,
+} from './auxiliary.ts'
 export type { Callback } from './callback.ts'
 export { bestWeights } from './callbacks/best-weights.ts'
 export { type CheckpointOptions, checkpoint } from './callbacks/checkpoint.ts'

@@ -18,6 +18,7 @@ import * as optim from '../optim/index.ts'
 import type { Schedule, ScheduleSpec } from '../optim/lr-scheduler/index.ts'
 import { Optimizer } from '../optim/optimizer.ts'
 import type { Device } from '../tensor/tensor.ts'
+import { type AuxiliaryLoss, requireAuxiliary } from './auxiliary.ts'
 import { type Callback, requireCallbacks } from './callback.ts'
 import { bestWeights } from './callbacks/best-weights.ts'
 import { checkpoint } from './callbacks/checkpoint.ts'
@@ -67,6 +68,11 @@ export interface TrainerOptions {
    * elementwise losses such as `'mse'`, output and target must have the same shape. Default `'mse'`.
    */
   loss?: Loss
+  /**
+   * Terms that are added to the loss in training, such as `activationRegularization(2)`: see {@link AuxiliaryLoss}. The
+   * losses in the results are without them.
+   */
+  auxiliaryLosses?: readonly AuxiliaryLoss[]
   /** The maximum norm of all gradients together. Default: no limit. */
   clipGradNorm?: number
   /** The maximum absolute value of each element of the gradients, clipped before their norm. Default: no limit. */
@@ -177,6 +183,7 @@ const NAMES = [
   'carryState',
   'optimizer',
   'loss',
+  'auxiliaryLosses',
   'clipGradNorm',
   'clipGradValue',
   'accumulateGradBatches',
@@ -208,6 +215,7 @@ export interface ResolvedOptions {
   clipGradNorm: number | undefined
   clipGradValue: number | undefined
   accumulateGradBatches: number
+  auxiliaryLosses: readonly AuxiliaryLoss[]
   weightDecay: { value: number; biases: boolean } | undefined
   schedule: Schedule | undefined
   movingAverage: number | undefined
@@ -248,6 +256,8 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     if (typeof optimizer !== 'function' || options[name] === undefined) continue
     throw torchError('ERR_TORCH_OPTION', `Trainer: ${name} has no effect on your own optimizer: set it there`)
   }
+  const { auxiliaryLosses = [] } = options
+  requireAuxiliary('Trainer', auxiliaryLosses)
   const { accumulateGradBatches = 1, maxSteps = Infinity, maxSeconds = Infinity } = options
   if (accumulateGradBatches > 1 && cudaGraph) {
     throw torchError('ERR_TORCH_OPTION', 'Trainer: cudaGraph captures whole steps, without accumulateGradBatches')
@@ -273,6 +283,7 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     maxSeconds,
     clipGradValue: options.clipGradValue,
     accumulateGradBatches,
+    auxiliaryLosses,
     weightDecay: readWeightDecay(options.weightDecay),
     metrics,
     callbacks: readCallbacks(options, monitor, progress),

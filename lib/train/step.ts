@@ -12,6 +12,7 @@ import { inferenceMode, noGrad } from '../tensor/context.ts'
 import { zeros } from '../tensor/creation.ts'
 import { deviceTypeOf } from '../tensor/device.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
+import { Auxiliary, type AuxiliaryLoss } from './auxiliary.ts'
 import { CarriedState, requireStateful, type StatefulModel } from './carry.ts'
 import { criterionOf, LEAST, type MeanLoss, type Owner } from './criterion.ts'
 import { directGradients, type Gradients } from './direct.ts'
@@ -42,6 +43,7 @@ export interface StepOptions extends Pick<ResolvedOptions, 'autocast' | 'clipGra
   owner: Owner
   /** How many batches make one update. Default 1. */
   accumulateGradBatches?: number
+  auxiliaryLosses?: readonly AuxiliaryLoss[]
   /** Whether a batch begins with the state of the one before. Default `false`. */
   carryState?: boolean
   /** Called after each update of the weights. */
@@ -72,6 +74,7 @@ export class Step {
   #pending = 0
   #counted: Tensor | undefined
   readonly #carried: CarriedState | undefined
+  readonly #auxiliary: Auxiliary | undefined
   readonly #onUpdated: () => void
   readonly #direct: Gradients | undefined
   #scaling: { device: Device; scaler: GradScaler } | undefined
@@ -97,10 +100,15 @@ export class Step {
     this.#optimizer = optimizer
     this.#criterion = criterionOf(owner, loss)
     this.#loss = loss
+    const { auxiliaryLosses = [] } = options
+    this.#auxiliary = auxiliaryLosses.length === 0 ? undefined : new Auxiliary(model, auxiliaryLosses)
     if (carryState) requireStateful(model)
     this.#carried = carryState ? new CarriedState() : undefined
     this.#onUpdated = options.onUpdated ?? (() => {})
-    this.#direct = autocast === undefined && !carryState ? directGradients(model, loss, owner === 'Trainer') : undefined
+    this.#direct =
+      autocast === undefined && !carryState && this.#auxiliary === undefined
+        ? directGradients(model, loss, owner === 'Trainer')
+        : undefined
     this.#cast = autocast
     this.#maxNorm = clipGradNorm
     this.#maxValue = clipGradValue
@@ -138,13 +146,13 @@ export class Step {
       this.#update(rates)
       return { loss: direct, count: target.numel, output: undefined, counted: ALL }
     }
-    const outcome = this.#lossOf(batch, device)
-    const { loss } = outcome
-    if (finite && device === 'cpu') finiteLoss(loss)
+    const outcome = this.#lossOf(batch, device, this.#auxiliary)
+    const { loss, total } = outcome
+    if (finite && device === 'cpu') finiteLoss(total)
     if (this.scaler !== undefined) {
-      this.#scaled(this.scaler, loss, rates)
+      this.#scaled(this.scaler, total, rates)
     } else {
-      loss.backward()
+      total.backward()
       this.#update(rates)
     }
     return { ...outcome, loss: loss.detach(), output: outcome.output?.detach() }
@@ -157,10 +165,10 @@ export class Step {
 
   /** Adds the gradients of the sum of a batch's losses, and updates the weights after enough batches. */
   #accumulated(batch: NamedBatch, device: Device, { rates, finite = false }: TrainOptions): Outcome {
-    const outcome = this.#lossOf(batch, device)
-    const { loss, count } = outcome
-    if (finite && device === 'cpu') finiteLoss(loss)
-    const sum = loss.mul(count)
+    const outcome = this.#lossOf(batch, device, this.#auxiliary)
+    const { loss, total, count } = outcome
+    if (finite && device === 'cpu') finiteLoss(total)
+    const sum = total.mul(count)
     if (this.scaler === undefined) sum.backward()
     else this.scaler.scale(sum).backward()
     noGrad(() => {
@@ -254,12 +262,16 @@ export class Step {
     return explained(error, { owner: this.#owner, loss: name, batchFirst: this.#model.batchFirst ?? true })
   }
 
-  #lossOf(batch: NamedBatch, device: Device): Outcome {
-    return this.#casting(device, () => {
-      const output = this.#outputOf(batch)
-      const batchFirst = this.#model.batchFirst ?? true
+  #lossOf(batch: NamedBatch, device: Device, auxiliary?: Auxiliary): Outcome & { total: Tensor } {
+    const batchFirst = this.#model.batchFirst ?? true
+    const lossOf = (output: Tensor): Outcome => {
       const counted = countedOf(this.#owner, batch, hasSteps(this.#model, output, batch, batchFirst), batchFirst)
       return { ...this.#criterion(output, batch, counted), output, counted }
+    }
+    return this.#casting(device, () => {
+      if (auxiliary !== undefined) return auxiliary.run(batch, () => this.#outputOf(batch), lossOf)
+      const outcome = lossOf(this.#outputOf(batch))
+      return { ...outcome, total: outcome.loss }
     })
   }
 
