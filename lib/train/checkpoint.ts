@@ -2,6 +2,7 @@ import { isPlain } from '../check.ts'
 import { describe } from '../describe.ts'
 import { messageOf, torchError } from '../errors.ts'
 import { loadFile, readHeader, saveFile } from '../io/safetensors.ts'
+import { memoryRange } from '../tensor/memory.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 
 /** What a checkpoint can hold: tensors, and what JSON can hold. NaN and infinite numbers are kept. */
@@ -31,10 +32,7 @@ const NUMBERS: Record<string, number> = {
 
 /** JSON with placeholders for the tensors, which are collected under their paths, such as `model.linear.weight`. */
 function encode(value: State | undefined, path: string, tensors: Record<string, Tensor>): unknown {
-  if (isTensor(value)) {
-    tensors[path] = value
-    return { $: `tensor ${path}` } satisfies Placeholder
-  }
+  if (isTensor(value)) return { $: `tensor ${collect(value, path, tensors)}` } satisfies Placeholder
   if (typeof value === 'number' && !Number.isFinite(value)) return { $: String(value) } satisfies Placeholder
   if (Array.isArray(value)) return value.map((item, i) => encode(item, `${path}.${i}`, tensors))
   if (isPlain(value)) {
@@ -45,6 +43,21 @@ function encode(value: State | undefined, path: string, tensors: Record<string, 
   }
   if (value === null || ['number', 'string', 'boolean'].includes(typeof value)) return value
   throw torchError('ERR_TORCH_TYPE', `checkpoint: ${path || 'the state'} cannot be saved: it is ${describe(value)}`)
+}
+
+/** The path under which a tensor is saved: that of the same tensor, such as a tied weight, if there is one. */
+function collect(tensor: Tensor, path: string, tensors: Record<string, Tensor>): string {
+  const same = Object.entries(tensors).find(([, known]) => isSame(tensor, known))
+  if (same !== undefined) return same[0]
+  tensors[path] = tensor
+  return path
+}
+
+function isSame(one: Tensor, other: Tensor): boolean {
+  if (one === other) return true
+  if (one.numel === 0 || one.dtype !== other.dtype || one.shape.join() !== other.shape.join()) return false
+  const [range, known] = [memoryRange(one), memoryRange(other)]
+  return range.storage === known.storage && range.first === known.first && range.last === known.last
 }
 
 function decode(value: unknown, tensors: Record<string, Tensor>): State {

@@ -171,6 +171,40 @@ Napi::Value function_bridge(const Napi::CallbackInfo& info) {
   return make_handle(info.Env(), std::make_unique<BridgePtr>(bridge));
 }
 
+// How this LibTorch owns the nodes of a graph: by std::shared_ptr or by c10::intrusive_ptr.
+using NodePtr = std::remove_cvref_t<decltype(std::declval<const at::Tensor&>().grad_fn())>;
+using Implementations = std::unordered_set<at::TensorImpl*>;
+
+template <class T, class... Arguments>
+auto make_node(Arguments&&... arguments) {
+  if constexpr (std::is_same_v<NodePtr, std::shared_ptr<torch::autograd::Node>>) {
+    return std::make_shared<T>(std::forward<Arguments>(arguments)...);
+  } else {
+    return c10::make_intrusive<T>(std::forward<Arguments>(arguments)...);
+  }
+}
+
+// The outputs with a graph. A template, so that of the calls only that of this LibTorch is compiled: later versions
+// have more parameters.
+template <class List>
+auto wrapped_outputs(const List& given, const Implementations& constant, const Implementations& changed,
+                     const std::vector<std::optional<at::Tensor>>& raw, const NodePtr& node) {
+  const auto jvp = [](const variable_list&, const variable_list&) -> variable_list {
+    TORCH_CHECK_NOT_IMPLEMENTED(false, "torch.autograd.Function has no forward-mode derivatives");
+  };
+  const auto view = [](const at::Tensor& tensor) { return tensor.view_as(tensor); };
+  using torch::autograd::_wrap_outputs;
+  NodePtr attached;
+  const Implementations none;
+  if constexpr (requires { _wrap_outputs(given, constant, changed, raw, node, jvp, none, view, false, attached); }) {
+    return _wrap_outputs(given, constant, changed, raw, node, jvp, none, view, false, attached);
+  } else if constexpr (requires { _wrap_outputs(given, constant, changed, raw, node, jvp, none, view, false); }) {
+    return _wrap_outputs(given, constant, changed, raw, node, jvp, none, view, false);
+  } else {
+    return _wrap_outputs(given, constant, changed, raw, node, jvp, none, view);
+  }
+}
+
 // applyFunction(bridge, name, backward, inputs, outputs, saved, the non-differentiable outputs, the inputs changed in
 // place, whether missing gradients are zeros) -> for each output a new tensor with a graph, or null if the same tensor
 // now has it
@@ -180,8 +214,8 @@ Napi::Value apply_function(const Napi::CallbackInfo& info) {
   bridge->release_dead();
   const PromiseList inputs(addon, info[3]), outputs(addon, info[4]), saved(addon, info[5]), constant(addon, info[6]),
       changed(addon, info[7]);
-  auto node = c10::make_intrusive<JavaScriptNode>(bridge, info[2].As<Napi::Function>(), info[1].ToString().Utf8Value(),
-                                                  info[8].ToBoolean());
+  const auto node = make_node<JavaScriptNode>(bridge, info[2].As<Napi::Function>(), info[1].ToString().Utf8Value(),
+                                              info[8].ToBoolean());
   const variable_list given = inputs.get(), made = outputs.get();
   const Effects effects{.reads = joined(inputs, outputs, saved), .marks = Effects::kGraph};
   const auto found = addon.run(effects, [&] {
@@ -192,12 +226,8 @@ Napi::Value apply_function(const Napi::CallbackInfo& info) {
     };
     const std::vector<std::optional<at::Tensor>> raw(made.begin(), made.end());
     node->set_next_edges(torch::autograd::collect_next_edges(given));
-    const auto jvp = [](const variable_list&, const variable_list&) -> variable_list {
-      TORCH_CHECK_NOT_IMPLEMENTED(false, "torch.autograd.Function has no forward-mode derivatives");
-    };
-    const auto view = [](const at::Tensor& tensor) { return tensor.view_as(tensor); };
-    auto wrapped = torch::autograd::_wrap_outputs(given, implementations(constant.get()),
-                                                  implementations(changed.get()), raw, node, jvp, {}, view, false);
+    auto wrapped =
+        wrapped_outputs(given, implementations(constant.get()), implementations(changed.get()), raw, NodePtr(node));
     for (const auto& output : wrapped) node->add_output(*output);
     for (const at::Tensor& tensor : saved.get()) node->save(tensor);
     return wrapped;
