@@ -1,3 +1,4 @@
+import { isMainThread } from 'node:worker_threads'
 import {
   checkOptions,
   invalid,
@@ -79,6 +80,14 @@ export interface TrainerOptions {
   restoreBest?: boolean
   /** A folder for checkpoints, written after each epoch: see {@link checkpoint}. */
   checkpoint?: string
+  /**
+   * What SIGTERM and SIGINT (Ctrl-C) during a `fit` do. `'checkpoint'`: the `fit` ends after the current step and writes
+   * a checkpoint into the folder of `checkpoint`, to be resumed; then the process ends as it does by default. A SIGINT
+   * after that ends it at once. If the program has a listener of its own for the signal, the process goes on: `fit`
+   * resolves with the completed epochs, and `run.stopReason` is the name of the signal. Default: the trainer does not
+   * listen to signals. Not in a worker thread, which gets none.
+   */
+  onSignal?: 'checkpoint'
   /** What else takes part in a `fit`. */
   callbacks?: readonly Callback[]
   /**
@@ -164,6 +173,7 @@ const NAMES = [
   'patience',
   'restoreBest',
   'checkpoint',
+  'onSignal',
   'callbacks',
   'seed',
   'nonFinite',
@@ -189,6 +199,8 @@ export interface ResolvedOptions {
   weightDecay: { value: number; biases: boolean } | undefined
   metrics: readonly Metric<unknown>[]
   callbacks: readonly Callback[]
+  /** Where a signal makes a `fit` write a checkpoint, if it is to. */
+  signalFolder: string | undefined
   seed: number | undefined
   nonFinite: NonFinite
   shuffle: boolean
@@ -237,6 +249,7 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     weightDecay: readWeightDecay(options.weightDecay),
     metrics,
     callbacks: readCallbacks(options, metrics, progress),
+    signalFolder: readOnSignal(options),
     batchSize: options.batchSize ?? 32,
     sequenceLength: options.sequenceLength,
     lr: options.lr ?? 1e-3,
@@ -292,6 +305,16 @@ function readCallbacks(
     // Last, to save the state that the others have reached.
     ...(folder === undefined ? [] : [checkpoint(folder, watch)]),
   ]
+}
+
+function readOnSignal({ onSignal, checkpoint: folder }: TrainerOptions): string | undefined {
+  if (onSignal === undefined) return undefined
+  requireChoice('Trainer', 'onSignal', onSignal, ['checkpoint'])
+  if (folder === undefined) {
+    throw torchError('ERR_TORCH_OPTION', "Trainer: onSignal: 'checkpoint' needs the option checkpoint, a folder")
+  }
+  if (isMainThread) return folder
+  throw torchError('ERR_TORCH_OPTION', 'Trainer: onSignal cannot be used in a worker thread, which gets no signals')
 }
 
 /** The direction in which a monitored number improves. */

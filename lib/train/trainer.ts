@@ -18,12 +18,14 @@ import { movedBatch } from './feed.ts'
 import { runEpochs } from './fit.ts'
 import { type Graph, Graphs, signatureOf } from './graph.ts'
 import { History } from './history.ts'
+import { Interruption } from './interruption.ts'
 import { optimizerOf, type ResolvedOptions, readOptions, type TrainerOptions } from './options.ts'
 import { deviceOf, onDevice, place } from './placement.ts'
 import { type PredictOptions, Predictor } from './predictor.ts'
 import { Checkpoints } from './resume.ts'
 import { Run } from './run.ts'
 import { Runner, type RunnerOptions } from './runner.ts'
+import { Signals } from './signals.ts'
 import { type Source, sourceOf, type TrainingData } from './source.ts'
 import { Step, type TrainableModel } from './step.ts'
 
@@ -52,6 +54,7 @@ interface Fit {
   device: Device
   history: History
   callbacks: Callbacks
+  signals: Signals | undefined
   signal: AbortSignal | undefined
   /** Whether an abort of the signal is a regular end. */
   resolves: boolean
@@ -90,7 +93,8 @@ export class Trainer {
   // The model and a loss module: the modules with tensors to move.
   readonly #modules: Module[]
   readonly #step: Step
-  #fitting = false
+  // The method that trains at the moment.
+  #running: string | undefined
   #history: History | undefined
   #seededCuda = false
   #fallback: string | null = null
@@ -137,31 +141,35 @@ export class Trainer {
     requireSignal('fit', signal)
     requireChoice('fit', 'onAbort', onAbort, ['reject', 'resolve'])
     if (resume !== undefined) requireString('fit', 'resume', resume)
-    if (this.#fitting) throw torchError('ERR_TORCH_RUNTIME', 'Trainer: a fit of this trainer is running already')
+    this.#requireIdle()
     if (onAbort === 'reject') signal?.throwIfAborted()
     const source = this.#source(data, this.#options.shuffle)
     const held = validation === undefined ? undefined : this.#source(validation, false)
     const callbacks = new Callbacks(this.#options.callbacks)
     const device = this.#place()
     this.#step.prepare(device)
-    this.#fitting = true
+    this.#running = 'fit'
     this.#fallback = null
     const history = new History()
     this.#history = history
     this.#seedCuda(device)
+    const signals = this.#options.signalFolder === undefined ? undefined : new Signals()
+    const resolves = onAbort === 'resolve'
     try {
       await this.#drawing(() =>
-        this.#fit({ source, held, device, history, callbacks, signal, resolves: onAbort === 'resolve', resume }),
+        this.#fit({ source, held, device, history, callbacks, signals, signal, resolves, resume }),
       )
     } finally {
       this.#step.reset()
-      this.#fitting = false
+      this.#running = undefined
+      signals?.close()
     }
+    await signals?.raise()
     return history
   }
 
-  async #fit({ source, held, device, history, callbacks, signal, resolves, resume }: Fit): Promise<void> {
-    const { epochs, maxSteps, maxSeconds, nonFinite } = this.#options
+  async #fit({ source, held, device, history, callbacks, signals, signal, resolves, resume }: Fit): Promise<void> {
+    const { epochs, maxSteps, maxSeconds, nonFinite, signalFolder: folder } = this.#options
     const training = this.#training(device)
     const validating = held === undefined ? undefined : this.#evaluating(device, nonFinite)
     const { model, optimizer, generator, scaler } = this
@@ -169,7 +177,12 @@ export class Trainer {
     const saved = { modules, optimizer, scaler, generator, source, training, callbacks, history }
     const checkpoints = new Checkpoints(saved)
     const save = (path: string): Promise<void> => checkpoints.save(path, run)
-    const run = new Run({ model, optimizer, history, epochs, batches: source.length, save })
+    const loss = (): Promise<number> => training.meanLoss()
+    const run = new Run({ model, optimizer, history, epochs, batches: source.length, loss, save })
+    const interruption =
+      signals === undefined || folder === undefined
+        ? undefined
+        : new Interruption({ signals, run, checkpoints, folder })
     const check = (): void => {
       if (signal?.aborted !== true) return
       if (!resolves) signal.throwIfAborted()
@@ -189,6 +202,7 @@ export class Trainer {
         finish: () => this.#step.finish(),
         begin: () => checkpoints.begin(),
         check,
+        interruption,
         resumed: resume === undefined ? undefined : await checkpoints.load(resume, run),
       })
     } catch (error) {
@@ -199,6 +213,11 @@ export class Trainer {
       training.dispose()
       validating?.dispose()
     }
+  }
+
+  #requireIdle(): void {
+    if (this.#running === undefined) return
+    throw torchError('ERR_TORCH_RUNTIME', `Trainer: a ${this.#running} of this trainer is running already`)
   }
 
   /** The history of the last `fit`. If it is running, was aborted or failed: the completed epochs. */
@@ -379,12 +398,13 @@ export class Trainer {
     return this.#options.device !== undefined || device !== 'cpu'
   }
 
-  #source(data: TrainingData, shuffle: boolean): Source {
+  #source(data: TrainingData, shuffle: boolean, batchSize = this.#options.batchSize): Source {
     const { model } = this
     // A model with its own forward may well read rows.
     const reads = model instanceof RecurrentModel && model.forward === RecurrentModel.prototype.forward
     return sourceOf(data, {
       ...this.#options,
+      batchSize,
       shuffle,
       batchFirst: model.batchFirst ?? true,
       reader: reads ? model.constructor.name : undefined,
