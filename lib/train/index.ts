@@ -12,6 +12,7 @@ export {
   learningRateMonitor,
 } from './callbacks/learning-rate-monitor.ts'
 export { progressBar } from './callbacks/progress-bar.ts'
+export { type TensorBoardOptions, tensorBoard } from './callbacks/tensor-board.ts'
 export type { State } from './checkpoint.ts'
 export type { Criterion, Loss, LossName } from './criterion.ts'
 export type { NonFinite } from './divergence.ts'
