@@ -14,7 +14,15 @@ import { withGenerator } from '../tensor/random.ts'
 import type { Device, Tensor } from '../tensor/tensor.ts'
 import { Callbacks } from './callback.ts'
 import { causeOf, type NonFinite } from './divergence.ts'
+import { checkDryRun, type DryRun, type DryRunOptions, dryRun } from './dry-run.ts'
 import { movedBatch } from './feed.ts'
+import {
+  type BatchSizeSearch,
+  type FindBatchSizeOptions,
+  findBatchSize,
+  readFindOptions,
+  requireResizable,
+} from './find-batch-size.ts'
 import { runEpochs } from './fit.ts'
 import { type Graph, Graphs, signatureOf } from './graph.ts'
 import { History } from './history.ts'
@@ -28,6 +36,13 @@ import { Runner, type RunnerOptions } from './runner.ts'
 import { Signals } from './signals.ts'
 import { type Source, sourceOf, type TrainingData } from './source.ts'
 import { Step, type TrainableModel } from './step.ts'
+import type { TrialParts } from './trial.ts'
+import {
+  type LearningRateTest,
+  readTuneOptions,
+  type TuneLearningRateOptions,
+  tuneLearningRate,
+} from './tune-learning-rate.ts'
 
 export interface FitOptions {
   /** Held-out data; its loss is computed after each epoch. */
@@ -212,6 +227,80 @@ export class Trainer {
       checkpoints.dispose()
       training.dispose()
       validating?.dispose()
+    }
+  }
+
+  /**
+   * The learning rate range test: trains for some steps, with rates that grow exponentially from `min` to `max`, and
+   * suggests the one at which the loss fell fastest. Then weights, optimizer, metrics and random numbers are exactly as
+   * before; only `apply` gives the optimizer the suggested rate. Data that can be iterated only once is used up.
+   *
+   * @throws {TorchError} (rejects) for an unknown option or an invalid value; while a `fit` is running; with `apply`, if
+   *   the loss did not fall at any rate.
+   * @see https://arxiv.org/abs/1506.01186 (Smith 2017, Cyclical Learning Rates for Training Neural Networks)
+   * @see https://lightning.ai/docs/pytorch/stable/api/lightning.pytorch.tuner.tuning.Tuner.html#lightning.pytorch.tuner.tuning.Tuner.lr_find
+   */
+  async tuneLearningRate(data: TrainingData, options: TuneLearningRateOptions = {}): Promise<LearningRateTest> {
+    const read = readTuneOptions(options)
+    const source = this.#source(data, this.#options.shuffle)
+    return await this.#trying('tuneLearningRate', options.signal, (parts) => tuneLearningRate(parts, source, read))
+  }
+
+  /**
+   * Trains for some steps with batches of `min` samples, twice, four times … as many, until there is no more memory, or
+   * until larger batches do not take less time per sample. Then weights, optimizer, metrics and random numbers are
+   * exactly as before. It tells nothing about how well a size trains: with another one, the learning rate has to be
+   * found anew.
+   *
+   * @param data samples: a dataset or tensors. The batches of a `DataLoader` or an iterable have their size already
+   * @throws {TorchError} (rejects) for an unknown option or an invalid value; while a `fit` is running;
+   *   `ERR_TORCH_OUT_OF_MEMORY` if not even the first size fits.
+   */
+  async findBatchSize(data: TrainingData, options: FindBatchSizeOptions = {}): Promise<BatchSizeSearch> {
+    const read = readFindOptions(options)
+    const { shuffle } = this.#options
+    requireResizable(data, this.#source(data, shuffle))
+    const sourceOf = (batchSize: number): Source => this.#source(data, shuffle, batchSize)
+    return await this.#trying('findBatchSize', options.signal, (parts) => findBatchSize(parts, sourceOf, read))
+  }
+
+  /**
+   * Makes a training step and a validation step, and some more to know their time, and returns shapes, sizes, losses,
+   * memory and time; `console.log` prints them as a table. Then weights, optimizer, metrics and random numbers are exactly as before. Callbacks are not
+   * called.
+   *
+   * @throws {TorchError} (rejects) for an unknown option or an invalid value; while a `fit` is running; for everything
+   *   that a step throws, such as for wrong shapes.
+   */
+  async dryRun(data: TrainingData, options: DryRunOptions = {}): Promise<DryRun> {
+    checkDryRun(options)
+    const { validation, signal } = options
+    const source = this.#source(data, this.#options.shuffle)
+    const held = validation === undefined ? undefined : this.#source(validation, false)
+    return await this.#trying('dryRun', signal, (parts) => dryRun(parts, source, held))
+  }
+
+  /** Calls `fn`, which may train, while nothing else can. */
+  async #trying<T>(name: string, signal: AbortSignal | undefined, fn: (parts: TrialParts) => Promise<T>): Promise<T> {
+    this.#requireIdle()
+    signal?.throwIfAborted()
+    const device = this.#place()
+    this.#step.prepare(device)
+    this.#running = name
+    try {
+      return await fn({
+        modules: this.#modules,
+        optimizer: this.optimizer,
+        generator: this.generator,
+        metrics: this.#options.metrics,
+        step: this.#step,
+        device,
+        moves: this.#moves(device),
+        signal,
+        drawing: (draw) => this.#drawing(draw),
+      })
+    } finally {
+      this.#running = undefined
     }
   }
 
