@@ -21,8 +21,8 @@ export interface TuneLearningRateOptions {
 /** What a learning rate range test has found. */
 export interface LearningRateTest {
   /**
-   * The rate at which the smoothed loss fell fastest, over the logarithm of the rate; `undefined` if it did not fall. The
-   * first 10 steps, in which the average is not settled, and the last one do not count.
+   * The rate around which the smoothed loss fell fastest, over the logarithm of the rate; `undefined` if it did not fall.
+   * The first 10 steps, in which the average is not settled, and the last one do not count.
    */
   suggestion: number | undefined
   /** The rates that were used, in exponential steps. */
@@ -36,6 +36,11 @@ const OWNER = 'tuneLearningRate'
 const SMOOTHING = 0.98
 const SKIPPED_FIRST = 10
 const SKIPPED_LAST = 1
+/**
+ * The part of all steps on each side over which a slope is taken. Between neighbours, the noise of single batches is
+ * larger than the slope, above all in the first losses, of which the averages consist of only a few.
+ */
+const WINDOW = 0.05
 
 export function readTuneOptions(options: TuneLearningRateOptions): Required<Omit<TuneLearningRateOptions, 'signal'>> {
   checkOptions(OWNER, options, ['min', 'max', 'steps', 'divergence', 'apply', 'signal'])
@@ -99,19 +104,15 @@ async function rangeTest(
   } finally {
     await batches.close()
   }
-  return { suggestion: rates[steepest(losses)], rates, losses }
+  return { suggestion: rates[steepest(losses, Math.ceil(WINDOW * steps))], rates, losses }
 }
 
-/** Where the losses fall fastest; -1 if they do not. */
-function steepest(losses: readonly number[]): number {
-  const first = SKIPPED_FIRST
-  const last = losses.length - SKIPPED_LAST - 1
+/** Where the losses fall fastest, as the difference of two of them so far before and after; -1 if they do not fall. */
+function steepest(losses: readonly number[], distance: number): number {
   const at = (i: number): number => losses[i] as number
   let [index, least] = [-1, 0]
-  for (let i = first; last > first && i <= last; i++) {
-    // Central differences, one-sided at the ends, as NumPy's gradient.
-    const [before, after] = [Math.max(i - 1, first), Math.min(i + 1, last)]
-    const slope = (at(after) - at(before)) / (after - before)
+  for (let i = SKIPPED_FIRST + distance; i + distance < losses.length - SKIPPED_LAST; i++) {
+    const slope = at(i + distance) - at(i - distance)
     if (slope < least) [index, least] = [i, slope]
   }
   return index
