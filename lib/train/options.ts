@@ -81,11 +81,12 @@ export interface TrainerOptions {
   /** A folder for checkpoints, written after each epoch: see {@link checkpoint}. */
   checkpoint?: string
   /**
-   * What SIGTERM and SIGINT (Ctrl-C) during a `fit` do. `'checkpoint'`: the `fit` ends after the current step and writes
-   * a checkpoint into the folder of `checkpoint`, to be resumed; then the process ends as it does by default. A SIGINT
-   * after that ends it at once. If the program has a listener of its own for the signal, the process goes on: `fit`
-   * resolves with the completed epochs, and `run.stopReason` is the name of the signal. Default: the trainer does not
-   * listen to signals. Not in a worker thread, which gets none.
+   * What SIGTERM and SIGINT (Ctrl-C) during a `fit` do. `'checkpoint'`: the `fit` ends after the current step and
+   * writes a checkpoint into the folder of `checkpoint`, to be resumed; then the process ends as it does by default. A
+   * SIGINT after that ends it at once. If the checkpoint cannot be written, `fit` rejects, and the process goes on. If
+   * the program has a listener of its own for the signal, the process goes on: `fit` resolves with the completed
+   * epochs, and `run.stopReason` is the name of the signal. Default: the trainer does not listen to signals. Not in a
+   * worker thread, which gets none.
    */
   onSignal?: 'checkpoint'
   /** What else takes part in a `fit`. */
