@@ -70,7 +70,8 @@ const PHRASES: readonly (readonly [RegExp, string | ((...groups: string[]) => st
   [NAMES, (name) => camelCase(name)],
 ]
 
-function sizeOf(bytes: number): string {
+/** A number of bytes, for people: `1.5 MiB`. */
+export function sizeOf(bytes: number): string {
   const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB']
   let [size, unit] = [bytes, 0]
   for (; size >= 1024 && unit < units.length - 1; unit++) size /= 1024

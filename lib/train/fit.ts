@@ -1,6 +1,7 @@
 import { offload, tidy } from '../tensor/context.ts'
 import type { Callbacks } from './callback.ts'
 import type { EpochResult } from './history.ts'
+import type { Interruption } from './interruption.ts'
 import { resultName } from './options.ts'
 import type { ScheduledRates } from './rates.ts'
 import type { Run } from './run.ts'
@@ -30,23 +31,30 @@ export interface FitParts {
   end(): void
   /** Throws, or stops the run, if the signal is aborted. */
   check(): void
+  /** Ends the run when a signal comes, if it is to. */
+  readonly interruption: Interruption | undefined
   /** Within an epoch: what a checkpoint needs to continue it. */
   readonly resumed: Resumed | undefined
 }
 
 /** The epochs of a `fit`: its loop, with the hooks of the callbacks in between. */
 export async function runEpochs(parts: FitParts): Promise<void> {
-  const { run, callbacks } = parts
+  const { run, callbacks, interruption } = parts
   const deadline = performance.now() + parts.maxSeconds * 1000
   let { resumed } = parts
   await callbacks.call('onFitStart', run)
+  // A resumed run may have reached one.
+  limit(parts, deadline)
   for (run.epoch = run.history.epochs.length + 1; run.epoch <= run.epochs; run.epoch++) {
     if (run.stopReason !== undefined) break
     parts.check()
+    // Within an epoch, the first step has to be done before there is something to save.
+    if (resumed === undefined && (await interruption?.check()) === true) break
     parts.begin()
     run.batch = resumed?.steps ?? 0
     await callbacks.call('onEpochStart', run)
     await runEpoch(parts, deadline, resumed)
+    if (interruption?.hasEnded() === true) break
     resumed = undefined
     run.batch = 0
     parts.rates?.epochEnded(run)
@@ -59,7 +67,7 @@ export async function runEpochs(parts: FitParts): Promise<void> {
 }
 
 async function runEpoch(parts: FitParts, deadline: number, resumed: FitParts['resumed']): Promise<void> {
-  const { run, callbacks, training, validating, held, source } = parts
+  const { run, callbacks, training, source, interruption } = parts
   const start = performance.now()
   const end = (batch: number): unknown => {
     run.batch = batch
@@ -67,9 +75,9 @@ async function runEpoch(parts: FitParts, deadline: number, resumed: FitParts['re
     run.step++
     parts.rates?.stepped()
     const hooks = callbacks.stepEnd(run)
-    const isLast = (): boolean => {
+    const isLast = (): unknown => {
       limit(parts, deadline)
-      return run.stopReason !== undefined
+      return run.stopReason !== undefined || interruption?.check()
     }
     return hooks === undefined ? isLast() : hooks.then(isLast)
   }
@@ -79,6 +87,7 @@ async function runEpoch(parts: FitParts, deadline: number, resumed: FitParts['re
     end,
     resumed,
   })
+  if (interruption?.hasEnded() === true) return
   if (!parts.isUpdated()) {
     await offload(() => tidy(parts.finish))
     run.step++
@@ -88,15 +97,24 @@ async function runEpoch(parts: FitParts, deadline: number, resumed: FitParts['re
   parts.passed()
   const { lr } = run.optimizer.paramGroups[0] ?? {}
   const result: EpochResult = { epoch: run.epoch, trainLoss: trained.loss, seconds: 0, ...named('train', trained) }
-  if (held !== undefined && validating !== undefined) {
-    const name = `validation after epoch ${run.epoch}`
-    const validated = await validating.pass(held, { name, begin: () => parts.check() })
-    parts.passed()
+  const validated = await validate(parts)
+  parts.passed()
+  if (interruption?.hasEnded() === true) return
+  if (validated !== undefined) {
     Object.assign(result, { validationLoss: validated.loss, ...named('validation', validated) })
   }
   if (typeof lr === 'number') result.lr = lr
   result.seconds = (performance.now() - start) / 1000
   run.history.epochs.push(result)
+}
+
+async function validate(parts: FitParts): Promise<PassResult | undefined> {
+  const { run, held, validating, interruption } = parts
+  if (held === undefined || validating === undefined) return undefined
+  const name = `validation after epoch ${run.epoch}`
+  const pass = (): Promise<PassResult> =>
+    validating.pass(held, { name, begin: () => parts.check(), end: () => interruption?.check() })
+  return interruption === undefined ? await pass() : await interruption.validating(pass)
 }
 
 /** The metrics of a pass that are numbers, by the names that they have in the result of an epoch. */

@@ -1,3 +1,4 @@
+import { isMainThread } from 'node:worker_threads'
 import {
   checkOptions,
   invalid,
@@ -103,6 +104,15 @@ export interface TrainerOptions {
   restoreBest?: boolean
   /** A folder for checkpoints, written after each epoch: see {@link checkpoint}. */
   checkpoint?: string
+  /**
+   * What SIGTERM and SIGINT (Ctrl-C) during a `fit` do. `'checkpoint'`: the `fit` ends after the current step and
+   * writes a checkpoint into the folder of `checkpoint`, to be resumed; then the process ends as it does by default. A
+   * SIGINT after that ends it at once. If the checkpoint cannot be written, `fit` rejects, and the process goes on. If
+   * the program has a listener of its own for the signal, the process goes on: `fit` resolves with the completed
+   * epochs, and `run.stopReason` is the name of the signal. Default: the trainer does not listen to signals. Not in a
+   * worker thread, which gets none.
+   */
+  onSignal?: 'checkpoint'
   /** What else takes part in a `fit`. */
   callbacks?: readonly Callback[]
   /**
@@ -193,6 +203,7 @@ const NAMES = [
   'patience',
   'restoreBest',
   'checkpoint',
+  'onSignal',
   'callbacks',
   'seed',
   'nonFinite',
@@ -223,6 +234,8 @@ export interface ResolvedOptions {
   monitor: MonitorOptions
   metrics: readonly Metric<unknown>[]
   callbacks: readonly Callback[]
+  /** Where a signal makes a `fit` write a checkpoint, if it is to. */
+  signalFolder: string | undefined
   seed: number | undefined
   nonFinite: NonFinite
   shuffle: boolean
@@ -291,6 +304,7 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     movingAverage,
     carryState,
     monitor,
+    signalFolder: readOnSignal(options),
     batchSize: options.batchSize ?? 32,
     sequenceLength: options.sequenceLength,
     lr: options.lr ?? 1e-3,
@@ -347,6 +361,16 @@ function readCallbacks(options: TrainerOptions, watch: MonitorOptions, progress:
     // Last, to save the state that the others have reached.
     ...(folder === undefined ? [] : [checkpoint(folder, watch)]),
   ]
+}
+
+function readOnSignal({ onSignal, checkpoint: folder }: TrainerOptions): string | undefined {
+  if (onSignal === undefined) return undefined
+  requireChoice('Trainer', 'onSignal', onSignal, ['checkpoint'])
+  if (folder === undefined) {
+    throw torchError('ERR_TORCH_OPTION', "Trainer: onSignal: 'checkpoint' needs the option checkpoint, a folder")
+  }
+  if (isMainThread) return folder
+  throw torchError('ERR_TORCH_OPTION', 'Trainer: onSignal cannot be used in a worker thread, which gets no signals')
 }
 
 /** The direction in which a monitored number improves. */

@@ -41,7 +41,7 @@ interface Checkpoint {
   optimizer: never
   scheduler: never
   scaler: never
-  random: { now: Tensor; epoch: Random }
+  random: { now: Random; epoch: Random }
   progress: { batch: number; step: number }
   pass: State
   carried: State
@@ -58,10 +58,16 @@ function disposeAll(state: State): void {
   for (const tensor of tensorsIn(state)) tensor.dispose()
 }
 
+function forget(random: Random | undefined): void {
+  random?.numbers.dispose()
+  random?.loader?.dispose()
+}
+
 /** Saves a `fit`, and continues a saved one. */
 export class Checkpoints {
   readonly #saved: Saved
   #epoch: Random | undefined
+  #frozen: { now: Random; pass: { metrics: State } } | undefined
 
   constructor(saved: Saved) {
     this.#saved = saved
@@ -69,8 +75,23 @@ export class Checkpoints {
 
   /** Remembers the random numbers at the start of an epoch, from which its order is drawn. */
   begin(): void {
-    this.dispose()
+    forget(this.#epoch)
     this.#epoch = this.#random()
+  }
+
+  /** Remembers what a validation changes, random numbers and metrics: it can be saved until {@link thaw}. */
+  freeze(): void {
+    const pass = this.#saved.training.stateDict() as { metrics: State }
+    keepAll(pass.metrics)
+    this.#frozen = { now: this.#random(), pass }
+  }
+
+  thaw(): void {
+    if (this.#frozen === undefined) return
+    forget(this.#frozen.now)
+    // The other sums are those of the pass itself.
+    disposeAll(this.#frozen.pass.metrics)
+    this.#frozen = undefined
   }
 
   async save(path: string, { batch, step }: Run): Promise<void> {
@@ -81,9 +102,9 @@ export class Checkpoints {
         optimizer: optimizer.stateDict(),
         scheduler: scheduler?.stateDict(),
         scaler: scaler?.stateDict(),
-        random: { now: this.#numbers(), epoch: this.#epoch },
+        random: { now: this.#frozen?.now ?? this.#drawn(), epoch: this.#epoch },
         progress: { batch, step },
-        pass: batch > 0 ? training.stateDict() : null,
+        pass: batch > 0 ? (this.#frozen?.pass ?? training.stateDict()) : null,
         carried: batch > 0 ? carried?.stateDict() : null,
         history: history.epochs,
         callbacks: callbacks.stateDict(),
@@ -121,23 +142,33 @@ export class Checkpoints {
     history.epochs.push(...state.history)
     run.step = progress.step
     if (progress.batch === 0) {
-      this.#setNumbers(random.now)
+      this.#setRandom(random.now)
       disposeAll(state as unknown as State)
       return undefined
     }
-    this.#setNumbers(random.epoch.numbers)
-    if (random.epoch.loader !== undefined) this.#saved.source.generator?.setState(random.epoch.loader)
+    this.#setRandom(random.epoch)
     const ready = (): void => {
       carried?.loadStateDict(state.carried)
-      this.#setNumbers(random.now)
+      this.#setNumbers(random.now.numbers)
       disposeAll(state as unknown as State)
     }
     return { steps: progress.batch, state: pass, ready }
   }
 
   #random(): Random {
-    const { generator } = this.#saved.source
-    return { numbers: keep(this.#numbers()), loader: generator && keep(generator.getState()) }
+    const random = this.#drawn()
+    keep(random.numbers)
+    if (random.loader !== undefined) keep(random.loader)
+    return random
+  }
+
+  #drawn(): Random {
+    return { numbers: this.#numbers(), loader: this.#saved.source.generator?.getState() }
+  }
+
+  #setRandom({ numbers, loader }: Random): void {
+    this.#setNumbers(numbers)
+    if (loader !== undefined) this.#saved.source.generator?.setState(loader)
   }
 
   #numbers(): Tensor {
@@ -151,8 +182,7 @@ export class Checkpoints {
   }
 
   dispose(): void {
-    this.#epoch?.numbers.dispose()
-    this.#epoch?.loader?.dispose()
+    forget(this.#epoch)
     this.#epoch = undefined
   }
 }

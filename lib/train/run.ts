@@ -14,6 +14,7 @@ export interface RunOptions {
   epochs: number
   /** The number of batches in an epoch, if it is known. */
   batches: number | undefined
+  loss(): Promise<number>
   save(path: string): Promise<void>
 }
 
@@ -38,21 +39,31 @@ export class Run {
   /** The updates of the weights since the start of the `fit`. */
   step = 0
   #reason: string | undefined
+  readonly #loss: () => Promise<number>
   readonly #save: (path: string) => Promise<void>
 
-  constructor({ model, validated = model, optimizer, history, epochs, batches, save }: RunOptions) {
+  constructor({ model, validated = model, optimizer, history, epochs, batches, loss, save }: RunOptions) {
     this.model = model
     this.validated = validated
     this.optimizer = optimizer
     this.history = history
     this.epochs = epochs
     this.batches = batches
+    this.#loss = loss
     this.#save = save
   }
 
   /** The result of the last epoch. */
   get result(): EpochResult | undefined {
     return this.history.epochs.at(-1)
+  }
+
+  /**
+   * The mean training loss of the current epoch so far, for `onStepEnd`. A GPU finishes its queued steps first, so ask
+   * for it only every so many steps.
+   */
+  async loss(): Promise<number> {
+    return await this.#loss()
   }
 
   /**

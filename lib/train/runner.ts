@@ -208,13 +208,9 @@ export class Runner implements Disposable {
     })
   }
 
-  #add({ loss, count, output, counted }: Outcome, { target }: NamedBatch): void {
-    const { metrics } = this.#options
-    if (output !== undefined) {
-      const { mask, weight } = counted
-      const options = { ...(mask === undefined ? {} : { mask }), ...(weight === undefined ? {} : { weight }) }
-      for (const metric of metrics) metric.update(output, target, options)
-    }
+  #add(outcome: Outcome, batch: NamedBatch): void {
+    const { loss, count } = outcome
+    measure(this.#options.metrics, outcome, batch)
     if (isTensor(count)) {
       const added = count.to('float64')
       this.#total.addcmul_(loss.to('float64'), added)
@@ -306,6 +302,17 @@ export class Runner implements Disposable {
   [dispose](): void {
     this.dispose()
   }
+}
+
+/** Adds a step to metrics, if it made an output. */
+export function measure(
+  metrics: readonly Metric<unknown>[],
+  { output, counted: { mask, weight } }: Outcome,
+  { target }: NamedBatch,
+): void {
+  if (output === undefined) return
+  const options = { ...(mask === undefined ? {} : { mask }), ...(weight === undefined ? {} : { weight }) }
+  for (const metric of metrics) metric.update(output, target, options)
 }
 
 /** The value of a tensor that no queued operation changes but those before; on the lane, which waits for the device. */

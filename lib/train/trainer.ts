@@ -24,10 +24,19 @@ import { withGenerator } from '../tensor/random.ts'
 import type { Device, Tensor } from '../tensor/tensor.ts'
 import { Callbacks } from './callback.ts'
 import { causeOf, type NonFinite } from './divergence.ts'
+import { checkDryRun, type DryRun, type DryRunOptions, dryRun } from './dry-run.ts'
 import { movedBatch } from './feed.ts'
+import {
+  type BatchSizeSearch,
+  type FindBatchSizeOptions,
+  findBatchSize,
+  readFindOptions,
+  requireResizable,
+} from './find-batch-size.ts'
 import { runEpochs } from './fit.ts'
 import { type Graph, Graphs, signatureOf } from './graph.ts'
 import { History } from './history.ts'
+import { Interruption } from './interruption.ts'
 import { optimizerOf, type ResolvedOptions, readOptions, type TrainerOptions } from './options.ts'
 import { deviceOf, onDevice, place } from './placement.ts'
 import { type PredictOptions, Predictor } from './predictor.ts'
@@ -35,8 +44,16 @@ import { scheduledRates } from './rates.ts'
 import { Checkpoints } from './resume.ts'
 import { Run } from './run.ts'
 import { Runner, type RunnerOptions } from './runner.ts'
+import { Signals } from './signals.ts'
 import { type Source, sourceOf, type TrainingData } from './source.ts'
 import { Step, type TrainableModel } from './step.ts'
+import type { TrialParts } from './trial.ts'
+import {
+  type LearningRateTest,
+  readTuneOptions,
+  type TuneLearningRateOptions,
+  tuneLearningRate,
+} from './tune-learning-rate.ts'
 
 /** @internal The key of the method that makes graphs: tests exchange it. */
 export const makeGraph = Symbol('makeGraph')
@@ -66,6 +83,7 @@ interface Fit {
   device: Device
   history: History
   callbacks: Callbacks
+  signals: Signals | undefined
   signal: AbortSignal | undefined
   /** Whether an abort of the signal is a regular end. */
   resolves: boolean
@@ -107,7 +125,8 @@ export class Trainer {
   // Another one, since a state that is carried belongs to a pass.
   readonly #evaluation: Step
   #averaged: AveragedModel<TrainableModel> | undefined
-  #fitting = false
+  // The method that trains at the moment.
+  #running: string | undefined
   #history: History | undefined
   #seededCuda = false
   #fallback: string | null = null
@@ -160,31 +179,35 @@ export class Trainer {
     requireSignal('fit', signal)
     requireChoice('fit', 'onAbort', onAbort, ['reject', 'resolve'])
     if (resume !== undefined) requireString('fit', 'resume', resume)
-    if (this.#fitting) throw torchError('ERR_TORCH_RUNTIME', 'Trainer: a fit of this trainer is running already')
+    this.#requireIdle()
     if (onAbort === 'reject') signal?.throwIfAborted()
     const source = this.#source(data, this.#options.shuffle)
     const held = validation === undefined ? undefined : this.#source(validation, false)
     const callbacks = new Callbacks(this.#options.callbacks)
     const device = this.#place()
     this.#step.prepare(device)
-    this.#fitting = true
+    this.#running = 'fit'
     this.#fallback = null
     const history = new History()
     this.#history = history
     this.#seedCuda(device)
+    const signals = this.#options.signalFolder === undefined ? undefined : new Signals()
+    const resolves = onAbort === 'resolve'
     try {
       await this.#drawing(() =>
-        this.#fit({ source, held, device, history, callbacks, signal, resolves: onAbort === 'resolve', resume }),
+        this.#fit({ source, held, device, history, callbacks, signals, signal, resolves, resume }),
       )
     } finally {
       this.#step.reset()
-      this.#fitting = false
+      this.#running = undefined
+      signals?.close()
     }
+    await signals?.raise()
     return history
   }
 
-  async #fit({ source, held, device, history, callbacks, signal, resolves, resume }: Fit): Promise<void> {
-    const { epochs, maxSteps, maxSeconds, nonFinite, schedule, monitor } = this.#options
+  async #fit({ source, held, device, history, callbacks, signals, signal, resolves, resume }: Fit): Promise<void> {
+    const { epochs, maxSteps, maxSeconds, nonFinite, schedule, monitor, signalFolder: folder } = this.#options
     const { model, optimizer, generator, scaler } = this
     const averaged = this.#average()
     const rates =
@@ -199,7 +222,13 @@ export class Trainer {
     const saved = { modules, optimizer, scheduler, scaler, generator, source, training, carried, callbacks, history }
     const checkpoints = new Checkpoints(saved)
     const save = (path: string): Promise<void> => checkpoints.save(path, run)
-    const run = new Run({ model, validated, optimizer, history, epochs, batches: source.length, save })
+    const loss = (): Promise<number> => training.meanLoss()
+    const batches = source.length
+    const run = new Run({ model, validated, optimizer, history, epochs, batches, loss, save })
+    const interruption =
+      signals === undefined || folder === undefined
+        ? undefined
+        : new Interruption({ signals, run, checkpoints, folder })
     const check = (): void => {
       if (signal?.aborted !== true) return
       if (!resolves) signal.throwIfAborted()
@@ -228,6 +257,7 @@ export class Trainer {
           if (averaged !== undefined) model.loadStateDict(averaged.module.stateDict())
         },
         check,
+        interruption,
         resumed: resume === undefined ? undefined : await checkpoints.load(resume, run),
       })
     } catch (error) {
@@ -252,6 +282,85 @@ export class Trainer {
 
   #updates({ length }: Source): { updates: number | undefined } {
     return { updates: length === undefined ? undefined : Math.ceil(length / this.#options.accumulateGradBatches) }
+  }
+
+  /**
+   * The learning rate range test: trains for some steps, with rates that grow exponentially from `min` to `max`, and
+   * suggests the one at which the loss fell fastest. Then weights, optimizer, metrics and random numbers are exactly as
+   * before; only `apply` gives the optimizer the suggested rate. Data that can be iterated only once is used up.
+   *
+   * @throws {TorchError} (rejects) for an unknown option or an invalid value; while a `fit` is running; with `apply`, if
+   *   the loss did not fall at any rate.
+   * @see https://arxiv.org/abs/1506.01186 (Smith 2017, Cyclical Learning Rates for Training Neural Networks)
+   * @see https://lightning.ai/docs/pytorch/stable/api/lightning.pytorch.tuner.tuning.Tuner.html#lightning.pytorch.tuner.tuning.Tuner.lr_find
+   */
+  async tuneLearningRate(data: TrainingData, options: TuneLearningRateOptions = {}): Promise<LearningRateTest> {
+    const read = readTuneOptions(options)
+    const source = this.#source(data, this.#options.shuffle)
+    return await this.#trying('tuneLearningRate', options.signal, (parts) => tuneLearningRate(parts, source, read))
+  }
+
+  /**
+   * Trains for some steps with batches of `min` samples, twice, four times … as many, until there is no more memory, or
+   * until larger batches do not take less time per sample. Then weights, optimizer, metrics and random numbers are
+   * exactly as before. It tells nothing about how well a size trains: with another one, the learning rate has to be
+   * found anew.
+   *
+   * @param data samples: a dataset or tensors. The batches of a `DataLoader` or an iterable have their size already
+   * @throws {TorchError} (rejects) for an unknown option or an invalid value; while a `fit` is running;
+   *   `ERR_TORCH_OUT_OF_MEMORY` if not even the first size fits.
+   */
+  async findBatchSize(data: TrainingData, options: FindBatchSizeOptions = {}): Promise<BatchSizeSearch> {
+    const read = readFindOptions(options)
+    const { shuffle } = this.#options
+    requireResizable(data, this.#source(data, shuffle))
+    const sourceOf = (batchSize: number): Source => this.#source(data, shuffle, batchSize)
+    return await this.#trying('findBatchSize', options.signal, (parts) => findBatchSize(parts, sourceOf, read))
+  }
+
+  /**
+   * Makes a training step and a validation step, and some more to know their time, and returns shapes, sizes, losses,
+   * memory and time; `console.log` prints them as a table. Then weights, optimizer, metrics and random numbers are exactly as before. Callbacks are not
+   * called.
+   *
+   * @throws {TorchError} (rejects) for an unknown option or an invalid value; while a `fit` is running; for everything
+   *   that a step throws, such as for wrong shapes.
+   */
+  async dryRun(data: TrainingData, options: DryRunOptions = {}): Promise<DryRun> {
+    checkDryRun(options)
+    const { validation, signal } = options
+    const source = this.#source(data, this.#options.shuffle)
+    const held = validation === undefined ? undefined : this.#source(validation, false)
+    return await this.#trying('dryRun', signal, (parts) => dryRun(parts, source, held))
+  }
+
+  /** Calls `fn`, which may train, while nothing else can. */
+  async #trying<T>(name: string, signal: AbortSignal | undefined, fn: (parts: TrialParts) => Promise<T>): Promise<T> {
+    this.#requireIdle()
+    signal?.throwIfAborted()
+    const device = this.#place()
+    this.#step.prepare(device)
+    this.#running = name
+    try {
+      return await fn({
+        modules: this.#modules,
+        optimizer: this.optimizer,
+        generator: this.generator,
+        metrics: this.#options.metrics,
+        step: this.#step,
+        device,
+        moves: this.#moves(device),
+        signal,
+        drawing: (draw) => this.#drawing(draw),
+      })
+    } finally {
+      this.#running = undefined
+    }
+  }
+
+  #requireIdle(): void {
+    if (this.#running === undefined) return
+    throw torchError('ERR_TORCH_RUNTIME', `Trainer: a ${this.#running} of this trainer is running already`)
   }
 
   /** The history of the last `fit`. If it is running, was aborted or failed: the completed epochs. */
@@ -433,7 +542,7 @@ export class Trainer {
     return this.#options.device !== undefined || device !== 'cpu'
   }
 
-  #source(data: TrainingData, shuffle: boolean): Source {
+  #source(data: TrainingData, shuffle: boolean, batchSize = this.#options.batchSize): Source {
     const { model } = this
     // A model with its own forward may well read rows.
     const reads = model instanceof RecurrentModel && model.forward === RecurrentModel.prototype.forward
@@ -444,6 +553,7 @@ export class Trainer {
         : undefined
     return sourceOf(data, {
       ...this.#options,
+      batchSize,
       shuffle,
       batchFirst: model.batchFirst ?? true,
       reader,

@@ -103,6 +103,22 @@ describe('a fit that is resumed is the fit that was never interrupted, bit for b
       await expect(run({ callbacks })).rejects.toThrow('power failure')
       expect(await run({}, folder)).toEqual(expected)
     }
+    const folder = temporaryFolder()
+    const between: Callback = {
+      onEpochStart: ({ epoch }) => {
+        if (epoch === 3) throw new Error('power failure')
+      },
+    }
+    await expect(run({ checkpoint: folder, callbacks: [between] })).rejects.toThrow('power failure')
+    expect(await run({}, folder)).toEqual(expected)
+  })
+
+  test('of a fit that a limit or early stopping had ended: nothing is left to do', async () => {
+    for (const options of [{ maxSteps: 10 }, { patience: 1, lr: 0.5, epochs: 30 }]) {
+      const folder = temporaryFolder()
+      const expected = await outcome(trainer({ ...options, checkpoint: folder }))
+      expect(await outcome(trainer({ ...options, checkpoint: folder }), { resume: folder })).toEqual(expected)
+    }
   })
 
   test('of a process that is killed again and again', { timeout: 600_000 }, async () => {

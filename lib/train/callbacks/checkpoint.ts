@@ -39,6 +39,13 @@ async function checkpointsIn(folder: string): Promise<string[]> {
   return names.filter((name) => NAME.test(name)).sort((a, b) => stepOf(b) - stepOf(a))
 }
 
+/** Writes a checkpoint into a folder, and removes all but the newest `keep`. */
+export async function writeCheckpoint(folder: string, run: Run, keep = 1): Promise<void> {
+  await run.save(join(folder, `step-${String(run.step).padStart(9, '0')}.safetensors`))
+  const old = (await checkpointsIn(folder)).slice(keep)
+  await Promise.all(old.map((name) => rm(join(folder, name), { force: true })))
+}
+
 /**
  * Writes the whole state of a `fit` into a folder, from which `fit(data, { resume: folder })` continues: after each
  * epoch, or more often. `step-….safetensors` are the last ones, `best.safetensors` is that of the best epoch.
@@ -56,11 +63,7 @@ export function checkpoint(folder: string, options: CheckpointOptions = {}): Cal
   requireInteger(owner, 'keep', keep, 1)
   requireMonitor(owner, options)
   let best: number | undefined
-  const write = async (run: Run): Promise<void> => {
-    await run.save(join(folder, `step-${String(run.step).padStart(9, '0')}.safetensors`))
-    const old = (await checkpointsIn(folder)).slice(keep)
-    await Promise.all(old.map((name) => rm(join(folder, name), { force: true })))
-  }
+  const write = (run: Run): Promise<void> => writeCheckpoint(folder, run, keep)
   return {
     name: owner,
     ...(everySteps === undefined ? {} : { everySteps, onStepEnd: write }),

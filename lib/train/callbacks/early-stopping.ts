@@ -1,6 +1,7 @@
 import { checkOptions, requireInteger, requireNonNegative } from '../../check.ts'
 import type { Callback } from '../callback.ts'
 import { isBetter, type MonitorOptions, monitored, requireMonitor } from '../monitor.ts'
+import type { Run } from '../run.ts'
 
 export interface EarlyStoppingOptions extends MonitorOptions {
   /** How many epochs without improvement to wait for. Default 3. */
@@ -24,11 +25,16 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
   requireMonitor(owner, options)
   let best: number | undefined
   let waited = 0
+  const judge = (run: Run): void => {
+    if (waited < patience) return
+    const name = options.monitor ?? (run.result?.validationLoss === undefined ? 'trainLoss' : 'validationLoss')
+    run.stop(`${name} has not improved for ${patience} epochs`)
+  }
   return {
     name: owner,
-    onFitStart({ history }) {
-      // Each fit is judged by itself; a resumed one continues.
-      if (history.epochs.length > 0) return
+    onFitStart(run) {
+      // Each fit is judged by itself; a resumed one continues, or had stopped.
+      if (run.history.epochs.length > 0) return judge(run)
       best = undefined
       waited = 0
     },
@@ -40,9 +46,7 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
         return
       }
       waited++
-      if (waited < patience) return
-      const name = options.monitor ?? (run.result?.validationLoss === undefined ? 'trainLoss' : 'validationLoss')
-      run.stop(`${name} has not improved for ${patience} epochs`)
+      judge(run)
     },
     stateDict: () => ({ best, waited }),
     loadStateDict(state) {

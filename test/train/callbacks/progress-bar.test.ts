@@ -19,7 +19,8 @@ function captured(isTTY: boolean): { stream: NodeJS.WriteStream; text: () => str
 function runAt(epoch: number, epochs: number, seconds = 1): Run {
   const history = new History()
   history.epochs.push({ epoch, trainLoss: 1 / epoch, validationLoss: 2 / epoch, seconds })
-  const run = new Run({ model: {} as never, optimizer: {} as never, history, epochs, batches: 2, save: async () => {} })
+  const [model, optimizer] = [{} as never, {} as never]
+  const run = new Run({ model, optimizer, history, epochs, batches: 2, loss: async () => 0, save: async () => {} })
   run.epoch = epoch
   run.batch = 1
   return run

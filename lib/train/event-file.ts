@@ -1,0 +1,104 @@
+// The files that TensorBoard reads: TFRecords of the protocol buffer message `Event`. Both forms are frozen, and only a
+// few fields of them are needed here.
+// https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
+// https://github.com/tensorflow/tensorboard/blob/master/tensorboard/compat/proto/event.proto
+// https://protobuf.dev/programming-guides/encoding/
+
+import { Buffer } from 'node:buffer'
+
+/** An entry of an event file. */
+export interface Event {
+  /** Seconds since 1970. */
+  wallTime?: number
+  step?: number
+  /** Of the first event of a file: the version of its form. */
+  fileVersion?: string
+  /** By tag, saved as float32. */
+  scalars?: Readonly<Record<string, number>>
+  /** The start of a session: readers drop earlier events of its step and later ones. */
+  isStart?: boolean
+}
+
+/** An event as a record of an event file. */
+export function encodeEvent({ wallTime = 0, step = 0, fileVersion, scalars, isStart = false }: Event): Buffer {
+  const fields = [double(1, wallTime), varint(2, step)]
+  if (fileVersion !== undefined) fields.push(bytes(3, Buffer.from(fileVersion)))
+  if (scalars !== undefined) fields.push(bytes(5, summary(scalars)))
+  // SessionLog.START
+  if (isStart) fields.push(bytes(7, varint(1, 1)))
+  return record(Buffer.concat(fields))
+}
+
+/** The message `Summary`: a list of tags and simple values. */
+function summary(scalars: Readonly<Record<string, number>>): Buffer {
+  const values = Object.entries(scalars).map(([tag, value]) =>
+    bytes(1, Buffer.concat([bytes(1, Buffer.from(tag)), float(2, value)])),
+  )
+  return Buffer.concat(values)
+}
+
+/** A TFRecord: length, its checksum, data, its checksum. */
+function record(data: Buffer): Buffer {
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(data.length))
+  return Buffer.concat([length, checksum(length), data, checksum(data)])
+}
+
+function checksum(data: Uint8Array): Buffer {
+  const crc = crc32c(data)
+  const masked = (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
+  const result = Buffer.alloc(4)
+  result.writeUInt32LE(masked)
+  return result
+}
+
+const CRC32C = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte
+  // The polynomial of Castagnoli, its bits reversed.
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1
+  return crc
+})
+
+/** The checksum CRC-32C. */
+export function crc32c(data: Uint8Array): number {
+  let crc = 0xffffffff
+  for (const byte of data) crc = (crc >>> 8) ^ (CRC32C[(crc ^ byte) & 0xff] as number)
+  return (crc ^ 0xffffffff) >>> 0
+}
+
+const VARINT = 0
+const FIXED_64 = 1
+const DELIMITED = 2
+const FIXED_32 = 5
+
+function key(field: number, wireType: number): Buffer {
+  return Buffer.of((field << 3) | wireType)
+}
+
+function base128(value: number): Buffer {
+  const digits: number[] = []
+  let rest = value
+  // Not by shifts, which have 32 bits.
+  for (; rest >= 128; rest = Math.floor(rest / 128)) digits.push((rest % 128) + 128)
+  return Buffer.of(...digits, rest)
+}
+
+function varint(field: number, value: number): Buffer {
+  return Buffer.concat([key(field, VARINT), base128(value)])
+}
+
+function double(field: number, value: number): Buffer {
+  const data = Buffer.alloc(8)
+  data.writeDoubleLE(value)
+  return Buffer.concat([key(field, FIXED_64), data])
+}
+
+function float(field: number, value: number): Buffer {
+  const data = Buffer.alloc(4)
+  data.writeFloatLE(value)
+  return Buffer.concat([key(field, FIXED_32), data])
+}
+
+function bytes(field: number, data: Buffer): Buffer {
+  return Buffer.concat([key(field, DELIMITED), base128(data.length), data])
+}
