@@ -1,5 +1,5 @@
 import { isArrayOf } from '../array.ts'
-import { checkOptions, invalid, requireBoolean, requireInteger } from '../check.ts'
+import { checkOptions, invalid, requireBoolean, requireInteger, requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { tidy } from '../tensor/context.ts'
 import { tensor } from '../tensor/creation.ts'
@@ -36,7 +36,8 @@ export class LengthBucketSampler implements Iterable<number[]> {
   readonly #options: Required<Omit<LengthBucketOptions, 'generator'>>
   readonly #generator: Generator | undefined
 
-  constructor(lengths: readonly number[], options: LengthBucketOptions) {
+  constructor(lengths: readonly number[], options: LengthBucketOptions, ...none: undefined[]) {
+    requireNone('LengthBucketSampler', none)
     const name = 'LengthBucketSampler'
     checkOptions(name, options, BUCKET_OPTIONS)
     const { batchSize, shuffle = false, bucketBatches = 50, dropLast = false, generator } = options
@@ -99,7 +100,13 @@ export class WeightedRandomSampler implements Iterable<number> {
   readonly #replacement: boolean
   readonly #generator: Generator | undefined
 
-  constructor(weights: readonly number[], numSamples: number, options: WeightedRandomOptions = {}) {
+  constructor(
+    weights: readonly number[],
+    numSamples: number,
+    options: WeightedRandomOptions = {},
+    ...none: undefined[]
+  ) {
+    requireNone('WeightedRandomSampler', none)
     const name = 'WeightedRandomSampler'
     checkOptions(name, options, ['replacement', 'generator'])
     const { replacement = true, generator } = options

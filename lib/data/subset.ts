@@ -1,5 +1,5 @@
 import { isArrayOf } from '../array.ts'
-import { checkOptions, invalid } from '../check.ts'
+import { checkOptions, invalid, requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { isPromise, tidy } from '../tensor/context.ts'
 import { randperm } from '../tensor/creation.ts'
@@ -23,7 +23,8 @@ export class Subset<B extends Batch = Batch> implements Dataset<B> {
   readonly dataset: Dataset<B>
   readonly indices: readonly number[]
 
-  constructor(dataset: Dataset<B>, indices: readonly number[]) {
+  constructor(dataset: Dataset<B>, indices: readonly number[], ...none: undefined[]) {
+    requireNone('Subset', none)
     requireDataset('Subset', dataset)
     const isIndex = (index: unknown): boolean =>
       Number.isSafeInteger(index) && (index as number) >= 0 && (index as number) < dataset.length
@@ -128,7 +129,8 @@ export class ConcatDataset implements Dataset {
   readonly datasets: readonly Dataset[]
   readonly length: number
 
-  constructor(datasets: readonly Dataset[]) {
+  constructor(datasets: readonly Dataset[], ...none: undefined[]) {
+    requireNone('ConcatDataset', none)
     if (!Array.isArray(datasets) || datasets.length === 0) {
       throw invalid('ConcatDataset', 'datasets', 'a non-empty array of datasets', datasets)
     }

@@ -1,4 +1,4 @@
-import { checkOptions, invalid, requireBoolean, requireInteger } from '../check.ts'
+import { checkOptions, invalid, requireBoolean, requireInteger, requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { opaque } from '../opaque.ts'
 import { tidy } from '../tensor/context.ts'
@@ -57,7 +57,8 @@ export class TextDataset implements Iterable<TextBatch> {
   readonly length: number
   readonly #tokens: Tensor
 
-  constructor(tokens: Tensor, options: TextDatasetOptions) {
+  constructor(tokens: Tensor, options: TextDatasetOptions, ...none: undefined[]) {
+    requireNone('TextDataset', none)
     requireTensor('TextDataset', 'tokens', tokens)
     checkOptions('TextDataset', options, ['batchSize', 'sequenceLength', 'batchFirst'])
     const { batchSize, sequenceLength, batchFirst = true } = options

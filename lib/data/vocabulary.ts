@@ -85,7 +85,8 @@ export class Vocabulary {
   readonly tokens: readonly string[]
   readonly #numbers: ReadonlyMap<string, number>
 
-  constructor(config: VocabularyConfig) {
+  constructor(config: VocabularyConfig, ...none: undefined[]) {
+    requireNone('Vocabulary', none)
     checkOptions('Vocabulary', config, [...OPTIONS, 'tokens'])
     requireOptions('Vocabulary', config)
     const { level, lowercase = false, unknown, tokens } = config

@@ -1,4 +1,4 @@
-import { requireChoice, requireInteger, requireProbability } from '../check.ts'
+import { requireChoice, requireInteger, requireNone, requireProbability } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { MetricBatch } from './batch.ts'
@@ -45,7 +45,8 @@ export abstract class ClassificationMetric<Value = number> extends Metric<Value>
   readonly outputs: 'logits' | 'probs'
   #count = 0
 
-  constructor(options: ClassificationOptions = {}) {
+  constructor(options: ClassificationOptions = {}, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     super(options)
     const type = new.target.name
     const { ignoreIndex = -100, outputs = 'logits' } = options

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { checkOptions, invalid, requireString } from '../check.ts'
+import { checkOptions, invalid, requireNone, requireString } from '../check.ts'
 import { markCopy } from '../copy.ts'
 import { dispose } from '../dispose.ts'
 import { torchError } from '../errors.ts'
@@ -56,7 +56,8 @@ export abstract class Metric<Value = number> implements Disposable {
   protected abstract readonly stateFields: readonly string[]
   #made: State | undefined
 
-  constructor(options: MetricOptions = {}) {
+  constructor(options: MetricOptions = {}, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     const type = new.target
     checkOptions(type.name, options, type.options)
     const { name = type.key ?? `${type.name.slice(0, 1).toLowerCase()}${type.name.slice(1)}` } = options

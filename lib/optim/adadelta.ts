@@ -1,4 +1,4 @@
-import { requireProbability } from '../check.ts'
+import { requireNone, requireProbability } from '../check.ts'
 import { NativeOptimizer } from './native.ts'
 import type { Params } from './optimizer.ts'
 import { requireNonNegatives } from './settings.ts'
@@ -34,7 +34,8 @@ export class Adadelta extends NativeOptimizer<AdadeltaOptions> {
   protected override readonly algorithm = 'adadelta'
   protected override readonly stateFields = ['squareAvg', 'accDelta', 'step']
 
-  constructor(params: Params<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}) {
+  constructor(params: Params<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}, ...none: undefined[]) {
+    requireNone('Adadelta', none)
     super(params, options, DEFAULTS)
   }
 

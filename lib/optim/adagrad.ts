@@ -1,3 +1,4 @@
+import { requireNone } from '../check.ts'
 import { FusedOptimizer } from './fused.ts'
 import type { Params } from './optimizer.ts'
 import { requireNonNegatives } from './settings.ts'
@@ -40,7 +41,8 @@ export class Adagrad extends FusedOptimizer<AdagradOptions> {
   protected override readonly algorithm = 'adagrad'
   protected override readonly stateFields = ['sum', 'step']
 
-  constructor(params: Params<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
+  constructor(params: Params<AdagradOptions>, options: Partial<AdagradOptions> = {}, ...none: undefined[]) {
+    requireNone('Adagrad', none)
     super(params, options, DEFAULTS)
   }
 

@@ -1,3 +1,4 @@
+import { requireNone } from '../check.ts'
 import { NativeOptimizer } from './native.ts'
 import type { Params } from './optimizer.ts'
 import { requireBetas, requireNonNegatives } from './settings.ts'
@@ -32,7 +33,8 @@ export class Adamax extends NativeOptimizer<AdamaxOptions> {
   protected override readonly stateFields = ['expAvg', 'expInf', 'step']
   protected override readonly readsNumbers = true
 
-  constructor(params: Params<AdamaxOptions>, options: Partial<AdamaxOptions> = {}) {
+  constructor(params: Params<AdamaxOptions>, options: Partial<AdamaxOptions> = {}, ...none: undefined[]) {
+    requireNone('Adamax', none)
     super(params, options, DEFAULTS)
   }
 

@@ -1,4 +1,4 @@
-import { requireNumber } from '../check.ts'
+import { requireNone, requireNumber } from '../check.ts'
 import { NativeOptimizer } from './native.ts'
 import type { Params } from './optimizer.ts'
 import { requireNonNegatives } from './settings.ts'
@@ -39,7 +39,8 @@ export class ASGD extends NativeOptimizer<ASGDOptions> {
   protected override readonly singleFields = ['step', 'eta', 'mu']
   protected override readonly readsNumbers = true
 
-  constructor(params: Params<ASGDOptions>, options: Partial<ASGDOptions> = {}) {
+  constructor(params: Params<ASGDOptions>, options: Partial<ASGDOptions> = {}, ...none: undefined[]) {
+    requireNone('ASGD', none)
     super(params, options, DEFAULTS)
   }
 

@@ -1,4 +1,4 @@
-import { isPlain, requireChoice, requireDict, requireInteger, requireNumber } from '../check.ts'
+import { isPlain, requireChoice, requireDict, requireInteger, requireNone, requireNumber } from '../check.ts'
 import { describe } from '../describe.ts'
 import { type TorchError, torchError } from '../errors.ts'
 import { type Coroutine, run, runSync } from '../io/coroutine.ts'
@@ -78,7 +78,8 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
   #curvature = new Curvature()
   #stepping = false
 
-  constructor(params: Params<LBFGSOptions>, options: Partial<LBFGSOptions> = {}) {
+  constructor(params: Params<LBFGSOptions>, options: Partial<LBFGSOptions> = {}, ...none: undefined[]) {
+    requireNone('LBFGS', none)
     const maxIter: unknown = options?.maxIter
     super(params, options, {
       lr: 1,

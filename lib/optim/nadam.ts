@@ -1,3 +1,4 @@
+import { requireNone } from '../check.ts'
 import { NativeOptimizer } from './native.ts'
 import type { Params } from './optimizer.ts'
 import { requireBetas, requireNonNegatives } from './settings.ts'
@@ -46,7 +47,8 @@ export class NAdam extends NativeOptimizer<NAdamOptions> {
   protected override readonly singleFields = ['step', 'muProduct']
   protected override readonly readsNumbers = true
 
-  constructor(params: Params<NAdamOptions>, options: Partial<NAdamOptions> = {}) {
+  constructor(params: Params<NAdamOptions>, options: Partial<NAdamOptions> = {}, ...none: undefined[]) {
+    requireNone('NAdam', none)
     super(params, options, DEFAULTS)
   }
 

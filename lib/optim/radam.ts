@@ -1,3 +1,4 @@
+import { requireNone } from '../check.ts'
 import { NativeOptimizer } from './native.ts'
 import type { Params } from './optimizer.ts'
 import { requireBetas, requireNonNegatives } from './settings.ts'
@@ -43,7 +44,8 @@ export class RAdam extends NativeOptimizer<RAdamOptions> {
   protected override readonly stateFields = ['expAvg', 'expAvgSq', 'step']
   protected override readonly readsNumbers = true
 
-  constructor(params: Params<RAdamOptions>, options: Partial<RAdamOptions> = {}) {
+  constructor(params: Params<RAdamOptions>, options: Partial<RAdamOptions> = {}, ...none: undefined[]) {
+    requireNone('RAdam', none)
     super(params, options, DEFAULTS)
   }
 

@@ -1,4 +1,4 @@
-import { invalid } from '../check.ts'
+import { invalid, requireNone } from '../check.ts'
 import { NativeOptimizer } from './native.ts'
 import type { Params } from './optimizer.ts'
 import { requireNonNegatives, requirePair } from './settings.ts'
@@ -31,7 +31,8 @@ export class Rprop extends NativeOptimizer<RpropOptions> {
   protected override readonly algorithm = 'rprop'
   protected override readonly stateFields = ['prev', 'stepSize', 'step']
 
-  constructor(params: Params<RpropOptions>, options: Partial<RpropOptions> = {}) {
+  constructor(params: Params<RpropOptions>, options: Partial<RpropOptions> = {}, ...none: undefined[]) {
+    requireNone('Rprop', none)
     super(params, options, DEFAULTS)
   }
 

@@ -212,7 +212,9 @@ Parameter Group 1
 )`)
 })
 
-const KINDS = Object.keys(optim).filter((name) => !['Optimizer', 'LBFGS'].includes(name)) as Kind[]
+const KINDS = Object.entries(optim).flatMap(([name, Class]) =>
+  'prototype' in Class && Class.prototype instanceof optim.Optimizer && name !== 'LBFGS' ? [name as Kind] : [],
+)
 
 const make = (kind: string, params: optim.Params<{ lr: number }>, options = {}): optim.Optimizer<{ lr: number }> =>
   new (optim[kind as Kind] as typeof optim.SGD)(params, options)

@@ -54,6 +54,7 @@ test('every constructor of the package ends with what refuses more, or takes any
     'ActivationModule',
     'AutogradFunction',
     'Distribution',
+    'LRScheduler',
     'LibTorchError',
     'Module',
     'RecurrentCell',

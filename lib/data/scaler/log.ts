@@ -1,4 +1,4 @@
-import { checkOptions, requireNumber } from '../../check.ts'
+import { checkOptions, requireNone, requireNumber } from '../../check.ts'
 import { momentsOf, nonZero, Scaler } from './scaler.ts'
 
 export interface LogScalerOptions {
@@ -14,7 +14,8 @@ export class LogScaler extends Scaler {
   readonly type = 'log'
   readonly #offset: number
 
-  constructor(options: LogScalerOptions = {}) {
+  constructor(options: LogScalerOptions = {}, ...none: undefined[]) {
+    requireNone('LogScaler', none)
     super()
     checkOptions('LogScaler', options, ['offset'])
     const { offset = 1 } = options

@@ -1,4 +1,4 @@
-import { checkOptions } from '../../check.ts'
+import { checkOptions, requireNone } from '../../check.ts'
 import { nonZero, requireRange, Scaler } from './scaler.ts'
 
 export interface MinMaxScalerOptions {
@@ -15,7 +15,8 @@ export class MinMaxScaler extends Scaler {
   readonly type = 'minMax'
   readonly featureRange: readonly [number, number]
 
-  constructor(options: MinMaxScalerOptions = {}) {
+  constructor(options: MinMaxScalerOptions = {}, ...none: undefined[]) {
+    requireNone('MinMaxScaler', none)
     super()
     checkOptions('MinMaxScaler', options, ['featureRange'])
     const { featureRange = [0, 1] } = options

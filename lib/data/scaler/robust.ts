@@ -1,4 +1,4 @@
-import { checkOptions } from '../../check.ts'
+import { checkOptions, requireNone } from '../../check.ts'
 import { nonZero, requireRange, Scaler } from './scaler.ts'
 
 export interface RobustScalerOptions {
@@ -23,7 +23,8 @@ export class RobustScaler extends Scaler {
   readonly type = 'robust'
   readonly quantileRange: readonly [number, number]
 
-  constructor(options: RobustScalerOptions = {}) {
+  constructor(options: RobustScalerOptions = {}, ...none: undefined[]) {
+    requireNone('RobustScaler', none)
     super()
     checkOptions('RobustScaler', options, ['quantileRange'])
     const { quantileRange = [25, 75] } = options

@@ -1,4 +1,4 @@
-import { checkOptions } from '../../check.ts'
+import { checkOptions, requireNone } from '../../check.ts'
 import { momentsOf, nonZero, Scaler } from './scaler.ts'
 
 /**
@@ -8,7 +8,8 @@ import { momentsOf, nonZero, Scaler } from './scaler.ts'
 export class StandardScaler extends Scaler {
   readonly type = 'standard'
 
-  constructor(options: Record<string, never> = {}) {
+  constructor(options: Record<string, never> = {}, ...none: undefined[]) {
+    requireNone('StandardScaler', none)
     super()
     checkOptions('StandardScaler', options, [])
   }

@@ -1,4 +1,4 @@
-import { checkOptions, invalid, requireBoolean } from '../../check.ts'
+import { checkOptions, invalid, requireBoolean, requireNone } from '../../check.ts'
 import { describe } from '../../describe.ts'
 import { torchError } from '../../errors.ts'
 import { noGrad, tidy } from '../../tensor/context.ts'
@@ -83,7 +83,9 @@ export class ParametrizationList extends ModuleList<Parametrization> {
     modules: Iterable<Parametrization>,
     original: Parameter | Buffer,
     options: RegisterParametrizationOptions = {},
+    ...none: undefined[]
   ) {
+    requireNone('ParametrizationList', none)
     super(modules)
     checkOptions('ParametrizationList', options, ['unsafe'])
     const { unsafe = false } = options

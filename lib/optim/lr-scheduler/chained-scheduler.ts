@@ -1,4 +1,4 @@
-import { checkOptions } from '../../check.ts'
+import { checkOptions, requireNone } from '../../check.ts'
 import { requireSameOptimizer, requireSchedulers } from './composite.ts'
 import type { ScheduledOptimizer } from './groups.ts'
 import { LRScheduler } from './scheduler.ts'
@@ -22,7 +22,8 @@ export type ChainedSchedulerState = { schedulers: readonly LRScheduler[] }
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ChainedScheduler.html
  */
 export class ChainedScheduler extends LRScheduler<ChainedSchedulerState> {
-  constructor(schedulers: readonly LRScheduler[], options: ChainedSchedulerOptions = {}) {
+  constructor(schedulers: readonly LRScheduler[], options: ChainedSchedulerOptions = {}, ...none: undefined[]) {
+    requireNone('ChainedScheduler', none)
     const { name } = new.target
     checkOptions(name, options, ['optimizer'])
     requireSchedulers(name, schedulers)

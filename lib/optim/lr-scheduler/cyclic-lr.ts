@@ -1,5 +1,13 @@
 import { isArrayOf } from '../../array.ts'
-import { checkOptions, invalid, requireBoolean, requireChoice, requireFunction, requireNumber } from '../../check.ts'
+import {
+  checkOptions,
+  invalid,
+  requireBoolean,
+  requireChoice,
+  requireFunction,
+  requireNone,
+  requireNumber,
+} from '../../check.ts'
 import { torchError } from '../../errors.ts'
 import {
   beginMomentum,
@@ -72,7 +80,9 @@ export class CyclicLR extends LRScheduler<CyclicLRState> {
     baseLr: number | readonly number[],
     maxLr: number | readonly number[],
     options: CyclicLROptions = {},
+    ...none: undefined[]
   ) {
+    requireNone('CyclicLR', none)
     const { name } = new.target
     requireOptimizer(name, optimizer)
     checkOptions(name, options, [...OPTIONS, 'baseMomentum', 'maxMomentum', 'lastEpoch'])

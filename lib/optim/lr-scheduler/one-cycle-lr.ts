@@ -5,6 +5,7 @@ import {
   requireBoolean,
   requireChoice,
   requireInteger,
+  requireNone,
   requireNumber,
   requireProbability,
 } from '../../check.ts'
@@ -89,7 +90,13 @@ export const ONE_CYCLE_OPTIONS = [
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
  */
 export class OneCycleLR extends LRScheduler<OneCycleLRState> {
-  constructor(optimizer: ScheduledOptimizer, maxLr: number | readonly number[], options: OneCycleLROptions = {}) {
+  constructor(
+    optimizer: ScheduledOptimizer,
+    maxLr: number | readonly number[],
+    options: OneCycleLROptions = {},
+    ...none: undefined[]
+  ) {
+    requireNone('OneCycleLR', none)
     const { name } = new.target
     requireOptimizer(name, optimizer)
     checkOptions(name, options, ONE_CYCLE_OPTIONS)

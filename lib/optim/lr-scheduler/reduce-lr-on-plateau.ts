@@ -1,5 +1,5 @@
 import { isArrayOf } from '../../array.ts'
-import { checkOptions, invalid, requireChoice, requireInteger, requireNumber } from '../../check.ts'
+import { checkOptions, invalid, requireChoice, requireInteger, requireNone, requireNumber } from '../../check.ts'
 import { torchError } from '../../errors.ts'
 import { isTensor, type Tensor } from '../../tensor/tensor.ts'
 import { perGroup, requireOptimizer, type ScheduledOptimizer } from './groups.ts'
@@ -56,7 +56,8 @@ export type ReduceLROnPlateauState = {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
  */
 export class ReduceLROnPlateau extends LRScheduler<ReduceLROnPlateauState> {
-  constructor(optimizer: ScheduledOptimizer, options: ReduceLROnPlateauOptions = {}) {
+  constructor(optimizer: ScheduledOptimizer, options: ReduceLROnPlateauOptions = {}, ...none: undefined[]) {
+    requireNone('ReduceLROnPlateau', none)
     const { name } = new.target
     checkOptions(name, options, PLATEAU_OPTIONS)
     requireOptimizer(name, optimizer)

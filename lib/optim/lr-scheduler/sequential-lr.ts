@@ -1,5 +1,5 @@
 import { isArrayOf } from '../../array.ts'
-import { invalid } from '../../check.ts'
+import { invalid, requireNone } from '../../check.ts'
 import { torchError } from '../../errors.ts'
 import { ChainedScheduler } from './chained-scheduler.ts'
 import { requireSameOptimizer, requireSchedulers } from './composite.ts'
@@ -28,7 +28,9 @@ export class SequentialLR extends LRScheduler<SequentialLRState> {
     schedulers: readonly LRScheduler[],
     milestones: readonly number[],
     options: LRSchedulerOptions = {},
+    ...none: undefined[]
   ) {
+    requireNone('SequentialLR', none)
     requireSchedulers(new.target.name, schedulers)
     super(optimizer, { schedulers: [...schedulers], milestones }, options)
   }

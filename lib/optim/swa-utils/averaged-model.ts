@@ -1,4 +1,4 @@
-import { checkOptions, invalid, requireBoolean, requireFunction } from '../../check.ts'
+import { checkOptions, invalid, requireBoolean, requireFunction, requireNone } from '../../check.ts'
 import { torchError } from '../../errors.ts'
 import { Module } from '../../nn/module.ts'
 import { Buffer } from '../../nn/parameter.ts'
@@ -47,7 +47,8 @@ export class AveragedModel<M extends Module = Module> extends Module {
   /** Whether buffers are averaged. */
   readonly useBuffers: boolean
 
-  constructor(model: M, options: AveragedModelOptions = {}) {
+  constructor(model: M, options: AveragedModelOptions = {}, ...none: undefined[]) {
+    requireNone('AveragedModel', none)
     super()
     const { name } = new.target
     if (!(model instanceof Module)) throw invalid(name, 'model', 'a Module', model)

@@ -1,4 +1,4 @@
-import { checkOptions, requireChoice, requireInteger } from '../../check.ts'
+import { checkOptions, requireChoice, requireInteger, requireNone } from '../../check.ts'
 import {
   groupsOf,
   perGroup,
@@ -31,7 +31,13 @@ export type SWALRState = { annealEpochs: number; annealStrategy: 'cos' | 'linear
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.swa_utils.SWALR.html
  */
 export class SWALR extends LRScheduler<SWALRState> {
-  constructor(optimizer: ScheduledOptimizer, swaLr: number | readonly number[], options: SWALROptions = {}) {
+  constructor(
+    optimizer: ScheduledOptimizer,
+    swaLr: number | readonly number[],
+    options: SWALROptions = {},
+    ...none: undefined[]
+  ) {
+    requireNone('SWALR', none)
     const { name } = new.target
     requireOptimizer(name, optimizer)
     checkOptions(name, options, ['annealEpochs', 'annealStrategy', 'lastEpoch'])
