@@ -43,6 +43,23 @@ describe('examples', { timeout: 120_000 }, () => {
     expect(stdout.match(/output of shape \[10,1,5\]/g)).toHaveLength(3)
   })
 
+  test('forecast: stops early, and its intervals hold most of the values', () => {
+    const { stdout, stderr, status, folder } = run('forecast', '--series', 'co2', '--hidden', '8')
+    expect(status, stderr).toBe(0)
+    expect(stderr.match(/validationLoss has not improved for 12 epochs/g)).toHaveLength(3)
+    const [naive] = numbers(stdout, 'seasonal naive with drift') as [number]
+    for (const name of ['RNN ', 'LSTM ', 'GRU ']) {
+      const row = stdout.split('\n').find((line) => line.startsWith(`  ${name}`) && line.includes('%'))
+      const [, mae, , better, inside] = row?.match(/([\d.]+) +([\d.]+) +(\d+) % +(\d+) %/)?.map(Number) ?? []
+      expect(mae).toBeLessThan(naive)
+      // Both are rounded in the table.
+      expect(Math.abs((better as number) - 100 * (1 - (mae as number) / naive))).toBeLessThan(2)
+      expect(inside).toBeGreaterThan(60)
+      expect(inside).toBeLessThan(95)
+    }
+    expectPictures(folder, 'co2-forecasts', 'co2-losses')
+  })
+
   test('gradients: gates and gains decide what is left', () => {
     const { stdout, stderr, status, folder } = run('gradients', '--steps', '60', '--hidden', '16', '--updates', '30')
     expect(status, stderr).toBe(0)
