@@ -12,9 +12,7 @@ const places = new Map(cars.map(({ Name, Origin }) => [Name, Origin]))
 
 // A sample is the letters (L) and a class. A loader pads the letters of a batch, and notes their lengths.
 const vocabulary = Vocabulary.fromText([...places.keys()].join(''), { level: 'character' })
-const samples = [...places].map(
-  ([name, place]) => [vocabulary.encode(name), torch.tensor(BigInt(PLACES.indexOf(place)))] as const,
-)
+const samples = [...places].map(([name, place]) => [vocabulary.encode(name), BigInt(PLACES.indexOf(place))] as const)
 const fifth = (k: number) => samples.filter((_, i) => i % 5 === k)
 const train = new DataLoader([2, 3, 4].flatMap(fifth), { batchSize: 16, shuffle: true })
 
