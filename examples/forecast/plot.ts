@@ -1,7 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite'
 import { modelColors, render } from '../support/chart.ts'
 import type { Series } from './series.ts'
-import type { Task } from './task.ts'
+import type { Forecasts, Task } from './task.ts'
 import type { Trained } from './train.ts'
 
 /** How many steps of the held-out part to show: all months, but only one season of days. */
@@ -11,10 +11,11 @@ function shownSteps({ id, horizon }: Series): number {
 
 /**
  * Plots the observed values, and each network's forecasts from every horizon-th origin, made without seeing any of
- * them.
+ * them, with their intervals and the best naive forecast.
  */
 export function plotForecasts(task: Task, trained: readonly Trained[]): Promise<string> {
-  const { series, origins, actual } = task
+  const { series, testPart } = task
+  const { origins, actual, strongest } = testPart
   const { dates, values, horizon } = series
   const count = Math.min(Math.floor(origins.length / horizon), Math.floor(shownSteps(series) / horizon))
   const first =
@@ -29,16 +30,22 @@ export function plotForecasts(task: Task, trained: readonly Trained[]): Promise<
     ...starts.slice(0, 1).map(known),
     ...starts.flatMap((i) => (actual[i] as number[]).map((value, h) => ({ date: at(i, h), value }))),
   ]
-  const forecasts = trained.flatMap(({ name, forecasts: rows }) =>
+  // Each forecast starts at the last known value.
+  const pointsOf = (rows: Forecasts): { origin: number; date: string; value: number; h: number }[] =>
     starts.flatMap((i) => [
-      // Each forecast starts at the last known value.
-      { model: name, origin: i, ...known(i) },
-      ...(rows[i] as number[]).map((value, h) => ({ model: name, origin: i, date: at(i, h), value })),
-    ]),
+      { origin: i, ...known(i), h: -1 },
+      ...(rows[i] as number[]).map((value, h) => ({ origin: i, date: at(i, h), value, h })),
+    ])
+  const forecasts = trained.flatMap(({ name, forecasts: rows, ranges }) =>
+    pointsOf(rows).map(({ h, value, ...point }) => {
+      const [low, high] = ranges[h] ?? [0, 0]
+      return { ...point, model: name, value, low: value + low, high: value + high }
+    }),
   )
   const panels = trained.map(({ name }) => name)
   const data = [
     ...panels.flatMap((model) => observed.map((point) => ({ ...point, model, kind: 'observed', origin: -1 }))),
+    ...panels.flatMap((model) => pointsOf(strongest.forecasts).map((point) => ({ ...point, model, kind: 'naive' }))),
     ...forecasts.map((point) => ({ ...point, kind: 'forecast' })),
   ]
   const x = { field: 'date', type: 'temporal', title: null, axis: { grid: false } } as const
@@ -48,6 +55,7 @@ export function plotForecasts(task: Task, trained: readonly Trained[]): Promise<
       text: `${series.title}: ${horizon} ${series.step}s ahead`,
       subtitle: [
         `Gray: what was measured. Color: forecasts, one from every ${horizon}th ${series.step}, made without having seen any of it.`,
+        `Bands: wide enough for four fifths of the values of the validation part. Dots: ${strongest.name}, the best forecast without a network.`,
         `Data: ${series.source}`,
       ],
     },
@@ -62,6 +70,22 @@ export function plotForecasts(task: Task, trained: readonly Trained[]): Promise<
           transform: [{ filter: "datum.kind === 'observed'" }],
           mark: { type: 'line', color: '#9a9a9a', strokeWidth: 1.6 },
           encoding: { x, y },
+        },
+        {
+          transform: [{ filter: "datum.kind === 'forecast'" }],
+          mark: { type: 'area', opacity: 0.18 },
+          encoding: {
+            x,
+            y: { ...y, field: 'low' },
+            y2: { field: 'high' },
+            detail: { field: 'origin', type: 'nominal' },
+            color: { field: 'model', type: 'nominal', scale: modelColors(), legend: null },
+          },
+        },
+        {
+          transform: [{ filter: "datum.kind === 'naive'" }],
+          mark: { type: 'line', color: '#444', strokeWidth: 1, strokeDash: [1, 2] },
+          encoding: { x, y, detail: { field: 'origin', type: 'nominal' } },
         },
         {
           transform: [{ filter: "datum.kind === 'forecast'" }],

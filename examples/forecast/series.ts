@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
 import { parse } from 'csv-parse/sync'
+import { dataFile } from '../support/data.ts'
 
 /** A series to forecast, one value per step. */
 export interface Series {
@@ -29,10 +28,8 @@ export interface Series {
   testStart: Date
 }
 
-const DATA = join(dirname(createRequire(import.meta.url).resolve('vega-datasets')), '../data')
-
 function read(file: string): Record<string, string>[] {
-  return parse(readFileSync(join(DATA, file)), { columns: true, skip_empty_lines: true }) as Record<string, string>[]
+  return parse(readFileSync(dataFile(file)), { columns: true, skip_empty_lines: true }) as Record<string, string>[]
 }
 
 /** The time of the year, as a point on a circle. */

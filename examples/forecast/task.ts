@@ -4,17 +4,28 @@ import type { Series } from './series.ts'
 /** Values ahead of each origin: [origin][step ahead - 1]. */
 export type Forecasts = number[][]
 
+/** A forecast without a network. */
+export interface Naive {
+  name: string
+  forecasts: Forecasts
+}
+
 /**
  * Turns a series into the inputs and targets of a network at each step. All scales come from the training part, and the
  * inputs of a step contain nothing later than that step.
  */
 export class Task {
   readonly series: Series
+  /** The inputs of the network at each step, scaled. */
+  readonly inputs: readonly number[][]
   readonly inputSize: number
+  /** The part by which the epoch is chosen, and the width of intervals. */
+  readonly validationPart: HeldOut
+  /** The part that the networks have no part in. */
+  readonly testPart: HeldOut
   readonly #start: number
   readonly #validation: number
   readonly #test: number
-  readonly #inputs: number[][]
   readonly #scale: Scale
 
   constructor(series: Series) {
@@ -27,8 +38,10 @@ export class Task {
     const scales = Array.from({ length: this.inputSize }, (_, k) =>
       scaleOf(series.inputs.slice(this.#start, this.#validation).map((row) => row[k] as number)),
     )
-    this.#inputs = series.inputs.map((row) => row.map((value, k) => standardize(value, scales[k] as Scale)))
+    this.inputs = series.inputs.map((row) => row.map((value, k) => standardize(value, scales[k] as Scale)))
     this.#scale = scaleOf(this.#steps(this.#start, this.#validation).flatMap((t) => this.#corrections(t)))
+    this.validationPart = new HeldOut(this, this.#validation, this.#test)
+    this.testPart = new HeldOut(this, this.#test, series.values.length)
   }
 
   /**
@@ -36,20 +49,24 @@ export class Task {
    * cannot know levels that it never saw; else zero.
    */
   #base(t: number, h: number): number {
-    return this.series.trend ? this.#withDrift(t, h) : 0
+    return this.series.trend ? this.withDrift(t, h) : 0
   }
 
-  #withDrift(t: number, h: number): number {
+  /** The value of a year before, plus the change over the year up to step `t`. */
+  withDrift(t: number, h: number): number {
     const { values, season } = this.series
     return (values[t + h - season] as number) + (values[t] as number) - (values[t - season] as number)
   }
 
-  #corrections(t: number): number[] {
-    return this.#ahead((h) => (this.series.values[t + h] as number) - this.#base(t, h))
+  /** A network's output for the step `t`, in the units of the series. */
+  forecast(t: number, output: readonly number[]): number[] {
+    const { mean, std } = this.#scale
+    return output.map((value, i) => this.#base(t, i + 1) + mean + std * value)
   }
 
-  #ahead(value: (h: number) => number): number[] {
-    return Array.from({ length: this.series.horizon }, (_, i) => value(i + 1))
+  #corrections(t: number): number[] {
+    const { values, horizon } = this.series
+    return Array.from({ length: horizon }, (_, i) => (values[t + i + 1] as number) - this.#base(t, i + 1))
   }
 
   /** The steps from `from` on whose whole target lies before `to`. */
@@ -60,7 +77,7 @@ export class Task {
   #part(from: number, to: number): [inputs: Tensor, targets: Tensor] {
     const steps = this.#steps(from, to)
     const targets = steps.map((t) => this.#corrections(t).map((value) => standardize(value, this.#scale)))
-    return [torch.tensor(steps.map((t) => this.#inputs[t] as number[])), torch.tensor(targets)]
+    return [torch.tensor(steps.map((t) => this.inputs[t] as number[])), torch.tensor(targets)]
   }
 
   /** (T, inputs) and (T, horizon): the values ahead of each step. */
@@ -71,45 +88,50 @@ export class Task {
   get validation(): [Tensor, Tensor] {
     return this.#part(this.#validation, this.#test)
   }
+}
 
-  /** The steps in the held-out part (or just before it) from which a whole horizon can be checked. */
-  get origins(): number[] {
-    const { horizon, values } = this.series
-    return Array.from({ length: values.length - horizon - this.#test + 1 }, (_, i) => this.#test - 1 + i)
+/** A part of a series that a network is not trained on, with the forecasts to be made in it. */
+export class HeldOut {
+  /** The steps in the part (or just before it) from which a whole horizon lies in it. */
+  readonly origins: readonly number[]
+  readonly #task: Task
+
+  constructor(task: Task, from: number, to: number) {
+    this.#task = task
+    this.origins = Array.from({ length: to - task.series.horizon - from + 1 }, (_, i) => from - 1 + i)
   }
 
   /** The context of each origin: (origins, context, inputs). */
   get contexts(): Tensor {
-    const { context } = this.series
-    return torch.tensor(this.origins.map((t) => this.#inputs.slice(t - context + 1, t + 1)))
+    const { series, inputs } = this.#task
+    return torch.tensor(this.origins.map((t) => inputs.slice(t - series.context + 1, t + 1)))
   }
 
   /** The observed values. */
   get actual(): Forecasts {
-    return this.#each((t, h) => this.series.values[t + h] as number)
+    return this.#each((t, h) => this.#task.series.values[t + h] as number)
   }
 
-  /** The last value, repeated. */
-  get persistence(): Forecasts {
-    return this.#each((t) => this.series.values[t] as number)
+  /** What a network has to beat. */
+  get naive(): Naive[] {
+    const { series } = this.#task
+    const { values, season } = series
+    return [
+      { name: 'persistence', forecasts: this.#each((t) => values[t] as number) },
+      { name: 'seasonal naive', forecasts: this.#each((t, h) => values[t + h - season] as number) },
+      ...(series.trend ? [this.#withDrift] : []),
+    ]
   }
 
-  /** The values of a year before. */
-  get seasonalNaive(): Forecasts {
-    const { values, season } = this.series
-    return this.#each((t, h) => values[t + h - season] as number)
+  get #withDrift(): Naive {
+    return { name: 'seasonal naive with drift', forecasts: this.#each((t, h) => this.#task.withDrift(t, h)) }
   }
 
-  /**
-   * The values of a year before, plus the change over the year up to the origin: the baseline to beat if there is a
-   * trend.
-   */
-  get seasonalNaiveWithDrift(): Forecasts {
-    return this.#each((t, h) => this.#withDrift(t, h))
-  }
-
-  #each(value: (origin: number, ahead: number) => number): Forecasts {
-    return this.origins.map((t) => this.#ahead((h) => value(t, h)))
+  /** The naive forecast with the least error. */
+  get strongest(): Naive {
+    const { naive, actual } = this
+    const error = ({ forecasts }: Naive): number => errorsOf(forecasts, actual).mae
+    return naive.reduce((best, other) => (error(other) < error(best) ? other : best))
   }
 
   /**
@@ -117,11 +139,35 @@ export class Task {
    * step is used.
    */
   forecasts(output: Tensor): Forecasts {
-    const { mean, std } = this.#scale
-    const last = output.index(torch.slice(), -1).toArray() as number[][]
-    const rows = new Map(this.origins.map((t, i) => [t, last[i] as number[]]))
-    return this.#each((t, h) => this.#base(t, h) + mean + std * (rows.get(t)?.[h - 1] as number))
+    const rows = output.index(torch.slice(), -1).toArray() as number[][]
+    return this.origins.map((t, i) => this.#task.forecast(t, rows[i] as number[]))
   }
+
+  #each(value: (origin: number, ahead: number) => number): Forecasts {
+    const { horizon } = this.#task.series
+    return this.origins.map((t) => Array.from({ length: horizon }, (_, i) => value(t, i + 1)))
+  }
+}
+
+/** The range in which the errors of four fifths of the forecasts lie, for each step ahead. */
+export function rangesOf(forecasts: Forecasts, actual: Forecasts): [low: number, high: number][] {
+  return (forecasts[0] ?? []).map((_, h) => {
+    const errors = forecasts.map((row, i) => (actual[i]?.[h] as number) - (row[h] as number)).sort((a, b) => a - b)
+    const at = (part: number): number => errors[Math.round(part * (errors.length - 1))] as number
+    return [at(0.1), at(0.9)]
+  })
+}
+
+/** The part of the values that lie within the ranges around their forecasts. */
+export function coverageOf(forecasts: Forecasts, ranges: readonly [number, number][], actual: Forecasts): number {
+  const inside = forecasts.flatMap((row, i) =>
+    row.map((value, h) => {
+      const [low, high] = ranges[h] as [number, number]
+      const error = (actual[i]?.[h] as number) - value
+      return error >= low && error <= high ? 1 : 0
+    }),
+  )
+  return meanOf(inside)
 }
 
 interface Scale {

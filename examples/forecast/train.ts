@@ -1,7 +1,7 @@
 import { type Device, torch } from 'libtorch-rnn'
 import { GRUModel, LSTMModel, RNNModel } from 'libtorch-rnn/models'
 import { type History, Trainer } from 'libtorch-rnn/train'
-import type { Forecasts, Task } from './task.ts'
+import { type Forecasts, rangesOf, type Task } from './task.ts'
 
 export const MODELS = { RNN: RNNModel, LSTM: LSTMModel, GRU: GRUModel } as const
 export type ModelName = keyof typeof MODELS
@@ -17,9 +17,14 @@ export interface Trained {
   name: ModelName
   history: History
   forecasts: Forecasts
+  /** How far four fifths of the values lie from their forecasts, for each step ahead. */
+  ranges: [low: number, high: number][]
 }
 
-/** Trains one network, and forecasts with its weights from the epoch with the best validation loss. */
+/**
+ * Trains one network until its validation loss no longer falls, and forecasts with the weights of the best epoch. The
+ * errors on the validation part tell how far to trust the forecasts.
+ */
 export async function train(name: ModelName, task: Task, { epochs, hidden, seed, device }: Settings): Promise<Trained> {
   torch.manualSeed(seed)
   const { horizon, context } = task.series
@@ -34,9 +39,12 @@ export async function train(name: ModelName, task: Task, { epochs, hidden, seed,
     seed,
     device,
     progress: true,
+    patience: 12,
     restoreBest: true,
   })
   const history = await trainer.fit(task.training, { validation: task.validation })
-  const output = await trainer.predict(task.contexts)
-  return { name, history, forecasts: task.forecasts(output) }
+  const { validationPart, testPart } = task
+  const validated = validationPart.forecasts(await trainer.predict(validationPart.contexts))
+  const forecasts = testPart.forecasts(await trainer.predict(testPart.contexts))
+  return { name, history, forecasts, ranges: rangesOf(validated, validationPart.actual) }
 }

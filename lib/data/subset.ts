@@ -4,6 +4,7 @@ import { torchError } from '../errors.ts'
 import { isPromise, tidy } from '../tensor/context.ts'
 import { randperm } from '../tensor/creation.ts'
 import { type Generator, isGenerator } from '../tensor/generator.ts'
+import { slice } from '../tensor/indexing.ts'
 import { functions } from '../tensor/methods.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import { type Batch, namedBatch } from './batch.ts'
@@ -185,7 +186,7 @@ function joined(batches: readonly Batch[], places: readonly number[], batchFirst
     }
     const dim = batchFirst || part.ndim < 3 ? 0 : 1
     const all = functions.cat(tensors as Tensor[], dim)
-    return [name, isInOrder ? all : all.index(...Array(dim).fill(':'), order)]
+    return [name, isInOrder ? all : all.index(...Array(dim).fill(slice()), order)]
   })
   const { input, target, ...others } = Object.fromEntries(parts)
   return batches.every((batch) => Array.isArray(batch)) ? [input, target] : { input, target, ...others }

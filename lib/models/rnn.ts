@@ -57,7 +57,9 @@ export class RNNModel extends RecurrentModel<RNN> {
     const layers = numLayers * (bidirectional ? 2 : 1)
     if (input instanceof PackedSequence) {
       const { dtype, device } = input.data
-      return zeros([layers, input.batchSizes.index(0).item<number>(), hiddenSize], { dtype, device })
+      // A size can be asked for within `offload`, a value cannot.
+      const batch = input.sortedIndices?.size(0) ?? input.batchSizes.index(0).item<number>()
+      return zeros([layers, batch, hiddenSize], { dtype, device })
     }
     requireTensor('RNNModel', 'input', input)
     const { shape, dtype, device } = input

@@ -24,7 +24,7 @@ export interface Callback {
   onEpochStart?(run: Run): unknown
   /** After a step. See `everySteps`. */
   onStepEnd?(run: Run): unknown
-  /** After the validation of an epoch. `run.result` is still that of the epoch before. */
+  /** After the validation of an epoch, if there is one, and before all `onEpochEnd`; `run.result` is the epoch's result. */
   onValidationEnd?(run: Run): unknown
   /** After an epoch; `run.result` is its result. */
   onEpochEnd?(run: Run): unknown

@@ -157,6 +157,14 @@ describe('parts of datasets', () => {
     expect(y.flatten().toArray()).toEqual([1010, 0, 1000, 20])
     expectError(() => all.batch([5], true), 'ERR_TORCH_VALUE', /indices below 5/)
     expectError(() => new ConcatDataset([]), 'ERR_TORCH_TYPE', /a non-empty array/)
+    const sequences = (first: number): TensorDataset =>
+      new TensorDataset(torch.arange(first, first + 6).view([2, 3, 1]), torch.zeros([2, 1]))
+    const [steps] = (await new ConcatDataset([sequences(0), sequences(6)]).batch([3, 0, 2], false)) as BatchPair
+    expect(steps.squeeze(2).toArray()).toEqual([
+      [9, 0, 6],
+      [10, 1, 7],
+      [11, 2, 8],
+    ])
     const slow = { length: 1, batch: async () => [numbers(1, 7), numbers(1, 7)] as BatchPair }
     const [late] = (await new ConcatDataset([dataset(1), slow]).batch([1, 0], true)) as BatchPair
     expect(late.flatten().toArray()).toEqual([7, 0])

@@ -43,6 +43,23 @@ describe('examples', { timeout: 120_000 }, () => {
     expect(stdout.match(/output of shape \[10,1,5\]/g)).toHaveLength(3)
   })
 
+  test('forecast: stops early, and its intervals hold most of the values', () => {
+    const { stdout, stderr, status, folder } = run('forecast', '--series', 'co2', '--hidden', '8')
+    expect(status, stderr).toBe(0)
+    expect(stderr.match(/validationLoss has not improved for 12 epochs/g)).toHaveLength(3)
+    const [naive] = numbers(stdout, 'seasonal naive with drift') as [number]
+    for (const name of ['RNN ', 'LSTM ', 'GRU ']) {
+      const row = stdout.split('\n').find((line) => line.startsWith(`  ${name}`) && line.includes('%'))
+      const [, mae, , better, inside] = row?.match(/([\d.]+) +([\d.]+) +(\d+) % +(\d+) %/)?.map(Number) ?? []
+      expect(mae).toBeLessThan(naive)
+      // Both are rounded in the table.
+      expect(Math.abs((better as number) - 100 * (1 - (mae as number) / naive))).toBeLessThan(2)
+      expect(inside).toBeGreaterThan(60)
+      expect(inside).toBeLessThan(95)
+    }
+    expectPictures(folder, 'co2-forecasts', 'co2-losses')
+  })
+
   test('gradients: gates and gains decide what is left', () => {
     const { stdout, stderr, status, folder } = run('gradients', '--steps', '60', '--hidden', '16', '--updates', '30')
     expect(status, stderr).toBe(0)
@@ -78,11 +95,56 @@ describe('examples', { timeout: 120_000 }, () => {
     expectPictures(folder, 'gates-lstm', 'gates-gru')
   })
 
+  test('holes: a forecast from a file with missing values', () => {
+    const { stdout, stderr, status } = run('holes')
+    expect(status, stderr).toBe(0)
+    expect(stdout).toMatch(/^\d+ days, a gap of 31; .*temp_max observed/)
+    expect(Number(/mean error in 2015: ([\d.]+) °C/.exec(stdout)?.[1])).toBeLessThan(3.4)
+    // January in Seattle.
+    const week = numbers(stdout, 'the week after 2015-12-31:')
+    expect(week).toHaveLength(7)
+    for (const degrees of week) expect(Math.abs(degrees - 7)).toBeLessThan(5)
+  })
+
+  test('lengths: names are told apart', () => {
+    const { stdout, stderr, status } = run('lengths')
+    expect(status, stderr).toBe(0)
+    expect(Number(/(\d+) % of the names in the test part right/.exec(stdout)?.[1])).toBeGreaterThan(80)
+    expect(stdout).toMatch(/ford blue whale: USA\nvolkswagen hamster: Europe\n/)
+  })
+
+  test('resume: the weights after a kill are those without', () => {
+    const { stdout, stderr, status } = run('resume')
+    expect(status, stderr).toBe(0)
+    expect(stdout).toMatch(/^SIGKILL after 57 steps\nfrom step 50:\n {2}losses (.*)\nfrom step 0:\n {2}losses \1\n/)
+    expect(stdout).toContain('the weights are equal, bit for bit')
+  })
+
+  test('sweep: mean and spread of each network', () => {
+    const { stdout, stderr, status } = run('sweep')
+    expect(status, stderr).toBe(0)
+    for (const name of ['RNNModel', 'LSTMModel', 'GRUModel']) {
+      const [mean, spread] = numbers(stdout.replaceAll('±', ''), name) as [number, number]
+      expect(mean).toBeLessThan(0.2)
+      expect(spread).toBeLessThan(0.1)
+    }
+  })
+
+  test('text: the perplexity falls, and the network writes', () => {
+    const { stdout, stderr, status } = run('text')
+    expect(status, stderr).toBe(0)
+    const perplexities = numbers(stdout, 'perplexity')
+    expect(perplexities).toHaveLength(12)
+    expect(perplexities.at(-1)).toBeLessThan((perplexities[0] as number) / 2)
+    expect(stdout.slice(stdout.indexOf('\nThe ')).length).toBeGreaterThan(300)
+  })
+
   test('an unknown one is answered with a list', () => {
     const { stderr, status } = run('gradient')
     expect(status).toBe(1)
     expect(stderr).toContain("There is no 'gradient'")
-    for (const name of ['adding', 'article', 'forecast', 'gates', 'gradients']) expect(stderr).toContain(`-- ${name}\n`)
+    const names = ['adding', 'article', 'forecast', 'gates', 'gradients', 'holes', 'lengths', 'resume', 'sweep', 'text']
+    expect(stderr.match(/-- \w+$/gm)).toEqual(names.map((name) => `-- ${name}`))
     expect(stderr).not.toContain('support')
   })
 

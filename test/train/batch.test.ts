@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { DataLoader, type NamedBatch, SequenceDataset, Series, StackDataset } from '../../lib/data/index.ts'
 import { nn, type Tensor, torch } from '../../lib/index.ts'
 import { Accuracy } from '../../lib/metrics/index.ts'
-import { GRUModel } from '../../lib/models/index.ts'
+import { GRUModel, LSTMModel, RNNModel } from '../../lib/models/index.ts'
 import { type Criterion, type ModelParts, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
 import { expectClose } from '../support/close.ts'
 import { expectRejection } from '../support/error.ts'
@@ -85,6 +85,19 @@ describe('lengths', () => {
     const plain = new Scaled()
     await new Trainer(plain, quiet).evaluate([input, target])
     expect(plain.seen).toEqual([undefined])
+  })
+
+  test.each([RNNModel, LSTMModel, GRUModel])('are read by the networks: %o', async (Model) => {
+    torch.manualSeed(0)
+    const model = new Model(2, 3, 2, { batchFirst: true })
+    const output = torch.noGrad(() => model.forward(input)) // an output does not depend on later steps
+    const expected = mean(within(output.sub(target)).map((error) => error ** 2))
+    for (const batchSize of [4, 3]) {
+      const trainer = new Trainer(model, { ...quiet, epochs: 1, batchSize, lr: 1e-9 })
+      expect((await trainer.evaluate({ input, target, lengths })).loss).toBeCloseTo(expected, 5)
+      const { trainLosses } = await trainer.fit({ input, target, lengths })
+      expect(trainLosses[0]).toBeCloseTo(expected, 5)
+    }
   })
 
   test('do not matter to outputs without steps', async () => {
