@@ -117,12 +117,9 @@ async function validate(parts: FitParts): Promise<PassResult | undefined> {
   return interruption === undefined ? await pass() : await interruption.validating(pass)
 }
 
-/** The metrics of a pass that are numbers, by the names that they have in the result of an epoch. */
+/** The metrics of a pass, by the names that they have in the result of an epoch. */
 function named(pass: string, { metrics }: PassResult): Record<string, number> {
-  const entries = Object.entries(metrics).flatMap(([name, value]) =>
-    typeof value === 'number' ? [[resultName(pass, name), value] as const] : [],
-  )
-  return Object.fromEntries(entries)
+  return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [resultName(pass, name), value]))
 }
 
 /** Stops a run that has reached one of its limits. */

@@ -1,5 +1,6 @@
 import { mapBatch, type NamedBatch, tensorsOf } from '../data/batch.ts'
 import type { BatchPlan } from '../data/loader.ts'
+import { describe } from '../describe.ts'
 import { dispose } from '../dispose.ts'
 import { messageOf, torchError } from '../errors.ts'
 import type { Metric } from '../metrics/metric.ts'
@@ -70,7 +71,7 @@ export interface PassOptions {
 export interface PassResult {
   loss: number
   /** The values of the metrics, by their names. */
-  metrics: Record<string, unknown>
+  metrics: Record<string, number>
 }
 
 /** One pass over the data. */
@@ -161,9 +162,18 @@ export class Runner implements Disposable {
     return (await read(this.#total)) / (await read(this.#count))
   }
 
-  async #measured(): Promise<Record<string, unknown>> {
-    const values: Record<string, unknown> = {}
-    for (const metric of this.#options.metrics) values[metric.name] = await metric.compute()
+  async #measured(): Promise<Record<string, number>> {
+    const values: Record<string, number> = {}
+    for (const metric of this.#options.metrics) {
+      const value = await metric.compute()
+      if (typeof value !== 'number') {
+        throw torchError(
+          'ERR_TORCH_OPTION',
+          `Trainer: the result of the metric '${metric.name}' is ${describe(value)}, not a number: update and compute it in a loop of your own`,
+        )
+      }
+      values[metric.name] = value
+    }
     return values
   }
 

@@ -93,7 +93,7 @@ interface Fit {
 /** The mean loss of a pass in evaluation mode, and the values of the trainer's metrics by name. */
 export interface Evaluation {
   loss: number
-  [metric: string]: unknown
+  [metric: string]: number
 }
 
 /**
