@@ -10,7 +10,7 @@ import type { NamedBatch } from '../batch.ts'
 import type { Dataset } from '../dataset.ts'
 import type { SeriesScaler } from '../scaler/series-scaler.ts'
 import type { Contents } from './contents.ts'
-import type { Frame } from './frame.ts'
+import { type Frame, type Layout, layoutOf } from './frame.ts'
 
 const indexSelect = tensorOp('aten::index_select')
 const view = tensorOp('aten::view')
@@ -111,6 +111,17 @@ export class WindowDataset implements Dataset<WindowBatch> {
       target: ahead(targets),
       ...(observed === undefined ? {} : { mask: ahead(observed) }),
     }
+  }
+
+  /** @internal The features of inputs at the steps to forecast: (N, horizon, I). */
+  ahead(indices: readonly number[]): Tensor {
+    const starts = this.#pick('WindowDataset.ahead', indices, this.#windows.starts)
+    return gather(this.#frame.inputs, starts, this.past, this.horizon, true)
+  }
+
+  /** @internal */
+  get layout(): Layout {
+    return layoutOf(this.#contents)
   }
 
   /** The times of the targets of a window. */
