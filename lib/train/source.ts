@@ -8,6 +8,7 @@ import { torchError } from '../errors.ts'
 import type { Generator } from '../tensor/generator.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import type { ResolvedOptions } from './options.ts'
+import { type Windows, windowsOf } from './units.ts'
 
 /**
  * Data for a trainer: a {@link DataLoader}; a dataset; tensors of inputs and targets, whose first dimension counts
@@ -31,6 +32,8 @@ export interface Source {
   readonly generator: Generator | undefined
   /** Whether batches are made for the trainer alone, so that one can be made while another is in use. */
   readonly own: boolean
+  /** The windows of a series that the data consist of, if they do. */
+  readonly windows?: Windows | undefined
   plans(): Iterator<BatchPlan> | AsyncIterator<BatchPlan>
 }
 
@@ -74,7 +77,8 @@ export function sourceOf(data: TrainingData, options: SourceOptions): Source {
 
 function ofLoader(loader: DataLoader, reader: Reader | undefined): Source {
   if (reader !== undefined) requireSequences(loader.dataset, reader)
-  return { length: loader.length, generator: loader.generator, own: true, plans: () => loader.plans() }
+  const windows = windowsOf(loader.dataset, loader.batchFirst)
+  return { length: loader.length, generator: loader.generator, own: true, windows, plans: () => loader.plans() }
 }
 
 /** Rows as samples have no time steps: a batch of them would be read as one sequence, in shuffled order. */

@@ -37,6 +37,7 @@ import { Run } from './run.ts'
 import { Runner, type RunnerOptions } from './runner.ts'
 import { type Source, sourceOf, type TrainingData } from './source.ts'
 import { Step, type TrainableModel } from './step.ts'
+import { fitScales } from './units.ts'
 
 /** @internal The key of the method that makes graphs: tests exchange it. */
 export const makeGraph = Symbol('makeGraph')
@@ -184,7 +185,8 @@ export class Trainer {
   }
 
   async #fit({ source, held, device, history, callbacks, signal, resolves, resume }: Fit): Promise<void> {
-    const { epochs, maxSteps, maxSeconds, nonFinite, schedule, monitor } = this.#options
+    const { epochs, maxSteps, maxSeconds, nonFinite, schedule, monitor, metrics, metricUnits } = this.#options
+    if (source.windows !== undefined) await fitScales(metrics, source.windows, metricUnits === 'scaled')
     const { model, optimizer, generator, scaler } = this
     const averaged = this.#average()
     const rates =
@@ -334,7 +336,7 @@ export class Trainer {
   }
 
   #training(device: Device): Runner {
-    const { nonFinite, metrics } = this.#options
+    const { nonFinite, metrics, metricUnits } = this.#options
     // An optimizer with its own step reads its rates as numbers.
     const rates = isFused(this.optimizer) ? this.#rates() : undefined
     return new Runner({
@@ -343,6 +345,7 @@ export class Trainer {
       step: (batch, rates) =>
         this.#step.train(batch, device, { rates, finite: nonFinite === 'throw', output: metrics.length > 0 }),
       metrics,
+      inUnits: metricUnits === 'data',
       makeGraphs: this.#makeGraphs(device),
       signature: () => signatureOf(this.#modules, this.optimizer, rates),
       rates,
@@ -358,6 +361,7 @@ export class Trainer {
       moves: this.#moves(device),
       step: (batch) => step.evaluate(batch, device, nonFinite === 'throw'),
       metrics: this.#options.metrics,
+      inUnits: this.#options.metricUnits === 'data',
       makeGraphs: this.#makeGraphs(device),
       signature: () => signatureOf(this.#modules),
       nonFinite,
