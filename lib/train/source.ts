@@ -1,5 +1,5 @@
 import { isArrayOf } from '../array.ts'
-import { invalid, isPlain } from '../check.ts'
+import { invalid, isPlain, requireInteger } from '../check.ts'
 import { type Batch, mapBatch, namedBatch, requireBatch } from '../data/batch.ts'
 import { type Dataset, SequenceDataset, TensorDataset } from '../data/dataset.ts'
 import { type BatchPlan, DataLoader, type SampleSource } from '../data/loader.ts'
@@ -24,6 +24,30 @@ export type TrainingData =
   | StackedTensors
   | Iterable<Batch>
   | AsyncIterable<Batch>
+
+/** Data for `predict`: as for training, but tensors of samples by name need no target. */
+export type PredictionData = TrainingData | Readonly<Omit<StackedTensors, 'target'>>
+
+/**
+ * Data for predictions as data for training.
+ *
+ * @param batchSize that the user asks for
+ * @throws {TorchError} for a batch size that has no effect, and for a loader whose outputs would be in another order.
+ */
+export function predictable(data: PredictionData, batchSize: number | undefined): TrainingData {
+  if (batchSize !== undefined) requireInteger('predict', 'batchSize', batchSize, 1)
+  if (batchSize !== undefined && !isPair(data) && !isDataset(data) && isIterable(data)) {
+    throw torchError('ERR_TORCH_OPTION', 'predict: batchSize has no effect on data that are batches already')
+  }
+  if (data instanceof DataLoader && data.shuffle) {
+    throw torchError(
+      'ERR_TORCH_OPTION',
+      'predict: the loader shuffles, so nothing would tell which output belongs to which sample: give its dataset',
+    )
+  }
+  // No target is read, but datasets have one.
+  return isPlain(data) && 'input' in data ? ({ target: data.input, ...data } as StackedTensors) : (data as TrainingData)
+}
 
 /** A common form for all kinds of training data. */
 export interface Source {

@@ -21,8 +21,9 @@ import { AveragedModel, getEmaMultiAvgFn } from '../optim/swa-utils/index.ts'
 import { offload, retain } from '../tensor/context.ts'
 import { Generator } from '../tensor/generator.ts'
 import { withGenerator } from '../tensor/random.ts'
-import type { Device, Tensor } from '../tensor/tensor.ts'
+import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
 import { Callbacks } from './callback.ts'
+import { MANY } from './cut.ts'
 import { causeOf, type NonFinite } from './divergence.ts'
 import { movedBatch } from './feed.ts'
 import { runEpochs } from './fit.ts'
@@ -35,7 +36,7 @@ import { scheduledRates } from './rates.ts'
 import { Checkpoints } from './resume.ts'
 import { Run } from './run.ts'
 import { Runner, type RunnerOptions } from './runner.ts'
-import { type Source, sourceOf, type TrainingData } from './source.ts'
+import { type PredictionData, predictable, type Source, sourceOf, type TrainingData } from './source.ts'
 import { Step, type TrainableModel } from './step.ts'
 import { fitScales } from './units.ts'
 
@@ -293,12 +294,26 @@ export class Trainer {
    * The model's output for `inputs`, in evaluation mode, computed off the main thread and on the trainer's device, and
    * returned on the device of the inputs. Many samples are computed in batches, one after another, so this needs the
    * memory of only one batch besides inputs and outputs.
+   *
+   * Inputs are a tensor, or data as for `fit`, whose targets are not needed: a dataset, a `DataLoader`, batches, or `{
+   * input, lengths, … }`. The outputs of their batches are joined along the samples, on the CPU; outputs for each step
+   * of sequences of different lengths are continued with zeros.
+   *
+   * @throws {TorchError} (rejects) for a loader that shuffles; whatever the model or the data throws.
    */
-  async predict(inputs: Tensor, options: PredictOptions = {}): Promise<Tensor> {
+  async predict(inputs: Tensor | PredictionData, options: PredictOptions = {}): Promise<Tensor> {
     checkOptions('predict', options, ['batchSize', 'cudaGraph'])
     const { cudaGraph = this.#options.cudaGraph, batchSize } = options
     requireBoolean('predict', 'cudaGraph', cudaGraph)
-    return await this.#predictor.predict(inputs, batchSize, cudaGraph)
+    if (isTensor(inputs) || typeof inputs !== 'object' || inputs === null) {
+      return await this.#predictor.predict(inputs, batchSize, cudaGraph)
+    }
+    if (options.cudaGraph === true) {
+      throw torchError('ERR_TORCH_OPTION', 'predict: cudaGraph is for a tensor of inputs: data are computed without')
+    }
+    return await this.#predictor.predictBatches(
+      this.#source(predictable(inputs, batchSize), false, batchSize ?? Math.max(this.#options.batchSize, MANY)),
+    )
   }
 
   /** {@link predict} on this thread, which blocks, and without CUDA graphs. */
@@ -437,7 +452,7 @@ export class Trainer {
     return this.#options.device !== undefined || device !== 'cpu'
   }
 
-  #source(data: TrainingData, shuffle: boolean): Source {
+  #source(data: TrainingData, shuffle: boolean, batchSize = this.#options.batchSize): Source {
     const { model } = this
     // A model with its own forward may well read rows.
     const reads = model instanceof RecurrentModel && model.forward === RecurrentModel.prototype.forward
@@ -448,6 +463,7 @@ export class Trainer {
         : undefined
     return sourceOf(data, {
       ...this.#options,
+      batchSize,
       shuffle,
       batchFirst: model.batchFirst ?? true,
       reader,
