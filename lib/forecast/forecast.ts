@@ -1,3 +1,4 @@
+import { isArrayOf } from '../array.ts'
 import { checkOptions, invalid, requireDict, requireInteger } from '../check.ts'
 import { SeriesScaler } from '../data/scaler/series-scaler.ts'
 import { layoutOf } from '../data/series/frame.ts'
@@ -153,11 +154,11 @@ function scalerOf(model: TrainableModel, given: unknown): SeriesScaler {
 
 /** @throws {TorchError} unless a calibration is one, and for this forecast. */
 function requireCalibration(calibration: unknown, options: ForecastOptions, targets: readonly string[]): void {
-  const given = requireDict(OWNER, 'calibration', calibration) as unknown as Calibration
-  const { method, past, steps, levels, radii } = given
-  if (method !== 'splitConformal' || !Array.isArray(radii) || radii.length !== levels?.length) {
+  if (!isCalibration(requireDict(OWNER, 'calibration', calibration))) {
     throw invalid(OWNER, 'calibration', 'what calibrate returned', calibration)
   }
+  const given = calibration as Calibration
+  const { past, steps, levels } = given
   if (options.levels !== undefined) {
     throw torchError('ERR_TORCH_OPTION', `${OWNER}: the calibration has its levels, ${levels.join(', ')}: omit levels`)
   }
@@ -172,6 +173,17 @@ function requireCalibration(calibration: unknown, options: ForecastOptions, targ
   if (problem !== undefined) {
     throw torchError('ERR_TORCH_VALUE', `${OWNER}: the calibration is for ${problem}`, { op: OWNER })
   }
+}
+
+/** Whether a value, which may come from a file, has the form of a calibration. */
+function isCalibration(value: Partial<Record<keyof Calibration, unknown>>): boolean {
+  const { method, past, steps, targets, levels, radii } = value
+  const isList = (list: unknown, length: unknown, fits: (item: unknown) => boolean): boolean =>
+    isArrayOf(list, fits) && list.length === length
+  if (method !== 'splitConformal' || !isArrayOf(targets, (name) => typeof name === 'string')) return false
+  if (!Number.isSafeInteger(past) || !isArrayOf(levels, Number.isFinite)) return false
+  const isRow = (row: unknown): boolean => isList(row, targets.length, Number.isFinite)
+  return isList(radii, levels.length, (rows) => isList(rows, steps, isRow))
 }
 
 function unknownInputs(inputs: readonly string[], horizon: number, ahead: number): Error {

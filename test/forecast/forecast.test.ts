@@ -428,6 +428,10 @@ describe('intervals', () => {
       'ERR_TORCH_VALUE',
       'the targets y, but',
     )
+    for (const change of [{ targets: null }, { levels: 3 }, { radii: [[[1], [2]]] }, { steps: 3 }, { past: '2' }]) {
+      const damaged = bad({ calibration: { ...calibration, ...change } })
+      await expectRejection(damaged, 'ERR_TORCH_TYPE', 'calibration must be what calibrate returned')
+    }
     await expectRejection(bad({ calibration: {} }), 'ERR_TORCH_TYPE', 'calibration must be what calibrate returned')
     await expectRejection(bad({ calibration: 0.9 }), 'ERR_TORCH_TYPE', 'calibration must be an object')
   })
