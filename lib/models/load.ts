@@ -1,4 +1,7 @@
 import { checkOptions, invalid, isPlain, requireDict } from '../check.ts'
+import { scalerFrom } from '../data/scaler/index.ts'
+import type { ScalerConfig } from '../data/scaler/scaler.ts'
+import { Vocabulary, type VocabularyConfig } from '../data/vocabulary.ts'
 import { describe } from '../describe.ts'
 import { TorchError } from '../errors.ts'
 import { type Coroutine, run, runSync } from '../io/coroutine.ts'
@@ -57,7 +60,7 @@ function readDescription(text: string | undefined, reject: (problem: string) => 
 
 /** A new model for a config, of one of the classes. */
 function modelOf(
-  { config, metadata }: Description,
+  { config, metadata, scaler, vocabulary }: Description,
   classes: Readonly<Record<string, ModelClass>>,
   reject: (problem: string, cause?: TorchError) => never,
 ): RecurrentModel {
@@ -78,6 +81,12 @@ function modelOf(
   }
   if (!(model instanceof RecurrentModel)) throw invalid('loadModel', `${config.model}.fromConfig()`, 'a model', model)
   model.metadata = metadata
+  try {
+    if (scaler !== undefined) model.scaler = scalerFrom(scaler as ScalerConfig)
+    if (vocabulary !== undefined) model.vocabulary = new Vocabulary(vocabulary as VocabularyConfig)
+  } catch (cause) {
+    return reject((cause as TorchError).message, cause as TorchError)
+  }
   return model
 }
 
@@ -102,8 +111,8 @@ function* loadingModel(call: string, path: unknown, options: LoadModelOptions): 
 }
 
 /**
- * Makes the model that {@link RecurrentModel.save} wrote, with its weights and its `metadata`, off the main thread. It is
- * in evaluation mode: call `train()` to go on training it in a loop of your own (a `Trainer` does).
+ * Makes the model that {@link RecurrentModel.save} wrote, with its weights, `metadata`, `scaler` and `vocabulary`, off the
+ * main thread. It is in evaluation mode: call `train()` to go on training it in a loop of your own (a `Trainer` does).
  *
  * A file chooses only among the models of this library and the `classes` that you pass; it never runs code.
  *

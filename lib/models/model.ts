@@ -1,4 +1,7 @@
 import { checkOptions, requireNone, requireSubclass } from '../check.ts'
+import type { Scaler } from '../data/scaler/scaler.ts'
+import type { SeriesScaler } from '../data/scaler/series-scaler.ts'
+import type { Vocabulary } from '../data/vocabulary.ts'
 import { torchError } from '../errors.ts'
 import { Embedding } from '../nn/embedding.ts'
 import { type FactoryOptions, factoryOf } from '../nn/factory.ts'
@@ -53,8 +56,15 @@ export abstract class RecurrentModel<Network extends RecurrentModule = Recurrent
   readonly horizon: number | null
   /** Whether the head's weight is the embedding's. */
   readonly tieWeights: boolean
-  /** Plain data that is saved with the model, such as the settings of a scaler or a vocabulary. Default `{}`. */
+  /** Plain data of your own that is saved with the model. Default `{}`. */
   metadata: JSONObject = {}
+  /**
+   * The scaler of the data that the model was trained on, `train.scaler` of a split; it is saved with the model. Default
+   * `null`.
+   */
+  scaler: SeriesScaler | Scaler | null = null
+  /** The vocabulary of the text that the model was trained on; it is saved with the model. Default `null`. */
+  vocabulary: Vocabulary | null = null
   /** The recurrent network. */
   abstract readonly network: Network
   /** The head. */
@@ -166,13 +176,16 @@ export abstract class RecurrentModel<Network extends RecurrentModule = Recurrent
   }
 
   /**
-   * Writes the weights, {@link config} and metadata into a safetensors file, off the main thread, for `loadModel`. Python's
-   * safetensors reads the weights. Tied weights are written once, as Python's `save_model` does. Writing is atomic.
+   * Writes the weights, {@link config}, metadata, scaler and vocabulary into a safetensors file, off the main thread, for
+   * `loadModel`. Python's safetensors reads the weights. Tied weights are written once, as Python's `save_model` does.
+   * Writing is atomic.
    *
    * @example
-   * await model.save('model.safetensors')
+   * await model.save('model.safetensors', { scaler: train.scaler })
    * const same = await loadModel('model.safetensors')
-   * @throws {TorchError} if there is no {@link config}, the metadata is not JSON, or the file cannot be written.
+   * same.scaler // as before
+   * @throws {TorchError} if there is no {@link config}, the metadata is not JSON, the scaler is not fitted, or the file
+   *   cannot be written.
    */
   async save(path: string | URL, options: ModelSaveOptions = {}): Promise<void> {
     await saveModel(this, path, options)

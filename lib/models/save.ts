@@ -1,4 +1,8 @@
 import { checkOptions, invalid, isPlain, requireDict } from '../check.ts'
+import { scalerFrom } from '../data/scaler/index.ts'
+import { Scaler, type ScalerConfig } from '../data/scaler/scaler.ts'
+import { SeriesScaler, type SeriesScalerConfig } from '../data/scaler/series-scaler.ts'
+import { Vocabulary, type VocabularyConfig } from '../data/vocabulary.ts'
 import { torchError } from '../errors.ts'
 import { type Coroutine, run, runSync } from '../io/coroutine.ts'
 import { savingModule } from '../io/module.ts'
@@ -15,6 +19,10 @@ export interface JSONObject {
 export interface ModelSaveOptions {
   /** Plain data to save instead of the model's `metadata`. */
   metadata?: JSONObject
+  /** The scaler to save instead of the model's `scaler`; `null`: none. */
+  scaler?: SeriesScaler | Scaler | null
+  /** The vocabulary to save instead of the model's `vocabulary`; `null`: none. */
+  vocabulary?: Vocabulary | null
 }
 
 /** The entry of a safetensors file's metadata that describes a model. */
@@ -26,6 +34,9 @@ export interface Description {
   version: typeof VERSION
   config: ModelConfig
   metadata: JSONObject
+  /** Missing if there is none; an older version passes over it. */
+  scaler?: ScalerConfig | SeriesScalerConfig
+  vocabulary?: VocabularyConfig
 }
 
 /** @throws {TorchError} for what JSON would drop or change, by its path. */
@@ -42,13 +53,27 @@ function requireJSON(owner: string, path: string, value: unknown, above: readonl
 }
 
 function savingModel(call: string, model: RecurrentModel, path: unknown, options: ModelSaveOptions): Coroutine<void> {
-  checkOptions(call, options, ['metadata'])
-  const { metadata = model.metadata } = options
+  checkOptions(call, options, ['metadata', 'scaler', 'vocabulary'])
+  const { metadata = model.metadata, scaler = model.scaler, vocabulary = model.vocabulary } = options
   requireDict(call, 'metadata', metadata)
+  if (scaler !== null && !(scaler instanceof Scaler || scaler instanceof SeriesScaler)) {
+    throw invalid(call, 'scaler', 'a scaler of libtorch-rnn/data, or null', scaler)
+  }
+  // A scaler of a class of one's own could be written, but not read.
+  if (scaler !== null) scalerFrom(scaler.config as ScalerConfig)
+  if (vocabulary !== null && !(vocabulary instanceof Vocabulary)) {
+    throw invalid(call, 'vocabulary', 'a Vocabulary, or null', vocabulary)
+  }
   requireJSON(call, 'metadata', metadata)
   const { config } = model
   requireJSON(call, 'config', config)
-  const description: Description = { version: VERSION, config, metadata }
+  const description: Description = {
+    version: VERSION,
+    config,
+    metadata,
+    ...(scaler === null ? {} : { scaler: scaler.config }),
+    ...(vocabulary === null ? {} : { vocabulary: vocabulary.config }),
+  }
   return savingModule(call, model, path, { metadata: { format: 'pt', [KEY]: JSON.stringify(description) } })
 }
 

@@ -6,7 +6,7 @@ import type { Tensor } from '../tensor/tensor.ts'
 const cat = tensorOp('aten::cat')
 
 /** The default number of samples to predict at once, unless the trainer's batches are larger. */
-const MANY = 256
+export const MANY = 256
 
 /** Inputs cut into batches. */
 export interface Cut {

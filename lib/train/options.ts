@@ -94,6 +94,12 @@ export interface TrainerOptions {
    */
   metrics?: readonly (MetricName | Metric)[]
   /**
+   * The units of metrics of numbers such as `'mae'`, if the data are windows of a `Series`, or a `Subset` of them: `'data'`,
+   * after the inverse of their scaler, of each group by its own; or `'scaled'`, as the model and the loss have them. A
+   * metric with an `inverse` is left alone. A `MASE` without a scale gets that of the training windows. Default `'data'`.
+   */
+  metricUnits?: 'data' | 'scaled'
+  /**
    * The number of an epoch's result by which epochs are compared, such as `'validationMae'`. Default: `validationLoss`,
    * or `trainLoss` without validation data.
    */
@@ -199,6 +205,7 @@ const NAMES = [
   'accumulateGradBatches',
   'weightDecay',
   'metrics',
+  'metricUnits',
   'monitor',
   'patience',
   'restoreBest',
@@ -233,6 +240,7 @@ export interface ResolvedOptions {
   carryState: boolean
   monitor: MonitorOptions
   metrics: readonly Metric<unknown>[]
+  metricUnits: 'data' | 'scaled'
   callbacks: readonly Callback[]
   /** Where a signal makes a `fit` write a checkpoint, if it is to. */
   signalFolder: string | undefined
@@ -255,7 +263,7 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     if (options[name] !== undefined) requirePositive('Trainer', name, options[name])
   }
   const { seed, nonFinite = 'throw', shuffle = true, progress = 'auto', optimizer = 'adam', loss = 'mse' } = options
-  const { device, autocast, cudaGraph = false } = options
+  const { device, autocast, cudaGraph = false, metricUnits = 'data' } = options
   if (seed !== undefined) requireInteger('Trainer', 'seed', seed)
   requireBoolean('Trainer', 'shuffle', shuffle)
   requireBoolean('Trainer', 'cudaGraph', cudaGraph)
@@ -263,6 +271,7 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     throw invalid('Trainer', 'progress', "a boolean or 'auto'", progress, 'ERR_TORCH_VALUE')
   }
   requireChoice('Trainer', 'nonFinite', nonFinite, ['throw', 'warn', 'ignore'])
+  requireChoice('Trainer', 'metricUnits', metricUnits, ['data', 'scaled'])
   if (device !== undefined) requireUsable(device)
   if (autocast !== undefined) requireChoice('Trainer', 'autocast', autocast, ['bfloat16', 'float16'])
   for (const name of ['lr', 'weightDecay'] as const) {
@@ -299,6 +308,7 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     auxiliaryLosses,
     weightDecay: readWeightDecay(options.weightDecay),
     metrics,
+    metricUnits,
     callbacks: readCallbacks(options, monitor, progress),
     schedule: schedule === undefined ? undefined : optim.lrScheduler.scheduleOf(schedule),
     movingAverage,

@@ -1,20 +1,29 @@
+import { torchError } from '../errors.ts'
+import { RecurrentModel } from '../models/model.ts'
 import { evaluating } from '../nn/evaluating.ts'
 import { inferenceMode, offload, tidy } from '../tensor/context.ts'
+import { zeros } from '../tensor/creation.ts'
+import { functions } from '../tensor/methods.ts'
 import { type Device, requireTensor, type Tensor } from '../tensor/tensor.ts'
 import { type Cut, cutOf } from './cut.ts'
-import { moved } from './feed.ts'
+import { Feed, moved } from './feed.ts'
 import { type Graphs, signatureOf } from './graph.ts'
 import { onDevice } from './placement.ts'
+import type { Source } from './source.ts'
 import type { Step, TrainableModel } from './step.ts'
 
 export interface PredictOptions {
   /**
    * How many samples to compute at a time. Default: the larger of the trainer's `batchSize` and 256, for a model with a
    * `batchFirst` property, such as those of `libtorch-rnn/models`; all at once for any other model. Inputs with fewer
-   * than 3 dimensions are one sequence or rows: they are cut only if `batchSize` is given.
+   * than 3 dimensions are one sequence or rows: they are cut only if `batchSize` is given. A dataset is always cut; a
+   * loader makes its own batches.
    */
   batchSize?: number
-  /** Capture the model once for each input shape, and replay it. Default: the trainer's option. */
+  /**
+   * Capture the model once for each input shape, and replay it. Only for a tensor of inputs. Default: the trainer's
+   * option.
+   */
   cudaGraph?: boolean
 }
 
@@ -66,6 +75,64 @@ export class Predictor {
       }
       return inferenceMode(() => cut.join(outputs))
     })
+  }
+
+  /** The outputs for all batches, joined along the samples, on the CPU. */
+  async predictBatches(source: Source): Promise<Tensor> {
+    const { step, place, moves } = this.#options
+    const device = place()
+    return await tidy(async () => {
+      const feed = new Feed(source, { device: moves(device) ? device : undefined, ahead: device !== 'cpu' })
+      const outputs: Tensor[] = []
+      try {
+        for (let ready = await feed.next(); ready !== undefined; ready = await feed.next()) {
+          const { plan, take } = ready
+          const run = (): Tensor => tidy(() => inferenceMode(() => step.output(take(), device).to({ device: 'cpu' })))
+          const running = onDevice(device, () => offload(run))
+          feed.prepare()
+          try {
+            outputs.push(this.#requireSamples(await running, plan.size))
+          } finally {
+            ready.dispose()
+          }
+        }
+      } finally {
+        await feed.close()
+      }
+      if (outputs.length === 0) throw torchError('ERR_TORCH_VALUE', 'predict: the data has no batches')
+      return await offload(() => inferenceMode(() => tidy(() => this.#joined(outputs))))
+    })
+  }
+
+  /** Where the samples of an output are. */
+  #dimOf({ ndim }: Tensor): 0 | 1 {
+    const { model } = this.#options
+    const hasSteps = !(model instanceof RecurrentModel) || model.output === 'sequence'
+    return (model.batchFirst ?? true) || ndim < 3 || !hasSteps ? 0 : 1
+  }
+
+  #requireSamples(output: Tensor, size: number): Tensor {
+    if (output.shape[this.#dimOf(output)] === size) return output
+    throw torchError(
+      'ERR_TORCH_SHAPE',
+      `predict: for ${size} samples the model returns an output of shape (${output.shape.join(', ')}), which has no dimension for the samples`,
+    )
+  }
+
+  /** Outputs for each step of sequences of different lengths are continued with zeros, as those within a batch. */
+  #joined(outputs: readonly Tensor[]): Tensor {
+    const [first] = outputs as [Tensor]
+    const dim = this.#dimOf(first)
+    const steps = 1 - dim
+    if (first.ndim < 3) return functions.cat([...outputs], dim)
+    const longest = Math.max(...outputs.map((output) => output.size(steps)))
+    const filled = outputs.map((output) => {
+      const missing = longest - output.size(steps)
+      if (missing === 0) return output
+      const shape = output.shape.map((size, i) => (i === steps ? missing : size))
+      return functions.cat([output, zeros(shape, { dtype: output.dtype })], steps)
+    })
+    return functions.cat(filled, dim)
   }
 
   #cut(inputs: unknown, batchSize: number | undefined): Cut | undefined {

@@ -16,6 +16,7 @@ import { Pace } from './pace.ts'
 import { onDevice } from './placement.ts'
 import type { Source } from './source.ts'
 import type { Outcome } from './step.ts'
+import { hasUnits, inUnits, type Windows } from './units.ts'
 
 export interface RunnerOptions {
   /** The device of the model. */
@@ -26,6 +27,8 @@ export interface RunnerOptions {
   step(batch: NamedBatch, rates: readonly Tensor[] | undefined): Outcome
   /** What to measure at each step. */
   metrics: readonly Metric<unknown>[]
+  /** Whether metrics of windows are in the units of the data. */
+  inUnits: boolean
   /** Makes graphs to run steps with; its argument queues work. */
   makeGraphs?: ((queue: <T>(fn: () => T) => Promise<T>) => Graphs) | undefined
   /** What a graph of a step depends on besides its batch. */
@@ -76,6 +79,8 @@ export interface PassResult {
 
 /** One pass over the data. */
 interface Pass extends PassOptions {
+  /** The windows that the data are, if metrics are to be in their units. */
+  readonly windows: Windows | undefined
   readonly steps: number | undefined
   step: number
   /** The steps since the last check of a GPU, if their batches can be made again. */
@@ -115,7 +120,8 @@ export class Runner implements Disposable {
     const { device, moves } = this.#options
     const ahead = device !== 'cpu' || this.#graphs !== undefined
     const feed = new Feed(source, { device: moves || ahead ? device : undefined, ahead })
-    const pass: Pass = { ...options, steps: source.length, step: 0, recent: [], inspected: performance.now() }
+    const windows = this.#converted(source)
+    const pass: Pass = { ...options, windows, steps: source.length, step: 0, recent: [], inspected: performance.now() }
     try {
       await this.#start(feed, pass)
       await this.#run(feed, pass, source.own)
@@ -183,7 +189,7 @@ export class Runner implements Disposable {
       try {
         const waiting = pass.begin?.()
         if (isPromise(waiting)) await waiting
-        const running = this.#take(ready)
+        const running = this.#take(ready, pass)
         feed.prepare()
         try {
           await running
@@ -200,9 +206,24 @@ export class Runner implements Disposable {
     }
   }
 
-  #take({ plan: { size }, take }: Ready): Promise<void> {
+  /** The windows whose metrics are to be converted. */
+  #converted({ windows }: Source): Windows | undefined {
+    const { inUnits, metrics } = this.#options
+    if (!inUnits || windows === undefined || !metrics.some(hasUnits)) return undefined
+    if (this.#graphs === undefined) return windows
+    throw torchError(
+      'ERR_TORCH_OPTION',
+      "Trainer: with cudaGraph, metrics cannot be in the units of the data, since scales are those of each batch: set metricUnits: 'scaled'",
+    )
+  }
+
+  #take({ plan, take }: Ready, { windows }: Pass): Promise<void> {
     const { step, signature, rates } = this.#options
-    const work = (batch: NamedBatch, tensors?: readonly Tensor[]): void => this.#add(step(batch, tensors), batch)
+    const { size } = plan
+    const convert = windows && ((values: Tensor) => inUnits(values, windows, plan))
+    const work = (batch: NamedBatch, tensors?: readonly Tensor[]): void => {
+      this.#add(step(batch, tensors), batch, convert)
+    }
     if (this.#graphs === undefined) return this.#queue(() => work(take()))
     const batch = take()
     return this.#graphs.run(tensorsOf(batch), {
@@ -218,9 +239,9 @@ export class Runner implements Disposable {
     })
   }
 
-  #add(outcome: Outcome, batch: NamedBatch): void {
+  #add(outcome: Outcome, batch: NamedBatch, convert: ((values: Tensor) => Tensor) | undefined): void {
     const { loss, count } = outcome
-    measure(this.#options.metrics, outcome, batch)
+    measure(this.#options.metrics, outcome, batch, convert)
     if (isTensor(count)) {
       const added = count.to('float64')
       this.#total.addcmul_(loss.to('float64'), added)
@@ -314,15 +335,20 @@ export class Runner implements Disposable {
   }
 }
 
-/** Adds a step to metrics, if it made an output. */
+/** Adds a step to metrics, if it made an output; `convert` gives values in the units of the data. */
 export function measure(
   metrics: readonly Metric<unknown>[],
   { output, counted: { mask, weight } }: Outcome,
   { target }: NamedBatch,
+  convert?: (values: Tensor) => Tensor,
 ): void {
   if (output === undefined) return
   const options = { ...(mask === undefined ? {} : { mask }), ...(weight === undefined ? {} : { weight }) }
-  for (const metric of metrics) metric.update(output, target, options)
+  const converted = convert && ([convert(output), convert(target)] as const)
+  for (const metric of metrics) {
+    const [own, wanted] = converted !== undefined && hasUnits(metric) ? converted : [output, target]
+    metric.update(own, wanted, options)
+  }
 }
 
 /** The value of a tensor that no queued operation changes but those before; on the lane, which waits for the device. */

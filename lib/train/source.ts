@@ -1,5 +1,5 @@
 import { isArrayOf } from '../array.ts'
-import { invalid, isPlain } from '../check.ts'
+import { invalid, isPlain, requireInteger } from '../check.ts'
 import { type Batch, mapBatch, namedBatch, requireBatch } from '../data/batch.ts'
 import { type Dataset, SequenceDataset, TensorDataset } from '../data/dataset.ts'
 import { type BatchPlan, DataLoader, type SampleSource } from '../data/loader.ts'
@@ -8,6 +8,7 @@ import { torchError } from '../errors.ts'
 import type { Generator } from '../tensor/generator.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import type { ResolvedOptions } from './options.ts'
+import { type Windows, windowsOf } from './units.ts'
 
 /**
  * Data for a trainer: a {@link DataLoader}; a dataset; tensors of inputs and targets, whose first dimension counts
@@ -24,6 +25,30 @@ export type TrainingData =
   | Iterable<Batch>
   | AsyncIterable<Batch>
 
+/** Data for `predict`: as for training, but tensors of samples by name need no target. */
+export type PredictionData = TrainingData | Readonly<Omit<StackedTensors, 'target'>>
+
+/**
+ * Data for predictions as data for training.
+ *
+ * @param batchSize that the user asks for
+ * @throws {TorchError} for a batch size that has no effect, and for a loader whose outputs would be in another order.
+ */
+export function predictable(data: PredictionData, batchSize: number | undefined): TrainingData {
+  if (batchSize !== undefined) requireInteger('predict', 'batchSize', batchSize, 1)
+  if (batchSize !== undefined && !isPair(data) && !isDataset(data) && isIterable(data)) {
+    throw torchError('ERR_TORCH_OPTION', 'predict: batchSize has no effect on data that are batches already')
+  }
+  if (data instanceof DataLoader && data.shuffle) {
+    throw torchError(
+      'ERR_TORCH_OPTION',
+      'predict: the loader shuffles, so nothing would tell which output belongs to which sample: give its dataset',
+    )
+  }
+  // No target is read, but datasets have one.
+  return isPlain(data) && 'input' in data ? ({ target: data.input, ...data } as StackedTensors) : (data as TrainingData)
+}
+
 /** A common form for all kinds of training data. */
 export interface Source {
   readonly length: number | undefined
@@ -31,6 +56,8 @@ export interface Source {
   readonly generator: Generator | undefined
   /** Whether batches are made for the trainer alone, so that one can be made while another is in use. */
   readonly own: boolean
+  /** The windows of a series that the data consist of, if they do. */
+  readonly windows?: Windows | undefined
   plans(): Iterator<BatchPlan> | AsyncIterator<BatchPlan>
 }
 
@@ -74,7 +101,8 @@ export function sourceOf(data: TrainingData, options: SourceOptions): Source {
 
 function ofLoader(loader: DataLoader, reader: Reader | undefined): Source {
   if (reader !== undefined) requireSequences(loader.dataset, reader)
-  return { length: loader.length, generator: loader.generator, own: true, plans: () => loader.plans() }
+  const windows = windowsOf(loader.dataset, loader.batchFirst)
+  return { length: loader.length, generator: loader.generator, own: true, windows, plans: () => loader.plans() }
 }
 
 /** Rows as samples have no time steps: a batch of them would be read as one sequence, in shuffled order. */

@@ -21,8 +21,9 @@ import { AveragedModel, getEmaMultiAvgFn } from '../optim/swa-utils/index.ts'
 import { offload, retain } from '../tensor/context.ts'
 import { Generator } from '../tensor/generator.ts'
 import { withGenerator } from '../tensor/random.ts'
-import type { Device, Tensor } from '../tensor/tensor.ts'
+import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
 import { Callbacks } from './callback.ts'
+import { MANY } from './cut.ts'
 import { causeOf, type NonFinite } from './divergence.ts'
 import { checkDryRun, type DryRun, type DryRunOptions, dryRun } from './dry-run.ts'
 import { movedBatch } from './feed.ts'
@@ -45,7 +46,7 @@ import { Checkpoints } from './resume.ts'
 import { Run } from './run.ts'
 import { Runner, type RunnerOptions } from './runner.ts'
 import { Signals } from './signals.ts'
-import { type Source, sourceOf, type TrainingData } from './source.ts'
+import { type PredictionData, predictable, type Source, sourceOf, type TrainingData } from './source.ts'
 import { Step, type TrainableModel } from './step.ts'
 import type { TrialParts } from './trial.ts'
 import {
@@ -54,6 +55,7 @@ import {
   type TuneLearningRateOptions,
   tuneLearningRate,
 } from './tune-learning-rate.ts'
+import { fitScales } from './units.ts'
 
 /** @internal The key of the method that makes graphs: tests exchange it. */
 export const makeGraph = Symbol('makeGraph')
@@ -207,7 +209,9 @@ export class Trainer {
   }
 
   async #fit({ source, held, device, history, callbacks, signals, signal, resolves, resume }: Fit): Promise<void> {
-    const { epochs, maxSteps, maxSeconds, nonFinite, schedule, monitor, signalFolder: folder } = this.#options
+    const { epochs, maxSteps, maxSeconds, nonFinite, schedule, monitor, metrics, metricUnits } = this.#options
+    const { signalFolder: folder } = this.#options
+    if (source.windows !== undefined) await fitScales(metrics, source.windows, metricUnits === 'scaled')
     const { model, optimizer, generator, scaler } = this
     const averaged = this.#average()
     const rates =
@@ -400,12 +404,26 @@ export class Trainer {
    * The model's output for `inputs`, in evaluation mode, computed off the main thread and on the trainer's device, and
    * returned on the device of the inputs. Many samples are computed in batches, one after another, so this needs the
    * memory of only one batch besides inputs and outputs.
+   *
+   * Inputs are a tensor, or data as for `fit`, whose targets are not needed: a dataset, a `DataLoader`, batches, or `{
+   * input, lengths, … }`. The outputs of their batches are joined along the samples, on the CPU; outputs for each step
+   * of sequences of different lengths are continued with zeros.
+   *
+   * @throws {TorchError} (rejects) for a loader that shuffles; whatever the model or the data throws.
    */
-  async predict(inputs: Tensor, options: PredictOptions = {}): Promise<Tensor> {
+  async predict(inputs: Tensor | PredictionData, options: PredictOptions = {}): Promise<Tensor> {
     checkOptions('predict', options, ['batchSize', 'cudaGraph'])
     const { cudaGraph = this.#options.cudaGraph, batchSize } = options
     requireBoolean('predict', 'cudaGraph', cudaGraph)
-    return await this.#predictor.predict(inputs, batchSize, cudaGraph)
+    if (isTensor(inputs) || typeof inputs !== 'object' || inputs === null) {
+      return await this.#predictor.predict(inputs, batchSize, cudaGraph)
+    }
+    if (options.cudaGraph === true) {
+      throw torchError('ERR_TORCH_OPTION', 'predict: cudaGraph is for a tensor of inputs: data are computed without')
+    }
+    return await this.#predictor.predictBatches(
+      this.#source(predictable(inputs, batchSize), false, batchSize ?? Math.max(this.#options.batchSize, MANY)),
+    )
   }
 
   /** {@link predict} on this thread, which blocks, and without CUDA graphs. */
@@ -443,7 +461,7 @@ export class Trainer {
   }
 
   #training(device: Device): Runner {
-    const { nonFinite, metrics } = this.#options
+    const { nonFinite, metrics, metricUnits } = this.#options
     // An optimizer with its own step reads its rates as numbers.
     const rates = isFused(this.optimizer) ? this.#rates() : undefined
     return new Runner({
@@ -452,6 +470,7 @@ export class Trainer {
       step: (batch, rates) =>
         this.#step.train(batch, device, { rates, finite: nonFinite === 'throw', output: metrics.length > 0 }),
       metrics,
+      inUnits: metricUnits === 'data',
       makeGraphs: this.#makeGraphs(device),
       signature: () => signatureOf(this.#modules, this.optimizer, rates),
       rates,
@@ -467,6 +486,7 @@ export class Trainer {
       moves: this.#moves(device),
       step: (batch) => step.evaluate(batch, device, nonFinite === 'throw'),
       metrics: this.#options.metrics,
+      inUnits: this.#options.metricUnits === 'data',
       makeGraphs: this.#makeGraphs(device),
       signature: () => signatureOf(this.#modules),
       nonFinite,

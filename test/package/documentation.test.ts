@@ -9,6 +9,7 @@ const ENTRIES = [
   'index',
   'models/index',
   'train/index',
+  'forecast/index',
   'data/index',
   'inspect/index',
   'io/index',

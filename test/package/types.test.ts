@@ -13,6 +13,7 @@ const ENTRIES = [
   'io/index',
   'models/index',
   'train/index',
+  'forecast/index',
   'data/index',
   'inspect/index',
   'distributions/index',

@@ -37,6 +37,7 @@ function run(data: Dataset, options: Partial<RunnerOptions>): { mean: Promise<nu
     moves: false,
     step: ({ input }) => outcomeOf(input),
     metrics: [],
+    inUnits: false,
     signature: () => '',
     nonFinite: 'throw',
     exact: false,

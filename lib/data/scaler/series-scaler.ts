@@ -1,5 +1,5 @@
 import { isArrayOf } from '../../array.ts'
-import { checkOptions, invalid, requireBoolean } from '../../check.ts'
+import { checkOptions, invalid, requireBoolean, requireNone } from '../../check.ts'
 import { describe } from '../../describe.ts'
 import { torchError } from '../../errors.ts'
 import { tidy } from '../../tensor/context.ts'
@@ -50,7 +50,9 @@ export class SeriesScaler {
     inputs: readonly string[],
     groups: readonly string[] | undefined,
     scalers: readonly ColumnScalers[],
+    ...none: undefined[]
   ) {
+    requireNone('SeriesScaler', none)
     this.targets = targets
     this.inputs = inputs
     this.groups = groups

@@ -19,6 +19,19 @@ export interface Frame {
   readonly observed: Tensor | undefined
 }
 
+/** Where the features of an input are that a forecast takes the place of: see `Series.inputNames`. */
+export interface Layout {
+  /** The number of targets, the first features; 0 if a model does not see their past. */
+  readonly targets: number
+  /** The first feature that says whether a target was observed, if there are such. */
+  readonly observed: number | undefined
+}
+
+export function layoutOf({ targets, inputs, autoregressive, masked }: Contents): Layout {
+  const seen = autoregressive ? targets.length : 0
+  return { targets: seen, observed: masked && autoregressive ? seen + inputs.length : undefined }
+}
+
 /** Rows that are converted at once: more would need more memory beside the tensors. */
 const BLOCK = 1 << 16
 

@@ -5,7 +5,7 @@ import { SeriesScaler } from '../scaler/series-scaler.ts'
 import type { Contents } from './contents.ts'
 import { frameOf } from './frame.ts'
 import { requireFitting } from './split.ts'
-import { inGroup } from './table.ts'
+import { concat, inGroup, type Table } from './table.ts'
 import { gather } from './windows.ts'
 
 export interface LatestOptions {
@@ -49,12 +49,29 @@ export function latestOf(contents: Contents, options: LatestOptions): Latest {
       },
     )
   })
-  const frame = frameOf(OWNER, contents, scaler)
-  const input = gather(frame.inputs, starts, 0, past, batchFirst)
+  const frame = frameOf(OWNER, { ...contents, table: rowsFrom(contents.table, starts, past) }, scaler)
+  const input = gather(
+    frame.inputs,
+    starts.map((_, i) => i * past),
+    0,
+    past,
+    batchFirst,
+  )
   for (const made of [frame.inputs, frame.targets, frame.observed]) made?.dispose()
   return {
     input,
     groups: groups[0]?.name === undefined ? undefined : groups.map(({ name }) => name as string),
     times: starts.map((start) => new Date(times[start + past - 1] as number)),
+  }
+}
+
+/** The `past` rows from each start on, one of each group. */
+function rowsFrom({ times, columns, groups }: Table, starts: readonly number[], past: number): Table {
+  const cut = (column: Float64Array): Float64Array =>
+    concat(starts.map((start) => column.subarray(start, start + past)))
+  return {
+    times: cut(times),
+    columns: new Map([...columns].map(([name, column]) => [name, cut(column)])),
+    groups: groups.map(({ name }, i) => ({ name, start: i * past, end: (i + 1) * past })),
   }
 }

@@ -51,6 +51,9 @@ const OPTIONS = [
 const GAPS = ['break', 'fill', 'ignore', 'error'] as const
 const CONSTRUCT = Symbol('construct')
 
+/** @internal What a series holds; `undefined` for anything else. */
+export let contentsOf: (series: unknown) => Contents | undefined
+
 /**
  * One or several time series, read from a file, a database or arrays. `split` cuts it in time and into windows to train
  * on.
@@ -74,6 +77,11 @@ export class Series {
   /** Where steps are absent, also if they were filled in. */
   readonly gaps: readonly Gap[]
   readonly #contents: Contents
+
+  static {
+    contentsOf = (series) =>
+      typeof series === 'object' && series !== null && #contents in series ? series.#contents : undefined
+  }
 
   // Protected, so that `new Series()` does not compile.
   protected constructor(key: symbol, contents: Contents, step: Step | undefined, gaps: readonly Gap[]) {

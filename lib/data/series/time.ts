@@ -100,11 +100,20 @@ export function stepsBetween(step: Step, from: number, to: number): number {
 
 /** The time `k` of `n` steps after `from`, where the last is `to`. */
 export function timeBetween(step: Step, from: number, to: number, k: number, n: number): number {
-  if (step.months === 0) return from + ((to - from) * k) / n
+  return step.months === 0 ? from + ((to - from) * k) / n : timeAfter(step, from, k)
+}
+
+/**
+ * The time `k` steps after `from`.
+ *
+ * @param day the day of the month, if steps are months: 31 for the last of each. Default: that of `from`.
+ */
+export function timeAfter(step: Step, from: number, k: number, day = new Date(from).getUTCDate()): number {
+  if (step.months === 0) return from + k * step.ms
   const start = new Date(from)
   const months = start.getUTCMonth() + k * step.months
   const days = daysInMonth(start.getUTCFullYear(), months)
-  return new Date(from).setUTCMonth(months, Math.min(start.getUTCDate(), days))
+  return new Date(from).setUTCMonth(months, Math.min(day, days))
 }
 
 /** Where a part of a series starts: a time, or the part's share of the rows, from 0 to 1. */

@@ -3,17 +3,19 @@ import { invalid, requireBoolean, requireInteger } from '../../check.ts'
 import { torchError } from '../../errors.ts'
 import { opaque } from '../../opaque.ts'
 import { tidy } from '../../tensor/context.ts'
-import { tensor } from '../../tensor/creation.ts'
+import { full, tensor } from '../../tensor/creation.ts'
 import { tensorOp } from '../../tensor/packet.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { NamedBatch } from '../batch.ts'
 import type { Dataset } from '../dataset.ts'
 import type { SeriesScaler } from '../scaler/series-scaler.ts'
 import type { Contents } from './contents.ts'
-import type { Frame } from './frame.ts'
+import { type Frame, type Layout, layoutOf } from './frame.ts'
 
 const indexSelect = tensorOp('aten::index_select')
 const view = tensorOp('aten::view')
+const narrow = tensorOp('aten::narrow')
+const cat = tensorOp('aten::cat')
 
 /** A batch of windows. */
 export interface WindowBatch extends NamedBatch {
@@ -111,6 +113,45 @@ export class WindowDataset implements Dataset<WindowBatch> {
       target: ahead(targets),
       ...(observed === undefined ? {} : { mask: ahead(observed) }),
     }
+  }
+
+  /** @internal The features of inputs at the steps to forecast: (N, horizon, I). */
+  ahead(indices: readonly number[]): Tensor {
+    const starts = this.#pick('WindowDataset.ahead', indices, this.#windows.starts)
+    return gather(this.#frame.inputs, starts, this.past, this.horizon, true)
+  }
+
+  /**
+   * @internal The scaled targets of all rows in these windows, each once, in the order of time: (T, O). NaN are missing
+   * ones, and `apart` rows between those that are not neighbours.
+   */
+  targets(indices: readonly number[], apart: number): Tensor {
+    const starts = this.#pick('WindowDataset.targets', indices, this.#windows.starts).sort((a, b) => a - b)
+    const length = this.past + this.horizon
+    return tidy(() => {
+      const { targets, observed } = this.#frame
+      const rows = observed === undefined ? targets : targets.maskedFill(observed.logicalNot(), Number.NaN)
+      const between = full([apart, this.outputSize], Number.NaN)
+      const begins = new Set(this.#contents.segments.map(({ start }) => start))
+      const parts: Tensor[] = []
+      for (let i = 0; i < starts.length; ) {
+        const first = starts[i] as number
+        let end = first + length
+        for (i++; i < starts.length; i++) {
+          const start = starts[i] as number
+          // A gap is between two rows that follow each other in the table.
+          if (start > end || (start === end && begins.has(start))) break
+          end = start + length
+        }
+        parts.push(...(parts.length > 0 ? [between] : []), narrow(rows, 0, first, end - first))
+      }
+      return cat(parts, 0)
+    })
+  }
+
+  /** @internal */
+  get layout(): Layout {
+    return layoutOf(this.#contents)
   }
 
   /** The times of the targets of a window. */

@@ -1,0 +1,271 @@
+import { isArrayOf } from '../array.ts'
+import { checkOptions, invalid, requireDict, requireInteger } from '../check.ts'
+import { SeriesScaler } from '../data/scaler/series-scaler.ts'
+import { layoutOf } from '../data/series/frame.ts'
+import { type FutureColumns, futureFeatures, futureTimes, readFuture } from '../data/series/future.ts'
+import { contentsOf, type Series } from '../data/series/series.ts'
+import { parseFrequency } from '../data/series/time.ts'
+import { torchError } from '../errors.ts'
+import { RecurrentModel } from '../models/model.ts'
+import { inferenceMode, offload, tidy } from '../tensor/context.ts'
+import { tensor } from '../tensor/creation.ts'
+import { functions } from '../tensor/methods.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import type { TrainableModel } from '../train/step.ts'
+import { type Calibration, MANY, requireModel } from './calibrate.ts'
+import { type Head, levelsOf, type Reading, readHead, requireLevels } from './head.ts'
+import { roll } from './roll.ts'
+
+export interface ForecastOptions {
+  /** How many steps of inputs the model reads: those of the windows it was trained on. Default: the calibration's. */
+  past?: number
+  /**
+   * How many steps to forecast. Beyond what the model forecasts at a time, it continues from its state and reads its own
+   * forecasts. Default: the calibration's, or what the model forecasts at a time.
+   */
+  steps?: number
+  /** The scales of the training. Default: the `scaler` of the model. */
+  scaler?: SeriesScaler
+  /** What the output of the model is. Default `'point'`. */
+  head?: Head
+  /** Intervals from the errors on held-out data: see `calibrate`. Default: those of the head. */
+  calibration?: Calibration
+  /**
+   * The levels of the intervals of the head. Default: for quantiles all that they give, for a normal distribution `[0.8,
+   * 0.95]`. `[]`: none.
+   */
+  levels?: readonly number[]
+  /**
+   * If the model reads its own forecasts: the `inputs` of the series at the steps after the data, in its units, by name;
+   * with groups by group and name, `{ north: { price: [3, 4] }, … }`.
+   */
+  futureInputs?: FutureColumns | Readonly<Record<string, FutureColumns>>
+  /** How many groups to compute at a time. Default 256. */
+  batchSize?: number
+}
+
+/** A range for each step that is to hold the value with probability `level`, by target. */
+export interface Interval {
+  readonly level: number
+  readonly lower: Readonly<Record<string, number[]>>
+  readonly upper: Readonly<Record<string, number[]>>
+}
+
+/** What comes after the data of one series, in their units: plain data. */
+export interface Forecast {
+  /** The name of the group; `null` if there are none. */
+  readonly group: string | null
+  /** The times of the steps, by the frequency of the series. */
+  readonly times: readonly Date[]
+  /** The forecasts of each target. */
+  readonly values: Readonly<Record<string, number[]>>
+  /** Empty if there are none. */
+  readonly intervals: readonly Interval[]
+}
+
+const OWNER = 'forecast'
+const OPTIONS = ['past', 'steps', 'scaler', 'head', 'calibration', 'levels', 'futureInputs', 'batchSize'] as const
+
+/**
+ * Forecasts what comes after the data of a series, in their units, off the main thread: one forecast for each group, or
+ * one if there are none.
+ *
+ * A model with a `horizon` forecasts so many steps at once. Beyond them, and for a model that forecasts the next step,
+ * it continues from its state with its own forecasts as inputs; other inputs are then needed in `futureInputs`, but those
+ * of the calendar are known. If the output is one for each step, the last one counts.
+ *
+ * @example
+ * const model = await loadModel('weather.safetensors')
+ * const [tomorrow] = await forecast(model, series, { past: 90 })
+ * console.log(tomorrow.times, tomorrow.values.temp_max)
+ * @throws {TorchError} (rejects) if a group has fewer than `past` steps since its last gap, the model, scaler or
+ *   calibration does not fit, or inputs of future steps are missing.
+ */
+export async function forecast(
+  model: TrainableModel,
+  series: Series,
+  options: ForecastOptions = {},
+): Promise<[Forecast, ...Forecast[]]> {
+  requireModel(OWNER, model)
+  const contents = contentsOf(series)
+  if (contents === undefined) throw invalid(OWNER, 'series', 'a Series', series)
+  checkOptions(OWNER, options, OPTIONS)
+  const { calibration, head = 'point', levels, futureInputs, batchSize = MANY } = options
+  requireInteger(OWNER, 'batchSize', batchSize, 1)
+  const scaler = scalerOf(model, options.scaler)
+  if (calibration !== undefined) requireCalibration(calibration, options, series.targets)
+  const past = options.past ?? calibration?.past
+  if (past === undefined) throw invalid(OWNER, 'past', 'the steps of inputs that the model was trained on', past)
+  const steps = options.steps ?? calibration?.steps
+  if (steps !== undefined) requireInteger(OWNER, 'steps', steps, 1)
+  const reading = readHead(OWNER, head, series.targets.length)
+  if (levels !== undefined) requireLevels(OWNER, levels)
+  const wanted = calibration === undefined ? levelsOf(OWNER, reading, levels) : calibration.levels
+  const future = futureInputs === undefined ? undefined : readFuture(OWNER, contents, futureInputs)
+  const step = parseFrequency(OWNER, series.frequency)
+
+  return await tidy(async () => {
+    const { input, groups } = series.latest({ past, scaler })
+    const count = contents.table.groups.length
+    let fed = false
+    const all: Forecast[] = []
+    for (let start = 0; start < count; start += batchSize) {
+      const table = { ...contents.table, groups: contents.table.groups.slice(start, start + batchSize) }
+      const part = { ...contents, table }
+      const names = groups?.slice(start, start + batchSize)
+      const features = (ahead: number, horizon: number): Tensor => {
+        fed = true
+        if (future === undefined && contents.inputs.length > 0) throw unknownInputs(contents.inputs, horizon, ahead)
+        const inputs = future?.slice(start, start + batchSize) ?? table.groups.map(() => ({}))
+        return futureFeatures(OWNER, part, scaler, { step, steps: ahead, inputs })
+      }
+      const continuation = { layout: layoutOf(contents), features }
+      await tidy(async () => {
+        const read = input.narrow(0, start, table.groups.length)
+        const output = await roll(OWNER, model, read, { steps, reading, continuation })
+        const length = output.size(1)
+        if (fed && calibration === undefined && wanted.length > 0) throw uncertain(length)
+        const values = await inUnits(output, { reading, wanted, calibration, scaler, groups: names })
+        const times = futureTimes(part, step, length)
+        for (const [n, kinds] of values.entries()) {
+          requireBounds(kinds)
+          const own = times.subarray(n * length, (n + 1) * length)
+          all.push(forecastOf(names?.[n] ?? null, own, kinds, series.targets, wanted))
+        }
+      })
+    }
+    if (future !== undefined && !fed) {
+      throw torchError(
+        'ERR_TORCH_OPTION',
+        `${OWNER}: the model forecasts all these steps at once, and reads no futureInputs: omit them`,
+        { op: OWNER },
+      )
+    }
+    return all as [Forecast, ...Forecast[]]
+  })
+}
+
+function scalerOf(model: TrainableModel, given: unknown): SeriesScaler {
+  const scaler = given ?? (model instanceof RecurrentModel ? model.scaler : null)
+  if (scaler instanceof SeriesScaler) return scaler
+  const wanted = 'a SeriesScaler, train.scaler of the split that the model was trained on; or save it with the model'
+  throw invalid(OWNER, 'scaler', wanted, scaler ?? undefined)
+}
+
+/** @throws {TorchError} unless a calibration is one, and for this forecast. */
+function requireCalibration(calibration: unknown, options: ForecastOptions, targets: readonly string[]): void {
+  if (!isCalibration(requireDict(OWNER, 'calibration', calibration))) {
+    throw invalid(OWNER, 'calibration', 'what calibrate returned', calibration)
+  }
+  const given = calibration as Calibration
+  const { past, steps, levels } = given
+  if (options.levels !== undefined) {
+    throw torchError('ERR_TORCH_OPTION', `${OWNER}: the calibration has its levels, ${levels.join(', ')}: omit levels`)
+  }
+  const problem =
+    given.targets.join() !== targets.join()
+      ? `the targets ${given.targets.join(', ')}, but those of the series are ${targets.join(', ')}`
+      : options.past !== undefined && options.past !== past
+        ? `${past} steps of inputs, but past is ${options.past}`
+        : options.steps !== undefined && options.steps > steps
+          ? `${steps} steps, but steps is ${options.steps}: calibrate with windows of that horizon`
+          : undefined
+  if (problem !== undefined) {
+    throw torchError('ERR_TORCH_VALUE', `${OWNER}: the calibration is for ${problem}`, { op: OWNER })
+  }
+}
+
+/** Whether a value, which may come from a file, has the form of a calibration. */
+function isCalibration(value: Partial<Record<keyof Calibration, unknown>>): boolean {
+  const { method, past, steps, targets, levels, radii } = value
+  const isList = (list: unknown, length: unknown, fits: (item: unknown) => boolean): boolean =>
+    isArrayOf(list, fits) && list.length === length
+  if (method !== 'splitConformal' || !isArrayOf(targets, (name) => typeof name === 'string')) return false
+  if (!Number.isSafeInteger(past) || !isArrayOf(levels, Number.isFinite)) return false
+  const isRow = (row: unknown): boolean => isList(row, targets.length, Number.isFinite)
+  return isList(radii, levels.length, (rows) => isList(rows, steps, isRow))
+}
+
+function unknownInputs(inputs: readonly string[], horizon: number, ahead: number): Error {
+  return torchError(
+    'ERR_TORCH_VALUE',
+    `${OWNER}: the model forecasts ${horizon} step${horizon === 1 ? '' : 's'} at a time, and then reads its forecasts, and the inputs ${inputs.join(', ')} of these steps: give them for ${ahead} steps after the data in futureInputs, or train a model with a larger horizon`,
+    { op: OWNER },
+  )
+}
+
+function uncertain(steps: number): Error {
+  return torchError(
+    'ERR_TORCH_VALUE',
+    `${OWNER}: the intervals of the head leave out the error of the forecasts that the model reads as inputs: give a calibration with windows of ${steps} steps, or levels: []`,
+    { op: OWNER },
+  )
+}
+
+interface Scaled {
+  readonly reading: Reading
+  readonly wanted: readonly number[]
+  readonly calibration: Calibration | undefined
+  readonly scaler: SeriesScaler
+  readonly groups: readonly string[] | undefined
+}
+
+/** The values, and the bounds of each level, in the units of the data: by sample, kind, step and target. */
+async function inUnits(
+  output: Tensor,
+  { reading, wanted, calibration, scaler, groups }: Scaled,
+): Promise<number[][][][]> {
+  const found = await offload(() =>
+    inferenceMode(() =>
+      tidy(() => {
+        const point = reading.point(output).to({ device: 'cpu', dtype: 'float64' })
+        const bounds = wanted.flatMap((level, i) => {
+          if (calibration === undefined) return reading.bounds?.(output, level) ?? []
+          const radii = (calibration.radii[i] as number[][]).slice(0, point.size(1))
+          const radius = tensor(radii, { dtype: 'float64' })
+          return [point.sub(radius), point.add(radius)]
+        })
+        const kinds = [point, ...bounds.map((bound) => bound.to({ device: 'cpu', dtype: 'float64' }))]
+        // Steps and kinds as one dimension: scales differ by sample only.
+        const rows = functions.stack(kinds, 1).flatten(1, 2)
+        const back = scaler.inverseTransform(rows, groups === undefined ? {} : { groups })
+        return back.unflatten(1, [kinds.length, -1])
+      }),
+    ),
+  )
+  return found.toArray() as number[][][][]
+}
+
+/** @throws {TorchError} for bounds that are no numbers although the value is one. */
+function requireBounds([values = [], ...bounds]: readonly number[][][]): void {
+  const isBad = values.some((row, i) =>
+    row.some((value, k) => Number.isFinite(value) && bounds.some((bound) => Number.isNaN(bound[i]?.[k]))),
+  )
+  if (!isBad) return
+  throw torchError(
+    'ERR_TORCH_VALUE',
+    `${OWNER}: head: gaussian returned a variance that is negative or no number: exp or softplus makes it positive`,
+    { op: OWNER },
+  )
+}
+
+function forecastOf(
+  group: string | null,
+  times: Float64Array,
+  [values, ...bounds]: readonly number[][][],
+  targets: readonly string[],
+  levels: readonly number[],
+): Forecast {
+  const byTarget = (rows: readonly number[][] = []): Record<string, number[]> =>
+    Object.fromEntries(targets.map((name, k) => [name, rows.map((row) => row[k] as number)]))
+  return {
+    group,
+    times: Array.from(times, (time) => new Date(time)),
+    values: byTarget(values),
+    intervals: levels.map((level, i) => ({
+      level: Number(level.toFixed(9)),
+      lower: byTarget(bounds[2 * i]),
+      upper: byTarget(bounds[2 * i + 1]),
+    })),
+  }
+}

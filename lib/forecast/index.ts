@@ -1,0 +1,7 @@
+import '../native/here.cjs'
+import '../tensor/extensions.ts'
+
+export type { FutureColumns } from '../data/series/future.ts'
+export { type CalibrateOptions, type Calibration, calibrate } from './calibrate.ts'
+export { type Forecast, type ForecastOptions, forecast, type Interval } from './forecast.ts'
+export type { Gaussian, Head } from './head.ts'
