@@ -52,7 +52,7 @@ test.each(cases)('generates the tokens of PyTorch: %o', async ({ tokens, ...opti
   const model = trained()
   const before = torch.memory().tensors
   expect(await generate(model, prompt, { steps: tokens.length, ...options })).toEqual(tokens)
-  expect(torch.memory().tensors).toBe(before)
+  expect(torch.memory().tensors).toBeLessThanOrEqual(before)
   const same = torch.tensor(prompt, { dtype: 'int64' })
   expect(await generate(model, same, { steps: 5, ...options })).toEqual(tokens.slice(0, 5))
   if (options.seed === undefined) return

@@ -254,7 +254,7 @@ describe('prediction', () => {
 
   test('refuses what is no input or option', async () => {
     const trainer = new Trainer(new Linear(2, 1), quiet)
-    await expectRejection(trainer.predict([1] as never), 'ERR_TORCH_TYPE', /predict: inputs must be a Tensor/)
+    await expectRejection(trainer.predict(1 as never), 'ERR_TORCH_TYPE', /predict: inputs must be a Tensor/)
     const x = torch.randn([3, 2])
     await expectRejection(trainer.predict(x, { graph: true } as never), 'ERR_TORCH_OPTION', /unknown option 'graph'/)
     await expectRejection(
