@@ -14,7 +14,7 @@ import { deviceTypeOf } from '../tensor/device.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
 import { CarriedState, requireStateful, type StatefulModel } from './carry.ts'
 import { criterionOf, LEAST, type MeanLoss, type Owner } from './criterion.ts'
-import { directGradients, type Gradients } from './direct.ts'
+import { type Direct, directOf } from './direct.ts'
 import { finiteLoss } from './divergence.ts'
 import { explained } from './explanation.ts'
 import { type Counted, countedOf } from './mask.ts'
@@ -73,7 +73,7 @@ export class Step {
   #counted: Tensor | undefined
   readonly #carried: CarriedState | undefined
   readonly #onUpdated: () => void
-  readonly #direct: Gradients | undefined
+  readonly #direct: Direct | undefined
   #scaling: { device: Device; scaler: GradScaler } | undefined
 
   constructor(model: TrainableModel, optimizer: Optimizer, options: StepOptions) {
@@ -100,7 +100,7 @@ export class Step {
     if (carryState) requireStateful(model)
     this.#carried = carryState ? new CarriedState() : undefined
     this.#onUpdated = options.onUpdated ?? (() => {})
-    this.#direct = autocast === undefined && !carryState ? directGradients(model, loss, owner === 'Trainer') : undefined
+    this.#direct = autocast === undefined && !carryState ? directOf(model, loss, owner === 'Trainer') : undefined
     this.#cast = autocast
     this.#maxNorm = clipGradNorm
     this.#maxValue = clipGradValue
@@ -130,15 +130,14 @@ export class Step {
     this.#model.train()
     if (this.#pending === 0) this.#optimizer.zeroGrad()
     if (this.#accumulate > 1) return this.#accumulated(batch, device, options)
-    const { input, target } = batch
-    const isPair = Object.keys(batch).length === 2
-    const direct = device === 'cpu' && isPair && !output ? this.#direct?.(input, target) : undefined
-    if (direct !== undefined) {
-      if (finite) finiteLoss(direct)
+    const direct = device === 'cpu' ? this.#direct : undefined
+    const ready = output ? undefined : direct?.gradients(batch)
+    if (ready !== undefined) {
+      if (finite) finiteLoss(ready)
       this.#update(rates)
-      return { loss: direct, count: target.numel, output: undefined, counted: ALL }
+      return { loss: ready, count: batch.target.numel, output: undefined, counted: ALL }
     }
-    const outcome = this.#lossOf(batch, device)
+    const outcome = this.#lossOf(batch, device, direct)
     const { loss } = outcome
     if (finite && device === 'cpu') finiteLoss(loss)
     if (this.scaler !== undefined) {
@@ -157,7 +156,7 @@ export class Step {
 
   /** Adds the gradients of the sum of a batch's losses, and updates the weights after enough batches. */
   #accumulated(batch: NamedBatch, device: Device, { rates, finite = false }: TrainOptions): Outcome {
-    const outcome = this.#lossOf(batch, device)
+    const outcome = this.#lossOf(batch, device, device === 'cpu' ? this.#direct : undefined)
     const { loss, count } = outcome
     if (finite && device === 'cpu') finiteLoss(loss)
     const sum = loss.mul(count)
@@ -254,9 +253,9 @@ export class Step {
     return explained(error, { owner: this.#owner, loss: name, batchFirst: this.#model.batchFirst ?? true })
   }
 
-  #lossOf(batch: NamedBatch, device: Device): Outcome {
+  #lossOf(batch: NamedBatch, device: Device, direct?: Direct): Outcome {
     return this.#casting(device, () => {
-      const output = this.#outputOf(batch)
+      const output = direct?.output(batch) ?? this.#outputOf(batch)
       const batchFirst = this.#model.batchFirst ?? true
       const counted = countedOf(this.#owner, batch, hasSteps(this.#model, output, batch, batchFirst), batchFirst)
       return { ...this.#criterion(output, batch, counted), output, counted }
