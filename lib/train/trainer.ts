@@ -184,7 +184,7 @@ export class Trainer {
   }
 
   async #fit({ source, held, device, history, callbacks, signal, resolves, resume }: Fit): Promise<void> {
-    const { epochs, maxSteps, maxSeconds, nonFinite, schedule, monitor } = this.#options
+    const { epochs, maxSteps, maxSeconds, nonFinite, schedule, monitor, accumulateGradBatches } = this.#options
     const { model, optimizer, generator, scaler } = this
     const averaged = this.#average()
     const rates =
@@ -216,6 +216,7 @@ export class Trainer {
         rates,
         maxSteps,
         maxSeconds,
+        accumulateGradBatches,
         isUpdated: () => this.#step.isUpdated,
         finish: () => this.#step.finish(),
         begin: () => checkpoints.begin(),

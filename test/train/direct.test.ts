@@ -176,7 +176,7 @@ describe('the gradients of a model without a graph', () => {
       expect(directOf(new LSTMModel(3, 4, 2, more), 'mse')).toBeUndefined()
     }
     const batch = { input: torch.zeros([5, 2, 3]), target: torch.zeros([5, 2, 2]) }
-    expect(directOf(plain, 'mse')?.output({ ...batch, state: undefined })).toBeDefined()
+    expect(directOf(plain, 'mse')?.output({ ...batch, state: undefined } as unknown as NamedBatch)).toBeDefined()
     expect(directOf(plain, 'mse')?.output({ ...batch, state: torch.zeros([1, 2, 4]) })).toBeUndefined()
     // What a class adds changes nothing.
     class Titled extends RNNModel {
