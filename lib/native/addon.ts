@@ -113,6 +113,9 @@ export type RecurrentCall = [
   packing: Uint32Array,
 ]
 
+/** A call of a recurrent network with a linear head: its weight, and its bias if there is one. */
+export type ModelCall = [...RecurrentCall, head: Uint32Array, last: boolean, dropout: number]
+
 /** The state that copies of the JavaScript in one environment share. */
 export interface AddonState {
   /** The number of copies so far. */
@@ -310,7 +313,8 @@ export interface Native {
   // composite.cpp
   composite(...call: [...RecurrentCall, equations: object, roles: readonly string[], trace: string]): Id[]
   // training.cpp
-  mseGradients(...call: [...RecurrentCall, head: Uint32Array, target: Uint32Array, strict: boolean]): Id
+  modelOutput(...call: ModelCall): Id
+  mseGradients(...call: [...ModelCall, target: Uint32Array, strict: boolean]): Id
   // recurrent_cell.cpp
   recurrentCell(
     recurrence: string,

@@ -317,21 +317,47 @@ export abstract class RecurrentModule extends Module {
   }
 }
 
+/** @internal A linear head on a network's output. */
+export interface Head {
+  /** The weight, and the bias if there is one. */
+  readonly parameters: readonly Tensor[]
+  /** Whether it reads the last state of the top layer instead of the output of each step. */
+  readonly last: boolean
+  /** The probability of dropout before it, in this call. */
+  readonly dropout: number
+}
+
 /**
- * @internal The mean squared error of a linear head on the output. Adds its gradients to those of the parameters. One
- * native call, which builds no graph if the fused kernels apply. Returns `undefined` if the equations are not PyTorch's,
- * or the network is being traced. `strict`: a target that would be broadcast is an error instead of a warning.
+ * @internal The output of a linear head on the network, of which only `backward` can follow, once: it adds gradients to
+ * those of the parameters. One native call, which builds no graph if the fused kernels apply. Returns `undefined` if the
+ * equations are not PyTorch's, or the network is being traced.
+ *
+ * @returns for a packed sequence its rows, or with `last` one row per sequence, in the order before sorting
+ */
+export function modelOutput(network: RecurrentModule, input: Tensor | PackedSequence, head: Head): Tensor | undefined {
+  if (!isStandard(network)) return undefined
+  const scope = enter()
+  return wrap(native.modelOutput(...modelArguments(network, input, head)), scope)
+}
+
+/**
+ * @internal The mean squared error of {@link modelOutput}, with its gradients added to those of the parameters. `strict`:
+ * a target that would be broadcast is an error instead of a warning.
  */
 export function mseGradients(
   network: RecurrentModule,
   input: Tensor,
-  head: readonly Tensor[],
+  head: Head,
   target: Tensor,
   strict: boolean,
 ): Tensor | undefined {
-  if (network[equations] !== undefined || currentTracer() !== undefined) return undefined
+  if (!isStandard(network)) return undefined
   const scope = enter()
-  return wrap(native.mseGradients(...argumentsOf(network, input, []), idsOf(head), idsOf([target]), strict), scope)
+  return wrap(native.mseGradients(...modelArguments(network, input, head), idsOf([target]), strict), scope)
+}
+
+function isStandard(network: RecurrentModule): boolean {
+  return network[equations] === undefined && currentTracer() === undefined
 }
 
 /** @internal A stream of the network, or of the model `name` around it. */
@@ -434,6 +460,14 @@ function argumentsOf(
     weightIds(module, names),
     idsOf(packed ? packingOf(input) : []),
   ]
+}
+
+function modelArguments(
+  network: RecurrentModule,
+  input: Tensor | PackedSequence,
+  { parameters, last, dropout }: Head,
+): Parameters<typeof native.modelOutput> {
+  return [...argumentsOf(network, input, []), idsOf(parameters), last, dropout]
 }
 
 /** The names of a layer's parameters, without `_l0`. */

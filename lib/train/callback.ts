@@ -110,13 +110,14 @@ export class Callbacks {
     }
   }
 
-  /** Calls `onStepEnd` where it is due. Returns `undefined` if there is nothing to wait for. */
-  stepEnd(run: Run): Promise<void> | undefined {
+  /** Calls `onStepEnd` where it is due, after `settled`. Returns `undefined` if there is nothing to wait for. */
+  stepEnd(run: Run, settled?: () => Promise<void>): Promise<void> | undefined {
     const due = this.#callbacks.filter((callback) => callback.onStepEnd !== undefined && this.#isDue(callback, run))
-    return due.length === 0 ? undefined : this.#stepEnd(due, run)
+    return due.length === 0 ? undefined : this.#stepEnd(due, run, settled)
   }
 
-  async #stepEnd(due: readonly Callback[], run: Run): Promise<void> {
+  async #stepEnd(due: readonly Callback[], run: Run, settled: (() => Promise<void>) | undefined): Promise<void> {
+    await settled?.()
     for (const callback of due) await this.#outside(() => callback.onStepEnd?.(run))
   }
 

@@ -18,6 +18,8 @@ export interface FitParts {
   readonly validating: Runner | undefined
   readonly maxSteps: number
   readonly maxSeconds: number
+  /** How many batches make one update. */
+  readonly accumulateGradBatches: number
   /** Whether the weights have been updated with all batches so far. */
   isUpdated(): boolean
   /** Queues the update with the batches since the last one, if there are any. */
@@ -69,15 +71,21 @@ export async function runEpochs(parts: FitParts): Promise<void> {
 async function runEpoch(parts: FitParts, deadline: number, resumed: FitParts['resumed']): Promise<void> {
   const { run, callbacks, training, source, interruption } = parts
   const start = performance.now()
-  const end = (batch: number): unknown => {
+  const updatesOf = (batches: number): number => Math.floor(batches / parts.accumulateGradBatches)
+  const before = run.step - updatesOf(resumed?.steps ?? 0)
+  const failed = (batches: number): void => {
+    run.batch = batches
+    run.step = before + updatesOf(batches)
+  }
+  const end = (batch: number, settled: () => Promise<void>): unknown => {
     run.batch = batch
     if (!parts.isUpdated()) return false
     run.step++
     parts.rates?.stepped()
-    const hooks = callbacks.stepEnd(run)
+    const hooks = callbacks.stepEnd(run, settled)
     const isLast = (): unknown => {
       limit(parts, deadline)
-      return run.stopReason !== undefined || interruption?.check()
+      return run.stopReason !== undefined || interruption?.check(settled)
     }
     return hooks === undefined ? isLast() : hooks.then(isLast)
   }
@@ -85,6 +93,7 @@ async function runEpoch(parts: FitParts, deadline: number, resumed: FitParts['re
     name: `epoch ${run.epoch}`,
     begin: () => parts.check(),
     end,
+    failed,
     resumed,
   })
   if (interruption?.hasEnded() === true) return

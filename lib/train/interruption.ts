@@ -25,16 +25,21 @@ export class Interruption {
     return this.#hasEnded
   }
 
-  /** To be called between two steps, when the weights have been updated. The result is `true` if the `fit` ends. */
-  check(): boolean | Promise<boolean> {
+  /**
+   * To be called between two steps, when the weights have been updated. The result is `true` if the `fit` ends.
+   *
+   * @param settled waits for the steps that are queued
+   */
+  check(settled?: () => Promise<void>): boolean | Promise<boolean> {
     const { signals, run } = this.#options
     // A run that is ending anyway completes its epoch.
     if (signals.received === undefined || run.stopReason !== undefined) return this.#hasEnded
-    return this.#end(signals.received)
+    return this.#end(signals.received, settled)
   }
 
-  async #end(signal: NodeJS.Signals): Promise<boolean> {
+  async #end(signal: NodeJS.Signals, settled?: () => Promise<void>): Promise<boolean> {
     const { run, folder } = this.#options
+    await settled?.()
     await writeCheckpoint(folder, run)
     this.#hasEnded = true
     run.stop(signal)

@@ -47,6 +47,9 @@ export interface RunnerOptions {
   explained(error: unknown): unknown
 }
 
+/** The most steps that are queued at a time on the CPU, so that none has to wait for the event loop. */
+const QUEUED = 4
+
 /** How often to check whether all losses on a GPU were finite. */
 const INSPECTION_INTERVAL_MS = 1000
 
@@ -65,8 +68,13 @@ export interface PassOptions {
   name: string
   /** Called before each step. It may be async, and end the pass by throwing. */
   begin?(): unknown
-  /** Called after each step, with the number of steps so far. It may be async; `true` ends the pass. */
-  end?(step: number): unknown
+  /**
+   * Called after a step has been queued, with the number of steps so far. It may be async; `true` ends the pass. What
+   * reads or changes anything of a step must await `settled` first: that all of them have run.
+   */
+  end?(step: number, settled: () => Promise<void>): unknown
+  /** Called if a step fails, with the number of steps that have run: those queued after it have been skipped. */
+  failed?(steps: number): void
   resumed?: Resumed | undefined
 }
 
@@ -88,6 +96,13 @@ interface Pass extends PassOptions {
   inspected: number
 }
 
+/** A step that has been queued. */
+interface Queued {
+  readonly step: number
+  readonly ready: Ready
+  readonly running: Promise<void>
+}
+
 /** Runs a step for each batch of a pass, and sums the losses on their device: nothing waits for a value. */
 export class Runner implements Disposable {
   readonly #options: RunnerOptions
@@ -101,6 +116,12 @@ export class Runner implements Disposable {
   #warned = false
   readonly #pace: Pace
   readonly #graphs: Graphs | undefined
+  /** Whether steps may be queued before others have run. */
+  readonly #ahead: boolean
+  // A result of the last step: a step that begins by reading it is skipped if that one failed, or was itself skipped.
+  #last: Tensor | undefined
+  // Whether a step could not be queued as a whole.
+  #broken = false
 
   constructor(options: RunnerOptions) {
     this.#options = options
@@ -113,6 +134,8 @@ export class Runner implements Disposable {
     }
     this.#pace = onDevice(device, () => new Pace(device))
     this.#graphs = makeGraphs?.((fn) => this.#queue(fn))
+    // A warning looks at the sum of losses between two steps.
+    this.#ahead = device === 'cpu' && this.#graphs === undefined && this.#seen === undefined
   }
 
   /** Runs a step for each batch. */
@@ -132,6 +155,10 @@ export class Runner implements Disposable {
       // The first error counts.
       await feed.close().catch(() => {})
       throw error
+    } finally {
+      this.#last?.dispose()
+      this.#last = undefined
+      this.#broken = false
     }
   }
 
@@ -184,26 +211,49 @@ export class Runner implements Disposable {
   }
 
   async #run(feed: Feed, pass: Pass, own: boolean): Promise<void> {
-    for (let ready = await feed.next(); ready !== undefined; ready = await feed.next()) {
-      pass.step++
-      try {
+    const queued: Queued[] = []
+    const wait = async (most: number): Promise<void> => {
+      for (let next = queued[0]; next !== undefined && queued.length > most; next = queued[0]) {
+        await this.#finish(next, pass, own)
+        queued.shift()
+      }
+    }
+    const settled = (): Promise<void> => wait(0)
+    try {
+      for (let ready = await feed.next(); ready !== undefined; ready = await feed.next()) {
         const waiting = pass.begin?.()
         if (isPromise(waiting)) await waiting
         const running = this.#take(ready, pass)
+        // The error is that of the first one.
+        running.catch(() => {})
+        queued.push({ step: ++pass.step, ready, running })
         feed.prepare()
-        try {
-          await running
-        } catch (error) {
-          throw await this.#explained(error, ready.plan, pass)
-        }
-        await this.#pace.wait()
-        await this.#look(ready.plan, pass, own)
-      } finally {
+        // The user's own code must not run beside a step.
+        const isAhead = this.#ahead && own && ready.plan.queueable && !this.#broken
+        await wait(isAhead ? QUEUED - 1 : 0)
+        const ending = pass.end?.(pass.step, settled)
+        if ((isPromise(ending) ? await ending : ending) === true) break
+      }
+      await settled()
+    } finally {
+      for (const { running, ready } of queued) {
+        await running.catch(() => {})
         ready.dispose()
       }
-      const ending = pass.end?.(pass.step)
-      if ((isPromise(ending) ? await ending : ending) === true) return
     }
+  }
+
+  /** Waits for a step. */
+  async #finish({ step, ready, running }: Queued, pass: Pass, own: boolean): Promise<void> {
+    try {
+      await running
+    } catch (error) {
+      pass.failed?.(step - 1)
+      throw await this.#explained(error, ready.plan, pass, step)
+    }
+    await this.#pace.wait()
+    await this.#look(ready.plan, pass, step, own)
+    ready.dispose()
   }
 
   /** The windows whose metrics are to be converted. */
@@ -253,21 +303,21 @@ export class Runner implements Disposable {
     this.#finite?.add_(this.#total.isfinite())
   }
 
-  async #explained(error: unknown, plan: BatchPlan, pass: Pass): Promise<unknown> {
+  async #explained(error: unknown, plan: BatchPlan, pass: Pass, step: number): Promise<unknown> {
     const value = refusedLoss(error)
     if (value === undefined) return this.#options.explained(error)
-    return torchError('ERR_TORCH_NON_FINITE', await this.#sentence(pass, pass.step, value, plan, false), {
+    return torchError('ERR_TORCH_NON_FINITE', await this.#sentence(pass, step, value, plan, false), {
       cause: error,
     })
   }
 
   /** Checks after a step whether the losses so far were finite, without waiting for a GPU. */
-  async #look(plan: BatchPlan, pass: Pass, own: boolean): Promise<void> {
+  async #look(plan: BatchPlan, pass: Pass, step: number, own: boolean): Promise<void> {
     if (this.#seen !== undefined && !this.#warned && !Number.isFinite(this.#seen[0])) {
-      this.#warn(await this.#sentence(pass, pass.step, String(this.#seen[0]), plan, true))
+      this.#warn(await this.#sentence(pass, step, String(this.#seen[0]), plan, true))
     }
     if (this.#finite === undefined || this.#warned) return
-    if (own) pass.recent.push({ step: pass.step, plan })
+    if (own) pass.recent.push({ step, plan })
     if (performance.now() - pass.inspected > INSPECTION_INTERVAL_MS) await this.#inspect(pass)
   }
 
@@ -310,16 +360,24 @@ export class Runner implements Disposable {
 
   #queue<T>(fn: () => T): Promise<T> {
     const { device, rates } = this.#options
-    return onDevice(device, () =>
+    const before = this.#last
+    const queued = onDevice(device, () =>
       offload(() =>
         tidy(() => {
+          // Fails with the step before, and then nothing of this one is done.
+          before?.detach()
           if (this.#graphs !== undefined) rates?.refresh()
+          this.#broken = true
           const result = fn()
           this.#pace.mark()
+          if (this.#ahead) this.#last = keep(this.#total.detach())
+          this.#broken = false
           return result
         }),
       ),
     )
+    if (this.#last !== before) before?.dispose()
+    return queued
   }
 
   dispose(): void {

@@ -15,7 +15,7 @@ import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
 import { Auxiliary, type AuxiliaryLoss } from './auxiliary.ts'
 import { CarriedState, requireStateful, type StatefulModel } from './carry.ts'
 import { criterionOf, LEAST, type MeanLoss, type Owner } from './criterion.ts'
-import { directGradients, type Gradients } from './direct.ts'
+import { type Direct, directOf } from './direct.ts'
 import { finiteLoss } from './divergence.ts'
 import { explained } from './explanation.ts'
 import { type Counted, countedOf } from './mask.ts'
@@ -76,7 +76,7 @@ export class Step {
   readonly #carried: CarriedState | undefined
   readonly #auxiliary: Auxiliary | undefined
   readonly #onUpdated: () => void
-  readonly #direct: Gradients | undefined
+  readonly #direct: Direct | undefined
   #scaling: { device: Device; scaler: GradScaler } | undefined
 
   constructor(model: TrainableModel, optimizer: Optimizer, options: StepOptions) {
@@ -107,7 +107,7 @@ export class Step {
     this.#onUpdated = options.onUpdated ?? (() => {})
     this.#direct =
       autocast === undefined && !carryState && this.#auxiliary === undefined
-        ? directGradients(model, loss, owner === 'Trainer')
+        ? directOf(model, loss, owner === 'Trainer')
         : undefined
     this.#cast = autocast
     this.#maxNorm = clipGradNorm
@@ -138,15 +138,14 @@ export class Step {
     this.#model.train()
     if (this.#pending === 0) this.#optimizer.zeroGrad()
     if (this.#accumulate > 1) return this.#accumulated(batch, device, options)
-    const { input, target } = batch
-    const isPair = Object.keys(batch).length === 2
-    const direct = device === 'cpu' && isPair && !output ? this.#direct?.(input, target) : undefined
-    if (direct !== undefined) {
-      if (finite) finiteLoss(direct)
+    const direct = device === 'cpu' ? this.#direct : undefined
+    const ready = output ? undefined : direct?.gradients(batch)
+    if (ready !== undefined) {
+      if (finite) finiteLoss(ready)
       this.#update(rates)
-      return { loss: direct, count: target.numel, output: undefined, counted: ALL }
+      return { loss: ready, count: batch.target.numel, output: undefined, counted: ALL }
     }
-    const outcome = this.#lossOf(batch, device, this.#auxiliary)
+    const outcome = this.#lossOf(batch, device, direct, this.#auxiliary)
     const { loss, total } = outcome
     if (finite && device === 'cpu') finiteLoss(total)
     if (this.scaler !== undefined) {
@@ -165,7 +164,8 @@ export class Step {
 
   /** Adds the gradients of the sum of a batch's losses, and updates the weights after enough batches. */
   #accumulated(batch: NamedBatch, device: Device, { rates, finite = false }: TrainOptions): Outcome {
-    const outcome = this.#lossOf(batch, device, this.#auxiliary)
+    const direct = device === 'cpu' ? this.#direct : undefined
+    const outcome = this.#lossOf(batch, device, direct, this.#auxiliary)
     const { loss, total, count } = outcome
     if (finite && device === 'cpu') finiteLoss(total)
     const sum = total.mul(count)
@@ -262,7 +262,7 @@ export class Step {
     return explained(error, { owner: this.#owner, loss: name, batchFirst: this.#model.batchFirst ?? true })
   }
 
-  #lossOf(batch: NamedBatch, device: Device, auxiliary?: Auxiliary): Outcome & { total: Tensor } {
+  #lossOf(batch: NamedBatch, device: Device, direct?: Direct, auxiliary?: Auxiliary): Outcome & { total: Tensor } {
     const batchFirst = this.#model.batchFirst ?? true
     const lossOf = (output: Tensor): Outcome => {
       const counted = countedOf(this.#owner, batch, hasSteps(this.#model, output, batch, batchFirst), batchFirst)
@@ -270,7 +270,7 @@ export class Step {
     }
     return this.#casting(device, () => {
       if (auxiliary !== undefined) return auxiliary.run(batch, () => this.#outputOf(batch), lossOf)
-      const outcome = lossOf(this.#outputOf(batch))
+      const outcome = lossOf(direct?.output(batch) ?? this.#outputOf(batch))
       return { ...outcome, total: outcome.loss }
     })
   }

@@ -210,7 +210,7 @@ export class Trainer {
 
   async #fit({ source, held, device, history, callbacks, signals, signal, resolves, resume }: Fit): Promise<void> {
     const { epochs, maxSteps, maxSeconds, nonFinite, schedule, monitor, metrics, metricUnits } = this.#options
-    const { signalFolder: folder } = this.#options
+    const { signalFolder: folder, accumulateGradBatches } = this.#options
     if (source.windows !== undefined) await fitScales(metrics, source.windows, metricUnits === 'scaled')
     const { model, optimizer, generator, scaler } = this
     const averaged = this.#average()
@@ -249,6 +249,7 @@ export class Trainer {
         rates,
         maxSteps,
         maxSeconds,
+        accumulateGradBatches,
         isUpdated: () => this.#step.isUpdated,
         finish: () => this.#step.finish(),
         begin: () => checkpoints.begin(),

@@ -13,8 +13,8 @@ export interface TrainingStepOptions extends Pick<TrainerOptions, 'loss' | 'clip
 
 /**
  * A step for your own training loop, the same as {@link Trainer}'s: `zeroGrad`, forward, loss, backward, clipping, and
- * the optimizer. For a recurrent network with a linear head and MSE loss on the CPU it bypasses autograd; small models
- * train nearly twice as fast.
+ * the optimizer. On the CPU, a recurrent network with a linear head is trained by the losses of this library without
+ * autograd's graph of the model; small models train nearly twice as fast.
  *
  * @example
  * const step = new TrainingStep(model, { optimizer: new optim.Adam(model.parameters()), clipGradNorm: 1 })

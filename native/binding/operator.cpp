@@ -1,5 +1,6 @@
 #include "binding/operator.h"
 
+#include <ATen/WrapDimUtils.h>
 #include <ATen/core/DimVector.h>
 #include <ATen/core/enum_tag.h>
 #include <ATen/core/jit_type.h>
@@ -205,6 +206,16 @@ class Extent {
   int64_t offset_;
 };
 
+// The size of a selection. LibTorch has its meta kernel only in Python.
+at::Tensor selected(const std::vector<c10::IValue>& stack) {
+  const at::Tensor &self = stack.at(0).toTensor(), &index = stack.at(2).toTensor();
+  TORCH_CHECK(index.dim() <= 1);
+  std::vector<int64_t> sizes = self.sizes().vec();
+  if (!sizes.empty())
+    sizes.at(static_cast<size_t>(at::maybe_wrap_dim(stack.at(1).toInt(), self.dim()))) = index.numel();
+  return meta_of(sizes, self.scalar_type());
+}
+
 }  // namespace
 
 void Operator::call(std::vector<c10::IValue>& stack) const {
@@ -232,6 +243,10 @@ bool Operator::outline(std::vector<c10::IValue>& stack) const {
   if (keeps_form_) {
     TORCH_CHECK(stack.at(0).isTensor());
     stack = {stack[0].toTensor()};
+    return true;
+  }
+  if (handle_.schema().name() == "aten::index_select" && handle_.schema().overload_name().empty()) {
+    stack = {selected(stack)};
     return true;
   }
   for (size_t i = 0; i < parameters_.size(); i++) {

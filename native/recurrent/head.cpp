@@ -10,72 +10,61 @@
 
 namespace rnn::recurrent {
 
-// For some rows: computes y, replaces it by its gradient in place, and propagates that to x. Returns the sum of
-// squares.
-double Head::error_of(const float* packed, float* dy, int64_t first, int64_t last) const {
-  const int64_t lanes = kernels.lanes, count = last - first;
-  float* y = dy + first * outputs;
-  kernels.multiply({.rows = count,
-                    .columns = outputs,
-                    .inner = inputs,
-                    .a = {x + first * inputs, inputs},
-                    .a_step = 1,
-                    .b = packed,
-                    .b_step = lanes,
-                    .panel_stride = inputs * lanes,
-                    .c = {y, outputs},
-                    .accumulate = false});
-  const float scale = 2.0F / static_cast<float>(rows * outputs);
-  double sum = 0;
-  for (int64_t row = 0; row < count; row++) {
-    for (int64_t i = 0; i < outputs; i++) {
-      const int64_t at = row * outputs + i;
-      const float difference = y[at] + (bias == nullptr ? 0 : bias[i]) - target[first * outputs + at];
-      sum += static_cast<double>(difference) * difference;
-      y[at] = scale * difference;
-    }
-  }
-  return sum;
+template <typename Work>
+void Head::split(const Work& work) const {
+  const int64_t parts = std::clamp(rows / kernels.rows, int64_t{1}, threads);
+  pool.run(parts, threads, [&](int64_t part) { work(rows * part / parts, rows * (part + 1) / parts); });
 }
 
-double Head::mean_squared_error() const {
+void Head::forward(float* y) const {
   const int64_t lanes = kernels.lanes;
   Floats packed(panels_of(outputs, lanes) * inputs * lanes);
   std::fill_n(packed.data(), packed.size(), 0.0F);
   pack_gates(weight, 1, outputs, inputs, lanes, packed.data(), inputs * lanes);
-  Floats back(dx == nullptr ? 0 : panels_of(inputs, lanes) * outputs * lanes);
-  if (dx != nullptr) pack_columns(weight, inputs, outputs, inputs, lanes, back.data(), outputs * lanes);
-
-  Floats dy(rows * outputs);
-  const int64_t parts = std::clamp(rows / kernels.rows, int64_t{1}, threads);
-  std::vector<double> sums(static_cast<size_t>(parts));
-  pool.run(parts, threads, [&](int64_t part) {
-    const int64_t first = rows * part / parts, last = rows * (part + 1) / parts;
-    sums[static_cast<size_t>(part)] = error_of(packed.data(), dy.data(), first, last);
-    if (dx == nullptr) return;
+  split([&](int64_t first, int64_t last) {
+    float* own = y + first * outputs;
     kernels.multiply({.rows = last - first,
-                      .columns = inputs,
-                      .inner = outputs,
-                      .a = {dy.data() + first * outputs, outputs},
+                      .columns = outputs,
+                      .inner = inputs,
+                      .a = {x + first * inputs, inputs},
                       .a_step = 1,
-                      .b = back.data(),
+                      .b = packed.data(),
                       .b_step = lanes,
-                      .panel_stride = outputs * lanes,
-                      .c = {dx + first * inputs, inputs},
+                      .panel_stride = inputs * lanes,
+                      .c = {own, outputs},
                       .accumulate = false});
+    if (bias == nullptr) return;
+    for (int64_t row = first; row < last; row++) {
+      for (int64_t i = 0; i < outputs; i++) y[row * outputs + i] += bias[i];
+    }
   });
+}
 
-  TransposedProduct product{.rows = outputs, .inner = rows, .a = {dy.data(), outputs}, .sides = {}, .sums = {}};
-  if (dweight != nullptr) {
-    const std::vector<Run> runs{{0, 1, rows, {x, inputs}}};
-    product.sides.push_back({std::make_shared<const std::vector<Run>>(runs), inputs, dweight});
+void Head::backward(const float* dy, const Gradients& gradients) const {
+  if (gradients.x != nullptr) {
+    const int64_t lanes = kernels.lanes;
+    Floats packed(panels_of(inputs, lanes) * outputs * lanes);
+    pack_columns(weight, inputs, outputs, inputs, lanes, packed.data(), outputs * lanes);
+    split([&](int64_t first, int64_t last) {
+      kernels.multiply({.rows = last - first,
+                        .columns = inputs,
+                        .inner = outputs,
+                        .a = {dy + first * outputs, outputs},
+                        .a_step = 1,
+                        .b = packed.data(),
+                        .b_step = lanes,
+                        .panel_stride = outputs * lanes,
+                        .c = {gradients.x + first * inputs, inputs},
+                        .accumulate = false});
+    });
   }
-  if (dbias != nullptr) product.sums.push_back(dbias);
+  TransposedProduct product{.rows = outputs, .inner = rows, .a = {dy, outputs}, .sides = {}, .sums = {}};
+  if (gradients.weight != nullptr) {
+    const std::vector<Run> runs{{0, 1, rows, {x, inputs}}};
+    product.sides.push_back({std::make_shared<const std::vector<Run>>(runs), inputs, gradients.weight});
+  }
+  if (gradients.bias != nullptr) product.sums.push_back(gradients.bias);
   product.run(kernels);
-
-  double sum = 0;
-  for (const double part : sums) sum += part;
-  return sum / static_cast<double>(rows * outputs);
 }
 
 }  // namespace rnn::recurrent

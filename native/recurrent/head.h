@@ -6,7 +6,7 @@
 
 namespace rnn::recurrent {
 
-// A linear layer y = x Wᵀ + b on all rows, and the mean squared error of y against a target, with gradients.
+// A linear layer y = x Wᵀ + b on all rows, and its gradients.
 struct Head {
   const Kernels& kernels;
   ThreadPool& pool;
@@ -20,19 +20,23 @@ struct Head {
   // (outputs, inputs), and (outputs) or null
   const float* weight;
   const float* bias;
-  // (rows, outputs), dense
-  const float* target;
 
   // Gradients, or null if not needed.
-  float* dx;
-  float* dweight;
-  float* dbias;
+  struct Gradients {
+    float* x;
+    float* weight;
+    float* bias;
+  };
 
-  // The mean over all elements.
-  double mean_squared_error() const;
+  // Writes y (rows, outputs).
+  void forward(float* y) const;
+  // `dy` (rows, outputs), dense
+  void backward(const float* dy, const Gradients& gradients) const;
 
  private:
-  double error_of(const float* packed, float* dy, int64_t first, int64_t last) const;
+  // Calls `work` with ranges of the rows.
+  template <typename Work>
+  void split(const Work& work) const;
 };
 
 }  // namespace rnn::recurrent

@@ -19,13 +19,6 @@ at::Tensor borrow(Workspace& workspace, int64_t size) {
   return at::from_blob(lease->data(), {size}, [lease](void*) {}, at::kFloat);
 }
 
-// Converts a gradient to the form that the kernels read: gradients can also be sparse, views with a sign, or zeros
-// without memory.
-at::Tensor plain(const at::Tensor& gradient) {
-  if (gradient._is_zerotensor()) return at::zeros(gradient.sizes(), gradient.options());
-  return (gradient.layout() == at::kStrided ? gradient : gradient.to_dense()).resolve_neg();
-}
-
 Schedule schedule_of(const NetworkCall& call) {
   if (!call.batch_sizes.defined()) {
     const int64_t batch = call.input.size(call.batch_first ? 0 : 1);
@@ -61,6 +54,11 @@ Layer Pass::layer(int64_t index, const at::Tensor& x) const {
 
 at::Tensor sequence_first(const NetworkCall& call, const at::Tensor& x) {
   return call.batch_first && !call.batch_sizes.defined() ? x.transpose(0, 1) : x;
+}
+
+at::Tensor plain(const at::Tensor& gradient) {
+  if (gradient._is_zerotensor()) return at::zeros(gradient.sizes(), gradient.options());
+  return (gradient.layout() == at::kStrided ? gradient : gradient.to_dense()).resolve_neg();
 }
 
 float* data_of(const at::Tensor& tensor) { return tensor.defined() ? tensor.mutable_data_ptr<float>() : nullptr; }

@@ -41,6 +41,10 @@ struct SavedTensors {
 // Converts (N, L, I) to (L, N, I), or back, if the call has the batch first.
 at::Tensor sequence_first(const NetworkCall& call, const at::Tensor& x);
 
+// Converts a gradient to the form that the kernels read: gradients can also be sparse, views with a sign, or zeros
+// without memory.
+at::Tensor plain(const at::Tensor& gradient);
+
 // Null for an undefined tensor.
 float* data_of(const at::Tensor& tensor);
 

@@ -75,7 +75,11 @@ describe('a handle of another kind', () => {
       ],
       [() => native.flattenParameters(stream, none), 'recurrent module'],
       [() => native.recurrent(stream, 0, true, none, none, none, none), 'recurrent module'],
-      [() => native.mseGradients(stream, 0, true, none, none, none, none, none, none, false), 'recurrent module'],
+      [() => native.modelOutput(stream, 0, true, none, none, none, none, none, false, 0), 'recurrent module'],
+      [
+        () => native.mseGradients(stream, 0, true, none, none, none, none, none, false, 0, none, false),
+        'recurrent module',
+      ],
       [() => native.composite(stream, 0, true, none, none, none, none, {}, [], 'nothing'), 'recurrent module'],
       [() => native.jitDescribe(stream), 'TorchScript module'],
       [() => native.jitRun(stream, 'forward', []), 'TorchScript module'],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ErrorCode } from '../../lib/errors.ts'
 import * as nn from '../../lib/nn/index.ts'
-import { mseGradients } from '../../lib/nn/recurrent.ts'
+import { modelOutput, mseGradients } from '../../lib/nn/recurrent.ts'
 import { trace } from '../../lib/nn/tracer.ts'
 import * as optim from '../../lib/optim/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
@@ -103,6 +103,7 @@ describe('a weight of another shape than the sizes of the module', () => {
           network[name as 'weight_ih_l0'] = new nn.Parameter(torch.zeros(shape))
           const x = torch.zeros([4, 2, 5])
           const packed = nn.utils.rnn.packSequence([torch.zeros([4, 5]), torch.zeros([2, 5])])
+          const head = { parameters: [torch.zeros([1, 3])], last: false, dropout: 0 }
           const text = `: ${name} has the shape [${shape.join(', ')}], but the sizes of the module ask for [${parameter.shape.join(', ')}]`
           const calls: (() => unknown)[] = [
             () => network.forward(x),
@@ -110,7 +111,8 @@ describe('a weight of another shape than the sizes of the module', () => {
             () => network.forward(packed),
             () => torch.inferenceMode(() => network.forward(x)),
             () => trace('probes', () => network.forward(x)),
-            () => mseGradients(network, x, [torch.zeros([1, 3])], torch.zeros([4, 2, 1]), true) ?? network.forward(x),
+            () => modelOutput(network, x, head) ?? network.forward(x),
+            () => mseGradients(network, x, head, torch.zeros([4, 2, 1]), true) ?? network.forward(x),
           ]
           for (const call of calls) {
             const error = expectError(call, 'ERR_TORCH_SHAPE', /has the shape/)

@@ -97,7 +97,7 @@ describe('zeros that autograd gives without memory', () => {
     const x = torch.randn([4, 1, 2])
     const target = torch.randn([4, 1, 1])
     head.bias?.sgn().sum().backward()
-    mseGradients(lstm, x, [head.weight, head.bias as Tensor], target, true)
+    mseGradients(lstm, x, { parameters: [head.weight, head.bias as Tensor], last: false, dropout: 0 }, target, true)
     const found = head.bias?.grad?.toArray()
     head.zeroGrad()
     new nn.MSELoss().forward(head.forward(lstm.forward(x)[0]), target).backward()

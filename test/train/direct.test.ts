@@ -1,17 +1,29 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
+import type { NamedBatch } from '../../lib/data/index.ts'
 import { nn, optim, type Tensor, torch } from '../../lib/index.ts'
-import { GRUModel, LSTMModel, RNNModel, SequenceModel } from '../../lib/models/index.ts'
+import { GRUModel, LSTMModel, type LSTMModelOptions, RNNModel, SequenceModel } from '../../lib/models/index.ts'
 import { native } from '../../lib/tensor/binding.ts'
 import { isTensor } from '../../lib/tensor/tensor.ts'
-import { directGradients } from '../../lib/train/direct.ts'
+import { criterionOf, type Loss } from '../../lib/train/criterion.ts'
+import { type Direct, directOf } from '../../lib/train/direct.ts'
 import { Trainer, TrainingStep } from '../../lib/train/index.ts'
+import { countedOf } from '../../lib/train/mask.ts'
 import { expectClose } from '../support/close.ts'
 import { expectError } from '../support/error.ts'
 import { collectGarbage } from '../support/garbage.ts'
 
 const MODELS = { LSTM: LSTMModel, GRU: GRUModel, RNN: RNNModel } as const
 type Model = LSTMModel | GRUModel | RNNModel | SequenceModel
+
+/** The mean squared error of a batch by the short cut. */
+function directGradients(
+  model: nn.Module,
+  loss: Loss,
+): ((input: Tensor, target: Tensor) => Tensor | undefined) | undefined {
+  const direct = directOf(model, loss)
+  return direct && ((input, target) => direct.gradients({ input, target }))
+}
 
 function gradientsOf(model: Model): (Tensor | null)[] {
   return [...model.parameters()].map(({ grad }) => grad)
@@ -33,6 +45,7 @@ const shape = fc.record({
   input: fc.integer({ min: 1, max: 5 }),
   hidden: fc.constantFrom(1, 3, 7, 16, 33),
   output: fc.constantFrom(1, 2, 5, 17),
+  last: fc.boolean(),
   steps: fc.integer({ min: 1, max: 6 }),
   batch: fc.integer({ min: 1, max: 20 }),
   numLayers: fc.integer({ min: 1, max: 3 }),
@@ -64,9 +77,11 @@ describe('the gradients of a model without a graph', () => {
           torch.setNumThreads(one.threads)
           const projSize = one.kind === 'LSTM' && one.projSize && one.hidden > 1 ? one.hidden - 1 : 0
           const { numLayers, bidirectional, batchFirst, bias, backend } = one
-          const options = { numLayers, bidirectional, batchFirst, bias, backend, ...(projSize > 0 ? { projSize } : {}) }
+          const output = one.last ? 'last' : 'sequence'
+          const more = { output, ...(projSize > 0 ? { projSize } : {}) }
+          const options = { numLayers, bidirectional, batchFirst, bias, backend, ...more }
           const make = (): Model => {
-            const model = new MODELS[one.kind](one.input, one.hidden, one.output, options as nn.RNNOptions)
+            const model = new MODELS[one.kind](one.input, one.hidden, one.output, options as LSTMModelOptions)
             if (!one.headBias) model.linear.bias = null
             for (const [name, parameter] of model.namedParameters()) {
               const frozen = {
@@ -84,7 +99,9 @@ describe('the gradients of a model without a graph', () => {
           other.loadStateDict(model.stateDict())
           const [outer, inner] = batchFirst ? [one.batch, one.steps] : [one.steps, one.batch]
           let x = torch.randn(one.form === 'sequence' ? [one.steps, one.input] : [outer, inner, one.input])
-          let y = torch.randn(one.form === 'sequence' ? [one.steps, one.output] : [outer, inner, one.output])
+          const leading = one.form === 'sequence' ? [one.steps] : [outer, inner]
+          const each = one.form === 'sequence' ? [] : [one.batch]
+          let y = torch.randn([...(one.last ? each : leading), one.output])
           if (one.form === 'broadcast') y = torch.randn([one.output])
           if (one.form === 'strided')
             [x, y] = [x, y].map((t) => torch.cat([t, t], -1).narrow(-1, 0, t.size(-1))) as [Tensor, Tensor]
@@ -110,7 +127,7 @@ describe('the gradients of a model without a graph', () => {
           }
         })
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     )
     torch.setNumThreads(threads)
     native.instructionSet(native.instructionSets()[0])
@@ -147,14 +164,20 @@ describe('the gradients of a model without a graph', () => {
     const plain = new LSTMModel(3, 4, 2)
     expect(directGradients(plain, 'mse')).toBeDefined()
     expect(directGradients(new SequenceModel(new nn.GRU(3, 4), 2), new nn.MSELoss())).toBeDefined()
-    expect(directGradients(plain, 'l1')).toBeUndefined()
-    expect(directGradients(plain, new nn.MSELoss({ reduction: 'sum' }))).toBeUndefined()
-    expect(directGradients(plain, (a, b) => a.sub(b).mean())).toBeUndefined()
-    expect(directGradients(new nn.Linear(3, 2), 'mse')).toBeUndefined()
-    expect(directGradients(new SequenceModel(new nn.PeepholeLSTM(3, 4), 2), 'mse')).toBeUndefined()
-    for (const more of [{ output: 'last' }, { horizon: 2 }, { outputDropout: 0.1 }, { embedding: 5 }] as const) {
-      expect(directGradients(new LSTMModel(3, 4, 2, more), 'mse')).toBeUndefined()
+    for (const loss of ['l1', 'crossEntropy', new nn.HuberLoss(), new nn.MSELoss({ reduction: 'sum' })] as const) {
+      expect(directOf(plain, loss)).toBeDefined()
+      // Only a mean of squares has gradients without any graph.
+      expect(directGradients(plain, loss)?.(torch.zeros([5, 2, 3]), torch.zeros([5, 2, 2]))).toBeUndefined()
     }
+    expect(directOf(plain, (a: Tensor, b: Tensor) => a.sub(b).mean())).toBeUndefined()
+    expect(directOf(new nn.Linear(3, 2), 'mse')).toBeUndefined()
+    expect(directOf(new SequenceModel(new nn.PeepholeLSTM(3, 4), 2), 'mse')).toBeUndefined()
+    for (const more of [{ output: 'mean' }, { output: 'max' }, { embedding: 5 }] as const) {
+      expect(directOf(new LSTMModel(3, 4, 2, more), 'mse')).toBeUndefined()
+    }
+    const batch = { input: torch.zeros([5, 2, 3]), target: torch.zeros([5, 2, 2]) }
+    expect(directOf(plain, 'mse')?.output({ ...batch, state: undefined } as unknown as NamedBatch)).toBeDefined()
+    expect(directOf(plain, 'mse')?.output({ ...batch, state: torch.zeros([1, 2, 4]) })).toBeUndefined()
     // What a class adds changes nothing.
     class Titled extends RNNModel {
       title = 'mine'
@@ -163,15 +186,6 @@ describe('the gradients of a model without a graph', () => {
       }
     }
     expect(directGradients(new Titled(3, 4, 2), 'mse')).toBeDefined()
-  })
-
-  it('are left to autograd while there is dropout before the head', () => {
-    const model = new GRUModel(3, 4, 2)
-    const direct = directGradients(model, 'mse')
-    const [x, y] = [torch.randn([5, 2, 3]), torch.randn([5, 2, 2])]
-    model.outputDropout = 0.5
-    expect(direct?.(x, y)).toBeUndefined()
-    expect(gradientsOf(model)).toEqual(gradientsOf(model).map(() => null))
   })
 
   it('are those of a head that was put in later', () => {
@@ -186,6 +200,172 @@ describe('the gradients of a model without a graph', () => {
     expect(direct?.(x, y)).toBeDefined()
     model.forward = (input) => input as Tensor
     expect(direct?.(x, y)).toBeUndefined()
+  })
+})
+
+const LOSS_NAMES = ['mse', 'l1', 'smoothL1', 'huber', 'crossEntropy', 'nll', 'bceWithLogits', 'poissonNll'] as const
+const DROPOUT = 0.4
+
+const batches = fc.record({
+  kind: fc.constantFrom('LSTM', 'GRU', 'RNN'),
+  hidden: fc.constantFrom(1, 3, 16, 33),
+  output: fc.constantFrom(1, 3, 17),
+  steps: fc.integer({ min: 1, max: 6 }),
+  batch: fc.integer({ min: 1, max: 9 }),
+  numLayers: fc.integer({ min: 1, max: 3 }),
+  bidirectional: fc.boolean(),
+  batchFirst: fc.boolean(),
+  headBias: fc.boolean(),
+  last: fc.boolean(),
+  backend: fc.constantFrom('auto', 'auto', 'libtorch'),
+  dropout: fc.constantFrom(0, DROPOUT, 1),
+  outputDropout: fc.constantFrom(0, DROPOUT, 1),
+  trains: fc.constantFrom(true, true, false),
+  frozen: fc.constantFrom('nothing', 'head', 'network', 'first layer'),
+  threads: fc.integer({ min: 1, max: 2 }),
+  set: fc.constantFrom(...native.instructionSets()),
+  loss: fc.constantFrom(...LOSS_NAMES, 'quantile', 'weighted classes'),
+  lengths: fc.boolean(),
+  mask: fc.boolean(),
+  weight: fc.boolean(),
+  times: fc.integer({ min: 1, max: 2 }),
+})
+type Drawn = typeof batches extends fc.Arbitrary<infer One> ? One : never
+
+/** A batch whose parts, except input and target, are drawn. */
+function batchOf({ loss, output, last, batchFirst, batch, steps, ...parts }: Drawn): NamedBatch {
+  const grid = batchFirst ? [batch, steps] : [steps, batch]
+  const leading = last ? [batch] : grid
+  const classes = loss === 'crossEntropy' || loss === 'nll' || loss === 'weighted classes'
+  const values = torch.rand([...leading, loss === 'quantile' ? 1 : output])
+  return {
+    input: torch.randn([...grid, 2]),
+    target: classes ? torch.randint(0, output, leading) : values,
+    ...(parts.lengths ? { lengths: torch.randint(1, steps + 1, [batch]) } : {}),
+    ...(parts.mask ? { mask: torch.rand(leading).gt(0.3) } : {}),
+    ...(parts.weight ? { weight: torch.rand(leading) } : {}),
+  }
+}
+
+function lossOf({ loss, output }: Drawn): Loss {
+  if (loss === 'quantile') {
+    return new nn.QuantileLoss({ quantiles: Array.from({ length: output }, (_, i) => (i + 1) / (output + 1)) })
+  }
+  return loss === 'weighted classes' ? new nn.CrossEntropyLoss({ weight: torch.rand([output]).add(0.1) }) : loss
+}
+
+describe('the output of a model with a graph of one node', () => {
+  it('trains as that of autograd, by all losses of the library', () => {
+    const threads = torch.getNumThreads()
+    vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    fc.assert(
+      fc.property(batches, fc.nat(), (one, seed) => {
+        torch.tidy(() => {
+          torch.manualSeed(seed)
+          native.instructionSet(one.set)
+          torch.setNumThreads(one.threads)
+          const { numLayers, bidirectional, batchFirst, backend, dropout, outputDropout } = one
+          const make = (): Model => {
+            const model = new MODELS[one.kind](2, one.hidden, one.output, {
+              ...{ numLayers, bidirectional, batchFirst, backend, dropout, outputDropout },
+              output: one.last ? 'last' : 'sequence',
+            })
+            if (!one.headBias) model.linear.bias = null
+            for (const [name, parameter] of model.namedParameters()) {
+              const frozen = {
+                nothing: false,
+                head: name.startsWith('linear'),
+                network: !name.startsWith('linear'),
+                'first layer': name.includes('_l0') && numLayers > 1,
+              }[one.frozen]
+              if (frozen) parameter.requiresGrad_(false)
+            }
+            return one.trains ? model.train() : model.eval()
+          }
+          const [model, other] = [make(), make()]
+          other.loadStateDict(model.stateDict())
+          const loss = lossOf(one)
+          const criterion = criterionOf('Trainer', loss)
+          const direct = directOf(model, loss)
+          for (let i = 0; i < one.times; i++) {
+            const batch = batchOf(one)
+            const { input, lengths = null } = batch
+            const counted = countedOf('Trainer', batch, !one.last, batchFirst)
+            torch.manualSeed(seed + 1)
+            const wanted = other.forward(input, { lengths })
+            const expected = criterion(wanted, batch, counted)
+            if (expected.loss.requiresGrad) expected.loss.backward()
+            torch.manualSeed(seed + 1)
+            const output = direct?.output(batch) as Tensor
+            expectClose(output.detach(), wanted.detach())
+            const found = criterion(output, batch, counted)
+            if (found.loss.requiresGrad) found.loss.backward()
+            expectEqual(model, other, found.loss.detach(), expected.loss)
+          }
+        })
+      }),
+      { numRuns: 200 },
+    )
+    torch.setNumThreads(threads)
+    native.instructionSet(native.instructionSets()[0])
+    vi.restoreAllMocks()
+  })
+
+  it('is that of a head with a horizon, of a single sequence, and of a packed one', () => {
+    const options = { output: 'last', horizon: 2, batchFirst: true } as const
+    const model = new LSTMModel(3, 4, 2, options)
+    const direct = directOf(model, 'l1') as Direct
+    const target = torch.zeros([5, 2, 2])
+    const x = torch.randn([5, 6, 3])
+    for (const batch of [
+      { input: x, target },
+      { input: x.index(0), target },
+      { input: x, target, lengths: torch.tensor([1, 6, 3, 2, 2], { dtype: 'int64' }) },
+    ]) {
+      const { input, lengths = null } = batch as NamedBatch
+      expectClose((direct.output(batch) as Tensor).detach(), model.forward(input, { lengths }).detach())
+    }
+    // There is no other graph than that of a step.
+    expect(direct.gradients({ input: x, target })).toBeUndefined()
+  })
+
+  it('has gradients once, and none of its own', () => {
+    const model = new GRUModel(3, 4, 1)
+    const batch = { input: torch.randn([5, 2, 3]), target: torch.zeros([5, 2, 1]) }
+    const output = directOf(model, 'l1')?.output(batch) as Tensor
+    expect(output.gradFn).toBe('RecurrentModelBackward')
+    const sum = output.sum()
+    expectError(
+      () => sum.backward(null, { createGraph: true }),
+      'ERR_TORCH_AUTOGRAD',
+      'Double backwards is not supported',
+    )
+    expect(gradientsOf(model)).toEqual(gradientsOf(model).map(() => null))
+    sum.backward(null, { retainGraph: true })
+    const [once] = gradientsOf(model).map((gradient) => (gradient as Tensor).clone())
+    sum.backward()
+    expectClose(gradientsOf(model)[0] as Tensor, (once as Tensor).mul(2))
+    expectError(() => sum.backward(), 'ERR_TORCH_AUTOGRAD', 'second time')
+  })
+
+  it('knows its shape before it is computed', async () => {
+    const x = torch.randn([5, 7, 3])
+    for (const [options, shape] of [
+      [{ batchFirst: true, output: 'last' }, [5, 2]],
+      [{ batchFirst: false, output: 'last' }, [7, 2]],
+      [{ output: 'sequence' }, [5, 7, 2]],
+    ] as const) {
+      const direct = directOf(new LSTMModel(3, 4, 2, options), 'l1')
+      const busy = torch.randn([1500, 1500])
+      const output = await torch.offload(() => {
+        busy.matmul(busy)
+        const output = direct?.output({ input: x, target: x }) as Tensor
+        expect(output.shape).toEqual(shape)
+        expect(output.pending).toBe(true)
+        return output
+      })
+      expect(output.shape).toEqual(shape)
+    }
   })
 })
 
