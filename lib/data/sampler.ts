@@ -36,9 +36,9 @@ export class LengthBucketSampler implements Iterable<number[]> {
   readonly #options: Required<Omit<LengthBucketOptions, 'generator'>>
   readonly #generator: Generator | undefined
 
-  constructor(lengths: readonly number[], options: LengthBucketOptions) {
+  constructor(lengths: readonly number[], options: LengthBucketOptions, ...none: undefined[]) {
     const name = 'LengthBucketSampler'
-    checkOptions(name, options, BUCKET_OPTIONS)
+    checkOptions(name, options, BUCKET_OPTIONS, none)
     const { batchSize, shuffle = false, bucketBatches = 50, dropLast = false, generator } = options
     if (!isArrayOf(lengths, (length) => Number.isSafeInteger(length) && (length as number) >= 0)) {
       throw invalid(name, 'lengths', 'an array of non-negative integers', lengths)
@@ -99,9 +99,14 @@ export class WeightedRandomSampler implements Iterable<number> {
   readonly #replacement: boolean
   readonly #generator: Generator | undefined
 
-  constructor(weights: readonly number[], numSamples: number, options: WeightedRandomOptions = {}) {
+  constructor(
+    weights: readonly number[],
+    numSamples: number,
+    options: WeightedRandomOptions = {},
+    ...none: undefined[]
+  ) {
     const name = 'WeightedRandomSampler'
-    checkOptions(name, options, ['replacement', 'generator'])
+    checkOptions(name, options, ['replacement', 'generator'], none)
     const { replacement = true, generator } = options
     if (!isArrayOf(weights, (weight) => typeof weight === 'number' && weight >= 0 && weight < Infinity)) {
       throw invalid(name, 'weights', 'an array of non-negative numbers', weights)

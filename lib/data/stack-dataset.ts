@@ -1,4 +1,4 @@
-import { isPlain } from '../check.ts'
+import { isPlain, requireNone } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -23,7 +23,8 @@ export class StackDataset implements Dataset<NamedBatch> {
   readonly length: number
   readonly tensors: Readonly<StackedTensors>
 
-  constructor(tensors: StackedTensors) {
+  constructor(tensors: StackedTensors, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     if (!isPlain(tensors)) {
       throw torchError(
         'ERR_TORCH_TYPE',

@@ -1,5 +1,5 @@
 import { isArrayOf } from '../array.ts'
-import { checkOptions, invalid } from '../check.ts'
+import { checkOptions, invalid, requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { isPromise, tidy } from '../tensor/context.ts'
 import { randperm } from '../tensor/creation.ts'
@@ -7,7 +7,7 @@ import { type Generator, isGenerator } from '../tensor/generator.ts'
 import { functions } from '../tensor/methods.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import { type Batch, namedBatch } from './batch.ts'
-import type { Dataset } from './dataset.ts'
+import { type Dataset, requireIndices } from './dataset.ts'
 
 function requireDataset(owner: string, value: unknown): asserts value is Dataset {
   const dataset = value as Dataset | null | undefined
@@ -23,7 +23,8 @@ export class Subset<B extends Batch = Batch> implements Dataset<B> {
   readonly dataset: Dataset<B>
   readonly indices: readonly number[]
 
-  constructor(dataset: Dataset<B>, indices: readonly number[]) {
+  constructor(dataset: Dataset<B>, indices: readonly number[], ...none: undefined[]) {
+    requireNone(new.target.name, none)
     requireDataset('Subset', dataset)
     const isIndex = (index: unknown): boolean =>
       Number.isSafeInteger(index) && (index as number) >= 0 && (index as number) < dataset.length
@@ -40,6 +41,7 @@ export class Subset<B extends Batch = Batch> implements Dataset<B> {
 
   /** Returns the samples with these indices: see {@link Dataset.batch}. */
   batch(indices: readonly number[], batchFirst: boolean): B | Promise<B> {
+    requireIndices('Subset', indices)
     const own = indices.map((index) => this.indices[index])
     if (own.includes(undefined)) {
       throw invalid('Subset.batch', 'indices', `indices below ${this.length}`, indices, 'ERR_TORCH_VALUE')
@@ -59,8 +61,9 @@ export function randomSplit<B extends Batch>(
   dataset: Dataset<B>,
   lengths: readonly number[],
   options: { generator?: Generator } = {},
+  ...none: undefined[]
 ): Subset<B>[] {
-  checkOptions('randomSplit', options, ['generator'])
+  checkOptions('randomSplit', options, ['generator'], none)
   const { generator } = options
   if (generator !== undefined && !isGenerator(generator)) {
     throw invalid('randomSplit', 'generator', 'a torch.Generator', generator)
@@ -83,8 +86,9 @@ export function timeSplit<B extends Batch>(
   dataset: Dataset<B>,
   lengths: readonly number[],
   options: { gap?: number } = {},
+  ...none: undefined[]
 ): Subset<B>[] {
-  checkOptions('timeSplit', options, ['gap'])
+  checkOptions('timeSplit', options, ['gap'], none)
   const { gap = 0 } = options
   if (!Number.isSafeInteger(gap) || gap < 0) throw invalid('timeSplit', 'gap', 'a non-negative integer', gap)
   requireDataset('timeSplit', dataset)
@@ -128,7 +132,8 @@ export class ConcatDataset implements Dataset {
   readonly datasets: readonly Dataset[]
   readonly length: number
 
-  constructor(datasets: readonly Dataset[]) {
+  constructor(datasets: readonly Dataset[], ...none: undefined[]) {
+    requireNone(new.target.name, none)
     if (!Array.isArray(datasets) || datasets.length === 0) {
       throw invalid('ConcatDataset', 'datasets', 'a non-empty array of datasets', datasets)
     }
@@ -139,6 +144,8 @@ export class ConcatDataset implements Dataset {
 
   /** Returns the samples with these indices: see {@link Dataset.batch}. Each dataset is asked once. */
   batch(indices: readonly number[], batchFirst: boolean): Batch | Promise<Batch> {
+    requireIndices('ConcatDataset', indices)
+    if (indices.length === 0) return (this.datasets[0] as Dataset).batch(indices, batchFirst)
     const groups = this.datasets.map(() => ({ own: [] as number[], places: [] as number[] }))
     for (const [place, index] of indices.entries()) {
       const [which, own] = this.#find(index)

@@ -46,7 +46,7 @@ const transpose = tensorOp('aten::transpose.int')
  * }
  */
 export class TextDataset implements Iterable<TextBatch> {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('TextDataset', 'use its batches')
   readonly batchSize: number
   readonly sequenceLength: number
@@ -57,9 +57,9 @@ export class TextDataset implements Iterable<TextBatch> {
   readonly length: number
   readonly #tokens: Tensor
 
-  constructor(tokens: Tensor, options: TextDatasetOptions) {
+  constructor(tokens: Tensor, options: TextDatasetOptions, ...none: undefined[]) {
     requireTensor('TextDataset', 'tokens', tokens)
-    checkOptions('TextDataset', options, ['batchSize', 'sequenceLength', 'batchFirst'])
+    checkOptions('TextDataset', options, ['batchSize', 'sequenceLength', 'batchFirst'], none)
     const { batchSize, sequenceLength, batchFirst = true } = options
     requireInteger('TextDataset', 'batchSize', batchSize, 1)
     requireInteger('TextDataset', 'sequenceLength', sequenceLength, 1)

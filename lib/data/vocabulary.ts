@@ -76,7 +76,7 @@ function requireOptions(owner: string, { level, lowercase = false, unknown }: Vo
  * vocabulary.decode(vocabulary.encode('hello')) // 'hello'
  */
 export class Vocabulary {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('Vocabulary', 'use config')
   readonly level: TokenLevel
   readonly lowercase: boolean
@@ -85,8 +85,8 @@ export class Vocabulary {
   readonly tokens: readonly string[]
   readonly #numbers: ReadonlyMap<string, number>
 
-  constructor(config: VocabularyConfig) {
-    checkOptions('Vocabulary', config, [...OPTIONS, 'tokens'])
+  constructor(config: VocabularyConfig, ...none: undefined[]) {
+    checkOptions('Vocabulary', config, [...OPTIONS, 'tokens'], none)
     requireOptions('Vocabulary', config)
     const { level, lowercase = false, unknown, tokens } = config
     if (!isArrayOf(tokens, (token): token is string => typeof token === 'string')) {

@@ -34,8 +34,8 @@ export class Adadelta extends NativeOptimizer<AdadeltaOptions> {
   protected override readonly algorithm = 'adadelta'
   protected override readonly stateFields = ['squareAvg', 'accDelta', 'step']
 
-  constructor(params: Params<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}) {
-    super(params, options, DEFAULTS)
+  constructor(params: Params<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}, ...none: undefined[]) {
+    super(params, options, DEFAULTS, none)
   }
 
   protected override check({ lr, rho, eps, weightDecay }: AdadeltaOptions): void {

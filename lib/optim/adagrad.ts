@@ -40,8 +40,8 @@ export class Adagrad extends FusedOptimizer<AdagradOptions> {
   protected override readonly algorithm = 'adagrad'
   protected override readonly stateFields = ['sum', 'step']
 
-  constructor(params: Params<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
-    super(params, options, DEFAULTS)
+  constructor(params: Params<AdagradOptions>, options: Partial<AdagradOptions> = {}, ...none: undefined[]) {
+    super(params, options, DEFAULTS, none)
   }
 
   protected override check({ lr, lrDecay, weightDecay, initialAccumulatorValue, eps }: AdagradOptions): void {

@@ -32,8 +32,8 @@ export class Adamax extends NativeOptimizer<AdamaxOptions> {
   protected override readonly stateFields = ['expAvg', 'expInf', 'step']
   protected override readonly readsNumbers = true
 
-  constructor(params: Params<AdamaxOptions>, options: Partial<AdamaxOptions> = {}) {
-    super(params, options, DEFAULTS)
+  constructor(params: Params<AdamaxOptions>, options: Partial<AdamaxOptions> = {}, ...none: undefined[]) {
+    super(params, options, DEFAULTS, none)
   }
 
   protected override check({ lr, betas, eps, weightDecay }: AdamaxOptions): void {

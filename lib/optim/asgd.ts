@@ -39,8 +39,8 @@ export class ASGD extends NativeOptimizer<ASGDOptions> {
   protected override readonly singleFields = ['step', 'eta', 'mu']
   protected override readonly readsNumbers = true
 
-  constructor(params: Params<ASGDOptions>, options: Partial<ASGDOptions> = {}) {
-    super(params, options, DEFAULTS)
+  constructor(params: Params<ASGDOptions>, options: Partial<ASGDOptions> = {}, ...none: undefined[]) {
+    super(params, options, DEFAULTS, none)
   }
 
   protected override check({ lr, lambd, alpha, t0, weightDecay }: ASGDOptions): void {

@@ -78,17 +78,22 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
   #curvature = new Curvature()
   #stepping = false
 
-  constructor(params: Params<LBFGSOptions>, options: Partial<LBFGSOptions> = {}) {
+  constructor(params: Params<LBFGSOptions>, options: Partial<LBFGSOptions> = {}, ...none: undefined[]) {
     const maxIter: unknown = options?.maxIter
-    super(params, options, {
-      lr: 1,
-      maxIter: 20,
-      maxEval: typeof maxIter === 'number' ? Math.max(1, Math.floor(maxIter * 1.25)) : 25,
-      toleranceGrad: 1e-7,
-      toleranceChange: 1e-9,
-      historySize: 100,
-      lineSearch: null,
-    })
+    super(
+      params,
+      options,
+      {
+        lr: 1,
+        maxIter: 20,
+        maxEval: typeof maxIter === 'number' ? Math.max(1, Math.floor(maxIter * 1.25)) : 25,
+        toleranceGrad: 1e-7,
+        toleranceChange: 1e-9,
+        historySize: 100,
+        lineSearch: null,
+      },
+      none,
+    )
   }
 
   override addParamGroup(group: ParamGroupOptions<LBFGSOptions>): void {

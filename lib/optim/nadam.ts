@@ -46,8 +46,8 @@ export class NAdam extends NativeOptimizer<NAdamOptions> {
   protected override readonly singleFields = ['step', 'muProduct']
   protected override readonly readsNumbers = true
 
-  constructor(params: Params<NAdamOptions>, options: Partial<NAdamOptions> = {}) {
-    super(params, options, DEFAULTS)
+  constructor(params: Params<NAdamOptions>, options: Partial<NAdamOptions> = {}, ...none: undefined[]) {
+    super(params, options, DEFAULTS, none)
   }
 
   protected override check({ lr, betas, eps, weightDecay, momentumDecay }: NAdamOptions): void {

@@ -43,8 +43,8 @@ export class RAdam extends NativeOptimizer<RAdamOptions> {
   protected override readonly stateFields = ['expAvg', 'expAvgSq', 'step']
   protected override readonly readsNumbers = true
 
-  constructor(params: Params<RAdamOptions>, options: Partial<RAdamOptions> = {}) {
-    super(params, options, DEFAULTS)
+  constructor(params: Params<RAdamOptions>, options: Partial<RAdamOptions> = {}, ...none: undefined[]) {
+    super(params, options, DEFAULTS, none)
   }
 
   protected override check({ lr, betas, eps, weightDecay }: RAdamOptions): void {

@@ -31,8 +31,8 @@ export class Rprop extends NativeOptimizer<RpropOptions> {
   protected override readonly algorithm = 'rprop'
   protected override readonly stateFields = ['prev', 'stepSize', 'step']
 
-  constructor(params: Params<RpropOptions>, options: Partial<RpropOptions> = {}) {
-    super(params, options, DEFAULTS)
+  constructor(params: Params<RpropOptions>, options: Partial<RpropOptions> = {}, ...none: undefined[]) {
+    super(params, options, DEFAULTS, none)
   }
 
   protected override check({ lr, etas, stepSizes }: RpropOptions): void {

@@ -14,9 +14,9 @@ export class LogScaler extends Scaler {
   readonly type = 'log'
   readonly #offset: number
 
-  constructor(options: LogScalerOptions = {}) {
+  constructor(options: LogScalerOptions = {}, ...none: undefined[]) {
     super()
-    checkOptions('LogScaler', options, ['offset'])
+    checkOptions('LogScaler', options, ['offset'], none)
     const { offset = 1 } = options
     requireNumber('LogScaler', 'offset', offset)
     this.#offset = offset

@@ -15,9 +15,9 @@ export class MinMaxScaler extends Scaler {
   readonly type = 'minMax'
   readonly featureRange: readonly [number, number]
 
-  constructor(options: MinMaxScalerOptions = {}) {
+  constructor(options: MinMaxScalerOptions = {}, ...none: undefined[]) {
     super()
-    checkOptions('MinMaxScaler', options, ['featureRange'])
+    checkOptions('MinMaxScaler', options, ['featureRange'], none)
     const { featureRange = [0, 1] } = options
     requireRange('MinMaxScaler', 'featureRange', featureRange, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
     this.featureRange = [featureRange[0], featureRange[1]]

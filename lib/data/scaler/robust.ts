@@ -23,9 +23,9 @@ export class RobustScaler extends Scaler {
   readonly type = 'robust'
   readonly quantileRange: readonly [number, number]
 
-  constructor(options: RobustScalerOptions = {}) {
+  constructor(options: RobustScalerOptions = {}, ...none: undefined[]) {
     super()
-    checkOptions('RobustScaler', options, ['quantileRange'])
+    checkOptions('RobustScaler', options, ['quantileRange'], none)
     const { quantileRange = [25, 75] } = options
     requireRange('RobustScaler', 'quantileRange', quantileRange, 0, 100)
     this.quantileRange = [quantileRange[0], quantileRange[1]]

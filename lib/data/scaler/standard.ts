@@ -8,9 +8,9 @@ import { momentsOf, nonZero, Scaler } from './scaler.ts'
 export class StandardScaler extends Scaler {
   readonly type = 'standard'
 
-  constructor(options: Record<string, never> = {}) {
+  constructor(options: Record<string, never> = {}, ...none: undefined[]) {
     super()
-    checkOptions('StandardScaler', options, [])
+    checkOptions('StandardScaler', options, [], none)
   }
 
   protected override get options(): Record<string, never> {

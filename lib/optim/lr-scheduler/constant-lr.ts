@@ -1,4 +1,4 @@
-import { invalid, requireInteger } from '../../check.ts'
+import { invalid, requireInteger, requireNone } from '../../check.ts'
 import type { ScheduledOptimizer } from './groups.ts'
 import { LRScheduler, type LRSchedulerOptions } from './scheduler.ts'
 
@@ -17,7 +17,8 @@ export type ConstantLRState = { factor: number; totalIters: number }
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ConstantLR.html
  */
 export class ConstantLR extends LRScheduler<ConstantLRState> {
-  constructor(optimizer: ScheduledOptimizer, options: ConstantLROptions = {}) {
+  constructor(optimizer: ScheduledOptimizer, options: ConstantLROptions = {}, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     super(optimizer, {}, options, { factor: 1 / 3, totalIters: 5 })
   }
 

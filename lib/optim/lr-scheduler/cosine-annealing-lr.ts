@@ -1,4 +1,4 @@
-import { requireInteger, requireNumber } from '../../check.ts'
+import { requireInteger, requireNone, requireNumber } from '../../check.ts'
 import type { ScheduledOptimizer } from './groups.ts'
 import { LRScheduler, type LRSchedulerOptions } from './scheduler.ts'
 
@@ -21,7 +21,13 @@ export type CosineAnnealingLRState = { tMax: number; etaMin: number }
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html
  */
 export class CosineAnnealingLR extends LRScheduler<CosineAnnealingLRState> {
-  constructor(optimizer: ScheduledOptimizer, tMax: number, options: CosineAnnealingLROptions = {}) {
+  constructor(
+    optimizer: ScheduledOptimizer,
+    tMax: number,
+    options: CosineAnnealingLROptions = {},
+    ...none: undefined[]
+  ) {
+    requireNone(new.target.name, none)
     super(optimizer, { tMax }, options, { etaMin: 0 })
   }
 

@@ -1,4 +1,4 @@
-import { invalid, requireInteger, requireNumber } from '../../check.ts'
+import { invalid, requireInteger, requireNone, requireNumber } from '../../check.ts'
 import type { ScheduledOptimizer } from './groups.ts'
 import { LRScheduler, type LRSchedulerOptions } from './scheduler.ts'
 
@@ -19,7 +19,13 @@ export type CosineAnnealingWarmRestartsState = { t0: number; tI: number; tMult: 
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingWarmRestarts.html
  */
 export class CosineAnnealingWarmRestarts extends LRScheduler<CosineAnnealingWarmRestartsState> {
-  constructor(optimizer: ScheduledOptimizer, t0: number, options: CosineAnnealingWarmRestartsOptions = {}) {
+  constructor(
+    optimizer: ScheduledOptimizer,
+    t0: number,
+    options: CosineAnnealingWarmRestartsOptions = {},
+    ...none: undefined[]
+  ) {
+    requireNone(new.target.name, none)
     const tCur = options?.lastEpoch ?? -1
     super(optimizer, { t0, tI: t0, tCur }, options, { tMult: 1, etaMin: 0 })
   }

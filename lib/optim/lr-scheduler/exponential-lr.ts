@@ -1,4 +1,4 @@
-import { requireNumber } from '../../check.ts'
+import { requireNone, requireNumber } from '../../check.ts'
 import type { ScheduledOptimizer } from './groups.ts'
 import { LRScheduler, type LRSchedulerOptions } from './scheduler.ts'
 
@@ -10,7 +10,8 @@ export type ExponentialLRState = { gamma: number }
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html
  */
 export class ExponentialLR extends LRScheduler<ExponentialLRState> {
-  constructor(optimizer: ScheduledOptimizer, gamma: number, options: LRSchedulerOptions = {}) {
+  constructor(optimizer: ScheduledOptimizer, gamma: number, options: LRSchedulerOptions = {}, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     super(optimizer, { gamma }, options)
   }
 

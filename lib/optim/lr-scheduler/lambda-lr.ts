@@ -1,4 +1,4 @@
-import { requireFunction } from '../../check.ts'
+import { requireFunction, requireNone } from '../../check.ts'
 import { torchError } from '../../errors.ts'
 import { requireOptimizer, type ScheduledOptimizer } from './groups.ts'
 import { LRScheduler, type LRSchedulerOptions } from './scheduler.ts'
@@ -38,7 +38,9 @@ export class LambdaLR extends LRScheduler<LambdaLRState> {
     optimizer: ScheduledOptimizer,
     lrLambda: LRLambda | readonly LRLambda[],
     options: LRSchedulerOptions = {},
+    ...none: undefined[]
   ) {
+    requireNone(new.target.name, none)
     super(optimizer, { lrLambdas: lambdasOf(new.target.name, optimizer, lrLambda) }, options)
   }
 

@@ -1,4 +1,4 @@
-import { invalid, requireInteger, requireProbability } from '../../check.ts'
+import { invalid, requireInteger, requireNone, requireProbability } from '../../check.ts'
 import type { ScheduledOptimizer } from './groups.ts'
 import { LRScheduler, type LRSchedulerOptions } from './scheduler.ts'
 
@@ -27,7 +27,8 @@ export type LinearLRState = { startFactor: number; endFactor: number; totalIters
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html
  */
 export class LinearLR extends LRScheduler<LinearLRState> {
-  constructor(optimizer: ScheduledOptimizer, options: LinearLROptions = {}) {
+  constructor(optimizer: ScheduledOptimizer, options: LinearLROptions = {}, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     super(optimizer, {}, options, { startFactor: 1 / 3, endFactor: 1, totalIters: 5 })
   }
 

@@ -1,5 +1,5 @@
 import { isArrayOf } from '../../array.ts'
-import { invalid, isPlain, requireNumber } from '../../check.ts'
+import { invalid, isPlain, requireNone, requireNumber } from '../../check.ts'
 import type { ScheduledOptimizer } from './groups.ts'
 import { LRScheduler, type LRSchedulerOptions } from './scheduler.ts'
 
@@ -19,7 +19,13 @@ export type MultiStepLRState = { milestones: Record<number, number>; gamma: numb
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiStepLR.html
  */
 export class MultiStepLR extends LRScheduler<MultiStepLRState> {
-  constructor(optimizer: ScheduledOptimizer, milestones: readonly number[], options: MultiStepLROptions = {}) {
+  constructor(
+    optimizer: ScheduledOptimizer,
+    milestones: readonly number[],
+    options: MultiStepLROptions = {},
+    ...none: undefined[]
+  ) {
+    requireNone(new.target.name, none)
     if (!isArrayOf(milestones, Number.isSafeInteger)) {
       throw invalid(new.target.name, 'milestones', 'an array of integers', milestones)
     }

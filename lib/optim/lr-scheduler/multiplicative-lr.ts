@@ -1,3 +1,4 @@
+import { requireNone } from '../../check.ts'
 import type { ScheduledOptimizer } from './groups.ts'
 import { type LRLambda, lambdasOf } from './lambda-lr.ts'
 import { LRScheduler, type LRSchedulerOptions } from './scheduler.ts'
@@ -18,7 +19,9 @@ export class MultiplicativeLR extends LRScheduler<MultiplicativeLRState> {
     optimizer: ScheduledOptimizer,
     lrLambda: LRLambda | readonly LRLambda[],
     options: LRSchedulerOptions = {},
+    ...none: undefined[]
   ) {
+    requireNone(new.target.name, none)
     super(optimizer, { lrLambdas: lambdasOf(new.target.name, optimizer, lrLambda) }, options)
   }
 

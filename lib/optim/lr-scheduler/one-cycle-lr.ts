@@ -89,10 +89,15 @@ export const ONE_CYCLE_OPTIONS = [
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
  */
 export class OneCycleLR extends LRScheduler<OneCycleLRState> {
-  constructor(optimizer: ScheduledOptimizer, maxLr: number | readonly number[], options: OneCycleLROptions = {}) {
+  constructor(
+    optimizer: ScheduledOptimizer,
+    maxLr: number | readonly number[],
+    options: OneCycleLROptions = {},
+    ...none: undefined[]
+  ) {
     const { name } = new.target
     requireOptimizer(name, optimizer)
-    checkOptions(name, options, ONE_CYCLE_OPTIONS)
+    checkOptions(name, options, ONE_CYCLE_OPTIONS, none)
     const { annealStrategy = 'cos', cycleMomentum = true, baseMomentum, maxMomentum, lastEpoch = -1 } = options
     const { divFactor = 25, finalDivFactor = 1e4 } = options
     const totalSteps = stepsOf(name, options)

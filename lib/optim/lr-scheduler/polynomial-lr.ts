@@ -1,4 +1,4 @@
-import { requireInteger, requireNumber } from '../../check.ts'
+import { requireInteger, requireNone, requireNumber } from '../../check.ts'
 import type { ScheduledOptimizer } from './groups.ts'
 import { LRScheduler, type LRSchedulerOptions } from './scheduler.ts'
 
@@ -17,7 +17,8 @@ export type PolynomialLRState = { totalIters: number; power: number }
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.PolynomialLR.html
  */
 export class PolynomialLR extends LRScheduler<PolynomialLRState> {
-  constructor(optimizer: ScheduledOptimizer, options: PolynomialLROptions = {}) {
+  constructor(optimizer: ScheduledOptimizer, options: PolynomialLROptions = {}, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     super(optimizer, {}, options, { totalIters: 5, power: 1 })
   }
 

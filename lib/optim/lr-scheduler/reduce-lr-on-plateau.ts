@@ -56,9 +56,9 @@ export type ReduceLROnPlateauState = {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
  */
 export class ReduceLROnPlateau extends LRScheduler<ReduceLROnPlateauState> {
-  constructor(optimizer: ScheduledOptimizer, options: ReduceLROnPlateauOptions = {}) {
+  constructor(optimizer: ScheduledOptimizer, options: ReduceLROnPlateauOptions = {}, ...none: undefined[]) {
     const { name } = new.target
-    checkOptions(name, options, PLATEAU_OPTIONS)
+    checkOptions(name, options, PLATEAU_OPTIONS, none)
     requireOptimizer(name, optimizer)
     const { mode = 'min', factor = 0.1, patience = 10, threshold = 1e-4, thresholdMode = 'rel' } = options
     const { cooldown = 0, minLr = 0, eps = 1e-8 } = options

@@ -1,4 +1,4 @@
-import { requireInteger, requireNumber } from '../../check.ts'
+import { requireInteger, requireNone, requireNumber } from '../../check.ts'
 import type { ScheduledOptimizer } from './groups.ts'
 import { LRScheduler, type LRSchedulerOptions } from './scheduler.ts'
 
@@ -17,7 +17,8 @@ export type StepLRState = { stepSize: number; gamma: number }
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
  */
 export class StepLR extends LRScheduler<StepLRState> {
-  constructor(optimizer: ScheduledOptimizer, stepSize: number, options: StepLROptions = {}) {
+  constructor(optimizer: ScheduledOptimizer, stepSize: number, options: StepLROptions = {}, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     super(optimizer, { stepSize }, options, { gamma: 0.1 })
   }
 

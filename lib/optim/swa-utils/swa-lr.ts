@@ -31,10 +31,15 @@ export type SWALRState = { annealEpochs: number; annealStrategy: 'cos' | 'linear
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.swa_utils.SWALR.html
  */
 export class SWALR extends LRScheduler<SWALRState> {
-  constructor(optimizer: ScheduledOptimizer, swaLr: number | readonly number[], options: SWALROptions = {}) {
+  constructor(
+    optimizer: ScheduledOptimizer,
+    swaLr: number | readonly number[],
+    options: SWALROptions = {},
+    ...none: undefined[]
+  ) {
     const { name } = new.target
     requireOptimizer(name, optimizer)
-    checkOptions(name, options, ['annealEpochs', 'annealStrategy', 'lastEpoch'])
+    checkOptions(name, options, ['annealEpochs', 'annealStrategy', 'lastEpoch'], none)
     const { annealEpochs = 10, annealStrategy = 'cos', lastEpoch = -1 } = options
     const state: SWALRState = { annealEpochs, annealStrategy }
     checkState(name, state)
