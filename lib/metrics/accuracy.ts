@@ -1,4 +1,4 @@
-import { requireInteger } from '../check.ts'
+import { requireInteger, requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type Classes, DecisionMetric, type DecisionOptions } from './classification.ts'
@@ -24,7 +24,8 @@ export class Accuracy extends DecisionMetric {
   /** The number of classes among which a target is looked for. */
   readonly topK: number
 
-  constructor(options: AccuracyOptions = {}) {
+  constructor(options: AccuracyOptions = {}, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     const topK = options?.topK ?? 1
     super(topK === 1 ? options : { name: `top${topK}`, ...options })
     requireInteger('Accuracy', 'topK', topK, 1)

@@ -1,4 +1,4 @@
-import { requireInteger } from '../check.ts'
+import { requireInteger, requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { linspace, zeros, zerosLike } from '../tensor/creation.ts'
 import { functions } from '../tensor/methods.ts'
@@ -29,7 +29,8 @@ export class AUROC extends ClassificationMetric {
   /** The number of thresholds; `undefined`: the area is exact. */
   readonly thresholds: number | undefined
 
-  constructor(options: AUROCOptions = {}) {
+  constructor(options: AUROCOptions = {}, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     super(options)
     const { thresholds } = options
     if (thresholds !== undefined) requireInteger('AUROC', 'thresholds', thresholds, 2)

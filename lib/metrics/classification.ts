@@ -1,4 +1,4 @@
-import { requireChoice, requireInteger, requireProbability } from '../check.ts'
+import { requireChoice, requireInteger, requireNone, requireProbability } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { MetricBatch } from './batch.ts'
@@ -45,7 +45,8 @@ export abstract class ClassificationMetric<Value = number> extends Metric<Value>
   readonly outputs: 'logits' | 'probs'
   #count = 0
 
-  constructor(options: ClassificationOptions = {}) {
+  constructor(options: ClassificationOptions = {}, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     super(options)
     const type = new.target.name
     const { ignoreIndex = -100, outputs = 'logits' } = options
@@ -130,7 +131,8 @@ export abstract class DecisionMetric<Value = number> extends ClassificationMetri
   readonly threshold: number
   readonly #chosen: boolean
 
-  constructor(options: DecisionOptions = {}) {
+  constructor(options: DecisionOptions = {}, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     super(options)
     const { threshold = 0.5 } = options
     requireProbability(new.target.name, 'threshold', threshold)

@@ -1,5 +1,5 @@
 import { isArrayOf } from '../array.ts'
-import { invalid, requireInteger } from '../check.ts'
+import { invalid, requireInteger, requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { atOnce, noGrad, tidy } from '../tensor/context.ts'
 import { tensor } from '../tensor/creation.ts'
@@ -33,7 +33,8 @@ export class MASE extends MeanError {
   #scale: Tensor | undefined
   #fitted: { inverse: Inverse | undefined } | undefined
 
-  constructor(options: MASEOptions = {}) {
+  constructor(options: MASEOptions = {}, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     super(options)
     const { seasonality = 1, scale } = options
     requireInteger('MASE', 'seasonality', seasonality, 1)

@@ -46,7 +46,7 @@ export abstract class Metric<Value = number> implements Disposable {
   /** The names of the options. A subclass with more of them adds its own: `[...super.options, 'threshold']`. */
   protected static readonly options: readonly string[] = ['name']
 
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('Metric', 'use compute() or stateDict()')
   /** The name of the result. */
   readonly name: string
@@ -56,9 +56,9 @@ export abstract class Metric<Value = number> implements Disposable {
   protected abstract readonly stateFields: readonly string[]
   #made: State | undefined
 
-  constructor(options: MetricOptions = {}) {
+  constructor(options: MetricOptions = {}, ...none: undefined[]) {
     const type = new.target
-    checkOptions(type.name, options, type.options)
+    checkOptions(type.name, options, type.options, none)
     const { name = type.key ?? `${type.name.slice(0, 1).toLowerCase()}${type.name.slice(1)}` } = options
     requireString(type.name, 'name', name)
     this.name = name

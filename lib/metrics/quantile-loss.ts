@@ -1,3 +1,4 @@
+import { requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { requireQuantiles } from '../nn/quantiles.ts'
 import { functions } from '../tensor/methods.ts'
@@ -23,7 +24,8 @@ export class QuantileLoss extends MeanError {
   /** The quantiles that the outputs forecast. */
   readonly quantiles: readonly number[]
 
-  constructor(options: QuantileLossOptions = {}) {
+  constructor(options: QuantileLossOptions = {}, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     super(options)
     const { quantiles = [0.5] } = options
     requireQuantiles('QuantileLoss', quantiles)

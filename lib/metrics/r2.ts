@@ -1,4 +1,4 @@
-import { requireChoice } from '../check.ts'
+import { requireChoice, requireNone } from '../check.ts'
 import { functions } from '../tensor/methods.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { MetricBatch } from './batch.ts'
@@ -29,7 +29,8 @@ export class R2 extends RegressionMetric {
   /** How the outputs' values are combined. */
   readonly multioutput: 'uniformAverage' | 'varianceWeighted'
 
-  constructor(options: R2Options = {}) {
+  constructor(options: R2Options = {}, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     super(options)
     const { multioutput = 'uniformAverage' } = options
     requireChoice('R2', 'multioutput', multioutput, ['uniformAverage', 'varianceWeighted'])

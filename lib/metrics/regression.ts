@@ -1,4 +1,4 @@
-import { requireFunction } from '../check.ts'
+import { requireFunction, requireNone } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
@@ -17,7 +17,8 @@ export abstract class RegressionMetric extends Metric {
   protected static override readonly options = [...super.options, 'inverse']
   #inverse: Inverse | undefined
 
-  constructor(options: RegressionOptions = {}) {
+  constructor(options: RegressionOptions = {}, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     super(options)
     this.inverse = options.inverse
   }
