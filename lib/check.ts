@@ -136,7 +136,7 @@ export function requireSignal(owner: string, value: unknown): asserts value is A
  * `...none: undefined[]`.
  */
 export function requireNone(owner: string, none: readonly unknown[]): void {
-  if (none.every((value) => value === undefined)) return
+  if (none.length === 0 || none.every((value) => value === undefined)) return
   throw torchError('ERR_TORCH_TYPE', `${owner}: got more arguments than it takes: ${none.map(describe).join(', ')}`, {
     op: owner,
   })
@@ -157,11 +157,17 @@ export function isPlain(value: unknown): value is object {
 }
 
 /**
- * Rejects options that `name` does not have: a misspelled option would be silently ignored.
+ * Rejects options that `name` does not have: a misspelled option would be silently ignored. `none` are the arguments
+ * after the options, see {@link requireNone}.
  *
  * @throws {TorchError} `ERR_TORCH_OPTION` with the name that was probably meant.
  */
-export function checkOptions(name: string, options: unknown, known: readonly string[]): void {
+export function checkOptions(
+  name: string,
+  options: unknown,
+  known: readonly string[],
+  none: readonly unknown[] = [],
+): void {
   if (!isPlain(options)) {
     // Python also accepts sizes as separate arguments.
     const isSize = typeof options === 'number' && /^(zeros|ones|empty|rand|randn)$/.test(name)
@@ -180,6 +186,7 @@ export function checkOptions(name: string, options: unknown, known: readonly str
     if (!known.includes(key))
       throw torchError('ERR_TORCH_OPTION', `${name}: ${unknownOption(key, known)}`, { op: name })
   }
+  requireNone(name, none)
 }
 
 /**

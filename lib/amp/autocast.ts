@@ -64,10 +64,15 @@ function canCast(deviceType: DeviceType, dtype: DType): boolean {
  * loss.backward()
  * @see https://docs.pytorch.org/docs/stable/amp.html
  */
-export function autocast<T>(deviceType: DeviceType, fn: () => T, options: AutocastOptions = {}): T {
+export function autocast<T>(
+  deviceType: DeviceType,
+  fn: () => T,
+  options: AutocastOptions = {},
+  ...none: undefined[]
+): T {
   requireType('autocast', deviceType)
   requireFunction('autocast', 'fn', fn)
-  checkOptions('autocast', options, ['dtype', 'enabled', 'cacheEnabled'])
+  checkOptions('autocast', options, ['dtype', 'enabled', 'cacheEnabled'], none)
   const outer = currentAutocast()
   const { cache, casts } = outer ?? NONE
   const { dtype = casts[deviceType].dtype, enabled = true, cacheEnabled = cache } = options

@@ -1,4 +1,4 @@
-import { invalid } from '../check.ts'
+import { invalid, requireNone } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { CudaProperties } from '../native/addon.ts'
@@ -156,7 +156,8 @@ export function getRngState(device?: CudaDevice): Tensor {
  * Restores a state returned by {@link getRngState}.
  * @throws {TorchError} if `state` is not such a state.
  */
-export function setRngState(state: Tensor, device?: CudaDevice): void {
+export function setRngState(state: Tensor, device?: CudaDevice, ...none: undefined[]): void {
+  requireNone('setRngState', none)
   const generator = native.cudaGenerator(indexOf('setRngState', device))
   seeded(() => setState('setRngState', generator, state))
 }

@@ -34,8 +34,8 @@ export interface CollateOptions {
  * @throws {TorchError} if samples differ in their parts, or in other dimensions than the first.
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
  */
-export function collate(samples: readonly Sample[], options: CollateOptions = {}): Batch {
-  checkOptions('collate', options, ['batchFirst', 'paddingValue'])
+export function collate(samples: readonly Sample[], options: CollateOptions = {}, ...none: undefined[]): Batch {
+  checkOptions('collate', options, ['batchFirst', 'paddingValue'], none)
   const { batchFirst = true, paddingValue = 0 } = options
   requireBoolean('collate', 'batchFirst', batchFirst)
   requireNumber('collate', 'paddingValue', paddingValue)

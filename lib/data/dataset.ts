@@ -38,11 +38,15 @@ const unfold = tensorOp('aten::unfold')
 const transpose = tensorOp('aten::transpose.int')
 const permute = tensorOp('aten::permute')
 
+/** @internal @throws {TorchError} unless the argument `indices` of `owner.batch` is an array of integers. */
+export function requireIndices(owner: string, indices: unknown): asserts indices is readonly number[] {
+  if (isArrayOf(indices, Number.isSafeInteger)) return
+  throw invalid(`${owner}.batch`, 'indices', 'an array of integers', indices)
+}
+
 /** @internal Calls `fn` with a function that picks the rows of a tensor with these indices. */
 export function picking<T>(owner: string, indices: readonly number[], fn: (pick: (rows: Tensor) => Tensor) => T): T {
-  if (!isArrayOf(indices, Number.isSafeInteger)) {
-    throw invalid(`${owner}.batch`, 'indices', 'an array of integers', indices)
-  }
+  requireIndices(owner, indices)
   const numbers = tensor(BigInt64Array.from(indices, BigInt))
   try {
     return fn((rows) => {
@@ -98,7 +102,7 @@ export class TensorDataset implements Dataset<BatchPair> {
   readonly targets: Tensor
   readonly length: number
 
-  constructor(inputs: Tensor, targets: Tensor, ...more: never[]) {
+  constructor(inputs: Tensor, targets: Tensor, ...more: undefined[]) {
     if (more.length > 0) {
       throw torchError(
         'ERR_TORCH_TYPE',

@@ -1,5 +1,5 @@
 import { isArrayOf } from '../array.ts'
-import { checkOptions, invalid, requireBoolean, requireInteger, requireNone } from '../check.ts'
+import { checkOptions, invalid, requireBoolean, requireInteger } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { tidy } from '../tensor/context.ts'
 import { tensor } from '../tensor/creation.ts'
@@ -37,9 +37,8 @@ export class LengthBucketSampler implements Iterable<number[]> {
   readonly #generator: Generator | undefined
 
   constructor(lengths: readonly number[], options: LengthBucketOptions, ...none: undefined[]) {
-    requireNone('LengthBucketSampler', none)
     const name = 'LengthBucketSampler'
-    checkOptions(name, options, BUCKET_OPTIONS)
+    checkOptions(name, options, BUCKET_OPTIONS, none)
     const { batchSize, shuffle = false, bucketBatches = 50, dropLast = false, generator } = options
     if (!isArrayOf(lengths, (length) => Number.isSafeInteger(length) && (length as number) >= 0)) {
       throw invalid(name, 'lengths', 'an array of non-negative integers', lengths)
@@ -106,9 +105,8 @@ export class WeightedRandomSampler implements Iterable<number> {
     options: WeightedRandomOptions = {},
     ...none: undefined[]
   ) {
-    requireNone('WeightedRandomSampler', none)
     const name = 'WeightedRandomSampler'
-    checkOptions(name, options, ['replacement', 'generator'])
+    checkOptions(name, options, ['replacement', 'generator'], none)
     const { replacement = true, generator } = options
     if (!isArrayOf(weights, (weight) => typeof weight === 'number' && weight >= 0 && weight < Infinity)) {
       throw invalid(name, 'weights', 'an array of non-negative numbers', weights)

@@ -24,7 +24,7 @@ export class StackDataset implements Dataset<NamedBatch> {
   readonly tensors: Readonly<StackedTensors>
 
   constructor(tensors: StackedTensors, ...none: undefined[]) {
-    requireNone('StackDataset', none)
+    requireNone(new.target.name, none)
     if (!isPlain(tensors)) {
       throw torchError(
         'ERR_TORCH_TYPE',

@@ -8,7 +8,7 @@ import { slice } from '../tensor/indexing.ts'
 import { functions } from '../tensor/methods.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import { type Batch, namedBatch } from './batch.ts'
-import type { Dataset } from './dataset.ts'
+import { type Dataset, requireIndices } from './dataset.ts'
 
 function requireDataset(owner: string, value: unknown): asserts value is Dataset {
   const dataset = value as Dataset | null | undefined
@@ -25,7 +25,7 @@ export class Subset<B extends Batch = Batch> implements Dataset<B> {
   readonly indices: readonly number[]
 
   constructor(dataset: Dataset<B>, indices: readonly number[], ...none: undefined[]) {
-    requireNone('Subset', none)
+    requireNone(new.target.name, none)
     requireDataset('Subset', dataset)
     const isIndex = (index: unknown): boolean =>
       Number.isSafeInteger(index) && (index as number) >= 0 && (index as number) < dataset.length
@@ -42,6 +42,7 @@ export class Subset<B extends Batch = Batch> implements Dataset<B> {
 
   /** Returns the samples with these indices: see {@link Dataset.batch}. */
   batch(indices: readonly number[], batchFirst: boolean): B | Promise<B> {
+    requireIndices('Subset', indices)
     const own = indices.map((index) => this.indices[index])
     if (own.includes(undefined)) {
       throw invalid('Subset.batch', 'indices', `indices below ${this.length}`, indices, 'ERR_TORCH_VALUE')
@@ -61,8 +62,9 @@ export function randomSplit<B extends Batch>(
   dataset: Dataset<B>,
   lengths: readonly number[],
   options: { generator?: Generator } = {},
+  ...none: undefined[]
 ): Subset<B>[] {
-  checkOptions('randomSplit', options, ['generator'])
+  checkOptions('randomSplit', options, ['generator'], none)
   const { generator } = options
   if (generator !== undefined && !isGenerator(generator)) {
     throw invalid('randomSplit', 'generator', 'a torch.Generator', generator)
@@ -85,8 +87,9 @@ export function timeSplit<B extends Batch>(
   dataset: Dataset<B>,
   lengths: readonly number[],
   options: { gap?: number } = {},
+  ...none: undefined[]
 ): Subset<B>[] {
-  checkOptions('timeSplit', options, ['gap'])
+  checkOptions('timeSplit', options, ['gap'], none)
   const { gap = 0 } = options
   if (!Number.isSafeInteger(gap) || gap < 0) throw invalid('timeSplit', 'gap', 'a non-negative integer', gap)
   requireDataset('timeSplit', dataset)
@@ -131,7 +134,7 @@ export class ConcatDataset implements Dataset {
   readonly length: number
 
   constructor(datasets: readonly Dataset[], ...none: undefined[]) {
-    requireNone('ConcatDataset', none)
+    requireNone(new.target.name, none)
     if (!Array.isArray(datasets) || datasets.length === 0) {
       throw invalid('ConcatDataset', 'datasets', 'a non-empty array of datasets', datasets)
     }
@@ -142,6 +145,8 @@ export class ConcatDataset implements Dataset {
 
   /** Returns the samples with these indices: see {@link Dataset.batch}. Each dataset is asked once. */
   batch(indices: readonly number[], batchFirst: boolean): Batch | Promise<Batch> {
+    requireIndices('ConcatDataset', indices)
+    if (indices.length === 0) return (this.datasets[0] as Dataset).batch(indices, batchFirst)
     const groups = this.datasets.map(() => ({ own: [] as number[], places: [] as number[] }))
     for (const [place, index] of indices.entries()) {
       const [which, own] = this.#find(index)

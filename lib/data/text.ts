@@ -1,4 +1,4 @@
-import { checkOptions, invalid, requireBoolean, requireInteger, requireNone } from '../check.ts'
+import { checkOptions, invalid, requireBoolean, requireInteger } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { opaque } from '../opaque.ts'
 import { tidy } from '../tensor/context.ts'
@@ -46,7 +46,7 @@ const transpose = tensorOp('aten::transpose.int')
  * }
  */
 export class TextDataset implements Iterable<TextBatch> {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('TextDataset', 'use its batches')
   readonly batchSize: number
   readonly sequenceLength: number
@@ -58,9 +58,8 @@ export class TextDataset implements Iterable<TextBatch> {
   readonly #tokens: Tensor
 
   constructor(tokens: Tensor, options: TextDatasetOptions, ...none: undefined[]) {
-    requireNone('TextDataset', none)
     requireTensor('TextDataset', 'tokens', tokens)
-    checkOptions('TextDataset', options, ['batchSize', 'sequenceLength', 'batchFirst'])
+    checkOptions('TextDataset', options, ['batchSize', 'sequenceLength', 'batchFirst'], none)
     const { batchSize, sequenceLength, batchFirst = true } = options
     requireInteger('TextDataset', 'batchSize', batchSize, 1)
     requireInteger('TextDataset', 'sequenceLength', sequenceLength, 1)

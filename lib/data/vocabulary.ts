@@ -76,7 +76,7 @@ function requireOptions(owner: string, { level, lowercase = false, unknown }: Vo
  * vocabulary.decode(vocabulary.encode('hello')) // 'hello'
  */
 export class Vocabulary {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('Vocabulary', 'use config')
   readonly level: TokenLevel
   readonly lowercase: boolean
@@ -86,8 +86,7 @@ export class Vocabulary {
   readonly #numbers: ReadonlyMap<string, number>
 
   constructor(config: VocabularyConfig, ...none: undefined[]) {
-    requireNone('Vocabulary', none)
-    checkOptions('Vocabulary', config, [...OPTIONS, 'tokens'])
+    checkOptions('Vocabulary', config, [...OPTIONS, 'tokens'], none)
     requireOptions('Vocabulary', config)
     const { level, lowercase = false, unknown, tokens } = config
     if (!isArrayOf(tokens, (token): token is string => typeof token === 'string')) {

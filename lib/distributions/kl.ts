@@ -1,3 +1,4 @@
+import { requireNone } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { softplus } from '../nn/functional/index.ts'
@@ -41,7 +42,8 @@ function ofCategoricals(p: Categorical, q: Categorical): Tensor {
  * @throws {TorchError} `ERR_TORCH_NOT_IMPLEMENTED` if their classes differ.
  * @see https://docs.pytorch.org/docs/stable/distributions.html#torch.distributions.kl.kl_divergence
  */
-export function klDivergence(p: Distribution, q: Distribution): Tensor {
+export function klDivergence(p: Distribution, q: Distribution, ...none: undefined[]): Tensor {
+  requireNone('klDivergence', none)
   if (p instanceof Normal && q instanceof Normal) return ofNormals(p, q)
   if (p instanceof Bernoulli && q instanceof Bernoulli) return ofBernoullis(p, q)
   if (p instanceof Categorical && q instanceof Categorical) return ofCategoricals(p, q)

@@ -1,70 +1,41 @@
 import type { LSTMState } from '../nn/lstm.ts'
 import type { Module } from '../nn/module.ts'
-import { RECURRENCES } from '../nn/recurrence.ts'
+import { RECURRENCES, type Recurrence } from '../nn/recurrence.ts'
 import type { PackedSequence } from '../nn/utils/rnn.ts'
 import { noGrad, offload, tidy } from '../tensor/context.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type Place, padded, traceRun } from './run.ts'
 
-/** The gates, candidate and states of an LSTM at all steps: (L, N, H) each, in the layout of the input. */
-export interface LSTMTrace extends Place {
-  kind: 'LSTM'
-  /** Input gate, forget gate, candidate, output gate. */
-  i: Tensor
-  f: Tensor
-  g: Tensor
-  o: Tensor
-  /** Cell and hidden state after the step. */
-  c: Tensor
-  h: Tensor
-}
+type Row = (typeof RECURRENCES)[Recurrence]
+type Kind = Row['family']
 
-/** The gates, candidate and state of a GRU at all steps: (L, N, H) each, in the layout of the input. */
-export interface GRUTrace extends Place {
-  kind: 'GRU'
-  /**
-   * Reset gate, update gate, candidate. In GRU, z is the share of h(t-1) that is kept; in ChungGRU, the share that is
-   * replaced.
-   */
-  r: Tensor
-  z: Tensor
-  n: Tensor
-  /** The hidden state after the step. */
-  h: Tensor
-}
-
-/** The state of an RNN at all steps: (L, N, H), in the layout of the input. */
-export interface RNNTrace extends Place {
-  kind: 'RNN'
-  /** The hidden state after the step. */
-  h: Tensor
-}
-
-/** The gate, candidate and state of a MinGRU at all steps: (L, N, H) each, in the layout of the input. */
-export interface MinGRUTrace extends Place {
-  kind: 'MinGRU'
-  /** Update gate, candidate. */
-  z: Tensor
-  n: Tensor
-  /** The hidden state after the step. */
-  h: Tensor
-}
-
-export type GateTrace = LSTMTrace | GRUTrace | RNNTrace | MinGRUTrace
+/**
+ * What one layer and direction did at all steps: (L, N, H) each, in the layout of the input. By `kind`:
+ * - `'LSTM'`: input gate `i`, forget gate `f`, candidate `g`, output gate `o`; cell state `c` and hidden state `h` after
+ *   the step
+ * - `'GRU'`: reset gate `r`, update gate `z`, candidate `n`, and `h`. In GRU, z is the share of h(t-1) that is kept; in
+ *   ChungGRU, the share that is replaced.
+ * - `'MinGRU'`: update gate `z`, candidate `n`, and `h`
+ * - `'RNN'`: `h`
+ *
+ * `GateTrace<'LSTM'>` is the trace of an LSTM.
+ */
+export type GateTrace<K extends Kind = Kind> = K extends Kind
+  ? Place & { kind: K } & Record<Extract<Row, { family: K }>['traced'][number], Tensor>
+  : never
 
 /** The arguments of a model's forward: an input, and optionally a state. */
 export type ModelInputs = readonly (Tensor | PackedSequence | LSTMState | null)[]
 
 /**
  * Runs a model, and returns what the gates of its recurrent networks were at each step: `i`, `f`, `g`, `o`, `c`, `h` of
- * an LSTM, `r`, `z`, `n`, `h` of a GRU, `z`, `n`, `h` of a MinGRU, `h` of an RNN, by the names in the formulas of
- * {@link LSTM} and {@link GRU}, for each layer and direction. A step of the reverse direction is stored at the position
- * of its input. Shapes are (L, N, H), or (N, L, H) with batchFirst, or (L, H) without a batch; packed sequences are
- * padded with 0.
+ * an LSTM and so on, by the names in the formulas of their classes ({@link GateTrace} lists them), for each layer and
+ * direction. A step of the reverse direction is stored at the position of its input. Shapes are (L, N, H), or (N, L, H)
+ * with batchFirst, or (L, H) without a batch; packed sequences are padded with 0.
  *
  * No gradients are recorded. The networks run step by step here, even if there are faster kernels.
  *
- * @param model RNN, LSTM, GRU, PeepholeLSTM, ChungGRU or MinGRU, or a model that contains some of them
+ * @param model a recurrent network, such as an LSTM, or a model that contains some
  * @param inputs the arguments of the model's forward: an input, and optionally a state
  * @returns one trace for each layer and direction, in the order in which they ran
  * @throws {TorchError} (rejects) if no recurrent network runs.

@@ -1,4 +1,4 @@
-import { requireFunction } from '../check.ts'
+import { requireFunction, requireNone } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
@@ -60,7 +60,7 @@ function norms({ place, tensors, packed }: PlacedTrace): GradientFlow {
  *
  * Gradients of parameters do not change. The networks run step by step here, even if there are faster kernels.
  *
- * @param model RNN, LSTM, GRU, PeepholeLSTM or ChungGRU, or a model that contains some of them
+ * @param model a recurrent network, such as an LSTM, or a model that contains some
  * @param input the input of the model's forward: (L, N, I), or (N, L, I) with batchFirst, or (L, I) without a batch
  * @param loss maps the result of forward (for RNN, LSTM and GRU: output and state) to one number
  * @returns one flow for each layer and direction, in the order in which they ran
@@ -75,7 +75,9 @@ export async function gradientFlow<Output>(
   model: Model<Output>,
   input: Tensor,
   loss: (output: Output) => Tensor,
+  ...none: undefined[]
 ): Promise<GradientFlow[]> {
+  requireNone('gradientFlow', none)
   return tidy(async () => {
     const traces = await offload(() => run(model, input, loss))
     return traces.map(norms)
@@ -87,6 +89,8 @@ export function gradientFlowSync<Output>(
   model: Model<Output>,
   input: Tensor,
   loss: (output: Output) => Tensor,
+  ...none: undefined[]
 ): GradientFlow[] {
+  requireNone('gradientFlowSync', none)
   return tidy(() => run(model, input, loss).map(norms))
 }

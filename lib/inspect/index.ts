@@ -1,16 +1,7 @@
 import '../native/here.cjs'
 import '../tensor/extensions.ts'
 
-export {
-  type GateTrace,
-  type GRUTrace,
-  type LSTMTrace,
-  type MinGRUTrace,
-  type ModelInputs,
-  type RNNTrace,
-  traceGates,
-  traceGatesSync,
-} from './gates.ts'
+export { type GateTrace, type ModelInputs, traceGates, traceGatesSync } from './gates.ts'
 export { type GradientFlow, gradientFlow, gradientFlowSync, type Model } from './gradient-flow.ts'
 export type { Place } from './run.ts'
 export { type SummaryOptions, summary } from './summary.ts'

@@ -30,7 +30,7 @@ export function traceRun<Output>(
   }
   const { result, traces } = trace(kind, forward)
   if (traces.length === 0) {
-    throw torchError('ERR_TORCH_VALUE', `${name}: no RNN, LSTM or GRU ran in ${model.constructor.name}.forward`, {
+    throw torchError('ERR_TORCH_VALUE', `${name}: no recurrent network ran in ${model.constructor.name}.forward`, {
       op: name,
     })
   }

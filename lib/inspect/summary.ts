@@ -36,9 +36,9 @@ interface Row {
  * @example console.log(summary(new LSTMModel(8, 16, 2), { inputSize: [10, 1, 8] }))
  * @throws {TorchError} if `model` is not a module, or its `forward` refuses an input of that size.
  */
-export function summary(model: Module, options: SummaryOptions = {}): string {
+export function summary(model: Module, options: SummaryOptions = {}, ...none: undefined[]): string {
   if (!(model instanceof Module)) throw invalid('summary', 'model', 'a Module', model)
-  checkOptions('summary', options, ['inputSize', 'dtype'])
+  checkOptions('summary', options, ['inputSize', 'dtype'], none)
   const { inputSize, dtype } = options
   if (inputSize !== undefined && !isArrayOf(inputSize, (size) => Number.isSafeInteger(size) && (size as number) >= 0)) {
     throw invalid('summary', 'inputSize', 'an array of non-negative integers', inputSize)

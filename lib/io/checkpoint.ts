@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { crc32 } from 'node:zlib'
-import { checkOptions } from '../check.ts'
+import { checkOptions, requireNone } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { Parameter } from '../nn/parameter.ts'
@@ -390,11 +390,17 @@ function checkpoint(call: string, path: unknown, options: LoadOptions): Coroutin
  *   have.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.load.html
  */
-export async function load<T = Checkpoint>(path: string | URL, options: LoadOptions = {}): Promise<T> {
+export async function load<T = Checkpoint>(
+  path: string | URL,
+  options: LoadOptions = {},
+  ...none: undefined[]
+): Promise<T> {
+  requireNone('load', none)
   return (await run(checkpoint('torch.load', path, options))) as T
 }
 
 /** Blocking form of {@link load}. */
-export function loadSync<T = Checkpoint>(path: string | URL, options: LoadOptions = {}): T {
+export function loadSync<T = Checkpoint>(path: string | URL, options: LoadOptions = {}, ...none: undefined[]): T {
+  requireNone('loadSync', none)
   return runSync(checkpoint('torch.loadSync', path, options)) as T
 }

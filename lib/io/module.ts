@@ -1,4 +1,4 @@
-import { checkOptions, invalid, requireBoolean } from '../check.ts'
+import { checkOptions, invalid, requireBoolean, requireNone } from '../check.ts'
 import { type LoadResult, Module, type StateDict } from '../nn/module.ts'
 import { memoryRange } from '../tensor/memory.ts'
 import type { Device, Tensor } from '../tensor/tensor.ts'
@@ -80,12 +80,24 @@ export function* loadingModule(
  * @example await saveModule(languageModel, 'model.safetensors')
  * @throws {TorchError} as {@link saveFile}, also if tensors share only a part of their memory.
  */
-export async function saveModule(module: Module, path: string | URL, options: SaveFileOptions = {}): Promise<void> {
+export async function saveModule(
+  module: Module,
+  path: string | URL,
+  options: SaveFileOptions = {},
+  ...none: undefined[]
+): Promise<void> {
+  requireNone('saveModule', none)
   await run(savingModule('saveModule', module, path, options))
 }
 
 /** Blocking form of {@link saveModule}. */
-export function saveModuleSync(module: Module, path: string | URL, options: SaveFileOptions = {}): void {
+export function saveModuleSync(
+  module: Module,
+  path: string | URL,
+  options: SaveFileOptions = {},
+  ...none: undefined[]
+): void {
+  requireNone('saveModuleSync', none)
   runSync(savingModule('saveModuleSync', module, path, options))
 }
 
@@ -100,11 +112,19 @@ export async function loadModule(
   module: Module,
   path: string | URL,
   options: LoadModuleOptions = {},
+  ...none: undefined[]
 ): Promise<LoadResult> {
+  requireNone('loadModule', none)
   return run(loadingModule('loadModule', module, path, options))
 }
 
 /** Blocking form of {@link loadModule}. */
-export function loadModuleSync(module: Module, path: string | URL, options: LoadModuleOptions = {}): LoadResult {
+export function loadModuleSync(
+  module: Module,
+  path: string | URL,
+  options: LoadModuleOptions = {},
+  ...none: undefined[]
+): LoadResult {
+  requireNone('loadModuleSync', none)
   return runSync(loadingModule('loadModuleSync', module, path, options))
 }

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { isArrayOf } from '../array.ts'
-import { checkOptions, invalid } from '../check.ts'
+import { checkOptions, invalid, requireNone } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { offload } from '../tensor/context.ts'
@@ -147,7 +147,9 @@ export async function saveFile(
   tensors: Readonly<Record<string, Tensor>>,
   path: string | URL,
   options: SaveFileOptions = {},
+  ...none: undefined[]
 ): Promise<void> {
+  requireNone('saveFile', none)
   await run(saving('saveFile', tensors, path, options))
 }
 
@@ -156,7 +158,9 @@ export function saveFileSync(
   tensors: Readonly<Record<string, Tensor>>,
   path: string | URL,
   options: SaveFileOptions = {},
+  ...none: undefined[]
 ): void {
+  requireNone('saveFileSync', none)
   runSync(saving('saveFileSync', tensors, path, options))
 }
 
@@ -253,11 +257,21 @@ export function loading(call: string, path: unknown, options: LoadFileOptions): 
  *   safetensors file, or a requested tensor has an unsupported dtype, such as `F8_E4M3`; `ERR_TORCH_VALUE` for a name
  *   that is not in the file.
  */
-export async function loadFile(path: string | URL, options: LoadFileOptions = {}): Promise<Record<string, Tensor>> {
+export async function loadFile(
+  path: string | URL,
+  options: LoadFileOptions = {},
+  ...none: undefined[]
+): Promise<Record<string, Tensor>> {
+  requireNone('loadFile', none)
   return run(loading('loadFile', path, options))
 }
 
 /** Blocking form of {@link loadFile}. */
-export function loadFileSync(path: string | URL, options: LoadFileOptions = {}): Record<string, Tensor> {
+export function loadFileSync(
+  path: string | URL,
+  options: LoadFileOptions = {},
+  ...none: undefined[]
+): Record<string, Tensor> {
+  requireNone('loadFileSync', none)
   return runSync(loading('loadFileSync', path, options))
 }

@@ -1,4 +1,4 @@
-import { checkOptions } from '../check.ts'
+import { checkOptions, requireNone } from '../check.ts'
 import { TorchError, torchError } from '../errors.ts'
 import { type Coroutine, run, runSync } from '../io/coroutine.ts'
 import { type FileReader, pathOf, readFile } from '../io/file.ts'
@@ -67,7 +67,12 @@ function refused(call: string, path: unknown, thrown: unknown): unknown {
  *   format, `ERR_TORCH_DEVICE` if it needs a device that this machine does not have.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.jit.load.html
  */
-export async function load(path: string | URL, options: ScriptLoadOptions = {}): Promise<ScriptModule> {
+export async function load(
+  path: string | URL,
+  options: ScriptLoadOptions = {},
+  ...none: undefined[]
+): Promise<ScriptModule> {
+  requireNone('load', none)
   const call = 'torch.jit.load'
   await run(check(call, path, options))
   try {
@@ -78,7 +83,8 @@ export async function load(path: string | URL, options: ScriptLoadOptions = {}):
 }
 
 /** Blocking form of {@link load}. */
-export function loadSync(path: string | URL, options: ScriptLoadOptions = {}): ScriptModule {
+export function loadSync(path: string | URL, options: ScriptLoadOptions = {}, ...none: undefined[]): ScriptModule {
+  requireNone('loadSync', none)
   const call = 'torch.jit.loadSync'
   runSync(check(call, path, options))
   try {

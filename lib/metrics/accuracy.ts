@@ -25,7 +25,7 @@ export class Accuracy extends DecisionMetric {
   readonly topK: number
 
   constructor(options: AccuracyOptions = {}, ...none: undefined[]) {
-    requireNone('Accuracy', none)
+    requireNone(new.target.name, none)
     const topK = options?.topK ?? 1
     super(topK === 1 ? options : { name: `top${topK}`, ...options })
     requireInteger('Accuracy', 'topK', topK, 1)

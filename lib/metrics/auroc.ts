@@ -30,7 +30,7 @@ export class AUROC extends ClassificationMetric {
   readonly thresholds: number | undefined
 
   constructor(options: AUROCOptions = {}, ...none: undefined[]) {
-    requireNone('AUROC', none)
+    requireNone(new.target.name, none)
     super(options)
     const { thresholds } = options
     if (thresholds !== undefined) requireInteger('AUROC', 'thresholds', thresholds, 2)

@@ -1,4 +1,4 @@
-import { requireChoice } from '../check.ts'
+import { requireChoice, requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { zeros } from '../tensor/creation.ts'
 import { functions } from '../tensor/methods.ts'
@@ -32,7 +32,8 @@ export abstract class ClassScore extends DecisionMetric {
   readonly average: Average
   readonly #chosen: boolean
 
-  constructor(options: ClassScoreOptions = {}) {
+  constructor(options: ClassScoreOptions = {}, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     super(options)
     const { average = 'macro' } = options
     requireChoice(new.target.name, 'average', average, ['macro', 'micro', 'weighted'])

@@ -131,7 +131,8 @@ export abstract class DecisionMetric<Value = number> extends ClassificationMetri
   readonly threshold: number
   readonly #chosen: boolean
 
-  constructor(options: DecisionOptions = {}) {
+  constructor(options: DecisionOptions = {}, ...none: undefined[]) {
+    requireNone(new.target.name, none)
     super(options)
     const { threshold = 0.5 } = options
     requireProbability(new.target.name, 'threshold', threshold)

@@ -34,7 +34,7 @@ export class MASE extends MeanError {
   #fitted: { inverse: Inverse | undefined } | undefined
 
   constructor(options: MASEOptions = {}, ...none: undefined[]) {
-    requireNone('MASE', none)
+    requireNone(new.target.name, none)
     super(options)
     const { seasonality = 1, scale } = options
     requireInteger('MASE', 'seasonality', seasonality, 1)

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { checkOptions, invalid, requireNone, requireString } from '../check.ts'
+import { checkOptions, invalid, requireString } from '../check.ts'
 import { markCopy } from '../copy.ts'
 import { dispose } from '../dispose.ts'
 import { torchError } from '../errors.ts'
@@ -46,7 +46,7 @@ export abstract class Metric<Value = number> implements Disposable {
   /** The names of the options. A subclass with more of them adds its own: `[...super.options, 'threshold']`. */
   protected static readonly options: readonly string[] = ['name']
 
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('Metric', 'use compute() or stateDict()')
   /** The name of the result. */
   readonly name: string
@@ -57,9 +57,8 @@ export abstract class Metric<Value = number> implements Disposable {
   #made: State | undefined
 
   constructor(options: MetricOptions = {}, ...none: undefined[]) {
-    requireNone(new.target.name, none)
     const type = new.target
-    checkOptions(type.name, options, type.options)
+    checkOptions(type.name, options, type.options, none)
     const { name = type.key ?? `${type.name.slice(0, 1).toLowerCase()}${type.name.slice(1)}` } = options
     requireString(type.name, 'name', name)
     this.name = name

@@ -25,7 +25,7 @@ export class QuantileLoss extends MeanError {
   readonly quantiles: readonly number[]
 
   constructor(options: QuantileLossOptions = {}, ...none: undefined[]) {
-    requireNone('QuantileLoss', none)
+    requireNone(new.target.name, none)
     super(options)
     const { quantiles = [0.5] } = options
     requireQuantiles('QuantileLoss', quantiles)

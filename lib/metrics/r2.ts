@@ -30,7 +30,7 @@ export class R2 extends RegressionMetric {
   readonly multioutput: 'uniformAverage' | 'varianceWeighted'
 
   constructor(options: R2Options = {}, ...none: undefined[]) {
-    requireNone('R2', none)
+    requireNone(new.target.name, none)
     super(options)
     const { multioutput = 'uniformAverage' } = options
     requireChoice('R2', 'multioutput', multioutput, ['uniformAverage', 'varianceWeighted'])

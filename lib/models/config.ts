@@ -1,25 +1,26 @@
 import { requireChoice, requireDict, unknownOption } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { keeps } from '../inheritance.ts'
-import { ChungGRU } from '../nn/chung-gru.ts'
-import { GRU } from '../nn/gru.ts'
+import * as nn from '../nn/index.ts'
 import { Linear } from '../nn/linear.ts'
-import { LSTM } from '../nn/lstm.ts'
-import { MinGRU } from '../nn/min-gru.ts'
-import { PeepholeLSTM } from '../nn/peephole-lstm.ts'
-import { type RecurrentModule, settingsOf } from '../nn/recurrent.ts'
-import { RNN } from '../nn/rnn.ts'
+import { RecurrentModule, settingsOf } from '../nn/recurrent.ts'
 import type { DType } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { RecurrentModel } from './model.ts'
 import { MODEL_OPTIONS, type ModelSettings } from './options.ts'
 import { widthOf } from './output.ts'
 
-/** The networks that a config can name. */
-const NETWORKS = { RNN, LSTM, GRU, PeepholeLSTM, ChungGRU, MinGRU } as const
+type NetworkClass = new (inputSize: number, hiddenSize: number, options?: object) => RecurrentModule
 
-/** The name of a network's class in a {@link ModelConfig}. */
-export type NetworkKind = keyof typeof NETWORKS
+/** The name of a network's class in a {@link ModelConfig}: that of a recurrent network in `nn`. */
+export type NetworkKind = {
+  [K in keyof typeof nn]: (typeof nn)[K] extends NetworkClass ? K : never
+}[keyof typeof nn]
+
+/** The networks that a config can name. */
+const NETWORKS = Object.fromEntries(
+  Object.entries(nn).filter(([, value]) => typeof value === 'function' && value.prototype instanceof RecurrentModule),
+) as unknown as Record<NetworkKind, NetworkClass>
 
 /** A network: its class, its sizes, and the options of its constructor. */
 export interface NetworkConfig {
@@ -119,11 +120,7 @@ export function readConfig(name: string, config: ModelConfig, kind?: NetworkKind
 /** The network of a config, with new weights. */
 export function networkOf(name: string, config: ModelConfig): RecurrentModule {
   const { inputSize, hiddenSize, network, model } = readConfig(name, config)
-  const Network = NETWORKS[config.network.kind] as new (
-    inputs: number,
-    units: number,
-    options: object,
-  ) => RecurrentModule
+  const Network = NETWORKS[config.network.kind]
   return new Network(inputSize, hiddenSize, { ...network, dtype: model.dtype })
 }
 

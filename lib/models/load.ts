@@ -1,4 +1,4 @@
-import { checkOptions, invalid, isPlain, requireDict } from '../check.ts'
+import { checkOptions, invalid, isPlain, requireDict, requireNone } from '../check.ts'
 import { scalerFrom } from '../data/scaler/index.ts'
 import type { ScalerConfig } from '../data/scaler/scaler.ts'
 import { Vocabulary, type VocabularyConfig } from '../data/vocabulary.ts'
@@ -123,11 +123,21 @@ function* loadingModel(call: string, path: unknown, options: LoadModelOptions): 
  * @throws {TorchError} `ERR_TORCH_FILE` if the file cannot be read; `ERR_TORCH_FORMAT` if it is damaged, has no
  *   description of a model, one of another version, an unknown class, or settings that its class refuses.
  */
-export async function loadModel(path: string | URL, options: LoadModelOptions = {}): Promise<RecurrentModel> {
+export async function loadModel(
+  path: string | URL,
+  options: LoadModelOptions = {},
+  ...none: undefined[]
+): Promise<RecurrentModel> {
+  requireNone('loadModel', none)
   return run(loadingModel('loadModel', path, options))
 }
 
 /** Blocking form of {@link loadModel}. */
-export function loadModelSync(path: string | URL, options: LoadModelOptions = {}): RecurrentModel {
+export function loadModelSync(
+  path: string | URL,
+  options: LoadModelOptions = {},
+  ...none: undefined[]
+): RecurrentModel {
+  requireNone('loadModelSync', none)
   return runSync(loadingModel('loadModelSync', path, options))
 }

@@ -177,10 +177,7 @@ export interface Native {
   setMode(
     grad: boolean,
     inference: boolean,
-    autocast: number,
-    cpuDtype: number | null,
-    cudaDtype: number | null,
-    cache: boolean,
+    autocast: [context: number, dtypes: (number | null)[], cache: boolean] | null,
     generator: GeneratorHandle | null,
   ): void
   openAutocast(): number

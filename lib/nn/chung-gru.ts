@@ -18,7 +18,7 @@ import {
 import { GRU, type GRUOptions } from './gru.ts'
 import { equations, RecurrentModule, run } from './recurrent.ts'
 import { optionRepr } from './repr.ts'
-import type { PackedSequence } from './utils/rnn.ts'
+import type { PackedSequence } from './utils/packed-sequence.ts'
 
 export interface ChungGRUOptions
   extends Omit<GRUOptions, 'backend'>,
@@ -110,9 +110,9 @@ export class ChungGRU extends RecurrentModule {
    *   `gru.bias`.
    * @throws {TorchError} with `innerBias: false` if that bias is not zero: no other parameter could replace it.
    */
-  static fromGRU(gru: GRU, options: { innerBias?: boolean } = {}): ChungGRU {
+  static fromGRU(gru: GRU, options: { innerBias?: boolean } = {}, ...none: undefined[]): ChungGRU {
     if (!(gru instanceof GRU)) throw invalid('ChungGRU.fromGRU', 'gru', 'a GRU', gru)
-    checkOptions('ChungGRU.fromGRU', options, ['innerBias'])
+    checkOptions('ChungGRU.fromGRU', options, ['innerBias'], none)
     const { inputSize, hiddenSize, bias } = gru
     const { innerBias = bias } = options
     const network = new ChungGRU(inputSize, hiddenSize, { ...sharedOptions(gru), innerBias })

@@ -8,12 +8,12 @@ import { Buffer, Parameter } from './parameter.ts'
  * The static method that makes the object which a copy begins as. A class with private fields or methods has its own,
  * since only its constructor gives them to an object.
  */
-export const BLANK = Symbol('blank')
+export const BLANK = Symbol('BLANK')
 
 /** The method that copies a module as a part of a larger copy. */
-export const COPY = Symbol('copy')
+export const COPY = Symbol('COPY')
 /** The method that is called on a copy with the properties of its source, to copy what is kept elsewhere. */
-export const COPIED = Symbol('copied')
+export const COPIED = Symbol('COPIED')
 
 /** @internal A module, as copying sees it. */
 export interface Cloneable {
@@ -92,10 +92,10 @@ export class Copies {
     return copy
   }
 
-  /** Gives `target` copies of the own properties of `source`, except those that `skips` names. */
-  properties(source: object, target: object, skips: (name: string) => boolean = () => false): void {
+  /** Gives `target` copies of the own properties of `source`, in their order, except those that `handles` takes on. */
+  properties(source: object, target: object, handles: (name: string) => boolean = () => false): void {
     for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(source))) {
-      if (skips(name)) continue
+      if (handles(name)) continue
       const copied = 'value' in property ? { ...property, value: this.copy(property.value) } : property
       Object.defineProperty(target, name, copied)
     }

@@ -72,8 +72,8 @@ export class Embedding extends Module {
    *
    * @example nn.Embedding.fromPretrained(torch.tensor([[1, 2.3, 3], [4, 5.1, 6.3]]), { freeze: false })
    */
-  static fromPretrained(embeddings: Tensor, options: PretrainedOptions = {}): Embedding {
-    checkOptions('fromPretrained', options, [...LOOKUP, 'freeze'])
+  static fromPretrained(embeddings: Tensor, options: PretrainedOptions = {}, ...none: undefined[]): Embedding {
+    checkOptions('fromPretrained', options, [...LOOKUP, 'freeze'], none)
     const { freeze = true, ...rest } = options
     requireTensor('Embedding.fromPretrained', 'embeddings', embeddings)
     const [rows, columns, ...more] = embeddings.shape

@@ -1,6 +1,6 @@
 import type { Tensor } from '../tensor/tensor.ts'
 import { RecurrentModule, type RecurrentOptions, run } from './recurrent.ts'
-import type { PackedSequence } from './utils/rnn.ts'
+import type { PackedSequence } from './utils/packed-sequence.ts'
 
 export type GRUOptions = RecurrentOptions
 

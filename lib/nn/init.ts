@@ -1,4 +1,4 @@
-import { checkOptions, invalid, requireInteger, requireNumber, requireProbability } from '../check.ts'
+import { checkOptions, invalid, requireInteger, requireNone, requireNumber, requireProbability } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { noGrad, tidy } from '../tensor/context.ts'
@@ -18,13 +18,27 @@ export interface RandomInitOptions {
 }
 
 /** Fills with random numbers, uniform in [from, to). Returns the tensor, like all functions here. */
-export function uniform_(tensor: Tensor, from = 0, to = 1, options: RandomInitOptions = {}): Tensor {
+export function uniform_(
+  tensor: Tensor,
+  from = 0,
+  to = 1,
+  options: RandomInitOptions = {},
+  ...none: undefined[]
+): Tensor {
+  requireNone('uniform_', none)
   requireTensor('uniform_', 'tensor', tensor)
   return noGrad(() => tensor.uniform_(from, to, drawn('uniform_', options)))
 }
 
 /** Fills with random numbers from the normal distribution. */
-export function normal_(tensor: Tensor, mean = 0, std = 1, options: RandomInitOptions = {}): Tensor {
+export function normal_(
+  tensor: Tensor,
+  mean = 0,
+  std = 1,
+  options: RandomInitOptions = {},
+  ...none: undefined[]
+): Tensor {
+  requireNone('normal_', none)
   requireTensor('normal_', 'tensor', tensor)
   return noGrad(() => tensor.normal_(mean, std, drawn('normal_', options)))
 }
@@ -48,7 +62,9 @@ export function truncNormal_(
   a = -2,
   b = 2,
   options: RandomInitOptions = {},
+  ...none: undefined[]
 ): Tensor {
+  requireNone('truncNormal_', none)
   requireTensor('truncNormal_', 'tensor', tensor)
   for (const [name, value] of Object.entries({ mean, std, a, b })) requireNumber('truncNormal_', name, value)
   if (!(std > 0) || !(a < b)) {
@@ -66,7 +82,8 @@ export function truncNormal_(
 }
 
 /** Fills with `value`. */
-export function constant_(tensor: Tensor, value: number): Tensor {
+export function constant_(tensor: Tensor, value: number, ...none: undefined[]): Tensor {
+  requireNone('constant_', none)
   requireTensor('constant_', 'tensor', tensor)
   return noGrad(() => tensor.fill_(value))
 }
@@ -85,7 +102,8 @@ export function ones_(tensor: Tensor): Tensor {
  * The recommended gain (scale of the weights) for a nonlinearity.
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.calculate_gain
  */
-export function calculateGain(nonlinearity: Nonlinearity, param?: number): number {
+export function calculateGain(nonlinearity: Nonlinearity, param?: number, ...none: undefined[]): number {
+  requireNone('calculateGain', none)
   switch (nonlinearity) {
     case 'linear':
     case 'conv1d':
@@ -122,7 +140,13 @@ function fans(name: string, tensor: Tensor): { fanIn: number; fanOut: number } {
 }
 
 /** Uniform from ±gain √(6 / (fanIn + fanOut)): Glorot and Bengio, 2010. */
-export function xavierUniform_(tensor: Tensor, gain = 1, options: RandomInitOptions = {}): Tensor {
+export function xavierUniform_(
+  tensor: Tensor,
+  gain = 1,
+  options: RandomInitOptions = {},
+  ...none: undefined[]
+): Tensor {
+  requireNone('xavierUniform_', none)
   const { fanIn, fanOut } = fans('xavierUniform_', tensor)
   requireNumber('xavierUniform_', 'gain', gain)
   const bound = gain * Math.sqrt(6 / (fanIn + fanOut))
@@ -130,7 +154,8 @@ export function xavierUniform_(tensor: Tensor, gain = 1, options: RandomInitOpti
 }
 
 /** Normal with standard deviation gain √(2 / (fanIn + fanOut)): Glorot and Bengio, 2010. */
-export function xavierNormal_(tensor: Tensor, gain = 1, options: RandomInitOptions = {}): Tensor {
+export function xavierNormal_(tensor: Tensor, gain = 1, options: RandomInitOptions = {}, ...none: undefined[]): Tensor {
+  requireNone('xavierNormal_', none)
   const { fanIn, fanOut } = fans('xavierNormal_', tensor)
   requireNumber('xavierNormal_', 'gain', gain)
   return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), options)
@@ -164,20 +189,23 @@ function hasElements(tensor: Tensor): boolean {
 }
 
 /** Uniform from ±gain √(3 / fan): He et al., 2015. */
-export function kaimingUniform_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
+export function kaimingUniform_(tensor: Tensor, options: KaimingOptions = {}, ...none: undefined[]): Tensor {
+  requireNone('kaimingUniform_', none)
   if (!hasElements(tensor)) return tensor
   const bound = Math.sqrt(3) * kaimingStd(tensor, options)
   return uniform_(tensor, -bound, bound, generatorOf(options))
 }
 
 /** Normal with standard deviation gain / √fan: He et al., 2015. */
-export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}): Tensor {
+export function kaimingNormal_(tensor: Tensor, options: KaimingOptions = {}, ...none: undefined[]): Tensor {
+  requireNone('kaimingNormal_', none)
   if (!hasElements(tensor)) return tensor
   return normal_(tensor, 0, kaimingStd(tensor, options), generatorOf(options))
 }
 
 /** A (semi-)orthogonal matrix, with all dimensions after the first flattened: Saxe et al., 2013. */
-export function orthogonal_(tensor: Tensor, gain = 1, options: RandomInitOptions = {}): Tensor {
+export function orthogonal_(tensor: Tensor, gain = 1, options: RandomInitOptions = {}, ...none: undefined[]): Tensor {
+  requireNone('orthogonal_', none)
   requireTensor('orthogonal_', 'tensor', tensor)
   const { generator } = drawn('orthogonal_', options)
   const [rows, ...rest] = tensor.shape
@@ -218,7 +246,8 @@ export function eye_(tensor: Tensor): Tensor {
  * 1 at the center of the kernel from each channel to the same channel, 0 elsewhere. A convolution (out, in, K, …) with
  * 1 to 3 spatial dimensions then preserves as many channels as possible, in each of the `groups`.
  */
-export function dirac_(tensor: Tensor, groups = 1): Tensor {
+export function dirac_(tensor: Tensor, groups = 1, ...none: undefined[]): Tensor {
+  requireNone('dirac_', none)
   requireTensor('dirac_', 'tensor', tensor)
   const [out, into, ...field] = tensor.shape
   if (out === undefined || into === undefined || field.length < 1 || field.length > 3) {
@@ -245,7 +274,14 @@ export function dirac_(tensor: Tensor, groups = 1): Tensor {
  * Normal with standard deviation `std`, and zeros in the fraction `sparsity` of each column: Martens, 2010. The
  * positions of the zeros come from the same generator; PyTorch draws them from its default one.
  */
-export function sparse_(tensor: Tensor, sparsity: number, std = 0.01, options: RandomInitOptions = {}): Tensor {
+export function sparse_(
+  tensor: Tensor,
+  sparsity: number,
+  std = 0.01,
+  options: RandomInitOptions = {},
+  ...none: undefined[]
+): Tensor {
+  requireNone('sparse_', none)
   const [rows, columns] = matrixSize('sparse_', tensor)
   requireProbability('sparse_', 'sparsity', sparsity)
   const zeros = Math.ceil(sparsity * rows)
@@ -274,7 +310,8 @@ const LSTM_BIAS = /^bias_(ih|hh)(_l\d+(_reverse)?)?$/
  * @returns the module
  * @throws {TorchError} if the module has no LSTM with biases.
  */
-export function forgetBias_<M extends Module>(module: M, value = 1): M {
+export function forgetBias_<M extends Module>(module: M, value = 1, ...none: undefined[]): M {
+  requireNone('forgetBias_', none)
   if (typeof module?.modules !== 'function') {
     throw invalid('forgetBias_', 'module', 'a Module', module)
   }

@@ -8,8 +8,8 @@ import { checkArguments } from './arguments.ts'
 import { dropout } from './functional/dropout.ts'
 import { Module } from './module.ts'
 import { python } from './repr.ts'
-import { repacked } from './utils/packed-sequence.ts'
-import { PackedSequence, packPaddedSequence, padPackedSequence } from './utils/rnn.ts'
+import { PackedSequence, repacked } from './utils/packed-sequence.ts'
+import { packPaddedSequence, padPackedSequence } from './utils/packing.ts'
 
 export interface LockedDropoutOptions {
   /** Whether input and output are (N, L, H) rather than (L, N, H). Default `false`. */
@@ -49,11 +49,10 @@ export class LockedDropout extends Module {
   /** @param input (L, N, H), or (N, L, H) with batchFirst, or (L, H) without a batch; or a packed sequence */
   override forward(input: Tensor): Tensor
   override forward(input: Tensor | PackedSequence): Tensor | PackedSequence {
-    if (input instanceof PackedSequence)
-      return repacked(
-        input,
-        tidy(() => this.#packed(input)),
-      )
+    if (input instanceof PackedSequence) {
+      const data = tidy(() => maskedPacked(this, input))
+      return repacked(input, data)
+    }
     requireTensor('LockedDropout', 'input', input)
     const { ndim } = input
     if (ndim !== 2 && ndim !== 3) {
@@ -61,25 +60,24 @@ export class LockedDropout extends Module {
         op: 'LockedDropout',
       })
     }
-    return tidy(() => this.#masked(input, this.batchFirst && ndim === 3 ? 1 : 0))
-  }
-
-  /** `steps`: the dimension of the steps, all of which get the same mask. */
-  #masked(input: Tensor, steps: 0 | 1): Tensor {
-    const { p, training } = this
-    if (!training) return dropout(input, { p, training })
-    const first = steps === 0 ? input.index(slice(0, 1)) : input.index(slice(), slice(0, 1))
-    return input.mul(dropout(onesLike(first), { p }))
-  }
-
-  #packed(input: PackedSequence): Tensor {
-    if (!this.training) return this.#masked(input.data, 0)
-    // In the order of the rows, for which the lengths decrease.
-    const [padded, lengths] = padPackedSequence(new PackedSequence(input.data, input.batchSizes))
-    return packPaddedSequence(this.#masked(padded, 0), lengths).data
+    return tidy(() => masked(this, input, this.batchFirst && ndim === 3 ? 1 : 0))
   }
 
   protected override extraRepr(): string {
     return `p=${this.p}${this.batchFirst ? `, batch_first=${python(this.batchFirst)}` : ''}`
   }
+}
+
+/** `steps`: the dimension of the steps, all of which get the same mask. */
+function masked({ p, training }: LockedDropout, input: Tensor, steps: 0 | 1): Tensor {
+  if (!training) return dropout(input, { p, training })
+  const first = steps === 0 ? input.index(slice(0, 1)) : input.index(slice(), slice(0, 1))
+  return input.mul(dropout(onesLike(first), { p }))
+}
+
+function maskedPacked(module: LockedDropout, input: PackedSequence): Tensor {
+  if (!module.training) return masked(module, input.data, 0)
+  // In the order of the rows, for which the lengths decrease.
+  const [padded, lengths] = padPackedSequence(new PackedSequence(input.data, input.batchSizes))
+  return packPaddedSequence(masked(module, padded, 0), lengths).data
 }

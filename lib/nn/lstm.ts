@@ -2,7 +2,7 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { RecurrentModule, type RecurrentOptions, run } from './recurrent.ts'
-import type { PackedSequence } from './utils/rnn.ts'
+import type { PackedSequence } from './utils/packed-sequence.ts'
 
 export interface LSTMOptions extends RecurrentOptions {
   /** Project h to this size with `weight_hr_lk` (projSize, H). Default 0: no projection. */

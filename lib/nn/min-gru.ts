@@ -3,7 +3,7 @@ import { type Equations, readZoneout, STANDARD, type ZoneoutOptions } from './eq
 import { RECURRENCES } from './recurrence.ts'
 import { equations, RecurrentModule, type RecurrentOptions, run } from './recurrent.ts'
 import { optionRepr } from './repr.ts'
-import type { PackedSequence } from './utils/rnn.ts'
+import type { PackedSequence } from './utils/packed-sequence.ts'
 
 export interface MinGRUOptions extends Omit<RecurrentOptions, 'backend'>, ZoneoutOptions {}
 

@@ -375,8 +375,13 @@ export abstract class Module {
     copies.note(this, copy)
     const hooks = this.#hooks
     this.#registry.scan()
-    copies.properties(this, copy, (name) => this.#registry.has(name) || (name === 'forward' && hooks?.active === true))
-    this.#registry.copyTo(copy.#registry, (value) => copies.copy(value))
+    copies.properties(
+      this,
+      copy,
+      (name) =>
+        this.#registry.copyTo(copy.#registry, name, (value) => copies.copy(value)) ||
+        (name === 'forward' && hooks?.active === true),
+    )
     if (hooks !== undefined) copy.#hooks = hooks.cloneFor(copy)
     copy[COPIED](this, copies)
     return copy

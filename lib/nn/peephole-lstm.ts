@@ -17,7 +17,7 @@ import { zeros_ } from './init.ts'
 import { LSTM, type LSTMOptions, type LSTMState, pairOf } from './lstm.ts'
 import { equations, RecurrentModule, run } from './recurrent.ts'
 import { optionRepr } from './repr.ts'
-import type { PackedSequence } from './utils/rnn.ts'
+import type { PackedSequence } from './utils/packed-sequence.ts'
 
 /** What the gates see of the cell state: nothing, only their own cell, or all cells. */
 export type Peephole = 'none' | 'diagonal' | 'full'
@@ -136,10 +136,10 @@ export class PeepholeLSTM extends RecurrentModule {
    * @param options.peephole Peepholes to add. They are initialized to zero, so the outputs are the same until they are
    *   trained. Default `'none'`.
    */
-  static fromLSTM(lstm: LSTM, options: { peephole?: Peephole } = {}): PeepholeLSTM {
+  static fromLSTM(lstm: LSTM, options: { peephole?: Peephole } = {}, ...none: undefined[]): PeepholeLSTM {
     if (!(lstm instanceof LSTM)) throw invalid('PeepholeLSTM.fromLSTM', 'lstm', 'an LSTM', lstm)
     const { inputSize, hiddenSize, bias, projSize } = lstm
-    checkOptions('PeepholeLSTM.fromLSTM', options, ['peephole'])
+    checkOptions('PeepholeLSTM.fromLSTM', options, ['peephole'], none)
     const { peephole = 'none' } = options
     const network = new PeepholeLSTM(inputSize, hiddenSize, { ...sharedOptions(lstm), projSize, peephole })
     copyWeights(lstm, network, (source) => ({

@@ -1,20 +1,20 @@
 import type { Activation } from './equations.ts'
 
 interface Row {
-  /** Recurrences of one family have the same gates and states. */
+  /** Recurrences of one family have the same gates and states: the `kind` of their traces. */
   readonly family: string
   /** The number of weight rows per unit. */
   readonly gates: number
   readonly states: readonly string[]
-  /** The gates and states that can be traced at each step, in the order of `composite.cpp`. */
+  /** The gates and states that can be traced at each step, in the order of its step in `recurrence.cpp`. */
   readonly traced: readonly string[]
   /** The activation of the candidate and of an LSTM's cell state, in PyTorch's equations. */
   readonly activation: Activation
 }
 
 /**
- * The properties of each recurrence. To add a recurrence, add a row here, a row in `native/recurrent/recurrence.cpp`,
- * its equations in `composite.cpp`, and a module such as `min-gru.ts`.
+ * The properties of each recurrence. To add a recurrence, add a row here, its step and row in
+ * `native/recurrent/recurrence.cpp`, and a module such as `min-gru.ts` with its line in `index.ts`.
  */
 export const RECURRENCES = {
   RNN_TANH: { family: 'RNN', gates: 1, states: ['h'], traced: ['h'], activation: 'tanh' },

@@ -75,6 +75,7 @@ interface Inside {
   readonly recurrence: Recurrence
   /** Of the parameters. */
   readonly names: readonly string[]
+  readonly sizes: NamedSizes
   /** Of the options that the class has, other than device and dtype. */
   readonly options: readonly string[]
   readonly handle: RecurrentHandle
@@ -169,6 +170,7 @@ export abstract class RecurrentModule extends Module {
     insides.set(this, {
       recurrence,
       names: parameters.map(([name]) => name),
+      sizes: parameters,
       options: known.filter((key) => key !== 'device' && key !== 'dtype'),
       handle: handleOf(this, recurrence, parameters),
     })
@@ -222,8 +224,7 @@ export abstract class RecurrentModule extends Module {
   protected override [COPIED](source: this): void {
     const inside = insideOf(source)
     // The native module keeps the packed weights, which are the clone's own.
-    const sizes = inside.names.map((name) => [name, (source[name as `weight_${string}`] as Tensor).shape] as const)
-    insides.set(this, { ...inside, handle: handleOf(this, inside.recurrence, sizes) })
+    insides.set(this, { ...inside, handle: handleOf(this, inside.recurrence, inside.sizes) })
     this.flattenParameters()
   }
 

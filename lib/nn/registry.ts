@@ -65,16 +65,12 @@ export class Registry {
     Object.defineProperty(this.#owner, name, accessorOf(name))
   }
 
-  has(name: string): boolean {
-    return this.#entries.has(name)
-  }
-
-  /** Registers copies of all values with another module, in the same order. */
-  copyTo(other: Registry, copyOf: <T>(value: T) => T): void {
-    for (const name of Object.keys(this.#owner)) {
-      const entry = this.#entries.get(name)
-      if (entry !== undefined) other.add(name, entry.kind, copyOf(entry.value), entry.persistent)
-    }
+  /** Registers a copy of a value with another module; `false` if the name is not registered. */
+  copyTo(other: Registry, name: string, copyOf: <T>(value: T) => T): boolean {
+    const entry = this.#entries.get(name)
+    if (entry === undefined) return false
+    other.add(name, entry.kind, copyOf(entry.value), entry.persistent)
+    return true
   }
 
   /** The value of a registered name. */

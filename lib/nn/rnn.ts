@@ -1,7 +1,7 @@
 import { requireChoice } from '../check.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { RecurrentModule, type RecurrentOptions, run } from './recurrent.ts'
-import type { PackedSequence } from './utils/rnn.ts'
+import type { PackedSequence } from './utils/packed-sequence.ts'
 
 export interface RNNOptions extends RecurrentOptions {
   /** Default `'tanh'`. */

@@ -36,7 +36,7 @@ export function requireInt32(op: string, name: string, value: unknown): void {
 
 /** Sizes as Python prints them: a single one as an integer, several as a tuple. */
 export function sizesRepr(value: number | readonly (number | null)[]): string {
-  return typeof value === 'number' ? String(value) : python(value.map((one) => one ?? null))
+  return typeof value === 'number' ? String(value) : python(value)
 }
 
 /** Refuses a batch with a single value per channel, whose variance would be 0. */

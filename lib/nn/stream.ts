@@ -1,3 +1,4 @@
+import { requireNone } from '../check.ts'
 import { describe } from '../describe.ts'
 import { dispose } from '../dispose.ts'
 import { torchError } from '../errors.ts'
@@ -172,7 +173,9 @@ export function stepStreams(
   streams: readonly RecurrentStream[],
   inputs: Float32Array | Int32Array,
   outputs?: Float32Array,
+  ...none: undefined[]
 ): Float32Array {
+  requireNone('stepStreams', none)
   const op = 'stepStreams'
   if (!Array.isArray(streams)) {
     throw torchError('ERR_TORCH_TYPE', `stepStreams: expected an array of streams, got ${describe(streams)}`, { op })

@@ -1,7 +1,7 @@
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Module } from './module.ts'
 import type { Recurrence } from './recurrence.ts'
-import type { PackedSequence } from './utils/rnn.ts'
+import type { PackedSequence } from './utils/packed-sequence.ts'
 
 /**
  * @internal What to trace in a running network: its gates, or zeros ("probes") added to its states, at which gradients

@@ -1,4 +1,4 @@
-import { requireNone, requireProbability } from '../check.ts'
+import { requireProbability } from '../check.ts'
 import { NativeOptimizer } from './native.ts'
 import type { Params } from './optimizer.ts'
 import { requireNonNegatives } from './settings.ts'
@@ -35,8 +35,7 @@ export class Adadelta extends NativeOptimizer<AdadeltaOptions> {
   protected override readonly stateFields = ['squareAvg', 'accDelta', 'step']
 
   constructor(params: Params<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}, ...none: undefined[]) {
-    requireNone('Adadelta', none)
-    super(params, options, DEFAULTS)
+    super(params, options, DEFAULTS, none)
   }
 
   protected override check({ lr, rho, eps, weightDecay }: AdadeltaOptions): void {

@@ -1,4 +1,3 @@
-import { requireNone } from '../check.ts'
 import { FusedOptimizer } from './fused.ts'
 import type { Params } from './optimizer.ts'
 import { requireNonNegatives } from './settings.ts'
@@ -42,8 +41,7 @@ export class Adagrad extends FusedOptimizer<AdagradOptions> {
   protected override readonly stateFields = ['sum', 'step']
 
   constructor(params: Params<AdagradOptions>, options: Partial<AdagradOptions> = {}, ...none: undefined[]) {
-    requireNone('Adagrad', none)
-    super(params, options, DEFAULTS)
+    super(params, options, DEFAULTS, none)
   }
 
   protected override check({ lr, lrDecay, weightDecay, initialAccumulatorValue, eps }: AdagradOptions): void {

@@ -1,4 +1,3 @@
-import { requireNone } from '../check.ts'
 import { NativeOptimizer } from './native.ts'
 import type { Params } from './optimizer.ts'
 import { requireBetas, requireNonNegatives } from './settings.ts'
@@ -34,8 +33,7 @@ export class Adamax extends NativeOptimizer<AdamaxOptions> {
   protected override readonly readsNumbers = true
 
   constructor(params: Params<AdamaxOptions>, options: Partial<AdamaxOptions> = {}, ...none: undefined[]) {
-    requireNone('Adamax', none)
-    super(params, options, DEFAULTS)
+    super(params, options, DEFAULTS, none)
   }
 
   protected override check({ lr, betas, eps, weightDecay }: AdamaxOptions): void {

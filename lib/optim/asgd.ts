@@ -1,4 +1,4 @@
-import { requireNone, requireNumber } from '../check.ts'
+import { requireNumber } from '../check.ts'
 import { NativeOptimizer } from './native.ts'
 import type { Params } from './optimizer.ts'
 import { requireNonNegatives } from './settings.ts'
@@ -40,8 +40,7 @@ export class ASGD extends NativeOptimizer<ASGDOptions> {
   protected override readonly readsNumbers = true
 
   constructor(params: Params<ASGDOptions>, options: Partial<ASGDOptions> = {}, ...none: undefined[]) {
-    requireNone('ASGD', none)
-    super(params, options, DEFAULTS)
+    super(params, options, DEFAULTS, none)
   }
 
   protected override check({ lr, lambd, alpha, t0, weightDecay }: ASGDOptions): void {

@@ -1,4 +1,4 @@
-import { isPlain, requireChoice, requireDict, requireInteger, requireNone, requireNumber } from '../check.ts'
+import { isPlain, requireChoice, requireDict, requireInteger, requireNumber } from '../check.ts'
 import { describe } from '../describe.ts'
 import { type TorchError, torchError } from '../errors.ts'
 import { type Coroutine, run, runSync } from '../io/coroutine.ts'
@@ -79,17 +79,21 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
   #stepping = false
 
   constructor(params: Params<LBFGSOptions>, options: Partial<LBFGSOptions> = {}, ...none: undefined[]) {
-    requireNone('LBFGS', none)
     const maxIter: unknown = options?.maxIter
-    super(params, options, {
-      lr: 1,
-      maxIter: 20,
-      maxEval: typeof maxIter === 'number' ? Math.max(1, Math.floor(maxIter * 1.25)) : 25,
-      toleranceGrad: 1e-7,
-      toleranceChange: 1e-9,
-      historySize: 100,
-      lineSearch: null,
-    })
+    super(
+      params,
+      options,
+      {
+        lr: 1,
+        maxIter: 20,
+        maxEval: typeof maxIter === 'number' ? Math.max(1, Math.floor(maxIter * 1.25)) : 25,
+        toleranceGrad: 1e-7,
+        toleranceChange: 1e-9,
+        historySize: 100,
+        lineSearch: null,
+      },
+      none,
+    )
   }
 
   override addParamGroup(group: ParamGroupOptions<LBFGSOptions>): void {

@@ -1,4 +1,3 @@
-import { requireNone } from '../check.ts'
 import { NativeOptimizer } from './native.ts'
 import type { Params } from './optimizer.ts'
 import { requireBetas, requireNonNegatives } from './settings.ts'
@@ -48,8 +47,7 @@ export class NAdam extends NativeOptimizer<NAdamOptions> {
   protected override readonly readsNumbers = true
 
   constructor(params: Params<NAdamOptions>, options: Partial<NAdamOptions> = {}, ...none: undefined[]) {
-    requireNone('NAdam', none)
-    super(params, options, DEFAULTS)
+    super(params, options, DEFAULTS, none)
   }
 
   protected override check({ lr, betas, eps, weightDecay, momentumDecay }: NAdamOptions): void {

@@ -1,4 +1,3 @@
-import { requireNone } from '../check.ts'
 import { NativeOptimizer } from './native.ts'
 import type { Params } from './optimizer.ts'
 import { requireBetas, requireNonNegatives } from './settings.ts'
@@ -45,8 +44,7 @@ export class RAdam extends NativeOptimizer<RAdamOptions> {
   protected override readonly readsNumbers = true
 
   constructor(params: Params<RAdamOptions>, options: Partial<RAdamOptions> = {}, ...none: undefined[]) {
-    requireNone('RAdam', none)
-    super(params, options, DEFAULTS)
+    super(params, options, DEFAULTS, none)
   }
 
   protected override check({ lr, betas, eps, weightDecay }: RAdamOptions): void {

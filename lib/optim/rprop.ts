@@ -1,4 +1,4 @@
-import { invalid, requireNone } from '../check.ts'
+import { invalid } from '../check.ts'
 import { NativeOptimizer } from './native.ts'
 import type { Params } from './optimizer.ts'
 import { requireNonNegatives, requirePair } from './settings.ts'
@@ -32,8 +32,7 @@ export class Rprop extends NativeOptimizer<RpropOptions> {
   protected override readonly stateFields = ['prev', 'stepSize', 'step']
 
   constructor(params: Params<RpropOptions>, options: Partial<RpropOptions> = {}, ...none: undefined[]) {
-    requireNone('Rprop', none)
-    super(params, options, DEFAULTS)
+    super(params, options, DEFAULTS, none)
   }
 
   protected override check({ lr, etas, stepSizes }: RpropOptions): void {

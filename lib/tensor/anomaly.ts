@@ -1,4 +1,4 @@
-import { checkOptions, requireBoolean, requireFunction } from '../check.ts'
+import { checkOptions, requireBoolean, requireFunction, requireNone } from '../check.ts'
 import { native } from './binding.ts'
 import { isPromise } from './context.ts'
 
@@ -26,7 +26,8 @@ function read(name: string, options: AnomalyOptions): boolean {
  * @throws {TorchError} `ERR_TORCH_RUNTIME`: "Function 'SqrtBackward0' returned nan values in its 0th output."
  * @see https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.detect_anomaly
  */
-export function detectAnomaly<T>(fn: () => T, options: AnomalyOptions = {}): T {
+export function detectAnomaly<T>(fn: () => T, options: AnomalyOptions = {}, ...none: undefined[]): T {
+  requireNone('detectAnomaly', none)
   requireFunction('detectAnomaly', 'fn', fn)
   const checkNan = read('detectAnomaly', options)
   const before = native.anomalyDetection()
@@ -50,7 +51,8 @@ export function detectAnomaly<T>(fn: () => T, options: AnomalyOptions = {}): T {
  * Switches the checks of {@link detectAnomaly} on or off permanently.
  * @see https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.set_detect_anomaly
  */
-export function setDetectAnomaly(mode: boolean, options: AnomalyOptions = {}): void {
+export function setDetectAnomaly(mode: boolean, options: AnomalyOptions = {}, ...none: undefined[]): void {
+  requireNone('setDetectAnomaly', none)
   requireBoolean('setDetectAnomaly', 'mode', mode)
   native.setAnomalyDetection(mode, read('setDetectAnomaly', options))
 }

@@ -93,9 +93,13 @@ export function getFloat32MatmulPrecision(): MatmulPrecision {
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html
  */
-export function useDeterministicAlgorithms(on: boolean, options: { warnOnly?: boolean } = {}): void {
+export function useDeterministicAlgorithms(
+  on: boolean,
+  options: { warnOnly?: boolean } = {},
+  ...none: undefined[]
+): void {
   requireBoolean('useDeterministicAlgorithms', 'mode', on)
-  checkOptions('useDeterministicAlgorithms', options, ['warnOnly'])
+  checkOptions('useDeterministicAlgorithms', options, ['warnOnly'], none)
   const { warnOnly = false } = options
   requireBoolean('useDeterministicAlgorithms', 'warnOnly', warnOnly)
   native.useDeterministicAlgorithms(on, warnOnly)

@@ -4,7 +4,7 @@ import { checkOptions, requireFunction, requireNone, requireSignal } from '../ch
 import { siteOf, torchError } from '../errors.ts'
 import type { GeneratorHandle } from '../native/addon.ts'
 import { native } from './binding.ts'
-import type { DeviceType } from './device.ts'
+import { DEVICE_TYPES, type DeviceType } from './device.ts'
 import { type DType, scalarTypeOf } from './dtype.ts'
 import { failure } from './failure.ts'
 import { Scope } from './scope.ts'
@@ -75,16 +75,12 @@ export function enter(): Scope | undefined {
 }
 
 function applyModes({ grad, inference, autocast, generator }: Context): void {
-  const codeOf = (cast: Cast | undefined): number | null => (cast?.enabled ? scalarTypeOf(cast.dtype) : null)
-  native.setMode(
-    grad,
-    inference,
-    autocast?.context ?? 0,
-    codeOf(autocast?.casts.cpu),
-    codeOf(autocast?.casts.cuda),
-    autocast?.cache ?? true,
-    generator ?? null,
-  )
+  native.setMode(grad, inference, autocast === undefined ? null : nativeAutocast(autocast), generator ?? null)
+}
+
+function nativeAutocast({ context, casts, cache }: Autocast): Parameters<typeof native.setMode>[2] {
+  const dtypeOf = ({ enabled, dtype }: Cast): number | null => (enabled ? scalarTypeOf(dtype) : null)
+  return [context, DEVICE_TYPES.map((type) => dtypeOf(casts[type])), cache]
 }
 
 /**
@@ -287,9 +283,9 @@ function isCancelled(thrown: unknown): boolean {
   return isNativeError(thrown) && 'kind' in thrown && thrown.kind === 'cancelled'
 }
 
-async function run<T>(fn: () => T, options: OffloadOptions = {}): Promise<T> {
+async function run<T>(fn: () => T, options: OffloadOptions = {}, ...none: undefined[]): Promise<T> {
   requireFunction('offload', 'fn', fn)
-  checkOptions('offload', options, ['signal'])
+  checkOptions('offload', options, ['signal'], none)
   const { signal } = options
   requireSignal('offload', signal)
   if (state.offloading)

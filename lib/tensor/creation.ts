@@ -1,4 +1,4 @@
-import { checkOptions, requireBoolean } from '../check.ts'
+import { checkOptions, requireBoolean, requireNone } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { native } from './binding.ts'
 import { enter } from './context.ts'
@@ -45,8 +45,8 @@ const RANDOM_OPTIONS = [...OPTIONS, 'generator'] as const
  * @throws {TorchError} if arrays are ragged or contain anything other than numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
  */
-export function tensor(data: NestedData | TypedArray, options: TensorOptions = {}): Tensor {
-  checkOptions('tensor', options, [...OPTIONS, 'shape'])
+export function tensor(data: NestedData | TypedArray, options: TensorOptions = {}, ...none: undefined[]): Tensor {
+  checkOptions('tensor', options, [...OPTIONS, 'shape'], none)
   if (isTensor(data)) {
     throw torchError('ERR_TORCH_TYPE', 'tensor(): the data is a Tensor already; copy it with clone().detach()', {
       op: 'tensor',
@@ -153,33 +153,44 @@ function checkCount(name: string, args: readonly unknown[], most: number): void 
 }
 
 /** A tensor of the given shape, filled with 0. */
-export function zeros(size: readonly number[], options?: CreationOptions): Tensor {
+export function zeros(size: readonly number[], options?: CreationOptions, ...none: undefined[]): Tensor {
+  requireNone('zeros', none)
   return factory('zeros', [size], options)
 }
 
 /** A tensor of the given shape, filled with 1. */
-export function ones(size: readonly number[], options?: CreationOptions): Tensor {
+export function ones(size: readonly number[], options?: CreationOptions, ...none: undefined[]): Tensor {
+  requireNone('ones', none)
   return factory('ones', [size], options)
 }
 
 /** An uninitialized tensor of the given shape: it contains whatever its memory held before. */
-export function empty(size: readonly number[], options?: CreationOptions): Tensor {
+export function empty(size: readonly number[], options?: CreationOptions, ...none: undefined[]): Tensor {
+  requireNone('empty', none)
   return factory('empty', [size], options)
 }
 
 /** A tensor of the given shape, filled with `value`: float32 for a number, int64 for a BigInt, bool for a boolean. */
-export function full(size: readonly number[], value: Scalar, options: CreationOptions = {}): Tensor {
+export function full(
+  size: readonly number[],
+  value: Scalar,
+  options: CreationOptions = {},
+  ...none: undefined[]
+): Tensor {
+  requireNone('full', none)
   const dtype = typeof value === 'bigint' ? 'int64' : typeof value === 'boolean' ? 'bool' : 'float32'
   return factory('full', [size, value], { dtype, ...options })
 }
 
 /** A tensor of uniform random numbers from [0, 1). */
-export function rand(size: readonly number[], options?: RandomOptions): Tensor {
+export function rand(size: readonly number[], options?: RandomOptions, ...none: undefined[]): Tensor {
+  requireNone('rand', none)
   return factory('rand', [size], options)
 }
 
 /** A tensor of random numbers from the standard normal distribution. */
-export function randn(size: readonly number[], options?: RandomOptions): Tensor {
+export function randn(size: readonly number[], options?: RandomOptions, ...none: undefined[]): Tensor {
+  requireNone('randn', none)
   return factory('randn', [size], options)
 }
 
@@ -195,7 +206,8 @@ export function randint(...args: unknown[]): Tensor {
 }
 
 /** A random permutation of the integers (int64) from 0 to `n` (exclusive). */
-export function randperm(n: number, options: RandomOptions = {}): Tensor {
+export function randperm(n: number, options: RandomOptions = {}, ...none: undefined[]): Tensor {
+  requireNone('randperm', none)
   return factory('randperm', [n], { dtype: 'int64', ...options })
 }
 
@@ -221,7 +233,14 @@ export function arange(...args: unknown[]): Tensor {
 }
 
 /** `steps` evenly spaced numbers from `start` to `end`, both inclusive. */
-export function linspace(start: number, end: number, steps: number, options?: CreationOptions): Tensor {
+export function linspace(
+  start: number,
+  end: number,
+  steps: number,
+  options?: CreationOptions,
+  ...none: undefined[]
+): Tensor {
+  requireNone('linspace', none)
   return factory('linspace', [start, end, steps], options)
 }
 
@@ -231,8 +250,9 @@ export function logspace(
   end: number,
   steps: number,
   options: CreationOptions & { base?: number } = {},
+  ...none: undefined[]
 ): Tensor {
-  checkOptions('logspace', options, [...OPTIONS, 'base'])
+  checkOptions('logspace', options, [...OPTIONS, 'base'], none)
   const { base = 10, ...rest } = options
   return factory('logspace', [start, end, steps, base], rest)
 }
@@ -242,35 +262,43 @@ export function eye(n: number, options?: CreationOptions): Tensor
 export function eye(n: number, m: number, options?: CreationOptions): Tensor
 export function eye(n: number, ...rest: unknown[]): Tensor {
   const m = typeof rest[0] === 'object' || rest[0] === undefined ? n : rest.shift()
-  return factory('eye', [n, m], rest[0] as CreationOptions | undefined)
+  const [options, ...none] = rest
+  requireNone('eye', none)
+  return factory('eye', [n, m], options as CreationOptions | undefined)
 }
 
 /** A tensor of zeros, with the shape, dtype and device of `input`. */
-export function zerosLike(input: Tensor, options?: CreationOptions): Tensor {
+export function zerosLike(input: Tensor, options?: CreationOptions, ...none: undefined[]): Tensor {
+  requireNone('zerosLike', none)
   return factory('zerosLike', [input], options)
 }
 
 /** A tensor of ones, with the shape, dtype and device of `input`. */
-export function onesLike(input: Tensor, options?: CreationOptions): Tensor {
+export function onesLike(input: Tensor, options?: CreationOptions, ...none: undefined[]): Tensor {
+  requireNone('onesLike', none)
   return factory('onesLike', [input], options)
 }
 
 /** An uninitialized tensor with the shape, dtype and device of `input`. */
-export function emptyLike(input: Tensor, options?: CreationOptions): Tensor {
+export function emptyLike(input: Tensor, options?: CreationOptions, ...none: undefined[]): Tensor {
+  requireNone('emptyLike', none)
   return factory('emptyLike', [input], options)
 }
 
 /** A tensor filled with `value`, with the shape, dtype and device of `input`. */
-export function fullLike(input: Tensor, value: Scalar, options?: CreationOptions): Tensor {
+export function fullLike(input: Tensor, value: Scalar, options?: CreationOptions, ...none: undefined[]): Tensor {
+  requireNone('fullLike', none)
   return factory('fullLike', [input, value], options)
 }
 
 /** A tensor of uniform random numbers from [0, 1), with the shape, dtype and device of `input`. */
-export function randLike(input: Tensor, options?: RandomOptions): Tensor {
+export function randLike(input: Tensor, options?: RandomOptions, ...none: undefined[]): Tensor {
+  requireNone('randLike', none)
   return factory('randLike', [input], options)
 }
 
 /** A tensor of standard normal random numbers, with the shape, dtype and device of `input`. */
-export function randnLike(input: Tensor, options?: RandomOptions): Tensor {
+export function randnLike(input: Tensor, options?: RandomOptions, ...none: undefined[]): Tensor {
+  requireNone('randnLike', none)
   return factory('randnLike', [input], options)
 }

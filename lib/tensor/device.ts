@@ -1,11 +1,10 @@
-import { invalid, requireInteger, requireString } from '../check.ts'
+import { invalid, requireInteger, requireNone, requireString } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { DType } from './dtype.ts'
-import type { Device } from './tensor.ts'
 
 /**
- * The supported device types. To add one: a row here, its name in {@link Device}, and its dtype of autocast in
- * `native/runtime/mode.h`, whose order `setMode` has.
+ * The supported device types. To add one: a row here, and one in the same place of `kDeviceTypes` in
+ * `native/runtime/mode.h`.
  */
 const DEVICES = {
   cpu: { indexed: false, autocastDType: 'bfloat16' },
@@ -14,6 +13,11 @@ const DEVICES = {
 
 /** The hardware type of a {@link Device}. */
 export type DeviceType = keyof typeof DEVICES
+
+type IndexedType = { [T in DeviceType]: (typeof DEVICES)[T]['indexed'] extends true ? T : never }[DeviceType]
+
+/** The device of a tensor: `'cpu'`, `'cuda'` (the current CUDA device) or one such as `'cuda:1'`. */
+export type Device = DeviceType | `${IndexedType}:${number}`
 
 export const DEVICE_TYPES = Object.keys(DEVICES) as DeviceType[]
 
@@ -76,7 +80,8 @@ export function wrongDevice(kind: string): string {
  * @example torch.device('cuda:1'); torch.device('cuda', 1); torch.device('cpu')
  * @throws {TorchError} `ERR_TORCH_DEVICE` if the text is not a device name.
  */
-export function device(type: string, index?: number): Device {
+export function device(type: string, index?: number, ...none: undefined[]): Device {
+  requireNone('device', none)
   requireString('device', 'type', type)
   const [, kind = '', given] = /^([^:]*)(?::(.*))?$/s.exec(type) ?? []
   const known = DEVICE_TYPES.find((name) => name === kind)

@@ -1,5 +1,4 @@
-import type { DType } from './dtype.ts'
-import { isComplex, isFloatingPoint } from './dtype.ts'
+import { type DType, isComplex, isFloatingPoint } from './dtype.ts'
 
 export interface PrintOptions {
   /** Digits after the decimal point. Default 4. */

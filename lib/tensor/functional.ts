@@ -1,6 +1,6 @@
 // `torch.autograd.functional`.
 import { isArrayOf } from '../array.ts'
-import { checkOptions, requireBoolean, requireFunction } from '../check.ts'
+import { checkOptions, requireBoolean, requireFunction, requireNone } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { enableGrad, isInferenceModeEnabled, tidy } from './context.ts'
@@ -181,7 +181,9 @@ export function jacobian(
   fn: Differentiable,
   inputs: Tensor | readonly Tensor[],
   options: FunctionalOptions = {},
+  ...none: undefined[]
 ): Tensor | Tensor[] | Tensor[][] {
+  requireNone('jacobian', none)
   const settings = read('jacobian', fn, options)
   const given = givenOf('jacobian', 'inputs', inputs)
   return tidy(() =>
@@ -213,7 +215,9 @@ export function hessian(
   fn: (...inputs: Tensor[]) => Tensor,
   inputs: Tensor | readonly Tensor[],
   options: FunctionalOptions = {},
+  ...none: undefined[]
 ): Tensor | Tensor[][] {
+  requireNone('hessian', none)
   const settings = read('hessian', fn, options)
   const given = givenOf('hessian', 'inputs', inputs)
   return tidy(() =>
@@ -250,7 +254,9 @@ export function vjp(
   inputs: Tensor | readonly Tensor[],
   v?: Tensor | readonly Tensor[] | null,
   options: FunctionalOptions = {},
+  ...none: undefined[]
 ): [Tensor | readonly Tensor[], Tensor | Tensor[]] {
+  requireNone('vjp', none)
   const settings = read('vjp', fn, options)
   const given = givenOf('vjp', 'inputs', inputs)
   return tidy(() =>
@@ -291,7 +297,9 @@ export function jvp(
   inputs: Tensor | readonly Tensor[],
   v?: Tensor | readonly Tensor[] | null,
   options: FunctionalOptions = {},
+  ...none: undefined[]
 ): [Tensor | readonly Tensor[], Tensor | readonly Tensor[]] {
+  requireNone('jvp', none)
   const settings = read('jvp', fn, options)
   const given = givenOf('jvp', 'inputs', inputs)
   return tidy(() =>
@@ -378,7 +386,9 @@ export function vhp(
   inputs: Tensor | readonly Tensor[],
   v?: Tensor | readonly Tensor[] | null,
   options: FunctionalOptions = {},
+  ...none: undefined[]
 ): [Tensor, Tensor | Tensor[]] {
+  requireNone('vhp', none)
   return hessianProduct('vhp', fn, inputs, v, options)
 }
 
@@ -406,7 +416,9 @@ export function hvp(
   inputs: Tensor | readonly Tensor[],
   v?: Tensor | readonly Tensor[] | null,
   options: FunctionalOptions = {},
+  ...none: undefined[]
 ): [Tensor, Tensor | Tensor[]] {
+  requireNone('hvp', none)
   return hessianProduct('hvp', fn, inputs, v, options)
 }
 

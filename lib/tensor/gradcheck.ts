@@ -1,5 +1,5 @@
 import { isArrayOf } from '../array.ts'
-import { checkOptions, requireNonNegative, requirePositive } from '../check.ts'
+import { checkOptions, requireNone, requireNonNegative, requirePositive } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { enableGrad, noGrad, tidy } from './context.ts'
@@ -172,9 +172,10 @@ export function gradcheck(
   fn: Differentiable,
   inputs: Tensor | readonly Tensor[],
   options: GradcheckOptions = {},
+  ...none: undefined[]
 ): boolean {
   if (typeof fn !== 'function') throw torchError('ERR_TORCH_TYPE', `gradcheck() takes a function, got ${describe(fn)}`)
-  checkOptions('gradcheck', options, NAMES)
+  checkOptions('gradcheck', options, NAMES, none)
   const { eps = 1e-6, atol = 1e-5, rtol = 1e-3, raiseException = true, nondetTol = 0 } = options
   for (const [name, value] of Object.entries({ eps, atol, rtol, nondetTol })) {
     if (name === 'eps') requirePositive('gradcheck', name, value)
@@ -197,7 +198,9 @@ export function gradgradcheck(
   fn: Differentiable,
   inputs: Tensor | readonly Tensor[],
   options: GradcheckOptions = {},
+  ...none: undefined[]
 ): boolean {
+  requireNone('gradgradcheck', none)
   if (typeof fn !== 'function') {
     throw torchError('ERR_TORCH_TYPE', `gradgradcheck() takes a function, got ${describe(fn)}`)
   }

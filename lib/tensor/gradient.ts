@@ -35,8 +35,9 @@ export function grad(
   outputs: Tensor | readonly Tensor[],
   inputs: Tensor | readonly Tensor[],
   options: GradOptions = {},
+  ...none: undefined[]
 ): (Tensor | null)[] {
-  checkOptions('grad', options, ['gradOutputs', 'retainGraph', 'createGraph', 'allowUnused'])
+  checkOptions('grad', options, ['gradOutputs', 'retainGraph', 'createGraph', 'allowUnused'], none)
   const { gradOutputs = [], createGraph = false, retainGraph = createGraph, allowUnused = false } = options
   for (const [name, value] of Object.entries({ createGraph, retainGraph, allowUnused }))
     requireBoolean('grad', name, value)

@@ -1,4 +1,5 @@
 import { isArrayOf } from '../array.ts'
+import { requireNone } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { NativeIndex } from '../native/addon.ts'
@@ -36,7 +37,13 @@ export type Index = number | null | '...' | boolean | Slice | Tensor | readonly 
  *
  * @example x.index(slice(1, null), slice(null, -1)) // x[1:, :-1]
  */
-export function slice(start: number | null = null, stop: number | null = null, step: number | null = null): Slice {
+export function slice(
+  start: number | null = null,
+  stop: number | null = null,
+  step: number | null = null,
+  ...none: undefined[]
+): Slice {
+  requireNone('slice', none)
   return new Slice(start, stop, step)
 }
 

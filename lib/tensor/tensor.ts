@@ -14,7 +14,7 @@ import { CONTENTS, contentsOf } from './contents.ts'
 import { enter } from './context.ts'
 import type { TensorConversions } from './conversion.ts'
 import { checkNestable, decodeHalf, type NestedArray, type TypedArray, toNested, typedArrayOf } from './data.ts'
-import { parseDevice } from './device.ts'
+import { type Device, parseDevice } from './device.ts'
 import { type DType, dtypeOf, isComplex, isFloatingPoint, itemSizeOf } from './dtype.ts'
 import type { TensorGradients } from './gradient.ts'
 import { listOf } from './ids.ts'
@@ -23,8 +23,7 @@ import type { TensorPrinting } from './print.ts'
 import { grantAccess, type Scope } from './scope.ts'
 import type { TensorViews } from './view.ts'
 
-/** The device of a tensor: `'cpu'`, `'cuda'` (the current CUDA device) or one such as `'cuda:1'`. */
-export type Device = 'cpu' | 'cuda' | `cuda:${number}`
+export type { Device }
 
 /** A number as an argument of an operation. A whole number acts like Python's `int`, any other number like `float`. */
 export type Scalar = number | bigint | boolean
@@ -446,8 +445,9 @@ export function backward(
   tensors: readonly Tensor[],
   gradients: readonly Tensor[] = [],
   options: BackwardOptions = {},
+  ...none: undefined[]
 ): void {
-  checkOptions('backward', options, ['retainGraph', 'createGraph', 'inputs'])
+  checkOptions('backward', options, ['retainGraph', 'createGraph', 'inputs'], none)
   const { createGraph = false, retainGraph = createGraph, inputs = [] } = options
   requireBoolean('backward', 'createGraph', createGraph)
   requireBoolean('backward', 'retainGraph', retainGraph)

@@ -20,7 +20,7 @@ export interface RunOptions {
 
 /** A `fit` while it runs, as callbacks see it. */
 export class Run {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('Run', 'use its history')
   readonly model: TrainableModel
   /** The model that is validated: `model`, or the averages of its weights if there is a `movingAverage`. */

@@ -14,24 +14,30 @@
 namespace rnn::binding {
 namespace {
 
-std::optional<at::ScalarType> to_dtype(Napi::Value value) {
-  if (value.IsNull()) return std::nullopt;
-  return static_cast<at::ScalarType>(to_int(value, "dtype"));
+// The autocast contexts, or null: [context, a dtype or null for each device type, whether casts are cached].
+Autocast to_autocast(Napi::Value value) {
+  if (value.IsNull()) return {};
+  const auto list = value.As<Napi::Array>();
+  Autocast autocast{.context = static_cast<uint64_t>(to_int(list.Get(uint32_t{0}), "context")),
+                    .cache = list.Get(uint32_t{2}).ToBoolean()};
+  const auto dtypes = list.Get(uint32_t{1}).As<Napi::Array>();
+  TORCH_CHECK(dtypes.Length() == autocast.dtypes.size(), "the device types are not those of mode.h");
+  for (uint32_t i = 0; i < dtypes.Length(); i++) {
+    const Napi::Value dtype = dtypes.Get(i);
+    if (!dtype.IsNull()) autocast.dtypes[i] = static_cast<at::ScalarType>(to_int(dtype, "dtype"));
+  }
+  return autocast;
 }
 
-// setMode(grad, inference, autocast context or 0, its dtype on the CPU or null, on CUDA or null, whether it caches
-// casts, the generator to draw from or null for the environment's): applies to all native calls of this environment
-// from now on
+// setMode(grad, inference, autocast or null, the generator to draw from or null for the environment's): applies to all
+// native calls of this environment from now on
 Napi::Value set_mode(const Napi::CallbackInfo& info) {
   Addon& addon = Addon::of(info.Env());
   Mode& mode = addon.mode;
   mode.grad = info[0].ToBoolean();
   mode.inference = info[1].ToBoolean();
-  mode.autocast = {.context = static_cast<uint64_t>(to_int(info[2], "context")),
-                   .cpu = to_dtype(info[3]),
-                   .cuda = to_dtype(info[4]),
-                   .cache = info[5].ToBoolean()};
-  mode.generator = info[6].IsNull() ? addon.generator : to_generator(info[6], "generator");
+  mode.autocast = to_autocast(info[2]);
+  mode.generator = info[3].IsNull() ? addon.generator : to_generator(info[3], "generator");
   return info.Env().Undefined();
 }
 

@@ -72,14 +72,14 @@ class Roles {
     for (uint32_t i = 0; i < names.Length(); i++) names_.push_back(names.Get(i).ToString());
   }
 
-  std::vector<Weights> assign(Family family, const Tensors& parameters) const {
+  std::vector<Weights> assign(const Recurrence& recurrence, const Tensors& parameters) const {
     std::vector<Weights> all(parameters.size() / names_.size());
-    for (size_t i = 0; i < all.size(); i++) all[i] = assign(family, &parameters[i * names_.size()]);
+    for (size_t i = 0; i < all.size(); i++) all[i] = assign(recurrence, &parameters[i * names_.size()]);
     return all;
   }
 
  private:
-  Weights assign(Family family, const at::Tensor* parameters) const {
+  Weights assign(const Recurrence& recurrence, const at::Tensor* parameters) const {
     Weights weights;
     at::Tensor input_bias, hidden_bias;
     const std::array<std::pair<std::string_view, at::Tensor*>, 12> places = {{
@@ -97,7 +97,7 @@ class Roles {
         {"bias_ln_c", &weights.cell_bias},
     }};
     for (size_t i = 0; i < names_.size(); i++) *named("parameter", names_[i], places) = parameters[i];
-    if (input_bias.defined()) weights.set_biases(family, input_bias, hidden_bias);
+    if (input_bias.defined()) weights.set_biases(recurrence, input_bias, hidden_bias);
     return weights;
   }
 
@@ -135,9 +135,8 @@ struct Recurrent {
       const auto& [network, _, input, state, weights, batch_sizes] = call.arguments;
       std::vector<int64_t> sizes;
       if (packed) sizes.assign(batch_sizes.data_ptr<int64_t>(), batch_sizes.data_ptr<int64_t>() + batch_sizes.numel());
-      composite::Result result =
-          composite::forward(network, equations, batch_first ? input.transpose(0, 1) : input, sizes, state,
-                             roles.assign(network.recurrence->family, weights), trace);
+      composite::Result result = composite::forward(network, equations, batch_first ? input.transpose(0, 1) : input,
+                                                    sizes, state, roles.assign(*network.recurrence, weights), trace);
       for (Tensors& tensors : result.traces) std::move(tensors.begin(), tensors.end(), std::back_inserter(traced));
       Tensors own{batch_first ? result.output.transpose(0, 1) : result.output};
       std::move(result.finals.begin(), result.finals.end(), std::back_inserter(own));

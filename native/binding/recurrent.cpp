@@ -55,7 +55,8 @@ void check_rank(const Network& net, const at::Tensor& input, const Tensors& stat
 }
 
 bool autocast_enabled() {
-  return at::autocast::is_autocast_enabled(at::kCPU) || at::autocast::is_autocast_enabled(at::kCUDA);
+  return std::any_of(kDeviceTypes.begin(), kDeviceTypes.end(),
+                     [](at::DeviceType type) { return at::autocast::is_autocast_enabled(type); });
 }
 
 void check_input(const Network& net, const at::Tensor& input, const at::Tensor& weight, int64_t rank) {

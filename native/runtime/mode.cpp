@@ -18,22 +18,20 @@ void clear_autocast_cache(uint64_t context) {
   if (cached_context.compare_exchange_strong(context, 0)) clear_autocast_cache();
 }
 
-AutocastGuard::AutocastGuard(const Autocast& autocast)
-    : cpu_(get(at::kCPU)), cuda_(get(at::kCUDA)), cache_(at::autocast::is_autocast_cache_enabled()) {
-  set(at::kCPU, {autocast.cpu.has_value(), autocast.cpu.value_or(cpu_.dtype)});
-  set(at::kCUDA, {autocast.cuda.has_value(), autocast.cuda.value_or(cuda_.dtype)});
+AutocastGuard::AutocastGuard(const Autocast& autocast) : cache_(at::autocast::is_autocast_cache_enabled()) {
+  for (size_t i = 0; i < kDeviceTypes.size(); i++) {
+    const c10::DeviceType type = kDeviceTypes[i];
+    const std::optional<c10::ScalarType>& dtype = autocast.dtypes[i];
+    before_[i] = {at::autocast::is_autocast_enabled(type), at::autocast::get_autocast_dtype(type)};
+    set(type, {dtype.has_value(), dtype.value_or(before_[i].dtype)});
+  }
   at::autocast::set_autocast_cache_enabled(autocast.cache);
   if (cached_context.exchange(autocast.context) != autocast.context) clear_autocast_cache();
 }
 
 AutocastGuard::~AutocastGuard() {
-  set(at::kCPU, cpu_);
-  set(at::kCUDA, cuda_);
+  for (size_t i = 0; i < kDeviceTypes.size(); i++) set(kDeviceTypes[i], before_[i]);
   at::autocast::set_autocast_cache_enabled(cache_);
-}
-
-AutocastGuard::Device AutocastGuard::get(c10::DeviceType type) {
-  return {at::autocast::is_autocast_enabled(type), at::autocast::get_autocast_dtype(type)};
 }
 
 void AutocastGuard::set(c10::DeviceType type, const Device& device) {

@@ -1,10 +1,12 @@
 #pragma once
 #include <ATen/core/Generator.h>
 #include <c10/core/DeviceGuard.h>
+#include <c10/core/DeviceType.h>
 #include <c10/core/GradMode.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/core/ScalarType.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -14,13 +16,20 @@
 
 namespace rnn::runtime {
 
+// The device types that autocast knows here, in the order of DEVICES in lib/tensor/device.ts.
+constexpr std::array kDeviceTypes = {c10::DeviceType::CPU, c10::DeviceType::CUDA};
+
+// A value for each of them.
+template <typename Value>
+using PerDeviceType = std::array<Value, kDeviceTypes.size()>;
+
 // The autocast contexts around a call.
 struct Autocast {
   // The number of the outermost context, from 1; 0 if there is none. LibTorch caches casts of parameters; casts of
   // another context may be of outdated values.
   uint64_t context = 0;
-  // The dtype to cast to on each device type, or nullopt if autocast is off.
-  std::optional<c10::ScalarType> cpu, cuda;
+  // The dtypes to cast to; nullopt where autocast is off.
+  PerDeviceType<std::optional<c10::ScalarType>> dtypes;
   bool cache = true;
 };
 
@@ -54,10 +63,9 @@ class AutocastGuard {
     bool enabled;
     c10::ScalarType dtype;
   };
-  static Device get(c10::DeviceType type);
   static void set(c10::DeviceType type, const Device& device);
 
-  Device cpu_, cuda_;
+  PerDeviceType<Device> before_;
   bool cache_;
 };
 

@@ -121,6 +121,11 @@ describe('parts of datasets', () => {
     expect(inputs(part)).toEqual([4, 0, 4])
     expectError(() => new Subset(dataset(5), [5]), 'ERR_TORCH_VALUE', /indices must be an array of indices below 5/)
     expectError(() => part.batch([3], true), 'ERR_TORCH_VALUE', /indices below 3/)
+    expectError(
+      () => part.batch(2 as never, true),
+      'ERR_TORCH_TYPE',
+      'Subset.batch: indices must be an array of integers',
+    )
     expectError(() => new Subset({} as never, []), 'ERR_TORCH_TYPE', /an object with length and batch/)
   })
 
@@ -156,6 +161,8 @@ describe('parts of datasets', () => {
     expect(x.flatten().toArray()).toEqual([101, 0, 100, 2])
     expect(y.flatten().toArray()).toEqual([1010, 0, 1000, 20])
     expectError(() => all.batch([5], true), 'ERR_TORCH_VALUE', /indices below 5/)
+    expect((all.batch([], true) as BatchPair)[0].shape[0]).toBe(0)
+    expectError(() => all.batch({} as never, true), 'ERR_TORCH_TYPE', 'ConcatDataset.batch: indices must be an array')
     expectError(() => new ConcatDataset([]), 'ERR_TORCH_TYPE', /a non-empty array/)
     const sequences = (first: number): TensorDataset =>
       new TensorDataset(torch.arange(first, first + 6).view([2, 3, 1]), torch.zeros([2, 1]))

@@ -71,6 +71,11 @@ const FACTORIES: Record<string, (Class: Class) => object> = {
   PackedSequence: () => nn.utils.rnn.packSequence([torch.ones([2, 3]), torch.ones([1, 3])]),
   GroupNorm: () => new nn.GroupNorm(1, 3),
   ModuleDict: () => new nn.ModuleDict({ a: new nn.Linear(2, 3) }),
+  ConcatDataset: (Dataset) => new Dataset([new TensorDataset(torch.ones([4, 3]), torch.ones([4, 1]))]),
+  Subset: (Dataset) => new Dataset(new TensorDataset(torch.ones([4, 3]), torch.ones([4, 1])), [0, 2]),
+  StackDataset: (Dataset) => new Dataset({ input: torch.ones([4, 3]), target: torch.ones([4, 1]) }),
+  LengthBucketSampler: (Sampler) => new Sampler([3, 1, 2], { batchSize: 2 }),
+  WeightedRandomSampler: (Sampler) => new Sampler([1, 2, 3], 4),
   ParametrizationList: () => nn.utils.parametrizations.weightNorm(new nn.Linear(2, 3)).parametrizations.get('weight'),
   ModuleList: () => new nn.ModuleList([new nn.Linear(2, 3)]),
   Sequential: () => new nn.Sequential(new nn.Linear(3, 3), new nn.Tanh()),
@@ -266,21 +271,32 @@ function otherTargets(): Target[] {
   ]
 }
 
-/** All classes of the package, each once. */
-export async function exportedClasses(): Promise<Class[]> {
+/** All classes of the package and all other functions, with their names, each once. */
+async function exportedCallables(): Promise<[name: string, callable: Class | Callable][]> {
   const seen = new Set<unknown>()
-  const found: Class[] = []
-  const visit = (owner: object): void => {
+  const found: [string, Class | Callable][] = []
+  const visit = (path: string, owner: object): void => {
     for (const [key, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
       const member: unknown = get === undefined ? value : Reflect.get(owner, key)
-      if (seen.has(member)) continue
+      if (seen.has(member) || key === 'prototype') continue
       seen.add(member)
-      if (isClass(member)) found.push(member)
-      else if (typeof member === 'object' && member !== null && key !== 'ops') visit(member)
+      const name = path === '' ? key : `${path}.${key}`
+      if (typeof member === 'function') found.push([name, member as Callable])
+      if (isClass(member) || (typeof member === 'object' && member !== null && key !== 'ops')) visit(name, member)
     }
   }
-  for (const [, exported] of await entries()) visit(exported)
+  for (const [entry, exported] of await entries()) visit(entry, exported)
   return found
+}
+
+/** All classes of the package, each once. */
+export async function exportedClasses(): Promise<Class[]> {
+  return (await exportedCallables()).flatMap(([, callable]) => (isClass(callable) ? [callable] : []))
+}
+
+/** All functions of the package that are not classes, static methods among them, with their names, each once. */
+export async function exportedFunctions(): Promise<[name: string, fn: Callable][]> {
+  return (await exportedCallables()).filter((pair): pair is [string, Callable] => !isClass(pair[1]))
 }
 
 /** Everything to call, and the classes of which there are no instances to be had. */

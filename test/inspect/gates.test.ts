@@ -168,7 +168,11 @@ test('records no gradients, keeps its tensors alone, and blocks where it says so
 })
 
 test('refuses a model without a recurrent network', async () => {
-  expectError(() => traceGatesSync(new nn.Linear(1, 1), torch.zeros([1])), 'ERR_TORCH_VALUE', 'no RNN, LSTM or GRU ran')
+  expectError(
+    () => traceGatesSync(new nn.Linear(1, 1), torch.zeros([1])),
+    'ERR_TORCH_VALUE',
+    'no recurrent network ran',
+  )
   expectError(() => traceGatesSync({ forward: () => 1 } as never), 'ERR_TORCH_TYPE', 'model must be a Module')
   await expect(traceGates(new LSTMModel(I, H, 1), torch.zeros([1, 1, 9]))).rejects.toThrow('Expected 3, got 9')
 })

@@ -9,7 +9,7 @@ import { formatsPath } from '../support/fixture.ts'
 
 type Class = Parameters<typeof makerOf>[0]
 
-const CLASSES = Object.entries(nn)
+const CLASSES = Object.entries({ ...nn, ...nn.utils.parametrize, ...optim.swaUtils })
   .filter(([, value]) => typeof value === 'function' && value.prototype instanceof nn.Module)
   .filter(([, value]) => makerOf(value as unknown as Class) !== undefined) as [string, unknown][]
 
@@ -68,6 +68,63 @@ test.each(NETWORKS.map((make) => [make().constructor.name, make] as const))(
     expect(settingsOf(copy)).toEqual(settingsOf(network))
   },
 )
+
+const { parametrizations, parametrize } = nn.utils
+
+test.each<[name: string, make: () => nn.Linear]>([
+  ['weightNorm', () => parametrizations.weightNorm(new nn.Linear(3, 4))],
+  ['spectralNorm', () => parametrizations.spectralNorm(new nn.Linear(3, 4))],
+  ['weightDrop', () => parametrizations.weightDrop(new nn.Linear(3, 4))],
+  ['orthogonal', () => parametrizations.orthogonal(new nn.Linear(3, 4))],
+  ['cayley', () => parametrizations.orthogonal(new nn.Linear(3, 3), 'weight', { orthogonalMap: 'cayley' })],
+])('a module with %s is copied with parametrizations of its own', (_, make) => {
+  const module = make().eval()
+  const state = torch.getRngState()
+  const copy = module.clone()
+  expect(torch.getRngState().equal(state)).toBe(true)
+  expect(String(copy)).toBe(String(module))
+  const before = module.weight.clone()
+  expect(copy.weight.equal(before)).toBe(true)
+  // Assigned to the copy: the module keeps its own, and the other way round.
+  copy.weight = before.flip([0]) as nn.Parameter
+  const value = copy.weight.clone()
+  expect(value.allclose(before)).toBe(false)
+  expectClose(module.weight, before, { rtol: 1e-4, atol: 1e-5 })
+  torch.noGrad(() => [...module.parameters()].forEach((parameter) => void parameter.zero_()))
+  expectClose(copy.weight, value, { rtol: 1e-4, atol: 1e-5 })
+  parametrize.removeParametrizations(copy, 'weight')
+  expect([copy, module].map((one) => parametrize.isParametrized(one))).toEqual([false, true])
+  expect(copy.constructor).toBe(nn.Linear)
+  expect(() => module.weight).not.toThrow()
+  expectClose(copy.weight, value, { rtol: 1e-4, atol: 1e-5 })
+})
+
+test('a parametrized network is copied without drawing, and each draws for itself', () => {
+  const lstm = parametrizations.weightDrop(new nn.LSTM(2, 3), 'weight_hh_l0')
+  const copy = lstm.clone()
+  const x = torch.randn([4, 1, 2])
+  const outputs = [lstm, copy].map((one) => {
+    torch.manualSeed(1)
+    return one.forward(x)[0]
+  }) as [Tensor, Tensor]
+  expect(outputs[0].equal(outputs[1])).toBe(true)
+  torch.noGrad(() => copy.parametrizations.get('weight_hh_l0').original?.zero_())
+  expect(copy.eval().weight_hh_l0?.countNonzero().item()).toBe(0)
+  expect(lstm.eval().weight_hh_l0?.countNonzero().item()).toBe(36)
+})
+
+test('averages are copied with their count, also within offload', async () => {
+  const model = new nn.Linear(1, 1, { bias: false })
+  const averaged = new optim.swaUtils.AveragedModel(model)
+  const set = (value: number): void => torch.noGrad(() => void model.weight.fill_(value))
+  set(1)
+  averaged.updateParameters(model)
+  const copy = averaged.clone()
+  set(3)
+  await torch.offload(() => copy.updateParameters(model))
+  expect([copy, averaged].map((one) => one.module.weight.item())).toEqual([2, 1])
+  expect([copy, averaged].map((one) => one.n_averaged.item())).toEqual([2, 1])
+})
 
 test('modules without parameters compute the same', () => {
   const x = torch.randn([2, 3, 6])

@@ -1,11 +1,12 @@
 // JavaScript ignores arguments that nothing takes: `new nn.LSTM(10, 20, {}, true)` would not be what it says.
+
+import ts from 'typescript'
 import { expect, expectTypeOf, test } from 'vitest'
 import * as data from '../../lib/data/index.ts'
-import { TensorDataset } from '../../lib/data/index.ts'
 import { nn, optim, type Tensor, torch } from '../../lib/index.ts'
 import { LSTMModel, RNNModel } from '../../lib/models/index.ts'
 import { Trainer, TrainingStep } from '../../lib/train/index.ts'
-import { exportedClasses } from '../fuzz/targets.ts'
+import { exportedClasses, exportedFunctions } from '../fuzz/targets.ts'
 import { expectError } from '../support/error.ts'
 
 const weights = (): Tensor[] => [new nn.Parameter(torch.ones([1]))]
@@ -25,7 +26,7 @@ test.each<[name: string, Class: unknown, args: unknown[]]>([
   ['Normal', Normal, [0, 1, {}]],
   ['Bernoulli', Bernoulli, [{ probs: 0.5 }]],
   ['Categorical', Categorical, [{ probs: torch.ones([2]) }]],
-  ['DataLoader', data.DataLoader, [new TensorDataset(torch.ones([2]), torch.ones([2])), {}]],
+  ['DataLoader', data.DataLoader, [new data.TensorDataset(torch.ones([2]), torch.ones([2])), {}]],
   ['SequenceDataset', data.SequenceDataset, [torch.ones([4, 1]), torch.ones([4, 1]), { sequenceLength: 2 }]],
   ['Trainer', Trainer, [new nn.Linear(1, 1), {}]],
   ['TrainingStep', TrainingStep, [new nn.Linear(1, 1), { optimizer: new optim.SGD(weights()) }]],
@@ -61,6 +62,62 @@ test('every constructor of the package ends with what refuses more, or takes any
     'RecurrentModule',
     'TorchError',
   ])
+})
+
+/** The parameters of a function, from its source. */
+function parametersOf(fn: (...args: never[]) => unknown): readonly ts.ParameterDeclaration[] {
+  const text = Function.prototype.toString.call(fn)
+  // A method is one only within an object.
+  for (const code of [`(${text})`, `({ ${text} })`]) {
+    let found: ts.SignatureDeclaration | undefined
+    const visit = (node: ts.Node): void => {
+      if (ts.isFunctionLike(node)) found ??= node as ts.SignatureDeclaration
+      else ts.forEachChild(node, visit)
+    }
+    const file = ts.createSourceFile('function.js', code, ts.ScriptTarget.ESNext, true)
+    if ((file as unknown as { parseDiagnostics: unknown[] }).parseDiagnostics.length > 0) continue
+    visit(file)
+    if (found !== undefined) return [...found.parameters]
+  }
+  throw new Error(`not a function: ${text}`)
+}
+
+test('every function of the package with several parameters refuses more, or takes any number', async () => {
+  const functions = await exportedFunctions()
+  expect(functions.length).toBeGreaterThan(400)
+  const open = functions.filter(([, fn]) => {
+    const parameters = parametersOf(fn)
+    // Those of one value may be callbacks of map and forEach, which pass an index: list.filter(torch.isTensor).
+    return parameters.length > 1 && parameters.at(-1)?.dotDotDotToken === undefined
+  })
+  expect(open.map(([name]) => name)).toEqual([])
+})
+
+test.each<[name: string, call: (...more: undefined[]) => unknown]>([
+  ['mseLoss', (...more) => nn.functional.mseLoss(torch.ones([1]), torch.ones([1]), {}, ...more)],
+  ['relu', (...more) => nn.functional.relu(torch.ones([1]), {}, ...more)],
+  ['softsign', (...more) => nn.functional.softsign(torch.ones([1]), {}, ...more)],
+  ['hardtanh', (...more) => nn.functional.hardtanh(torch.ones([1]), {}, ...more)],
+  ['linear', (...more) => nn.functional.linear(torch.ones([1, 1]), torch.ones([1, 1]), null, ...more)],
+  ['adaptiveAvgPool1d', (...more) => nn.functional.adaptiveAvgPool1d(torch.ones([1, 1, 2]), 1, ...more)],
+  ['clipGradNorm_', (...more) => nn.utils.clipGradNorm_(weights(), 1, {}, ...more)],
+  ['clipGradValue_', (...more) => nn.utils.clipGradValue_(weights(), 1, ...more)],
+  ['constant_', (...more) => nn.init.constant_(torch.ones([1]), 1, ...more)],
+  ['zeros', (...more) => torch.zeros([1], {}, ...more)],
+  ['eye', (...more) => (torch.eye as (...args: unknown[]) => unknown)(2, 2, {}, ...more)],
+  ['fromPretrained', (...more) => nn.Embedding.fromPretrained(torch.ones([1, 1]), {}, ...more)],
+  ['klDivergence', (...more) => torch.distributions.klDivergence(new Normal(0, 1), new Normal(0, 1), ...more)],
+])('%s refuses an argument too many', (name, call) => {
+  const { message } = expectError(() => call(5 as never), 'ERR_TORCH_TYPE', /: got more arguments than it takes: 5$/)
+  expect(message).toMatch(`${name}: `)
+  expect(() => call(undefined)).not.toThrow()
+})
+
+test('a Promise of a function rejects an argument too many', async () => {
+  await expect(torch.load('none.pt', {}, 5 as never)).rejects.toThrow('load: got more arguments than it takes: 5')
+  await expect(Reflect.apply(torch.offload, undefined, [() => 0, {}, 5])).rejects.toThrow(
+    'offload: got more arguments than it takes: 5',
+  )
 })
 
 test('a value in the place of the options is named', () => {

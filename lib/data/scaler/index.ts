@@ -4,7 +4,7 @@ import { torchError } from '../../errors.ts'
 import { LogScaler, type LogScalerOptions } from './log.ts'
 import { MinMaxScaler, type MinMaxScalerOptions } from './min-max.ts'
 import { RobustScaler, type RobustScalerOptions } from './robust.ts'
-import type { Scaler, ScalerConfig } from './scaler.ts'
+import { RESTORE, type Scaler, type ScalerConfig } from './scaler.ts'
 import { SeriesScaler, type SeriesScalerConfig } from './series-scaler.ts'
 import { StandardScaler } from './standard.ts'
 
@@ -48,7 +48,7 @@ function columnScalerOf(name: string, config: Record<string, unknown>): Scaler {
   if (center.length !== scale.length || scale.includes(0)) {
     throw torchError('ERR_TORCH_VALUE', `scalerFrom: ${name} must have as many scales as centers, none of them 0`)
   }
-  return scaler.restore({ center: [...center], scale: [...scale] })
+  return scaler[RESTORE]({ center: [...center], scale: [...scale] })
 }
 
 function requireNames(name: string, value: unknown): asserts value is string[] {

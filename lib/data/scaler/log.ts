@@ -1,4 +1,4 @@
-import { checkOptions, requireNone, requireNumber } from '../../check.ts'
+import { checkOptions, requireNumber } from '../../check.ts'
 import { momentsOf, nonZero, Scaler } from './scaler.ts'
 
 export interface LogScalerOptions {
@@ -15,9 +15,8 @@ export class LogScaler extends Scaler {
   readonly #offset: number
 
   constructor(options: LogScalerOptions = {}, ...none: undefined[]) {
-    requireNone('LogScaler', none)
     super()
-    checkOptions('LogScaler', options, ['offset'])
+    checkOptions('LogScaler', options, ['offset'], none)
     const { offset = 1 } = options
     requireNumber('LogScaler', 'offset', offset)
     this.#offset = offset

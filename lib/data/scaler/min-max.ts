@@ -1,4 +1,4 @@
-import { checkOptions, requireNone } from '../../check.ts'
+import { checkOptions } from '../../check.ts'
 import { nonZero, requireRange, Scaler } from './scaler.ts'
 
 export interface MinMaxScalerOptions {
@@ -16,9 +16,8 @@ export class MinMaxScaler extends Scaler {
   readonly featureRange: readonly [number, number]
 
   constructor(options: MinMaxScalerOptions = {}, ...none: undefined[]) {
-    requireNone('MinMaxScaler', none)
     super()
-    checkOptions('MinMaxScaler', options, ['featureRange'])
+    checkOptions('MinMaxScaler', options, ['featureRange'], none)
     const { featureRange = [0, 1] } = options
     requireRange('MinMaxScaler', 'featureRange', featureRange, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
     this.featureRange = [featureRange[0], featureRange[1]]

@@ -1,4 +1,4 @@
-import { checkOptions, requireNone } from '../../check.ts'
+import { checkOptions } from '../../check.ts'
 import { nonZero, requireRange, Scaler } from './scaler.ts'
 
 export interface RobustScalerOptions {
@@ -24,9 +24,8 @@ export class RobustScaler extends Scaler {
   readonly quantileRange: readonly [number, number]
 
   constructor(options: RobustScalerOptions = {}, ...none: undefined[]) {
-    requireNone('RobustScaler', none)
     super()
-    checkOptions('RobustScaler', options, ['quantileRange'])
+    checkOptions('RobustScaler', options, ['quantileRange'], none)
     const { quantileRange = [25, 75] } = options
     requireRange('RobustScaler', 'quantileRange', quantileRange, 0, 100)
     this.quantileRange = [quantileRange[0], quantileRange[1]]

@@ -10,6 +10,13 @@ export interface Scales {
   readonly scale: readonly number[]
 }
 
+/** @internal The keys of what only series and files call. */
+export const FIT_COLUMNS = Symbol('FIT_COLUMNS')
+/** @internal */
+export const RESTORE = Symbol('RESTORE')
+/** @internal */
+export const FORWARD = Symbol('FORWARD')
+
 /**
  * Scales features, each by itself: `(x - center) / scale`, after a logarithm for `LogScaler`. Features are the last
  * dimension of a tensor, (…, F). NaN marks a missing value: `fit` leaves it out, and it stays NaN. Subclasses say how
@@ -65,11 +72,11 @@ export abstract class Scaler {
     const columns = Array.from({ length: features }, (_, feature) =>
       Float64Array.from({ length: values.length / features }, (_, row) => values[row * features + feature] as number),
     )
-    return this.fitColumns(columns, (feature) => `${this.#owner}.fit: feature ${feature}`)
+    return this[FIT_COLUMNS](columns, (feature) => `${this.#owner}.fit: feature ${feature}`)
   }
 
   /** @internal The same for columns of numbers, which `nameOf` names at the start of errors. */
-  fitColumns(columns: readonly Float64Array[], nameOf: (feature: number) => string): this {
+  [FIT_COLUMNS](columns: readonly Float64Array[], nameOf: (feature: number) => string): this {
     const measured = columns.map((column, feature) => {
       const values = present(column)
       const name = nameOf(feature)
@@ -89,7 +96,7 @@ export abstract class Scaler {
   }
 
   /** @internal */
-  restore(scales: Scales): this {
+  [RESTORE](scales: Scales): this {
     this.#scales = scales
     return this
   }
@@ -131,7 +138,7 @@ export abstract class Scaler {
   }
 
   /** @internal `transform` of single numbers of a feature. */
-  forward(feature: number): (value: number) => number {
+  [FORWARD](feature: number): (value: number) => number {
     const [center, scale] = [this.scales.center[feature] as number, this.scales.scale[feature] as number]
     const { offset } = this
     if (offset === undefined) return (value) => (value - center) / scale

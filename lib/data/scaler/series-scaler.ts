@@ -29,6 +29,9 @@ export interface InverseOptions {
   batchFirst?: boolean
 }
 
+/** @internal */
+export const COLUMNS_OF = Symbol('COLUMNS_OF')
+
 const OWNER = 'SeriesScaler.inverseTransform'
 const stack = tensorOp('aten::stack')
 const select = tensorOp('aten::select.int')
@@ -60,7 +63,7 @@ export class SeriesScaler {
   }
 
   /** @internal The scalers of a group's columns. */
-  of(owner: string, group: string | undefined): ColumnScalers {
+  [COLUMNS_OF](owner: string, group: string | undefined): ColumnScalers {
     if (this.groups === undefined) return this.#scalers[0] as ColumnScalers
     const found = group === undefined ? undefined : this.#scalers[this.groups.indexOf(group)]
     if (found !== undefined) return found
@@ -124,7 +127,7 @@ export class SeriesScaler {
       throw invalid(OWNER, 'groups', 'an array of strings', groups)
     }
     const samples = output.ndim < 2 ? undefined : output.size(sampleDim(output, batchFirst))
-    if (groups.length === samples) return groups.map((name) => this.of(OWNER, name))
+    if (groups.length === samples) return groups.map((name) => this[COLUMNS_OF](OWNER, name))
     throw torchError(
       'ERR_TORCH_SHAPE',
       `${OWNER}: ${describe(groups)} of ${groups.length} groups does not fit an output of shape (${output.shape.join(', ')})`,

@@ -1,4 +1,4 @@
-import { checkOptions, requireNone } from '../../check.ts'
+import { checkOptions } from '../../check.ts'
 import { momentsOf, nonZero, Scaler } from './scaler.ts'
 
 /**
@@ -9,9 +9,8 @@ export class StandardScaler extends Scaler {
   readonly type = 'standard'
 
   constructor(options: Record<string, never> = {}, ...none: undefined[]) {
-    requireNone('StandardScaler', none)
     super()
-    checkOptions('StandardScaler', options, [])
+    checkOptions('StandardScaler', options, [], none)
   }
 
   protected override get options(): Record<string, never> {

@@ -3,7 +3,8 @@ import { tidy } from '../../tensor/context.ts'
 import { empty, tensor } from '../../tensor/creation.ts'
 import { tensorOp } from '../../tensor/packet.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import type { SeriesScaler } from '../scaler/series-scaler.ts'
+import { FORWARD } from '../scaler/scaler.ts'
+import { COLUMNS_OF, type SeriesScaler } from '../scaler/series-scaler.ts'
 import { circleOf } from './calendar.ts'
 import type { Contents } from './contents.ts'
 import { type Group, inGroup } from './table.ts'
@@ -101,7 +102,7 @@ function presence(column: Float64Array): Feature {
 
 function scaling(owner: string, contents: Contents, scaler: SeriesScaler): (name: string, missing: number) => Feature {
   const { columns, times, groups } = contents.table
-  const ofGroups = groups.map(({ name }) => scaler.of(owner, name))
+  const ofGroups = groups.map(({ name }) => scaler[COLUMNS_OF](owner, name))
   const all = [...contents.targets, ...contents.inputs]
   return (name, missing) => {
     const column = columns.get(name) as Float64Array
@@ -115,7 +116,7 @@ function scaling(owner: string, contents: Contents, scaler: SeriesScaler): (name
       group: number,
     ): void => {
       const one = ofGroups[group]?.[index]
-      const forward = one?.forward(0) ?? ((value: number) => value)
+      const forward = one?.[FORWARD](0) ?? ((value: number) => value)
       for (let row = start, position = at; row < end; row++, position += stride) {
         const value = column[row] as number
         const result = forward(value)

@@ -65,7 +65,7 @@ export let contentsOf: (series: unknown) => Contents | undefined
  * const { train, validation } = series.split({ validation: '2014', past: 90, horizon: 7 })
  */
 export class Series {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('Series', 'use column(name)')
   readonly targets: readonly string[]
   readonly inputs: readonly string[]

@@ -1,7 +1,7 @@
 import { checkOptions, requireBoolean, requireDict } from '../../check.ts'
 import { torchError } from '../../errors.ts'
 import { type ScalerChoice, scalerOf } from '../scaler/index.ts'
-import type { Scaler } from '../scaler/scaler.ts'
+import { FIT_COLUMNS, type Scaler } from '../scaler/scaler.ts'
 import { SeriesScaler } from '../scaler/series-scaler.ts'
 import type { Contents } from './contents.ts'
 import { frameOf } from './frame.ts'
@@ -127,7 +127,7 @@ function scalerFor(contents: Contents, options: SplitOptions, trainEnd: number):
     columns.map((column) => {
       const values = table.columns.get(column) as Float64Array
       const parts = rows.map(({ start, end }) => values.subarray(start, end))
-      return make(column)?.fitColumns([concat(parts)], () => {
+      return make(column)?.[FIT_COLUMNS]([concat(parts)], () => {
         const where = perGroup && rows[0] ? inGroup(rows[0]) : ''
         return `${OWNER}: column '${column}'${where}, before ${trainEnd === Number.POSITIVE_INFINITY ? 'its end' : timeText(trainEnd)},`
       })

@@ -67,7 +67,7 @@ export function gather(
  * inputs and the `horizon` steps of targets that follow.
  */
 export class WindowDataset implements Dataset<WindowBatch> {
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('WindowDataset', 'use scaler.config')
   readonly length: number
   readonly past: number

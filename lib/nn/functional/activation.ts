@@ -1,4 +1,4 @@
-import { checkOptions, requireBoolean } from '../../check.ts'
+import { checkOptions, requireBoolean, requireNone } from '../../check.ts'
 import { torchError } from '../../errors.ts'
 import { tidy } from '../../tensor/context.ts'
 import type { DType } from '../../tensor/dtype.ts'
@@ -58,7 +58,7 @@ export interface GLUOptions {
 
 /** A function of one tensor, with options that have defaults. */
 export interface ActivationFunction<O extends object> {
-  (input: Tensor, options?: O): Tensor
+  (input: Tensor, options?: O, ...none: undefined[]): Tensor
   /** The defaults of the options. `nn` uses them to make a module of the function. */
   readonly defaults: Readonly<Required<O>>
 }
@@ -72,7 +72,8 @@ function activation<O extends object = object>(
   const fresh = tensorOp(`aten::${torchName}`)
   const overwriting = tensorOp(`aten::${torchName}_`)
   const known = Object.keys(defaults)
-  const call = (input: Tensor, options?: O): Tensor => {
+  const call = (input: Tensor, options?: O, ...none: undefined[]): Tensor => {
+    requireNone(name, none)
     if (options === undefined) return fresh(input)
     checkOptions(name, options, known)
     const { inplace = false, ...rest } = options as InplaceOptions
@@ -84,8 +85,8 @@ function activation<O extends object = object>(
 
 /** The same for functions that PyTorch composes of several operations. */
 function composed(name: string, fn: (input: Tensor) => Tensor): ActivationFunction<object> {
-  const call = (input: Tensor, options: object = {}): Tensor => {
-    checkOptions(name, options, [])
+  const call = (input: Tensor, options: object = {}, ...none: undefined[]): Tensor => {
+    checkOptions(name, options, [], none)
     requireTensor(name, 'input', input)
     return tidy(() => fn(input))
   }
@@ -139,8 +140,8 @@ const clamped = activation<HardtanhOptions>('hardtanh', 'hardtanh', { minVal: -1
 
 /** min(max(x, minVal), maxVal) */
 export const hardtanh: ActivationFunction<HardtanhOptions> = Object.assign(
-  (input: Tensor, options: HardtanhOptions = {}): Tensor => {
-    checkOptions('hardtanh', options, Object.keys(clamped.defaults))
+  (input: Tensor, options: HardtanhOptions = {}, ...none: undefined[]): Tensor => {
+    checkOptions('hardtanh', options, Object.keys(clamped.defaults), none)
     const { minVal = -1, maxVal = 1 } = options
     if (minVal > maxVal) {
       throw torchError('ERR_TORCH_VALUE', 'minVal cannot be greater than maxVal', { op: 'hardtanh' })
@@ -161,15 +162,26 @@ const randomized = activation<RReLUOptions & { training?: boolean }>('rrelu', 'r
  * x above zero, a x below. With `training` (default `false`), a is random from [lower, upper); otherwise it is their
  * mean: Xu et al., 2015.
  */
-export function rrelu(input: Tensor, options: RReLUOptions & { training?: boolean } = {}): Tensor {
+export function rrelu(
+  input: Tensor,
+  options: RReLUOptions & { training?: boolean } = {},
+  ...none: undefined[]
+): Tensor {
+  requireNone('rrelu', none)
   return randomized(input, options)
 }
 
 const thresholdOps = { fresh: tensorOp('aten::threshold'), overwriting: tensorOp('aten::threshold_') }
 
 /** x above the threshold, `value` elsewhere. */
-export function threshold(input: Tensor, threshold: number, value: number, options: InplaceOptions = {}): Tensor {
-  checkOptions('threshold', options, ['inplace'])
+export function threshold(
+  input: Tensor,
+  threshold: number,
+  value: number,
+  options: InplaceOptions = {},
+  ...none: undefined[]
+): Tensor {
+  checkOptions('threshold', options, ['inplace'], none)
   requireBoolean('threshold', 'inplace', options.inplace ?? false)
   return (options.inplace ? thresholdOps.overwriting : thresholdOps.fresh)(input, threshold, value)
 }
@@ -180,7 +192,8 @@ const preluOp = tensorOp('aten::prelu')
  * x above zero, a x below: He et al., 2015.
  * @param weight a: one for all (1), or one per channel (C), dimension 1 of x.
  */
-export function prelu(input: Tensor, weight: Tensor): Tensor {
+export function prelu(input: Tensor, weight: Tensor, ...none: undefined[]): Tensor {
+  requireNone('prelu', none)
   return preluOp(input, weight)
 }
 
@@ -197,17 +210,20 @@ function along(name: 'softmax' | 'logSoftmax', input: Tensor, dim: number, optio
 }
 
 /** exp(x) / Σ exp(x) along `dim`. */
-export function softmax(input: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor {
+export function softmax(input: Tensor, dim: number, options: SoftmaxOptions = {}, ...none: undefined[]): Tensor {
+  requireNone('softmax', none)
   return along('softmax', input, dim, options)
 }
 
 /** exp(-x) / Σ exp(-x) along `dim`. */
-export function softmin(input: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor {
+export function softmin(input: Tensor, dim: number, options: SoftmaxOptions = {}, ...none: undefined[]): Tensor {
+  requireNone('softmin', none)
   requireTensor('softmin', 'input', input)
   return tidy(() => along('softmax', input.neg(), dim, options))
 }
 
 /** ln softmax(x) along `dim`, without overflow. */
-export function logSoftmax(input: Tensor, dim: number, options: SoftmaxOptions = {}): Tensor {
+export function logSoftmax(input: Tensor, dim: number, options: SoftmaxOptions = {}, ...none: undefined[]): Tensor {
+  requireNone('logSoftmax', none)
   return along('logSoftmax', input, dim, options)
 }

@@ -1,4 +1,4 @@
-import { checkOptions } from '../../check.ts'
+import { checkOptions, requireNone } from '../../check.ts'
 import { describe } from '../../describe.ts'
 import { torchError } from '../../errors.ts'
 import { type Packet, packet } from '../../tensor/packet.ts'
@@ -59,7 +59,9 @@ export function conv1d(
   weight: Tensor,
   bias: Tensor | null = null,
   options: Conv1dSettings = {},
+  ...none: undefined[]
 ): Tensor {
+  requireNone('conv1d', none)
   return convolve('conv1d', input, weight, bias, options)
 }
 
@@ -74,7 +76,9 @@ export function conv2d(
   weight: Tensor,
   bias: Tensor | null = null,
   options: Conv2dSettings = {},
+  ...none: undefined[]
 ): Tensor {
+  requireNone('conv2d', none)
   return convolve('conv2d', input, weight, bias, options)
 }
 
@@ -105,7 +109,8 @@ export function convTranspose1d(
   weight: Tensor,
   bias: Tensor | null = null,
   options: ConvTranspose1dSettings = {},
+  ...none: undefined[]
 ): Tensor {
-  checkOptions('convTranspose1d', options, ['stride', 'padding', 'outputPadding', 'groups', 'dilation'])
+  checkOptions('convTranspose1d', options, ['stride', 'padding', 'outputPadding', 'groups', 'dilation'], none)
   return ops.convTranspose1d(input, weight, bias, options) as Tensor
 }

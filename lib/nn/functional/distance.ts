@@ -16,8 +16,13 @@ export interface CosineSimilarityOptions {
  * x1 · x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`, which is removed.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cosine_similarity.html
  */
-export function cosineSimilarity(x1: Tensor, x2: Tensor, options: CosineSimilarityOptions = {}): Tensor {
-  checkOptions('cosineSimilarity', options, ['dim', 'eps'])
+export function cosineSimilarity(
+  x1: Tensor,
+  x2: Tensor,
+  options: CosineSimilarityOptions = {},
+  ...none: undefined[]
+): Tensor {
+  checkOptions('cosineSimilarity', options, ['dim', 'eps'], none)
   return ops.cosine(x1, x2, options)
 }
 
@@ -34,8 +39,13 @@ export interface PairwiseDistanceOptions {
  * The p-norm of x1 - x2 + eps along the last dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pairwise_distance.html
  */
-export function pairwiseDistance(x1: Tensor, x2: Tensor, options: PairwiseDistanceOptions = {}): Tensor {
-  checkOptions('pairwiseDistance', options, ['p', 'eps', 'keepdim'])
+export function pairwiseDistance(
+  x1: Tensor,
+  x2: Tensor,
+  options: PairwiseDistanceOptions = {},
+  ...none: undefined[]
+): Tensor {
+  checkOptions('pairwiseDistance', options, ['p', 'eps', 'keepdim'], none)
   return ops.pairwise(x1, x2, options)
 }
 
@@ -49,8 +59,8 @@ export interface NormalizeOptions {
 }
 
 /** x / max(|x|ₚ, eps) along `dim`. */
-export function normalize(input: Tensor, options: NormalizeOptions = {}): Tensor {
-  checkOptions('normalize', options, ['p', 'dim', 'eps'])
+export function normalize(input: Tensor, options: NormalizeOptions = {}, ...none: undefined[]): Tensor {
+  checkOptions('normalize', options, ['p', 'dim', 'eps'], none)
   requireTensor('normalize', 'input', input)
   const { p = 2, dim = 1, eps = 1e-12 } = options
   return tidy(() => input.div(input.norm(p, [dim], true).clampMin(eps)))

@@ -1,4 +1,4 @@
-import { checkOptions, requireProbability } from '../../check.ts'
+import { checkOptions, requireNone, requireProbability } from '../../check.ts'
 import { torchError } from '../../errors.ts'
 import { tidy } from '../../tensor/context.ts'
 import { tensorOp } from '../../tensor/packet.ts'
@@ -34,7 +34,8 @@ function settingsOf(name: string, options: DropoutOptions, trains = true): Requi
  * shape.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html
  */
-export function dropout(input: Tensor, options: DropoutOptions = {}): Tensor {
+export function dropout(input: Tensor, options: DropoutOptions = {}, ...none: undefined[]): Tensor {
+  requireNone('dropout', none)
   const { p, training, inplace } = settingsOf('dropout', options)
   return (inplace ? ops.dropout_ : ops.dropout)(input, p, training)
 }
@@ -46,7 +47,8 @@ export function dropout(input: Tensor, options: DropoutOptions = {}): Tensor {
  * @param options.training Default `false`, as in PyTorch, unlike in the other dropouts.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.alpha_dropout.html
  */
-export function alphaDropout(input: Tensor, options: DropoutOptions = {}): Tensor {
+export function alphaDropout(input: Tensor, options: DropoutOptions = {}, ...none: undefined[]): Tensor {
+  requireNone('alphaDropout', none)
   const { p, training, inplace } = settingsOf('alphaDropout', options, false)
   return (inplace ? ops.alpha_ : ops.alpha)(input, p, training)
 }
@@ -57,7 +59,8 @@ export function alphaDropout(input: Tensor, options: DropoutOptions = {}): Tenso
  * @param input (N, C, L), or (C, L) without a batch
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout1d.html
  */
-export function dropout1d(input: Tensor, options: DropoutOptions = {}): Tensor {
+export function dropout1d(input: Tensor, options: DropoutOptions = {}, ...none: undefined[]): Tensor {
+  requireNone('dropout1d', none)
   const { p, training, inplace } = settingsOf('dropout1d', options)
   requireTensor('dropout1d', 'input', input)
   const { ndim } = input
@@ -84,7 +87,8 @@ export function dropout1d(input: Tensor, options: DropoutOptions = {}): Tensor {
  *   the channels.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout2d.html
  */
-export function dropout2d(input: Tensor, options: DropoutOptions = {}): Tensor {
+export function dropout2d(input: Tensor, options: DropoutOptions = {}, ...none: undefined[]): Tensor {
+  requireNone('dropout2d', none)
   const { p, training, inplace } = settingsOf('dropout2d', options)
   requireTensor('dropout2d', 'input', input)
   const { ndim } = input

@@ -28,8 +28,8 @@ export interface EmbeddingLookup {
  * Looks up rows of `weight` (V, D) by the integers in the input: (…) -> (…, D).
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html
  */
-export function embedding(input: Tensor, weight: Tensor, options: EmbeddingLookup = {}): Tensor {
-  checkOptions('embedding', options, ['paddingIdx', 'maxNorm', 'normType', 'scaleGradByFreq'])
+export function embedding(input: Tensor, weight: Tensor, options: EmbeddingLookup = {}, ...none: undefined[]): Tensor {
+  checkOptions('embedding', options, ['paddingIdx', 'maxNorm', 'normType', 'scaleGradByFreq'], none)
   const { paddingIdx = null, maxNorm = null, normType = 2, scaleGradByFreq = false } = options
   const padding = paddingIdx === null ? -1 : (paddingRow(paddingIdx, weight.size(0)) as number)
   if (maxNorm !== null) noGrad(() => ops.renormalize(weight, input, maxNorm, normType))
@@ -48,7 +48,7 @@ export interface OneHotOptions {
  * @example nn.functional.oneHot(torch.tensor([0n, 2n]), { numClasses: 3 }) // [[1, 0, 0], [0, 0, 1]]
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html
  */
-export function oneHot(input: Tensor, options: OneHotOptions = {}): Tensor {
-  checkOptions('oneHot', options, ['numClasses'])
+export function oneHot(input: Tensor, options: OneHotOptions = {}, ...none: undefined[]): Tensor {
+  checkOptions('oneHot', options, ['numClasses'], none)
   return ops.oneHot(input, options)
 }

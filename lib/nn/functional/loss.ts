@@ -55,8 +55,8 @@ function weigh(
  * (input - target)², reduced. With weights, the mean divides by their sum.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
  */
-export function mseLoss(input: Tensor, target: Tensor, options: WeightedOptions = {}): Tensor {
-  checkOptions('mseLoss', options, ['reduction', 'weight'])
+export function mseLoss(input: Tensor, target: Tensor, options: WeightedOptions = {}, ...none: undefined[]): Tensor {
+  checkOptions('mseLoss', options, ['reduction', 'weight'], none)
   return weigh(input, options, true, (reduction) => ops.mseLoss(input, target, reduction))
 }
 
@@ -64,8 +64,8 @@ export function mseLoss(input: Tensor, target: Tensor, options: WeightedOptions 
  * |input - target|, reduced. With weights, the mean divides by their sum.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.l1_loss.html
  */
-export function l1Loss(input: Tensor, target: Tensor, options: WeightedOptions = {}): Tensor {
-  checkOptions('l1Loss', options, ['reduction', 'weight'])
+export function l1Loss(input: Tensor, target: Tensor, options: WeightedOptions = {}, ...none: undefined[]): Tensor {
+  checkOptions('l1Loss', options, ['reduction', 'weight'], none)
   return weigh(input, options, true, (reduction) => ops.l1Loss(input, target, reduction))
 }
 
@@ -78,8 +78,13 @@ export interface SmoothL1Options extends ReductionOptions {
  * d² / 2β where |d| < β, |d| - β/2 beyond, with d = input - target, reduced. β = 0 is {@link l1Loss}.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.smooth_l1_loss.html
  */
-export function smoothL1Loss(input: Tensor, target: Tensor, options: SmoothL1Options = {}): Tensor {
-  checkOptions('smoothL1Loss', options, ['reduction', 'beta'])
+export function smoothL1Loss(
+  input: Tensor,
+  target: Tensor,
+  options: SmoothL1Options = {},
+  ...none: undefined[]
+): Tensor {
+  checkOptions('smoothL1Loss', options, ['reduction', 'beta'], none)
   return ops.smoothL1Loss(input, target, reductionOf(options.reduction), options.beta ?? 1)
 }
 
@@ -93,8 +98,8 @@ export interface HuberOptions extends WeightedOptions {
  * the number of elements.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.huber_loss.html
  */
-export function huberLoss(input: Tensor, target: Tensor, options: HuberOptions = {}): Tensor {
-  checkOptions('huberLoss', options, ['reduction', 'delta', 'weight'])
+export function huberLoss(input: Tensor, target: Tensor, options: HuberOptions = {}, ...none: undefined[]): Tensor {
+  checkOptions('huberLoss', options, ['reduction', 'delta', 'weight'], none)
   const { delta = 1 } = options
   return weigh(input, options, false, (reduction) => ops.huberLoss(input, target, reduction, delta))
 }
@@ -118,8 +123,13 @@ export interface CrossEntropyOptions extends NLLOptions {
  * @param target class numbers (N) or (N, …) or () in int64, or probabilities in the shape of the input
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
  */
-export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
-  checkOptions('crossEntropy', options, ['weight', 'ignoreIndex', 'reduction', 'labelSmoothing'])
+export function crossEntropy(
+  input: Tensor,
+  target: Tensor,
+  options: CrossEntropyOptions = {},
+  ...none: undefined[]
+): Tensor {
+  checkOptions('crossEntropy', options, ['weight', 'ignoreIndex', 'reduction', 'labelSmoothing'], none)
   const { weight = null, ignoreIndex = -100, reduction, labelSmoothing = 0 } = options
   return ops.crossEntropy(input, target, weight, reductionOf(reduction), ignoreIndex, labelSmoothing)
 }
@@ -131,8 +141,8 @@ export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntrop
  * @param target class numbers (N) or (N, …) or () in int64
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.nll_loss.html
  */
-export function nllLoss(input: Tensor, target: Tensor, options: NLLOptions = {}): Tensor {
-  checkOptions('nllLoss', options, ['weight', 'ignoreIndex', 'reduction'])
+export function nllLoss(input: Tensor, target: Tensor, options: NLLOptions = {}, ...none: undefined[]): Tensor {
+  checkOptions('nllLoss', options, ['weight', 'ignoreIndex', 'reduction'], none)
   const { weight = null, ignoreIndex = -100, reduction } = options
   return ops.nll(input, target, weight, reductionOf(reduction), ignoreIndex)
 }
@@ -147,8 +157,13 @@ export interface BCEOptions extends ReductionOptions {
  * are clamped to at least -100.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
  */
-export function binaryCrossEntropy(input: Tensor, target: Tensor, options: BCEOptions = {}): Tensor {
-  checkOptions('binaryCrossEntropy', options, ['weight', 'reduction'])
+export function binaryCrossEntropy(
+  input: Tensor,
+  target: Tensor,
+  options: BCEOptions = {},
+  ...none: undefined[]
+): Tensor {
+  checkOptions('binaryCrossEntropy', options, ['weight', 'reduction'], none)
   return ops.binaryCrossEntropy(input, target, options.weight ?? null, reductionOf(options.reduction))
 }
 
@@ -166,8 +181,9 @@ export function binaryCrossEntropyWithLogits(
   input: Tensor,
   target: Tensor,
   options: BCEWithLogitsOptions = {},
+  ...none: undefined[]
 ): Tensor {
-  checkOptions('binaryCrossEntropyWithLogits', options, ['weight', 'reduction', 'posWeight'])
+  checkOptions('binaryCrossEntropyWithLogits', options, ['weight', 'reduction', 'posWeight'], none)
   const { weight = null, posWeight = null, reduction } = options
   return ops.binaryCrossEntropyWithLogits(input, target, weight, posWeight, reductionOf(reduction))
 }
@@ -183,8 +199,8 @@ export interface KLDivOptions {
  * y (ln y - x), reduced: the Kullback-Leibler divergence of the target y from the log-probabilities x.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html
  */
-export function klDiv(input: Tensor, target: Tensor, options: KLDivOptions = {}): Tensor {
-  checkOptions('klDiv', options, ['reduction', 'logTarget'])
+export function klDiv(input: Tensor, target: Tensor, options: KLDivOptions = {}, ...none: undefined[]): Tensor {
+  checkOptions('klDiv', options, ['reduction', 'logTarget'], none)
   const { reduction = 'mean', logTarget = false } = options
   if (reduction === 'batchmean') return ops.klDivBatchmean(input, target, logTarget)
   if (reduction === 'mean') {
@@ -216,8 +232,9 @@ export function gaussianNllLoss(
   target: Tensor,
   variance: Tensor | number,
   options: GaussianNLLOptions = {},
+  ...none: undefined[]
 ): Tensor {
-  checkOptions('gaussianNllLoss', options, ['full', 'eps', 'reduction'])
+  checkOptions('gaussianNllLoss', options, ['full', 'eps', 'reduction'], none)
   const { full = false, eps = 1e-6, reduction } = options
   const number = reductionOf(reduction)
   return tidy(() => {
@@ -240,8 +257,13 @@ export interface PoissonNLLOptions extends ReductionOptions {
  * distribution.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.poisson_nll_loss.html
  */
-export function poissonNllLoss(input: Tensor, target: Tensor, options: PoissonNLLOptions = {}): Tensor {
-  checkOptions('poissonNllLoss', options, ['logInput', 'full', 'eps', 'reduction'])
+export function poissonNllLoss(
+  input: Tensor,
+  target: Tensor,
+  options: PoissonNLLOptions = {},
+  ...none: undefined[]
+): Tensor {
+  checkOptions('poissonNllLoss', options, ['logInput', 'full', 'eps', 'reduction'], none)
   const { logInput = true, full = false, eps = 1e-8, reduction } = options
   return ops.poissonNll(input, target, logInput, full, eps, reductionOf(reduction))
 }
@@ -272,8 +294,9 @@ export function ctcLoss(
   inputLengths: Lengths,
   targetLengths: Lengths,
   options: CTCOptions = {},
+  ...none: undefined[]
 ): Tensor {
-  checkOptions('ctcLoss', options, ['blank', 'zeroInfinity', 'reduction'])
+  checkOptions('ctcLoss', options, ['blank', 'zeroInfinity', 'reduction'], none)
   const { blank = 0, zeroInfinity = false, reduction } = options
   const number = reductionOf(reduction)
   return tidy(() => {
@@ -301,8 +324,9 @@ export function cosineEmbeddingLoss(
   input2: Tensor,
   target: Tensor,
   options: CosineEmbeddingOptions = {},
+  ...none: undefined[]
 ): Tensor {
-  checkOptions('cosineEmbeddingLoss', options, ['margin', 'reduction'])
+  checkOptions('cosineEmbeddingLoss', options, ['margin', 'reduction'], none)
   return ops.cosineEmbedding(input1, input2, target, options.margin ?? 0, reductionOf(options.reduction))
 }
 
@@ -326,8 +350,9 @@ export function tripletMarginLoss(
   positive: Tensor,
   negative: Tensor,
   options: TripletMarginOptions = {},
+  ...none: undefined[]
 ): Tensor {
-  checkOptions('tripletMarginLoss', options, ['margin', 'p', 'eps', 'swap', 'reduction'])
+  checkOptions('tripletMarginLoss', options, ['margin', 'p', 'eps', 'swap', 'reduction'], none)
   const { margin = 1, p = 2, eps = 1e-6, swap = false, reduction } = options
   if (!(margin > 0)) {
     throw torchError('ERR_TORCH_VALUE', `margin must be greater than 0, got ${describe(margin)}`, {
@@ -350,8 +375,13 @@ export interface QuantileOptions extends ReductionOptions {
  * @throws {TorchError} if a quantile is not between 0 and 1, or the shapes do not match the quantiles
  * @see Koenker and Bassett, "Regression quantiles", Econometrica 46 (1978), doi:10.2307/1913643
  */
-export function quantileLoss(input: Tensor, target: Tensor, options: QuantileOptions = {}): Tensor {
-  checkOptions('quantileLoss', options, ['reduction', 'quantiles'])
+export function quantileLoss(
+  input: Tensor,
+  target: Tensor,
+  options: QuantileOptions = {},
+  ...none: undefined[]
+): Tensor {
+  checkOptions('quantileLoss', options, ['reduction', 'quantiles'], none)
   const { quantiles = [0.5], reduction = 'mean' } = options
   requireTensor('quantileLoss', 'input', input)
   requireTensor('quantileLoss', 'target', target)

@@ -24,8 +24,13 @@ export interface NormOptions {
  * γ (x - E[x]) / √(Var[x] + eps) + β over the last dimensions, which are `normalizedShape`: Ba et al., 2016.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html
  */
-export function layerNorm(input: Tensor, normalizedShape: readonly number[], options: NormOptions = {}): Tensor {
-  checkOptions('layerNorm', options, ['weight', 'bias', 'eps'])
+export function layerNorm(
+  input: Tensor,
+  normalizedShape: readonly number[],
+  options: NormOptions = {},
+  ...none: undefined[]
+): Tensor {
+  checkOptions('layerNorm', options, ['weight', 'bias', 'eps'], none)
   const { weight = null, bias = null, eps = 1e-5 } = options
   return ops.layerNorm(input, normalizedShape, weight, bias, eps)
 }
@@ -41,8 +46,13 @@ export interface RMSNormSettings {
  * γ x / √(E[x²] + eps) over the last dimensions, which are `normalizedShape`: Zhang and Sennrich, 2019.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.rms_norm.html
  */
-export function rmsNorm(input: Tensor, normalizedShape: readonly number[], options: RMSNormSettings = {}): Tensor {
-  checkOptions('rmsNorm', options, ['weight', 'eps'])
+export function rmsNorm(
+  input: Tensor,
+  normalizedShape: readonly number[],
+  options: RMSNormSettings = {},
+  ...none: undefined[]
+): Tensor {
+  checkOptions('rmsNorm', options, ['weight', 'eps'], none)
   const { weight = null, eps = null } = options
   return ops.rmsNorm(input, normalizedShape, weight, eps)
 }
@@ -54,8 +64,8 @@ export function rmsNorm(input: Tensor, normalizedShape: readonly number[], optio
  * @param input (N, C, …)
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html
  */
-export function groupNorm(input: Tensor, numGroups: number, options: NormOptions = {}): Tensor {
-  checkOptions('groupNorm', options, ['weight', 'bias', 'eps'])
+export function groupNorm(input: Tensor, numGroups: number, options: NormOptions = {}, ...none: undefined[]): Tensor {
+  checkOptions('groupNorm', options, ['weight', 'bias', 'eps'], none)
   const { weight = null, bias = null, eps = 1e-5 } = options
   requireTensor('groupNorm', 'input', input)
   requireInteger('groupNorm', 'numGroups', numGroups, 1)
@@ -90,7 +100,8 @@ export function batchNorm(
   runningMean: Tensor | null,
   runningVar: Tensor | null,
   options: BatchNormOptions = {},
+  ...none: undefined[]
 ): Tensor {
-  checkOptions('batchNorm', options, ['weight', 'bias', 'eps', 'training', 'momentum'])
+  checkOptions('batchNorm', options, ['weight', 'bias', 'eps', 'training', 'momentum'], none)
   return ops.batchNorm(input, runningMean, runningVar, options)
 }

@@ -28,8 +28,8 @@ const op = tensorOp('aten::pad')
  * @example nn.functional.pad(torch.ones([2, 3]), [1, 2]) // (2, 6), with zeros on both sides of each row
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
  */
-export function pad(input: Tensor, pad: readonly number[], options: PadOptions = {}): Tensor {
-  checkOptions('pad', options, ['mode', 'value'])
+export function pad(input: Tensor, pad: readonly number[], options: PadOptions = {}, ...none: undefined[]): Tensor {
+  checkOptions('pad', options, ['mode', 'value'], none)
   const { mode = 'constant', value = null } = options
   if (!MODES.includes(mode)) {
     const modes = MODES.map((mode) => `'${mode}'`).join(', ')

@@ -1,4 +1,4 @@
-import { checkOptions } from '../../check.ts'
+import { checkOptions, requireNone } from '../../check.ts'
 import { tidy } from '../../tensor/context.ts'
 import { type Packet, packet } from '../../tensor/packet.ts'
 import { requireTensor, type Tensor } from '../../tensor/tensor.ts'
@@ -77,7 +77,13 @@ function pool<Size>(
  * L' = ⌊(L + 2 padding - dilation (kernelSize - 1) - 1) / stride⌋ + 1.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html
  */
-export function maxPool1d(input: Tensor, kernelSize: number, options: MaxPool1dOptions = {}): Tensor {
+export function maxPool1d(
+  input: Tensor,
+  kernelSize: number,
+  options: MaxPool1dOptions = {},
+  ...none: undefined[]
+): Tensor {
+  requireNone('maxPool1d', none)
   return pool('maxPool1d', input, kernelSize, options, MAX) as Tensor
 }
 
@@ -89,7 +95,9 @@ export function maxPool1dWithIndices(
   input: Tensor,
   kernelSize: number,
   options: MaxPool1dOptions = {},
+  ...none: undefined[]
 ): [output: Tensor, indices: Tensor] {
+  requireNone('maxPool1dWithIndices', none)
   return pool('maxPool1dWithIndices', input, kernelSize, options, MAX) as [Tensor, Tensor]
 }
 
@@ -98,7 +106,13 @@ export function maxPool1dWithIndices(
  * H' = ⌊(H + 2 padding - dilation (kernelSize - 1) - 1) / stride⌋ + 1, and W' likewise.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
  */
-export function maxPool2d(input: Tensor, kernelSize: Size2d, options: MaxPool2dOptions = {}): Tensor {
+export function maxPool2d(
+  input: Tensor,
+  kernelSize: Size2d,
+  options: MaxPool2dOptions = {},
+  ...none: undefined[]
+): Tensor {
+  requireNone('maxPool2d', none)
   return pool('maxPool2d', input, kernelSize, options, MAX) as Tensor
 }
 
@@ -106,7 +120,13 @@ export function maxPool2d(input: Tensor, kernelSize: Size2d, options: MaxPool2dO
  * The mean of each window: (N, C, L) -> (N, C, L'), or without N. L' = ⌊(L + 2 padding - kernelSize) / stride⌋ + 1.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool1d.html
  */
-export function avgPool1d(input: Tensor, kernelSize: number, options: AvgPool1dOptions = {}): Tensor {
+export function avgPool1d(
+  input: Tensor,
+  kernelSize: number,
+  options: AvgPool1dOptions = {},
+  ...none: undefined[]
+): Tensor {
+  requireNone('avgPool1d', none)
   return pool('avgPool1d', input, kernelSize, options, AVG) as Tensor
 }
 
@@ -115,7 +135,13 @@ export function avgPool1d(input: Tensor, kernelSize: number, options: AvgPool1dO
  * H' = ⌊(H + 2 padding - kernelSize) / stride⌋ + 1, and W' likewise.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html
  */
-export function avgPool2d(input: Tensor, kernelSize: Size2d, options: AvgPool2dOptions = {}): Tensor {
+export function avgPool2d(
+  input: Tensor,
+  kernelSize: Size2d,
+  options: AvgPool2dOptions = {},
+  ...none: undefined[]
+): Tensor {
+  requireNone('avgPool2d', none)
   return pool('avgPool2d', input, kernelSize, options, [...AVG, 'divisorOverride']) as Tensor
 }
 
@@ -123,7 +149,8 @@ export function avgPool2d(input: Tensor, kernelSize: Size2d, options: AvgPool2dO
  * The means of `outputSize` nearly equal windows of the input: (N, C, L) -> (N, C, outputSize), or without N.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool1d.html
  */
-export function adaptiveAvgPool1d(input: Tensor, outputSize: number): Tensor {
+export function adaptiveAvgPool1d(input: Tensor, outputSize: number, ...none: undefined[]): Tensor {
+  requireNone('adaptiveAvgPool1d', none)
   return ops.adaptiveAvgPool1d(input, outputSize) as Tensor
 }
 
@@ -134,7 +161,8 @@ export type OutputSize2d = number | readonly [height: number | null, width: numb
  * The means of nearly equal windows of the input: (N, C, H, W) -> (N, C, ...outputSize), or without N.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html
  */
-export function adaptiveAvgPool2d(input: Tensor, outputSize: OutputSize2d): Tensor {
+export function adaptiveAvgPool2d(input: Tensor, outputSize: OutputSize2d, ...none: undefined[]): Tensor {
+  requireNone('adaptiveAvgPool2d', none)
   requireTensor('adaptiveAvgPool2d', 'input', input)
   const size = Array.isArray(outputSize)
     ? outputSize.map((length, i) => length ?? input.size(i - outputSize.length))
@@ -146,7 +174,8 @@ export function adaptiveAvgPool2d(input: Tensor, outputSize: OutputSize2d): Tens
  * The maxima of `outputSize` nearly equal windows of the input: (N, C, L) -> (N, C, outputSize), or without N.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool1d.html
  */
-export function adaptiveMaxPool1d(input: Tensor, outputSize: number): Tensor {
+export function adaptiveMaxPool1d(input: Tensor, outputSize: number, ...none: undefined[]): Tensor {
+  requireNone('adaptiveMaxPool1d', none)
   return tidy(() => adaptiveMaxPool1dWithIndices(input, outputSize)[0])
 }
 
@@ -154,6 +183,11 @@ export function adaptiveMaxPool1d(input: Tensor, outputSize: number): Tensor {
  * {@link adaptiveMaxPool1d}, and the indices of the maxima in the input, in int64. PyTorch's `return_indices`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool1d.html
  */
-export function adaptiveMaxPool1dWithIndices(input: Tensor, outputSize: number): [output: Tensor, indices: Tensor] {
+export function adaptiveMaxPool1dWithIndices(
+  input: Tensor,
+  outputSize: number,
+  ...none: undefined[]
+): [output: Tensor, indices: Tensor] {
+  requireNone('adaptiveMaxPool1dWithIndices', none)
   return ops.adaptiveMaxPool1d(input, outputSize) as [Tensor, Tensor]
 }

@@ -1,4 +1,4 @@
-import { checkOptions, invalid, requireBoolean, requireNonNegative } from '../../check.ts'
+import { checkOptions, invalid, requireBoolean, requireNone, requireNonNegative } from '../../check.ts'
 import * as gradient from '../../tensor/gradient.ts'
 import { isTensor, requireTensor, type Tensor } from '../../tensor/tensor.ts'
 
@@ -31,7 +31,12 @@ function readOptions(name: string, options: TotalNormOptions): Required<TotalNor
  * @throws {TorchError} for `errorIfNonfinite: true` if the norm is infinite or NaN.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.get_total_norm.html
  */
-export function getTotalNorm(tensors: Tensor | Iterable<Tensor>, options: TotalNormOptions = {}): Tensor {
+export function getTotalNorm(
+  tensors: Tensor | Iterable<Tensor>,
+  options: TotalNormOptions = {},
+  ...none: undefined[]
+): Tensor {
+  requireNone('getTotalNorm', none)
   const { normType, errorIfNonfinite } = readOptions('getTotalNorm', options)
   return gradient.totalNorm(listOf('getTotalNorm', tensors, 'tensors'), normType, errorIfNonfinite)
 }
@@ -43,7 +48,13 @@ export function getTotalNorm(tensors: Tensor | Iterable<Tensor>, options: TotalN
  * @param totalNorm one element
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grads_with_norm_.html
  */
-export function clipGradsWithNorm_(parameters: Tensor | Iterable<Tensor>, maxNorm: number, totalNorm: Tensor): void {
+export function clipGradsWithNorm_(
+  parameters: Tensor | Iterable<Tensor>,
+  maxNorm: number,
+  totalNorm: Tensor,
+  ...none: undefined[]
+): void {
+  requireNone('clipGradsWithNorm_', none)
   requireNonNegative('clipGradsWithNorm_', 'maxNorm', maxNorm)
   requireTensor('clipGradsWithNorm_', 'totalNorm', totalNorm)
   if (totalNorm.numel !== 1) throw invalid('clipGradsWithNorm_', 'totalNorm', 'a Tensor of one element', totalNorm)
@@ -60,7 +71,9 @@ export function clipGradNorm_(
   parameters: Tensor | Iterable<Tensor>,
   maxNorm: number,
   options: ClipGradNormOptions = {},
+  ...none: undefined[]
 ): Tensor {
+  requireNone('clipGradNorm_', none)
   const { normType, errorIfNonfinite } = readOptions('clipGradNorm_', options)
   requireNonNegative('clipGradNorm_', 'maxNorm', maxNorm)
   return gradient.clipGradNorm(listOf('clipGradNorm_', parameters), maxNorm, normType, errorIfNonfinite)
@@ -70,7 +83,8 @@ export function clipGradNorm_(
  * Clamps each element of each gradient to ±`clipValue`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html
  */
-export function clipGradValue_(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
+export function clipGradValue_(parameters: Tensor | Iterable<Tensor>, clipValue: number, ...none: undefined[]): void {
+  requireNone('clipGradValue_', none)
   requireNonNegative('clipGradValue_', 'clipValue', clipValue)
   gradient.clipGradValue(listOf('clipGradValue_', parameters), clipValue)
 }

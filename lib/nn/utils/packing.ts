@@ -39,8 +39,9 @@ export function packPaddedSequence(
   input: Tensor,
   lengths: Lengths,
   options: PackPaddedSequenceOptions = {},
+  ...none: undefined[]
 ): PackedSequence {
-  checkOptions('packPaddedSequence', options, ['batchFirst', 'enforceSorted'])
+  checkOptions('packPaddedSequence', options, ['batchFirst', 'enforceSorted'], none)
   refuseCaptured('a packed sequence', 'its lengths are read by the CPU')
   const { batchFirst = false, enforceSorted = true } = options
   requireBoolean('packPaddedSequence', 'batchFirst', batchFirst)
@@ -58,8 +59,12 @@ export function packPaddedSequence(
  * @throws {TorchError} if the lengths are not decreasing, unless `enforceSorted` (default `true`) is `false`
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_sequence.html
  */
-export function packSequence(sequences: Iterable<Tensor>, options: { enforceSorted?: boolean } = {}): PackedSequence {
-  checkOptions('packSequence', options, ['enforceSorted'])
+export function packSequence(
+  sequences: Iterable<Tensor>,
+  options: { enforceSorted?: boolean } = {},
+  ...none: undefined[]
+): PackedSequence {
+  checkOptions('packSequence', options, ['enforceSorted'], none)
   refuseCaptured('a packed sequence', 'its lengths are read by the CPU')
   const { enforceSorted = true } = options
   requireBoolean('packSequence', 'enforceSorted', enforceSorted)
@@ -78,8 +83,9 @@ export function packSequence(sequences: Iterable<Tensor>, options: { enforceSort
 export function padPackedSequence(
   sequence: PackedSequence,
   options: PadPackedSequenceOptions = {},
+  ...none: undefined[]
 ): [padded: Tensor, lengths: Tensor] {
-  checkOptions('padPackedSequence', options, ['batchFirst', 'paddingValue', 'totalLength'])
+  checkOptions('padPackedSequence', options, ['batchFirst', 'paddingValue', 'totalLength'], none)
   const { batchFirst = false, paddingValue = 0, totalLength = null } = options
   requireBoolean('padPackedSequence', 'batchFirst', batchFirst)
   requirePacked('padPackedSequence', sequence)

@@ -24,8 +24,12 @@ const padding = tensorOp('aten::pad_sequence')
  * @returns (L, N, …), or (N, L, …) with batchFirst
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pad_sequence.html
  */
-export function padSequence(sequences: Iterable<Tensor> | Tensor, options: PadSequenceOptions = {}): Tensor {
-  checkOptions('padSequence', options, ['batchFirst', 'paddingValue', 'paddingSide'])
+export function padSequence(
+  sequences: Iterable<Tensor> | Tensor,
+  options: PadSequenceOptions = {},
+  ...none: undefined[]
+): Tensor {
+  checkOptions('padSequence', options, ['batchFirst', 'paddingValue', 'paddingSide'], none)
   const { batchFirst = false, paddingValue = 0, paddingSide = 'right' } = options
   requireBoolean('padSequence', 'batchFirst', batchFirst)
   requireNumber('padSequence', 'paddingValue', paddingValue)
@@ -41,8 +45,13 @@ export function padSequence(sequences: Iterable<Tensor> | Tensor, options: PadSe
  * @param padded (L, N, …), or (N, L, …) with batchFirst
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.unpad_sequence.html
  */
-export function unpadSequence(padded: Tensor, lengths: Lengths, options: { batchFirst?: boolean } = {}): Tensor[] {
-  checkOptions('unpadSequence', options, ['batchFirst'])
+export function unpadSequence(
+  padded: Tensor,
+  lengths: Lengths,
+  options: { batchFirst?: boolean } = {},
+  ...none: undefined[]
+): Tensor[] {
+  checkOptions('unpadSequence', options, ['batchFirst'], none)
   const { batchFirst = false } = options
   requireBoolean('unpadSequence', 'batchFirst', batchFirst)
   requireTensor('unpadSequence', 'padded', padded)

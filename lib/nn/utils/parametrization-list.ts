@@ -16,7 +16,7 @@ export interface Parametrization extends Module {
    * What to store so that `forward` gives `value`: a tensor, or an array of several. It is called at registration, and
    * when a tensor is assigned. Without it, the tensor is stored as it is, and cannot be assigned.
    */
-  rightInverse?(value: Tensor): Tensor | readonly Tensor[]
+  rightInverse?: ((value: Tensor) => Tensor | readonly Tensor[]) | undefined
 }
 
 export interface RegisterParametrizationOptions {
@@ -57,9 +57,6 @@ function requireLike(what: string, value: unknown, like: Properties): asserts va
   }
 }
 
-/** @internal Adds a parametrization of what those before it give. */
-export let addParametrization: (list: ParametrizationList, parametrization: Parametrization, unsafe: boolean) => void
-
 /**
  * The parametrizations of one tensor, in the order in which they apply, and what is stored for it: `original`, or
  * `original0`, `original1`, … if the first parametrization needs several tensors. Made by
@@ -70,10 +67,6 @@ export let addParametrization: (list: ParametrizationList, parametrization: Para
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrize.ParametrizationList.html
  */
 export class ParametrizationList extends ModuleList<Parametrization> {
-  static {
-    addParametrization = (list, parametrization, unsafe) => list.#add(parametrization, unsafe)
-  }
-
   /** The stored tensor, if it is a single one. */
   declare readonly original?: Parameter | Buffer
   /** The stored tensors, if there are several. */
@@ -87,7 +80,7 @@ export class ParametrizationList extends ModuleList<Parametrization> {
   ) {
     requireNone('ParametrizationList', none)
     super(modules)
-    checkOptions('ParametrizationList', options, ['unsafe'])
+    checkOptions('ParametrizationList', options, ['unsafe'], none)
     const { unsafe = false } = options
     requireBoolean('ParametrizationList', 'unsafe', unsafe)
     if (this.length === 0) throw torchError('ERR_TORCH_VALUE', 'ParametrizationList requires one or more modules.')
@@ -95,9 +88,9 @@ export class ParametrizationList extends ModuleList<Parametrization> {
     const { dtype, device, shape } = original
     noGrad(() =>
       tidy(() => {
-        const values = this.#inverse(original, false)
+        const values = inverseOf(this, original, false)
         if (isTensor(values)) requireLike(INVERSE, values, { dtype, device })
-        if (!unsafe) requireLike(RESULT, this.#compute(isTensor(values) ? [values] : values), { dtype, shape })
+        if (!unsafe) requireLike(RESULT, compute(this, isTensor(values) ? [values] : values), { dtype, shape })
         if (isTensor(values)) {
           // An optimizer may have the parameter already, so it stays the same object.
           if (values !== original) setData(original, values)
@@ -117,17 +110,7 @@ export class ParametrizationList extends ModuleList<Parametrization> {
 
   /** The parametrized tensor, computed anew at each call. */
   override forward(): Tensor {
-    return this.#compute(this.originals)
-  }
-
-  #compute(originals: readonly Tensor[]): Tensor {
-    const [first, ...rest] = this
-    return tidy(() => {
-      const start: unknown = (first as Parametrization).forward(...originals)
-      const value = rest.reduce<unknown>((input, next) => next.forward(input as Tensor), start)
-      requireLike(RESULT, value, {})
-      return value
-    })
+    return compute(this, this.originals)
   }
 
   /**
@@ -139,7 +122,7 @@ export class ParametrizationList extends ModuleList<Parametrization> {
     requireTensor('ParametrizationList.rightInverse', 'value', value)
     noGrad(() =>
       tidy(() => {
-        const values = this.#inverse(value, true)
+        const values = inverseOf(this, value, true)
         const { originals } = this
         const list = isTensor(values) ? [values] : values
         if (isTensor(values) !== (this.original !== undefined) || list.length !== originals.length) {
@@ -153,34 +136,45 @@ export class ParametrizationList extends ModuleList<Parametrization> {
       }),
     )
   }
+}
 
-  #inverse(value: Tensor, required: boolean): Tensor | readonly Tensor[] {
-    return [...this].reduceRight<Tensor | readonly Tensor[]>((result, module, i) => {
-      const { name } = module.constructor
-      if (module.rightInverse === undefined) {
-        if (!required) return result
-        throw torchError('ERR_TORCH_NOT_IMPLEMENTED', `parametrization ${name} does not implement rightInverse.`)
-      }
-      const found: unknown = module.rightInverse(result as Tensor)
-      if (isTensor(found)) return found
-      if (i === 0 && Array.isArray(found) && found.length > 0 && found.every(isTensor)) return found
-      throw invalid(name, INVERSE, i === 0 ? 'a Tensor or an array of Tensors' : 'a Tensor', found)
-    }, value)
-  }
+function compute([first, ...rest]: ParametrizationList, originals: readonly Tensor[]): Tensor {
+  return tidy(() => {
+    const start: unknown = (first as Parametrization).forward(...originals)
+    const value = rest.reduce<unknown>((input, next) => next.forward(input as Tensor), start)
+    requireLike(RESULT, value, {})
+    return value
+  })
+}
 
-  #add(parametrization: Parametrization, unsafe: boolean): void {
-    if (!unsafe) {
-      noGrad(() =>
-        tidy(() => {
-          const before = this.forward()
-          const { dtype, shape } = before
-          const value: unknown = parametrization.forward(before)
-          requireLike(RESULT, value, { dtype, shape })
-          if (parametrization.rightInverse === undefined) return
-          requireLike(INVERSE, parametrization.rightInverse(value), { dtype, shape })
-        }),
-      )
+/** What to store for a value; `required`: throws if a parametrization has no inverse, instead of leaving it out. */
+function inverseOf(list: ParametrizationList, value: Tensor, required: boolean): Tensor | readonly Tensor[] {
+  return [...list].reduceRight<Tensor | readonly Tensor[]>((result, module, i) => {
+    const { name } = module.constructor
+    if (module.rightInverse === undefined) {
+      if (!required) return result
+      throw torchError('ERR_TORCH_NOT_IMPLEMENTED', `parametrization ${name} does not implement rightInverse.`)
     }
-    this.append(parametrization)
+    const found: unknown = module.rightInverse(result as Tensor)
+    if (isTensor(found)) return found
+    if (i === 0 && Array.isArray(found) && found.length > 0 && found.every(isTensor)) return found
+    throw invalid(name, INVERSE, i === 0 ? 'a Tensor or an array of Tensors' : 'a Tensor', found)
+  }, value)
+}
+
+/** @internal Adds a parametrization of what those before it give. */
+export function addParametrization(list: ParametrizationList, parametrization: Parametrization, unsafe: boolean): void {
+  if (!unsafe) {
+    noGrad(() =>
+      tidy(() => {
+        const before = list.forward()
+        const { dtype, shape } = before
+        const value: unknown = parametrization.forward(before)
+        requireLike(RESULT, value, { dtype, shape })
+        if (parametrization.rightInverse === undefined) return
+        requireLike(INVERSE, parametrization.rightInverse(value), { dtype, shape })
+      }),
+    )
   }
+  list.append(parametrization)
 }

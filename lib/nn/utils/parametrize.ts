@@ -1,24 +1,29 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { checkOptions, invalid, requireBoolean, requireFunction, requireString } from '../../check.ts'
+import { checkOptions, invalid, requireBoolean, requireFunction } from '../../check.ts'
 import { torchError } from '../../errors.ts'
 import { noGrad, tidy } from '../../tensor/context.ts'
 import { setData } from '../../tensor/gradient.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { Dict } from '../dict.ts'
-import { List } from '../list.ts'
+import { COPIED, type Copies } from '../clone.ts'
 import { Module } from '../module.ts'
 import { ModuleDict } from '../module-dict.ts'
 import { type Buffer, Parameter } from '../parameter.ts'
 import {
   addParametrization,
-  isStored,
   type Parametrization,
   ParametrizationList,
   type RegisterParametrizationOptions,
   storedLike,
 } from './parametrization-list.ts'
+import { dictOf, isParametrized, type Parametrized, requireOwner, tensorOf } from './parametrized.ts'
 
-export { type Parametrization, ParametrizationList, type RegisterParametrizationOptions }
+export {
+  isParametrized,
+  type Parametrization,
+  ParametrizationList,
+  type Parametrized,
+  type RegisterParametrizationOptions,
+}
 
 export interface RemoveParametrizationsOptions {
   /**
@@ -26,37 +31,6 @@ export interface RemoveParametrizationsOptions {
    * there must be only one. Default `true`.
    */
   leaveParametrized?: boolean
-}
-
-/** A module with parametrized tensors. */
-export interface Parametrized {
-  /** The parametrizations of each tensor, by its name. */
-  readonly parametrizations: ModuleDict<Record<string, ParametrizationList>>
-}
-
-function dictOf(module: Module): Parametrized['parametrizations'] | undefined {
-  const { parametrizations } = module as Partial<Parametrized>
-  return parametrizations instanceof ModuleDict ? parametrizations : undefined
-}
-
-function requireOwner(op: string, module: unknown, name: unknown): asserts module is Module {
-  if (!(module instanceof Module)) throw invalid(op, 'module', 'a Module', module)
-  requireString(op, 'name', name)
-}
-
-/** @internal The parameter or buffer, or what its parametrizations give. @throws {TorchError} if there is none. */
-export function tensorOf(op: string, module: Module, name: string): Tensor {
-  requireOwner(op, module, name)
-  if (isParametrized(module, name)) return module[name as keyof Module] as unknown as Tensor
-  const kind = module.constructor.name
-  if (module instanceof Dict || module instanceof List) {
-    const message = `${op}: the elements of a ${kind} cannot be parametrized; parametrize a property of a module`
-    throw torchError('ERR_TORCH_VALUE', message, { op })
-  }
-  const own: unknown = Object.hasOwn(module, name) ? module[name as keyof Module] : undefined
-  if (isStored(own)) return own
-  const hint = name.includes('.') ? '; pass the module that has it, getSubmodule(path), and its name there' : ''
-  throw torchError('ERR_TORCH_VALUE', `${op}: ${kind} has no parameter or buffer '${name}'${hint}`, { op })
 }
 
 interface Cache {
@@ -98,12 +72,30 @@ export function cached<T>(fn: () => T): T {
   return caches.run({ values: new Map(), outside: AsyncLocalStorage.snapshot() }, fn)
 }
 
-/** Gives a module a class of its own, for the properties that compute tensors. */
-function specialize(module: Module): void {
-  const Base = module.constructor as new (...args: never[]) => object
-  const name = `Parametrized${Base.name}`
-  const { [name]: Class } = { [name]: class extends Base {} }
-  Object.setPrototypeOf(module, (Class as typeof Base).prototype)
+/** Gives a module a class of its own over `Base`, for the properties that compute tensors. */
+function specialize(module: Module, Base: abstract new (...args: never[]) => Module): void {
+  abstract class Specialized extends Base {
+    protected override [COPIED](source: this, copies: Copies): void {
+      super[COPIED](source, copies)
+      specialize(this, Base)
+      for (const name of dictOf(this)?.keys() ?? []) compute(this, name)
+    }
+  }
+  Object.defineProperty(Specialized, 'name', { value: `Parametrized${Base.name}` })
+  Object.setPrototypeOf(module, Specialized.prototype)
+}
+
+/** Makes the tensor a property that its parametrizations compute, in the class that {@link specialize} has made. */
+function compute(module: Module, name: string): void {
+  const list = dictOf(module)?.get(name) as ParametrizationList
+  Object.defineProperty(Object.getPrototypeOf(module), name, {
+    get: () => current(list),
+    set: (value: Tensor) => {
+      list.rightInverse(value)
+      caches.getStore()?.values.delete(list)
+    },
+    configurable: true,
+  })
 }
 
 /**
@@ -140,9 +132,10 @@ export function registerParametrization<M extends Module>(
   name: string,
   parametrization: Parametrization,
   options: RegisterParametrizationOptions = {},
+  ...none: undefined[]
 ): M & Parametrized {
   const op = 'registerParametrization'
-  checkOptions(op, options, ['unsafe'])
+  checkOptions(op, options, ['unsafe'], none)
   const { unsafe = false } = options
   requireBoolean(op, 'unsafe', unsafe)
   requireOwner(op, module, name)
@@ -160,29 +153,12 @@ export function registerParametrization<M extends Module>(
   const list = new ParametrizationList([parametrization], original, { unsafe })
   if (known === undefined) {
     module.addModule('parametrizations', new ModuleDict())
-    specialize(module)
+    specialize(module, module.constructor as abstract new () => Module)
   }
   Reflect.deleteProperty(module, name)
-  Object.defineProperty(Object.getPrototypeOf(module), name, {
-    get: () => current(list),
-    set: (value: Tensor) => {
-      list.rightInverse(value)
-      caches.getStore()?.values.delete(list)
-    },
-    configurable: true,
-  })
   dictOf(module)?.set(name, list)
+  compute(module, name)
   return module as M & Parametrized
-}
-
-/**
- * Whether a tensor of the module is parametrized; without a name, whether any is.
- * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrize.is_parametrized.html
- */
-export function isParametrized(module: Module, name?: string): boolean {
-  requireOwner('isParametrized', module, name ?? '')
-  const dict = dictOf(module)
-  return dict !== undefined && (name === undefined ? dict.size > 0 : dict.has(name))
 }
 
 /**
@@ -206,9 +182,10 @@ export function removeParametrizations<M extends Module>(
   module: M,
   name: string,
   options: RemoveParametrizationsOptions = {},
+  ...none: undefined[]
 ): M {
   const op = 'removeParametrizations'
-  checkOptions(op, options, ['leaveParametrized'])
+  checkOptions(op, options, ['leaveParametrized'], none)
   const { leaveParametrized = true } = options
   requireBoolean(op, 'leaveParametrized', leaveParametrized)
   requireOwner(op, module, name)

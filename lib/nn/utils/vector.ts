@@ -1,4 +1,4 @@
-import { invalid } from '../../check.ts'
+import { invalid, requireNone } from '../../check.ts'
 import { torchError } from '../../errors.ts'
 import { noGrad, tidy } from '../../tensor/context.ts'
 import { setData } from '../../tensor/gradient.ts'
@@ -49,7 +49,8 @@ export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
  *   Nothing has changed then.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.vector_to_parameters.html
  */
-export function vectorToParameters(vec: Tensor, parameters: Iterable<Tensor>): void {
+export function vectorToParameters(vec: Tensor, parameters: Iterable<Tensor>, ...none: undefined[]): void {
+  requireNone('vectorToParameters', none)
   requireTensor('vectorToParameters', 'vec', vec)
   const list = listOf('vectorToParameters', parameters)
   const count = list.reduce((sum, { numel }) => sum + numel, 0)

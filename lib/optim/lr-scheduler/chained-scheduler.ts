@@ -1,7 +1,8 @@
-import { checkOptions, requireNone } from '../../check.ts'
+import { checkOptions } from '../../check.ts'
 import { requireSameOptimizer, requireSchedulers } from './composite.ts'
 import type { ScheduledOptimizer } from './groups.ts'
 import { LRScheduler } from './scheduler.ts'
+import { PREPARE } from './state.ts'
 
 export interface ChainedSchedulerOptions {
   /** The optimizer. Default: that of the schedules. */
@@ -23,9 +24,8 @@ export type ChainedSchedulerState = { schedulers: readonly LRScheduler[] }
  */
 export class ChainedScheduler extends LRScheduler<ChainedSchedulerState> {
   constructor(schedulers: readonly LRScheduler[], options: ChainedSchedulerOptions = {}, ...none: undefined[]) {
-    requireNone('ChainedScheduler', none)
     const { name } = new.target
-    checkOptions(name, options, ['optimizer'])
+    checkOptions(name, options, ['optimizer'], none)
     requireSchedulers(name, schedulers)
     const { optimizer = (schedulers[0] as LRScheduler).optimizer } = options
     requireSameOptimizer(name, schedulers, optimizer)
@@ -58,8 +58,8 @@ export class ChainedScheduler extends LRScheduler<ChainedSchedulerState> {
   }
 
   /** @internal */
-  override prepare(stateDict: unknown): () => void {
-    const commit = super.prepare(stateDict)
+  override [PREPARE](stateDict: unknown): () => void {
+    const commit = super[PREPARE](stateDict)
     return () => {
       commit()
       this.lastEpoch = (this.schedulers[0] as LRScheduler).lastEpoch

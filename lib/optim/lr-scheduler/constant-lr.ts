@@ -18,7 +18,7 @@ export type ConstantLRState = { factor: number; totalIters: number }
  */
 export class ConstantLR extends LRScheduler<ConstantLRState> {
   constructor(optimizer: ScheduledOptimizer, options: ConstantLROptions = {}, ...none: undefined[]) {
-    requireNone('ConstantLR', none)
+    requireNone(new.target.name, none)
     super(optimizer, {}, options, { factor: 1 / 3, totalIters: 5 })
   }
 

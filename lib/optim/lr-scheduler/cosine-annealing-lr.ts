@@ -27,7 +27,7 @@ export class CosineAnnealingLR extends LRScheduler<CosineAnnealingLRState> {
     options: CosineAnnealingLROptions = {},
     ...none: undefined[]
   ) {
-    requireNone('CosineAnnealingLR', none)
+    requireNone(new.target.name, none)
     super(optimizer, { tMax }, options, { etaMin: 0 })
   }
 

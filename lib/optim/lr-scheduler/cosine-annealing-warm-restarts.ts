@@ -25,7 +25,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler<CosineAnnealingWarm
     options: CosineAnnealingWarmRestartsOptions = {},
     ...none: undefined[]
   ) {
-    requireNone('CosineAnnealingWarmRestarts', none)
+    requireNone(new.target.name, none)
     const tCur = options?.lastEpoch ?? -1
     super(optimizer, { t0, tI: t0, tCur }, options, { tMult: 1, etaMin: 0 })
   }

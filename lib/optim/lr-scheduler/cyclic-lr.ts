@@ -85,7 +85,7 @@ export class CyclicLR extends LRScheduler<CyclicLRState> {
     requireNone('CyclicLR', none)
     const { name } = new.target
     requireOptimizer(name, optimizer)
-    checkOptions(name, options, [...OPTIONS, 'baseMomentum', 'maxMomentum', 'lastEpoch'])
+    checkOptions(name, options, [...OPTIONS, 'baseMomentum', 'maxMomentum', 'lastEpoch'], none)
     requireEffect(name, options)
     const { stepSizeUp = 2000, stepSizeDown = stepSizeUp, mode = 'triangular', gamma = 1, scaleFn } = options
     const { scaleMode = mode === 'exp_range' ? 'iterations' : 'cycle', cycleMomentum = true, lastEpoch = -1 } = options

@@ -11,7 +11,7 @@ export type ExponentialLRState = { gamma: number }
  */
 export class ExponentialLR extends LRScheduler<ExponentialLRState> {
   constructor(optimizer: ScheduledOptimizer, gamma: number, options: LRSchedulerOptions = {}, ...none: undefined[]) {
-    requireNone('ExponentialLR', none)
+    requireNone(new.target.name, none)
     super(optimizer, { gamma }, options)
   }
 

@@ -40,7 +40,7 @@ export class LambdaLR extends LRScheduler<LambdaLRState> {
     options: LRSchedulerOptions = {},
     ...none: undefined[]
   ) {
-    requireNone('LambdaLR', none)
+    requireNone(new.target.name, none)
     super(optimizer, { lrLambdas: lambdasOf(new.target.name, optimizer, lrLambda) }, options)
   }
 

@@ -28,7 +28,7 @@ export type LinearLRState = { startFactor: number; endFactor: number; totalIters
  */
 export class LinearLR extends LRScheduler<LinearLRState> {
   constructor(optimizer: ScheduledOptimizer, options: LinearLROptions = {}, ...none: undefined[]) {
-    requireNone('LinearLR', none)
+    requireNone(new.target.name, none)
     super(optimizer, {}, options, { startFactor: 1 / 3, endFactor: 1, totalIters: 5 })
   }
 

@@ -25,7 +25,7 @@ export class MultiStepLR extends LRScheduler<MultiStepLRState> {
     options: MultiStepLROptions = {},
     ...none: undefined[]
   ) {
-    requireNone('MultiStepLR', none)
+    requireNone(new.target.name, none)
     if (!isArrayOf(milestones, Number.isSafeInteger)) {
       throw invalid(new.target.name, 'milestones', 'an array of integers', milestones)
     }

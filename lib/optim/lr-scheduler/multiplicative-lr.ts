@@ -21,7 +21,7 @@ export class MultiplicativeLR extends LRScheduler<MultiplicativeLRState> {
     options: LRSchedulerOptions = {},
     ...none: undefined[]
   ) {
-    requireNone('MultiplicativeLR', none)
+    requireNone(new.target.name, none)
     super(optimizer, { lrLambdas: lambdasOf(new.target.name, optimizer, lrLambda) }, options)
   }
 

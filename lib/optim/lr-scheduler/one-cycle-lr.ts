@@ -5,7 +5,6 @@ import {
   requireBoolean,
   requireChoice,
   requireInteger,
-  requireNone,
   requireNumber,
   requireProbability,
 } from '../../check.ts'
@@ -96,10 +95,9 @@ export class OneCycleLR extends LRScheduler<OneCycleLRState> {
     options: OneCycleLROptions = {},
     ...none: undefined[]
   ) {
-    requireNone('OneCycleLR', none)
     const { name } = new.target
     requireOptimizer(name, optimizer)
-    checkOptions(name, options, ONE_CYCLE_OPTIONS)
+    checkOptions(name, options, ONE_CYCLE_OPTIONS, none)
     const { annealStrategy = 'cos', cycleMomentum = true, baseMomentum, maxMomentum, lastEpoch = -1 } = options
     const { divFactor = 25, finalDivFactor = 1e4 } = options
     const totalSteps = stepsOf(name, options)

@@ -18,7 +18,7 @@ export type PolynomialLRState = { totalIters: number; power: number }
  */
 export class PolynomialLR extends LRScheduler<PolynomialLRState> {
   constructor(optimizer: ScheduledOptimizer, options: PolynomialLROptions = {}, ...none: undefined[]) {
-    requireNone('PolynomialLR', none)
+    requireNone(new.target.name, none)
     super(optimizer, {}, options, { totalIters: 5, power: 1 })
   }
 

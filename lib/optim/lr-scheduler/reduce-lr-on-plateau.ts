@@ -1,5 +1,5 @@
 import { isArrayOf } from '../../array.ts'
-import { checkOptions, invalid, requireChoice, requireInteger, requireNone, requireNumber } from '../../check.ts'
+import { checkOptions, invalid, requireChoice, requireInteger, requireNumber } from '../../check.ts'
 import { torchError } from '../../errors.ts'
 import { isTensor, type Tensor } from '../../tensor/tensor.ts'
 import { perGroup, requireOptimizer, type ScheduledOptimizer } from './groups.ts'
@@ -57,9 +57,8 @@ export type ReduceLROnPlateauState = {
  */
 export class ReduceLROnPlateau extends LRScheduler<ReduceLROnPlateauState> {
   constructor(optimizer: ScheduledOptimizer, options: ReduceLROnPlateauOptions = {}, ...none: undefined[]) {
-    requireNone('ReduceLROnPlateau', none)
     const { name } = new.target
-    checkOptions(name, options, PLATEAU_OPTIONS)
+    checkOptions(name, options, PLATEAU_OPTIONS, none)
     requireOptimizer(name, optimizer)
     const { mode = 'min', factor = 0.1, patience = 10, threshold = 1e-4, thresholdMode = 'rel' } = options
     const { cooldown = 0, minLr = 0, eps = 1e-8 } = options

@@ -7,7 +7,7 @@ import { opaque } from '../../opaque.ts'
 import { isOffloading } from '../../tensor/context.ts'
 import { translated } from '../state-dict.ts'
 import { changesOf, groupsOf, requireOptimizer, type ScheduledGroup, type ScheduledOptimizer } from './groups.ts'
-import { copied, type PlainData, plain, spelled } from './state.ts'
+import { copied, type PlainData, PREPARE, plain, spelled } from './state.ts'
 
 export interface LRSchedulerOptions {
   /**
@@ -38,6 +38,11 @@ const INTERNAL = [
   'scaleFnRef',
   'annealFunc',
 ]
+
+/** @internal The keys of what composed schedules call. */
+export const INITIAL_STEP = Symbol('INITIAL_STEP')
+/** @internal */
+export const UPDATE_LR = Symbol('UPDATE_LR')
 
 const EARLY =
   'getLr() also runs within the constructor of LRScheduler, where the fields and private methods of its class are not there yet: pass what it needs to super(optimizer, { … }) and read this.state'
@@ -76,7 +81,7 @@ export abstract class LRScheduler<State extends object = object> {
     markCopy(LRScheduler)
   }
 
-  /** @internal */
+  /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
   readonly toJSON: () => never = opaque('LRScheduler', 'use stateDict()')
   /** The learning rates at the beginning, `initialLr` of the groups. */
   baseLrs: number[] = []
@@ -161,7 +166,7 @@ export abstract class LRScheduler<State extends object = object> {
     })
     this.lastEpoch = lastEpoch
     try {
-      this.initialStep()
+      this[INITIAL_STEP]()
     } catch (error) {
       throw early(this.constructor.name, error)
     }
@@ -169,7 +174,7 @@ export abstract class LRScheduler<State extends object = object> {
   }
 
   /** @internal The step that is part of the beginning. */
-  initialStep(): void {
+  [INITIAL_STEP](): void {
     this.#stepCount = 0
     this.#isInitial = true
     try {
@@ -185,13 +190,14 @@ export abstract class LRScheduler<State extends object = object> {
    * @throws {TorchError} for an epoch, which only {@link CosineAnnealingWarmRestarts} takes, and for a metric, which only
    *   {@link ReduceLROnPlateau} takes.
    */
+  // never, not undefined: these two override it with a parameter.
   step(...none: never[]): void {
     requireNone(`${this.constructor.name}.step`, none)
     // A sequence takes the first step of its schedules back, to epoch -1.
     if (this.#stepCount === 1 && !this.#isInitial && this.lastEpoch >= 0) this.#warnOfOrder()
     this.#stepCount++
     try {
-      this.updateLr()
+      this[UPDATE_LR]()
     } catch (error) {
       this.#stepCount--
       throw error
@@ -207,7 +213,7 @@ export abstract class LRScheduler<State extends object = object> {
   }
 
   /** @internal Goes on to the next epoch; with an `epoch`, to that one, by the closed form if there is one. */
-  updateLr(epoch?: number): void {
+  [UPDATE_LR](epoch?: number): void {
     const before = this.lastEpoch
     this.lastEpoch = epoch ?? before + 1
     try {
@@ -272,11 +278,11 @@ export abstract class LRScheduler<State extends object = object> {
    * @throws {TorchError} that names what does not fit. Nothing has changed then.
    */
   loadStateDict(stateDict: LRSchedulerStateDict | Readonly<Record<string, unknown>>): void {
-    this.prepare(stateDict)()
+    this[PREPARE](stateDict)()
   }
 
   /** @internal Checks a state, and returns what loads it. */
-  prepare(stateDict: unknown): () => void {
+  [PREPARE](stateDict: unknown): () => void {
     const name = `${this.constructor.name}.loadStateDict`
     const given = this.translate(translated(requireDict(name, 'the state dict', stateDict), name, spelled))
     const fields = this.#fields()

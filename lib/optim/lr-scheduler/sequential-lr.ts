@@ -4,7 +4,7 @@ import { torchError } from '../../errors.ts'
 import { ChainedScheduler } from './chained-scheduler.ts'
 import { requireSameOptimizer, requireSchedulers } from './composite.ts'
 import type { ScheduledOptimizer } from './groups.ts'
-import { LRScheduler, type LRSchedulerOptions } from './scheduler.ts'
+import { INITIAL_STEP, LRScheduler, type LRSchedulerOptions, UPDATE_LR } from './scheduler.ts'
 
 /** The state of {@link SequentialLR}. */
 export type SequentialLRState = { schedulers: readonly LRScheduler[]; milestones: readonly number[] }
@@ -30,7 +30,7 @@ export class SequentialLR extends LRScheduler<SequentialLRState> {
     options: LRSchedulerOptions = {},
     ...none: undefined[]
   ) {
-    requireNone('SequentialLR', none)
+    requireNone(new.target.name, none)
     requireSchedulers(new.target.name, schedulers)
     super(optimizer, { schedulers: [...schedulers], milestones }, options)
   }
@@ -76,7 +76,7 @@ export class SequentialLR extends LRScheduler<SequentialLRState> {
     this.lastEpoch = lastEpoch + 1
     for (const group of this.groups) group.lr = group.initialLr ?? group.lr
     undo(this.state.schedulers)
-    this.scheduleAt(0).initialStep()
+    this.scheduleAt(0)[INITIAL_STEP]()
     this.record()
   }
 
@@ -89,7 +89,7 @@ export class SequentialLR extends LRScheduler<SequentialLRState> {
   override step(...none: never[]): void {
     const epoch = this.lastEpoch + 1
     const scheduler = this.scheduleAt(epoch)
-    if (this.state.milestones.includes(epoch)) scheduler.updateLr(0)
+    if (this.state.milestones.includes(epoch)) scheduler[UPDATE_LR](0)
     else scheduler.step(...none)
     this.lastEpoch = epoch
     this.record()

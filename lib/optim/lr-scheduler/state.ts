@@ -6,14 +6,17 @@ import { camelCase } from '../../ops/schema.ts'
 /** Numbers, strings, booleans, `null`, and arrays and objects of them: what JSON can hold. */
 export type PlainData = number | string | boolean | null | readonly PlainData[] | { readonly [name: string]: PlainData }
 
+/** The key of the method that checks a state, and returns what loads it. */
+export const PREPARE = Symbol('PREPARE')
+
 /** A schedule within the state of another. */
 interface Nested {
   stateDict(): PlainData
-  prepare(stateDict: unknown): () => void
+  [PREPARE](stateDict: unknown): () => void
 }
 
 const isNested = (value: unknown): value is Nested =>
-  typeof (value as Partial<Nested> | null | undefined)?.prepare === 'function'
+  typeof (value as Partial<Nested> | null | undefined)?.[PREPARE] === 'function'
 
 /** A key of PyTorch's as it is spelled here: `_last_lr` is `lastLr`, `T_max` is `tMax`. */
 export function spelled(key: string): string {
@@ -45,7 +48,7 @@ export function plain(value: unknown, owner: string, depth = 0): PlainData {
  */
 export function copied(where: string, own: unknown, value: unknown, commits: (() => void)[]): unknown {
   if (isNested(own)) {
-    commits.push(own.prepare(value))
+    commits.push(own[PREPARE](value))
     return own
   }
   if (typeof own === 'function') {

@@ -18,7 +18,7 @@ export type StepLRState = { stepSize: number; gamma: number }
  */
 export class StepLR extends LRScheduler<StepLRState> {
   constructor(optimizer: ScheduledOptimizer, stepSize: number, options: StepLROptions = {}, ...none: undefined[]) {
-    requireNone('StepLR', none)
+    requireNone(new.target.name, none)
     super(optimizer, { stepSize }, options, { gamma: 0.1 })
   }
 

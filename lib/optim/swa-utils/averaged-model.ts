@@ -1,5 +1,6 @@
-import { checkOptions, invalid, requireBoolean, requireFunction, requireNone } from '../../check.ts'
+import { checkOptions, invalid, requireBoolean, requireFunction } from '../../check.ts'
 import { torchError } from '../../errors.ts'
+import { COPIED, type Copies } from '../../nn/clone.ts'
 import { Module } from '../../nn/module.ts'
 import { Buffer } from '../../nn/parameter.ts'
 import { isOffloading, noGrad, tidy } from '../../tensor/context.ts'
@@ -48,11 +49,10 @@ export class AveragedModel<M extends Module = Module> extends Module {
   readonly useBuffers: boolean
 
   constructor(model: M, options: AveragedModelOptions = {}, ...none: undefined[]) {
-    requireNone('AveragedModel', none)
     super()
     const { name } = new.target
     if (!(model instanceof Module)) throw invalid(name, 'model', 'a Module', model)
-    checkOptions(name, options, ['device', 'avgFn', 'multiAvgFn', 'useBuffers'])
+    checkOptions(name, options, ['device', 'avgFn', 'multiAvgFn', 'useBuffers'], none)
     const { device, avgFn, multiAvgFn, useBuffers = false } = options
     if (avgFn !== undefined) requireFunction(name, 'avgFn', avgFn)
     if (multiAvgFn !== undefined) requireFunction(name, 'multiAvgFn', multiAvgFn)
@@ -124,6 +124,13 @@ export class AveragedModel<M extends Module = Module> extends Module {
       const pick = (tensors: readonly Tensor[]): Tensor[] => indices.map((index) => tensors[index] as Tensor)
       multiAvgFn(pick(averaged), pick(current), count)
     }
+  }
+
+  /** @internal */
+  protected override [COPIED](source: this, copies: Copies): void {
+    super[COPIED](source, copies)
+    const count = counts.get(source)
+    if (count !== undefined) counts.set(this, count)
   }
 
   /** The number in a loaded state is read at the next update. */

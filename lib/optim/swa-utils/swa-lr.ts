@@ -1,4 +1,4 @@
-import { checkOptions, requireChoice, requireInteger, requireNone } from '../../check.ts'
+import { checkOptions, requireChoice, requireInteger } from '../../check.ts'
 import {
   groupsOf,
   perGroup,
@@ -37,10 +37,9 @@ export class SWALR extends LRScheduler<SWALRState> {
     options: SWALROptions = {},
     ...none: undefined[]
   ) {
-    requireNone('SWALR', none)
     const { name } = new.target
     requireOptimizer(name, optimizer)
-    checkOptions(name, options, ['annealEpochs', 'annealStrategy', 'lastEpoch'])
+    checkOptions(name, options, ['annealEpochs', 'annealStrategy', 'lastEpoch'], none)
     const { annealEpochs = 10, annealStrategy = 'cos', lastEpoch = -1 } = options
     const state: SWALRState = { annealEpochs, annealStrategy }
     checkState(name, state)

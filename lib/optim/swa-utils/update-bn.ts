@@ -1,4 +1,4 @@
-import { checkOptions, invalid } from '../../check.ts'
+import { checkOptions, invalid, requireNone } from '../../check.ts'
 import { BatchNorm } from '../../nn/batch-norm.ts'
 import { Module } from '../../nn/module.ts'
 import { PackedSequence } from '../../nn/utils/rnn.ts'
@@ -72,7 +72,9 @@ export async function updateBn(
   loader: Iterable<BnBatch> | AsyncIterable<BnBatch>,
   model: Module,
   options: UpdateBnOptions = {},
+  ...none: undefined[]
 ): Promise<void> {
+  requireNone('updateBn', none)
   requireIterable('updateBn', loader)
   const pass = begin('updateBn', model, options)
   if (pass === undefined) return
@@ -84,7 +86,13 @@ export async function updateBn(
 }
 
 /** {@link updateBn} on the calling thread, of batches that need not be waited for. */
-export function updateBnSync(loader: Iterable<BnBatch>, model: Module, options: UpdateBnOptions = {}): void {
+export function updateBnSync(
+  loader: Iterable<BnBatch>,
+  model: Module,
+  options: UpdateBnOptions = {},
+  ...none: undefined[]
+): void {
+  requireNone('updateBnSync', none)
   requireIterable('updateBnSync', loader)
   if (!(Symbol.iterator in loader)) throw invalid('updateBnSync', 'loader', 'an iterable that is not async', loader)
   const pass = begin('updateBnSync', model, options)

@@ -53,10 +53,10 @@ export async function writeCheckpoint(folder: string, run: Run, keep = 1): Promi
  * @example new Trainer(model, { callbacks: [checkpoint('runs/a', { everySteps: 1000, keep: 3 })] })
  * @param folder is created if it does not exist
  */
-export function checkpoint(folder: string, options: CheckpointOptions = {}): Callback {
+export function checkpoint(folder: string, options: CheckpointOptions = {}, ...none: undefined[]): Callback {
   const owner = 'checkpoint'
   requireString(owner, 'folder', folder)
-  checkOptions(owner, options, ['everyEpochs', 'everySteps', 'keep', 'monitor', 'mode'])
+  checkOptions(owner, options, ['everyEpochs', 'everySteps', 'keep', 'monitor', 'mode'], none)
   const { everyEpochs = 1, everySteps, keep = 1 } = options
   requireInteger(owner, 'everyEpochs', everyEpochs, 1)
   if (everySteps !== undefined) requireInteger(owner, 'everySteps', everySteps, 1)

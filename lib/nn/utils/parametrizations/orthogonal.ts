@@ -7,7 +7,8 @@ import { op, tensorOp } from '../../../tensor/packet.ts'
 import type { Tensor } from '../../../tensor/tensor.ts'
 import { Module } from '../../module.ts'
 import { Buffer } from '../../parameter.ts'
-import { type Parametrized, registerParametrization, tensorOf } from '../parametrize.ts'
+import { registerParametrization } from '../parametrize.ts'
+import { type Parametrized, tensorOf } from '../parametrized.ts'
 
 const ops = { geqrf: op('aten::geqrf'), householderProduct: tensorOp('aten::linalg_householder_product') }
 
@@ -72,44 +73,49 @@ function reflections(x: Tensor): Tensor {
 
 /** Named as PyTorch prints it. */
 class _Orthogonal extends Module {
-  readonly #map: OrthogonalMap
+  readonly orthogonalMap: OrthogonalMap
+  readonly useTrivialization: boolean
   /** The fixed matrix, (n, n) for the longer side n. */
   declare base?: Buffer
-  /** Absent where no inverse is known. */
-  readonly rightInverse?: (matrix: Tensor) => Tensor
 
-  constructor(map: OrthogonalMap, useTrivialization: boolean) {
+  constructor(orthogonalMap: OrthogonalMap, useTrivialization: boolean) {
     super()
-    this.#map = map
-    if (useTrivialization) this.rightInverse = (matrix) => this.#rebase(matrix)
-    else if (map === 'householder') this.rightInverse = reflectionsOf
+    this.orthogonalMap = orthogonalMap
+    this.useTrivialization = useTrivialization
+  }
+
+  /** `undefined` where no inverse is known. */
+  get rightInverse(): ((matrix: Tensor) => Tensor) | undefined {
+    if (this.useTrivialization) return (matrix) => rebase(this, matrix)
+    return this.orthogonalMap === 'householder' ? reflectionsOf : undefined
   }
 
   override forward(matrix: Tensor): Tensor {
     return tidy(() => {
       const { wide, n, k } = sizesOf(matrix)
       const x = wide ? matrix.mT : matrix
-      const found = this.#map === 'householder' ? reflections(x) : exponential(x, this.#map, n, k)
+      const { orthogonalMap: map } = this
+      const found = map === 'householder' ? reflections(x) : exponential(x, map, n, k)
       const q = this.base === undefined ? found : this.base.matmul(found)
       return wide ? q.mT : q
     })
   }
+}
 
-  /** Takes a matrix as the base, and returns the free matrix that all maps take to the identity. */
-  #rebase(matrix: Tensor): Tensor {
-    const { wide, n, k } = sizesOf(matrix)
-    const { dtype, device, shape } = matrix
-    const tall = wide ? matrix.mT : matrix
-    const random = (): Tensor => randn([...shape.slice(0, -2), n, n - k], { dtype, device })
-    const square = n === k ? tall : functions.cat([tall, random()], -1)
-    const base = n === k && isOrthogonal(tall) ? tall : orthogonalized(square)
-    if (this.base === undefined) this.base = new Buffer(base.clone())
-    else this.base.copy_(base)
-    const free = zerosLike(matrix)
-    // -1, since the householder map takes signs from the diagonal.
-    free.diagonal(0, -2, -1).fill_(-1)
-    return free
-  }
+/** Takes a matrix as the base, and returns the free matrix that all maps take to the identity. */
+function rebase(module: _Orthogonal, matrix: Tensor): Tensor {
+  const { wide, n, k } = sizesOf(matrix)
+  const { dtype, device, shape } = matrix
+  const tall = wide ? matrix.mT : matrix
+  const random = (): Tensor => randn([...shape.slice(0, -2), n, n - k], { dtype, device })
+  const square = n === k ? tall : functions.cat([tall, random()], -1)
+  const base = n === k && isOrthogonal(tall) ? tall : orthogonalized(square)
+  if (module.base === undefined) module.base = new Buffer(base.clone())
+  else module.base.copy_(base)
+  const free = zerosLike(matrix)
+  // -1, since the householder map takes signs from the diagonal.
+  free.diagonal(0, -2, -1).fill_(-1)
+  return free
 }
 
 /** The free matrix for the householder map. */
@@ -138,9 +144,10 @@ export function orthogonal<M extends Module>(
   module: M,
   name = 'weight',
   options: OrthogonalOptions = {},
+  ...none: undefined[]
 ): M & Parametrized {
   const owner = 'orthogonal'
-  checkOptions(owner, options, ['orthogonalMap', 'useTrivialization'])
+  checkOptions(owner, options, ['orthogonalMap', 'useTrivialization'], none)
   return tidy(() => {
     const matrix = tensorOf(owner, module, name)
     const { ndim, dtype, shape } = matrix

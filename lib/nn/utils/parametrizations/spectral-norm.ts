@@ -6,7 +6,8 @@ import { ConvTranspose1d } from '../../conv.ts'
 import { normalize } from '../../functional/distance.ts'
 import { Module } from '../../module.ts'
 import { Buffer } from '../../parameter.ts'
-import { type Parametrized, registerParametrization, tensorOf } from '../parametrize.ts'
+import { registerParametrization } from '../parametrize.ts'
+import { type Parametrized, tensorOf } from '../parametrized.ts'
 
 export interface SpectralNormOptions {
   /** The steps of the power method at each reading in training. Default 1. */
@@ -19,49 +20,36 @@ export interface SpectralNormOptions {
 
 /** Named as PyTorch prints it. */
 class _SpectralNorm extends Module {
-  readonly #settings: { nPowerIterations: number; eps: number; dim: number }
+  readonly nPowerIterations: number
+  readonly eps: number
+  readonly dim: number
   /** The singular vectors of the largest singular value, approximately; absent for a vector. */
   declare _u: Buffer
   declare _v: Buffer
 
   constructor(weight: Tensor, settings: { nPowerIterations: number; eps: number; dim: number }) {
     super()
-    this.#settings = settings
+    this.nPowerIterations = settings.nPowerIterations
+    this.eps = settings.eps
+    this.dim = settings.dim
     if (weight.ndim < 2) return
     noGrad(() =>
       tidy(() => {
         const { dtype, device } = weight
-        const matrix = this.#matrix(weight)
+        const matrix = matrixOf(this, weight)
         const [u, v] = matrix.shape.map((size) => empty([size], { dtype, device }).normal_()) as [Tensor, Tensor]
-        this._u = new Buffer(this.#unit(u))
-        this._v = new Buffer(this.#unit(v))
-        this.#iterate(matrix, 15)
+        this._u = new Buffer(unit(this, u))
+        this._v = new Buffer(unit(this, v))
+        iterate(this, matrix, 15)
       }),
     )
   }
 
-  #unit(vector: Tensor): Tensor {
-    return normalize(vector, { dim: 0, eps: this.#settings.eps })
-  }
-
-  #matrix(weight: Tensor): Tensor {
-    return weight.movedim(this.#settings.dim, 0).flatten(1)
-  }
-
-  #iterate(matrix: Tensor, count: number): void {
-    noGrad(() => {
-      for (let i = 0; i < count; i++) {
-        this._u.copy_(this.#unit(matrix.mv(this._v)))
-        this._v.copy_(this.#unit(matrix.mT.mv(this._u)))
-      }
-    })
-  }
-
   override forward(weight: Tensor): Tensor {
-    if (weight.ndim < 2) return this.#unit(weight)
+    if (weight.ndim < 2) return unit(this, weight)
     return tidy(() => {
-      const matrix = this.#matrix(weight)
-      if (this.training) this.#iterate(matrix, this.#settings.nPowerIterations)
+      const matrix = matrixOf(this, weight)
+      if (this.training) iterate(this, matrix, this.nPowerIterations)
       // Clones: the next reading changes the vectors, which backward still needs.
       return weight.div(this._u.clone().dot(matrix.mv(this._v.clone())))
     })
@@ -70,6 +58,25 @@ class _SpectralNorm extends Module {
   rightInverse(weight: Tensor): Tensor {
     return weight
   }
+}
+
+function unit({ eps }: _SpectralNorm, vector: Tensor): Tensor {
+  return normalize(vector, { dim: 0, eps })
+}
+
+function matrixOf({ dim }: _SpectralNorm, weight: Tensor): Tensor {
+  return weight.movedim(dim, 0).flatten(1)
+}
+
+/** Steps of the power method. */
+function iterate(module: _SpectralNorm, matrix: Tensor, count: number): void {
+  const { _u, _v } = module
+  noGrad(() => {
+    for (let i = 0; i < count; i++) {
+      _u.copy_(unit(module, matrix.mv(_v)))
+      _v.copy_(unit(module, matrix.mT.mv(_u)))
+    }
+  })
 }
 
 /**
@@ -88,9 +95,10 @@ export function spectralNorm<M extends Module>(
   module: M,
   name = 'weight',
   options: SpectralNormOptions = {},
+  ...none: undefined[]
 ): M & Parametrized {
   const op = 'spectralNorm'
-  checkOptions(op, options, ['nPowerIterations', 'eps', 'dim'])
+  checkOptions(op, options, ['nPowerIterations', 'eps', 'dim'], none)
   const { nPowerIterations = 1, eps = 1e-12 } = options
   requireInteger(op, 'nPowerIterations', nPowerIterations, 1)
   requireNonNegative(op, 'eps', eps)

@@ -2,7 +2,8 @@ import { checkOptions, requireProbability } from '../../../check.ts'
 import type { Tensor } from '../../../tensor/tensor.ts'
 import { dropout } from '../../functional/dropout.ts'
 import { Module } from '../../module.ts'
-import { type Parametrized, registerParametrization } from '../parametrize.ts'
+import { registerParametrization } from '../parametrize.ts'
+import type { Parametrized } from '../parametrized.ts'
 
 export interface WeightDropOptions {
   /** The probability that an element is zeroed. Default 0.5. */
@@ -51,8 +52,9 @@ export function weightDrop<M extends Module>(
   module: M,
   name = 'weight',
   options: WeightDropOptions = {},
+  ...none: undefined[]
 ): M & Parametrized {
-  checkOptions('weightDrop', options, ['p'])
+  checkOptions('weightDrop', options, ['p'], none)
   const { p = 0.5 } = options
   requireProbability('weightDrop', 'p', p)
   // Not tried at registration: that would draw random numbers.

@@ -4,7 +4,8 @@ import { tidy } from '../../../tensor/context.ts'
 import { tensorOp } from '../../../tensor/packet.ts'
 import type { Tensor } from '../../../tensor/tensor.ts'
 import { Module, type StateDict } from '../../module.ts'
-import { isParametrized, type Parametrized, registerParametrization, tensorOf } from '../parametrize.ts'
+import { registerParametrization } from '../parametrize.ts'
+import { isParametrized, type Parametrized, tensorOf } from '../parametrized.ts'
 
 const ops = { normalized: tensorOp('aten::_weight_norm'), norm: tensorOp('aten::norm_except_dim') }
 
@@ -15,20 +16,20 @@ export interface WeightNormOptions {
 
 /** Named as PyTorch prints it. */
 class _WeightNorm extends Module {
-  readonly #dim: number
+  readonly dim: number
 
   constructor(dim: number | null) {
     super()
     // To LibTorch, -1 means no dimension.
-    this.#dim = dim ?? -1
+    this.dim = dim ?? -1
   }
 
   override forward(g: Tensor, v: Tensor): Tensor {
-    return ops.normalized(v, g, this.#dim)
+    return ops.normalized(v, g, this.dim)
   }
 
   rightInverse(weight: Tensor): [g: Tensor, v: Tensor] {
-    return [ops.norm(weight, 2, this.#dim), weight]
+    return [ops.norm(weight, 2, this.dim), weight]
   }
 
   /** Reads `weight_g` and `weight_v`, the names of PyTorch's older `torch.nn.utils.weight_norm`. */
@@ -62,8 +63,9 @@ export function weightNorm<M extends Module>(
   module: M,
   name = 'weight',
   options: WeightNormOptions = {},
+  ...none: undefined[]
 ): M & Parametrized {
-  checkOptions('weightNorm', options, ['dim'])
+  checkOptions('weightNorm', options, ['dim'], none)
   const { dim = 0 } = options
   const { ndim } = tidy(() => tensorOf('weightNorm', module, name))
   if (dim !== null) requireInteger('weightNorm', 'dim', dim, 0, ndim - 1)
