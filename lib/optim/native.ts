@@ -2,7 +2,7 @@ import { checkOptions } from '../check.ts'
 import { refuseCaptured } from '../tensor/capture.ts'
 import { optimizerStep, type StepScalars } from '../tensor/gradient.ts'
 import type { Device, Tensor } from '../tensor/tensor.ts'
-import { Optimizer, type StepInputs } from './optimizer.ts'
+import { checkGroups, Optimizer, type StepInputs } from './optimizer.ts'
 
 /** An optimizer whose step is one native call per group: an algorithm of native/optim. */
 export abstract class NativeOptimizer<Settings extends object> extends Optimizer<Settings> {
@@ -28,6 +28,7 @@ export abstract class NativeOptimizer<Settings extends object> extends Optimizer
   override step(inputs: StepInputs = {}): void {
     // The rates are those of the groups.
     checkOptions('step', inputs, ['rates'])
+    checkGroups(this)
     if (this.readsNumbers) {
       refuseCaptured(`a step of ${this.constructor.name}`, 'the CPU reads how many steps there have been')
     }

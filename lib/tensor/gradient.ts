@@ -104,7 +104,7 @@ export interface StepLists {
 }
 
 /**
- * @internal Inputs of a step that are one-element tensors: nothing has to wait for their values, and a CUDA graph reads
+ * Inputs of a step that are one-element tensors: nothing has to wait for their values, and a CUDA graph reads
  * them again at each replay.
  */
 export interface StepScalars {

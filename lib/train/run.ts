@@ -40,6 +40,7 @@ export class Run {
   #reason: string | undefined
   readonly #save: (path: string) => Promise<void>
 
+  /** @internal */
   constructor({ model, validated = model, optimizer, history, epochs, batches, save }: RunOptions) {
     this.model = model
     this.validated = validated

@@ -10,7 +10,7 @@ import { expectClose } from '../support/close.ts'
 import { expectError } from '../support/error.ts'
 import { readFixture } from '../support/fixture.ts'
 
-type Kind = Exclude<keyof typeof optim, 'Optimizer' | 'LBFGS'>
+type Kind = Exclude<keyof typeof optim, 'Optimizer' | 'LBFGS' | 'lrScheduler' | 'swaUtils'>
 
 interface Case {
   kind: Kind
@@ -212,7 +212,9 @@ Parameter Group 1
 )`)
 })
 
-const KINDS = Object.keys(optim).filter((name) => !['Optimizer', 'LBFGS'].includes(name)) as Kind[]
+const KINDS = Object.keys(optim).filter(
+  (name) => !['Optimizer', 'LBFGS', 'lrScheduler', 'swaUtils'].includes(name),
+) as Kind[]
 
 const make = (kind: string, params: optim.Params<{ lr: number }>, options = {}): optim.Optimizer<{ lr: number }> =>
   new (optim[kind as Kind] as typeof optim.SGD)(params, options)
