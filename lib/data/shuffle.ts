@@ -24,5 +24,5 @@ export function skipOrder(n: number, generator: Generator): void {
 
 /** Draws the seed for worker processes, as PyTorch's loader does at the start of each pass, shuffled or not. */
 export function skipSeed(generator?: Generator): void {
-  tidy(() => empty([], { dtype: 'int64' }).random_({ generator: generator ?? null }))
+  tidy(() => void empty([], { dtype: 'int64' }).random_({ generator: generator ?? null }))
 }

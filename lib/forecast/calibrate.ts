@@ -1,5 +1,5 @@
 import { checkOptions, invalid, requireInteger } from '../check.ts'
-import { type WindowBatch, WindowDataset } from '../data/series/windows.ts'
+import { ahead, layout, type WindowBatch, WindowDataset } from '../data/series/windows.ts'
 import { torchError } from '../errors.ts'
 import { Module } from '../nn/module.ts'
 import { inferenceMode, offload, tidy } from '../tensor/context.ts'
@@ -61,10 +61,11 @@ export async function calibrate(
   model: TrainableModel,
   windows: WindowDataset,
   options: CalibrateOptions = {},
+  ...none: undefined[]
 ): Promise<Calibration> {
   requireModel(OWNER, model)
   if (!(windows instanceof WindowDataset)) throw invalid(OWNER, 'windows', 'a part of a split of a Series', windows)
-  checkOptions(OWNER, options, ['levels', 'head', 'batchSize'])
+  checkOptions(OWNER, options, ['levels', 'head', 'batchSize'], none)
   const { levels = [0.8, 0.95], head = 'point', batchSize = MANY } = options
   requireLevels(OWNER, levels)
   requireInteger(OWNER, 'batchSize', batchSize, 1)
@@ -113,8 +114,8 @@ async function errorsOf(
 ): Promise<Tensor> {
   const { input, target, mask }: WindowBatch = windows.batch(indices, true)
   const continuation = {
-    layout: windows.layout,
-    features: (steps: number) => windows.ahead(indices).narrow(1, 0, steps),
+    layout: windows[layout],
+    features: (steps: number) => windows[ahead](indices).narrow(1, 0, steps),
   }
   const output = await roll(OWNER, model, input, { steps: windows.horizon, reading, continuation })
   return await offload(() =>

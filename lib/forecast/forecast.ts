@@ -85,11 +85,12 @@ export async function forecast(
   model: TrainableModel,
   series: Series,
   options: ForecastOptions = {},
+  ...none: undefined[]
 ): Promise<[Forecast, ...Forecast[]]> {
   requireModel(OWNER, model)
   const contents = contentsOf(series)
   if (contents === undefined) throw invalid(OWNER, 'series', 'a Series', series)
-  checkOptions(OWNER, options, OPTIONS)
+  checkOptions(OWNER, options, OPTIONS, none)
   const { calibration, head = 'point', levels, futureInputs, batchSize = MANY } = options
   requireInteger(OWNER, 'batchSize', batchSize, 1)
   const scaler = scalerOf(model, options.scaler)

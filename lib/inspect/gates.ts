@@ -6,9 +6,6 @@ import { noGrad, offload, tidy } from '../tensor/context.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type Place, padded, traceRun } from './run.ts'
 
-type Row = (typeof RECURRENCES)[Recurrence]
-type Kind = Row['family']
-
 /**
  * What one layer and direction did at all steps: (L, N, H) each, in the layout of the input. By `kind`:
  * - `'LSTM'`: input gate `i`, forget gate `f`, candidate `g`, output gate `o`; cell state `c` and hidden state `h` after
@@ -20,8 +17,13 @@ type Kind = Row['family']
  *
  * `GateTrace<'LSTM'>` is the trace of an LSTM.
  */
-export type GateTrace<K extends Kind = Kind> = K extends Kind
-  ? Place & { kind: K } & Record<Extract<Row, { family: K }>['traced'][number], Tensor>
+export type GateTrace<
+  Kind extends (typeof RECURRENCES)[Recurrence]['family'] = (typeof RECURRENCES)[Recurrence]['family'],
+> = Kind extends string
+  ? Place & { kind: Kind } & Record<
+        Extract<(typeof RECURRENCES)[Recurrence], { family: Kind }>['traced'][number],
+        Tensor
+      >
   : never
 
 /** The arguments of a model's forward: an input, and optionally a state. */

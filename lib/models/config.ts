@@ -10,17 +10,15 @@ import type { RecurrentModel } from './model.ts'
 import { MODEL_OPTIONS, type ModelSettings } from './options.ts'
 import { widthOf } from './output.ts'
 
-type NetworkClass = new (inputSize: number, hiddenSize: number, options?: object) => RecurrentModule
-
 /** The name of a network's class in a {@link ModelConfig}: that of a recurrent network in `nn`. */
 export type NetworkKind = {
-  [K in keyof typeof nn]: (typeof nn)[K] extends NetworkClass ? K : never
+  [K in keyof typeof nn]: (typeof nn)[K] extends new (inputs: number, units: number) => RecurrentModule ? K : never
 }[keyof typeof nn]
 
 /** The networks that a config can name. */
 const NETWORKS = Object.fromEntries(
   Object.entries(nn).filter(([, value]) => typeof value === 'function' && value.prototype instanceof RecurrentModule),
-) as unknown as Record<NetworkKind, NetworkClass>
+) as unknown as Record<NetworkKind, new (inputSize: number, hiddenSize: number, options: object) => RecurrentModule>
 
 /** A network: its class, its sizes, and the options of its constructor. */
 export interface NetworkConfig {

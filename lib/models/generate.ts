@@ -1,5 +1,5 @@
 import { isArrayOf } from '../array.ts'
-import { checkOptions, invalid, requireInteger, requireSignal } from '../check.ts'
+import { checkOptions, invalid, requireInteger, requireNone, requireSignal } from '../check.ts'
 import type { Vocabulary } from '../data/vocabulary.ts'
 import { torchError } from '../errors.ts'
 import type { RecurrentStream } from '../nn/stream.ts'
@@ -54,7 +54,9 @@ export async function generate(
   model: RecurrentModel,
   prompt: Prompt,
   options: GenerateOptions,
+  ...none: undefined[]
 ): Promise<string | number[]> {
+  requireNone('generate', none)
   const tokens: number[] = []
   const { vocabulary, run } = started('generate', model, prompt, options)
   for await (const token of run()) tokens.push(token)
@@ -78,7 +80,9 @@ export function generateStream(
   model: RecurrentModel,
   prompt: Prompt,
   options: GenerateOptions,
+  ...none: undefined[]
 ): AsyncGenerator<string> | AsyncGenerator<number> {
+  requireNone('generateStream', none)
   const { vocabulary, run } = started('generateStream', model, prompt, options)
   return vocabulary === undefined ? run() : texts(vocabulary, run())
 }

@@ -14,10 +14,10 @@ const DEVICES = {
 /** The hardware type of a {@link Device}. */
 export type DeviceType = keyof typeof DEVICES
 
-type IndexedType = { [T in DeviceType]: (typeof DEVICES)[T]['indexed'] extends true ? T : never }[DeviceType]
-
 /** The device of a tensor: `'cpu'`, `'cuda'` (the current CUDA device) or one such as `'cuda:1'`. */
-export type Device = DeviceType | `${IndexedType}:${number}`
+export type Device =
+  | DeviceType
+  | `${{ [T in DeviceType]: (typeof DEVICES)[T]['indexed'] extends true ? T : never }[DeviceType]}:${number}`
 
 export const DEVICE_TYPES = Object.keys(DEVICES) as DeviceType[]
 

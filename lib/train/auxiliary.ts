@@ -1,5 +1,5 @@
 import { isArrayOf } from '../array.ts'
-import { checkOptions, invalid, requireFunction, requireNonNegative } from '../check.ts'
+import { checkOptions, invalid, requireFunction, requireNone, requireNonNegative } from '../check.ts'
 import type { NamedBatch } from '../data/batch.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
@@ -151,7 +151,8 @@ export function temporalActivationRegularization(weight: number): AuxiliaryLoss 
  * The sum of the absolute values (L1) of the parameters whose names match, such as `/weight/`.
  * @throws {TorchError} when it is computed, if no name matches.
  */
-export function l1Regularization(weight: number, names: RegExp = /weight/): AuxiliaryLoss {
+export function l1Regularization(weight: number, names: RegExp = /weight/, ...none: undefined[]): AuxiliaryLoss {
+  requireNone('l1Regularization', none)
   requireNonNegative('l1Regularization', 'weight', weight)
   if (!(names instanceof RegExp)) throw invalid('l1Regularization', 'names', 'a regular expression', names)
   return {

@@ -42,6 +42,7 @@ export class Run {
   readonly #loss: () => Promise<number>
   readonly #save: (path: string) => Promise<void>
 
+  /** @internal */
   constructor({ model, validated = model, optimizer, history, epochs, batches, loss, save }: RunOptions) {
     this.model = model
     this.validated = validated

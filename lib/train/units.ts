@@ -1,5 +1,5 @@
 import type { BatchPlan } from '../data/loader.ts'
-import { WindowDataset } from '../data/series/windows.ts'
+import { targets, WindowDataset } from '../data/series/windows.ts'
 import { Subset } from '../data/subset.ts'
 import { torchError } from '../errors.ts'
 import { MASE } from '../metrics/mase.ts'
@@ -63,7 +63,7 @@ export async function fitScales(metrics: readonly Metric<unknown>[], windows: Wi
     }
     await offload(() =>
       tidy(() => {
-        const rows = dataset.targets(indices, metric.seasonality)
+        const rows = dataset[targets](indices, metric.seasonality)
         const converts = hasUnits(metric) && !scaled
         metric.fit(converts ? dataset.inverseTransform(rows.unsqueeze(0), indices.slice(0, 1)).squeeze(0) : rows)
       }),

@@ -10,7 +10,7 @@ import { expectClose } from '../support/close.ts'
 import { expectError } from '../support/error.ts'
 import { readFixture } from '../support/fixture.ts'
 
-type Kind = Exclude<keyof typeof optim, 'Optimizer' | 'LBFGS'>
+type Kind = Exclude<keyof typeof optim, 'Optimizer' | 'LBFGS' | 'lrScheduler' | 'swaUtils'>
 
 interface Case {
   kind: Kind

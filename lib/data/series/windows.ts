@@ -17,6 +17,13 @@ const view = tensorOp('aten::view')
 const narrow = tensorOp('aten::narrow')
 const cat = tensorOp('aten::cat')
 
+/** @internal The keys of what only this library reads of windows. */
+export const ahead = Symbol('ahead')
+/** @internal */
+export const targets = Symbol('targets')
+/** @internal */
+export const layout = Symbol('layout')
+
 /** A batch of windows. */
 export interface WindowBatch extends NamedBatch {
   /** (N, past, I), or (past, N, I) without `batchFirst`. */
@@ -116,7 +123,7 @@ export class WindowDataset implements Dataset<WindowBatch> {
   }
 
   /** @internal The features of inputs at the steps to forecast: (N, horizon, I). */
-  ahead(indices: readonly number[]): Tensor {
+  [ahead](indices: readonly number[]): Tensor {
     const starts = this.#pick('WindowDataset.ahead', indices, this.#windows.starts)
     return gather(this.#frame.inputs, starts, this.past, this.horizon, true)
   }
@@ -125,12 +132,12 @@ export class WindowDataset implements Dataset<WindowBatch> {
    * @internal The scaled targets of all rows in these windows, each once, in the order of time: (T, O). NaN are missing
    * ones, and `apart` rows between those that are not neighbours.
    */
-  targets(indices: readonly number[], apart: number): Tensor {
+  [targets](indices: readonly number[], apart: number): Tensor {
     const starts = this.#pick('WindowDataset.targets', indices, this.#windows.starts).sort((a, b) => a - b)
     const length = this.past + this.horizon
     return tidy(() => {
-      const { targets, observed } = this.#frame
-      const rows = observed === undefined ? targets : targets.maskedFill(observed.logicalNot(), Number.NaN)
+      const { targets: values, observed } = this.#frame
+      const rows = observed === undefined ? values : values.maskedFill(observed.logicalNot(), Number.NaN)
       const between = full([apart, this.outputSize], Number.NaN)
       const begins = new Set(this.#contents.segments.map(({ start }) => start))
       const parts: Tensor[] = []
@@ -150,7 +157,7 @@ export class WindowDataset implements Dataset<WindowBatch> {
   }
 
   /** @internal */
-  get layout(): Layout {
+  get [layout](): Layout {
     return layoutOf(this.#contents)
   }
 

@@ -32,10 +32,10 @@ let files = 0
  *   be written to.
  * @see https://docs.pytorch.org/docs/stable/tensorboard.html
  */
-export function tensorBoard(folder: string, options: TensorBoardOptions = {}): Callback {
+export function tensorBoard(folder: string, options: TensorBoardOptions = {}, ...none: undefined[]): Callback {
   const owner = 'tensorBoard'
   requireString(owner, 'folder', folder)
-  checkOptions(owner, options, ['everySteps'])
+  checkOptions(owner, options, ['everySteps'], none)
   const { everySteps = 50 } = options
   requireInteger(owner, 'everySteps', everySteps, 1)
   let file = ''
