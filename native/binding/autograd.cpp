@@ -17,9 +17,10 @@ namespace {
 // The autocast contexts, or null: [context, a dtype or null for each device type, whether casts are cached].
 Autocast to_autocast(Napi::Value value) {
   if (value.IsNull()) return {};
-
-
-                    .cache = list.Get(uint32_t{2}).ToBoolean()};
+  const auto list = value.As<Napi::Array>();
+  Autocast autocast;
+  autocast.context = static_cast<uint64_t>(to_int(list.Get(uint32_t{0}), "context"));
+  autocast.cache = list.Get(uint32_t{2}).ToBoolean();
   const auto dtypes = list.Get(uint32_t{1}).As<Napi::Array>();
   TORCH_CHECK(dtypes.Length() == autocast.dtypes.size(), "the device types are not those of mode.h");
   for (uint32_t i = 0; i < dtypes.Length(); i++) {
