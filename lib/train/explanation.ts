@@ -25,6 +25,9 @@ function cure(output: readonly number[], target: readonly number[], batchFirst: 
   if (output.length === 3 && target.length === 3 && target[steps] === 1) {
     return `The model returns an output for each of ${output[steps]} steps, but the targets have one: return only the output of the last step, output.narrow(${steps}, -1, 1), or give a target for each step`
   }
+  if (target.length === output.length + 1 && target.toSpliced(-2, 1).join() === output.join()) {
+    return `The targets have ${target.at(-2)} steps: make the model with horizon: ${target.at(-2)}`
+  }
   const [least, most] = output.length < target.length ? [output, target] : [target, output]
   if (most.length === least.length + 1 && most.join() === [...least, 1].join()) {
     return output.length < target.length

@@ -44,10 +44,11 @@ export async function runEpochs(parts: FitParts): Promise<void> {
   const { run, callbacks, interruption } = parts
   const deadline = performance.now() + parts.maxSeconds * 1000
   let { resumed } = parts
+  run.epoch = run.history.epochs.length + 1
   await callbacks.call('onFitStart', run)
   // A resumed run may have reached one.
   limit(parts, deadline)
-  for (run.epoch = run.history.epochs.length + 1; run.epoch <= run.epochs; run.epoch++) {
+  for (; run.epoch <= run.epochs; run.epoch++) {
     if (run.stopReason !== undefined) break
     parts.check()
     // Within an epoch, the first step has to be done before there is something to save.

@@ -11,6 +11,7 @@ import {
   requireString,
 } from '../check.ts'
 import { torchError } from '../errors.ts'
+import { ConfusionMatrix } from '../metrics/confusion-matrix.ts'
 import type { Metric } from '../metrics/metric.ts'
 import { type MetricName, metricOf } from '../metrics/metric-of.ts'
 import type { Module } from '../nn/module.ts'
@@ -298,7 +299,8 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     )
   }
   if (movingAverage !== undefined) requireProbability('Trainer', 'movingAverage', movingAverage)
-  const monitor = readMonitor(options.monitor, metrics)
+  const watching = schedule === undefined ? undefined : optim.lrScheduler.scheduleOf(schedule)
+  const monitor = readMonitor(options, watching, metrics)
   return {
     epochs: options.epochs ?? (isLimited ? Infinity : 10),
     maxSteps,
@@ -310,7 +312,7 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     metrics,
     metricUnits,
     callbacks: readCallbacks(options, monitor, progress),
-    schedule: schedule === undefined ? undefined : optim.lrScheduler.scheduleOf(schedule),
+    schedule: watching,
     movingAverage,
     carryState,
     monitor,
@@ -343,13 +345,29 @@ function readWeightDecay(given: TrainerOptions['weightDecay']): ResolvedOptions[
 function readMetrics(given: unknown): Metric<unknown>[] {
   if (!Array.isArray(given)) throw invalid('Trainer', 'metrics', 'an array of names or metrics', given)
   const metrics = given.map((metric) => metricOf('Trainer', metric))
+  if (metrics.some((metric) => metric instanceof ConfusionMatrix)) {
+    throw torchError(
+      'ERR_TORCH_OPTION',
+      'Trainer: the result of a ConfusionMatrix is a Tensor, not a number: update and compute it yourself, with the outputs of predict',
+    )
+  }
   const twice = metrics.find(({ name }, i) => metrics.findIndex((other) => other.name === name) !== i)
   if (twice === undefined) return metrics
   throw torchError('ERR_TORCH_OPTION', `Trainer: two metrics have the name '${twice.name}': give one of them a name`)
 }
 
-function readMonitor(monitor: string | undefined, metrics: readonly Metric<unknown>[]): MonitorOptions {
+function readMonitor(
+  { monitor, patience, restoreBest, checkpoint: folder }: TrainerOptions,
+  schedule: Schedule | undefined,
+  metrics: readonly Metric<unknown>[],
+): MonitorOptions {
   if (monitor === undefined) return {}
+  if (patience === undefined && restoreBest !== true && folder === undefined && schedule?.needsMetric !== true) {
+    throw torchError(
+      'ERR_TORCH_OPTION',
+      "Trainer: monitor has no effect without patience, restoreBest, checkpoint or schedule: 'plateau'",
+    )
+  }
   const watch = { monitor, mode: modeOf(monitor, metrics) }
   requireMonitor('Trainer', watch)
   return watch

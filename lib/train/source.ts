@@ -4,6 +4,7 @@ import { type Batch, mapBatch, namedBatch, requireBatch } from '../data/batch.ts
 import { type Dataset, SequenceDataset, TensorDataset } from '../data/dataset.ts'
 import { type BatchPlan, DataLoader, type SampleSource } from '../data/loader.ts'
 import { StackDataset, type StackedTensors } from '../data/stack-dataset.ts'
+import { TextDataset } from '../data/text.ts'
 import { torchError } from '../errors.ts'
 import type { Generator } from '../tensor/generator.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
@@ -62,6 +63,7 @@ export interface Source {
 }
 
 type SourceOptions = Pick<ResolvedOptions, 'batchSize' | 'sequenceLength'> & {
+  carryState?: boolean
   shuffle: boolean
   batchFirst: boolean
   /** A model that only reads sequences. */
@@ -76,10 +78,15 @@ export interface Reader {
 
 /** @throws {TorchError} if `data` is not training data. */
 export function sourceOf(data: TrainingData, options: SourceOptions): Source {
-  const { batchSize, sequenceLength, shuffle, batchFirst, reader } = options
+  const { batchSize, sequenceLength, shuffle, batchFirst, reader, carryState } = options
   const ofDataset = (dataset: Dataset | SampleSource): Source =>
     ofLoader(new DataLoader(dataset, { batchSize, shuffle, batchFirst }), reader)
-  if (data instanceof DataLoader) return ofLoader(data, reader)
+  if (carryState) requireContinued(data)
+  if (data instanceof DataLoader || data instanceof TextDataset) {
+    const source = data instanceof DataLoader ? ofLoader(data, reader) : ofIterable(data, batchFirst ? 0 : 1)
+    if (reader !== undefined) requireLayout(data, reader, batchFirst)
+    return source
+  }
   if (isPair(data)) {
     const [inputs, targets] = data
     return ofDataset(
@@ -103,6 +110,28 @@ function ofLoader(loader: DataLoader, reader: Reader | undefined): Source {
   if (reader !== undefined) requireSequences(loader.dataset, reader)
   const windows = windowsOf(loader.dataset, loader.batchFirst)
   return { length: loader.length, generator: loader.generator, own: true, windows, plans: () => loader.plans() }
+}
+
+/** Batches in the other layout than the model's would be read with steps and samples exchanged. */
+function requireLayout(data: DataLoader | TextDataset, { name }: Reader, batchFirst: boolean): void {
+  if (data.batchFirst === batchFirst) return
+  const what = data instanceof DataLoader ? 'the DataLoader' : 'the TextDataset'
+  throw torchError(
+    'ERR_TORCH_OPTION',
+    batchFirst
+      ? `Trainer: ${what} makes batches (L, N, …), but ${name} with batchFirst reads (N, L, …): give both batchFirst: true`
+      : `Trainer: ${what} makes batches (N, L, …), but ${name} reads (L, N, …): make the model with batchFirst: true`,
+  )
+}
+
+/** A state is carried from one batch to the next only if they continue each other. */
+function requireContinued(data: TrainingData): void {
+  const isLoader = data instanceof DataLoader
+  if (isLoader ? !data.shuffle : !isPair(data) && !isDataset(data) && isIterable(data)) return
+  throw torchError(
+    'ERR_TORCH_OPTION',
+    `Trainer: carryState continues one batch in the next, row by row: give batches that do, such as a TextDataset, not ${isLoader ? 'a DataLoader that shuffles' : 'independent samples'}`,
+  )
 }
 
 /** Rows as samples have no time steps: a batch of them would be read as one sequence, in shuffled order. */

@@ -59,6 +59,7 @@ describe('a fit that is resumed is the fit that was never interrupted, bit for b
     ['Adam', {}],
     ['SGD with momentum', { optimizer: (p) => new optim.SGD(p, { lr: 0.02, momentum: 0.9 }) }],
     ['accumulation', { accumulateGradBatches: 2 }],
+    ['averages and a schedule', { movingAverage: 0.9, schedule: 'cosine' }],
     ['early stopping and the best weights', { patience: 2, restoreBest: true, lr: 0.3 }],
   ] as [string, TrainerOptions][])('%s', async (_, options) => {
     const expected = await outcome(trainer(options))

@@ -6,6 +6,7 @@ import {
   type Dataset,
   SequenceDataset,
   TensorDataset,
+  TextDataset,
 } from '../../lib/data/index.ts'
 import { nn, type Tensor, torch } from '../../lib/index.ts'
 import { GRUModel, LSTMModel, SequenceModel } from '../../lib/models/index.ts'
@@ -167,4 +168,39 @@ describe('two series without a sequenceLength', () => {
     const linear = new Trainer(new nn.Linear(1, 1), options)
     expect((await linear.fit([x, y])).epochs).toHaveLength(2)
   })
+})
+
+test('batches in another layout than the model’s are refused', async () => {
+  const [x, y] = [torch.randn([6, 5, 1]), torch.randn([6, 5, 1])]
+  const loader = new DataLoader(new TensorDataset(x, y), { batchSize: 3 })
+  await expectRejection(
+    new Trainer(new GRUModel(1, 4, 1), options).fit(loader),
+    'ERR_TORCH_OPTION',
+    'the DataLoader makes batches (N, L, …), but GRUModel reads (L, N, …): make the model with batchFirst: true',
+  )
+  await expectRejection(
+    new Trainer(new GRUModel(1, 4, 1, { batchFirst: true }), options).fit(
+      new DataLoader(new TensorDataset(x, y), { batchFirst: false }),
+    ),
+    'ERR_TORCH_OPTION',
+    'the DataLoader makes batches (L, N, …), but GRUModel with batchFirst reads (N, L, …): give both batchFirst: true',
+  )
+  const text = new TextDataset(torch.arange(40).remainder(5), { batchSize: 2, sequenceLength: 4 })
+  const model = new GRUModel(4, 4, 5, { embedding: 5 })
+  await expectRejection(
+    new Trainer(model, { ...options, loss: 'crossEntropy' }).fit(text),
+    'ERR_TORCH_OPTION',
+    'the TextDataset makes batches (N, L, …), but GRUModel reads (L, N, …)',
+  )
+})
+
+test('a state is carried through batches that continue each other only', async () => {
+  const trainer = new Trainer(new GRUModel(1, 4, 1, { batchFirst: true }), { ...options, carryState: true })
+  const [x, y] = [torch.randn([6, 5, 1]), torch.randn([6, 5, 1])]
+  const sentence = 'give batches that do, such as a TextDataset, not'
+  await expectRejection(trainer.fit([x, y]), 'ERR_TORCH_OPTION', `${sentence} independent samples`)
+  await expectRejection(trainer.fit(new TensorDataset(x, y)), 'ERR_TORCH_OPTION', sentence)
+  const shuffling = new DataLoader(new TensorDataset(x, y), { shuffle: true })
+  await expectRejection(trainer.fit(shuffling), 'ERR_TORCH_OPTION', `${sentence} a DataLoader that shuffles`)
+  expect((await trainer.fit(new DataLoader(new TensorDataset(x, y), { batchSize: 2 }))).epochs).toHaveLength(2)
 })

@@ -136,6 +136,8 @@ export class AveragedModel<M extends Module = Module> extends Module {
   /** The number in a loaded state is read at the next update. */
   protected override onReplaced(): void {
     counts.delete(this)
+    // Known before a step that is queued, which cannot read it.
+    if (!isOffloading()) counts.set(this, Number(this.n_averaged.item()))
   }
 }
 
