@@ -36,6 +36,7 @@ function encode(value: State | undefined, path: string, tensors: Record<string, 
   if (typeof value === 'number' && !Number.isFinite(value)) return { $: String(value) } satisfies Placeholder
   if (Array.isArray(value)) return value.map((item, i) => encode(item, `${path}.${i}`, tensors))
   if (isPlain(value)) {
+    if ('$' in value) throw torchError('ERR_TORCH_VALUE', `checkpoint: ${path} cannot be saved: '$' is not a name`)
     const entries = Object.entries(value).filter(([, item]) => item !== undefined)
     return Object.fromEntries(
       entries.map(([name, item]) => [name, encode(item, path === '' ? name : `${path}.${name}`, tensors)]),
@@ -49,13 +50,16 @@ function encode(value: State | undefined, path: string, tensors: Record<string, 
 function collect(tensor: Tensor, path: string, tensors: Record<string, Tensor>): string {
   const same = Object.entries(tensors).find(([, known]) => isSame(tensor, known))
   if (same !== undefined) return same[0]
-  tensors[path] = tensor
-  return path
+  let name = path
+  for (let i = 1; Object.hasOwn(tensors, name); i++) name = `${path}#${i}`
+  tensors[name] = tensor
+  return name
 }
 
 function isSame(one: Tensor, other: Tensor): boolean {
   if (one === other) return true
   if (one.numel === 0 || one.dtype !== other.dtype || one.shape.join() !== other.shape.join()) return false
+  if (one.stride.join() !== other.stride.join()) return false
   const [range, known] = [memoryRange(one), memoryRange(other)]
   return range.storage === known.storage && range.first === known.first && range.last === known.last
 }

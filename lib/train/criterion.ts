@@ -26,9 +26,6 @@ export interface MeanLoss {
   readonly count: number | Tensor
 }
 
-/** A divisor for means over nothing, which are 0. */
-export const LEAST = 1e-30
-
 const sameSize = tensorOp('libtorch_rnn::same_size')
 
 /** Who uses the loss. A `Trainer` rejects a target that would be broadcast; otherwise there is PyTorch's warning. */
@@ -60,7 +57,7 @@ export function criterionOf(
 function weightedMean(terms: Tensor, counted: Counted): MeanLoss {
   const factor = aligned(factorOf(counted, terms.dtype) as Tensor, terms.ndim)
   const count = factor.sum().mul(terms.numel / factor.numel)
-  return { loss: terms.mul(factor).sum().div(count.clampMin(LEAST)), count }
+  return { loss: terms.mul(factor).sum().div(divisorOf(count)), count }
 }
 
 /** Targets with 0 where they do not count: missing ones may be NaN, whose gradient no factor would remove. */
@@ -68,9 +65,15 @@ function cleared(target: Tensor, { mask }: Counted): Tensor {
   return mask === undefined ? target : target.where(aligned(mask, target.ndim), 0)
 }
 
-/** How many targets count, for a loss that weighs them itself. */
-function countOf(target: Tensor, { mask }: Counted): number | Tensor {
-  return mask === undefined ? target.numel : mask.sum().mul(target.numel / mask.numel)
+/** How many targets count, or the sum of their weights, for a loss that weighs them itself. */
+function countOf(target: Tensor, counted: Counted): number | Tensor {
+  const factor = factorOf(counted, 'float32')
+  return factor === undefined ? target.numel : factor.sum().mul(target.numel / factor.numel)
+}
+
+/** A divisor for a mean over so many targets; a mean over none is 0. */
+export function divisorOf(count: Tensor): Tensor {
+  return count.add(count.eq(0))
 }
 
 function requireThird(owner: Owner, loss: unknown): void {
@@ -108,9 +111,9 @@ function classLoss(
   const terms = termsOf(module)
   const call = callOf(owner, module as { forward: Criterion })
   return (output, batch, counted) => {
-    const { target } = batch
+    requireClasses(owner, output, batch.target)
+    const target = cleared(batch.target, counted)
     const ofClasses = target.ndim === output.ndim - 1
-    requireClasses(owner, output, target)
     const rows = output.ndim > 2 ? output.flatten(0, -2) : output
     const wanted = target.ndim > 1 ? (ofClasses ? target.flatten() : target.flatten(0, -2)) : target
     const own = ofClasses ? classFactor(module, wanted) : undefined
@@ -126,7 +129,7 @@ function classLoss(
       .expand(shape)
       .flatten()
     const count = (own === undefined ? factor : factor.mul(own)).sum()
-    return { loss: terms(rows, wanted).mul(factor).sum().div(count.clampMin(LEAST)), count }
+    return { loss: terms(rows, wanted).mul(factor).sum().div(divisorOf(count)), count }
   }
 }
 

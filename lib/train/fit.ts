@@ -49,13 +49,15 @@ export async function runEpochs(parts: FitParts): Promise<void> {
   // A resumed run may have reached one.
   limit(parts, deadline)
   for (; run.epoch <= run.epochs; run.epoch++) {
-    if (run.stopReason !== undefined) break
     parts.check()
+    if (run.stopReason !== undefined) break
     // Within an epoch, the first step has to be done before there is something to save.
     if (resumed === undefined && (await interruption?.check()) === true) break
     parts.begin()
     run.batch = resumed?.steps ?? 0
     await callbacks.call('onEpochStart', run)
+    parts.check()
+    if (run.stopReason !== undefined) break
     await runEpoch(parts, deadline, resumed)
     if (interruption?.hasEnded() === true) break
     resumed = undefined

@@ -14,6 +14,7 @@ import { loadCheckpoint, type State, saveCheckpoint, tensorsIn } from './checkpo
 import type { EpochResult, History } from './history.ts'
 import type { Run } from './run.ts'
 import type { Resumed, Runner } from './runner.ts'
+import { Snapshot } from './snapshot.ts'
 import type { Source } from './source.ts'
 
 /** Everything that a checkpoint of a `fit` saves and restores. */
@@ -121,13 +122,20 @@ export class Checkpoints {
     const file = path.endsWith('.safetensors') ? path : await newestIn(path)
     if (file === undefined) return undefined
     const state = await tidy(async () => keepAll(await loadCheckpoint(file)))
+    const { modules, optimizer, scaler, generator, history } = this.#saved
+    const before = new Snapshot({ modules, optimizer, scaler, generators: [generator], metrics: [] })
     try {
       return this.#restore(state as unknown as Checkpoint, run)
     } catch (error) {
+      // All or nothing.
+      before.restore()
+      history.epochs.length = 0
       disposeAll(state)
       throw torchError('ERR_TORCH_VALUE', `resume: ${file} does not fit this trainer: ${messageOf(error)}`, {
         cause: error,
       })
+    } finally {
+      before.dispose()
     }
   }
 

@@ -150,7 +150,12 @@ export class Runner implements Disposable {
       await this.#run(feed, pass, source.own)
       if (pass.step === 0) throw torchError('ERR_TORCH_VALUE', 'Trainer: the data has no batches')
       await feed.close()
-      return { loss: (await this.#inspect(pass)) / (await read(this.#count)), metrics: await this.#measured() }
+      const total = await this.#inspect(pass)
+      const count = await read(this.#count)
+      if (count === 0) {
+        throw torchError('ERR_TORCH_VALUE', `Trainer: ${pass.name}: no target counts: masks and weights leave out all`)
+      }
+      return { loss: total / count, metrics: await this.#measured() }
     } catch (error) {
       // The first error counts.
       await feed.close().catch(() => {})

@@ -14,7 +14,7 @@ import { deviceTypeOf } from '../tensor/device.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
 import { Auxiliary, type AuxiliaryLoss } from './auxiliary.ts'
 import { CarriedState, requireStateful, type StatefulModel } from './carry.ts'
-import { criterionOf, LEAST, type MeanLoss, type Owner } from './criterion.ts'
+import { criterionOf, divisorOf, type MeanLoss, type Owner } from './criterion.ts'
 import { type Direct, directOf } from './direct.ts'
 import { finiteLoss } from './divergence.ts'
 import { explained } from './explanation.ts'
@@ -186,8 +186,8 @@ export class Step {
     if (this.#pending === 0 || counted === undefined) return
     this.scaler?.unscale_(this.#optimizer)
     noGrad(() => {
-      const divisor = counted.clampMin(LEAST)
-      for (const { grad } of this.#model.parameters()) grad?.div_(divisor)
+      const divisor = divisorOf(counted)
+      for (const { params } of this.#optimizer.paramGroups) for (const { grad } of params) grad?.div_(divisor)
     })
     counted.dispose()
     this.#counted = undefined

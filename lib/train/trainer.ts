@@ -391,6 +391,12 @@ export class Trainer {
     const { signal } = options
     requireSignal('evaluate', signal)
     const source = this.#source(data, false)
+    if (this.#running !== undefined && this.#options.metrics.length > 0) {
+      throw torchError(
+        'ERR_TORCH_RUNTIME',
+        `Trainer: the metrics are in use by a ${this.#running}: evaluate after it, or by another Trainer of the model`,
+      )
+    }
     const runner = this.#evaluating(this.#place(), 'ignore')
     try {
       const { loss, metrics } = await runner.pass(source, { name: 'evaluate', begin: () => signal?.throwIfAborted() })

@@ -182,6 +182,36 @@ describe('mask and weight', () => {
     )
   })
 
+  test('where nothing counts in a whole pass, there is no loss', async () => {
+    const trainer = new Trainer(new Scaled(), quiet)
+    const none = torch.zeros([4, 5]).to('bool')
+    await expectRejection(
+      trainer.fit({ input, target, mask: none }),
+      'ERR_TORCH_VALUE',
+      'Trainer: epoch 1: no target counts: masks and weights leave out all',
+    )
+    await expectRejection(trainer.evaluate({ input, target, mask: none }), 'ERR_TORCH_VALUE', 'no target counts')
+  })
+
+  test('of a loss function weigh its batches', async () => {
+    const own: Criterion = (output, wanted, { weight: factors }) => {
+      const terms = output.sub(wanted).square().mean([1, 2])
+      return terms
+        .mul(factors as Tensor)
+        .sum()
+        .div((factors as Tensor).sum())
+    }
+    const weights = torch.tensor([1, 0.01, 3, 0.5])
+    const of = (loss: TrainerOptions['loss'], batchSize: number) =>
+      new Trainer(new Scaled(), { ...quiet, ...(loss === undefined ? {} : { loss }), batchSize }).evaluate({
+        input,
+        target,
+        weight: weights,
+      })
+    const expected = (await of('mse', 4)).loss
+    for (const batchSize of [1, 2, 3]) expect((await of(own, batchSize)).loss).toBeCloseTo(expected, 5)
+  })
+
   test('where nothing counts, the loss is 0 and the weights stay', async () => {
     const model = new Scaled()
     const none = torch.zeros([4, 5]).to('bool')
@@ -223,6 +253,15 @@ describe('classes', () => {
         5,
       )
     }
+  })
+
+  test('of masked targets are not looked at', async () => {
+    const bad = classes.clone()
+    bad.select(1, 4).fill_(-7)
+    const mask = torch.tensor([[true, true, true, true, false]]).expand([4, 5])
+    const trainer = new Trainer(new Scaled(), { ...quiet, loss: 'crossEntropy' })
+    const expected = await trainer.evaluate({ input: scores, target: classes, mask })
+    expect(await trainer.evaluate({ input: scores, target: bad, mask })).toEqual(expected)
   })
 
   test('ids of one dimension are windows of a series', async () => {

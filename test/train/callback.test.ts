@@ -146,6 +146,28 @@ test('an aborted signal may be a regular end', async () => {
   )
 })
 
+test('a signal that is aborted between epochs ends the fit there', async () => {
+  for (const hook of ['onFitStart', 'onEpochStart', 'onEpochEnd'] as const) {
+    const controller = new AbortController()
+    const callbacks: Callback[] = [{ [hook]: () => controller.abort(new Error('enough')) }]
+    const trainer = new Trainer(new RNNModel(1, 4, 1), { ...quiet, epochs: 3, callbacks })
+    const { epochs } = await trainer.fit(series(30), { signal: controller.signal, onAbort: 'resolve' })
+    expect(epochs.length, hook).toBe(hook === 'onEpochEnd' ? 1 : 0)
+  }
+})
+
+test('evaluate does not touch the metrics of a fit', async () => {
+  const failures: unknown[] = []
+  const evaluating: Callback = {
+    onStepEnd: async () => {
+      await trainer.evaluate(series(20)).catch((error: Error) => failures.push(error.message))
+    },
+  }
+  const trainer = new Trainer(new RNNModel(1, 4, 1), { ...quiet, epochs: 1, metrics: ['mae'], callbacks: [evaluating] })
+  await trainer.fit(series(30))
+  expect(failures[0]).toMatch('the metrics are in use by a fit')
+})
+
 test.each([
   [[{ onEpoch: () => {} }], /a callback has the unknown hook 'onEpoch'; hooks are onFitStart/],
   [[{ onEpochEnd: 3 }], /onEpochEnd must be a function, got 3/],

@@ -258,6 +258,11 @@ describe('checkpoints', () => {
     await trainer({ checkpoint: folder, epochs: 1 }).fit(data)
     const other = new Trainer(new LSTMModel(2, 7, 1, { batchFirst: true }), { progress: false })
     await expectRejection(resume(folder, other), 'ERR_TORCH_VALUE', /does not fit this trainer: .*lstm.weight_ih_l0/s)
+    const sgd = trainer({ optimizer: 'sgd' })
+    const start = weights(sgd)
+    await expectRejection(resume(folder, sgd), 'ERR_TORCH_VALUE', 'does not fit this trainer')
+    expect(weights(sgd)).toEqual(start)
+    expect(sgd.history?.epochs).toEqual([])
     const short: [Tensor, Tensor] = [data[0].narrow(0, 0, 3), data[1].narrow(0, 0, 3)]
     const middle = temporaryFolder()
     const callbacks = [checkpoint(middle, { everySteps: 1 }), stopAt(3)]

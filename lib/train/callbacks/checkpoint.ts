@@ -69,7 +69,17 @@ export function checkpoint(folder: string, options: CheckpointOptions = {}, ...n
     ...(everySteps === undefined ? {} : { everySteps, onStepEnd: write }),
     async onFitStart({ history }) {
       if (history.epochs.length === 0) best = undefined
-      await mkdir(folder, { recursive: true })
+      try {
+        await mkdir(folder, { recursive: true })
+      } catch (error) {
+        throw torchError(
+          'ERR_TORCH_FILE',
+          `checkpoint: cannot make the folder ${folder}: ${(error as Error).message}`,
+          {
+            cause: error,
+          },
+        )
+      }
     },
     async onEpochEnd(run) {
       const value = monitored(owner, run, options)
