@@ -7,6 +7,7 @@ import { PACKAGE } from './native/package.ts'
 /** The kind of an error, as a stable string to branch on. */
 export type ErrorCode =
   | 'ERR_TORCH_AUTOGRAD'
+  | 'ERR_TORCH_CLOSED'
   | 'ERR_TORCH_DEVICE'
   | 'ERR_TORCH_DISPOSED'
   | 'ERR_TORCH_DTYPE'
@@ -18,9 +19,11 @@ export type ErrorCode =
   | 'ERR_TORCH_NOT_IMPLEMENTED'
   | 'ERR_TORCH_OPTION'
   | 'ERR_TORCH_OUT_OF_MEMORY'
+  | 'ERR_TORCH_OVERLOADED'
   | 'ERR_TORCH_PENDING'
   | 'ERR_TORCH_RUNTIME'
   | 'ERR_TORCH_SHAPE'
+  | 'ERR_TORCH_TIMEOUT'
   | 'ERR_TORCH_TYPE'
   | 'ERR_TORCH_VALUE'
 
