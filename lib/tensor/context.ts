@@ -173,6 +173,11 @@ export function drawingFrom<T>(generator: GeneratorHandle, fn: () => T): T {
   return contexts.run({ ...current(), generator }, fn)
 }
 
+/** @internal Runs `fn`, which may be async, outside of all scopes and modes of its caller. */
+export function outside<T>(fn: () => T): T {
+  return contexts.run(OUTERMOST, fn)
+}
+
 /** @internal */
 export function currentAutocast(): Autocast | undefined {
   return current().autocast

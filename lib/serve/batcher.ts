@@ -1,0 +1,183 @@
+import { TorchError } from '../errors.ts'
+import type { Engine } from './engine.ts'
+import { failureOf } from './failure.ts'
+import { Heap } from './heap.ts'
+import type { Counters } from './metrics.ts'
+import type { Settings } from './options.ts'
+import type { Queue, Request } from './request.ts'
+
+/** The share of a new measurement in a running mean. */
+const SHARE = 0.1
+
+/**
+ * Makes batches of the requests to one engine: of what came while the last one ran, those first whose turn it is.
+ */
+export class Batcher implements Queue {
+  readonly #engine: Engine
+  readonly #settings: Settings['batch']
+  readonly #lanes: number
+  readonly #counters: Counters
+  readonly #waiting = new Heap()
+  #running = 0
+  #scheduled = false
+  #timer: NodeJS.Timeout | undefined
+  /** When the first request came that is not in a batch yet, or -Infinity if it was left by a full batch. */
+  #since = Number.NEGATIVE_INFINITY
+  /** The most requests of a batch, at present. */
+  #limit: number
+  /** The time that a request takes of a batch, in ms. */
+  #share = 0
+  #idle: (() => void) | undefined
+
+  constructor(engine: Engine, { batch, lanes }: Pick<Settings, 'batch' | 'lanes'>, counters: Counters) {
+    this.#engine = engine
+    this.#settings = batch
+    this.#lanes = lanes
+    this.#counters = counters
+    this.#limit = batch.max
+  }
+
+  /** How many requests wait. */
+  get size(): number {
+    return this.#waiting.size
+  }
+
+  /** The most requests of a batch, at present. */
+  get limit(): number {
+    return this.#limit
+  }
+
+  /** About how long what waits will take, in ms. */
+  get backlog(): number {
+    return (this.#waiting.size * this.#share) / this.#lanes
+  }
+
+  add(request: Request, now: number): void {
+    if (this.#waiting.size === 0) this.#since = now
+    this.#waiting.push(request)
+    request.wait(this, now)
+    if (this.#running < this.#lanes) this.#schedule()
+  }
+
+  remove(request: Request): void {
+    if (request.index < 0) return
+    this.#waiting.remove(request)
+    this.#settle()
+  }
+
+  /** At the end of this turn, when all have come that come in it. */
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#start()
+    })
+  }
+
+  #start(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    while (this.#running < this.#lanes && this.#waiting.size > 0) {
+      const now = performance.now()
+      const rest = this.#waiting.size < this.#limit ? this.#since + this.#settings.wait - now : 0
+      if (rest > 0) {
+        this.#timer = setTimeout(() => this.#start(), Math.ceil(rest))
+        return
+      }
+      this.#since = Number.NEGATIVE_INFINITY
+      const batch = this.#take(now)
+      if (batch.length > 0) this.#run(batch, now)
+    }
+    this.#settle()
+  }
+
+  #take(now: number): Request[] {
+    const batch: Request[] = []
+    while (batch.length < this.#limit) {
+      const request = this.#waiting.pop()
+      if (request === undefined) break
+      if (request.run(now)) batch.push(request)
+    }
+    return batch
+  }
+
+  #run(batch: readonly Request[], start: number): void {
+    this.#running += 1
+    this.#counters.size(batch.length)
+    this.#compute(batch).then(
+      (rows) => {
+        this.#ended(batch, start)
+        for (const [i, request] of batch.entries()) this.#answer(request, rows[i] as Float32Array | TorchError)
+        this.#settle()
+      },
+      (error: unknown) => {
+        this.#ended(batch, start)
+        for (const request of batch) request.reject(failureOf('predict', error), 'failed')
+        this.#settle()
+      },
+    )
+  }
+
+  /** An engine that throws, and does not reject, is no other case. */
+  async #compute(batch: readonly Request[]): Promise<readonly (Float32Array | TorchError)[]> {
+    return await this.#engine.run(batch)
+  }
+
+  /** The next batch starts before the answers to the last are given: the engine need not wait for these. */
+  #ended(batch: readonly Request[], start: number): void {
+    this.#running -= 1
+    const took = performance.now() - start
+    this.#share += SHARE * (took / batch.length - this.#share)
+    this.#adapt(batch.length, took)
+    if (this.#waiting.size > 0) this.#start()
+  }
+
+  /** Grows by one after a full batch that was quick enough, and shrinks by a quarter after one that was not. */
+  #adapt(rows: number, took: number): void {
+    const { latency, max } = this.#settings
+    if (latency === undefined) return
+    if (took > latency / 2) this.#limit = Math.max(1, Math.min(this.#limit, Math.floor(rows * 0.75)))
+    else if (rows >= this.#limit) this.#limit = Math.min(max, this.#limit + 1)
+  }
+
+  #answer(request: Request, row: Float32Array | TorchError): void {
+    if (request.settled) return
+    if (row instanceof TorchError) {
+      request.reject(row, 'failed')
+      return
+    }
+    const now = performance.now()
+    this.#counters.served += 1
+    this.#counters.latency.record(now - request.since, now)
+    request.resolve(row)
+  }
+
+  /** Resolves when nothing waits and nothing runs. */
+  async drained(): Promise<void> {
+    if (this.#isIdle) return
+    await new Promise<void>((resolve) => {
+      const others = this.#idle
+      this.#idle = () => {
+        others?.()
+        resolve()
+      }
+    })
+  }
+
+  get #isIdle(): boolean {
+    return this.#running === 0 && this.#waiting.size === 0
+  }
+
+  #settle(): void {
+    if (!this.#isIdle || this.#idle === undefined) return
+    const idle = this.#idle
+    this.#idle = undefined
+    idle()
+  }
+
+  /** Gives up all that waits. */
+  clear(error: unknown): void {
+    for (const request of this.#waiting) request.reject(error, 'rejected')
+  }
+}

@@ -1,0 +1,19 @@
+import '../native/here.cjs'
+import '../tensor/extensions.ts'
+
+export type { Input, NumberArray, Output, OutputArray, Signature } from './input.ts'
+export type { LatencySummary } from './metrics.ts'
+export type { ModelSource } from './model.ts'
+export type {
+  BatchOptions,
+  InputOptions,
+  PredictOptions,
+  QueueOptions,
+  ServeOptions,
+  SessionsOptions,
+} from './options.ts'
+export { type CloseOptions, type Description, type Metrics, type ReloadOptions, Server, serve } from './server.ts'
+export { Session, type StepInput, type StepOptions, type StepOutput } from './session.ts'
+export type { SessionCounts, SessionOptions } from './sessions.ts'
+export { MemoryStore, type SessionStore } from './store.ts'
+export type { Routes, VersionInfo } from './versions.ts'

@@ -1,0 +1,126 @@
+import { invalid } from '../check.ts'
+import { torchError } from '../errors.ts'
+import { ScriptModule } from '../jit/index.ts'
+import { loadModel } from '../models/load.ts'
+import { RecurrentModel } from '../models/model.ts'
+import { Module } from '../nn/module.ts'
+import { outside } from '../tensor/context.ts'
+import { Batcher } from './batcher.ts'
+import type { Sequence } from './engine.ts'
+import { failureOf } from './failure.ts'
+import type { Signature } from './input.ts'
+import type { Counters } from './metrics.ts'
+import type { Settings } from './options.ts'
+import { Stepper } from './stepper.ts'
+import { tensorEngine } from './tensor-engine.ts'
+import { unitsOf } from './units.ts'
+import type { Version } from './version.ts'
+
+/**
+ * A model: the path of a file that `model.save` wrote, a module, or a function that makes one.
+ *
+ * A module is copied, so that it can be trained on while it is served. A `ScriptModule` cannot be copied, and belongs to
+ * the server from then on, as what a function makes does.
+ */
+export type ModelSource = string | URL | Module | (() => Module | Promise<Module>)
+
+/** Makes a version of a model, which is computed once before it is served. */
+export async function versionOf(source: ModelSource, settings: Settings, counters: Counters): Promise<Version> {
+  const model = (await outside(() => moduleOf(source))).eval()
+  requireOneLane(model, settings)
+  const units = unitsOf(model, settings)
+  const engine = await outside(() => tensorEngine(model, settings))
+  const { inputSize, numEmbeddings, perStep, stateSize, outputShape } = engine
+  const steps = settings.input.steps ?? null
+  const signature: Signature = { inputSize, numEmbeddings, outputShape, perStep, steps }
+  const version: Version = {
+    name: '',
+    model: model.constructor.name,
+    engine,
+    kind: 'tensor',
+    reason: `a ${model.constructor.name} is not one of the models of libtorch-rnn/models`,
+    signature,
+    units,
+    batcher: new Batcher(engine, settings, counters),
+    stepper: new Stepper(engine, units, settings.lanes, counters),
+    stateKind: stateSize === null ? null : stateKindOf(model, stateSize),
+    weight: 0,
+    requests: 0,
+    successor: undefined,
+  }
+  try {
+    if (settings.warmup) await warmUp(version, settings)
+    return version
+  } catch (error) {
+    await engine.close()
+    throw error
+  }
+}
+
+async function moduleOf(source: ModelSource): Promise<Module> {
+  if (typeof source === 'string' || source instanceof URL) return await loadModel(source)
+  if (source instanceof ScriptModule) return source
+  if (source instanceof Module) return source.clone()
+  if (typeof source !== 'function') {
+    throw invalid('serve', 'source', 'a path, a Module, or a function that makes one', source)
+  }
+  let made: unknown
+  try {
+    made = await source()
+  } catch (error) {
+    throw failureOf('serve', error)
+  }
+  if (made instanceof Module) return made
+  throw invalid('serve', 'what the source makes', 'a Module', made)
+}
+
+/** @throws {TorchError} for options that tensors do not have. */
+function requireOneLane(model: Module, { lanes, threads, dtype }: Settings): void {
+  const given = lanes !== 1 ? 'lanes' : threads !== 1 ? 'threads' : dtype !== 'float32' ? 'dtype' : undefined
+  if (given === undefined) return
+  const instead = {
+    lanes: 'they have one lane',
+    threads: 'they use the threads of torch.setNumThreads',
+    dtype: 'convert the model itself, model.to({ dtype })',
+  }
+  throw torchError(
+    'ERR_TORCH_OPTION',
+    `serve: a ${model.constructor.name} is computed by tensors, for which there is no option ${given}: ${instead[given]}`,
+    { op: 'serve' },
+  )
+}
+
+/** What two models have in common of which one can go on from the other's states. */
+function stateKindOf(model: Module, stateSize: number): string {
+  if (!(model instanceof RecurrentModel)) return `${model.constructor.name} with ${stateSize} numbers`
+  const { network, output } = model
+  const { numLayers, hiddenSize, projSize } = network
+  const pooled = output === 'mean' || output === 'max' ? `, ${output}` : ''
+  const projected = projSize > 0 ? `, projected to ${projSize}` : ''
+  return `${network.constructor.name} of ${numLayers} layer${numLayers === 1 ? '' : 's'} of ${hiddenSize}${projected}${pooled}`
+}
+
+/** Computes batches of zeros. */
+async function warmUp({ engine, signature, model }: Version, { batch }: Settings): Promise<void> {
+  const { inputSize, numEmbeddings } = signature
+  const steps = signature.steps ?? 2
+  const data = numEmbeddings === null ? new Float32Array(steps * inputSize) : new Int32Array(steps)
+  for (const rows of new Set([1, batch.max])) {
+    const sequences: Sequence[] = Array.from({ length: rows }, () => ({ data, steps }))
+    let outputs: Awaited<ReturnType<typeof engine.run>>
+    try {
+      outputs = await engine.run(sequences)
+    } catch (error) {
+      throw failureOf('serve', error)
+    }
+    for (const output of outputs) {
+      if (!(output instanceof Float32Array)) throw output
+      if (output.every(Number.isFinite)) continue
+      throw torchError(
+        'ERR_TORCH_NON_FINITE',
+        `serve: for zeros the ${model} gives ${output.find((value) => !Number.isFinite(value))}: its weights may be damaged; { warmup: false } serves it all the same`,
+        { op: 'serve' },
+      )
+    }
+  }
+}

@@ -1,0 +1,234 @@
+import {
+  checkOptions,
+  invalid,
+  requireBoolean,
+  requireChoice,
+  requireFunction,
+  requireInteger,
+  requireNonNegative,
+  requirePositive,
+  requireString,
+} from '../check.ts'
+import type { SessionStore } from './store.ts'
+
+/** How requests become batches. */
+export interface BatchOptions {
+  /** The most requests in one batch. Default 64. */
+  max?: number
+  /**
+   * How long a batch that is not full waits for company, in ms. Default 0: a batch is what came while the last one ran,
+   * or within one turn of the event loop.
+   */
+  wait?: number
+  /**
+   * The longest that a request should take once it is at the head of the queue, in ms: the wait for the batch before it,
+   * and its own. Batches shrink until they take half of that, and grow again up to `max`. Default: they are not shrunk.
+   */
+  latency?: number
+}
+
+/** What may wait. */
+export interface QueueOptions {
+  /** The most requests and steps that wait; more are refused with `ERR_TORCH_OVERLOADED`. Default 1000. */
+  max?: number
+  /** The longest that one waits before it is computed, in ms; then it is `ERR_TORCH_TIMEOUT`. Default `Infinity`. */
+  timeout?: number
+  /** By how many ms a priority of 1 goes before a priority of 0. Default 100. */
+  aging?: number
+}
+
+/** States that are kept between steps. */
+export interface SessionsOptions {
+  /** The most sessions in memory. One more is refused, or with a store replaces the least recently used. Default 10,000. */
+  max?: number
+  /**
+   * After how many ms without a step a session is dropped, or with a store saved and taken out of memory. Default
+   * `Infinity`.
+   */
+  idle?: number
+  /** Where states are kept that are not in memory. Default: nowhere. */
+  store?: SessionStore
+}
+
+/** What one request is, of a model that does not say it. */
+export interface InputOptions {
+  /** The number of features of a step. Default: the model's `inputSize`. */
+  size?: number
+  /** The number of tokens, if a step is a token. Default: that of the model's embedding, or none. */
+  numEmbeddings?: number
+  /** The number of steps that each request must have. Default: any. */
+  steps?: number
+}
+
+export interface ServeOptions {
+  batch?: BatchOptions
+  queue?: QueueOptions
+  /** How many batches are computed at the same time, each on its own thread. Default 1. */
+  lanes?: number
+  /** The threads of each lane. Default 1. */
+  threads?: number
+  /** Whether a model computes a few batches before it is served; a model that cannot is then refused. Default `true`. */
+  warmup?: boolean
+  /** Whether inputs with NaN or infinity are refused, one by one, with `ERR_TORCH_NON_FINITE`. Default `true`. */
+  rejectNonFinite?: boolean
+  /** The type of the weights; bfloat16 halves the memory that is read. Sums and states are float32. Default `'float32'`. */
+  dtype?: 'float32' | 'bfloat16'
+  sessions?: SessionsOptions
+  input?: InputOptions
+  /**
+   * `'data'`: inputs and outputs are in the units of the data, if the model has a scaler. `'scaled'`: both as the model
+   * has them. Default `'data'`.
+   */
+  units?: 'data' | 'scaled'
+  /**
+   * What the outputs are, if a scaler is to invert them: values of the targets, or so many quantiles of each, those of
+   * the first target first. Default `'point'`.
+   */
+  head?: 'point' | 'quantiles'
+  /**
+   * Whether the features of a model with a series' scaler begin with the targets, as the `Series` option of this name
+   * says. Default `true`.
+   */
+  autoregressive?: boolean
+}
+
+/** The options with their defaults. */
+export interface Settings {
+  readonly batch: { readonly max: number; readonly wait: number; readonly latency: number | undefined }
+  readonly queue: Readonly<Required<QueueOptions>>
+  readonly lanes: number
+  readonly threads: number
+  readonly warmup: boolean
+  readonly rejectNonFinite: boolean
+  readonly dtype: 'float32' | 'bfloat16'
+  readonly sessions: { readonly max: number; readonly idle: number; readonly store: SessionStore | undefined }
+  readonly input: Readonly<InputOptions>
+  readonly units: 'data' | 'scaled'
+  readonly head: 'point' | 'quantiles'
+  readonly autoregressive: boolean
+}
+
+const OWNER = 'serve'
+const KEYS = [
+  'batch',
+  'queue',
+  'lanes',
+  'threads',
+  'warmup',
+  'rejectNonFinite',
+  'dtype',
+  'sessions',
+  'input',
+  'units',
+  'head',
+  'autoregressive',
+] as const satisfies (keyof ServeOptions)[]
+
+/** @throws {TorchError} for an unknown option or a wrong value. */
+export function readOptions(options: ServeOptions): Settings {
+  checkOptions(OWNER, options, KEYS)
+  const { lanes = 1, threads = 1, warmup = true, rejectNonFinite = true, dtype = 'float32' } = options
+  const { units = 'data', head = 'point', autoregressive = true } = options
+  requireInteger(OWNER, 'lanes', lanes, 1, 256)
+  requireInteger(OWNER, 'threads', threads, 1, 256)
+  requireBoolean(OWNER, 'warmup', warmup)
+  requireBoolean(OWNER, 'rejectNonFinite', rejectNonFinite)
+  requireChoice(OWNER, 'dtype', dtype, ['float32', 'bfloat16'])
+  requireChoice(OWNER, 'units', units, ['data', 'scaled'])
+  requireChoice(OWNER, 'head', head, ['point', 'quantiles'])
+  requireBoolean(OWNER, 'autoregressive', autoregressive)
+  return {
+    batch: readBatch(options.batch ?? {}),
+    queue: readQueue(options.queue ?? {}),
+    lanes,
+    threads,
+    warmup,
+    rejectNonFinite,
+    dtype,
+    sessions: readSessions(options.sessions ?? {}),
+    input: readInput(options.input ?? {}),
+    units,
+    head,
+    autoregressive,
+  }
+}
+
+function readBatch(batch: BatchOptions): Settings['batch'] {
+  checkOptions(`${OWNER}: batch`, batch, ['max', 'wait', 'latency'])
+  const { max = 64, wait = 0, latency } = batch
+  requireInteger(OWNER, 'batch.max', max, 1, 1 << 16)
+  requireNonNegative(OWNER, 'batch.wait', wait)
+  if (!Number.isFinite(wait)) throw invalid(OWNER, 'batch.wait', 'finite', wait, 'ERR_TORCH_VALUE')
+  if (latency !== undefined) requirePositive(OWNER, 'batch.latency', latency)
+  return { max, wait, latency }
+}
+
+function readQueue(queue: QueueOptions): Settings['queue'] {
+  checkOptions(`${OWNER}: queue`, queue, ['max', 'timeout', 'aging'])
+  const { max = 1000, timeout = Number.POSITIVE_INFINITY, aging = 100 } = queue
+  requireInteger(OWNER, 'queue.max', max, 1)
+  requirePositive(OWNER, 'queue.timeout', timeout)
+  requireNonNegative(OWNER, 'queue.aging', aging)
+  if (!Number.isFinite(aging)) throw invalid(OWNER, 'queue.aging', 'finite', aging, 'ERR_TORCH_VALUE')
+  return { max, timeout, aging }
+}
+
+function readSessions(sessions: SessionsOptions): Settings['sessions'] {
+  checkOptions(`${OWNER}: sessions`, sessions, ['max', 'idle', 'store'])
+  const { max = 10_000, idle = Number.POSITIVE_INFINITY, store } = sessions
+  requireInteger(OWNER, 'sessions.max', max, 1)
+  requirePositive(OWNER, 'sessions.idle', idle)
+  if (store !== undefined) {
+    if (typeof store !== 'object' || store === null) {
+      throw invalid(OWNER, 'sessions.store', 'an object with load, save and delete', store)
+    }
+    for (const method of ['load', 'save', 'delete'] as const) {
+      requireFunction(OWNER, `sessions.store.${method}`, store[method])
+    }
+  }
+  return { max, idle, store }
+}
+
+function readInput(input: InputOptions): Settings['input'] {
+  checkOptions(`${OWNER}: input`, input, ['size', 'numEmbeddings', 'steps'])
+  for (const key of ['size', 'numEmbeddings', 'steps'] as const) {
+    if (input[key] !== undefined) requireInteger(OWNER, `input.${key}`, input[key], 1)
+  }
+  return { ...input }
+}
+
+/** Options of a request. */
+export interface PredictOptions {
+  /**
+   * Aborting it takes the request out of the queue, or leaves its result unused if it is being computed; it rejects with
+   * the signal's reason.
+   */
+  signal?: AbortSignal
+  /** The time, in ms as of `Date.now()`, when it becomes `ERR_TORCH_TIMEOUT` if it has no answer. Default: none. */
+  deadline?: number
+  /** A higher one goes first; see `queue.aging`. From -100 to 100. Default 0. */
+  priority?: number
+  /** The shape of a Float32Array: [steps, inputSize]. Default: as many steps as it has. */
+  shape?: readonly [number, number]
+  /** The group of the series, if each has scales of its own. */
+  group?: string
+  /** The version that computes it. Default: as `route` says. */
+  version?: string
+}
+
+const NONE: PredictOptions = Object.freeze({})
+const PREDICT_KEYS = ['signal', 'deadline', 'priority', 'shape', 'group', 'version'] as const
+
+/** @throws {TorchError} for an unknown option or a wrong value. */
+export function readPredict(owner: string, options: PredictOptions | undefined): PredictOptions {
+  if (options === undefined) return NONE
+  checkOptions(owner, options, PREDICT_KEYS)
+  const { deadline, priority, group, version } = options
+  if (deadline !== undefined && !Number.isFinite(deadline)) {
+    throw invalid(owner, 'deadline', 'a time in ms, as of Date.now()', deadline)
+  }
+  if (priority !== undefined) requireInteger(owner, 'priority', priority, -100, 100)
+  if (group !== undefined) requireString(owner, 'group', group)
+  if (version !== undefined) requireString(owner, 'version', version)
+  return options
+}

@@ -1,0 +1,174 @@
+import { type ErrorCode, type TorchError, torchError } from '../errors.ts'
+import type { Sequence } from './engine.ts'
+import type { Counters } from './metrics.ts'
+import { onAbort } from './signal.ts'
+
+/**
+ * An error without a stack, for what happens to many requests at once: it tells about the server, not about the place of
+ * a call, and a stack takes longer than the answer.
+ */
+export function stackless(code: ErrorCode, message: string): TorchError {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return torchError(code, message)
+  } finally {
+    Error.stackTraceLimit = limit
+  }
+}
+
+/** Where something waits. */
+export interface Queue {
+  /** Takes out what was given up. */
+  remove(waiting: Waiting): void
+}
+
+/** What something asked may take. */
+export interface Limits {
+  readonly signal?: AbortSignal
+  /** As of `Date.now()`. */
+  readonly deadline?: number
+}
+
+/** The longest delay of a timer; a longer one would be none. */
+const LONGEST = 2 ** 31 - 1
+
+/**
+ * Something that is asked of a server, from the call to its answer: it waits, runs, and is settled, exactly once. It is
+ * given up by its signal and its time limits.
+ */
+export class Waiting {
+  readonly promise: Promise<Float32Array>
+  /** When it was asked, as of `performance.now()`. */
+  readonly since: number
+  /** Where it waits; undefined as soon as it does not. */
+  queue: Queue | undefined
+  settled = false
+  readonly #counters: Counters
+  readonly #signal: AbortSignal | undefined
+  /** As of `performance.now()`: when it must have begun, and when it must have its answer. */
+  readonly #begin: number
+  readonly #end: number
+  #resolve!: (output: Float32Array) => void
+  #reject!: (error: unknown) => void
+  #timer: NodeJS.Timeout | undefined
+  #forget: (() => void) | undefined
+
+  /** @param timeout the longest that it may wait, in ms */
+  constructor(counters: Counters, { signal, deadline }: Limits, timeout: number, now: number) {
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.since = now
+    this.#counters = counters
+    this.#signal = signal
+    this.#end = deadline === undefined ? Number.POSITIVE_INFINITY : now + (deadline - Date.now())
+    this.#begin = Math.min(now + timeout, this.#end)
+  }
+
+  /** Begins to wait in a queue, which has added it. */
+  wait(queue: Queue, now: number): void {
+    this.queue = queue
+    this.#counters.queued += 1
+    if (this.#signal !== undefined) this.#forget = onAbort(this.#signal, this)
+    this.#expire(this.#begin, now)
+  }
+
+  /** Goes from the queue, which has taken it out, into a batch. False if its time is over. */
+  run(now: number): boolean {
+    if (now >= this.#begin) {
+      this.#timeout()
+      return false
+    }
+    this.queue = undefined
+    this.#counters.queued -= 1
+    this.#counters.running += 1
+    if (this.#begin < this.#end) {
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+      this.#expire(this.#end, now)
+    }
+    return true
+  }
+
+  #expire(at: number, now: number): void {
+    if (at === Number.POSITIVE_INFINITY) return
+    this.#timer = setTimeout(onTimer, Math.min(LONGEST, Math.max(1, Math.ceil(at - now))), this)
+  }
+
+  resolve(output: Float32Array): void {
+    if (this.#settle()) this.#resolve(output)
+  }
+
+  /** Counts it as one of `as`. */
+  reject(error: unknown, as: 'failed' | 'rejected' | 'timedOut' | 'aborted'): void {
+    if (!this.#settle()) return
+    this.#counters[as] += 1
+    this.#reject(error)
+  }
+
+  /** Leaves the queue, and from then on has an answer. False if it has one already. */
+  #settle(): boolean {
+    if (this.settled) return false
+    this.settled = true
+    const { queue } = this
+    if (queue === undefined) this.#counters.running -= 1
+    else {
+      this.queue = undefined
+      this.#counters.queued -= 1
+      queue.remove(this)
+    }
+    if (this.#timer !== undefined) clearTimeout(this.#timer)
+    this.#forget?.()
+    this.#counters.left()
+    return true
+  }
+
+  /** Called when its signal is aborted. */
+  abort(reason: unknown): void {
+    this.reject(reason, 'aborted')
+  }
+
+  /** Called when its time may be over: timers fire early by up to a millisecond, and late ones find it settled. */
+  expire(): void {
+    const now = performance.now()
+    const at = this.queue === undefined ? this.#end : this.#begin
+    if (now + 1 >= at) this.#timeout()
+    else this.#expire(at, now)
+  }
+
+  #timeout(): void {
+    const waited = Math.round(performance.now() - this.since)
+    const problem =
+      this.queue === undefined
+        ? `it was being computed when its deadline passed, ${waited} ms after the call`
+        : `it waited ${waited} ms and had not begun: the server is overloaded, or its queue.timeout or the deadline is too short`
+    this.reject(stackless('ERR_TORCH_TIMEOUT', problem), 'timedOut')
+  }
+}
+
+function onTimer(waiting: Waiting): void {
+  waiting.expire()
+}
+
+let requests = 0
+
+/** A sequence to compute. */
+export class Request extends Waiting implements Sequence {
+  readonly data: Float32Array | Int32Array
+  readonly steps: number
+  /** Its place in the queue: smaller ones go first. */
+  readonly order: number
+  /** Counts the requests. */
+  readonly number: number = ++requests
+  /** Its index in the heap of the queue, or -1. */
+  index = -1
+
+  constructor(sequence: Sequence, order: number, counters: Counters, limits: Limits, timeout: number, now: number) {
+    super(counters, limits, timeout, now)
+    this.data = sequence.data
+    this.steps = sequence.steps
+    this.order = order
+  }
+}

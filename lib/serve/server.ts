@@ -1,0 +1,402 @@
+import {
+  checkOptions,
+  invalid,
+  requireChoice,
+  requireNone,
+  requireNonNegative,
+  requireProbability,
+  requireSignal,
+} from '../check.ts'
+import { torchError } from '../errors.ts'
+import { type Form, formed, formOf, type Input, type Output, readInput, type Signature } from './input.ts'
+import { Counters, type LatencySummary } from './metrics.ts'
+import { type ModelSource, versionOf } from './model.ts'
+import { type PredictOptions, readOptions, readPredict, type ServeOptions, type Settings } from './options.ts'
+import { Request, stackless } from './request.ts'
+import type { Session } from './session.ts'
+import { type SessionCounts, type SessionOptions, Sessions } from './sessions.ts'
+import type { Version } from './version.ts'
+import { type Routes, requireName, type VersionInfo, Versions } from './versions.ts'
+
+export interface ReloadOptions {
+  /** Its name. Default: `v2`, `v3`, and so on. */
+  name?: string
+  /** Its share of the requests, from 0 to 1; the others have the rest. Default 1, and the version before is kept. */
+  share?: number
+  /**
+   * What becomes of sessions whose state does not fit the new model: `'keep'` refuses such a model, `'reset'` lets them
+   * begin anew. A state that fits goes on. Default `'keep'`.
+   */
+  sessions?: 'keep' | 'reset'
+}
+
+export interface CloseOptions {
+  /** How long what waits may take, in ms; what is not done then is `ERR_TORCH_CLOSED`. Default 5000. */
+  drain?: number
+}
+
+/** What a server has done, and is doing: plain JSON. */
+export interface Metrics {
+  readonly state: 'open' | 'closing' | 'closed'
+  /** Requests and steps that wait. */
+  readonly queued: number
+  /** Requests and steps that are being computed. */
+  readonly running: number
+  /** Requests that got an output. */
+  readonly served: number
+  /** Requests and steps that ended with an error of their own, or of the model. */
+  readonly failed: number
+  /** Refused because too many waited, or the server was closing. */
+  readonly rejected: number
+  readonly timedOut: number
+  readonly aborted: number
+  /** Batches of requests. */
+  readonly batches: number
+  /** How often a batch had so many requests. */
+  readonly batchSizes: Readonly<Record<string, number>>
+  /** The most requests of a batch: `batch.max`, or less for `batch.latency`. */
+  readonly batchLimit: number
+  /** From the call to the output, of requests. */
+  readonly latency: LatencySummary
+  /** About how long a request would wait that came now, in ms. */
+  readonly backlog: number
+  readonly steps: {
+    /** That got an output. */
+    readonly served: number
+    /** Groups that were computed together. */
+    readonly batches: number
+    readonly latency: LatencySummary
+  }
+  readonly sessions: Readonly<SessionCounts>
+  readonly versions: readonly VersionInfo[]
+}
+
+/** What a server takes and gives. */
+export interface Description extends Signature {
+  readonly versions: readonly VersionInfo[]
+  /** The numbers of a session's state, or null if there are no sessions. */
+  readonly stateSize: number | null
+  /** Whether inputs and outputs are converted by a scaler. */
+  readonly scaled: boolean
+}
+
+const CONSTRUCT = Symbol('construct')
+
+/**
+ * Computes requests in batches, and steps of sessions together, off the event loop. Made by {@link serve}.
+ */
+export class Server {
+  readonly #settings: Settings
+  readonly #counters = new Counters()
+  readonly #versions: Versions
+  readonly #sessions: Sessions
+  #state: Metrics['state'] = 'open'
+  #closing: Promise<void> | undefined
+  /** All that have requests, also those that nobody can get any more. */
+  readonly #alive = new Set<Version>()
+  /** Versions that are being made, or that end what they have. */
+  readonly #pending = new Set<Promise<unknown>>()
+
+  /** @internal */
+  static async [CONSTRUCT](source: ModelSource, options: ServeOptions): Promise<Server> {
+    const server = new Server(CONSTRUCT, readOptions(options))
+    const version = await versionOf(source, server.#settings, server.#counters)
+    server.#add(version, undefined, 1)
+    return server
+  }
+
+  // Protected, so that `new Server()` does not compile.
+  protected constructor(key: symbol, settings: Settings) {
+    if (key !== CONSTRUCT) throw torchError('ERR_TORCH_TYPE', 'new Server() has no model: use serve(source)')
+    this.#settings = settings
+    this.#versions = new Versions((version) => void this.#track(this.#end(version)))
+    this.#sessions = new Sessions(settings, this.#counters, (id) => this.#versions.ofSession(id))
+  }
+
+  /**
+   * Computes one sequence.
+   *
+   * @param x (steps, inputSize) values in the units of the data, or (steps) tokens: a typed array, which must not change
+   *   before the promise settles, nested arrays, or a tensor
+   * @returns in the form of `x`: (outputSize), (horizon, outputSize), or with a row for each step (steps, …)
+   * @throws {TorchError} (rejects) `ERR_TORCH_OVERLOADED` if too many wait already; `ERR_TORCH_TIMEOUT` if it took
+   *   longer than it may; `ERR_TORCH_NON_FINITE` for NaN or infinity; `ERR_TORCH_CLOSED` by a closed server;
+   *   `ERR_TORCH_SHAPE` or `ERR_TORCH_TYPE` if the model does not take it. With the signal's reason if it is aborted.
+   */
+  predict<X extends Input>(x: X, options?: PredictOptions): Promise<Output<X>> {
+    try {
+      return this.#predict(x, formOf(x), readPredict('predict', options)) as Promise<Output<X>>
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #predict(x: Input, form: Form, options: PredictOptions): Promise<Output<Input>> {
+    const counters = this.#counters
+    const { queue } = this.#settings
+    this.#requireOpen('predict')
+    if (counters.queued >= queue.max) {
+      counters.rejected += 1
+      throw stackless(
+        'ERR_TORCH_OVERLOADED',
+        `predict: ${counters.queued} requests wait, which is the most (queue.max): try again later`,
+      )
+    }
+    const { signal, group } = options
+    requireSignal('predict', signal)
+    if (signal?.aborted) return Promise.reject(signal.reason)
+    const version =
+      options.version === undefined ? this.#versions.next() : this.#versions.get('predict', options.version)
+    const { signature, units } = version
+    let sequence = readInput('predict', x, signature, options.shape)
+    if (units !== undefined) {
+      units.requireGroup('predict', group)
+      if (signature.numEmbeddings === null) {
+        const data = new Float32Array(sequence.data.length)
+        units.scale('predict', sequence.data as Float32Array, data, group)
+        sequence = { data, steps: sequence.steps }
+      }
+    } else if (group !== undefined) throw invalid('predict', 'group', 'left out: the model has no scaler', group)
+    const now = performance.now()
+    const order = now - (options.priority ?? 0) * queue.aging
+    const request = new Request(sequence, order, counters, options, queue.timeout, now)
+    version.requests += 1
+    version.batcher.add(request, now)
+    const { promise } = request
+    if (units === undefined && form === 'typed') return promise
+    return promise.then((output) => {
+      units?.invert('predict', output, output, group)
+      return formed(output, form, signature)
+    })
+  }
+
+  /**
+   * The session of an id, which keeps the state between steps; a new one, unless it is open already. With a store, its
+   * state is fetched from there before the first step.
+   *
+   * @throws {TorchError} `ERR_TORCH_OVERLOADED` if too many are open; `ERR_TORCH_VALUE` if the model cannot be stepped;
+   *   `ERR_TORCH_FORMAT` if `state` is not one of such a model; `ERR_TORCH_CLOSED` by a closed server.
+   */
+  session(id: string, options: SessionOptions = {}, ...none: undefined[]): Session {
+    requireNone('session', none)
+    return this.#sessions.open(id, options)
+  }
+
+  /**
+   * Makes and warms up another version, and exchanges it for the present ones between two batches: requests that were
+   * called before end on these. Sessions go on with their states. If it fails, nothing has changed.
+   *
+   * @returns the name of the version
+   * @throws {TorchError} (rejects) as {@link serve}; `ERR_TORCH_SHAPE` if it does not take and give what the present one
+   *   does; `ERR_TORCH_VALUE` if it cannot go on from the states of the sessions.
+   */
+  async reload(source: ModelSource, options: ReloadOptions = {}, ...none: undefined[]): Promise<string> {
+    const owner = 'reload'
+    requireNone(owner, none)
+    checkOptions(owner, options, ['name', 'share', 'sessions'])
+    this.#requireOpen(owner)
+    const { share = 1, sessions = 'keep' } = options
+    requireProbability(owner, 'share', share)
+    requireChoice(owner, 'sessions', sessions, ['keep', 'reset'])
+    const { name } = options
+    if (name !== undefined) requireName(owner, this.#versions, name)
+    const version = await this.#track(versionOf(source, this.#settings, this.#counters))
+    try {
+      this.#requireOpen(owner)
+      if (name !== undefined) requireName(owner, this.#versions, name)
+      this.#requireSame(version, sessions)
+    } catch (error) {
+      await version.engine.close()
+      throw error
+    }
+    this.#add(version, name, share)
+    this.#moveSessions()
+    return version.name
+  }
+
+  /** @throws {TorchError} unless a version can take the place of the present ones. */
+  #requireSame({ signature, stateKind, model }: Version, sessions: 'keep' | 'reset'): void {
+    const { main } = this.#versions
+    const [was, is] = [main.signature, signature].map(
+      ({ inputSize, numEmbeddings, outputShape, perStep }) =>
+        `${numEmbeddings === null ? `(steps, ${inputSize})` : `${numEmbeddings} tokens`} -> (${[...(perStep ? ['steps'] : []), ...outputShape].join(', ')})`,
+    )
+    if (was !== is) {
+      throw torchError('ERR_TORCH_SHAPE', `reload: the server computes ${was}, but this ${model} ${is}`, {
+        op: 'reload',
+      })
+    }
+    if (stateKind === main.stateKind || this.#sessions.size === 0) return
+    const wanted = `${this.#sessions.size} sessions have states of an ${main.stateKind}`
+    if (stateKind === null) {
+      throw torchError('ERR_TORCH_VALUE', `reload: ${wanted}, but this ${model} cannot be stepped`, { op: 'reload' })
+    }
+    if (sessions === 'reset') return
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `reload: ${wanted}, from which an ${stateKind} cannot go on: with { sessions: 'reset' } they begin anew`,
+      { op: 'reload' },
+    )
+  }
+
+  /** The versions that get requests, and those that {@link rollback} would bring back. */
+  versions(): VersionInfo[] {
+    return this.#versions.list()
+  }
+
+  /**
+   * Sets the shares of the requests. Versions that are left out get none, and are kept for {@link rollback} only. Each
+   * session stays with one version.
+   *
+   * @example server.route({ v1: 0.9, v2: 0.1 })
+   */
+  route(routes: Routes, ...none: undefined[]): void {
+    requireNone('route', none)
+    this.#requireOpen('route')
+    this.#versions.route(routes)
+    this.#moveSessions()
+  }
+
+  /** Goes back to the versions and shares before the last {@link reload} or {@link route}. */
+  rollback(...none: undefined[]): void {
+    requireNone('rollback', none)
+    this.#requireOpen('rollback')
+    this.#versions.rollback()
+    this.#moveSessions()
+  }
+
+  #moveSessions(): void {
+    for (const version of this.#versions) {
+      if (version.successor !== undefined) void this.#track(this.#sessions.leave(version))
+    }
+  }
+
+  /** Ends what a version has that nobody can get any more. */
+  async #end(version: Version): Promise<void> {
+    await Promise.all([version.batcher.drained(), this.#sessions.leave(version)])
+    await version.engine.close()
+    this.#alive.delete(version)
+  }
+
+  /** Makes it known. */
+  #add(version: Version, name: string | undefined, share: number): void {
+    version.name = name ?? this.#versions.newName()
+    this.#alive.add(version)
+    this.#versions.add(version, share)
+  }
+
+  async #track<T>(promise: Promise<T>): Promise<T> {
+    this.#pending.add(promise)
+    try {
+      return await promise
+    } finally {
+      this.#pending.delete(promise)
+    }
+  }
+
+  /** What it takes and gives. */
+  describe(): Description {
+    const { signature, units, stateKind, engine } = this.#versions.main
+    return {
+      ...signature,
+      stateSize: stateKind === null ? null : engine.stateSize,
+      scaled: units !== undefined,
+      versions: this.versions(),
+    }
+  }
+
+  metrics(): Metrics {
+    const { sizes, latency, stepLatency, steps, stepBatches } = this.#counters
+    const { queued, running, served, failed, rejected, timedOut, aborted, batches } = this.#counters
+    const versions = [...this.#versions]
+    return {
+      state: this.#state,
+      queued,
+      running,
+      served,
+      failed,
+      rejected,
+      timedOut,
+      aborted,
+      batches,
+      batchSizes: Object.fromEntries([...sizes].sort(([a], [b]) => a - b)),
+      batchLimit: this.#versions.main.batcher.limit,
+      latency: latency.summary(),
+      backlog: versions.reduce((sum, { batcher }) => sum + batcher.backlog, 0),
+      steps: { served: steps, batches: stepBatches, latency: stepLatency.summary() },
+      sessions: { ...this.#sessions.counts, open: this.#sessions.size },
+      versions: this.versions(),
+    }
+  }
+
+  #requireOpen(owner: string): void {
+    if (this.#state === 'open') return
+    this.#counters.rejected += 1
+    throw stackless('ERR_TORCH_CLOSED', `${owner}: the server is ${this.#state}`)
+  }
+
+  /**
+   * Takes no more requests and steps, ends those that it has, saves the sessions in the store if there is one, and frees
+   * the models.
+   *
+   * @throws {TorchError} (rejects) if sessions could not be saved; the rest is done all the same.
+   */
+  async close(options: CloseOptions = {}, ...none: undefined[]): Promise<void> {
+    requireNone('close', none)
+    checkOptions('close', options, ['drain'])
+    const { drain = 5000 } = options
+    requireNonNegative('close', 'drain', drain)
+    this.#closing ??= this.#close(drain)
+    await this.#closing
+  }
+
+  async #close(drain: number): Promise<void> {
+    this.#state = 'closing'
+    const counters = this.#counters
+    const quiet = counters.quiet()
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      if (drain < 2 ** 31) timer = setTimeout(resolve, drain)
+    })
+    await Promise.race([quiet, late])
+    clearTimeout(timer)
+    const closed = stackless(
+      'ERR_TORCH_CLOSED',
+      `close: the server was closed before this had begun, after ${drain} ms`,
+    )
+    this.#sessions.clear(closed)
+    for (const { batcher, stepper } of this.#alive) {
+      batcher.clear(closed)
+      stepper.clear(closed)
+    }
+    await quiet
+    try {
+      await this.#sessions.end(closed)
+    } finally {
+      await Promise.allSettled([...this.#pending])
+      for (const { engine } of this.#versions) await engine.close()
+      this.#alive.clear()
+      this.#state = 'closed'
+    }
+  }
+
+  /** {@link close}, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+/**
+ * Serves a model: requests become batches, off the event loop.
+ *
+ * @example
+ * const server = await serve('model.safetensors', { batch: { max: 64 }, queue: { max: 1000, timeout: 250 } })
+ * const y = await server.predict(x)
+ * await server.close()
+ * @param source a path, a module, or a function that makes one: see {@link ModelSource}
+ * @throws {TorchError} (rejects) for a model that cannot be loaded, made or computed, or does not fit the options.
+ */
+export async function serve(source: ModelSource, options: ServeOptions = {}, ...none: undefined[]): Promise<Server> {
+  requireNone('serve', none)
+  return await Server[CONSTRUCT](source, options)
+}

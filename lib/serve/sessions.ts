@@ -1,0 +1,422 @@
+import { checkOptions, invalid, requirePositive, requireString } from '../check.ts'
+import { TorchError, torchError } from '../errors.ts'
+import type { Counters } from './metrics.ts'
+import type { Settings } from './options.ts'
+import { type Limits, stackless } from './request.ts'
+import { type Session, sessionOf } from './session.ts'
+import { SessionState } from './session-state.ts'
+import { decodeState, encodeState, type SavedState } from './state.ts'
+import { Step } from './stepper.ts'
+import type { Version } from './version.ts'
+
+export interface SessionOptions {
+  /** After how many ms without a step it is dropped, or saved in the store. Default: the server's `sessions.idle`. */
+  idle?: number
+  /** The group of the series, if each has scales of its own. */
+  group?: string
+  /** Where it begins: what {@link Session.save} returned. Default: the state in the store, or zeros. */
+  state?: Uint8Array
+}
+
+/** What a server counts of its sessions. */
+export interface SessionCounts {
+  /** In memory. */
+  open: number
+  /** Of all that were opened. */
+  opened: number
+  /** Of those that got their state from the store. */
+  restored: number
+  /** How often a state was written into the store. */
+  saved: number
+  /** Dropped because they were idle, without a store. */
+  dropped: number
+  /** Refused because there were too many. */
+  refused: number
+  /** Failures of the store. */
+  storeErrors: number
+}
+
+/** The longest delay of a timer. */
+const LONGEST = 2 ** 31 - 1
+/** How many states are saved or moved at a time. */
+const AT_ONCE = 64
+/** The share of the sessions that leave the memory together when it is full: finding them takes a look at each. */
+const EVICTED = 0.01
+
+/** The sessions of a server. */
+export class Sessions {
+  readonly #states = new Map<string, SessionState>()
+  readonly #settings: Settings['sessions']
+  readonly #queue: Settings['queue']
+  readonly #counters: Counters
+  readonly #versionOf: (id: string) => Version
+  readonly counts: SessionCounts = {
+    open: 0,
+    opened: 0,
+    restored: 0,
+    saved: 0,
+    dropped: 0,
+    refused: 0,
+    storeErrors: 0,
+  }
+  #sweep: NodeJS.Timeout | undefined
+  #sweepAt = Number.POSITIVE_INFINITY
+  #closed = false
+  /** Those that leave the memory to make room. */
+  #evicting: Promise<void> | undefined
+
+  /** @param versionOf the version that a new session belongs to */
+  constructor(
+    { sessions, queue }: Pick<Settings, 'sessions' | 'queue'>,
+    counters: Counters,
+    versionOf: (id: string) => Version,
+  ) {
+    this.#settings = sessions
+    this.#queue = queue
+    this.#counters = counters
+    this.#versionOf = versionOf
+  }
+
+  get size(): number {
+    return this.#states.size
+  }
+
+  /** The session of this id, or a new one. */
+  open(id: unknown, options: SessionOptions = {}): Session {
+    const owner = 'session'
+    this.#requireOpen()
+    requireString(owner, 'id', id)
+    if (id === '' || id.length > 1024) throw invalid(owner, 'id', 'of 1 to 1024 letters', id, 'ERR_TORCH_VALUE')
+    checkOptions(owner, options, ['idle', 'group', 'state'])
+    const { idle, group, state } = options
+    if (idle !== undefined) requirePositive(owner, 'idle', idle)
+    if (group !== undefined) requireString(owner, 'group', group)
+    const known = this.#states.get(id)
+    if (known !== undefined && known.closing === undefined) {
+      if (state !== undefined || (group !== undefined && group !== known.group)) {
+        const what = state === undefined ? `in group '${known.group}'` : 'with a state of its own'
+        throw torchError('ERR_TORCH_VALUE', `session: '${id}' is open already, ${what}: close() it first`)
+      }
+      if (idle !== undefined) this.#watch(known, idle)
+      return known.session as Session
+    }
+    return this.#make(id, group, idle ?? this.#settings.idle, state).session as Session
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw stackless('ERR_TORCH_CLOSED', 'session: the server is closed')
+  }
+
+  #make(id: string, group: string | undefined, idle: number, given: Uint8Array | undefined): SessionState {
+    const version = this.#versionOf(id)
+    const { engine, stateKind, units } = version
+    if (stateKind === null) {
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `session: a ${version.model} cannot be stepped${version.reason === null ? ', since it reads its inputs from the end, too' : ''}: predict() with whole sequences`,
+        { op: 'session' },
+      )
+    }
+    units?.requireGroup('session', group)
+    const saved = given === undefined ? undefined : decodeState('session', given, stateKind, engine.stateSize as number)
+    const { store, max } = this.#settings
+    const isFull = this.#states.size >= max && !this.#states.has(id)
+    if (isFull && (store === undefined || this.#states.size >= 2 * max)) {
+      this.counts.refused += 1
+      throw stackless('ERR_TORCH_OVERLOADED', `session: ${max} sessions are open, which is the most (sessions.max)`)
+    }
+    const before = this.#states.get(id)?.closing
+    const state = new SessionState(id, group, idle, version, performance.now())
+    state.session = sessionOf(this, state)
+    this.#states.set(id, state)
+    this.counts.opened += 1
+    const room = isFull ? this.#evict() : this.#evicting
+    // Without a store there is nothing to wait for.
+    if (before === undefined && room === undefined && (saved !== undefined || store === undefined)) {
+      this.#begin(state, saved)
+    } else void this.#load(state, saved, before, room)
+    this.#watch(state, idle)
+    return state
+  }
+
+  /** Opens a slot for the state, or zeros. */
+  #begin(state: SessionState, saved: SavedState | undefined): void {
+    state.slot = state.version.engine.openSlot(saved?.state)
+    state.steps = saved?.steps ?? 0
+    state.status = 'ready'
+    state.next()
+  }
+
+  async #load(
+    state: SessionState,
+    given: SavedState | undefined,
+    before: Promise<void> | undefined,
+    room: Promise<void> | undefined,
+  ): Promise<void> {
+    const { store } = this.#settings
+    try {
+      await before
+      await room
+      let saved = given
+      if (given === undefined && store !== undefined) {
+        const bytes = await this.#asking(() => store.load(state.id))
+        const { stateKind, engine } = state.version
+        if (bytes !== undefined && bytes !== null) {
+          saved = decodeState('session', bytes, stateKind as string, engine.stateSize as number)
+          this.counts.restored += 1
+        }
+      }
+      if (this.#closed) throw stackless('ERR_TORCH_CLOSED', 'session: the server is closed')
+      this.#begin(state, saved)
+    } catch (error) {
+      this.#forget(state)
+      state.leave(error instanceof TorchError ? error : storeError(state.id, error))
+      // The next step asks the store again.
+      if (!this.#closed) state.end = undefined
+    }
+  }
+
+  /** Counts the failures of the store. */
+  async #asking<T>(fn: () => Promise<T> | T): Promise<T> {
+    try {
+      return await fn()
+    } catch (error) {
+      this.counts.storeErrors += 1
+      throw error
+    }
+  }
+
+  #forget(state: SessionState): void {
+    if (this.#states.get(state.id) === state) this.#states.delete(state.id)
+  }
+
+  /** The state of a session that is not in memory any more. */
+  revive(state: SessionState): SessionState {
+    if (state.end !== undefined) throw state.end
+    this.#requireOpen()
+    const known = this.#states.get(state.id)
+    if (known !== undefined && known.closing === undefined) return known
+    return this.#make(state.id, state.group, state.idle, undefined)
+  }
+
+  step(state: SessionState, sample: Float32Array | Int32Array, limits: Limits): Promise<Float32Array> {
+    const counters = this.#counters
+    if (state.closing !== undefined) throw closedError(state.id)
+    if (counters.queued >= this.#queue.max) {
+      counters.rejected += 1
+      throw stackless(
+        'ERR_TORCH_OVERLOADED',
+        `step: ${counters.queued} requests wait, which is the most (queue.max): try again later`,
+      )
+    }
+    const now = performance.now()
+    const step = new Step(state, counters, limits, this.#queue.timeout, now)
+    step.wait(state, now)
+    if (state.status === 'ready' && !state.busy) state.begin(step, sample)
+    else {
+      step.sample = sample.slice()
+      state.pending.push(step)
+    }
+    return step.promise
+  }
+
+  /** Resolves after what was asked of a session before. */
+  async #after(state: SessionState): Promise<void> {
+    if (state.status === 'ready' && !state.busy && state.pending.length === 0) return
+    await new Promise<void>((resolve, reject) => {
+      state.pending.push((error) => (error === undefined ? resolve() : reject(error)))
+    })
+  }
+
+  async save(state: SessionState): Promise<Uint8Array> {
+    if (state.closing !== undefined) throw closedError(state.id)
+    await this.#after(state)
+    return bytesOf(state)
+  }
+
+  async close(state: SessionState): Promise<void> {
+    if (state.status === 'gone') {
+      // In the store, perhaps.
+      const current = this.#states.get(state.id)
+      if (current !== undefined && state.end === undefined) return await this.close(current)
+      if (state.end === undefined) await this.#delete(state.id)
+      state.end ??= closedError(state.id)
+      return
+    }
+    state.closing ??= this.#close(state)
+    await state.closing
+  }
+
+  async #close(state: SessionState): Promise<void> {
+    try {
+      // A state that is being saved must not come into the store after it was deleted there.
+      await this.#after(state)
+    } catch {
+      // It could not be loaded: then there is nothing to wait for.
+    }
+    state.status = 'closing'
+    try {
+      await this.#delete(state.id)
+    } finally {
+      this.#forget(state)
+      state.leave(closedError(state.id))
+    }
+  }
+
+  async #delete(id: string): Promise<void> {
+    const { store } = this.#settings
+    if (store !== undefined) await this.#asking(() => store.delete(id))
+  }
+
+  /** Takes a session out of memory that no step has come for: into the store, or for good. */
+  async #retire(state: SessionState): Promise<void> {
+    const { store } = this.#settings
+    if (state.status !== 'ready' || state.busy || state.pending.length > 0) return
+    if (store === undefined) {
+      this.#forget(state)
+      this.counts.dropped += 1
+      state.leave(
+        stackless(
+          'ERR_TORCH_CLOSED',
+          `session: '${state.id}' was dropped after ${state.idle} ms without a step: open a new one, or serve with a store`,
+        ),
+      )
+      return
+    }
+    state.status = 'saving'
+    try {
+      await this.#asking(() => store.save(state.id, bytesOf(state)))
+      this.counts.saved += 1
+    } catch {
+      if (state.status !== 'saving') return
+      // It stays in memory, and is tried again after as long a time.
+      state.used = performance.now()
+      this.#resume(state)
+      return
+    }
+    // The server may have been closed.
+    if (state.status !== 'saving') return
+    if (state.pending.length > 0) this.#resume(state)
+    else {
+      this.#forget(state)
+      state.leave(undefined)
+    }
+  }
+
+  #resume(state: SessionState): void {
+    state.status = 'ready'
+    this.#watch(state, state.idle)
+    state.next()
+  }
+
+  /** Makes room: the least recently used sessions leave the memory. */
+  #evict(): Promise<void> {
+    this.#evicting ??= (async () => {
+      try {
+        const count = Math.max(1, Math.ceil(this.#settings.max * EVICTED))
+        const free = [...this.#states.values()].filter(({ status, busy }) => status === 'ready' && !busy)
+        const oldest = free.sort((a, b) => a.used - b.used).slice(0, count)
+        await inGroups(oldest, (state) => this.#retire(state))
+      } finally {
+        this.#evicting = undefined
+      }
+    })()
+    return this.#evicting
+  }
+
+  /** Sees to it that a session is looked at when it may be idle. */
+  #watch(state: SessionState, idle: number): void {
+    state.idle = idle
+    if (idle === Number.POSITIVE_INFINITY || this.#closed) return
+    this.#sweepNotAfter(state.used + idle)
+  }
+
+  #sweepNotAfter(at: number): void {
+    if (at >= this.#sweepAt) return
+    clearTimeout(this.#sweep)
+    this.#sweepAt = at
+    const delay = Math.min(LONGEST, Math.max(1, Math.ceil(at - performance.now())))
+    this.#sweep = setTimeout(() => void this.#sweepIdle(), delay)
+    this.#sweep.unref()
+  }
+
+  async #sweepIdle(): Promise<void> {
+    this.#sweepAt = Number.POSITIVE_INFINITY
+    const now = performance.now()
+    const idle = [...this.#states.values()].filter((state) => state.used + state.idle <= now)
+    await inGroups(idle, (state) => this.#retire(state))
+    if (this.#closed) return
+    let next = Number.POSITIVE_INFINITY
+    for (const state of this.#states.values()) next = Math.min(next, state.used + state.idle)
+    // Those of about the same time are looked at together.
+    if (next < Number.POSITIVE_INFINITY) this.#sweepNotAfter(Math.max(next, now + 10))
+  }
+
+  /** Moves all sessions of a version, as long as it gets no more, to those that follow it. */
+  async leave(version: Version): Promise<void> {
+    while (version.successor !== undefined) {
+      const states = [...this.#states.values()].filter((state) => state.version === version)
+      if (states.length === 0) return
+      await inGroups(states, (state) => state.move())
+      // Those of which a step is being computed move when it is done.
+      if (states.some((state) => state.version === version)) await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+  }
+
+  /** Gives up the steps that wait for others of their sessions. */
+  clear(error: TorchError): void {
+    for (const { pending } of this.#states.values()) {
+      for (const item of [...pending]) if (typeof item !== 'function') item.reject(error, 'rejected')
+    }
+  }
+
+  /**
+   * Closes all sessions, of which no step waits or runs; with a store their states are saved.
+   *
+   * @throws {TorchError} (rejects) if some could not be saved; all are closed.
+   */
+  async end(closed: TorchError): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#sweep)
+    const states = [...this.#states.values()]
+    const errors: unknown[] = []
+    const { store } = this.#settings
+    await inGroups(states, async (state) => {
+      if (store !== undefined && state.slot >= 0 && state.status !== 'closing') {
+        try {
+          await this.#asking(() => store.save(state.id, bytesOf(state)))
+          this.counts.saved += 1
+        } catch (error) {
+          errors.push(error)
+        }
+      }
+      this.#forget(state)
+      state.leave(closed)
+    })
+    if (errors.length === 0) return
+    const [first] = errors
+    throw torchError(
+      'ERR_TORCH_RUNTIME',
+      `close: ${errors.length} of ${states.length} sessions could not be saved: ${first instanceof Error ? first.message : String(first)}`,
+      { cause: first },
+    )
+  }
+}
+
+const bytesOf = ({ version, slot, steps }: SessionState): Uint8Array =>
+  encodeState({ state: version.engine.readSlot(slot), steps }, version.stateKind as string)
+
+const closedError = (id: string): TorchError => stackless('ERR_TORCH_CLOSED', `session: '${id}' was closed`)
+
+function storeError(id: string, thrown: unknown): TorchError {
+  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  return torchError('ERR_TORCH_RUNTIME', `session: the store could not load '${id}': ${message}`, { cause: thrown })
+}
+
+/** Calls `fn` for each, a few at a time, so that neither the event loop nor a store has all of them at once. */
+async function inGroups<T>(items: readonly T[], fn: (item: T) => Promise<void> | void): Promise<void> {
+  for (let start = 0; start < items.length; start += AT_ONCE) {
+    await Promise.all(items.slice(start, start + AT_ONCE).map(fn))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}

@@ -1,0 +1,214 @@
+import { type TorchError, torchError } from '../errors.ts'
+import type { Engine } from './engine.ts'
+import { failureOf } from './failure.ts'
+import type { Counters } from './metrics.ts'
+import { type Limits, type Queue, Waiting } from './request.ts'
+import type { Units } from './units.ts'
+
+/** The session of a step, as its steps see it. */
+export interface Stepped {
+  readonly slot: number
+  readonly group: string | undefined
+  /** A step is done, or was given up before it began: the next one may follow. */
+  free(stepped: boolean, now: number): void
+}
+
+/** One step of a session. */
+export class Step extends Waiting {
+  readonly session: Stepped
+  /** A copy, while an earlier step of the session is not done. */
+  sample: Float32Array | Int32Array | undefined
+
+  constructor(session: Stepped, counters: Counters, limits: Limits, timeout: number, now: number) {
+    super(counters, limits, timeout, now)
+    this.session = session
+  }
+}
+
+/**
+ * The most steps that are computed together. Two groups of this size take turns: while one is computed, the answers of
+ * the other are given and its next steps come.
+ */
+const ROWS = 512
+
+/** Steps of different sessions that will be computed together, with their samples. */
+interface Block {
+  readonly slots: Int32Array
+  readonly x: Float32Array | Int32Array
+  readonly steps: (Step | undefined)[]
+  count: number
+}
+
+/** Computes the steps of sessions of one version together: those that come within one turn, or while others run. */
+export class Stepper implements Queue {
+  readonly #engine: Engine
+  readonly #units: Units | undefined
+  readonly #lanes: number
+  readonly #counters: Counters
+  /** The last one is being filled. */
+  readonly #blocks: Block[] = []
+  readonly #spare: Block[] = []
+  #running = 0
+  #scheduled = false
+
+  constructor(engine: Engine, units: Units | undefined, lanes: number, counters: Counters) {
+    this.#engine = engine
+    this.#units = units
+    this.#lanes = lanes
+    this.#counters = counters
+  }
+
+  /** Adds a step of a session of which no other step is here. */
+  add(step: Step, sample: Float32Array | Int32Array): void {
+    const { inputSize } = this.#engine
+    let block = this.#blocks.at(-1)
+    if (block === undefined || block.count === ROWS) {
+      block = this.#spare.pop() ?? this.#newBlock()
+      this.#blocks.push(block)
+    }
+    const at = block.count * inputSize
+    block.x.set(sample, at)
+    if (this.#units !== undefined && sample instanceof Float32Array) {
+      const row = block.x.subarray(at, at + inputSize) as Float32Array
+      this.#units.scale('step', row, row, step.session.group)
+    }
+    block.steps[block.count++] = step
+    if (this.#running < this.#lanes) this.#schedule()
+  }
+
+  #newBlock(): Block {
+    const { inputSize, numEmbeddings } = this.#engine
+    const x = numEmbeddings === null ? new Float32Array(ROWS * inputSize) : new Int32Array(ROWS)
+    return { slots: new Int32Array(ROWS), x, steps: [], count: 0 }
+  }
+
+  /** A step that was given up leaves a gap, which is closed before the block is computed. */
+  remove(step: Waiting): void {
+    for (const block of this.#blocks) {
+      const index = block.steps.indexOf(step as Step)
+      if (index < 0) continue
+      block.steps[index] = undefined
+      ;(step as Step).session.free(false, performance.now())
+      return
+    }
+  }
+
+  /** Gives up all that waits. */
+  clear(error: unknown): void {
+    for (const step of this.#blocks.flatMap(({ steps }) => [...steps])) step?.reject(error, 'rejected')
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#start()
+    })
+  }
+
+  #start(): void {
+    while (this.#running < this.#lanes) {
+      const block = this.#blocks.shift()
+      if (block === undefined) return
+      this.#run(block)
+    }
+  }
+
+  /** Closes the gaps of those that were given up, or whose time is over. Returns the steps, in the order of their rows. */
+  #gather(block: Block, now: number): Step[] {
+    const { inputSize } = this.#engine
+    const { x, slots, steps } = block
+    const rows: Step[] = []
+    for (let i = 0; i < block.count; i++) {
+      const step = steps[i]
+      if (step === undefined) continue
+      if (!step.run(now)) {
+        step.session.free(false, now)
+        continue
+      }
+      const row = rows.push(step) - 1
+      slots[row] = step.session.slot
+      if (row < i) x.copyWithin(row * inputSize, i * inputSize, (i + 1) * inputSize)
+    }
+    steps.length = 0
+    block.count = 0
+    return rows
+  }
+
+  #run(block: Block): void {
+    const start = performance.now()
+    const rows = this.#gather(block, start)
+    if (rows.length === 0) {
+      this.#recycle(block)
+      return
+    }
+    this.#running += 1
+    this.#counters.stepBatches += 1
+    this.#compute(block, rows.length).then(
+      ({ y, failed }) => {
+        this.#ended()
+        this.#answer(rows, y, failed)
+      },
+      (error: unknown) => {
+        this.#ended()
+        const now = performance.now()
+        for (const step of rows) {
+          step.reject(failureOf('step', error), 'failed')
+          step.session.free(false, now)
+        }
+      },
+    )
+    // The engine has copied it.
+    this.#recycle(block)
+  }
+
+  async #compute({ slots, x }: Block, rows: number) {
+    return await this.#engine.step(slots.subarray(0, rows), x.subarray(0, rows * this.#engine.inputSize))
+  }
+
+  #recycle(block: Block): void {
+    if (this.#spare.length < 4) this.#spare.push(block)
+  }
+
+  /** What is full goes on at once; the rest waits for those that come when they have their answers. */
+  #ended(): void {
+    this.#running -= 1
+    if (this.#blocks.length > 1) this.#start()
+    else if (this.#blocks.length > 0) this.#schedule()
+  }
+
+  #answer(rows: readonly Step[], y: Float32Array, failed: readonly number[]): void {
+    const { outputSize } = this.#engine
+    const now = performance.now()
+    const bad = failed.length === 0 ? undefined : new Set(failed)
+    for (let i = 0; i < rows.length; i++) {
+      const step = rows[i] as Step
+      const isBad = bad?.has(i) === true
+      if (isBad) step.reject(this.#problem(), 'failed')
+      else if (!step.settled) {
+        const output = y.slice(i * outputSize, (i + 1) * outputSize)
+        this.#units?.invert('step', output, output, step.session.group)
+        this.#counters.steps += 1
+        step.resolve(output)
+      }
+      step.session.free(!isBad, now)
+    }
+    // All came in the same turn, or nearly so.
+    this.#counters.stepLatency.record(now - (rows[0] as Step).since, now)
+  }
+
+  #problem(): TorchError {
+    const { numEmbeddings } = this.#engine
+    if (numEmbeddings === null) {
+      return torchError(
+        'ERR_TORCH_NON_FINITE',
+        'step: the sample has NaN or infinity; the state is as it was before it',
+      )
+    }
+    return torchError(
+      'ERR_TORCH_INDEX',
+      `step: there are ${numEmbeddings} tokens, from 0 to ${numEmbeddings - 1}; the state is as it was before`,
+    )
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * Where the states of sessions are kept that are not in memory: a table of bytes by the session's id. Its methods may be
+ * those of a database or a cache; what they throw, or reject with, is what the step that needs them rejects with.
+ */
+export interface SessionStore {
+  /** The bytes that were saved under an id, or undefined (or null) if there are none. */
+  load(id: string): Promise<Uint8Array | null | undefined> | Uint8Array | null | undefined
+  save(id: string, bytes: Uint8Array): Promise<unknown> | unknown
+  delete(id: string): Promise<unknown> | unknown
+}
+
+/** A store in the memory of this process: for tests, and to bring sessions from one server to the next. */
+export class MemoryStore implements SessionStore {
+  readonly #saved = new Map<string, Uint8Array>()
+
+  /** How many states it has. */
+  get size(): number {
+    return this.#saved.size
+  }
+
+  load(id: string): Uint8Array | undefined {
+    return this.#saved.get(id)
+  }
+
+  save(id: string, bytes: Uint8Array): void {
+    this.#saved.set(id, bytes)
+  }
+
+  delete(id: string): void {
+    this.#saved.delete(id)
+  }
+}

@@ -1,0 +1,29 @@
+import type { Batcher } from './batcher.ts'
+import type { Engine } from './engine.ts'
+import type { Signature } from './input.ts'
+import type { Stepper } from './stepper.ts'
+import type { Units } from './units.ts'
+
+/** One version of a model, with all that computes it. */
+export interface Version {
+  /** Given when it is added. */
+  name: string
+  /** The name of the model's class. */
+  readonly model: string
+  readonly engine: Engine
+  /** What computes it, and if it is not the native engine, why. */
+  readonly kind: 'native' | 'tensor'
+  readonly reason: string | null
+  readonly signature: Signature
+  readonly units: Units | undefined
+  readonly batcher: Batcher
+  readonly stepper: Stepper
+  /** What must be the same in another model that goes on from a state of this one; null if there are no states. */
+  readonly stateKind: string | null
+  /** Its share of the requests, relative to the others'. */
+  weight: number
+  /** How many requests it got. */
+  requests: number
+  /** Of a version that gets no more: where each of its sessions goes on. */
+  successor: ((id: string) => Version) | undefined
+}
