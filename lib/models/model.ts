@@ -1,4 +1,4 @@
-import { checkOptions, requireNone, requireSubclass } from '../check.ts'
+import { checkOptions, invalid, requireNone, requireSubclass } from '../check.ts'
 import type { Scaler } from '../data/scaler/scaler.ts'
 import type { SeriesScaler } from '../data/scaler/series-scaler.ts'
 import type { Vocabulary } from '../data/vocabulary.ts'
@@ -145,6 +145,9 @@ export abstract class RecurrentModel<Network extends RecurrentModule = Recurrent
     const [outputs, after] = network.forward(given as Tensor, before) as [Tensor | PackedSequence, ModelState<Network>]
     if (output !== 'sequence') return [headed(this, pooled(output, network, outputs, after)), after]
     if (isTensor(outputs)) return [headed(this, outputs), after]
+    if (!(outputs instanceof PackedSequence)) {
+      throw invalid(name, "the output of the network's hooks", 'as the network returns it', outputs)
+    }
     const packed = repacked(outputs, headed(this, outputs.data))
     return [tidy(() => padPackedSequence(packed, { batchFirst, totalLength })[0]), after]
   }

@@ -35,7 +35,7 @@ const LONGEST = 2 ** 31 - 1
 
 /**
  * Something that is asked of a server, from the call to its answer: it waits, runs, and is settled, exactly once. It is
- * given up by its signal and its time limits.
+ * given up by its signal, after `timeout` ms in which it has not begun, and at its deadline.
  */
 export class Waiting {
   readonly promise: Promise<Float32Array>
@@ -54,7 +54,6 @@ export class Waiting {
   #timer: NodeJS.Timeout | undefined
   #forget: (() => void) | undefined
 
-  /** @param timeout the longest that it may wait, in ms */
   constructor(counters: Counters, { signal, deadline }: Limits, timeout: number, now: number) {
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve

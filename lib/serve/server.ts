@@ -305,6 +305,7 @@ export class Server {
     }
   }
 
+  /** What it has done since it began, and is doing. */
   metrics(): Metrics {
     const { sizes, latency, stepLatency, steps, stepBatches } = this.#counters
     const { queued, running, served, failed, rejected, timedOut, aborted, batches } = this.#counters

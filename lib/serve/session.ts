@@ -21,9 +21,10 @@ export interface StepOptions {
 
 const NONE: StepOptions = Object.freeze({})
 
-let construct: (sessions: Sessions, state: SessionState) => Session
+const CONSTRUCT = Symbol('construct')
+
 /** @internal */
-export const sessionOf = (sessions: Sessions, state: SessionState): Session => construct(sessions, state)
+export let sessionOf: (sessions: Sessions, state: SessionState) => Session
 
 /**
  * A sequence that arrives step by step, with its state. Steps are computed in the order of their calls, together with
@@ -36,11 +37,12 @@ export class Session {
   #state: SessionState
 
   static {
-    construct = (sessions, state) => new Session(sessions, state)
+    sessionOf = (sessions, state) => new Session(CONSTRUCT, sessions, state)
   }
 
   // Protected, so that `new Session()` does not compile.
-  protected constructor(sessions: Sessions, state: SessionState) {
+  protected constructor(key: symbol, sessions: Sessions, state: SessionState) {
+    if (key !== CONSTRUCT) throw torchError('ERR_TORCH_TYPE', 'new Session() has no server: use server.session(id)')
     this.id = state.id
     this.#sessions = sessions
     this.#state = state

@@ -43,7 +43,7 @@ const AT_ONCE = 64
 /** The share of the sessions that leave the memory together when it is full: finding them takes a look at each. */
 const EVICTED = 0.01
 
-/** The sessions of a server. */
+/** The sessions of a server. A new one belongs to the version that `versionOf` tells. */
 export class Sessions {
   readonly #states = new Map<string, SessionState>()
   readonly #settings: Settings['sessions']
@@ -65,7 +65,6 @@ export class Sessions {
   /** Those that leave the memory to make room. */
   #evicting: Promise<void> | undefined
 
-  /** @param versionOf the version that a new session belongs to */
   constructor(
     { sessions, queue }: Pick<Settings, 'sessions' | 'queue'>,
     counters: Counters,

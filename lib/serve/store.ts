@@ -5,7 +5,9 @@
 export interface SessionStore {
   /** The bytes that were saved under an id, or undefined (or null) if there are none. */
   load(id: string): Promise<Uint8Array | null | undefined> | Uint8Array | null | undefined
+  /** Keeps the bytes under an id, instead of those before. */
   save(id: string, bytes: Uint8Array): Promise<unknown> | unknown
+  /** Forgets an id, which it need not know. */
   delete(id: string): Promise<unknown> | unknown
 }
 
@@ -18,14 +20,17 @@ export class MemoryStore implements SessionStore {
     return this.#saved.size
   }
 
+  /** {@inheritDoc SessionStore.load} */
   load(id: string): Uint8Array | undefined {
     return this.#saved.get(id)
   }
 
+  /** {@inheritDoc SessionStore.save} */
   save(id: string, bytes: Uint8Array): void {
     this.#saved.set(id, bytes)
   }
 
+  /** {@inheritDoc SessionStore.delete} */
   delete(id: string): void {
     this.#saved.delete(id)
   }

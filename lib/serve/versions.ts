@@ -21,7 +21,7 @@ export interface VersionInfo {
   readonly requests: number
 }
 
-/** Versions side by side, and which of them gets a request. */
+/** Versions side by side, and which of them gets a request. One that nobody can get any more is handed to `retire`. */
 export class Versions {
   readonly #all = new Map<string, Version>()
   /** Those that get requests, or could by their name. */
@@ -34,7 +34,6 @@ export class Versions {
   #made = 0
   readonly #retire: (version: Version) => void
 
-  /** @param retire called with a version that nobody can get any more */
   constructor(retire: (version: Version) => void) {
     this.#retire = retire
   }

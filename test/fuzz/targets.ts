@@ -8,6 +8,7 @@ import * as nn from '../../lib/nn/index.ts'
 import { parseSchema } from '../../lib/ops/schema.ts'
 import { qualified, TABLE } from '../../lib/ops/table.ts'
 import * as optim from '../../lib/optim/index.ts'
+import { serve } from '../../lib/serve/index.ts'
 import { torch } from '../../lib/torch.ts'
 import { internalMembers } from './internal.ts'
 import type { Random } from './random.ts'
@@ -33,6 +34,9 @@ type Class = (new (...args: unknown[]) => object) & { name: string; prototype: o
 const SPARED = new Set([
   // Numbers of threads that a machine has not are the user's to try.
   'torch.setNumThreads',
+  // All calls have one server.
+  'serve.Server.prototype.close',
+  'serve.Server.prototype.Symbol(Symbol.asyncDispose)',
 ])
 
 const isClass = (value: unknown): value is Class =>
@@ -58,6 +62,7 @@ const model = (): LSTMModel => new LSTMModel(3, 4, 2, { batchFirst: true })
 const parameters = (): nn.Parameter[] => [new nn.Parameter(torch.ones([2, 3])), new nn.Parameter(torch.ones([2]))]
 
 const series = await Series.from({ t: [1, 2, 3], x: [1, 2, 3] }, { time: 't', targets: 'x' })
+const server = await serve(model())
 const optimizer = (): optim.SGD => new optim.SGD(parameters(), { lr: 0.1, momentum: 0.9 })
 const steps = (own: optim.SGD): optim.lrScheduler.StepLR => new optim.lrScheduler.StepLR(own, 3)
 
@@ -103,6 +108,8 @@ const FACTORIES: Record<string, (Class: Class) => object> = {
   SeriesScaler: () => series.split({ past: 1 }).train.scaler,
   TextDataset: (Dataset) => new Dataset(torch.arange(9), { batchSize: 2, sequenceLength: 2 }),
   Vocabulary: (Vocabulary) => new Vocabulary({ level: 'word', tokens: ['a', 'b'] }),
+  Server: () => server,
+  Session: () => server.session('one'),
   SequenceDataset: (Dataset) => new Dataset(torch.ones([8, 3]), torch.ones([8, 1]), { sequenceLength: 2 }),
 }
 

@@ -15,6 +15,7 @@ const ENTRIES = [
   'io/index',
   'distributions/index',
   'metrics/index',
+  'serve/index',
 ]
 const FILE = join(CHECKOUT, 'documentation.ts')
 /** Classes with a text at the constructor, which says all that the class's own does. */

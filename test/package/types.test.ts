@@ -18,6 +18,7 @@ const ENTRIES = [
   'inspect/index',
   'distributions/index',
   'metrics/index',
+  'serve/index',
 ]
 
 /** What the declarations of a package name and do not export: each type, by the way to the first place that names it. */
