@@ -277,7 +277,7 @@ export class Runner implements Disposable {
     const { size } = plan
     const convert = windows && ((values: Tensor) => inUnits(values, windows, plan))
     const work = (batch: NamedBatch, tensors?: readonly Tensor[]): void => {
-      this.#add(step(batch, tensors), batch, convert)
+      this.#add(step(batch, tensors), convert)
     }
     if (this.#graphs === undefined) return this.#queue(() => work(take()))
     const batch = take()
@@ -294,9 +294,9 @@ export class Runner implements Disposable {
     })
   }
 
-  #add(outcome: Outcome, batch: NamedBatch, convert: ((values: Tensor) => Tensor) | undefined): void {
+  #add(outcome: Outcome, convert: ((values: Tensor) => Tensor) | undefined): void {
     const { loss, count } = outcome
-    measure(this.#options.metrics, outcome, batch, convert)
+    measure(this.#options.metrics, outcome, convert)
     if (isTensor(count)) {
       const added = count.to('float64')
       this.#total.addcmul_(loss.to('float64'), added)
@@ -401,8 +401,7 @@ export class Runner implements Disposable {
 /** Adds a step to metrics, if it made an output; `convert` gives values in the units of the data. */
 export function measure(
   metrics: readonly Metric<unknown>[],
-  { output, counted: { mask, weight } }: Outcome,
-  { target }: NamedBatch,
+  { output, target, counted: { mask, weight } }: Outcome,
   convert?: (values: Tensor) => Tensor,
 ): void {
   if (output === undefined) return

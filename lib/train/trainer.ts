@@ -37,6 +37,7 @@ import {
 import { runEpochs } from './fit.ts'
 import { type Graph, Graphs, signatureOf } from './graph.ts'
 import { History } from './history.ts'
+import { initialize } from './initialization.ts'
 import { Interruption } from './interruption.ts'
 import { optimizerOf, type ResolvedOptions, readOptions, type TrainerOptions } from './options.ts'
 import { deviceOf, onDevice, place } from './placement.ts'
@@ -141,14 +142,15 @@ export class Trainer {
       throw invalid('Trainer', 'model', 'a Module', model)
     }
     this.#options = readOptions(options)
-    const { device, loss } = this.#options
+    const { device, dtype, loss, seed, init } = this.#options
     this.model = model
     this.#modules = loss instanceof Module ? [model, loss] : [model]
-    // An optimizer creates its state on the devices of the parameters.
+    this.generator = seed === undefined ? undefined : new Generator().manualSeed(seed)
+    if (init !== undefined) this.#drawing(() => initialize('Trainer', model, init))
+    // An optimizer creates its state on the devices of the parameters, and in their dtypes.
+    if (dtype !== undefined) for (const module of this.#modules) module.to({ dtype })
     if (device !== undefined) place(this.#modules, device)
     this.optimizer = optimizerOf(this.#options, model)
-    const { seed } = this.#options
-    this.generator = seed === undefined ? undefined : new Generator().manualSeed(seed)
     const stepOptions = { ...this.#options, owner: 'Trainer' } as const
     this.#step = new Step(model, this.optimizer, {
       ...stepOptions,
