@@ -184,5 +184,11 @@ export function torchError(code: ErrorCode, message: string, options?: TorchErro
  * all.
  */
 export function messageOf(thrown: unknown): string {
-  return isNativeError(thrown) ? thrown.message : String(thrown)
+  if (isNativeError(thrown)) return thrown.message
+  try {
+    return String(thrown)
+  } catch {
+    // An object without toString.
+    return describe(thrown)
+  }
 }

@@ -3,13 +3,15 @@ import { isArrayOf } from '../array.ts'
 import { invalid, requireInteger } from '../check.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { isPromise } from '../tensor/context.ts'
 import type { State } from './checkpoint.ts'
+import type { Ending } from './ending.ts'
 import type { Run } from './run.ts'
 
 /**
  * Something that takes part in a `fit`. All hooks are optional, may be async, and are awaited between two steps. An
- * error of a hook ends the `fit`, which rejects with it.
+ * error of a hook ends the `fit`, which rejects with it. If the `fit` is to end for another reason (an aborted signal, a
+ * signal of the process, `stop()` from elsewhere), a hook that has not settled 10 s later is left, with a warning, and
+ * its callback is not called again.
  *
  * @example
  * const printer: Callback = { onEpochEnd: ({ epoch, result }) => console.log(epoch, result?.trainLoss) }
@@ -89,11 +91,15 @@ function namesOf(object: object): string[] {
 /** The callbacks of a `fit`, called one after another, in the context of the caller of `fit`. */
 export class Callbacks {
   readonly #callbacks: readonly Callback[]
+  readonly #ending: Ending
   readonly #outside: <T>(fn: () => T) => T
   readonly #called = new Map<Callback, number>()
+  /** Those of which a hook did not settle when the `fit` was to end. */
+  readonly #lost = new Set<Callback>()
 
-  constructor(callbacks: readonly Callback[]) {
+  constructor(callbacks: readonly Callback[], ending: Ending) {
     this.#callbacks = callbacks
+    this.#ending = ending
     // They draw from the caller's random numbers.
     this.#outside = AsyncResource.bind((fn) => fn())
     const names = callbacks.flatMap(({ name }) => name ?? [])
@@ -105,8 +111,7 @@ export class Callbacks {
   /** Calls a hook of each callback. Awaits only if it must. */
   async call(hook: Exclude<Hook, 'onStepEnd'>, run: Run): Promise<void> {
     for (const callback of this.#callbacks) {
-      const result = this.#outside(() => callback[hook]?.(run))
-      if (isPromise(result)) await result
+      if (callback[hook] !== undefined) await this.#call(callback, hook, () => callback[hook]?.(run))
     }
   }
 
@@ -118,7 +123,19 @@ export class Callbacks {
 
   async #stepEnd(due: readonly Callback[], run: Run, settled: (() => Promise<void>) | undefined): Promise<void> {
     await settled?.()
-    for (const callback of due) await this.#outside(() => callback.onStepEnd?.(run))
+    for (const callback of due) await this.#call(callback, 'onStepEnd', () => callback.onStepEnd?.(run))
+  }
+
+  /** Calls a hook and waits for it, unless the `fit` is to end and it does not settle. */
+  async #call(callback: Callback, hook: string, fn: () => unknown): Promise<void> {
+    if (this.#lost.has(callback)) return
+    if (await this.#outside(() => this.#ending.settled(fn))) return
+    this.#lost.add(callback)
+    const name = callback.name === undefined ? 'a callback' : `the callback '${callback.name}'`
+    process.emitWarning(
+      `Trainer: ${hook} of ${name} has not settled in time, and the fit is to end: it goes on without this callback`,
+      { code: 'TORCH_CALLBACK' },
+    )
   }
 
   #isDue(callback: Callback, run: Run): boolean {
@@ -130,9 +147,11 @@ export class Callbacks {
   }
 
   async exception(run: Run, error: unknown): Promise<void> {
+    this.#ending.demand()
     for (const callback of this.#callbacks) {
+      if (callback.onException === undefined) continue
       try {
-        await this.#outside(() => callback.onException?.(run, error))
+        await this.#call(callback, 'onException', () => callback.onException?.(run, error))
       } catch {
         // The first error counts.
       }

@@ -160,7 +160,7 @@ async function evaluate(
   const { loss, output } = await batches.use(({ take }) => {
     const batch = take()
     const outcome = step.evaluate(batch, device)
-    measure(metrics, outcome, batch)
+    measure(metrics, outcome)
     return { loss: onCpu(outcome.loss), output: outcome.output?.shape ?? [] }
   })
   return { output, validationLoss: taken(loss) }

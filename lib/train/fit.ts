@@ -1,5 +1,6 @@
 import { offload, tidy } from '../tensor/context.ts'
 import type { Callbacks } from './callback.ts'
+import type { Ending } from './ending.ts'
 import type { EpochResult } from './history.ts'
 import type { Interruption } from './interruption.ts'
 import { resultName } from './options.ts'
@@ -33,16 +34,31 @@ export interface FitParts {
   end(): void
   /** Throws, or stops the run, if the signal is aborted. */
   check(): void
+  /** When to wait no more for what the user's code does. */
+  readonly ending: Ending
   /** Ends the run when a signal comes, if it is to. */
   readonly interruption: Interruption | undefined
   /** Within an epoch: what a checkpoint needs to continue it. */
   readonly resumed: Resumed | undefined
 }
 
+/** The most milliseconds of a timer. */
+const LONGEST = 2 ** 31 - 1
+
 /** The epochs of a `fit`: its loop, with the hooks of the callbacks in between. */
 export async function runEpochs(parts: FitParts): Promise<void> {
+  const milliseconds = parts.maxSeconds * 1000
+  const deadline = performance.now() + milliseconds
+  const timer = milliseconds > LONGEST ? undefined : setTimeout(() => parts.ending.ask(), milliseconds)
+  try {
+    await runUntil(deadline, parts)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function runUntil(deadline: number, parts: FitParts): Promise<void> {
   const { run, callbacks, interruption } = parts
-  const deadline = performance.now() + parts.maxSeconds * 1000
   let { resumed } = parts
   run.epoch = run.history.epochs.length + 1
   await callbacks.call('onFitStart', run)
@@ -59,7 +75,7 @@ export async function runEpochs(parts: FitParts): Promise<void> {
     parts.check()
     if (run.stopReason !== undefined) break
     await runEpoch(parts, deadline, resumed)
-    if (interruption?.hasEnded() === true) break
+    if (interruption?.hasEnded() === true || run.history.epochs.length < run.epoch) break
     resumed = undefined
     run.batch = 0
     parts.rates?.epochEnded(run)
@@ -92,14 +108,18 @@ async function runEpoch(parts: FitParts, deadline: number, resumed: FitParts['re
     }
     return hooks === undefined ? isLast() : hooks.then(isLast)
   }
+  const { ending } = parts
   const trained = await training.pass(source, {
     name: `epoch ${run.epoch}`,
     begin: () => parts.check(),
     end,
     failed,
+    ending,
     resumed,
   })
-  if (interruption?.hasEnded() === true) return
+  const hasStarted = trained.isWhole || run.batch > 0
+  if (!trained.isWhole && hasStarted && parts.isUpdated()) await interruption?.check()
+  if (interruption?.hasEnded() === true || !hasStarted) return
   if (!parts.isUpdated()) {
     await offload(() => tidy(parts.finish))
     run.step++
@@ -111,7 +131,7 @@ async function runEpoch(parts: FitParts, deadline: number, resumed: FitParts['re
   const result: EpochResult = { epoch: run.epoch, trainLoss: trained.loss, seconds: 0, ...named('train', trained) }
   const validated = await validate(parts)
   parts.passed()
-  if (interruption?.hasEnded() === true) return
+  if (interruption?.hasEnded() === true || validated?.isWhole === false) return
   if (validated !== undefined) {
     Object.assign(result, { validationLoss: validated.loss, ...named('validation', validated) })
   }
@@ -121,11 +141,19 @@ async function runEpoch(parts: FitParts, deadline: number, resumed: FitParts['re
 }
 
 async function validate(parts: FitParts): Promise<PassResult | undefined> {
-  const { run, held, validating, interruption } = parts
+  const { run, held, validating, interruption, ending } = parts
   if (held === undefined || validating === undefined) return undefined
   const name = `validation after epoch ${run.epoch}`
-  const pass = (): Promise<PassResult> =>
-    validating.pass(held, { name, begin: () => parts.check(), end: () => interruption?.check() })
+  const pass = async (): Promise<PassResult> => {
+    const result = await validating.pass(held, {
+      name,
+      begin: () => parts.check(),
+      end: () => interruption?.check(),
+      ending,
+    })
+    if (!result.isWhole) await interruption?.check()
+    return result
+  }
   return interruption === undefined ? await pass() : await interruption.validating(pass)
 }
 

@@ -28,6 +28,7 @@ import { earlyStopping } from './callbacks/early-stopping.ts'
 import { automaticProgress, progressBar } from './callbacks/progress-bar.ts'
 import type { Loss } from './criterion.ts'
 import type { NonFinite } from './divergence.ts'
+import { type InitOptions, requireInit } from './initialization.ts'
 import { type MonitorMode, type MonitorOptions, requireMonitor } from './monitor.ts'
 import { requireUsable } from './placement.ts'
 
@@ -45,6 +46,12 @@ export interface TrainerOptions {
    * samples, and are not cut.
    */
   sequenceLength?: number
+  /**
+   * The first values of the model's parameters, by their kind, such as `{ recurrent: 'orthogonal', bias: 0 }`: see
+   * {@link InitOptions}. They are drawn when the trainer is made, with its `seed` if there is one. Default: the model's
+   * values stay.
+   */
+  init?: InitOptions
   /** The learning rate. Default 1e-3. Not allowed if `optimizer` is a function: set the learning rate there. */
   lr?: number
   /**
@@ -143,6 +150,12 @@ export interface TrainerOptions {
    */
   device?: Device
   /**
+   * The dtype of the training: the floating-point weights of the model and of a loss module are converted when the
+   * trainer is made, those of each batch before it enters the model. Predictions have it, too. Default: the dtypes that
+   * model and data have, which must agree.
+   */
+  dtype?: 'float32' | 'float64' | 'bfloat16'
+  /**
    * Compute the model and the loss in this dtype where that is safe: see `torch.autocast`. float16 also uses a
    * `GradScaler`, `Trainer.scaler`. LibTorch cannot train a float16 LSTM on the CPU. Default: keep the dtypes.
    */
@@ -194,6 +207,7 @@ const NAMES = [
   'maxSeconds',
   'batchSize',
   'sequenceLength',
+  'init',
   'lr',
   'schedule',
   'movingAverage',
@@ -217,6 +231,7 @@ const NAMES = [
   'nonFinite',
   'shuffle',
   'device',
+  'dtype',
   'autocast',
   'cudaGraph',
   'progress',
@@ -228,6 +243,7 @@ export interface ResolvedOptions {
   maxSeconds: number
   batchSize: number
   sequenceLength: number | undefined
+  init: InitOptions | undefined
   lr: number
   optimizer: NonNullable<TrainerOptions['optimizer']>
   loss: NonNullable<TrainerOptions['loss']>
@@ -249,6 +265,7 @@ export interface ResolvedOptions {
   nonFinite: NonFinite
   shuffle: boolean
   device: Device | undefined
+  dtype: TrainerOptions['dtype'] | undefined
   autocast: 'bfloat16' | 'float16' | undefined
   cudaGraph: boolean
 }
@@ -264,7 +281,8 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     if (options[name] !== undefined) requirePositive('Trainer', name, options[name])
   }
   const { seed, nonFinite = 'throw', shuffle = true, progress = 'auto', optimizer = 'adam', loss = 'mse' } = options
-  const { device, autocast, cudaGraph = false, metricUnits = 'data' } = options
+  const { device, dtype, autocast, cudaGraph = false, metricUnits = 'data', init } = options
+  if (init !== undefined) requireInit('Trainer', init)
   if (seed !== undefined) requireInteger('Trainer', 'seed', seed)
   requireBoolean('Trainer', 'shuffle', shuffle)
   requireBoolean('Trainer', 'cudaGraph', cudaGraph)
@@ -275,6 +293,7 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
   requireChoice('Trainer', 'metricUnits', metricUnits, ['data', 'scaled'])
   if (device !== undefined) requireUsable(device)
   if (autocast !== undefined) requireChoice('Trainer', 'autocast', autocast, ['bfloat16', 'float16'])
+  if (dtype !== undefined) requireDType(dtype, autocast)
   for (const name of ['lr', 'weightDecay'] as const) {
     if (typeof optimizer !== 'function' || options[name] === undefined) continue
     throw torchError('ERR_TORCH_OPTION', `Trainer: ${name} has no effect on your own optimizer: set it there`)
@@ -319,6 +338,7 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     signalFolder: readOnSignal(options),
     batchSize: options.batchSize ?? 32,
     sequenceLength: options.sequenceLength,
+    init,
     lr: options.lr ?? 1e-3,
     clipGradNorm: options.clipGradNorm,
     optimizer,
@@ -327,9 +347,25 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     nonFinite,
     shuffle: shuffle && !carryState,
     device,
+    dtype,
     autocast,
     cudaGraph,
   }
+}
+
+function requireDType(dtype: unknown, autocast: ResolvedOptions['autocast']): void {
+  if (dtype === 'float16') {
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      "Trainer: dtype: 'float16' would lose small gradients: use autocast: 'float16', which scales them, or 'bfloat16'",
+    )
+  }
+  requireChoice('Trainer', 'dtype', dtype, ['float32', 'float64', 'bfloat16'])
+  if (autocast === undefined || dtype === 'float32') return
+  throw torchError(
+    'ERR_TORCH_OPTION',
+    `Trainer: autocast chooses a dtype for each operation of a model in float32: dtype cannot be '${dtype}'`,
+  )
 }
 
 function readWeightDecay(given: TrainerOptions['weightDecay']): ResolvedOptions['weightDecay'] {

@@ -69,6 +69,8 @@ export class Checkpoints {
   readonly #saved: Saved
   #epoch: Random | undefined
   #frozen: { now: Random; pass: { metrics: State } } | undefined
+  /** Files that are being written. */
+  readonly #saving = new Set<Promise<void>>()
 
   constructor(saved: Saved) {
     this.#saved = saved
@@ -95,7 +97,17 @@ export class Checkpoints {
     this.#frozen = undefined
   }
 
-  async save(path: string, { batch, step }: Run): Promise<void> {
+  async save(path: string, run: Run): Promise<void> {
+    const saving = this.#save(path, run)
+    this.#saving.add(saving)
+    try {
+      await saving
+    } finally {
+      this.#saving.delete(saving)
+    }
+  }
+
+  async #save(path: string, { batch, step }: Run): Promise<void> {
     const { modules, optimizer, scheduler, scaler, training, carried, callbacks, history } = this.#saved
     await tidy(async () => {
       const state = {
@@ -189,7 +201,9 @@ export class Checkpoints {
     else generator.setState(state)
   }
 
-  dispose(): void {
+  /** Frees what it remembers, after the files that are being written. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#saving)
     forget(this.#epoch)
     this.#epoch = undefined
   }

@@ -1,4 +1,5 @@
-import { invalid } from '../check.ts'
+import { invalid, requireString } from '../check.ts'
+import { torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
 import { opaque } from '../opaque.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
@@ -16,7 +17,12 @@ export interface RunOptions {
   batches: number | undefined
   loss(): Promise<number>
   save(path: string): Promise<void>
+  /** Called by each `stop`. */
+  onStop?(): void
 }
+
+/** @internal The key of the method that marks a run as over. */
+export const close = Symbol('close')
 
 /** A `fit` while it runs, as callbacks see it. */
 export class Run {
@@ -41,9 +47,12 @@ export class Run {
   #reason: string | undefined
   readonly #loss: () => Promise<number>
   readonly #save: (path: string) => Promise<void>
+  readonly #onStop: () => void
+  #isOver = false
 
   /** @internal */
-  constructor({ model, validated = model, optimizer, history, epochs, batches, loss, save }: RunOptions) {
+  constructor(options: RunOptions) {
+    const { model, validated = model, optimizer, history, epochs, batches, loss, save, onStop = () => {} } = options
     this.model = model
     this.validated = validated
     this.optimizer = optimizer
@@ -52,6 +61,7 @@ export class Run {
     this.batches = batches
     this.#loss = loss
     this.#save = save
+    this.#onStop = onStop
   }
 
   /** The result of the last epoch. */
@@ -62,8 +72,11 @@ export class Run {
   /**
    * The mean training loss of the current epoch so far, for `onStepEnd`. A GPU finishes its queued steps first, so ask
    * for it only every so many steps.
+   *
+   * @throws {TorchError} (rejects) when the `fit` is over.
    */
   async loss(): Promise<number> {
+    this.#requireRunning('loss', 'its epochs are in run.history')
     return await this.#loss()
   }
 
@@ -75,6 +88,7 @@ export class Run {
   stop(reason = 'stopped'): void {
     if (typeof reason !== 'string') throw invalid('stop', 'reason', 'a string', reason)
     this.#reason ??= reason
+    this.#onStop()
   }
 
   /** Why the `fit` is to end early; `undefined` if it is not. */
@@ -82,8 +96,25 @@ export class Run {
     return this.#reason
   }
 
-  /** Writes a checkpoint, from which `fit(data, { resume: path })` continues: the weights and all other state. */
+  /**
+   * Writes a checkpoint, from which `fit(data, { resume: path })` continues: the weights and all other state. Await it
+   * in the hook: a step changes what is being written.
+   *
+   * @throws {TorchError} (rejects) when the `fit` is over; if the file cannot be written, or a step began meanwhile.
+   */
   async save(path: string): Promise<void> {
+    requireString('save', 'path', path)
+    this.#requireRunning('save', 'save the model instead, or call it in a hook such as onFitEnd')
     await this.#save(path)
+  }
+
+  /** @internal Called when the `fit` is over: there is no state to save any more. */
+  [close](): void {
+    this.#isOver = true
+  }
+
+  #requireRunning(method: string, instead: string): void {
+    if (!this.#isOver) return
+    throw torchError('ERR_TORCH_RUNTIME', `Run.${method}: the fit is over: ${instead}`)
   }
 }

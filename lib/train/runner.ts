@@ -10,6 +10,7 @@ import { zeros } from '../tensor/creation.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
 import type { State } from './checkpoint.ts'
 import { type NonFinite, refusedLoss } from './divergence.ts'
+import type { Ending } from './ending.ts'
 import { Feed, type Ready } from './feed.ts'
 import type { Graphs } from './graph.ts'
 import { Pace } from './pace.ts'
@@ -75,6 +76,8 @@ export interface PassOptions {
   end?(step: number, settled: () => Promise<void>): unknown
   /** Called if a step fails, with the number of steps that have run: those queued after it have been skipped. */
   failed?(steps: number): void
+  /** When to wait no more for data that do not come. */
+  ending?: Ending
   resumed?: Resumed | undefined
 }
 
@@ -83,6 +86,8 @@ export interface PassResult {
   loss: number
   /** The values of the metrics, by their names. */
   metrics: Record<string, number>
+  /** Whether all data have come. */
+  isWhole: boolean
 }
 
 /** One pass over the data. */
@@ -91,6 +96,8 @@ interface Pass extends PassOptions {
   readonly windows: Windows | undefined
   readonly steps: number | undefined
   step: number
+  /** Whether data that do not come are no longer waited for. */
+  isLeft: boolean
   /** The steps since the last check of a GPU, if their batches can be made again. */
   recent: { step: number; plan: BatchPlan }[]
   inspected: number
@@ -144,21 +151,36 @@ export class Runner implements Disposable {
     const ahead = device !== 'cpu' || this.#graphs !== undefined
     const feed = new Feed(source, { device: moves || ahead ? device : undefined, ahead })
     const windows = this.#converted(source)
-    const pass: Pass = { ...options, windows, steps: source.length, step: 0, recent: [], inspected: performance.now() }
+    const pass: Pass = {
+      ...options,
+      windows,
+      steps: source.length,
+      step: 0,
+      isLeft: false,
+      recent: [],
+      inspected: performance.now(),
+    }
+    // What has not settled before will not settle now.
+    const close = async (): Promise<void> => {
+      const closing = feed.close()
+      if (pass.isLeft) closing.catch(() => {})
+      else await closing
+    }
     try {
       await this.#start(feed, pass)
       await this.#run(feed, pass, source.own)
+      await close()
+      if (pass.isLeft && pass.step === 0) return { loss: Number.NaN, metrics: {}, isWhole: false }
       if (pass.step === 0) throw torchError('ERR_TORCH_VALUE', 'Trainer: the data has no batches')
-      await feed.close()
       const total = await this.#inspect(pass)
       const count = await read(this.#count)
       if (count === 0) {
         throw torchError('ERR_TORCH_VALUE', `Trainer: ${pass.name}: no target counts: masks and weights leave out all`)
       }
-      return { loss: total / count, metrics: await this.#measured() }
+      return { loss: total / count, metrics: await this.#measured(), isWhole: !pass.isLeft }
     } catch (error) {
       // The first error counts.
-      await feed.close().catch(() => {})
+      await close().catch(() => {})
       throw error
     } finally {
       this.#last?.dispose()
@@ -225,7 +247,7 @@ export class Runner implements Disposable {
     }
     const settled = (): Promise<void> => wait(0)
     try {
-      for (let ready = await feed.next(); ready !== undefined; ready = await feed.next()) {
+      for (let ready = await next(feed, pass); ready !== undefined; ready = await next(feed, pass)) {
         const waiting = pass.begin?.()
         if (isPromise(waiting)) await waiting
         const running = this.#take(ready, pass)
@@ -239,6 +261,8 @@ export class Runner implements Disposable {
         const ending = pass.end?.(pass.step, settled)
         if ((isPromise(ending) ? await ending : ending) === true) break
       }
+      // Why it is left may be an error.
+      if (pass.isLeft) await pass.begin?.()
       await settled()
     } finally {
       for (const { running, ready } of queued) {
@@ -277,7 +301,7 @@ export class Runner implements Disposable {
     const { size } = plan
     const convert = windows && ((values: Tensor) => inUnits(values, windows, plan))
     const work = (batch: NamedBatch, tensors?: readonly Tensor[]): void => {
-      this.#add(step(batch, tensors), batch, convert)
+      this.#add(step(batch, tensors), convert)
     }
     if (this.#graphs === undefined) return this.#queue(() => work(take()))
     const batch = take()
@@ -294,9 +318,9 @@ export class Runner implements Disposable {
     })
   }
 
-  #add(outcome: Outcome, batch: NamedBatch, convert: ((values: Tensor) => Tensor) | undefined): void {
+  #add(outcome: Outcome, convert: ((values: Tensor) => Tensor) | undefined): void {
     const { loss, count } = outcome
-    measure(this.#options.metrics, outcome, batch, convert)
+    measure(this.#options.metrics, outcome, convert)
     if (isTensor(count)) {
       const added = count.to('float64')
       this.#total.addcmul_(loss.to('float64'), added)
@@ -398,11 +422,23 @@ export class Runner implements Disposable {
   }
 }
 
+/** The next batch, if it comes. */
+async function next(feed: Feed, pass: Pass): Promise<Ready | undefined> {
+  if (pass.ending === undefined) return await feed.next()
+  let ready: Ready | undefined
+  const has = await pass.ending.settled(async () => {
+    const coming = await feed.next()
+    if (pass.isLeft) coming?.dispose()
+    else ready = coming
+  })
+  pass.isLeft = !has
+  return ready
+}
+
 /** Adds a step to metrics, if it made an output; `convert` gives values in the units of the data. */
 export function measure(
   metrics: readonly Metric<unknown>[],
-  { output, counted: { mask, weight } }: Outcome,
-  { target }: NamedBatch,
+  { output, target, counted: { mask, weight } }: Outcome,
   convert?: (values: Tensor) => Tensor,
 ): void {
   if (output === undefined) return

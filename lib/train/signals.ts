@@ -24,8 +24,11 @@ function end(name: NodeJS.Signals): void {
 export class Signals {
   #received: NodeJS.Signals | undefined
   #isShared = false
+  readonly #onReceived: () => void
 
-  constructor() {
+  /** @param onReceived is called at each signal */
+  constructor(onReceived: () => void = () => {}) {
+    this.#onReceived = onReceived
     // Before other listeners: those of `once` are gone when they have been called.
     if (open.size === 0) for (const name of NAMES) process.prependListener(name, listener)
     open.add(this)
@@ -38,6 +41,7 @@ export class Signals {
 
   /** `isShared`: whether the program listens to it, too. */
   receive(name: NodeJS.Signals, isShared: boolean): void {
+    this.#onReceived()
     if (this.#received !== undefined) return
     this.#received = name
     this.#isShared = isShared

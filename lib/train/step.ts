@@ -1,5 +1,5 @@
 import { autocast, GradScaler } from '../amp/index.ts'
-import type { NamedBatch } from '../data/batch.ts'
+import { mapBatch, type NamedBatch } from '../data/batch.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { RecurrentModel } from '../models/model.ts'
@@ -11,6 +11,7 @@ import type { Optimizer } from '../optim/optimizer.ts'
 import { inferenceMode, noGrad } from '../tensor/context.ts'
 import { zeros } from '../tensor/creation.ts'
 import { deviceTypeOf } from '../tensor/device.ts'
+import type { DType } from '../tensor/dtype.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
 import { Auxiliary, type AuxiliaryLoss } from './auxiliary.ts'
 import { CarriedState, requireStateful, type StatefulModel } from './carry.ts'
@@ -41,6 +42,8 @@ interface TrainOptions {
 
 export interface StepOptions extends Pick<ResolvedOptions, 'autocast' | 'clipGradNorm' | 'clipGradValue' | 'loss'> {
   owner: Owner
+  /** To which batches are converted. Default: none. */
+  dtype?: DType | undefined
   /** How many batches make one update. Default 1. */
   accumulateGradBatches?: number
   auxiliaryLosses?: readonly AuxiliaryLoss[]
@@ -54,6 +57,8 @@ export interface StepOptions extends Pick<ResolvedOptions, 'autocast' | 'clipGra
 export interface Outcome extends MeanLoss {
   /** The model's output; `undefined` if the step did not make it. */
   readonly output: Tensor | undefined
+  /** The target, in the dtype of the training. */
+  readonly target: Tensor
   readonly counted: Counted
 }
 
@@ -67,6 +72,7 @@ export class Step {
   readonly #criterion: ReturnType<typeof criterionOf>
   readonly #loss: ResolvedOptions['loss']
   readonly #cast: ResolvedOptions['autocast']
+  readonly #dtype: DType | undefined
   readonly #maxNorm: number | undefined
   readonly #maxValue: number | undefined
   readonly #accumulate: number
@@ -110,6 +116,7 @@ export class Step {
         ? directOf(model, loss, owner === 'Trainer')
         : undefined
     this.#cast = autocast
+    this.#dtype = options.dtype
     this.#maxNorm = clipGradNorm
     this.#maxValue = clipGradValue
     this.#accumulate = accumulateGradBatches
@@ -133,8 +140,9 @@ export class Step {
    * Updates the weights and returns the loss before the update. `finite`: on the CPU, fails before the update if the
    * loss is not finite. `output`: whether the output is needed.
    */
-  train(batch: NamedBatch, device: Device, options: TrainOptions = {}): Outcome {
+  train(given: NamedBatch, device: Device, options: TrainOptions = {}): Outcome {
     const { rates, finite = false, output = false } = options
+    const batch = this.#converted(given)
     this.#model.train()
     if (this.#pending === 0) this.#optimizer.zeroGrad()
     if (this.#accumulate > 1) return this.#accumulated(batch, device, options)
@@ -143,7 +151,7 @@ export class Step {
     if (ready !== undefined) {
       if (finite) finiteLoss(ready)
       this.#update(rates)
-      return { loss: ready, count: batch.target.numel, output: undefined, counted: ALL }
+      return { loss: ready, count: batch.target.numel, output: undefined, target: batch.target, counted: ALL }
     }
     const outcome = this.#lossOf(batch, device, direct, this.#auxiliary)
     const { loss, total } = outcome
@@ -237,7 +245,7 @@ export class Step {
   evaluate(batch: NamedBatch, device: Device, finite = false): Outcome {
     return evaluating(this.#model, () =>
       inferenceMode(() => {
-        const outcome = this.#lossOf(batch, device)
+        const outcome = this.#lossOf(this.#converted(batch), device)
         if (finite && device === 'cpu') finiteLoss(outcome.loss)
         return outcome
       }),
@@ -245,13 +253,24 @@ export class Step {
   }
 
   /** The model's output in evaluation mode. */
-  predict(input: Tensor, device: Device, parts?: ModelParts): Tensor {
+  predict(input: Tensor, device: Device): Tensor {
+    return this.#predict(inDType(input, this.#dtype), device, undefined)
+  }
+
+  #predict(input: Tensor, device: Device, parts: ModelParts | undefined): Tensor {
     return evaluating(this.#model, () => inferenceMode(() => this.#casting(device, () => this.#forward(input, parts))))
   }
 
   /** The model's output for a batch, in evaluation mode. */
-  output(batch: NamedBatch, device: Device): Tensor {
-    return this.predict(batch.input, device, modelParts(batch))
+  output(given: NamedBatch, device: Device): Tensor {
+    const batch = this.#converted(given)
+    return this.#predict(batch.input, device, modelParts(batch))
+  }
+
+  /** A batch in the dtype of the training. */
+  #converted(batch: NamedBatch): NamedBatch {
+    const dtype = this.#dtype
+    return dtype === undefined ? batch : mapBatch(batch, (tensor) => inDType(tensor, dtype))
   }
 
   /** An error of a step, with its meaning for the training. */
@@ -266,7 +285,7 @@ export class Step {
     const batchFirst = this.#model.batchFirst ?? true
     const lossOf = (output: Tensor): Outcome => {
       const counted = countedOf(this.#owner, batch, hasSteps(this.#model, output, batch, batchFirst), batchFirst)
-      return { ...this.#criterion(output, batch, counted), output, counted }
+      return { ...this.#criterion(output, batch, counted), output, target: batch.target, counted }
     }
     return this.#casting(device, () => {
       if (auxiliary !== undefined) return auxiliary.run(batch, () => this.#outputOf(batch), lossOf)
@@ -302,6 +321,11 @@ export class Step {
     if (this.#cast === undefined) return fn()
     return autocast(deviceTypeOf(device), fn, { dtype: this.#cast })
   }
+}
+
+/** A tensor of floating-point numbers in another dtype. */
+function inDType(tensor: Tensor, dtype: DType | undefined): Tensor {
+  return dtype === undefined || tensor.dtype === dtype || !tensor.isFloatingPoint() ? tensor : tensor.to(dtype)
 }
 
 /** What a batch has for the model besides its input, if anything. */

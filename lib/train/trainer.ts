@@ -26,6 +26,7 @@ import { Callbacks } from './callback.ts'
 import { MANY } from './cut.ts'
 import { causeOf, type NonFinite } from './divergence.ts'
 import { checkDryRun, type DryRun, type DryRunOptions, dryRun } from './dry-run.ts'
+import { Ending } from './ending.ts'
 import { movedBatch } from './feed.ts'
 import {
   type BatchSizeSearch,
@@ -37,13 +38,15 @@ import {
 import { runEpochs } from './fit.ts'
 import { type Graph, Graphs, signatureOf } from './graph.ts'
 import { History } from './history.ts'
+import { initialize } from './initialization.ts'
 import { Interruption } from './interruption.ts'
+import { useMetrics } from './metric-use.ts'
 import { optimizerOf, type ResolvedOptions, readOptions, type TrainerOptions } from './options.ts'
 import { deviceOf, onDevice, place } from './placement.ts'
 import { type PredictOptions, Predictor } from './predictor.ts'
 import { scheduledRates } from './rates.ts'
 import { Checkpoints } from './resume.ts'
-import { Run } from './run.ts'
+import { close, Run } from './run.ts'
 import { Runner, type RunnerOptions } from './runner.ts'
 import { Signals } from './signals.ts'
 import { type PredictionData, predictable, type Source, sourceOf, type TrainingData } from './source.ts'
@@ -85,6 +88,7 @@ interface Fit {
   device: Device
   history: History
   callbacks: Callbacks
+  ending: Ending
   signals: Signals | undefined
   signal: AbortSignal | undefined
   /** Whether an abort of the signal is a regular end. */
@@ -141,14 +145,15 @@ export class Trainer {
       throw invalid('Trainer', 'model', 'a Module', model)
     }
     this.#options = readOptions(options)
-    const { device, loss } = this.#options
+    const { device, dtype, loss, seed, init } = this.#options
     this.model = model
     this.#modules = loss instanceof Module ? [model, loss] : [model]
-    // An optimizer creates its state on the devices of the parameters.
+    this.generator = seed === undefined ? undefined : new Generator().manualSeed(seed)
+    if (init !== undefined) this.#drawing(() => initialize('Trainer', model, init))
+    // An optimizer creates its state on the devices of the parameters, and in their dtypes.
+    if (dtype !== undefined) for (const module of this.#modules) module.to({ dtype })
     if (device !== undefined) place(this.#modules, device)
     this.optimizer = optimizerOf(this.#options, model)
-    const { seed } = this.#options
-    this.generator = seed === undefined ? undefined : new Generator().manualSeed(seed)
     const stepOptions = { ...this.#options, owner: 'Trainer' } as const
     this.#step = new Step(model, this.optimizer, {
       ...stepOptions,
@@ -185,30 +190,38 @@ export class Trainer {
     if (onAbort === 'reject') signal?.throwIfAborted()
     const source = this.#source(data, this.#options.shuffle)
     const held = validation === undefined ? undefined : this.#source(validation, false)
-    const callbacks = new Callbacks(this.#options.callbacks)
+    const ending = new Ending()
+    const callbacks = new Callbacks(this.#options.callbacks, ending)
     const device = this.#place()
     this.#step.prepare(device)
+    this.#seedCuda(device)
+    const release = this.#useMetrics('fit')
     this.#running = 'fit'
     this.#fallback = null
     const history = new History()
     this.#history = history
-    this.#seedCuda(device)
-    const signals = this.#options.signalFolder === undefined ? undefined : new Signals()
+    const signals = this.#options.signalFolder === undefined ? undefined : new Signals(() => ending.demand())
     const resolves = onAbort === 'resolve'
+    const aborted = (): void => ending.demand()
+    signal?.addEventListener('abort', aborted)
+    if (signal?.aborted === true) aborted()
     try {
       await this.#drawing(() =>
-        this.#fit({ source, held, device, history, callbacks, signals, signal, resolves, resume }),
+        this.#fit({ source, held, device, history, callbacks, ending, signals, signal, resolves, resume }),
       )
     } finally {
+      signal?.removeEventListener('abort', aborted)
       this.#step.reset()
       this.#running = undefined
+      release()
       signals?.close()
     }
     await signals?.raise()
     return history
   }
 
-  async #fit({ source, held, device, history, callbacks, signals, signal, resolves, resume }: Fit): Promise<void> {
+  async #fit(fit: Fit): Promise<void> {
+    const { source, held, device, history, callbacks, ending, signals, signal, resolves, resume } = fit
     const { epochs, maxSteps, maxSeconds, nonFinite, schedule, monitor, metrics, metricUnits } = this.#options
     const { signalFolder: folder, accumulateGradBatches } = this.#options
     if (source.windows !== undefined) await fitScales(metrics, source.windows, metricUnits === 'scaled')
@@ -228,7 +241,17 @@ export class Trainer {
     const save = (path: string): Promise<void> => checkpoints.save(path, run)
     const loss = (): Promise<number> => training.meanLoss()
     const batches = source.length
-    const run = new Run({ model, validated, optimizer, history, epochs, batches, loss, save })
+    const run = new Run({
+      model,
+      validated,
+      optimizer,
+      history,
+      epochs,
+      batches,
+      loss,
+      save,
+      onStop: () => ending.ask(),
+    })
     const interruption =
       signals === undefined || folder === undefined
         ? undefined
@@ -262,6 +285,7 @@ export class Trainer {
           if (averaged !== undefined) model.loadStateDict(averaged.module.stateDict())
         },
         check,
+        ending,
         interruption,
         resumed: resume === undefined ? undefined : await checkpoints.load(resume, run),
       })
@@ -270,7 +294,8 @@ export class Trainer {
       throw error
     } finally {
       this.#averaged = undefined
-      checkpoints.dispose()
+      run[close]()
+      await checkpoints.close()
       training.dispose()
       validating?.dispose()
     }
@@ -345,6 +370,7 @@ export class Trainer {
     signal?.throwIfAborted()
     const device = this.#place()
     this.#step.prepare(device)
+    const release = this.#useMetrics(name)
     this.#running = name
     try {
       return await fn({
@@ -360,7 +386,12 @@ export class Trainer {
       })
     } finally {
       this.#running = undefined
+      release()
     }
+  }
+
+  #useMetrics(method: string): () => void {
+    return useMetrics(this.#options.metrics, { trainer: this, method })
   }
 
   #requireIdle(): void {
@@ -391,19 +422,18 @@ export class Trainer {
     const { signal } = options
     requireSignal('evaluate', signal)
     const source = this.#source(data, false)
-    if (this.#running !== undefined && this.#options.metrics.length > 0) {
-      throw torchError(
-        'ERR_TORCH_RUNTIME',
-        `Trainer: the metrics are in use by a ${this.#running}: evaluate after it, or by another Trainer of the model`,
-      )
-    }
-    const runner = this.#evaluating(this.#place(), 'ignore')
+    const release = this.#useMetrics('evaluate')
     try {
-      const { loss, metrics } = await runner.pass(source, { name: 'evaluate', begin: () => signal?.throwIfAborted() })
-      return { loss, ...metrics }
+      const runner = this.#evaluating(this.#place(), 'ignore')
+      try {
+        const { loss, metrics } = await runner.pass(source, { name: 'evaluate', begin: () => signal?.throwIfAborted() })
+        return { loss, ...metrics }
+      } finally {
+        this.#evaluation.reset()
+        runner.dispose()
+      }
     } finally {
-      this.#evaluation.reset()
-      runner.dispose()
+      release()
     }
   }
 

@@ -1,7 +1,13 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { SequenceDataset } from '../../lib/data/index.ts'
 import { nn, type Tensor, torch } from '../../lib/index.ts'
+import { MAE } from '../../lib/metrics/index.ts'
 import { RNNModel } from '../../lib/models/index.ts'
 import { type Callback, type Run, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
+import { expectRejection } from '../support/error.ts'
+import { temporaryFolder } from '../support/folder.ts'
 import { series } from '../support/series.ts'
 
 const quiet: TrainerOptions = { progress: false, sequenceLength: 10, batchSize: 8 }
@@ -61,7 +67,7 @@ test('is awaited, one after another', async () => {
 })
 
 describe('an error', () => {
-  test.each(HOOKS.filter((hook) => hook !== 'onValidationEnd'))('in %s rejects fit', async (when) => {
+  test.each(HOOKS)('in %s rejects fit', async (when) => {
     for (const isAsync of [false, true]) {
       const seen: unknown[] = []
       const failing = everywhere((hook) => {
@@ -71,9 +77,11 @@ describe('an error', () => {
       })
       const other: Callback = { onException: (_, error) => seen.push((error as Error).message) }
       const trainer = new Trainer(new RNNModel(1, 4, 1), { ...quiet, epochs: 2, callbacks: [failing, other] })
-      await expect(trainer.fit(series(30))).rejects.toThrow('the disk is full')
+      const options = { validation: series(20) }
+      await expect(trainer.fit(series(30), options)).rejects.toThrow('the disk is full')
       expect(seen).toEqual(['the disk is full'])
-      expect(trainer.history?.epochs.length).toBe(when === 'onFitEnd' ? 2 : when === 'onEpochEnd' ? 1 : 0)
+      const epochs = when === 'onFitEnd' ? 2 : when === 'onEpochEnd' || when === 'onValidationEnd' ? 1 : 0
+      expect(trainer.history?.epochs.length).toBe(epochs)
       expect(torch.offload.pending).toBe(0)
     }
   })
@@ -165,7 +173,58 @@ test('evaluate does not touch the metrics of a fit', async () => {
   }
   const trainer = new Trainer(new RNNModel(1, 4, 1), { ...quiet, epochs: 1, metrics: ['mae'], callbacks: [evaluating] })
   await trainer.fit(series(30))
-  expect(failures[0]).toMatch('the metrics are in use by a fit')
+  expect(failures[0]).toMatch('the metrics are in use by a running fit')
+})
+
+test('two trainers cannot use one metric at the same time', async () => {
+  const shared = new MAE()
+  const make = () => new Trainer(new RNNModel(1, 4, 1), { ...quiet, epochs: 2, metrics: [shared] })
+  const [one, other] = [make(), make()]
+  const running = one.fit(series(30))
+  const sentence =
+    "Trainer: the metric 'mae' is in use by a running fit of another Trainer: give each Trainer an instance"
+  for (const use of [
+    other.fit(series(30)),
+    other.evaluate(series(30)),
+    other.dryRun(series(30)),
+    other.findBatchSize(new SequenceDataset(...series(30), { sequenceLength: 10 })),
+  ]) {
+    await expectRejection(use, 'ERR_TORCH_RUNTIME', sentence)
+  }
+  const { epochs } = await running
+  // One after another, they can.
+  const alone = await other.evaluate(series(30))
+  expect(alone.mae).toBeGreaterThan(0)
+  expect(epochs[1]?.trainMae).toBeGreaterThan(0)
+  const [first, second] = await Promise.allSettled([one.evaluate(series(30)), one.evaluate(series(30))])
+  expect([first.status, second.status]).toEqual(['fulfilled', 'rejected'])
+  expect(await other.evaluate(series(30))).toEqual(alone)
+})
+
+test('a run that is over saves nothing', async () => {
+  let last: Run | undefined
+  const folder = temporaryFolder()
+  const trainer = new Trainer(new RNNModel(1, 4, 1), {
+    ...quiet,
+    epochs: 1,
+    callbacks: [
+      {
+        onFitStart: (run) => {
+          last = run
+        },
+        // Not awaited.
+        onFitEnd: (run) => void run.save(join(folder, 'end.safetensors')),
+      },
+    ],
+  })
+  await trainer.fit(series(30))
+  const run = last as unknown as Run
+  await expectRejection(run.save(join(folder, 'late.safetensors')), 'ERR_TORCH_RUNTIME', 'Run.save: the fit is over')
+  await expectRejection(run.loss(), 'ERR_TORCH_RUNTIME', 'Run.loss: the fit is over')
+  await expectRejection(run.save(3 as never), 'ERR_TORCH_TYPE', 'path must be a string')
+  expect(readdirSync(folder)).toEqual(['end.safetensors'])
+  const resumed = await trainer.fit(series(30), { resume: join(folder, 'end.safetensors') })
+  expect(resumed.epochs).toHaveLength(1)
 })
 
 test.each([

@@ -27,6 +27,7 @@ const outcomeOf = (input: Tensor): Outcome => ({
   loss: input.sum(),
   count: 1,
   output: undefined,
+  target: input,
   counted: { mask: undefined, weight: undefined },
 })
 

@@ -148,6 +148,22 @@ test('a second SIGTERM does not: the checkpoint is written', async () => {
   expect(readdirSync(folder)).toEqual(['step-000000001.safetensors'])
 })
 
+test('a hook that never settles does not keep the process', { timeout: 60_000 }, async () => {
+  const folder = temporaryFolder()
+  const { child, exit } = await start(
+    `${WAITING}
+    const open = setInterval(() => {}, 1000)
+    const hang = { everySteps: 3, onStepEnd: () => new Promise(() => process.send('hangs')) }
+    await new train.Trainer(model, { ...options, checkpoint: process.argv[2], callbacks: [hang] }).fit([x, x])`,
+    folder,
+  )
+  child.kill('SIGTERM')
+  const time = performance.now()
+  expect(await exit).toEqual([null, 'SIGTERM', ''])
+  expect(performance.now() - time).toBeGreaterThan(9000)
+  expect(readdirSync(folder)).toEqual(['step-000000003.safetensors'])
+})
+
 test('two fits at once both write a checkpoint', async () => {
   const folder = temporaryFolder()
   const { child, exit } = await start(
