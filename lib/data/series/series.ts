@@ -1,6 +1,7 @@
 import { isArrayOf } from '../../array.ts'
 import { checkOptions, invalid, requireBoolean, requireChoice, requireNone, requireString } from '../../check.ts'
 import { torchError } from '../../errors.ts'
+import { run, runSync } from '../../io/coroutine.ts'
 import { opaque } from '../../opaque.ts'
 import { CALENDAR, type CalendarInput } from './calendar.ts'
 import type { Contents, Segment } from './contents.ts'
@@ -9,6 +10,7 @@ import { type Latest, type LatestOptions, latestOf } from './latest.ts'
 import { completeRows, dropRows, fillMissing, MISSING, type Missing, requireComplete } from './missing.ts'
 import { readSource, type SeriesSource } from './source.ts'
 import { type Split, type SplitOptions, splitSeries } from './split.ts'
+import { MEMORY } from './storage.ts'
 import { type Names, OWNER, type Table, tableOf } from './table.ts'
 import { type Frequency, parseFrequency, type Step } from './time.ts'
 
@@ -62,7 +64,7 @@ export let contentsOf: (series: unknown) => Contents | undefined
  *
  * @example
  * const series = await Series.from('weather.parquet', { time: 'date', targets: 'temp_max', inputs: ['wind'] })
- * const { train, validation } = series.split({ validation: '2014', past: 90, horizon: 7 })
+ * const { train, validation } = await series.split({ validation: '2014', past: 90, horizon: 7 })
  */
 export class Series {
   /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
@@ -143,7 +145,16 @@ export class Series {
     if (missing === 'error') requireComplete(table)
     if (missing === 'forward' || missing === 'interpolate') fillMissing(table, missing)
     const segments = segmentsOf(table, behind, missing !== 'mask')
-    const contents = { table, segments, targets, inputs, calendar, autoregressive, masked: missing === 'mask' }
+    const contents = {
+      table,
+      segments,
+      targets,
+      inputs,
+      calendar,
+      autoregressive,
+      masked: missing === 'mask',
+      storage: MEMORY,
+    }
     return new Series(CONSTRUCT, contents, step, found)
   }
 
@@ -197,14 +208,21 @@ export class Series {
   /**
    * Cuts the series in time and into windows: `past` steps of inputs, and the `horizon` steps of targets that follow.
    * A window belongs to the part in which all its targets are; its inputs may be those of the part before. Scales come
-   * from the training part only.
+   * from the training part only. Meanwhile the event loop gets a turn every few milliseconds.
    *
-   * @example const { train, validation, test } = series.split({ validation: '2014', test: '2015', past: 90, horizon: 7 })
-   * @throws {TorchError} if a part has no windows.
+   * @example
+   * const { train, validation, test } = await series.split({ validation: '2014', test: '2015', past: 90, horizon: 7 })
+   * @throws {TorchError} (rejects) if a part has no windows.
    */
-  split<const O extends SplitOptions>(options: O, ...none: undefined[]): Split<O> {
+  async split<const O extends SplitOptions>(options: O, ...none: undefined[]): Promise<Split<O>> {
     requireNone('Series.split', none)
-    return splitSeries(this.#contents, options) as Split<O>
+    return (await run(splitSeries(this.#contents, options))) as Split<O>
+  }
+
+  /** The same as {@link split}, at once: it blocks the event loop. */
+  splitSync<const O extends SplitOptions>(options: O, ...none: undefined[]): Split<O> {
+    requireNone('Series.splitSync', none)
+    return runSync(splitSeries(this.#contents, options)) as Split<O>
   }
 
   /**

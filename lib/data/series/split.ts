@@ -1,13 +1,15 @@
 import { checkOptions, requireBoolean, requireDict } from '../../check.ts'
 import { torchError } from '../../errors.ts'
+import type { Coroutine } from '../../io/coroutine.ts'
 import { type ScalerChoice, scalerOf } from '../scaler/index.ts'
 import { FIT_COLUMNS, type Scaler } from '../scaler/scaler.ts'
 import { SeriesScaler } from '../scaler/series-scaler.ts'
 import type { Contents } from './contents.ts'
 import { frameOf } from './frame.ts'
-import { concat, inGroup } from './table.ts'
+import { pacing } from './pace.ts'
+import { inGroup } from './table.ts'
 import { requireSplitPoint, type SplitPoint, timeOf, timeText } from './time.ts'
-import { requireWindow, WindowDataset, type WindowOptions, type Windows } from './windows.ts'
+import { requireWindow, WindowDataset, type WindowOptions, Windows } from './windows.ts'
 
 export interface SplitOptions extends WindowOptions {
   /**
@@ -33,24 +35,24 @@ export type Split<O> = { train: WindowDataset } & {
 const OWNER = 'Series.split'
 const OPTIONS = ['validation', 'test', 'past', 'horizon', 'stride', 'scaler', 'scalers', 'scalePerGroup'] as const
 
-export function splitSeries(contents: Contents, options: SplitOptions): Record<string, WindowDataset> {
+export function* splitSeries(contents: Contents, options: SplitOptions): Coroutine<Record<string, WindowDataset>> {
   checkOptions(OWNER, options, OPTIONS)
   const size = requireWindow(OWNER, options)
   const bounds = boundsOf(contents, options)
   const trainEnd = bounds.validation ?? bounds.test ?? Number.POSITIVE_INFINITY
-  const scaler = scalerFor(contents, options, trainEnd)
-  const frame = frameOf(OWNER, contents, scaler)
+  const scaler = yield* scalerFor(contents, options, trainEnd)
   const parts: [name: string, start: number, end: number][] = [['train', Number.NEGATIVE_INFINITY, trainEnd]]
   const { validation, test } = bounds
   if (validation !== undefined) parts.push(['validation', validation, test ?? Number.POSITIVE_INFINITY])
   if (test !== undefined) parts.push(['test', test, Number.POSITIVE_INFINITY])
-  return Object.fromEntries(
-    parts.map(([name, start, end]) => {
-      const windows = windowsIn(contents, size, start, end)
-      if (windows.starts.length === 0) throw noWindows(contents, size, name)
-      return [name, new WindowDataset(contents, frame, windows, scaler)]
-    }),
-  )
+  const found: [name: string, windows: Windows][] = []
+  for (const [name, start, end] of parts) {
+    const windows = yield* windowsIn(contents, size, start, end)
+    if (windows.length === 0) throw noWindows(contents, size, name)
+    found.push([name, windows])
+  }
+  const frame = yield* frameOf(OWNER, contents, scaler)
+  return Object.fromEntries(found.map(([name, windows]) => [name, new WindowDataset(contents, frame, windows, scaler)]))
 }
 
 interface Bounds {
@@ -94,7 +96,7 @@ function lowerBound(values: Float64Array, value: number, start = 0, end = values
   return low
 }
 
-function scalerFor(contents: Contents, options: SplitOptions, trainEnd: number): SeriesScaler {
+function* scalerFor(contents: Contents, options: SplitOptions, trainEnd: number): Coroutine<SeriesScaler> {
   const { targets, inputs, table } = contents
   const { scaler = 'standard', scalers = {}, scalePerGroup = true } = options
   requireBoolean(OWNER, 'scalePerGroup', scalePerGroup)
@@ -123,16 +125,21 @@ function scalerFor(contents: Contents, options: SplitOptions, trainEnd: number):
     start,
     end: lowerBound(table.times, trainEnd, start, end),
   }))
-  const fitted = (perGroup ? ranges.map((range) => [range]) : [ranges]).map((rows) =>
-    columns.map((column) => {
+  const fitted: (Scaler | undefined)[][] = []
+  for (const rows of perGroup ? ranges.map((range) => [range]) : [ranges]) {
+    const scalers: (Scaler | undefined)[] = []
+    for (const column of columns) {
       const values = table.columns.get(column) as Float64Array
       const parts = rows.map(({ start, end }) => values.subarray(start, end))
-      return make(column)?.[FIT_COLUMNS]([concat(parts)], () => {
+      const nameOf = (): string => {
         const where = perGroup && rows[0] ? inGroup(rows[0]) : ''
         return `${OWNER}: column '${column}'${where}, before ${trainEnd === Number.POSITIVE_INFINITY ? 'its end' : timeText(trainEnd)},`
-      })
-    }),
-  )
+      }
+      const scaler = make(column)
+      scalers.push(scaler && (yield* scaler[FIT_COLUMNS]([parts], nameOf)))
+    }
+    fitted.push(scalers)
+  }
   const groups = perGroup ? table.groups.map(({ name }) => name as string) : undefined
   return new SeriesScaler(targets, inputs, groups, fitted)
 }
@@ -150,26 +157,35 @@ export function requireFitting(owner: string, { targets, inputs }: Contents, sca
 }
 
 /** The windows whose targets are all within a part, and of which at least one was observed. */
-function windowsIn(contents: Contents, size: Required<WindowOptions>, from: number, to: number): Windows {
+function* windowsIn(contents: Contents, size: Required<WindowOptions>, from: number, to: number): Coroutine<Windows> {
   const { past, horizon, stride } = size
   const { times, columns } = contents.table
-  const starts: number[] = []
-  const groups: number[] = []
   const targets = contents.targets.map((name) => columns.get(name) as Float64Array)
-  const isObserved = (start: number): boolean =>
-    !contents.masked ||
-    targets.some((column) => !column.subarray(start + past, start + past + horizon).every(Number.isNaN))
+  const pace = pacing()
+  const windows = new Windows(size)
   for (const { group, start, end } of contents.segments) {
-    const first = lowerBound(times, from, start, end)
+    const first = Math.max(start, lowerBound(times, from, start, end) - past)
     const last = lowerBound(times, to, start, end) - past - horizon
-    for (let row = Math.max(start, first - past); row <= last; row += stride) {
-      if (!isObserved(row)) continue
-      starts.push(row)
-      groups.push(group)
+    if (!contents.masked) {
+      windows.add(group, first, Math.floor((last - first) / stride) + 1)
+      continue
+    }
+    // The last row up to the end of the window in which a target was observed.
+    let seen = -1
+    let looked = first
+    for (let row = first; row <= last; row += stride) {
+      for (; looked < row + past + horizon; looked++) {
+        if (targets.some((column) => !Number.isNaN(column[looked]))) seen = looked
+        if (looked % CHECKED === 0) yield* pace()
+      }
+      if (seen >= row + past) windows.add(group, row, 1)
     }
   }
-  return { ...size, starts: Int32Array.from(starts), groups: Uint32Array.from(groups) }
+  return windows
 }
+
+/** Rows that are looked at between two looks at the clock. */
+const CHECKED = 1024
 
 function noWindows({ table, segments }: Contents, { past, horizon }: Required<WindowOptions>, name: string): Error {
   const longest = Math.max(...segments.map(({ start, end }) => end - start), 0)
