@@ -6,10 +6,11 @@ import { tidy } from '../../tensor/context.ts'
 import { isTypedArray } from '../../tensor/data.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { SeriesScaler } from '../scaler/series-scaler.ts'
+import { concat } from './concat.ts'
 import type { Contents } from './contents.ts'
 import { frameOf } from './frame.ts'
 import { MEMORY } from './storage.ts'
-import { concat } from './table.ts'
+
 import { type Step, timeAfter } from './time.ts'
 
 /** The values of inputs at the steps after the data, by name. */

@@ -3,11 +3,12 @@ import { torchError } from '../../errors.ts'
 import { runSync } from '../../io/coroutine.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { SeriesScaler } from '../scaler/series-scaler.ts'
+import { concat } from './concat.ts'
 import type { Contents } from './contents.ts'
 import { frameOf } from './frame.ts'
 import { requireFitting } from './split.ts'
 import { MEMORY } from './storage.ts'
-import { concat, inGroup, type Table } from './table.ts'
+import { inGroup, type Table } from './table.ts'
 import { gather } from './windows.ts'
 
 export interface LatestOptions {

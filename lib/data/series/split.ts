@@ -7,7 +7,7 @@ import { SeriesScaler } from '../scaler/series-scaler.ts'
 import type { Contents } from './contents.ts'
 import { frameOf } from './frame.ts'
 import { pacing } from './pace.ts'
-import { inGroup } from './table.ts'
+import { inGroup, type Table } from './table.ts'
 import { requireSplitPoint, type SplitPoint, timeOf, timeText } from './time.ts'
 import { requireWindow, WindowDataset, type WindowOptions, Windows } from './windows.ts'
 
@@ -61,16 +61,15 @@ interface Bounds {
 }
 
 /** The times at which the parts start. */
-function boundsOf({ table: { times, groups } }: Contents, options: SplitOptions): Bounds {
-  // Groups overlap in time.
-  const sorted = groups.length === 1 ? times : times.toSorted()
+function boundsOf({ table }: Contents, options: SplitOptions): Bounds {
+  const { length } = table.times
   const resolve = (name: 'validation' | 'test', end: number): number | undefined => {
     const point = options[name]
     if (point === undefined) return undefined
     requireSplitPoint(OWNER, name, point)
     if (typeof point !== 'number') return timeOf(point)
-    const row = lowerBound(sorted, end) - Math.round(point * sorted.length)
-    if (row > 0) return sorted[Math.min(row, sorted.length - 1)]
+    const row = rowsBefore(table, end) - Math.round(point * length)
+    if (row > 0) return timeOfRank(table, Math.min(row, length - 1))
     throw torchError('ERR_TORCH_VALUE', `${OWNER}: with ${name}: ${point} no rows are left to train on`, { op: OWNER })
   }
   const test = resolve('test', Number.POSITIVE_INFINITY)
@@ -83,6 +82,30 @@ function boundsOf({ table: { times, groups } }: Contents, options: SplitOptions)
     )
   }
   return { validation, test }
+}
+
+/** The number of rows before a time, of all groups. */
+function rowsBefore({ times, groups }: Table, time: number): number {
+  return groups.reduce((sum, { start, end }) => sum + lowerBound(times, time, start, end) - start, 0)
+}
+
+/** The `rank`-th of the times of all groups, in ascending order. Groups overlap in time, so it is found by halving. */
+function timeOfRank(table: Table, rank: number): number {
+  const { times, groups } = table
+  // There are at most `rank` rows before `low`, and more before `high`.
+  let low = Number.POSITIVE_INFINITY
+  let high = Number.NEGATIVE_INFINITY
+  for (const { start, end } of groups) {
+    low = Math.min(low, times[start] as number)
+    high = Math.max(high, times[end - 1] as number)
+  }
+  if (rowsBefore(table, high) <= rank) return high
+  for (;;) {
+    const middle = low + (high - low) / 2
+    if (middle <= low || middle >= high) return low
+    if (rowsBefore(table, middle) <= rank) low = middle
+    else high = middle
+  }
 }
 
 /** The first index in ascending values from `start` to `end` whose value is at least `value`. */
@@ -188,11 +211,10 @@ function* windowsIn(contents: Contents, size: Required<WindowOptions>, from: num
 const CHECKED = 1024
 
 function noWindows({ table, segments }: Contents, { past, horizon }: Required<WindowOptions>, name: string): Error {
-  const longest = Math.max(...segments.map(({ start, end }) => end - start), 0)
-  const [first, last] = [
-    timeText(Math.min(...ends(table.groups, table.times, 0))),
-    timeText(Math.max(...ends(table.groups, table.times, 1))),
-  ]
+  const longest = segments.reduce((most, { start, end }) => Math.max(most, end - start), 0)
+  const { times, groups } = table
+  const first = timeText(groups.reduce((least, { start }) => Math.min(least, times[start] as number), Infinity))
+  const last = timeText(groups.reduce((most, { end }) => Math.max(most, times[end - 1] as number), -Infinity))
   const gaps =
     segments.length > table.groups.length
       ? "; windows do not cross gaps in time: see series.gaps, and gaps: 'fill' or 'ignore'"
@@ -202,9 +224,4 @@ function noWindows({ table, segments }: Contents, { past, horizon }: Required<Wi
     `${OWNER}: the ${name} part has no window of ${past} past and ${horizon} future steps. The series goes from ${first} to ${last}; the longest run of steps is ${longest}${gaps}`,
     { op: OWNER },
   )
-}
-
-/** The first or last times of the groups. */
-function ends(groups: Contents['table']['groups'], times: Float64Array, which: 0 | 1): number[] {
-  return groups.map(({ start, end }) => times[which === 0 ? start : end - 1] as number)
 }

@@ -8,8 +8,10 @@ import { tidy } from '../../tensor/context.ts'
 import { empty, tensor } from '../../tensor/creation.ts'
 import { tensorOp } from '../../tensor/packet.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { BLOCK } from './pace.ts'
-import { concat, OWNER } from './table.ts'
+import { concat } from './concat.ts'
+import { BLOCK, pacing } from './pace.ts'
+
+const OWNER = 'Series.from'
 
 /** Takes numbers block after block. */
 export interface Sink<Block, Result> {
@@ -31,6 +33,29 @@ const narrow = tensorOp('aten::narrow')
 const copy = tensorOp('aten::copy_')
 const fromFile = tensorOp('aten::from_file')
 const writeTo = promisify(writeCallback)
+
+/** A column of `length` numbers. `fill` writes one block after the other, whose first number is the `start`-th. */
+export function* columnOf(
+  storage: Storage,
+  length: number,
+  fill: (block: Float64Array, start: number) => void,
+): Coroutine<Float64Array> {
+  const sink = storage.column()
+  const pace = pacing()
+  try {
+    const block = new Float64Array(Math.min(BLOCK, length))
+    for (let start = 0; start < length; start += BLOCK) {
+      const part = block.subarray(0, length - start)
+      fill(part, start)
+      yield* sink.append(part)
+      yield* pace()
+    }
+    return yield* sink.finish()
+  } catch (error) {
+    sink.abort()
+    throw error
+  }
+}
 
 /** In memory. */
 export const MEMORY: Storage = {
