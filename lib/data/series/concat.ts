@@ -1,11 +1,10 @@
-/** The chunks as one array. They are emptied: a chunk is freed as soon as it is copied. */
-export function concat(chunks: Float64Array[]): Float64Array {
-  const all = new Float64Array(chunks.reduce((sum, { length }) => sum + length, 0))
+/** The arrays as one. */
+export function concat(parts: readonly Float64Array[]): Float64Array {
+  const all = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0))
   let position = 0
-  for (const [i, chunk] of chunks.entries()) {
-    all.set(chunk, position)
-    position += chunk.length
-    chunks[i] = new Float64Array(0)
+  for (const part of parts) {
+    all.set(part, position)
+    position += part.length
   }
   return all
 }

@@ -8,7 +8,6 @@ import { tidy } from '../../tensor/context.ts'
 import { empty, tensor } from '../../tensor/creation.ts'
 import { tensorOp } from '../../tensor/packet.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { concat } from './concat.ts'
 import { BLOCK, pacing } from './pace.ts'
 
 const OWNER = 'Series.from'
@@ -60,13 +59,32 @@ export function* columnOf(
 /** In memory. */
 export const MEMORY: Storage = {
   column() {
+    // Full but for the last one.
     const chunks: Float64Array[] = []
+    let length = 0
     return {
       append(block) {
-        chunks.push(block.slice())
+        for (let start = 0; start < block.length; ) {
+          const filled = length % BLOCK
+          if (filled === 0) chunks.push(new Float64Array(BLOCK))
+          const part = block.subarray(start, start + BLOCK - filled)
+          chunks.at(-1)?.set(part, filled)
+          length += part.length
+          start += part.length
+        }
         return ready(undefined)
       },
-      finish: () => ready(concat(chunks)),
+      *finish() {
+        const all = new Float64Array(length)
+        const pace = pacing()
+        for (let start = 0; start < length; start += BLOCK) {
+          // A chunk is freed as soon as it is copied.
+          const chunk = chunks.shift() as Float64Array
+          all.set(chunk.subarray(0, length - start), start)
+          yield* pace()
+        }
+        return all
+      },
       abort: () => {},
     }
   },

@@ -150,4 +150,17 @@ describe('gaps in time', () => {
     const series = await read({ date: [1], temp: [1] })
     expect([series.frequency, series.gaps]).toEqual([undefined, []])
   })
+
+  test("that are too long to fill are named, and hold up neither 'break' nor 'ignore'", async () => {
+    const times = [0, 1000, 2000, 3000, 8e15]
+    const columns = { date: times, temp: times, site: [...'aaaaa'] }
+    await expectRejection(
+      read(columns, { gaps: 'fill', missing: 'mask', groups: 'site' }),
+      'ERR_TORCH_VALUE',
+      "gaps: 'fill' would put 7999999999996 rows in, 119209.3 GB in all; the longest gap is of 7999999999996 steps between 1970-01-01T00:00:03Z and",
+    )
+    const series = await read(columns)
+    expect([series.length, series.gaps[0]?.steps]).toEqual([5, 7_999_999_999_996])
+    expect((await read(columns, { gaps: 'ignore' })).splitSync({ past: 4 }).train.length).toBe(1)
+  })
 })
