@@ -16,7 +16,7 @@ const series = await Series.from(
 )
 console.log(`${series.length} days, a gap of ${series.gaps[0]?.steps}; inputs: ${series.inputNames.join(', ')}`)
 
-const { train, validation, test } = series.split({ validation: '2014', test: '2015', past: 30, horizon: 7 })
+const { train, validation, test } = await series.split({ validation: '2014', test: '2015', past: 30, horizon: 7 })
 const inverse = (values: Tensor) => train.scaler.inverseTransform(values)
 torch.manualSeed(0)
 const model = new GRUModel(train.inputSize, 32, 1, { batchFirst: true, output: 'last', horizon: 7 })

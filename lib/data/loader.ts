@@ -9,6 +9,7 @@ import { isGenerator, Generator as RandomGenerator } from '../tensor/generator.t
 import { type Batch, mapBatch, requireBatch, tensorsOf } from './batch.ts'
 import { collate, isSample, type Sample } from './collate.ts'
 import { type Dataset, SequenceDataset, TensorDataset } from './dataset.ts'
+import { WindowDataset } from './series/windows.ts'
 import { shuffled, skipOrder, skipSeed } from './shuffle.ts'
 import { StackDataset } from './stack-dataset.ts'
 
@@ -152,7 +153,9 @@ export class DataLoader<B extends Batch = Batch> implements Iterable<B>, AsyncIt
 
   /** The batches of one pass, not made yet. */
   *plans(): Generator<BatchPlan> {
-    const queueable = [TensorDataset, StackDataset, SequenceDataset].some((Class) => keeps(this.#batches, Class))
+    const queueable = [TensorDataset, StackDataset, SequenceDataset, WindowDataset].some((Class) =>
+      keeps(this.#batches, Class),
+    )
     for (const indices of this.#indices()) {
       yield { size: indices.length, indices, queueable, load: () => this.#load(indices) }
     }

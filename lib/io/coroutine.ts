@@ -14,6 +14,12 @@ export function* perform<T>(sync: () => T, async: () => Promise<T>): Coroutine<T
   return (yield { sync, async }) as T
 }
 
+/** A coroutine that has its result already. */
+// biome-ignore lint/correctness/useYield: there is nothing to wait for.
+export function* ready<T>(value: T): Coroutine<T> {
+  return value
+}
+
 /** Yields to the event loop, in the async form. */
 export function* pause(): Coroutine<void> {
   yield* perform(

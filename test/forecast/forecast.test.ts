@@ -20,7 +20,7 @@ async function counting(
   scaler: 'none' | 'standard' = 'none',
 ): Promise<{ series: Series; scaler: SeriesScaler }> {
   const series = await Series.from({ t: values.map((_, i) => i * DAY), x: values }, ONE)
-  return { series, scaler: series.split({ past: 1, scaler }).train.scaler }
+  return { series, scaler: series.splitSync({ past: 1, scaler }).train.scaler }
 }
 
 /** An RNN whose next value is the last one, plus 1. */
@@ -58,7 +58,7 @@ describe('a forecast', () => {
     'is the output of the model for the last steps, in units (batchFirst %s)',
     async (batchFirst) => {
       const series = await Series.from(source, options)
-      const { scaler } = series.split({ past: 5, horizon: 3 }).train
+      const { scaler } = series.splitSync({ past: 5, horizon: 3 }).train
       const model = new GRUModel(series.inputSize, 6, 2, {
         output: 'last',
         horizon: 3,
@@ -139,7 +139,7 @@ describe('a forecast', () => {
 
   test('is the same after saving and loading', async () => {
     const series = await Series.from(source, options)
-    const { train, validation } = series.split({ past: 3, horizon: 2, validation: 0.3 })
+    const { train, validation } = series.splitSync({ past: 3, horizon: 2, validation: 0.3 })
     const model = new LSTMModel(series.inputSize, 4, 2, { output: 'last', horizon: 2, batchFirst: true })
     const calibration = await calibrate(model, validation, { levels: [0.5] })
     const wanted = await forecast(model, series, { scaler: train.scaler, calibration })
@@ -154,7 +154,7 @@ describe('a forecast', () => {
 describe('the times', () => {
   const timesOf = async (t: readonly string[], more: Partial<SeriesOptions> = {}): Promise<string[]> => {
     const series = await Series.from({ t, x: t.map((_, i) => i + 1) }, { ...ONE, ...more })
-    const { scaler } = series.split({ past: 1, scaler: 'none' }).train
+    const { scaler } = series.splitSync({ past: 1, scaler: 'none' }).train
     const [{ times }] = await forecast(adder(), series, { past: 1, scaler, steps: 3 })
     return times.map((time) => time.toISOString().replace('T00:00:00.000Z', ''))
   }
@@ -211,7 +211,7 @@ describe('a model that reads its own forecasts', () => {
       complete.filter(({ t }) => t < known * DAY),
       options,
     )
-    const { scaler } = series.split({ past: 6, horizon: 2 }).train
+    const { scaler } = series.splitSync({ past: 6, horizon: 2 }).train
     const columns = (shop: string): { wind: number[] } => {
       const later = complete.filter((row) => row.shop === shop && row.t >= known * DAY)
       return { wind: later.map(({ wind }) => wind ?? Number.NaN) }
@@ -249,7 +249,7 @@ describe('a model that reads its own forecasts', () => {
   test('needs the inputs of the steps that it reads', async () => {
     const source = { t: [1, 2, 3].map((i) => i * DAY), x: [1, 2, 3], wind: [1, 1, 1], rain: [0, 0, 0] }
     const series = await Series.from(source, { ...ONE, inputs: ['wind', 'rain'] })
-    const { scaler } = series.split({ past: 1, scaler: 'none' }).train
+    const { scaler } = series.splitSync({ past: 1, scaler: 'none' }).train
     const model = new GRUModel(3, 2, 1, { batchFirst: true })
     const make = (futureInputs: object | undefined, more: ForecastOptions = {}): Promise<Forecast[]> =>
       forecast(model, series, {
@@ -285,7 +285,7 @@ describe('a model that reads its own forecasts', () => {
       { t: [1, 2, 1, 2], x: [1, 2, 3, 4], wind: [1, 1, 1, 1], g: [...'aabb'] },
       { ...ONE, inputs: 'wind', groups: 'g' },
     )
-    const own = grouped.split({ past: 1 }).train.scaler
+    const own = grouped.splitSync({ past: 1 }).train.scaler
     const wrong = { past: 1, scaler: own, steps: 2, futureInputs: { a: { wind: [1] } } }
     await expectRejection(
       forecast(new GRUModel(2, 2, 1), grouped, wrong),
@@ -338,7 +338,7 @@ describe('intervals', () => {
     const [one] = await forecast(model, series, { past: 2, scaler, head, levels: [0.8] })
     expect(one.intervals).toEqual(all.intervals.slice(1))
     const many = await Series.from({ t: [0, 1], x: [0, 10], y: [0, 100] }, { time: 't', targets: ['x', 'y'] })
-    const both = many.split({ past: 1 }).train.scaler
+    const both = many.splitSync({ past: 1 }).train.scaler
     const wide = new GRUModel(2, 2, 6, { output: 'last', batchFirst: true })
     torch.noGrad(() => {
       wide.linear.weight.fill_(0)

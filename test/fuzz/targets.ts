@@ -105,7 +105,7 @@ const FACTORIES: Record<string, (Class: Class) => object> = {
   Bernoulli: () => new torch.distributions.Bernoulli({ probs: 0.5 }),
   Categorical: () => new torch.distributions.Categorical({ logits: torch.zeros([2, 3]) }),
   Series: () => series,
-  SeriesScaler: () => series.split({ past: 1 }).train.scaler,
+  SeriesScaler: () => series.splitSync({ past: 1 }).train.scaler,
   TextDataset: (Dataset) => new Dataset(torch.arange(9), { batchSize: 2, sequenceLength: 2 }),
   Vocabulary: (Vocabulary) => new Vocabulary({ level: 'word', tokens: ['a', 'b'] }),
   Server: () => server,

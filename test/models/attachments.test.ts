@@ -13,7 +13,7 @@ const vocabulary = Vocabulary.fromText('to be', { level: 'character', lowercase:
 async function seriesScaler(): Promise<SeriesScaler> {
   const source = { t: [1, 2, 3, 1, 2, 3], x: [1, 2, 3, 10, 20, 30], shop: [...'aaabbb'] }
   const series = await Series.from(source, { time: 't', targets: 'x', groups: 'shop' })
-  return series.split({ past: 1, scaler: 'minMax' }).train.scaler
+  return series.splitSync({ past: 1, scaler: 'minMax' }).train.scaler
 }
 
 describe('a model’s file', () => {
@@ -72,7 +72,8 @@ describe('refused are', () => {
       protected override get options(): Record<string, never> {
         return {}
       }
-      protected override measure(): [number, number] {
+      // biome-ignore lint/correctness/useYield: there is nothing to wait for.
+      protected override *measure(): Generator<never, [number, number]> {
         return [0, 1]
       }
     }

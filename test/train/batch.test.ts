@@ -283,7 +283,7 @@ test('windows of a series train a model, and what is missing does not count', as
   const time = Array.from({ length: 60 }, (_, i) => i * 3_600_000)
   const value = Float64Array.from(time, (_, i) => (i % 7 === 3 ? Number.NaN : Math.sin(i / 4)))
   const series = await Series.from({ time, value }, { time: 'time', targets: ['value'], missing: 'mask' })
-  const { train, validation } = series.split({ past: 8, horizon: 1, validation: 0.3 })
+  const { train, validation } = series.splitSync({ past: 8, horizon: 1, validation: 0.3 })
   class Head extends nn.Module {
     readonly batchFirst = true
     readonly gru = new GRUModel(series.inputSize, 8, 1, { batchFirst: true })

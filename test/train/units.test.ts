@@ -61,12 +61,12 @@ function errors(group: 'a' | 'b', past: number, horizon: number): number[] {
 async function groupsOf(horizon: number): Promise<WindowDataset> {
   const rows = (['a', 'b'] as const).flatMap((shop) => values[shop].map((x, t) => ({ shop, t, x })))
   const series = await Series.from(rows, { time: 't', targets: 'x', groups: 'shop' })
-  return series.split({ past: 2, horizon }).train
+  return series.splitSync({ past: 2, horizon }).train
 }
 
 async function single(x: readonly (number | null)[], more: Partial<SeriesOptions> = {}): Promise<WindowDataset> {
   const series = await Series.from({ t: x.map((_, i) => i), x }, { time: 't', targets: 'x', ...more })
-  return series.split({ past: 2, horizon: 1 }).train
+  return series.splitSync({ past: 2, horizon: 1 }).train
 }
 
 describe('metrics of windows are in the units of the data', () => {
@@ -177,9 +177,9 @@ describe('a MASE without a scale', () => {
     const t = [0, 1, 2, 3, 4, 10, 11, 12, 13]
     const x = [1, 2, 4, 3, 9, 100, 105, 101, 102]
     const series = await Series.from({ t, x }, { time: 't', targets: 'x' })
-    const { train } = series.split({ past: 2, horizon: 1, scaler: 'none' })
+    const { train } = series.splitSync({ past: 2, horizon: 1, scaler: 'none' })
     expect(await scaleOf(train, new MASE({ seasonality: 2 }))).toBeCloseTo(change([x.slice(0, 5), x.slice(5)], 2), 5)
-    const { train: apart } = series.split({ past: 2, horizon: 1, stride: 3, scaler: 'none' })
+    const { train: apart } = series.splitSync({ past: 2, horizon: 1, stride: 3, scaler: 'none' })
     expect(await scaleOf(apart, new MASE())).toBeCloseTo(change([x.slice(0, 3), x.slice(5, 8)], 1), 5)
     const masked = await single([1, 5, 9, null, 4, 6, 7], { missing: 'mask' })
     expect(await scaleOf(masked, new MASE())).toBeCloseTo(mean([4, 4, 2, 1]), 4)

@@ -1,5 +1,7 @@
 import { checkOptions, requireNumber } from '../../check.ts'
+import type { Coroutine } from '../../io/coroutine.ts'
 import { momentsOf, nonZero, Scaler } from './scaler.ts'
+import type { Values } from './values.ts'
 
 export interface LogScalerOptions {
   /** Added to the values before the logarithm. Default 1, for counts and amounts from 0 on; 0 for positive values. */
@@ -30,8 +32,8 @@ export class LogScaler extends Scaler {
     return { offset: this.#offset }
   }
 
-  protected override measure(values: Float64Array): [number, number] {
-    const [mean, std] = momentsOf(values)
+  protected override *measure(values: Values): Coroutine<readonly [number, number]> {
+    const [mean, std] = yield* momentsOf(values)
     return [mean, nonZero(std)]
   }
 }

@@ -1,5 +1,7 @@
 import { checkOptions } from '../../check.ts'
+import type { Coroutine } from '../../io/coroutine.ts'
 import { nonZero, requireRange, Scaler } from './scaler.ts'
+import type { Values } from './values.ts'
 
 export interface MinMaxScalerOptions {
   /** What the least and the greatest value of the training data become. Default [0, 1]. */
@@ -27,9 +29,14 @@ export class MinMaxScaler extends Scaler {
     return { featureRange: this.featureRange }
   }
 
-  protected override measure(values: Float64Array): [number, number] {
-    const least = values.reduce((a, b) => Math.min(a, b))
-    const greatest = values.reduce((a, b) => Math.max(a, b))
+  protected override *measure(values: Values): Coroutine<readonly [number, number]> {
+    let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+    yield* values.each((block) => {
+      for (const value of block) {
+        if (value < least) least = value
+        if (value > greatest) greatest = value
+      }
+    })
     const [low, high] = this.featureRange
     const scale = nonZero(greatest - least) / (high - low)
     return [least - low * scale, scale]

@@ -1,5 +1,7 @@
 import { checkOptions } from '../../check.ts'
+import type { Coroutine } from '../../io/coroutine.ts'
 import { nonZero, requireRange, Scaler } from './scaler.ts'
+import type { Values } from './values.ts'
 
 export interface RobustScalerOptions {
   /** The percentiles between which the scale is measured. Default [25, 75]. */
@@ -35,8 +37,8 @@ export class RobustScaler extends Scaler {
     return { quantileRange: this.quantileRange }
   }
 
-  protected override measure(values: Float64Array): [number, number] {
-    const sorted = values.toSorted()
+  protected override *measure(values: Values): Coroutine<readonly [number, number]> {
+    const sorted = yield* values.sorted()
     const [low, high] = this.quantileRange.map((percent) => percentile(sorted, percent)) as [number, number]
     return [percentile(sorted, 50), nonZero(high - low)]
   }

@@ -1,8 +1,11 @@
 import { invalid, requireNone } from '../../check.ts'
 import { torchError } from '../../errors.ts'
+import { type Coroutine, runSync } from '../../io/coroutine.ts'
 import { tidy } from '../../tensor/context.ts'
 import { tensor } from '../../tensor/creation.ts'
-import { requireTensor, type Tensor } from '../../tensor/tensor.ts'
+import type { DType } from '../../tensor/dtype.ts'
+import { type Device, requireTensor, type Tensor } from '../../tensor/tensor.ts'
+import { Values } from './values.ts'
 
 /** What a fitted scaler has for each feature: `scaled = (value - center) / scale`. */
 export interface Scales {
@@ -32,7 +35,7 @@ export abstract class Scaler {
   protected abstract get options(): Readonly<Record<string, number | readonly [number, number]>>
 
   /** Center and scale of one feature from its values in the training data, none of which is missing. */
-  protected abstract measure(values: Float64Array): readonly [center: number, scale: number]
+  protected abstract measure(values: Values): Coroutine<readonly [center: number, scale: number]>
 
   /** Added before the natural logarithm is taken; undefined for scalers without one. */
   get offset(): number | undefined {
@@ -69,29 +72,31 @@ export abstract class Scaler {
     }
     const features = data.size(-1)
     const values = tidy(() => data.detach().to({ dtype: 'float64', device: 'cpu' }).toTypedArray()) as Float64Array
-    const columns = Array.from({ length: features }, (_, feature) =>
+    const columns = Array.from({ length: features }, (_, feature) => [
       Float64Array.from({ length: values.length / features }, (_, row) => values[row * features + feature] as number),
-    )
-    return this[FIT_COLUMNS](columns, (feature) => `${this.#owner}.fit: feature ${feature}`)
+    ])
+    return runSync(this[FIT_COLUMNS](columns, (feature) => `${this.#owner}.fit: feature ${feature}`))
   }
 
-  /** @internal The same for columns of numbers, which `nameOf` names at the start of errors. */
-  [FIT_COLUMNS](columns: readonly Float64Array[], nameOf: (feature: number) => string): this {
-    const measured = columns.map((column, feature) => {
-      const values = present(column)
-      const name = nameOf(feature)
-      if (values.length === 0) throw torchError('ERR_TORCH_VALUE', `${name} has no values`, { op: this.#owner })
-      const { offset } = this
-      if (offset !== undefined) {
-        for (let i = 0; i < values.length; i++) values[i] = Math.log((values[i] as number) + offset)
+  /** @internal The same for columns, each in several parts, which `nameOf` names at the start of errors. */
+  *[FIT_COLUMNS](columns: readonly (readonly Float64Array[])[], nameOf: (feature: number) => string): Coroutine<this> {
+    const center: number[] = []
+    const scale: number[] = []
+    for (const [feature, parts] of columns.entries()) {
+      const values = new Values(parts, this.offset)
+      const count = yield* values.check(this.#owner, nameOf(feature))
+      const [middle, width] = yield* this.measure(values)
+      if (!Number.isFinite(middle) || !Number.isFinite(width)) {
+        throw torchError(
+          'ERR_TORCH_VALUE',
+          `${nameOf(feature)} has ${count} values that are too large: their sum or range is beyond float64`,
+          { op: this.#owner },
+        )
       }
-      if (!values.every(Number.isFinite)) {
-        const problem = offset === undefined ? 'infinite values' : `values of ${-offset} or less, or infinite ones`
-        throw torchError('ERR_TORCH_VALUE', `${name} has ${problem}`, { op: this.#owner })
-      }
-      return this.measure(values)
-    })
-    this.#scales = { center: measured.map(([center]) => center), scale: measured.map(([, scale]) => scale) }
+      center.push(middle)
+      scale.push(width)
+    }
+    this.#scales = { center, scale }
     return this
   }
 
@@ -104,23 +109,23 @@ export abstract class Scaler {
   /** The scaled `x`, (…, F): a new tensor on the same device. A logarithm of a negative number is NaN. */
   transform(x: Tensor, ...none: undefined[]): Tensor {
     requireNone(`${this.#owner}.transform`, none)
-    return this.#apply('transform', x, (center, scale) => {
-      const { offset } = this
-      return (offset === undefined ? x : x.add(offset).log()).sub(center).div(scale)
-    })
+    const { offset } = this
+    return this.#apply('transform', x, (values, center, scale) =>
+      (offset === undefined ? values : values.add(offset).log()).sub(center).div(scale),
+    )
   }
 
   /** The inverse of {@link transform}: from a model's output back to the data's units. */
   inverseTransform(x: Tensor, ...none: undefined[]): Tensor {
     requireNone(`${this.#owner}.inverseTransform`, none)
-    return this.#apply('inverseTransform', x, (center, scale) => {
-      const { offset } = this
-      const values = x.mul(scale).add(center)
+    const { offset } = this
+    return this.#apply('inverseTransform', x, (scaled, center, scale) => {
+      const values = scaled.mul(scale).add(center)
       return offset === undefined ? values : values.exp().sub(offset)
     })
   }
 
-  #apply(method: string, x: Tensor, fn: (center: Tensor, scale: Tensor) => Tensor): Tensor {
+  #apply(method: string, x: Tensor, fn: (x: Tensor, center: Tensor, scale: Tensor) => Tensor): Tensor {
     const owner = `${this.#owner}.${method}`
     requireTensor(owner, 'x', x)
     const { center, scale } = this.scales
@@ -131,10 +136,11 @@ export abstract class Scaler {
         { op: owner, shapes: [x.shape] },
       )
     }
-    return tidy(() => {
-      const options = { dtype: x.isFloatingPoint() ? x.dtype : 'float32', device: x.device } as const
-      return fn(tensor([...center], options), tensor([...scale], options))
-    })
+    return tidy(() =>
+      inScales(x, [...center, ...scale], (values, options) =>
+        fn(values, tensor([...center], options), tensor([...scale], options)),
+      ),
+    )
   }
 
   /** @internal `transform` of single numbers of a feature. */
@@ -180,13 +186,25 @@ export function requireRange(
   )
 }
 
-/** The values that are not missing, in a new array. */
-function present(column: Float64Array): Float64Array {
-  const values = new Float64Array(column.length)
-  let length = 0
-  for (const value of column) if (!Number.isNaN(value)) values[length++] = value
-  return values.subarray(0, length)
+/**
+ * @internal Calls `fn` with `x` in a floating dtype that has room for the scales, and for sums and products of them
+ * with scaled values: in float64 if they are too large or too small for the dtype of `x`, which the result has.
+ */
+export function inScales(
+  x: Tensor,
+  scales: readonly number[],
+  fn: (x: Tensor, options: { dtype: DType; device: Device }) => Tensor,
+): Tensor {
+  const { device } = x
+  const dtype = x.isFloatingPoint() ? x.dtype : 'float32'
+  const [least, most] = ROOM[dtype as keyof typeof ROOM] ?? [0, Number.POSITIVE_INFINITY]
+  const fits = scales.every((scale) => scale === 0 || (Math.abs(scale) > least && Math.abs(scale) < most))
+  if (fits) return fn(x, { dtype, device })
+  return fn(x.double(), { dtype: 'float64', device }).to(dtype)
 }
+
+/** Scales between these bounds neither vanish nor overflow, with values of up to a thousand times their size. */
+const ROOM = { float32: [1e-35, 1e35], bfloat16: [1e-35, 1e35], float16: [1e-4, 60] } as const
 
 /** @internal A scale of 0, of a feature that never changes, would divide by 0: as in scikit-learn it becomes 1. */
 export function nonZero(scale: number): number {
@@ -197,14 +215,19 @@ export function nonZero(scale: number): number {
  * @internal The mean, and the standard deviation with a divisor of N, in two passes. Rounding alone can make a constant
  * feature look as if it varied: scikit-learn's bound for that tells when the deviation is 0.
  */
-export function momentsOf(values: Float64Array): [mean: number, std: number] {
-  const n = values.length
+export function* momentsOf(values: Values): Coroutine<readonly [mean: number, std: number]> {
   let sum = 0
-  for (const value of values) sum += value
+  let n = 0
+  yield* values.each((block) => {
+    for (const value of block) sum += value
+    n += block.length
+  })
   const mean = sum / n
   let squares = 0
-  for (const value of values) squares += (value - mean) ** 2
+  yield* values.each((block) => {
+    for (const value of block) squares += (value - mean) ** 2
+  })
   const variance = squares / n
   const noise = n * Number.EPSILON * variance + (n * mean * Number.EPSILON) ** 2
-  return [mean, variance <= noise ? 0 : Math.sqrt(variance)]
+  return [mean, variance <= noise && noise < Number.POSITIVE_INFINITY ? 0 : Math.sqrt(variance)]
 }

@@ -6,7 +6,7 @@ import { tidy } from '../../tensor/context.ts'
 import { tensor } from '../../tensor/creation.ts'
 import { tensorOp } from '../../tensor/packet.ts'
 import { requireTensor, type Tensor } from '../../tensor/tensor.ts'
-import type { Scaler, ScalerConfig } from './scaler.ts'
+import { inScales, type Scaler, type ScalerConfig } from './scaler.ts'
 
 /** Scalers of one feature each, by column; undefined for a column that is not scaled. */
 type ColumnScalers = readonly (Scaler | undefined)[]
@@ -158,12 +158,11 @@ function sampleDim(output: Tensor, batchFirst: boolean): number {
 function inverse(values: Tensor, scalers: ColumnScalers, shape: readonly number[]): Tensor {
   if (scalers[0] === undefined) return values
   const { offset } = scalers[0]
-  const options = { dtype: values.isFloatingPoint() ? values.dtype : 'float32', device: values.device, shape } as const
-  const all = (which: 'center' | 'scale'): Tensor =>
-    tensor(
-      Float64Array.from(scalers, (scaler) => scaler?.scales[which][0] as number),
-      options,
-    )
-  const scaled = values.mul(all('scale')).add(all('center'))
-  return offset === undefined ? scaled : scaled.exp().sub(offset)
+  const all = (which: 'center' | 'scale'): Float64Array =>
+    Float64Array.from(scalers, (scaler) => scaler?.scales[which][0] as number)
+  const [center, scale] = [all('center'), all('scale')]
+  return inScales(values, [...center, ...scale], (x, options) => {
+    const scaled = x.mul(tensor(scale, { ...options, shape })).add(tensor(center, { ...options, shape }))
+    return offset === undefined ? scaled : scaled.exp().sub(offset)
+  })
 }

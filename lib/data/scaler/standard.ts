@@ -1,5 +1,7 @@
 import { checkOptions } from '../../check.ts'
+import type { Coroutine } from '../../io/coroutine.ts'
 import { momentsOf, nonZero, Scaler } from './scaler.ts'
+import type { Values } from './values.ts'
 
 /**
  * Mean 0 and standard deviation 1: `(x - mean) / std`, with the divisor N in `std`.
@@ -17,8 +19,8 @@ export class StandardScaler extends Scaler {
     return {}
   }
 
-  protected override measure(values: Float64Array): [number, number] {
-    const [mean, std] = momentsOf(values)
+  protected override *measure(values: Values): Coroutine<readonly [number, number]> {
+    const [mean, std] = yield* momentsOf(values)
     return [mean, nonZero(std)]
   }
 }

@@ -1,6 +1,8 @@
 import { describe } from '../../describe.ts'
 import { torchError } from '../../errors.ts'
+import type { Coroutine } from '../../io/coroutine.ts'
 import { isTypedArray } from '../../tensor/data.ts'
+import { pacing } from './pace.ts'
 import { GroupNumbers, groupName, type Names, OWNER, type RawTable } from './table.ts'
 import { timeOf } from './time.ts'
 
@@ -21,7 +23,7 @@ function problem(message: string): Error {
 }
 
 /** @throws {TorchError} for columns that are missing or differ in length, and for cells of the wrong kind. */
-export function readColumns(columns: SeriesColumns, names: Names): RawTable {
+export function* readColumns(columns: SeriesColumns, names: Names): Coroutine<RawTable> {
   const wanted = [names.time, ...names.values, ...names.groups]
   for (const name of wanted) {
     if (!Object.hasOwn(columns, name)) {
@@ -41,11 +43,11 @@ export function readColumns(columns: SeriesColumns, names: Names): RawTable {
   if (other !== undefined) {
     throw problem(`column '${names.time}' has ${length} rows, but '${other}' has ${lengthOf(other)}`)
   }
-  return readCells(length, names, (row, name) => (columns[name] as SeriesColumn)[row])
+  return yield* readCells(length, names, (row, name) => (columns[name] as SeriesColumn)[row])
 }
 
 /** The same for rows. A name that no row has is misspelled; in some rows it is a missing value. */
-export function readRows(rows: SeriesRows, names: Names): RawTable {
+export function* readRows(rows: SeriesRows, names: Names): Coroutine<RawTable> {
   for (const [row, cells] of rows.entries()) {
     if (typeof cells === 'object' && cells !== null) continue
     throw torchError(
@@ -60,10 +62,14 @@ export function readRows(rows: SeriesRows, names: Names): RawTable {
     if (rows.some((cells) => Object.hasOwn(cells, name))) continue
     throw problem(`no row has a '${name}': the first one has ${Object.keys(rows[0] ?? {}).join(', ')}`)
   }
-  return readCells(rows.length, names, (row, name) => rows[row]?.[name])
+  return yield* readCells(rows.length, names, (row, name) => rows[row]?.[name])
 }
 
-function readCells(length: number, names: Names, cell: Cells): RawTable {
+/** Rows that are read between two looks at the clock: a time as text takes a microsecond. */
+const CHECKED = 1024
+
+function* readCells(length: number, names: Names, cell: Cells): Coroutine<RawTable> {
+  const pace = pacing()
   const bad = (row: number, name: string, wanted: string): Error =>
     problem(`row ${row}, column '${name}': expected ${wanted}, got ${describe(cell(row, name))}`)
   const times = new Float64Array(length)
@@ -71,6 +77,7 @@ function readCells(length: number, names: Names, cell: Cells): RawTable {
     const time = timeOf(cell(row, names.time))
     if (!Number.isFinite(time)) throw bad(row, names.time, 'a Date, an ISO 8601 text or milliseconds since 1970')
     times[row] = time
+    if (row % CHECKED === 0) yield* pace()
   }
   const columns = new Map<string, Float64Array>()
   for (const name of names.values) {
@@ -82,6 +89,7 @@ function readCells(length: number, names: Names, cell: Cells): RawTable {
       const number = isNumeric ? Number(value) : Number.NaN
       if (Math.abs(number) === Number.POSITIVE_INFINITY) throw bad(row, name, 'a finite number')
       column[row] = number
+      if (row % CHECKED === 0) yield* pace()
     }
     columns.set(name, column)
   }
@@ -95,6 +103,7 @@ function readCells(length: number, names: Names, cell: Cells): RawTable {
       return String(value)
     })
     groupIndices[row] = numbers.numberOf(groupName(values))
+    if (row % CHECKED === 0) yield* pace()
   }
   return { times, columns, groupIndices, names: numbers.names }
 }

@@ -1,4 +1,5 @@
 import type { CalendarInput } from './calendar.ts'
+import type { Storage } from './storage.ts'
 import type { Rows, Table } from './table.ts'
 
 /** Consecutive steps of one group without a gap. */
@@ -17,4 +18,6 @@ export interface Contents {
   readonly autoregressive: boolean
   /** Whether missing values are marked. */
   readonly masked: boolean
+  /** Where the tensors of its parts are. */
+  readonly storage: Storage
 }

@@ -2,8 +2,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { invalid } from '../../check.ts'
 import { messageOf, TorchError, torchError } from '../../errors.ts'
+import { run } from '../../io/coroutine.ts'
 import { pathOf } from '../../io/file.ts'
-import { concat, GroupNumbers, groupName, type Names, OWNER, type RawTable } from './table.ts'
+import type { Sink, Storage } from './storage.ts'
+import { GroupNumbers, groupName, type Names, OWNER, type RawTable } from './table.ts'
 
 /** What is used of a `DuckDBConnection` of `@duckdb/node-api`. */
 export interface SeriesConnection {
@@ -156,12 +158,12 @@ interface Source {
   readonly types: ReadonlyMap<string, string>
 }
 
-export async function readQuery(source: QuerySource, names: Names): Promise<RawTable> {
+export async function readQuery(source: QuerySource, names: Names, storage: Storage): Promise<RawTable> {
   const { sql, values, database, connection } = source
   const table = `(${sql.replace(/[;\s]+$/, '')}\n)`
   const read = async (session: Session, ownTimeZone: boolean): Promise<RawTable> => {
     const types = await session.typesOf(table, values)
-    return readTable({ session, title: 'the query', table, values, types }, names, ownTimeZone)
+    return readTable({ session, title: 'the query', table, values, types }, names, { storage, ownTimeZone })
   }
   if (connection === undefined) {
     return withDatabase(database && pathOf(OWNER, database), (session) => read(session, true))
@@ -177,9 +179,9 @@ const CSV = /\.(csv|tsv|txt)(\.gz)?$/i
 const JSON_FILE = /\.(json|jsonl|ndjson)(\.gz)?$/i
 const PARQUET = /\.parquet$/i
 
-export async function readFile(path: string, names: Names): Promise<RawTable> {
+export async function readFile(path: string, names: Names, storage: Storage): Promise<RawTable> {
   const title = path
-  if (CSV.test(path)) return withDatabase(undefined, (session) => readCsv(session, path, names))
+  if (CSV.test(path)) return withDatabase(undefined, (session) => readCsv(session, path, names, storage))
   const reader = JSON_FILE.test(path) ? 'read_json' : PARQUET.test(path) ? 'read_parquet' : undefined
   if (reader === undefined) {
     throw torchError(
@@ -191,7 +193,7 @@ export async function readFile(path: string, names: Names): Promise<RawTable> {
   return withDatabase(undefined, async (session) => {
     const table = `${reader}(${text(path)})`
     const types = await session.typesOf(table)
-    return readTable({ session, title, table, values: undefined, types }, names, true)
+    return readTable({ session, title, table, values: undefined, types }, names, { storage, ownTimeZone: true })
   })
 }
 
@@ -203,7 +205,7 @@ const SHOWN_REJECTS = 5
  * Columns of numbers are read as such, whatever the first lines look like: a cell that is none is rejected, with its
  * line.
  */
-async function readCsv(session: Session, path: string, names: Names): Promise<RawTable> {
+async function readCsv(session: Session, path: string, names: Names, storage: Storage): Promise<RawTable> {
   const tableWith = (types: Readonly<Record<string, string>>): string => {
     const list = Object.entries(types).map(([name, type]) => `${text(name)}: ${text(type)}`)
     const typed = list.length === 0 ? '' : `, types = {${list.join(', ')}}`
@@ -218,7 +220,7 @@ async function readCsv(session: Session, path: string, names: Names): Promise<Ra
   if (sniffed.get(names.time) === 'TIMESTAMP WITH TIME ZONE') types[names.time] = 'VARCHAR'
   const known = new Map([...sniffed, ...Object.entries(types)])
   const source = { session, title: path, table: tableWith(types), values: undefined, types: known }
-  const [read] = await Promise.allSettled([readTable(source, names, true)])
+  const [read] = await Promise.allSettled([readTable(source, names, { storage, ownTimeZone: true })])
   await requireNoRejects(session)
   if (read.status === 'fulfilled') return read.value
   if (known.get(names.time) === 'VARCHAR') {
@@ -278,7 +280,13 @@ function timeSql(name: string, type: string, ownTimeZone: boolean): string | und
   return undefined
 }
 
-async function readTable(source: Source, names: Names, ownTimeZone: boolean): Promise<RawTable> {
+interface Reading {
+  readonly storage: Storage
+  /** Whether times as text are in UTC. */
+  readonly ownTimeZone: boolean
+}
+
+async function readTable(source: Source, names: Names, { storage, ownTimeZone }: Reading): Promise<RawTable> {
   const { session, title, table, values, types } = source
   requireColumns(title, types, names)
   const typeOf = (name: string): string => types.get(name) as string
@@ -302,7 +310,7 @@ async function readTable(source: Source, names: Names, ownTimeZone: boolean): Pr
     `SELECT ${[time, ...numbers, ...groups].join(', ')} FROM ${table} AS source ORDER BY ${order.join(', ')}`,
     values,
   )
-  return collect(session, result, source, names)
+  return collect(session, result, source, { names, storage })
 }
 
 /** @throws {TorchError} that names the first row whose text cannot be converted. */
@@ -322,41 +330,51 @@ async function requireReadable(source: Source, name: string, converted: string, 
 }
 
 /** Copies the numbers out of DuckDB's chunks: no object is made per row. */
-async function collect(session: Session, result: QueryResult, source: Source, names: Names): Promise<RawTable> {
-  const columns: Float64Array[][] = [names.time, ...names.values].map(() => [])
-  const numbers = new GroupNumbers()
-  const groupChunks: Float64Array[] = []
+async function collect(
+  session: Session,
+  result: QueryResult,
+  source: Source,
+  { names, storage }: { names: Names; storage: Storage },
+): Promise<RawTable> {
   const refuse = (name: string, problem: string): never => {
     throw torchError('ERR_TORCH_FORMAT', `${OWNER}: ${source.title}: column '${name}' ${problem}`, { op: OWNER })
   }
-  for await (const chunk of session.chunks(result)) {
-    for (const [i, chunks] of columns.entries()) {
-      const { items, validity } = chunk.getColumnVector(i) as NumberVector
-      const copy = items.slice(0, chunk.rowCount)
-      const name = i === 0 ? names.time : (names.values[i - 1] as string)
-      for (let row = 0; row < copy.length; row++) {
-        if (!validity.itemValid(row)) copy[row] = Number.NaN
-        else if (Math.abs(copy[row] as number) === Number.POSITIVE_INFINITY) refuse(name, 'has infinite values')
+  const numbers = new GroupNumbers()
+  const titles = [names.time, ...names.values]
+  const sinks: Sink<Float64Array, Float64Array>[] = []
+  try {
+    for (const _ of [...titles, ...names.groups.slice(0, 1)]) sinks.push(storage.column())
+    for await (const chunk of session.chunks(result)) {
+      for (const [i, name] of titles.entries()) {
+        const { items, validity } = chunk.getColumnVector(i) as NumberVector
+        const copy = items.slice(0, chunk.rowCount)
+        for (let row = 0; row < copy.length; row++) {
+          if (!validity.itemValid(row)) copy[row] = Number.NaN
+          else if (Math.abs(copy[row] as number) === Number.POSITIVE_INFINITY) refuse(name, 'has infinite values')
+        }
+        if (i === 0 && copy.some(Number.isNaN)) refuse(name, 'is empty in some rows: each row needs a time')
+        await run((sinks[i] as (typeof sinks)[number]).append(copy))
       }
-      if (i === 0 && copy.some(Number.isNaN)) refuse(name, 'is empty in some rows: each row needs a time')
-      chunks.push(copy)
-    }
-    if (names.groups.length === 0) continue
-    const texts = names.groups.map((_, i) => chunk.getColumnValues(columns.length + i))
-    groupChunks.push(
-      Float64Array.from({ length: chunk.rowCount }, (_, row) => {
+      if (names.groups.length === 0) continue
+      const texts = names.groups.map((_, i) => chunk.getColumnValues(titles.length + i))
+      const ids = Float64Array.from({ length: chunk.rowCount }, (_, row) => {
         const values = texts.map((column, i) =>
           typeof column[row] === 'string' ? column[row] : refuse(names.groups[i] as string, 'is empty in some rows'),
         )
         return numbers.numberOf(groupName(values))
-      }),
-    )
-  }
-  const [times, ...values] = columns.map(concat)
-  return {
-    times: times as Float64Array,
-    columns: new Map(names.values.map((name, i) => [name, values[i] as Float64Array])),
-    groupIndices: names.groups.length === 0 ? undefined : concat(groupChunks),
-    names: numbers.names,
+      })
+      await run((sinks[titles.length] as (typeof sinks)[number]).append(ids))
+    }
+    const columns: Float64Array[] = []
+    for (const sink of sinks) columns.push(await run(sink.finish()))
+    return {
+      times: columns[0] as Float64Array,
+      columns: new Map(names.values.map((name, i) => [name, columns[i + 1] as Float64Array])),
+      groupIndices: columns[titles.length],
+      names: numbers.names,
+    }
+  } catch (error) {
+    for (const sink of sinks) sink.abort()
+    throw error
   }
 }

@@ -1,12 +1,11 @@
 import { torchError } from '../../errors.ts'
-import { tidy } from '../../tensor/context.ts'
-import { empty, tensor } from '../../tensor/creation.ts'
-import { tensorOp } from '../../tensor/packet.ts'
+import type { Coroutine } from '../../io/coroutine.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { FORWARD } from '../scaler/scaler.ts'
 import { COLUMNS_OF, type SeriesScaler } from '../scaler/series-scaler.ts'
 import { circleOf } from './calendar.ts'
 import type { Contents } from './contents.ts'
+import { BLOCK, pacing } from './pace.ts'
 import { type Group, inGroup } from './table.ts'
 import { timeText } from './time.ts'
 
@@ -16,7 +15,7 @@ export interface Frame {
   readonly inputs: Tensor
   /** (T, O), float32. */
   readonly targets: Tensor
-  /** (T, O), bool: whether a target was observed. Undefined unless missing values are marked. */
+  /** (T, O), float32: 1 where a target was observed, else 0. Undefined unless missing values are marked. */
   readonly observed: Tensor | undefined
 }
 
@@ -33,23 +32,14 @@ export function layoutOf({ targets, inputs, autoregressive, masked }: Contents):
   return { targets: seen, observed: masked && autoregressive ? seen + inputs.length : undefined }
 }
 
-/** Rows that are converted at once: more would need more memory beside the tensors. */
-const BLOCK = 1 << 16
-
-const narrow = tensorOp('aten::narrow')
-const copy = tensorOp('aten::copy_')
-const isnan = tensorOp('aten::isnan')
-const logicalNot = tensorOp('aten::logical_not')
-const nanToNum = tensorOp('aten::nan_to_num_')
-
 /** Writes a feature of the rows from `start` to before `end`, at `offset` of each `stride` elements. */
 type Feature = (rows: Float32Array, start: number, end: number, offset: number, stride: number) => void
 
 /**
- * Makes the tensors of a series.
+ * Makes the tensors of a series, which the caller disposes.
  * @throws {TorchError} if a value has no scaled value: a logarithm of a negative number.
  */
-export function frameOf(owner: string, contents: Contents, scaler: SeriesScaler): Frame {
+export function* frameOf(owner: string, contents: Contents, scaler: SeriesScaler): Coroutine<Frame> {
   const { targets, inputs, calendar, autoregressive, masked, table } = contents
   const names = [...(autoregressive ? targets : []), ...inputs]
   const scaled = scaling(owner, contents, scaler)
@@ -70,28 +60,49 @@ export function frameOf(owner: string, contents: Contents, scaler: SeriesScaler)
   // Both inputs of a calendar are written by one function.
   const width = features.length + calendar.length
   const offsets = features.map((_, i) => i + Math.max(0, i - (features.length - calendar.length)))
-  return tidy(() => {
-    const made = fill(times.length, width, features, offsets)
-    const wanted = targets.map((name) => scaled(name, Number.NaN))
-    const values = fill(times.length, targets.length, wanted, [...wanted.keys()])
-    const observed = masked ? logicalNot(isnan(values)) : undefined
+  const fill = filling(contents)
+  const made: Tensor[] = []
+  try {
+    made.push(yield* fill(width, features, offsets))
     // What is masked takes part in the loss with weight 0: 0 times NaN is NaN.
-    if (masked) nanToNum(values, 0)
-    return { inputs: made, targets: values, observed }
-  })
+    const wanted = targets.map((name) => scaled(name, masked ? 0 : Number.NaN))
+    made.push(yield* fill(targets.length, wanted, [...wanted.keys()]))
+    if (masked) {
+      const seen = targets.map((name) => presence(table.columns.get(name) as Float64Array))
+      made.push(yield* fill(targets.length, seen, [...seen.keys()]))
+    }
+  } catch (error) {
+    for (const tensor of made) tensor.dispose()
+    throw error
+  }
+  const [inputRows, targetRows, observed] = made as [Tensor, Tensor, Tensor | undefined]
+  return { inputs: inputRows, targets: targetRows, observed }
 }
 
-function fill(length: number, width: number, features: readonly Feature[], offsets: readonly number[]): Tensor {
-  const all = empty([length, width])
-  for (let start = 0; start < length; start += BLOCK) {
-    const end = Math.min(length, start + BLOCK)
-    const rows = new Float32Array((end - start) * width)
-    for (const [i, write] of features.entries()) write(rows, start, end, offsets[i] as number, width)
-    tidy(() => {
-      copy(narrow(all, 0, start, end - start), tensor(rows, { shape: [end - start, width] }))
-    })
+type Fill = (width: number, features: readonly Feature[], offsets: readonly number[]) => Coroutine<Tensor>
+
+function filling({ table: { times }, storage }: Contents): Fill {
+  const { length } = times
+  const pace = pacing()
+  return function* (width, features, offsets) {
+    const sink = storage.tensor(length, width)
+    try {
+      for (let start = 0; start < length; start += BLOCK) {
+        const end = Math.min(length, start + BLOCK)
+        const rows = new Float32Array((end - start) * width)
+        for (const [i, write] of features.entries()) {
+          write(rows, start, end, offsets[i] as number, width)
+          yield* pace()
+        }
+        yield* sink.append(rows)
+        yield* pace()
+      }
+      return yield* sink.finish()
+    } catch (error) {
+      sink.abort()
+      throw error
+    }
   }
-  return all
 }
 
 function presence(column: Float64Array): Feature {

@@ -1,13 +1,16 @@
 import { isArrayOf } from '../../array.ts'
 import { invalid, requireDict } from '../../check.ts'
 import { torchError } from '../../errors.ts'
+import { runSync } from '../../io/coroutine.ts'
 import { tidy } from '../../tensor/context.ts'
 import { isTypedArray } from '../../tensor/data.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { SeriesScaler } from '../scaler/series-scaler.ts'
+import { concat } from './concat.ts'
 import type { Contents } from './contents.ts'
 import { frameOf } from './frame.ts'
-import { concat } from './table.ts'
+import { MEMORY } from './storage.ts'
+
 import { type Step, timeAfter } from './time.ts'
 
 /** The values of inputs at the steps after the data, by name. */
@@ -97,5 +100,8 @@ export function futureFeatures(
     columns,
     groups: groups.map(({ name }, i) => ({ name, start: i * steps, end: (i + 1) * steps })),
   }
-  return tidy(() => frameOf(owner, { ...contents, table }, scaler).inputs.reshape([groups.length, steps, -1]))
+  return tidy(() => {
+    const { inputs: rows } = runSync(frameOf(owner, { ...contents, table, storage: MEMORY }, scaler))
+    return rows.reshape([groups.length, steps, -1])
+  })
 }

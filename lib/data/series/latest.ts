@@ -1,11 +1,14 @@
 import { checkOptions, invalid, requireBoolean, requireInteger } from '../../check.ts'
 import { torchError } from '../../errors.ts'
+import { runSync } from '../../io/coroutine.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { SeriesScaler } from '../scaler/series-scaler.ts'
+import { concat } from './concat.ts'
 import type { Contents } from './contents.ts'
 import { frameOf } from './frame.ts'
 import { requireFitting } from './split.ts'
-import { concat, inGroup, type Table } from './table.ts'
+import { MEMORY } from './storage.ts'
+import { inGroup, type Table } from './table.ts'
 import { gather } from './windows.ts'
 
 export interface LatestOptions {
@@ -49,7 +52,8 @@ export function latestOf(contents: Contents, options: LatestOptions): Latest {
       },
     )
   })
-  const frame = frameOf(OWNER, { ...contents, table: rowsFrom(contents.table, starts, past) }, scaler)
+  const table = rowsFrom(contents.table, starts, past)
+  const frame = runSync(frameOf(OWNER, { ...contents, table, storage: MEMORY }, scaler))
   const input = gather(
     frame.inputs,
     starts.map((_, i) => i * past),

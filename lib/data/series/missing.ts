@@ -1,4 +1,7 @@
 import { torchError } from '../../errors.ts'
+import type { Coroutine } from '../../io/coroutine.ts'
+import { inBlocks } from './pace.ts'
+import { columnOf, type Storage } from './storage.ts'
 import { type Group, inGroup, OWNER, type Rows, type Table } from './table.ts'
 import { timeText } from './time.ts'
 
@@ -17,12 +20,18 @@ export type Missing = 'error' | 'mask' | 'forward' | 'interpolate' | 'drop'
 export const MISSING = ['error', 'mask', 'forward', 'interpolate', 'drop'] as const satisfies readonly Missing[]
 
 /** @throws {TorchError} that names the columns with missing values, if there are any. */
-export function requireComplete(table: Table): void {
+export function* requireComplete(table: Table): Coroutine<void> {
   const problems: string[] = []
   for (const [name, column] of table.columns) {
-    const count = column.reduce((sum, value) => sum + (Number.isNaN(value) ? 1 : 0), 0)
+    let count = 0
+    let first = -1
+    yield* inBlocks(column.length, (start, end) => {
+      for (let row = start; row < end; row++) {
+        if (!Number.isNaN(column[row])) continue
+        if (count++ === 0) first = row
+      }
+    })
     if (count === 0) continue
-    const first = column.findIndex(Number.isNaN)
     const group = table.groups.find(({ end }) => first < end) as Group
     const time = timeText(table.times[first] as number)
     problems.push(
@@ -40,43 +49,69 @@ export function requireComplete(table: Table): void {
 }
 
 /** The table without the rows that lack a value. */
-export function dropRows({ times, columns, groups }: Table): Table {
-  const keep = Uint8Array.from(times, () => 1)
+export function* dropRows({ times, columns, groups }: Table, storage: Storage): Coroutine<Table> {
+  const keep = new Uint8Array(times.length).fill(1)
   for (const column of columns.values()) {
-    for (let row = 0; row < column.length; row++) if (Number.isNaN(column[row])) keep[row] = 0
+    yield* inBlocks(column.length, (start, end) => {
+      for (let row = start; row < end; row++) if (Number.isNaN(column[row])) keep[row] = 0
+    })
   }
-  const kept = (column: Float64Array): Float64Array => column.filter((_, row) => keep[row] === 1)
   const newGroups: Group[] = []
   let position = 0
   for (const group of groups) {
-    const start = position
-    for (let row = group.start; row < group.end; row++) position += keep[row] as number
-    if (position === start) {
+    const first = position
+    yield* inBlocks(
+      group.end,
+      (start, end) => {
+        for (let row = start; row < end; row++) position += keep[row] as number
+      },
+      group.start,
+    )
+    if (position === first) {
       throw torchError('ERR_TORCH_VALUE', `${OWNER}: each row${inGroup(group)} has a missing value: none is left`, {
         op: OWNER,
       })
     }
-    newGroups.push({ name: group.name, start, end: position })
+    newGroups.push({ name: group.name, start: first, end: position })
   }
-  return { times: kept(times), columns: new Map([...columns].map(([name, c]) => [name, kept(c)])), groups: newGroups }
+  const length = position
+  const kept = (column: Float64Array): Coroutine<Float64Array> => {
+    let row = 0
+    return columnOf(storage, length, (block) => {
+      for (let i = 0; i < block.length; i++) {
+        while (keep[row] === 0) row++
+        block[i] = column[row++] as number
+      }
+    })
+  }
+  const newTimes = yield* kept(times)
+  const newColumns = new Map<string, Float64Array>()
+  for (const [name, column] of columns) newColumns.set(name, yield* kept(column))
+  return { times: newTimes, columns: newColumns, groups: newGroups }
 }
 
 /**
  * Fills the missing values in place. What lies before the first value of a column in its group, and for
  * `'interpolate'` behind the last one, has nothing to be filled from and stays missing.
  */
-export function fillMissing({ times, columns, groups }: Table, how: 'forward' | 'interpolate'): void {
+export function* fillMissing({ times, columns, groups }: Table, how: 'forward' | 'interpolate'): Coroutine<void> {
   for (const column of columns.values()) {
-    for (const { start, end } of groups) {
+    for (const group of groups) {
       let last = -1
-      for (let row = start; row < end; row++) {
-        if (Number.isNaN(column[row])) {
-          if (how === 'forward' && last >= 0) column[row] = column[last] as number
-          continue
-        }
-        if (how === 'interpolate' && last >= 0) interpolate(times, column, last, row)
-        last = row
-      }
+      yield* inBlocks(
+        group.end,
+        (start, end) => {
+          for (let row = start; row < end; row++) {
+            if (Number.isNaN(column[row])) {
+              if (how === 'forward' && last >= 0) column[row] = column[last] as number
+              continue
+            }
+            if (how === 'interpolate' && last >= 0) interpolate(times, column, last, row)
+            last = row
+          }
+        },
+        group.start,
+      )
     }
   }
 }

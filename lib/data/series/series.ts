@@ -1,15 +1,19 @@
+import { tmpdir } from 'node:os'
 import { isArrayOf } from '../../array.ts'
 import { checkOptions, invalid, requireBoolean, requireChoice, requireNone, requireString } from '../../check.ts'
 import { torchError } from '../../errors.ts'
+import { type Coroutine, run, runSync } from '../../io/coroutine.ts'
+import { isURL, pathOf } from '../../io/file.ts'
 import { opaque } from '../../opaque.ts'
 import { CALENDAR, type CalendarInput } from './calendar.ts'
 import type { Contents, Segment } from './contents.ts'
 import { describeGaps, fillGaps, findGaps, type Gap, type GapRows, stepOf } from './gaps.ts'
 import { type Latest, type LatestOptions, latestOf } from './latest.ts'
 import { completeRows, dropRows, fillMissing, MISSING, type Missing, requireComplete } from './missing.ts'
-import { readSource, type SeriesSource } from './source.ts'
+import { isInMemory, readSource, type SeriesSource } from './source.ts'
 import { type Split, type SplitOptions, splitSeries } from './split.ts'
-import { type Names, OWNER, type Table, tableOf } from './table.ts'
+import { MappedStorage, MEMORY, type Storage } from './storage.ts'
+import { type Names, OWNER, type RawTable, type Table, tableOf } from './table.ts'
 import { type Frequency, parseFrequency, type Step } from './time.ts'
 
 export interface SeriesOptions {
@@ -35,6 +39,13 @@ export interface SeriesOptions {
    * as Friday and Monday at an exchange. `'error'`: none is allowed. Default `'break'`.
    */
   gaps?: 'break' | 'fill' | 'ignore' | 'error'
+  /**
+   * Keep the columns, and the tensors of the parts, in files that are mapped into memory, so that a series may be
+   * larger than the memory: for files and queries. `true`: in the system's folder for temporary files, which must be on
+   * a disk; or the path of a folder. It takes 8 bytes a cell, and 4 in each `split`. The files are deleted at once: the
+   * space is free again when the series and its parts are. Default `false`: in memory.
+   */
+  mmap?: boolean | string | URL
 }
 
 const OPTIONS = [
@@ -47,6 +58,7 @@ const OPTIONS = [
   'missing',
   'frequency',
   'gaps',
+  'mmap',
 ] as const
 const GAPS = ['break', 'fill', 'ignore', 'error'] as const
 const CONSTRUCT = Symbol('construct')
@@ -58,11 +70,12 @@ export let contentsOf: (series: unknown) => Contents | undefined
  * One or several time series, read from a file, a database or arrays. `split` cuts it in time and into windows to train
  * on.
  *
- * Columns are held in memory as float64; what is not selected is not read. Sorting, and queries, may exceed the memory.
+ * Columns are held as float64, in memory unless `mmap` is set; what is not selected is not read. Sorting, and queries, may
+ * exceed the memory.
  *
  * @example
  * const series = await Series.from('weather.parquet', { time: 'date', targets: 'temp_max', inputs: ['wind'] })
- * const { train, validation } = series.split({ validation: '2014', past: 90, horizon: 7 })
+ * const { train, validation } = await series.split({ validation: '2014', past: 90, horizon: 7 })
  */
 export class Series {
   /** Throws for `JSON.stringify`, which would leave out what is not in the properties. */
@@ -132,19 +145,17 @@ export class Series {
     requireDistinct([names.time, ...names.values])
     requireDistinct([names.time, ...groups])
 
-    let table = tableOf(await readSource(source, names))
-    if (missing === 'drop') table = dropRows(table)
-    const step = exact ?? stepOf(table)
-    let behind: GapRows = step === undefined ? new Map() : findGaps(table, step, exact !== undefined)
-    const found = describeGaps(table, behind)
-    if (gaps === 'error') requireNoGaps(found)
-    if (gaps === 'fill' && step !== undefined) table = fillGaps(table, behind, step)
-    if (gaps !== 'break') behind = new Map()
-    if (missing === 'error') requireComplete(table)
-    if (missing === 'forward' || missing === 'interpolate') fillMissing(table, missing)
+    const storage = storageFor(source, options.mmap)
+    const raw = await readSource(source, names, storage)
+    const { table, step, behind, found } = await run(arrange(raw, { storage, exact, missing, gaps }))
     const segments = segmentsOf(table, behind, missing !== 'mask')
-    const contents = { table, segments, targets, inputs, calendar, autoregressive, masked: missing === 'mask' }
-    return new Series(CONSTRUCT, contents, step, found)
+    const masked = missing === 'mask'
+    return new Series(
+      CONSTRUCT,
+      { table, segments, targets, inputs, calendar, autoregressive, masked, storage },
+      step,
+      found,
+    )
   }
 
   /** The number of rows, of all groups together. */
@@ -197,14 +208,21 @@ export class Series {
   /**
    * Cuts the series in time and into windows: `past` steps of inputs, and the `horizon` steps of targets that follow.
    * A window belongs to the part in which all its targets are; its inputs may be those of the part before. Scales come
-   * from the training part only.
+   * from the training part only. Meanwhile the event loop gets a turn every few milliseconds.
    *
-   * @example const { train, validation, test } = series.split({ validation: '2014', test: '2015', past: 90, horizon: 7 })
-   * @throws {TorchError} if a part has no windows.
+   * @example
+   * const { train, validation, test } = await series.split({ validation: '2014', test: '2015', past: 90, horizon: 7 })
+   * @throws {TorchError} (rejects) if a part has no windows.
    */
-  split<const O extends SplitOptions>(options: O, ...none: undefined[]): Split<O> {
+  async split<const O extends SplitOptions>(options: O, ...none: undefined[]): Promise<Split<O>> {
     requireNone('Series.split', none)
-    return splitSeries(this.#contents, options) as Split<O>
+    return (await run(splitSeries(this.#contents, options))) as Split<O>
+  }
+
+  /** The same as {@link split}, at once: it blocks the event loop. */
+  splitSync<const O extends SplitOptions>(options: O, ...none: undefined[]): Split<O> {
+    requireNone('Series.splitSync', none)
+    return runSync(splitSeries(this.#contents, options)) as Split<O>
   }
 
   /**
@@ -215,6 +233,57 @@ export class Series {
     requireNone('Series.latest', none)
     return latestOf(this.#contents, options)
   }
+}
+
+interface Arranging {
+  readonly storage: Storage
+  readonly exact: Step | undefined
+  readonly missing: Missing
+  readonly gaps: (typeof GAPS)[number]
+}
+
+interface Arranged {
+  readonly table: Table
+  readonly step: Step | undefined
+  /** The rows behind gaps that windows do not cross. */
+  readonly behind: GapRows
+  readonly found: Gap[]
+}
+
+/** Sorts the rows, and does what was said about missing values and gaps. */
+function* arrange(raw: RawTable, { storage, exact, missing, gaps }: Arranging): Coroutine<Arranged> {
+  let table = yield* tableOf(raw, storage)
+  if (missing === 'drop') table = yield* dropRows(table, storage)
+  const step = exact ?? stepOf(table)
+  let behind: GapRows = step === undefined ? new Map() : yield* findGaps(table, step, exact !== undefined)
+  const found = describeGaps(table, behind)
+  if (gaps === 'error') requireNoGaps(found)
+  if (gaps === 'fill' && step !== undefined) table = yield* fillGaps(table, behind, step, storage)
+  if (gaps !== 'break') behind = new Map()
+  if (missing === 'error') yield* requireComplete(table)
+  if (missing === 'forward' || missing === 'interpolate') yield* fillMissing(table, missing)
+  return { table, step, behind, found }
+}
+
+/** @throws {TorchError} for a folder that is none, and for data that are in memory already. */
+function storageFor(source: unknown, mmap: unknown): Storage {
+  if (mmap === undefined || mmap === false) return MEMORY
+  if (mmap !== true && typeof mmap !== 'string' && !isURL(mmap)) {
+    throw invalid(OWNER, 'mmap', 'a boolean, or the path or file: URL of a folder', mmap)
+  }
+  if (isInMemory(source)) {
+    throw torchError(
+      'ERR_TORCH_OPTION',
+      `${OWNER}: mmap is for files and queries, but the columns are in memory already`,
+    )
+  }
+  if (process.platform === 'win32') {
+    throw torchError(
+      'ERR_TORCH_OPTION',
+      `${OWNER}: mmap is not there on Windows, where a mapped file cannot be deleted`,
+    )
+  }
+  return new MappedStorage(mmap === true ? tmpdir() : pathOf(OWNER, mmap))
 }
 
 function namesOf(option: string, value: unknown): string[] {
@@ -256,15 +325,19 @@ function requireNoGaps([first, ...more]: readonly Gap[]): void {
 
 /** Cuts groups at gaps; `complete` leaves out the rows at their ends that could not be filled. */
 function segmentsOf(table: Table, gaps: GapRows, complete: boolean): Segment[] {
+  const cuts = [...gaps.keys()]
+  let next = 0
   return table.groups.flatMap((group, index) => {
     const { start, end } = complete ? completeRows(table, group) : group
     const segments: Segment[] = []
     let from = start
-    for (let row = start + 1; row <= end; row++) {
-      if (row < end && !gaps.has(row)) continue
-      segments.push({ group: index, start: from, end: row })
-      from = row
+    for (; next < cuts.length && (cuts[next] as number) < group.end; next++) {
+      const cut = cuts[next] as number
+      if (cut <= start || cut >= end) continue
+      segments.push({ group: index, start: from, end: cut })
+      from = cut
     }
+    if (from < end) segments.push({ group: index, start: from, end })
     return segments
   })
 }

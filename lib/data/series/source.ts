@@ -1,7 +1,9 @@
 import { checkOptions, invalid, isPlain, requireString } from '../../check.ts'
+import { run } from '../../io/coroutine.ts'
 import { isURL, pathOf } from '../../io/file.ts'
 import { readColumns, readRows, type SeriesColumns, type SeriesRows } from './arrays.ts'
 import { type QuerySource, readFile, readQuery } from './duckdb.ts'
+import type { Storage } from './storage.ts'
 import { type Names, OWNER, type RawTable } from './table.ts'
 
 /**
@@ -15,16 +17,21 @@ import { type Names, OWNER, type RawTable } from './table.ts'
 export type SeriesSource = string | URL | QuerySource | SeriesColumns | SeriesRows
 
 /** @throws {TorchError} if `source` is none, or does not have the columns. */
-export async function readSource(source: unknown, names: Names): Promise<RawTable> {
-  if (Array.isArray(source)) return readRows(source as SeriesRows, names)
-  if (typeof source === 'string' || isURL(source)) return readFile(pathOf(OWNER, source), names)
+export async function readSource(source: unknown, names: Names, storage: Storage): Promise<RawTable> {
+  if (Array.isArray(source)) return run(readRows(source as SeriesRows, names))
+  if (typeof source === 'string' || isURL(source)) return readFile(pathOf(OWNER, source), names, storage)
   if (!isPlain(source)) {
     throw invalid(OWNER, 'source', 'the path of a file, { sql }, columns by name, or an array of rows', source)
   }
-  if (!isQuery(source)) return readColumns(source as SeriesColumns, names)
+  if (!isQuery(source)) return run(readColumns(source as SeriesColumns, names))
   checkOptions(OWNER, source, ['sql', 'values', 'database', 'connection'])
   requireString(OWNER, 'sql', source.sql)
-  return readQuery(source, names)
+  return readQuery(source, names, storage)
+}
+
+/** Whether `source` consists of arrays. */
+export function isInMemory(source: unknown): boolean {
+  return Array.isArray(source) || (isPlain(source) && !isQuery(source))
 }
 
 /** Columns are arrays, so that one may also be called `sql`. */

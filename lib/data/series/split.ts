@@ -1,13 +1,15 @@
 import { checkOptions, requireBoolean, requireDict } from '../../check.ts'
 import { torchError } from '../../errors.ts'
+import type { Coroutine } from '../../io/coroutine.ts'
 import { type ScalerChoice, scalerOf } from '../scaler/index.ts'
 import { FIT_COLUMNS, type Scaler } from '../scaler/scaler.ts'
 import { SeriesScaler } from '../scaler/series-scaler.ts'
 import type { Contents } from './contents.ts'
 import { frameOf } from './frame.ts'
-import { concat, inGroup } from './table.ts'
+import { pacing } from './pace.ts'
+import { inGroup, type Table } from './table.ts'
 import { requireSplitPoint, type SplitPoint, timeOf, timeText } from './time.ts'
-import { requireWindow, WindowDataset, type WindowOptions, type Windows } from './windows.ts'
+import { requireWindow, WindowDataset, type WindowOptions, Windows } from './windows.ts'
 
 export interface SplitOptions extends WindowOptions {
   /**
@@ -33,24 +35,24 @@ export type Split<O> = { train: WindowDataset } & {
 const OWNER = 'Series.split'
 const OPTIONS = ['validation', 'test', 'past', 'horizon', 'stride', 'scaler', 'scalers', 'scalePerGroup'] as const
 
-export function splitSeries(contents: Contents, options: SplitOptions): Record<string, WindowDataset> {
+export function* splitSeries(contents: Contents, options: SplitOptions): Coroutine<Record<string, WindowDataset>> {
   checkOptions(OWNER, options, OPTIONS)
   const size = requireWindow(OWNER, options)
   const bounds = boundsOf(contents, options)
   const trainEnd = bounds.validation ?? bounds.test ?? Number.POSITIVE_INFINITY
-  const scaler = scalerFor(contents, options, trainEnd)
-  const frame = frameOf(OWNER, contents, scaler)
+  const scaler = yield* scalerFor(contents, options, trainEnd)
   const parts: [name: string, start: number, end: number][] = [['train', Number.NEGATIVE_INFINITY, trainEnd]]
   const { validation, test } = bounds
   if (validation !== undefined) parts.push(['validation', validation, test ?? Number.POSITIVE_INFINITY])
   if (test !== undefined) parts.push(['test', test, Number.POSITIVE_INFINITY])
-  return Object.fromEntries(
-    parts.map(([name, start, end]) => {
-      const windows = windowsIn(contents, size, start, end)
-      if (windows.starts.length === 0) throw noWindows(contents, size, name)
-      return [name, new WindowDataset(contents, frame, windows, scaler)]
-    }),
-  )
+  const found: [name: string, windows: Windows][] = []
+  for (const [name, start, end] of parts) {
+    const windows = yield* windowsIn(contents, size, start, end)
+    if (windows.length === 0) throw noWindows(contents, size, name)
+    found.push([name, windows])
+  }
+  const frame = yield* frameOf(OWNER, contents, scaler)
+  return Object.fromEntries(found.map(([name, windows]) => [name, new WindowDataset(contents, frame, windows, scaler)]))
 }
 
 interface Bounds {
@@ -59,16 +61,15 @@ interface Bounds {
 }
 
 /** The times at which the parts start. */
-function boundsOf({ table: { times, groups } }: Contents, options: SplitOptions): Bounds {
-  // Groups overlap in time.
-  const sorted = groups.length === 1 ? times : times.toSorted()
+function boundsOf({ table }: Contents, options: SplitOptions): Bounds {
+  const { length } = table.times
   const resolve = (name: 'validation' | 'test', end: number): number | undefined => {
     const point = options[name]
     if (point === undefined) return undefined
     requireSplitPoint(OWNER, name, point)
     if (typeof point !== 'number') return timeOf(point)
-    const row = lowerBound(sorted, end) - Math.round(point * sorted.length)
-    if (row > 0) return sorted[Math.min(row, sorted.length - 1)]
+    const row = rowsBefore(table, end) - Math.round(point * length)
+    if (row > 0) return timeOfRank(table, Math.min(row, length - 1))
     throw torchError('ERR_TORCH_VALUE', `${OWNER}: with ${name}: ${point} no rows are left to train on`, { op: OWNER })
   }
   const test = resolve('test', Number.POSITIVE_INFINITY)
@@ -83,6 +84,30 @@ function boundsOf({ table: { times, groups } }: Contents, options: SplitOptions)
   return { validation, test }
 }
 
+/** The number of rows before a time, of all groups. */
+function rowsBefore({ times, groups }: Table, time: number): number {
+  return groups.reduce((sum, { start, end }) => sum + lowerBound(times, time, start, end) - start, 0)
+}
+
+/** The `rank`-th of the times of all groups, in ascending order. Groups overlap in time, so it is found by halving. */
+function timeOfRank(table: Table, rank: number): number {
+  const { times, groups } = table
+  // There are at most `rank` rows before `low`, and more before `high`.
+  let low = Number.POSITIVE_INFINITY
+  let high = Number.NEGATIVE_INFINITY
+  for (const { start, end } of groups) {
+    low = Math.min(low, times[start] as number)
+    high = Math.max(high, times[end - 1] as number)
+  }
+  if (rowsBefore(table, high) <= rank) return high
+  for (;;) {
+    const middle = low + (high - low) / 2
+    if (middle <= low || middle >= high) return low
+    if (rowsBefore(table, middle) <= rank) low = middle
+    else high = middle
+  }
+}
+
 /** The first index in ascending values from `start` to `end` whose value is at least `value`. */
 function lowerBound(values: Float64Array, value: number, start = 0, end = values.length): number {
   let [low, high] = [start, end]
@@ -94,7 +119,7 @@ function lowerBound(values: Float64Array, value: number, start = 0, end = values
   return low
 }
 
-function scalerFor(contents: Contents, options: SplitOptions, trainEnd: number): SeriesScaler {
+function* scalerFor(contents: Contents, options: SplitOptions, trainEnd: number): Coroutine<SeriesScaler> {
   const { targets, inputs, table } = contents
   const { scaler = 'standard', scalers = {}, scalePerGroup = true } = options
   requireBoolean(OWNER, 'scalePerGroup', scalePerGroup)
@@ -123,16 +148,21 @@ function scalerFor(contents: Contents, options: SplitOptions, trainEnd: number):
     start,
     end: lowerBound(table.times, trainEnd, start, end),
   }))
-  const fitted = (perGroup ? ranges.map((range) => [range]) : [ranges]).map((rows) =>
-    columns.map((column) => {
+  const fitted: (Scaler | undefined)[][] = []
+  for (const rows of perGroup ? ranges.map((range) => [range]) : [ranges]) {
+    const scalers: (Scaler | undefined)[] = []
+    for (const column of columns) {
       const values = table.columns.get(column) as Float64Array
       const parts = rows.map(({ start, end }) => values.subarray(start, end))
-      return make(column)?.[FIT_COLUMNS]([concat(parts)], () => {
+      const nameOf = (): string => {
         const where = perGroup && rows[0] ? inGroup(rows[0]) : ''
         return `${OWNER}: column '${column}'${where}, before ${trainEnd === Number.POSITIVE_INFINITY ? 'its end' : timeText(trainEnd)},`
-      })
-    }),
-  )
+      }
+      const scaler = make(column)
+      scalers.push(scaler && (yield* scaler[FIT_COLUMNS]([parts], nameOf)))
+    }
+    fitted.push(scalers)
+  }
   const groups = perGroup ? table.groups.map(({ name }) => name as string) : undefined
   return new SeriesScaler(targets, inputs, groups, fitted)
 }
@@ -150,33 +180,41 @@ export function requireFitting(owner: string, { targets, inputs }: Contents, sca
 }
 
 /** The windows whose targets are all within a part, and of which at least one was observed. */
-function windowsIn(contents: Contents, size: Required<WindowOptions>, from: number, to: number): Windows {
+function* windowsIn(contents: Contents, size: Required<WindowOptions>, from: number, to: number): Coroutine<Windows> {
   const { past, horizon, stride } = size
   const { times, columns } = contents.table
-  const starts: number[] = []
-  const groups: number[] = []
   const targets = contents.targets.map((name) => columns.get(name) as Float64Array)
-  const isObserved = (start: number): boolean =>
-    !contents.masked ||
-    targets.some((column) => !column.subarray(start + past, start + past + horizon).every(Number.isNaN))
+  const pace = pacing()
+  const windows = new Windows(size)
   for (const { group, start, end } of contents.segments) {
-    const first = lowerBound(times, from, start, end)
+    const first = Math.max(start, lowerBound(times, from, start, end) - past)
     const last = lowerBound(times, to, start, end) - past - horizon
-    for (let row = Math.max(start, first - past); row <= last; row += stride) {
-      if (!isObserved(row)) continue
-      starts.push(row)
-      groups.push(group)
+    if (!contents.masked) {
+      windows.add(group, first, Math.floor((last - first) / stride) + 1)
+      continue
+    }
+    // The last row up to the end of the window in which a target was observed.
+    let seen = -1
+    let looked = first
+    for (let row = first; row <= last; row += stride) {
+      for (; looked < row + past + horizon; looked++) {
+        if (targets.some((column) => !Number.isNaN(column[looked]))) seen = looked
+        if (looked % CHECKED === 0) yield* pace()
+      }
+      if (seen >= row + past) windows.add(group, row, 1)
     }
   }
-  return { ...size, starts: Int32Array.from(starts), groups: Uint32Array.from(groups) }
+  return windows
 }
 
+/** Rows that are looked at between two looks at the clock. */
+const CHECKED = 1024
+
 function noWindows({ table, segments }: Contents, { past, horizon }: Required<WindowOptions>, name: string): Error {
-  const longest = Math.max(...segments.map(({ start, end }) => end - start), 0)
-  const [first, last] = [
-    timeText(Math.min(...ends(table.groups, table.times, 0))),
-    timeText(Math.max(...ends(table.groups, table.times, 1))),
-  ]
+  const longest = segments.reduce((most, { start, end }) => Math.max(most, end - start), 0)
+  const { times, groups } = table
+  const first = timeText(groups.reduce((least, { start }) => Math.min(least, times[start] as number), Infinity))
+  const last = timeText(groups.reduce((most, { end }) => Math.max(most, times[end - 1] as number), -Infinity))
   const gaps =
     segments.length > table.groups.length
       ? "; windows do not cross gaps in time: see series.gaps, and gaps: 'fill' or 'ignore'"
@@ -186,9 +224,4 @@ function noWindows({ table, segments }: Contents, { past, horizon }: Required<Wi
     `${OWNER}: the ${name} part has no window of ${past} past and ${horizon} future steps. The series goes from ${first} to ${last}; the longest run of steps is ${longest}${gaps}`,
     { op: OWNER },
   )
-}
-
-/** The first or last times of the groups. */
-function ends(groups: Contents['table']['groups'], times: Float64Array, which: 0 | 1): number[] {
-  return groups.map(({ start, end }) => times[which === 0 ? start : end - 1] as number)
 }

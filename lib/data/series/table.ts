@@ -1,4 +1,10 @@
 import { torchError } from '../../errors.ts'
+import { type Coroutine, perform } from '../../io/coroutine.ts'
+import { offload, tidy } from '../../tensor/context.ts'
+import { tensor } from '../../tensor/creation.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { inBlocks } from './pace.ts'
+import { columnOf, type Storage } from './storage.ts'
 import { timeText } from './time.ts'
 
 export const OWNER = 'Series.from'
@@ -51,67 +57,105 @@ export function groupName(values: readonly string[]): string {
   return values.length === 1 ? (values[0] as string) : JSON.stringify(values)
 }
 
+/** Rows that a series may have: tensors of their numbers are int32. */
+export const MOST_ROWS = 2 ** 31 - 1
+
 /**
  * Sorts rows unless they are sorted: by group, in the order in which these come, and by time.
  * @throws {TorchError} if there are no rows, two at one time, or a time that Date does not have.
  */
-export function tableOf(raw: RawTable): Table {
-  const { groupIndices: indices, names } = raw
+export function* tableOf(raw: RawTable, storage: Storage): Coroutine<Table> {
+  const { names } = raw
   const { length } = raw.times
   if (length === 0) throw torchError('ERR_TORCH_VALUE', `${OWNER}: the source has no rows`, { op: OWNER })
-  const wrong = raw.times.find((time) => Math.abs(time) > LATEST)
-  if (wrong !== undefined) {
-    throw torchError(
-      'ERR_TORCH_VALUE',
-      `${OWNER}: the time ${wrong} is no number of milliseconds since 1970: it is beyond those of Date`,
-      {
-        op: OWNER,
-      },
-    )
+  if (length > MOST_ROWS) {
+    throw torchError('ERR_TORCH_VALUE', `${OWNER}: the source has ${length} rows; at most ${MOST_ROWS} are possible`, {
+      op: OWNER,
+    })
   }
-  const order = orderOf(raw)
-  const sorted = (column: Float64Array): Float64Array =>
-    order === undefined ? column : column.map((_, i) => column[order[i] as number] as number)
-  const times = sorted(raw.times)
-  const ids = indices && sorted(indices)
+  yield* requireTimes(raw.times)
+  const order = yield* orderOf(raw)
+  function* sorted(column: Float64Array): Coroutine<Float64Array> {
+    if (order === undefined) return column
+    return yield* columnOf(storage, length, (block, start) => {
+      for (let i = 0; i < block.length; i++) block[i] = column[order[start + i] as number] as number
+    })
+  }
+  const times = yield* sorted(raw.times)
+  const ids = raw.groupIndices && (yield* sorted(raw.groupIndices))
   const groups: Group[] = []
-  for (let start = 0, row = 1; row <= length; row++) {
-    const id = ids?.[start]
-    const ends = row === length || ids?.[row] !== id
-    if (ends) {
-      groups.push({ name: id === undefined ? undefined : names[id], start, end: row })
-      start = row
-    } else if (times[row] === times[row - 1]) {
-      const group = { name: id === undefined ? undefined : names[id] }
+  let first = 0
+  yield* inBlocks(length, (start, end) => {
+    for (let row = Math.max(1, start); row < end; row++) {
+      const id = ids?.[row - 1]
+      if (ids?.[row] !== id) {
+        groups.push({ name: id === undefined ? undefined : names[id], start: first, end: row })
+        first = row
+      } else if (times[row] === times[row - 1]) {
+        const group = { name: id === undefined ? undefined : names[id] }
+        throw torchError(
+          'ERR_TORCH_VALUE',
+          `${OWNER}: two rows have the time ${timeText(times[row] as number)}${inGroup(group)}: name the columns that tell their series apart in groups, or aggregate the rows in SQL`,
+          { op: OWNER },
+        )
+      }
+    }
+  })
+  const id = ids?.[length - 1]
+  groups.push({ name: id === undefined ? undefined : names[id], start: first, end: length })
+  const columns = new Map<string, Float64Array>()
+  for (const [name, column] of raw.columns) columns.set(name, yield* sorted(column))
+  return { times, columns, groups }
+}
+
+function* requireTimes(times: Float64Array): Coroutine<void> {
+  yield* inBlocks(times.length, (start, end) => {
+    for (let row = start; row < end; row++) {
+      const time = times[row] as number
+      if (Math.abs(time) <= LATEST) continue
       throw torchError(
         'ERR_TORCH_VALUE',
-        `${OWNER}: two rows have the time ${timeText(times[row] as number)}${inGroup(group)}: name the columns that tell their series apart in groups, or aggregate the rows in SQL`,
+        `${OWNER}: the time ${time} is no number of milliseconds since 1970: it is beyond those of Date`,
         { op: OWNER },
       )
     }
-  }
-  return { times, columns: new Map([...raw.columns].map(([name, column]) => [name, sorted(column)])), groups }
+  })
 }
 
 /** The rows in their order, or undefined if they are in order. */
-function orderOf({ times, groupIndices: ids }: RawTable): Uint32Array | undefined {
+function* orderOf({ times, groupIndices: ids }: RawTable): Coroutine<Uint32Array | Int32Array | undefined> {
   const compare = (a: number, b: number): number =>
     (ids === undefined ? 0 : (ids[a] as number) - (ids[b] as number)) || (times[a] as number) - (times[b] as number)
-  let row = 1
-  while (row < times.length && compare(row - 1, row) <= 0) row++
-  return row >= times.length ? undefined : Uint32Array.from(times, (_, i) => i).sort(compare)
+  let inOrder = true
+  yield* inBlocks(times.length, (start, end) => {
+    for (let row = Math.max(1, start); inOrder && row < end; row++) inOrder = compare(row - 1, row) <= 0
+  })
+  if (inOrder) return undefined
+  return yield* perform<Uint32Array | Int32Array>(
+    () => Uint32Array.from(times, (_, i) => i).sort(compare),
+    () => orderOffThread(times, ids),
+  )
 }
 
-/** The chunks as one array. They are emptied: a chunk is freed as soon as it is copied. */
-export function concat(chunks: Float64Array[]): Float64Array {
-  const all = new Float64Array(chunks.reduce((sum, { length }) => sum + length, 0))
-  let position = 0
-  for (const [i, chunk] of chunks.entries()) {
-    all.set(chunk, position)
-    position += chunk.length
-    chunks[i] = new Float64Array(0)
+/** By time, and then by group: both sorts keep the order of equals. */
+async function orderOffThread(times: Float64Array, ids: Float64Array | undefined): Promise<Int32Array> {
+  const made = [times, ...(ids === undefined ? [] : [ids])].map((values) => tensor(values))
+  const [byTime, groups] = made as [Tensor, Tensor | undefined]
+  const argsort = (values: Tensor): Tensor => values.sort({ stable: true })[1] as Tensor
+  try {
+    const order = await offload(() =>
+      tidy(() => {
+        const inTime = argsort(byTime)
+        if (groups === undefined) return inTime.int()
+        return inTime.indexSelect(0, argsort(groups.indexSelect(0, inTime))).int()
+      }),
+    )
+    const rows = order.toTypedArray() as Int32Array
+    order.dispose()
+    return rows
+  } finally {
+    for (const one of made) one.dispose()
   }
-  return all
 }
 
 /** Gives each name the number under which it came first. */

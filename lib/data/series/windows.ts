@@ -16,6 +16,7 @@ const indexSelect = tensorOp('aten::index_select')
 const view = tensorOp('aten::view')
 const narrow = tensorOp('aten::narrow')
 const cat = tensorOp('aten::cat')
+const ne = tensorOp('aten::ne.Scalar')
 
 /** @internal The keys of what only this library reads of windows. */
 export const ahead = Symbol('ahead')
@@ -34,13 +35,63 @@ export interface WindowBatch extends NamedBatch {
   mask?: Tensor
 }
 
-/** Where windows are: the first row of each, and its group. */
-export interface Windows {
+/**
+ * Where windows are: runs of such that follow each other within a group, `stride` rows apart. Memory grows with the
+ * number of runs, not of windows.
+ */
+export class Windows {
   readonly past: number
   readonly horizon: number
   readonly stride: number
-  readonly starts: Int32Array
-  readonly groups: Uint32Array
+  /** The number of windows. */
+  length = 0
+  // Of each run: the index of its first window, the row where that one starts, and its group.
+  readonly #offsets: number[] = []
+  readonly #starts: number[] = []
+  readonly #groups: number[] = []
+
+  constructor({ past, horizon, stride }: Required<WindowOptions>) {
+    this.past = past
+    this.horizon = horizon
+    this.stride = stride
+  }
+
+  /** Adds `count` windows, the first of which starts at row `start`. */
+  add(group: number, start: number, count: number): void {
+    if (count <= 0) return
+    const last = this.#offsets.length - 1
+    const continues = last >= 0 && this.#groups[last] === group && this.#startOf(last, this.length) === start
+    if (!continues) {
+      this.#offsets.push(this.length)
+      this.#starts.push(start)
+      this.#groups.push(group)
+    }
+    this.length += count
+  }
+
+  /** The row where a window starts. */
+  start(index: number): number {
+    return this.#startOf(this.#runOf(index), index)
+  }
+
+  /** The number of the group of a window. */
+  group(index: number): number {
+    return this.#groups[this.#runOf(index)] as number
+  }
+
+  #startOf(run: number, index: number): number {
+    return (this.#starts[run] as number) + (index - (this.#offsets[run] as number)) * this.stride
+  }
+
+  #runOf(index: number): number {
+    let [low, high] = [0, this.#offsets.length - 1]
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if ((this.#offsets[middle] as number) <= index) low = middle
+      else high = middle - 1
+    }
+    return low
+  }
 }
 
 /** The rows `from` … `from + length - 1` behind each start, in the order of a batch. */
@@ -88,7 +139,7 @@ export class WindowDataset implements Dataset<WindowBatch> {
 
   /** @internal */
   constructor(contents: Contents, frame: Frame, windows: Windows, scaler: SeriesScaler) {
-    this.length = windows.starts.length
+    this.length = windows.length
     this.past = windows.past
     this.horizon = windows.horizon
     this.stride = windows.stride
@@ -112,19 +163,19 @@ export class WindowDataset implements Dataset<WindowBatch> {
   batch(indices: readonly number[], batchFirst: boolean): WindowBatch {
     const owner = 'WindowDataset.batch'
     requireBoolean(owner, 'batchFirst', batchFirst)
-    const starts = this.#pick(owner, indices, this.#windows.starts)
+    const starts = this.#startsOf(owner, indices)
     const { inputs, targets, observed } = this.#frame
     const ahead = (source: Tensor): Tensor => gather(source, starts, this.past, this.horizon, batchFirst)
     return {
       input: gather(inputs, starts, 0, this.past, batchFirst),
       target: ahead(targets),
-      ...(observed === undefined ? {} : { mask: ahead(observed) }),
+      ...(observed === undefined ? {} : { mask: tidy(() => ne(ahead(observed), 0)) }),
     }
   }
 
   /** @internal The features of inputs at the steps to forecast: (N, horizon, I). */
   [ahead](indices: readonly number[]): Tensor {
-    const starts = this.#pick('WindowDataset.ahead', indices, this.#windows.starts)
+    const starts = this.#startsOf('WindowDataset.ahead', indices)
     return gather(this.#frame.inputs, starts, this.past, this.horizon, true)
   }
 
@@ -133,11 +184,11 @@ export class WindowDataset implements Dataset<WindowBatch> {
    * ones, and `apart` rows between those that are not neighbours.
    */
   [targets](indices: readonly number[], apart: number): Tensor {
-    const starts = this.#pick('WindowDataset.targets', indices, this.#windows.starts).sort((a, b) => a - b)
+    const starts = this.#startsOf('WindowDataset.targets', indices).sort((a, b) => a - b)
     const length = this.past + this.horizon
     return tidy(() => {
       const { targets: values, observed } = this.#frame
-      const rows = observed === undefined ? values : values.maskedFill(observed.logicalNot(), Number.NaN)
+      const rows = observed === undefined ? values : values.maskedFill(observed.eq(0), Number.NaN)
       const between = full([apart, this.outputSize], Number.NaN)
       const begins = new Set(this.#contents.segments.map(({ start }) => start))
       const parts: Tensor[] = []
@@ -163,15 +214,15 @@ export class WindowDataset implements Dataset<WindowBatch> {
 
   /** The times of the targets of a window. */
   times(index: number): Date[] {
-    const [start = 0] = this.#pick('WindowDataset.times', [index], this.#windows.starts)
+    const [start = 0] = this.#startsOf('WindowDataset.times', [index])
     const first = start + this.past
     return Array.from(this.#contents.table.times.subarray(first, first + this.horizon), (time) => new Date(time))
   }
 
   /** The group of each of these windows; undefined if the series has no groups. */
   groups(indices: readonly number[]): string[] | undefined {
-    const picked = this.#pick('WindowDataset.groups', indices, this.#windows.groups)
-    const names = picked.flatMap((group) => this.#contents.table.groups[group]?.name ?? [])
+    requireWindowIndices('WindowDataset.groups', indices, this.length)
+    const names = indices.flatMap((index) => this.#contents.table.groups[this.#windows.group(index)]?.name ?? [])
     return this.#contents.table.groups[0]?.name === undefined ? undefined : names
   }
 
@@ -184,16 +235,17 @@ export class WindowDataset implements Dataset<WindowBatch> {
     return this.scaler.inverseTransform(output, { batchFirst, ...(groups === undefined ? {} : { groups }) })
   }
 
-  #pick(owner: string, indices: unknown, values: Int32Array | Uint32Array): number[] {
-    if (!isArrayOf(indices, Number.isSafeInteger)) throw invalid(owner, 'indices', 'an array of integers', indices)
-    return (indices as number[]).map((index) => {
-      const value = values[index]
-      if (value !== undefined) return value
-      throw torchError('ERR_TORCH_INDEX', `${owner}: index ${index} is out of range for ${this.length} windows`, {
-        op: owner,
-      })
-    })
+  #startsOf(owner: string, indices: unknown): number[] {
+    requireWindowIndices(owner, indices, this.length)
+    return indices.map((index) => this.#windows.start(index))
   }
+}
+
+function requireWindowIndices(owner: string, indices: unknown, length: number): asserts indices is readonly number[] {
+  if (!isArrayOf(indices, Number.isSafeInteger)) throw invalid(owner, 'indices', 'an array of integers', indices)
+  const wrong = (indices as number[]).find((index) => index < 0 || index >= length)
+  if (wrong === undefined) return
+  throw torchError('ERR_TORCH_INDEX', `${owner}: index ${wrong} is out of range for ${length} windows`, { op: owner })
 }
 
 export interface WindowOptions {

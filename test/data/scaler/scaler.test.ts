@@ -203,3 +203,26 @@ test('a config is checked', () => {
   expectError(bad({ scale: [1, 0] }), 'ERR_TORCH_VALUE', 'none of them 0')
   expectError(() => scalerFrom(null as never), 'ERR_TORCH_TYPE', 'scalerFrom: config must be an object')
 })
+
+describe('scales that float32 cannot hold', () => {
+  test('are applied in float64: a range beyond float32 is no NaN', () => {
+    const data = torch.tensor([[-3e38], [0], [3e38]])
+    const scaler = new MinMaxScaler().fit(data)
+    const scaled = scaler.transform(data)
+    expect([scaled.dtype, scaled.toArray()]).toEqual(['float32', [[0], [0.5], [1]]])
+    expectClose(scaler.inverseTransform(scaled), data)
+    const tiny = torch.tensor([[0], [1e-44]])
+    expectClose(new MinMaxScaler().fit(tiny).transform(tiny), torch.tensor([[0], [1]]))
+    const half = torch.tensor([[-60000], [60000]], { dtype: 'float16' })
+    const standard = new StandardScaler().fit(half)
+    expect(standard.transform(half).toArray()).toEqual([[-1], [1]])
+    expect(standard.inverseTransform(standard.transform(half)).toArray()).toEqual([[-60000], [60000]])
+  })
+
+  test('and beyond float64 they are an error', () => {
+    const data = double([[-1.7e308], [1.7e308]])
+    for (const make of [MAKERS.minMax, MAKERS.standard, MAKERS.robust]) {
+      expectError(() => (make as () => Scaler)().fit(data), 'ERR_TORCH_VALUE', 'beyond float64')
+    }
+  })
+})

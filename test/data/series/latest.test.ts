@@ -13,7 +13,7 @@ const DATA = {
 
 test('the last steps of each group, scaled, and back', async () => {
   const series = await Series.from(DATA, OPTIONS)
-  const { scaler } = series.split({ past: 2, horizon: 1, scaler: 'minMax' }).train
+  const { scaler } = series.splitSync({ past: 2, horizon: 1, scaler: 'minMax' }).train
   const { input, groups, times } = series.latest({ past: 2, scaler })
   expect(input.toArray()).toEqual([
     [[0], [1]],
@@ -29,13 +29,13 @@ test('the last steps of each group, scaled, and back', async () => {
   ])
   expectClose(scaler.inverseTransform(torch.ones([2, 1]), { groups: groups ?? [] }), [[2], [30]])
   const single = await Series.from({ date: [1, 2], temp: [1, 3] }, { time: 'date', targets: 'temp' })
-  const own = single.split({ past: 1 }).train.scaler
+  const own = single.splitSync({ past: 1 }).train.scaler
   expect(single.latest({ past: 2, scaler: own }).groups).toBeUndefined()
 })
 
 test('leaves no tensors but the input behind', async () => {
   const series = await Series.from(DATA, { ...OPTIONS, missing: 'mask' })
-  const { scaler } = series.split({ past: 2 }).train
+  const { scaler } = series.splitSync({ past: 2 }).train
   const before = torch.memory().tensors
   series.latest({ past: 2, scaler })
   expect(torch.memory().tensors - before).toBe(1)
@@ -44,7 +44,7 @@ test('leaves no tensors but the input behind', async () => {
 test('steps before a gap are none of the last', async () => {
   const source = { date: [1, 2, 3, 6, 7], temp: [1, 2, 3, 6, 7] }
   const series = await Series.from(source, { time: 'date', targets: 'temp' })
-  const { scaler } = series.split({ past: 1 }).train
+  const { scaler } = series.splitSync({ past: 1 }).train
   expectError(
     () => series.latest({ past: 3, scaler }),
     'ERR_TORCH_VALUE',
@@ -54,7 +54,7 @@ test('steps before a gap are none of the last', async () => {
 
 test('options are checked', async () => {
   const series = await Series.from(DATA, OPTIONS)
-  const { scaler } = series.split({ past: 1 }).train
+  const { scaler } = series.splitSync({ past: 1 }).train
   const bad = (options: object) => () => series.latest({ past: 1, scaler, ...options } as never)
   expectError(bad({ past: 0 }), 'ERR_TORCH_VALUE', 'past must be a positive integer')
   expectError(bad({ scaler: 'standard' }), 'ERR_TORCH_TYPE', 'scaler must be a SeriesScaler')

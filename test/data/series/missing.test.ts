@@ -50,7 +50,7 @@ describe('missing values', () => {
 
   test('what cannot be filled is in no window', async () => {
     const count = async (missing: string) =>
-      (await read(columns, { inputs: 'wind', missing })).split({ past: 1, horizon: 1 }).train.length
+      (await read(columns, { inputs: 'wind', missing })).splitSync({ past: 1, horizon: 1 }).train.length
     // With a mask, a window needs a target that was observed.
     expect(await count('mask')).toBe(2)
     expect(await count('forward')).toBe(4)
@@ -83,7 +83,7 @@ describe('gaps in time', () => {
       { after: new Date('2024-01-02'), before: new Date('2024-01-05'), steps: 2 },
       { after: new Date('2024-01-07'), before: new Date('2024-01-09'), steps: 1 },
     ])
-    const { train } = series.split({ past: 1, horizon: 1, scaler: 'none' })
+    const { train } = series.splitSync({ past: 1, horizon: 1, scaler: 'none' })
     const { input, target } = train.batch([0, 1, 2], true)
     expect([input.flatten().toArray(), target.flatten().toArray()]).toEqual([
       [1, 5, 6],
@@ -93,11 +93,11 @@ describe('gaps in time', () => {
 
   test("'ignore' takes rows for neighbours, 'fill' puts rows in", async () => {
     const ignored = await read(columns, { gaps: 'ignore' })
-    expect([ignored.gaps.length, ignored.split({ past: 1 }).train.length]).toEqual([2, 5])
+    expect([ignored.gaps.length, ignored.splitSync({ past: 1 }).train.length]).toEqual([2, 5])
     const filled = await read(columns, { gaps: 'fill', missing: 'interpolate' })
     expect([...filled.column('temp')]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
     expect(days(filled)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
-    expect([filled.gaps.length, filled.split({ past: 1 }).train.length]).toEqual([2, 8])
+    expect([filled.gaps.length, filled.splitSync({ past: 1 }).train.length]).toEqual([2, 8])
     await expectRejection(
       read(columns, { gaps: 'fill' }),
       'ERR_TORCH_VALUE',
@@ -149,5 +149,18 @@ describe('gaps in time', () => {
   test('there are none in one row', async () => {
     const series = await read({ date: [1], temp: [1] })
     expect([series.frequency, series.gaps]).toEqual([undefined, []])
+  })
+
+  test("that are too long to fill are named, and hold up neither 'break' nor 'ignore'", async () => {
+    const times = [0, 1000, 2000, 3000, 8e15]
+    const columns = { date: times, temp: times, site: [...'aaaaa'] }
+    await expectRejection(
+      read(columns, { gaps: 'fill', missing: 'mask', groups: 'site' }),
+      'ERR_TORCH_VALUE',
+      "gaps: 'fill' would put 7999999999996 rows in, 119209.3 GB in all; the longest gap is of 7999999999996 steps between 1970-01-01T00:00:03Z and",
+    )
+    const series = await read(columns)
+    expect([series.length, series.gaps[0]?.steps]).toEqual([5, 7_999_999_999_996])
+    expect((await read(columns, { gaps: 'ignore' })).splitSync({ past: 4 }).train.length).toBe(1)
   })
 })

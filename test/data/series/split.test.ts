@@ -9,7 +9,7 @@ import {
 } from '../../../lib/data/index.ts'
 import { torch } from '../../../lib/torch.ts'
 import { expectClose } from '../../support/close.ts'
-import { expectError } from '../../support/error.ts'
+import { expectError, expectRejection } from '../../support/error.ts'
 
 const DAY = 86_400_000
 const dates = (length: number) => Array.from({ length }, (_, i) => Date.UTC(2014, 0, 1 + i))
@@ -20,10 +20,59 @@ const counting = (length: number, options: object = {}) =>
   )
 const all = (part: { length: number }) => Array.from({ length: part.length }, (_, i) => i)
 
+describe('split', () => {
+  test('gives what splitSync gives, and the event loop turns meanwhile', async () => {
+    const length = 400_000
+    const values = Float64Array.from({ length }, (_, i) => Math.sin(i) * 10 + (i % 7))
+    const series = await Series.from(
+      { time: Float64Array.from({ length }, (_, i) => i * 1000), a: values, b: values.toReversed() },
+      { time: 'time', targets: ['a'], inputs: ['b'], calendar: ['hour', 'dayOfYear'] },
+    )
+    for (const scaler of ['standard', 'robust'] as const) {
+      const options = { past: 4, horizon: 2, validation: 0.1, scaler } as const
+      let turns = 0
+      let done = false
+      const turn = (): void => {
+        turns++
+        if (!done) setImmediate(turn)
+      }
+      setImmediate(turn)
+      const { train, validation } = await series.split(options)
+      done = true
+      expect(turns).toBeGreaterThan(5)
+      const wanted = series.splitSync(options)
+      expect(train.scaler.config).toEqual(wanted.train.scaler.config)
+      for (const [part, other] of [
+        [train, wanted.train],
+        [validation, wanted.validation],
+      ] as const) {
+        expect(part.length).toBe(other.length)
+        const indices = [0, 1, part.length >> 1, part.length - 1]
+        const [own, same] = [part.batch(indices, true), other.batch(indices, true)]
+        expect([own.input.equal(same.input), own.target.equal(same.target)]).toEqual([true, true])
+      }
+    }
+  })
+
+  test('rejects with an error that shows the caller, and frees what it made', async () => {
+    const series = await counting(8)
+    const before = torch.memory().tensors
+    await expectRejection(series.split({ past: 9 }), 'ERR_TORCH_VALUE', 'the train part has no window')
+    const negative = await Series.from({ date: dates(4), temp: [1, 2, -5, 3] }, { time: 'date', targets: 'temp' })
+    await expectRejection(
+      negative.split({ past: 1, scaler: 'log', test: 0.5 }),
+      'ERR_TORCH_VALUE',
+      'too small for the logarithm',
+    )
+    await expectRejection(series.split({ past: 1, stride: 0 }), 'ERR_TORCH_VALUE', 'stride')
+    expect(torch.memory().tensors).toBe(before)
+  })
+})
+
 describe('windows', () => {
   test('are past steps of inputs, and the targets that follow', async () => {
     const series = await counting(8, { inputs: 'wind' })
-    const { train } = series.split({ past: 3, horizon: 2, stride: 2, scaler: 'none' })
+    const { train } = series.splitSync({ past: 3, horizon: 2, stride: 2, scaler: 'none' })
     expect([train.length, train.inputSize, train.outputSize]).toEqual([2, 2, 1])
     const { input, target, mask } = train.batch([1, 0], true)
     expect(input.toArray()).toEqual([
@@ -51,7 +100,7 @@ describe('windows', () => {
   })
 
   test('leave no other tensors behind', async () => {
-    const { train } = (await counting(8)).split({ past: 3 })
+    const { train } = (await counting(8)).splitSync({ past: 3 })
     const before = torch.memory().tensors
     const { input, target } = train.batch([0, 1], false)
     expect(torch.memory().tensors - before).toBe(2)
@@ -60,7 +109,7 @@ describe('windows', () => {
 
   test('with a calendar, and without the past of the targets', async () => {
     const series = await counting(400, { calendar: ['weekday', 'dayOfYear'], autoregressive: false })
-    const { train } = series.split({ past: 2, scaler: 'none' })
+    const { train } = series.splitSync({ past: 2, scaler: 'none' })
     // 2014-03-01 and 2014-03-02, a Saturday and a Sunday, days 59 and 60.
     const angles = [5 / 7, 59 / 365, 6 / 7, 60 / 365].map((phase) => 2 * Math.PI * phase)
     const [a = 0, b = 0, c = 0, d = 0] = angles
@@ -77,7 +126,7 @@ describe('windows', () => {
     const _ = Number.NaN
     const source = { date: dates(6), temp: [1, _, 3, _, _, 5], wind: [_, 20, 40, 30, 30, 30] }
     const series = await Series.from(source, { time: 'date', targets: 'temp', inputs: 'wind', missing: 'mask' })
-    const { train } = series.split({ past: 2, horizon: 2 })
+    const { train } = series.splitSync({ past: 2, horizon: 2 })
     // Means 3 and 30; deviations sqrt(8 / 3) and sqrt(40).
     const [s, w] = [Math.sqrt(8 / 3), Math.sqrt(40)]
     // A window whose targets are all missing teaches nothing: that from the second row on is left out.
@@ -107,7 +156,10 @@ describe('windows', () => {
   test('many rows are the same as few', async () => {
     const length = 150_000
     const columns = { date: dates(length).map((_, i) => i), temp: dates(length).map((_, i) => i) }
-    const { train } = (await Series.from(columns, { time: 'date', targets: 'temp' })).split({ past: 2, scaler: 'none' })
+    const { train } = (await Series.from(columns, { time: 'date', targets: 'temp' })).splitSync({
+      past: 2,
+      scaler: 'none',
+    })
     expect(train.batch([65_534, 131_071, length - 3], true).input.toArray()).toEqual(
       [65_534, 131_071, length - 3].map((i) => [[i], [i + 1]]),
     )
@@ -117,7 +169,7 @@ describe('windows', () => {
 describe('parts', () => {
   test('are cut by time; the past may be that of the part before, targets are not', async () => {
     const series = await counting(20)
-    const { train, validation, test } = series.split({
+    const { train, validation, test } = series.splitSync({
       validation: '2014-01-11',
       test: new Date('2014-01-16'),
       past: 3,
@@ -133,22 +185,22 @@ describe('parts', () => {
 
   test('are cut by a share of the rows', async () => {
     const series = await counting(20)
-    const { train, validation, test } = series.split({ validation: 0.2, test: 0.1, past: 1 })
+    const { train, validation, test } = series.splitSync({ validation: 0.2, test: 0.1, past: 1 })
     expect([train.times(0), validation.times(0), test.times(0)].flat()).toEqual(
       ['2014-01-02', '2014-01-15', '2014-01-19'].map((day) => new Date(day)),
     )
     expect([train.length, validation.length, test.length]).toEqual([13, 4, 2])
-    const mixed = series.split({ validation: 0.2, test: '2014-01-19', past: 1 })
+    const mixed = series.splitSync({ validation: 0.2, test: '2014-01-19', past: 1 })
     expect(mixed.validation.times(0)).toEqual([new Date('2014-01-15')])
   })
 
   test('are only those that were asked for', async () => {
     const series = await counting(20)
-    expect(Object.keys(series.split({ past: 2 }))).toEqual(['train'])
-    const { train, test } = series.split({ test: 0.5, past: 2 })
+    expect(Object.keys(series.splitSync({ past: 2 }))).toEqual(['train'])
+    const { train, test } = series.splitSync({ test: 0.5, past: 2 })
     expect([train.length, test.length]).toEqual([8, 10])
     // @ts-expect-error There is no such part.
-    expect(series.split({ test: 0.5, past: 2 }).validation).toBeUndefined()
+    expect(series.splitSync({ test: 0.5, past: 2 }).validation).toBeUndefined()
   })
 
   test('no value at or after the start of a part is seen by the parts before (property)', async () => {
@@ -169,7 +221,7 @@ describe('parts', () => {
                 { date: values.map((_, i) => i * DAY), temp: values },
                 { time: 'date', targets: 'temp' },
               )
-            ).split(options)
+            ).splitSync(options)
           const { train, validation } = await make(temp)
           const other = await make(temp.map((value, i) => (i < cut ? value : 1e6 + i)))
           expect(other.train.scaler.config).toEqual(train.scaler.config)
@@ -224,11 +276,11 @@ describe('parts', () => {
     [{ past: 2, window: 3 }, 'ERR_TORCH_OPTION', "unknown option 'window'"],
   ] as const)('%j is refused', async (options, code, message) => {
     const series = await counting(20)
-    expectError(() => series.split(options as unknown as SplitOptions), code, new RegExp(message))
+    expectError(() => series.splitSync(options as unknown as SplitOptions), code, new RegExp(message))
   })
 
   test('indices out of range are refused', async () => {
-    const { train } = (await counting(8)).split({ past: 3 })
+    const { train } = (await counting(8)).splitSync({ past: 3 })
     expectError(() => train.batch([5], true), 'ERR_TORCH_INDEX', 'index 5 is out of range for 5 windows')
     expectError(() => train.times(-1), 'ERR_TORCH_INDEX', 'index -1 is out of range')
     expectError(() => train.batch('0' as never, true), 'ERR_TORCH_TYPE', 'indices must be an array of integers')
@@ -242,7 +294,7 @@ describe('scales', () => {
   const options = { validation: '2014-01-07', past: 1 } as const
 
   test('come from the training part, and are inverted on outputs', async () => {
-    const { train, validation } = (await counting(10, { inputs: 'wind' })).split(options)
+    const { train, validation } = (await counting(10, { inputs: 'wind' })).splitSync(options)
     const std = Math.sqrt(35 / 12)
     const { input, target } = validation.batch([0], true)
     expectClose(input, [[[2.5 / std, 2.5 / std]]])
@@ -252,7 +304,7 @@ describe('scales', () => {
   })
 
   test('differ by column on request', async () => {
-    const { validation } = (await counting(10, { inputs: 'wind' })).split({
+    const { validation } = (await counting(10, { inputs: 'wind' })).splitSync({
       ...options,
       scaler: { type: 'minMax', featureRange: [0, 10] },
       scalers: { temp: 'log' },
@@ -270,7 +322,7 @@ describe('scales', () => {
     const source = { date: dates(4), temp: [1, 2, 3, -5] }
     const series = await Series.from(source, { time: 'date', targets: 'temp' })
     expectError(
-      () => series.split({ past: 1, test: '2014-01-04', scaler: 'log' }),
+      () => series.splitSync({ past: 1, test: '2014-01-04', scaler: 'log' }),
       'ERR_TORCH_VALUE',
       "column 'temp' at 2014-01-04: -5 is too small for the logarithm of x + 1",
     )
@@ -290,7 +342,7 @@ describe('scales', () => {
   }
 
   test('are those of each group', async () => {
-    const { validation } = (await grouped()).split(options)
+    const { validation } = (await grouped()).splitSync(options)
     const indices = all(validation)
     expect(validation.groups(indices)).toEqual([...'aaaabbbb'])
     const { target } = validation.batch(indices, true)
@@ -319,7 +371,7 @@ describe('scales', () => {
   })
 
   test('are the same for all groups on request', async () => {
-    const { train } = (await grouped()).split({ ...options, scalePerGroup: false })
+    const { train } = (await grouped()).splitSync({ ...options, scalePerGroup: false })
     // 0, 2, 100 and 140: mean 60.5.
     expect(train.scaler.groups).toBeUndefined()
     expectClose(train.scaler.inverseTransform(torch.zeros([1, 1])), [[60.5]])
@@ -329,30 +381,30 @@ describe('scales', () => {
   test('are saved as plain JSON, and used for other data', async () => {
     for (const scalePerGroup of [true, false]) {
       const series = await grouped()
-      const { train } = series.split({ ...options, scalePerGroup, scaler: 'robust' })
+      const { train } = series.splitSync({ ...options, scalePerGroup, scaler: 'robust' })
       const config = JSON.parse(JSON.stringify(train.scaler.config)) as SeriesScalerConfig
       const again = scalerFrom(config)
       expect(again.config).toEqual(train.scaler.config)
-      const other = series.split({ past: 1, scaler: again }).train
+      const other = series.splitSync({ past: 1, scaler: again }).train
       expect(other.batch([0], true).input.equal(train.batch([0], true).input)).toBe(true)
     }
   })
 
   test('must fit the series', async () => {
-    const { scaler } = (await grouped()).split(options).train
+    const { scaler } = (await grouped()).splitSync(options).train
     const series = await counting(8)
-    expectError(() => series.split({ past: 1, scaler }), 'ERR_TORCH_VALUE', 'not fitted on a series without groups')
+    expectError(() => series.splitSync({ past: 1, scaler }), 'ERR_TORCH_VALUE', 'not fitted on a series without groups')
     const wide = await counting(8, { inputs: 'wind' })
     expectError(
-      () => wide.split({ past: 1, scaler }),
+      () => wide.splitSync({ past: 1, scaler }),
       'ERR_TORCH_VALUE',
       'targets temp and inputs (none), but the series',
     )
-    expectError(() => series.split({ past: 1, scaler, scalers: {} }), 'ERR_TORCH_OPTION', 'the scaler is fitted')
+    expectError(() => series.splitSync({ past: 1, scaler, scalers: {} }), 'ERR_TORCH_OPTION', 'the scaler is fitted')
   })
 
   test('a config is checked', async () => {
-    const { config } = (await grouped()).split(options).train.scaler
+    const { config } = (await grouped()).splitSync(options).train.scaler
     const bad = (change: object) => () => scalerFrom({ ...config, ...change } as SeriesScalerConfig)
     const [[cell] = []] = config.scalers
     expectError(bad({ targets: 'temp' }), 'ERR_TORCH_TYPE', 'config.targets must be an array of strings')
@@ -380,7 +432,7 @@ test('shares are of the rows of all groups, by time', async () => {
   }
   const series = await Series.from(source, { time: 'date', targets: 'temp', groups: 'site' })
   // Of 15 rows, 5 are after day 5.
-  const { test: part } = series.split({ test: 1 / 3, past: 1 })
+  const { test: part } = series.splitSync({ test: 1 / 3, past: 1 })
   expect(part.groups(all(part))).toEqual(Array.from({ length: 5 }, () => 'long'))
   expect(part.times(0)).toEqual([new Date('2014-01-06')])
 })
