@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "binding/engine.h"
 #include "binding/offload.h"
 #include "binding/operator.h"
 #include "operators/functional.h"
@@ -171,6 +172,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   init_packed(exports);
   init_recurrent(exports);
   init_recurrent_cell(exports);
+  init_serve(exports);
   init_storage(exports);
   init_stream(exports);
   init_system(exports);

@@ -24,6 +24,7 @@ using namespace runtime;
 
 class Operator;
 class Offload;
+class Engines;
 
 // The number of views that JavaScript has of each storage.
 using Views = std::unordered_map<const c10::StorageImpl*, size_t>;
@@ -55,6 +56,8 @@ class Addon {
   // The nesting depth of JavaScript functions running within backward passes.
   int javascript_backwards = 0;
   std::unique_ptr<Offload> offload;
+  // What serves models, once something does.
+  std::unique_ptr<Engines> engines;
   // The kernels and threads of recurrent networks. The threads outlive the addon if a graph still refers to them.
   const Kernels* kernels = available_kernels().front();
   std::shared_ptr<ThreadPool> pool = std::make_shared<ThreadPool>();
@@ -169,6 +172,7 @@ void init_optimizer(Napi::Object exports);
 void init_packed(Napi::Object exports);
 void init_recurrent(Napi::Object exports);
 void init_recurrent_cell(Napi::Object exports);
+void init_serve(Napi::Object exports);
 void init_storage(Napi::Object exports);
 void init_stream(Napi::Object exports);
 void init_system(Napi::Object exports);

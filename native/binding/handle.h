@@ -37,7 +37,7 @@ std::unique_ptr<T>& slot_of(Napi::Value value) {
 template <typename T>
 T& object_of(Napi::Value value) {
   std::unique_ptr<T>& slot = slot_of<T>(value);
-  if (!slot) throw DisposedError(std::string("the ") + HandleType<T>::kName + " has been disposed");
+  if (!slot) throw runtime::DisposedError(std::string("the ") + HandleType<T>::kName + " has been disposed");
   return *slot;
 }
 

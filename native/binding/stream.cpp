@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <utility>
 
 #include "binding/recurrent.h"
+#include "binding/streamed_model.h"
 #include "runtime/tensors.h"
 
 namespace rnn::binding {
@@ -16,49 +16,7 @@ struct HandleType<Stream> {
   static constexpr napi_type_tag kTag = {0x1f86a7c94d02e35b, 0xa4b97e01c3d85f62};
 };
 
-template <>
-struct HandleType<ModelPlan> {
-  static constexpr const char* kName = "model";
-  static constexpr napi_type_tag kTag = {0x5d0c92e17b3f48a6, 0xe3178ab45f90c26d};
-};
-
 namespace {
-
-// What openStream takes for a whole model: { plan, embedding, head, pooling }.
-struct ModelArguments {
-  ModelPlan& plan;
-  // The rows, or nothing.
-  PromiseList embedding;
-  // Weight and bias, or only the weight.
-  PromiseList head;
-  Pooling pooling;
-
-  ModelArguments(const Addon& addon, Napi::Object model)
-      : plan(object_of<ModelPlan>(model.Get("plan"))),
-        embedding(addon, model.Get("embedding")),
-        head(addon, model.Get("head")),
-        pooling(static_cast<Pooling>(model.Get("pooling").ToNumber().Uint32Value())) {}
-};
-
-// The embedding (or undefined) and the head of a model around a network. Throws if they do not fit it.
-std::pair<at::Tensor, Tensors> parameters_of(const ModelArguments& model, const Network& net) {
-  Tensors rows = model.embedding.get();
-  const Tensors head = model.head.get();
-  for (const Tensors& list : {rows, head}) {
-    const std::string reason = why_not_packed(list);
-    TORCH_CHECK_VALUE(reason.empty(), "stream(): ", reason);
-  }
-  const int64_t width = net.layer(0).outputs();
-  TORCH_CHECK_VALUE(head.at(0).dim() == 2 && head[0].size(1) == width, "stream(): the weight of the head has size ",
-                    head[0].sizes(), ", which does not fit the network's output of ", width);
-  TORCH_CHECK_VALUE(head.size() < 2 || head[1].sizes() == head[0].sizes().slice(0, 1),
-                    "stream(): the bias of the head has size ", head.back().sizes(), ", its weight ", head[0].sizes());
-  if (rows.empty()) return {at::Tensor(), head};
-  TORCH_CHECK_VALUE(rows[0].dim() == 2 && rows[0].size(0) > 0 && rows[0].size(1) == net.inputs,
-                    "stream(): the embedding has size ", rows[0].sizes(),
-                    ", which does not fit the network's input of ", net.inputs);
-  return {rows[0], head};
-}
 
 // modelPlan() -> what streams of one model share
 Napi::Value model_plan(const Napi::CallbackInfo& info) {
@@ -72,7 +30,7 @@ Napi::Value open_stream(const Napi::CallbackInfo& info) {
   const RecurrentModule& module = *object_of<RecurrentModulePtr>(info[0]);
   const PromiseList promises(addon, info[1]);
   const WeightType type = info[2].ToBoolean() ? WeightType::kBfloat16 : WeightType::kFloat32;
-  std::optional<ModelArguments> model;
+  std::optional<StreamedModel> model;
   if (info[3].IsObject()) model.emplace(addon, info[3].As<Napi::Object>());
   const Effects::Promises reads = model ? joined(promises, model->embedding, model->head) : joined(promises);
   return make_handle(info.Env(), addon.run({.reads = reads}, [&] {
@@ -85,7 +43,7 @@ Napi::Value open_stream(const Napi::CallbackInfo& info) {
     auto packed = std::make_shared<StreamWeights>(
         StreamWeights{.network = net, .kernels = *addon.kernels, .layers = {}, .model = nullptr});
     if (model) {
-      const auto [embedding, head] = parameters_of(*model, net);
+      const auto [embedding, head] = model->parameters("stream()", net);
       packed->model = model->plan.weights(*addon.kernels, embedding, head);
       packed->pooling = model->pooling;
     }

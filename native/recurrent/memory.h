@@ -12,6 +12,13 @@ class Floats {
  public:
   Floats() = default;
   explicit Floats(int64_t size) : size_(size), data_(allocate(size)) {}
+  // Memory of another owner, which must outlive the view.
+  static Floats view(float* data, int64_t size) {
+    Floats floats;
+    floats.size_ = size;
+    floats.data_ = Pointer(data, Free(false));
+    return floats;
+  }
 
   float* data() const { return data_.get(); }
   int64_t size() const { return size_; }
@@ -19,7 +26,12 @@ class Floats {
  private:
   static constexpr std::align_val_t kAlignment{64};
   struct Free {
-    void operator()(float* data) const { ::operator delete[](data, kAlignment); }
+    bool owned;
+    Free() noexcept : Free(true) {}
+    explicit Free(bool owns) noexcept : owned(owns) {}
+    void operator()(float* data) const {
+      if (owned) ::operator delete[](data, kAlignment);
+    }
   };
   using Pointer = std::unique_ptr<float, Free>;
 

@@ -76,7 +76,7 @@ void Stream::step(const float* x, float* y) {
   backwards_ = !backwards_;
   const float* pooled = pool(y_.data());
   if (weights_->model) {
-    weights_->model->apply(weights_->kernels, 1, pooled, y);
+    weights_->model->apply(weights_->kernels, 1, {pooled, weights_->width()}, y);
   } else {
     std::copy(y_.begin(), y_.end(), y);
   }
@@ -131,7 +131,7 @@ void Stream::step(std::span<Stream* const> streams, const float* x, float* y) {
     std::copy_n(streams[static_cast<size_t>(row)]->pool(below.data() + row * outputs), outputs,
                 above.data() + row * outputs);
   }
-  weights.model->apply(weights.kernels, rows, above.data(), y);
+  weights.model->apply(weights.kernels, rows, {above.data(), outputs}, y);
 }
 
 }  // namespace rnn::recurrent
