@@ -116,6 +116,9 @@ export type RecurrentCall = [
 /** A call of a recurrent network with a linear head: its weight, and its bias if there is one. */
 export type ModelCall = [...RecurrentCall, head: Uint32Array, last: boolean, dropout: number]
 
+/** The lanes that serve a model and the states of its sessions, kept alive by the object. */
+export type EngineHandle = object
+
 /** The state that copies of the JavaScript in one environment share. */
 export interface AddonState {
   /** The number of copies so far. */
@@ -332,6 +335,32 @@ export interface Native {
   sharesWeights(stream: object, other: object): boolean
   streamState(stream: object): Float32Array
   setStreamState(stream: object, state: Float32Array): void
+  // serve.cpp
+  openEngine(
+    handle: RecurrentHandle,
+    weights: Uint32Array,
+    bfloat16: boolean,
+    model: StreamedModel,
+    output: 0 | 1 | 2 | 3,
+    lanes: number,
+    threads: number,
+    reject: boolean,
+  ): EngineHandle
+  closeEngine(engine: EngineHandle): Promise<void>
+  runEngine(
+    engine: EngineHandle,
+    data: Float32Array | Int32Array,
+    steps: Int32Array,
+  ): Promise<[outputs: Float32Array, problems: Int32Array | null]>
+  stepEngine(
+    engine: EngineHandle,
+    slots: Int32Array,
+    data: Float32Array | Int32Array,
+  ): Promise<{ y: Float32Array; failed: number[] }>
+  openSlot(engine: EngineHandle, state?: Float32Array): number
+  closeSlot(engine: EngineHandle, slot: number): void
+  readSlot(engine: EngineHandle, slot: number): Float32Array
+  slotSize(engine: EngineHandle): number
   // offload.cpp
   /** The state of this environment's addon, shared by all copies of the JavaScript. */
   readonly state: AddonState

@@ -400,6 +400,12 @@ export function openStream(
   })
 }
 
+/** @internal What native code needs of a network to compute it without a call of `forward`. */
+export function nativeNetwork(network: RecurrentModule): { handle: RecurrentHandle; weights: Uint32Array } {
+  const { names, handle } = insideOf(network)
+  return { handle, weights: weightIds(network, names) }
+}
+
 /** @internal The options from which the constructor makes the same network again, device and dtype apart. */
 export function settingsOf(network: RecurrentModule): Record<string, unknown> {
   return Object.fromEntries(insideOf(network).options.map((key) => [key, network[key as keyof RecurrentModule]]))
