@@ -9,8 +9,9 @@ namespace rnn::binding {
 
 EnginePtr Engine::open(Napi::Env env, std::shared_ptr<const serve::Model> model, const Options& options) {
   EnginePtr engine(new Engine(std::move(model), options));
-  engine->lanes_ = std::make_unique<serve::Lanes>(engine->model_, options.lanes, options.threads,
-                                                  [raw = engine.get()](serve::JobPtr job) { raw->done(std::move(job)); });
+  engine->lanes_ =
+      std::make_unique<serve::Lanes>(engine->model_, options.lanes, options.threads,
+                                     [raw = engine.get()](serve::JobPtr job) { raw->done(std::move(job)); });
   engine->connect(env);
   Addon& addon = Addon::of(env);
   if (!addon.engines) addon.engines = std::make_unique<Engines>(env);
@@ -49,7 +50,8 @@ void Engine::end_of_environment(void* data) {
 
 void Engine::disconnect() {
   lanes_.reset();
-  if (hooked_ != nullptr) napi_remove_env_cleanup_hook(std::exchange(hooked_, nullptr), &Engine::end_of_environment, this);
+  if (hooked_ != nullptr)
+    napi_remove_env_cleanup_hook(std::exchange(hooked_, nullptr), &Engine::end_of_environment, this);
   const std::lock_guard lock(mutex_);
   if (function_ != nullptr) napi_release_threadsafe_function(std::exchange(function_, nullptr), napi_tsfn_release);
 }

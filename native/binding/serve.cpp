@@ -182,9 +182,8 @@ Napi::Value open_engine(const Napi::CallbackInfo& info) {
   const WeightType type = info[2].ToBoolean() ? WeightType::kBfloat16 : WeightType::kFloat32;
   const StreamedModel around(addon, info[3].As<Napi::Object>());
   const auto output = static_cast<serve::Output>(to_int(info[4], "output"));
-  const Engine::Options options{.lanes = to_int(info[5], "lanes"),
-                                .threads = to_int(info[6], "threads"),
-                                .reject = info[7].ToBoolean()};
+  const Engine::Options options{
+      .lanes = to_int(info[5], "lanes"), .threads = to_int(info[6], "threads"), .reject = info[7].ToBoolean()};
   const auto model = addon.run({.reads = joined(promises, around.embedding, around.head)}, [&] {
     const Tensors weights = promises.get();
     const Network& net = module.network;

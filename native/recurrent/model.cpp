@@ -9,7 +9,9 @@ ModelWeights packed(const Kernels& kernels, const at::Tensor& embedding_rows, at
   const at::Tensor embedding = embedding_rows.defined() ? readable(embedding_rows) : embedding_rows;
   const at::Tensor weight = readable(parameters[0]);
   const at::Tensor bias = parameters.size() > 1 ? readable(parameters[1]) : at::Tensor();
-  const auto data = [](const at::Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr; };
+  const auto data = [](const at::Tensor& tensor) {
+    return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
+  };
   return {kernels,
           {.embedding = data(embedding),
            .tokens = embedding.defined() ? embedding.size(0) : 0,

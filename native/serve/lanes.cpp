@@ -2,8 +2,7 @@
 
 namespace rnn::serve {
 
-Lanes::Lanes(std::shared_ptr<const Model> model, int64_t lanes, int64_t threads,
-             std::function<void(JobPtr)> done)
+Lanes::Lanes(std::shared_ptr<const Model> model, int64_t lanes, int64_t threads, std::function<void(JobPtr)> done)
     : model_(std::move(model)), threads_of_lane_(threads), done_(std::move(done)) {
   try {
     for (int64_t i = 0; i < lanes; i++) threads_.emplace_back([this] { serve(); });

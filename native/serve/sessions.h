@@ -10,8 +10,8 @@
 
 namespace rnn::serve {
 
-// The layout of a session's state: h (layers, hidden), then the LSTM's c (layers, units); with pooling, then the mean or
-// maximum of the network's outputs (width) and the number of steps (1).
+// The layout of a session's state: h (layers, hidden), then the LSTM's c (layers, units); with pooling, then the mean
+// or maximum of the network's outputs (width) and the number of steps (1).
 struct StateLayout {
   int64_t c;
   int64_t pooled;
