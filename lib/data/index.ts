@@ -39,3 +39,4 @@ export {
   type VocabularyOptions,
   type VocabularyTextOptions,
 } from './vocabulary.ts'
+export { WorkerDataset, type WorkerDatasetOptions } from './worker/worker-dataset.ts'

@@ -9,8 +9,9 @@ import { isGenerator, Generator as RandomGenerator } from '../tensor/generator.t
 import { type Batch, mapBatch, requireBatch, tensorsOf } from './batch.ts'
 import { collate, isSample, type Sample } from './collate.ts'
 import { type Dataset, SequenceDataset, TensorDataset } from './dataset.ts'
+import { type BatchRequest, type Prefetcher, prefetcherOf } from './prefetch.ts'
 import { WindowDataset } from './series/windows.ts'
-import { shuffled, skipOrder, skipSeed } from './shuffle.ts'
+import { drawSeed, permuted, skipOrder, skipSeed } from './shuffle.ts'
 import { StackDataset } from './stack-dataset.ts'
 
 /** A planned batch: `load` makes its tensors. */
@@ -131,7 +132,7 @@ export class DataLoader<B extends Batch = Batch> implements Iterable<B>, AsyncIt
       process.emitWarning("'pinMemory' is true but no accelerator is found, then device pinned memory won't be used.")
     }
     this.dataset = dataset
-    this.#batches = batchesOf(dataset, options.collate)
+    this.#batches = datasetOf('DataLoader: dataset', dataset, options.collate)
     this.batchSize = batchSize
     this.#sampler = sampler
     this.#batchSampler = batchSampler
@@ -156,10 +157,51 @@ export class DataLoader<B extends Batch = Batch> implements Iterable<B>, AsyncIt
     const queueable = [TensorDataset, StackDataset, SequenceDataset, WindowDataset].some((Class) =>
       keeps(this.#batches, Class),
     )
-    for (const indices of this.#indices()) {
-      yield { size: indices.length, indices, queueable, load: () => this.#load(indices) }
+    const prefetcher = prefetcherOf(this.#batches)
+    if (prefetcher !== undefined) yield* this.#ahead(prefetcher, drawSeed(this.generator))
+    else {
+      skipSeed(this.generator)
+      for (const indices of this.#indices()) {
+        yield { size: indices.length, indices, queueable, load: () => this.#load(indices) }
+      }
     }
     if (this.shuffle && this.generator !== undefined) skipOrder(this.dataset.length, this.generator)
+  }
+
+  /** Requests the batches that follow one that is loaded; none that are passed over, as when a run is resumed. */
+  *#ahead({ depth, request }: Prefetcher, seed: bigint): Generator<BatchPlan> {
+    const indices = this.#indices()
+    const coming: { indices: readonly number[]; seed: bigint; request?: BatchRequest }[] = []
+    let pulled = 0n
+    const pull = (): boolean => {
+      const { done, value } = indices.next()
+      if (done) return false
+      coming.push({ indices: value, seed: BigInt.asIntN(64, seed + pulled++) })
+      return true
+    }
+    const start = (plan: (typeof coming)[number]): BatchRequest => {
+      plan.request ??= request(plan.indices, this.batchFirst, plan.seed)
+      return plan.request
+    }
+    try {
+      while (coming.length > 0 || pull()) {
+        const plan = coming.shift() as (typeof coming)[number]
+        yield {
+          size: plan.indices.length,
+          indices: plan.indices,
+          queueable: false,
+          load: () => {
+            const requested = start(plan)
+            while (coming.length < depth && pull()) {}
+            for (const next of coming) start(next)
+            return requested.take().then((batch) => this.#finish(batch))
+          },
+        }
+      }
+    } finally {
+      for (const plan of coming) plan.request?.cancel()
+      indices.return(undefined)
+    }
   }
 
   /** @throws {TorchError} if the dataset is async. */
@@ -183,7 +225,6 @@ export class DataLoader<B extends Batch = Batch> implements Iterable<B>, AsyncIt
 
   *#indices(): Generator<readonly number[]> {
     if (this.#batchSampler !== undefined) {
-      skipSeed(this.generator)
       for (const indices of this.#batchSampler) yield [...indices]
       return
     }
@@ -198,8 +239,7 @@ export class DataLoader<B extends Batch = Batch> implements Iterable<B>, AsyncIt
   }
 
   #order(): Iterable<number> {
-    if (this.shuffle) return shuffled(this.dataset.length, this.generator)
-    skipSeed(this.generator)
+    if (this.shuffle) return permuted(this.dataset.length, this.generator)
     return this.#sampler ?? Array(this.dataset.length).keys()
   }
 
@@ -245,8 +285,8 @@ function requireSamplers(options: DataLoaderOptions): void {
   }
 }
 
-/** A dataset that makes batches. @throws {TorchError} if `dataset` has none and no samples. */
-function batchesOf(dataset: unknown, collateSamples: DataLoaderOptions['collate']): Dataset {
+/** @internal A dataset that makes batches. @throws {TorchError} if `dataset` has none and no samples. */
+export function datasetOf(what: string, dataset: unknown, collateSamples?: DataLoaderOptions['collate']): Dataset {
   if (collateSamples !== undefined) requireFunction('DataLoader', 'collate', collateSamples)
   const given = dataset as Partial<Dataset & SampleSource> | null | undefined
   if (typeof given?.length === 'number') {
@@ -259,11 +299,9 @@ function batchesOf(dataset: unknown, collateSamples: DataLoaderOptions['collate'
     if (!Array.isArray(dataset) && typeof given.get === 'function')
       return new Collated(given as SampleSource, collateSamples)
   }
-  throw invalid(
-    'DataLoader',
-    'dataset',
-    'an object with length and batch() or get(), or an array of samples [input, target]',
-    dataset,
+  throw torchError(
+    'ERR_TORCH_TYPE',
+    `${what} must be an object with length and batch() or get(), or an array of samples [input, target], got ${describe(dataset)}`,
   )
 }
 

@@ -11,6 +11,11 @@ import { Generator, handleOf } from '../tensor/generator.ts'
  */
 export function shuffled(n: number, generator?: Generator): Float64Array {
   skipSeed(generator)
+  return permuted(n, generator)
+}
+
+/** The same after {@link skipSeed} or {@link drawSeed}. */
+export function permuted(n: number, generator?: Generator): Float64Array {
   enter()
   const drawn = generator ?? new Generator().manualSeed(native.drawSeed(null))
   return native.permutation(handleOf(drawn), n)
@@ -22,7 +27,15 @@ export function skipOrder(n: number, generator: Generator): void {
   native.permutation(handleOf(generator), n)
 }
 
-/** Draws the seed for worker processes, as PyTorch's loader does at the start of each pass, shuffled or not. */
+/** Draws the seed for workers, as PyTorch's loader does at the start of each pass, shuffled or not. */
+export function drawSeed(generator?: Generator): bigint {
+  return tidy(() => {
+    const drawn = empty([], { dtype: 'int64' }).random_({ generator: generator ?? null })
+    return (drawn.toTypedArray() as BigInt64Array)[0] as bigint
+  })
+}
+
+/** The same without reading it, which would wait within `offload`. */
 export function skipSeed(generator?: Generator): void {
   tidy(() => void empty([], { dtype: 'int64' }).random_({ generator: generator ?? null }))
 }

@@ -9,6 +9,7 @@ import { functions } from '../tensor/methods.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import { type Batch, namedBatch } from './batch.ts'
 import { type Dataset, requireIndices } from './dataset.ts'
+import { PREFETCHER, type Prefetcher, prefetcherOf } from './prefetch.ts'
 
 function requireDataset(owner: string, value: unknown): asserts value is Dataset {
   const dataset = value as Dataset | null | undefined
@@ -42,12 +43,24 @@ export class Subset<B extends Batch = Batch> implements Dataset<B> {
 
   /** Returns the samples with these indices: see {@link Dataset.batch}. */
   batch(indices: readonly number[], batchFirst: boolean): B | Promise<B> {
+    return this.dataset.batch(this.#own(indices), batchFirst)
+  }
+
+  /** @internal That of the dataset, unless a subclass makes batches of its own. */
+  get [PREFETCHER](): Prefetcher | undefined {
+    const inner = prefetcherOf(this.dataset)
+    if (inner === undefined || this.batch !== Subset.prototype.batch) return undefined
+    return { depth: inner.depth, request: (indices, ...others) => inner.request(this.#own(indices), ...others) }
+  }
+
+  /** The indices in the dataset. */
+  #own(indices: readonly number[]): number[] {
     requireIndices('Subset', indices)
     const own = indices.map((index) => this.indices[index])
     if (own.includes(undefined)) {
       throw invalid('Subset.batch', 'indices', `indices below ${this.length}`, indices, 'ERR_TORCH_VALUE')
     }
-    return this.dataset.batch(own as number[], batchFirst)
+    return own as number[]
   }
 }
 
