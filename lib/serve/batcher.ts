@@ -1,4 +1,4 @@
-import { TorchError } from '../errors.ts'
+import { TorchError, torchError } from '../errors.ts'
 import type { Engine } from './engine.ts'
 import { failureOf } from './failure.ts'
 import { Heap } from './heap.ts'
@@ -121,7 +121,12 @@ export class Batcher implements Queue {
 
   /** An engine that throws, and does not reject, is no other case. */
   async #compute(batch: readonly Request[]): Promise<readonly (Float32Array | TorchError)[]> {
-    return await this.#engine.run(batch)
+    const rows = await this.#engine.run(batch)
+    if (rows.length === batch.length) return rows
+    throw torchError(
+      'ERR_TORCH_RUNTIME',
+      `predict: the engine gave ${rows.length} outputs for ${batch.length} requests`,
+    )
   }
 
   /** The next batch starts before the answers to the last are given: the engine need not wait for these. */
@@ -133,11 +138,14 @@ export class Batcher implements Queue {
     if (this.#waiting.size > 0) this.#start()
   }
 
-  /** Grows by one after a full batch that was quick enough, and shrinks by a quarter after one that was not. */
+  /**
+   * The limit grows by one after a full batch that was quick enough, and shrinks by a quarter after one that was not. A
+   * batch of few requests that took long says nothing about the limit.
+   */
   #adapt(rows: number, took: number): void {
     const { latency, max } = this.#settings
-    if (latency === undefined) return
-    if (took > latency / 2) this.#limit = Math.max(1, Math.min(this.#limit, Math.floor(rows * 0.75)))
+    if (latency === undefined || rows <= this.#limit / 2) return
+    if (took > latency / 2) this.#limit = Math.max(1, Math.floor(this.#limit * 0.75))
     else if (rows >= this.#limit) this.#limit = Math.min(max, this.#limit + 1)
   }
 

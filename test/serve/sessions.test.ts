@@ -1,0 +1,600 @@
+// Sessions with an engine whose states are the sums of their samples, and whose groups of steps end when the test says so.
+import fc from 'fast-check'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { TorchError } from '../../lib/errors.ts'
+import { Batcher } from '../../lib/serve/batcher.ts'
+import { MemoryStore, type Session, type SessionStore } from '../../lib/serve/index.ts'
+import { Counters } from '../../lib/serve/metrics.ts'
+import { readOptions, type ServeOptions } from '../../lib/serve/options.ts'
+import { Sessions } from '../../lib/serve/sessions.ts'
+import { Stepper } from '../../lib/serve/stepper.ts'
+import type { Version } from '../../lib/serve/version.ts'
+import { expectError, expectRejection } from '../support/error.ts'
+import { FakeEngine, turns } from './fake-engine.ts'
+
+function setUp(options: ServeOptions = {}, stateKind = 'sums') {
+  const settings = readOptions(options)
+  const counters = new Counters()
+  const make = (kind = stateKind): Version & { engine: FakeEngine } => {
+    const engine = new FakeEngine()
+    return {
+      name: 'v1',
+      model: 'Sum',
+      engine,
+      kind: 'tensor',
+      reason: null,
+      signature: { inputSize: 1, numEmbeddings: null, outputShape: [1], perStep: false, steps: null },
+      units: undefined,
+      batcher: new Batcher(engine, settings, counters),
+      stepper: new Stepper(engine, undefined, settings.lanes, counters),
+      stateKind: kind,
+      weight: 1,
+      requests: 0,
+      successor: undefined,
+    }
+  }
+  const version = make()
+  const sessions = new Sessions(settings, counters, () => version)
+  /** Ends all groups of steps, until there are no more. */
+  const run = async (engine: FakeEngine = version.engine): Promise<void> => {
+    await turns()
+    while (engine.stepBatches.length > 0) {
+      engine.stepBatches.shift()?.finish()
+      await turns()
+    }
+  }
+  return { sessions, counters, version, make, run, engine: version.engine }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+describe('steps', () => {
+  test('of one turn are computed together, and those of a session in their order', async () => {
+    const { sessions, engine, run, counters } = setUp()
+    const all = ['a', 'b', 'c'].map((id) => sessions.open(id))
+    const asked = all.map((session, i) => [session.step(i + 1), session.step(10), session.step(100)])
+    await turns()
+    expect(engine.stepBatches.map(({ x }) => x)).toEqual([[1, 2, 3]])
+    expect(counters).toMatchObject({ queued: 6, running: 3 })
+    await run()
+    expect(await Promise.all(asked.flat())).toEqual([1, 11, 111, 2, 12, 112, 3, 13, 113].map((sum) => [sum]))
+    expect(all.map(({ steps }) => steps)).toEqual([3, 3, 3])
+    expect(counters).toMatchObject({ queued: 0, running: 0, steps: 9, stepBatches: 3 })
+  })
+
+  test('take samples that change after the call', async () => {
+    const { sessions, run } = setUp()
+    const session = sessions.open('a')
+    const sample = Float32Array.of(1)
+    const first = session.step(sample)
+    sample[0] = 10
+    const second = session.step(sample)
+    sample[0] = 1000
+    await run()
+    expect([await first, await second]).toEqual([Float32Array.of(1), Float32Array.of(11)])
+  })
+
+  test('of more sessions than one group are in several', async () => {
+    const { sessions, engine, run } = setUp({ queue: { max: 5000 } })
+    const asked = Array.from({ length: 1200 }, (_, i) => sessions.open(`s${i}`).step(i))
+    await turns()
+    expect(engine.stepBatches.map(({ x }) => x.length)).toEqual([512])
+    await run()
+    expect((await Promise.all(asked)).map(([value]) => value)).toEqual(Array.from({ length: 1200 }, (_, i) => i))
+  })
+
+  test('that failed leave the state', async () => {
+    const { sessions, engine, run, counters } = setUp()
+    const [a, b] = [sessions.open('a'), sessions.open('b')]
+    const asked = [a.step(1), b.step(2), a.step(4)]
+    await turns()
+    engine.stepBatches.shift()?.finish([0])
+    await expectRejection(asked[0] as Promise<unknown>, 'ERR_TORCH_NON_FINITE', /the state is as it was before/)
+    await run()
+    expect([await asked[1], await asked[2]]).toEqual([[2], [4]])
+    expect([a.steps, b.steps]).toEqual([1, 1])
+    expect(counters).toMatchObject({ failed: 1, steps: 2, queued: 0, running: 0 })
+  })
+
+  test('of a group that failed reject, and the next ones go on', async () => {
+    const { sessions, engine, run } = setUp()
+    const session = sessions.open('a')
+    const asked = [session.step(1), session.step(2)]
+    await turns()
+    engine.stepBatches.shift()?.fail(new Error('the lane broke'))
+    await expectRejection(asked[0] as Promise<unknown>, 'ERR_TORCH_RUNTIME', 'step: the model failed: the lane broke')
+    await run()
+    expect(await asked[1]).toEqual([2])
+  })
+
+  test('that are aborted leave no gap', async () => {
+    const { sessions, engine, run, counters } = setUp()
+    const all = Array.from({ length: 5 }, (_, i) => sessions.open(`s${i}`))
+    const controllers = all.map(() => new AbortController())
+    const asked = all.map((session, i) => session.step(i + 1, { signal: controllers[i]?.signal as AbortSignal }))
+    const after = [all[1], all[3]].map((session) => session?.step(50))
+    const reason = new Error('gone')
+    for (const i of [1, 3, 4]) controllers[i]?.abort(reason)
+    for (const i of [1, 3, 4]) await expect(asked[i]).rejects.toBe(reason)
+    await turns()
+    expect(engine.stepBatches[0]?.x).toEqual([1, 3, 50, 50])
+    await run()
+    expect([await asked[0], await asked[2], await after[0], await after[1]]).toEqual([[1], [3], [50], [50]])
+    expect(counters).toMatchObject({ aborted: 3, steps: 4, queued: 0, running: 0 })
+  })
+
+  test('that wait for others can be aborted, too', async () => {
+    const { sessions, run } = setUp()
+    const session = sessions.open('a')
+    const controller = new AbortController()
+    const asked = [session.step(1), session.step(2, { signal: controller.signal }), session.step(4)]
+    await turns()
+    controller.abort()
+    await expect(asked[1]).rejects.toThrow('aborted')
+    await run()
+    expect([await asked[0], await asked[2]]).toEqual([[1], [5]])
+    await expect(session.step(1, { signal: controller.signal })).rejects.toThrow('aborted')
+    expect(session.steps).toBe(2)
+  })
+
+  test('end at their deadline and after the timeout of the queue', async () => {
+    const { sessions, engine, run, counters } = setUp({ queue: { timeout: 20 } })
+    const [a, b] = [sessions.open('a'), sessions.open('b')]
+    const running = a.step(1, { deadline: Date.now() + 10 })
+    await turns()
+    const waiting = b.step(2)
+    await expectRejection(running, 'ERR_TORCH_TIMEOUT', /being computed/)
+    await expectRejection(waiting, 'ERR_TORCH_TIMEOUT', /had not begun/)
+    engine.stepBatches.shift()?.finish()
+    await turns()
+    // What was computed is part of the state, what was not is not.
+    const [x, y] = [a.step(10), b.step(20)]
+    await run()
+    expect([await x, await y]).toEqual([[11], [20]])
+    expect(counters).toMatchObject({ timedOut: 2, queued: 0, running: 0 })
+  })
+
+  test('are refused when too many wait', async () => {
+    const { sessions, run, counters } = setUp({ queue: { max: 2 } })
+    const all = ['a', 'b', 'c'].map((id) => sessions.open(id))
+    const asked = all.map((session) => session.step(1))
+    await expectRejection(asked[2] as Promise<unknown>, 'ERR_TORCH_OVERLOADED', /step: 2 requests wait/)
+    await run()
+    await Promise.all(asked.slice(0, 2))
+    expect(counters).toMatchObject({ rejected: 1, steps: 2 })
+  })
+
+  test.each<[unknown, RegExp]>([
+    [[1, 2], /the sample must be a Float32Array or an array of 1 number, got 2/],
+    [new Float32Array(3), /got 3/],
+    ['1', /sample must be a Float32Array or an array of 1 number, got '1'/],
+    [[null], /sample\[0\] must be a number, got null/],
+    [new Float64Array(1), /got Float64Array/],
+    [undefined, /got undefined/],
+  ])('refuse the sample %o', async (sample, message) => {
+    const { sessions } = setUp()
+    const session = sessions.open('a')
+    await expect(session.step(sample as number)).rejects.toThrow(message)
+    await expect(session.step(sample as number)).rejects.toBeInstanceOf(TorchError)
+    expect(session.steps).toBe(0)
+  })
+
+  test('refuse options that there are not', async () => {
+    const { sessions } = setUp()
+    const step = sessions.open('a').step(1, { priority: 1 } as object)
+    await expectRejection(step, 'ERR_TORCH_OPTION', /step: unknown option 'priority'/)
+    await expectRejection(sessions.open('a').step(1, { signal: 1 as never }), 'ERR_TORCH_TYPE', /signal must be/)
+    await expectRejection(sessions.open('a').step(1, { deadline: Number.NaN }), 'ERR_TORCH_TYPE', /deadline must be/)
+  })
+})
+
+describe('a session', () => {
+  test('is one for each id', () => {
+    const { sessions } = setUp()
+    expect(sessions.open('a')).toBe(sessions.open('a'))
+    expect(sessions.open('a')).not.toBe(sessions.open('b'))
+    expect(sessions.size).toBe(2)
+  })
+
+  test.each<[unknown, object, RegExp]>([
+    ['', {}, /id must be of 1 to 1024 letters/],
+    ['x'.repeat(1025), {}, /id must be of 1 to 1024 letters/],
+    [7, {}, /id must be a string/],
+    ['a', { idel: 1 }, /unknown option 'idel'; did you mean 'idle'/],
+    ['a', { idle: 0 }, /idle must be a positive number/],
+    ['a', { state: new Uint8Array(3) }, /is not one that Session.save\(\) returned/],
+    ['a', { state: 'abc' }, /is no Uint8Array/],
+  ])('is refused if it is not asked for as it must be: %#', (id, options, message) => {
+    const { sessions } = setUp()
+    expect(() => sessions.open(id, options)).toThrow(message)
+    expect(sessions.size).toBe(0)
+  })
+
+  test('goes on elsewhere from what it saved, after the steps before', async () => {
+    const { sessions, run } = setUp()
+    const session = sessions.open('a')
+    void session.step(1)
+    void session.step(2)
+    const saved = session.save()
+    void session.step(4)
+    await run()
+    const bytes = await saved
+    const other = setUp()
+    const again = other.sessions.open('a', { state: bytes })
+    expect(again.steps).toBe(2)
+    const next = again.step(10)
+    await other.run()
+    expect(await next).toEqual([13])
+    expectError(() => other.sessions.open('a', { state: bytes }), 'ERR_TORCH_VALUE', /'a' is open already/)
+    expectError(
+      () => setUp({}, 'LSTM').sessions.open('a', { state: bytes }),
+      'ERR_TORCH_FORMAT',
+      /of another kind of model/,
+    )
+  })
+
+  test.each<[string, (bytes: Uint8Array) => Uint8Array, RegExp]>([
+    ['a part', (bytes) => bytes.slice(0, -1), /has 19 bytes instead of 20/],
+    ['more', (bytes) => Uint8Array.of(...bytes, 0), /has 21 bytes instead of 20/],
+    ['another beginning', (bytes) => bytes.with(0, 0), /is not one that/],
+    ['NaN', (bytes) => new Uint8Array([...bytes.slice(0, 16), 0, 0, 192, 127]), /is damaged/],
+    ['no count', (bytes) => bytes.with(15, 0xff).with(14, 0xff), /is damaged/],
+  ])('does not begin with %s of a state', async (_, damage, message) => {
+    const { sessions } = setUp()
+    const bytes = await sessions.open('a').save()
+    expectError(() => sessions.open('b', { state: damage(bytes) }), 'ERR_TORCH_FORMAT', message)
+    expect(sessions.size).toBe(1)
+  })
+
+  test('ends after its steps, and takes no more', async () => {
+    const { sessions, engine, run } = setUp()
+    const session = sessions.open('a')
+    const before = session.step(1)
+    const closing = session.close()
+    await expectRejection(session.step(2), 'ERR_TORCH_CLOSED', /'a' was closed/)
+    await expectRejection(session.save(), 'ERR_TORCH_CLOSED', /'a' was closed/)
+    await run()
+    expect(await before).toEqual([1])
+    await closing
+    await session.close()
+    await expectRejection(session.step(2), 'ERR_TORCH_CLOSED', /'a' was closed/)
+    expect(engine.slots.size).toBe(0)
+    // Another one of this id begins anew.
+    const next = sessions.open('a').step(5)
+    await run()
+    expect(await next).toEqual([5])
+  })
+
+  test('of which too many are open is refused', async () => {
+    const { sessions } = setUp({ sessions: { max: 2 } })
+    sessions.open('a')
+    const b = sessions.open('b')
+    expectError(() => sessions.open('c'), 'ERR_TORCH_OVERLOADED', /2 sessions are open/)
+    expect(sessions.open('b')).toBe(b)
+    await b.close()
+    sessions.open('c')
+    expect(sessions.counts).toMatchObject({ refused: 1, opened: 3 })
+  })
+
+  test('that is idle is dropped, and says so', async () => {
+    const { sessions, engine, run } = setUp({ sessions: { idle: 30 } })
+    const [a, b] = [sessions.open('a'), sessions.open('b', { idle: 10_000 })]
+    void a.step(1)
+    void b.step(1)
+    await run()
+    await vi.waitFor(() => expect(sessions.size).toBe(1), { interval: 5 })
+    await expectRejection(a.step(1), 'ERR_TORCH_CLOSED', /'a' was dropped after 30 ms without a step/)
+    expect(engine.slots.size).toBe(1)
+    expect(sessions.counts.dropped).toBe(1)
+    const anew = sessions.open('a').step(7)
+    const on = b.step(7)
+    await run()
+    expect([await anew, await on]).toEqual([[7], [8]])
+  })
+})
+
+describe('a store', () => {
+  /** Counts what it is asked, and fails when told. */
+  class Store extends MemoryStore implements SessionStore {
+    asked: string[] = []
+    fails = ''
+    #ask(what: string, id: string): void {
+      this.asked.push(`${what} ${id}`)
+      if (this.fails === what) throw new Error(`no ${what}`)
+    }
+    override load(id: string): Uint8Array | undefined {
+      this.#ask('load', id)
+      return super.load(id)
+    }
+    override save(id: string, bytes: Uint8Array): void {
+      this.#ask('save', id)
+      super.save(id, bytes)
+    }
+    override delete(id: string): void {
+      this.#ask('delete', id)
+      super.delete(id)
+    }
+  }
+
+  const idleUntilStored = async ({ sessions }: ReturnType<typeof setUp>): Promise<void> => {
+    await vi.waitFor(() => expect(sessions.size).toBe(0), { interval: 5 })
+  }
+
+  test('has what is idle, and gives it back to the same object', async () => {
+    const store = new Store()
+    const all = setUp({ sessions: { idle: 20, store } })
+    const { sessions, run, engine } = all
+    const session = sessions.open('a')
+    void session.step(1)
+    void session.step(2)
+    await run()
+    await idleUntilStored(all)
+    expect(engine.slots.size).toBe(0)
+    const asked = [session.step(4), session.step(8)]
+    await run()
+    expect(await Promise.all(asked)).toEqual([[7], [15]])
+    expect(session.steps).toBe(4)
+    expect(sessions.counts).toMatchObject({ saved: 1, restored: 1, opened: 2 })
+    // The old object and a new one are the same session.
+    await idleUntilStored(all)
+    const other = sessions.open('a')
+    const both = [other.step(16), session.step(32)]
+    await run()
+    expect(await Promise.all(both)).toEqual([[31], [63]])
+  })
+
+  test('has all when the server closes, and another server goes on', async () => {
+    const store = new Store()
+    const first = setUp({ sessions: { store } })
+    const asked = Array.from({ length: 100 }, (_, i) => first.sessions.open(`s${i}`).step(i))
+    await first.run()
+    await Promise.all(asked)
+    await first.sessions.end(new TorchError('ERR_TORCH_CLOSED', 'closed'))
+    expect(store.size).toBe(100)
+    expect(first.engine.slots.size).toBe(0)
+    const second = setUp({ sessions: { store } })
+    const next = Array.from({ length: 100 }, (_, i) => second.sessions.open(`s${i}`).step(1000))
+    await second.run()
+    expect((await Promise.all(next)).map(([value]) => value)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1000))
+  })
+
+  test('makes room for more sessions than there is memory for', async () => {
+    const store = new Store()
+    const { sessions, run, engine } = setUp({ sessions: { max: 3, store } })
+    const sums = new Map<string, number>()
+    for (let round = 0; round < 4; round++) {
+      for (let i = 0; i < 8; i++) {
+        const step = sessions.open(`s${i}`).step(round + i)
+        await run()
+        const sum = (sums.get(`s${i}`) ?? 0) + round + i
+        sums.set(`s${i}`, sum)
+        expect(await step).toEqual([sum])
+        expect(engine.slots.size).toBeLessThanOrEqual(3)
+      }
+    }
+    expect(sessions.counts.refused).toBe(0)
+  })
+
+  test('that is slow does not grow the memory without bound', async () => {
+    const store: SessionStore = { load: () => new Promise(() => {}), save: () => new Promise(() => {}), delete() {} }
+    const { sessions } = setUp({ sessions: { max: 3, store } })
+    for (let i = 0; i < 6; i++) sessions.open(`s${i}`)
+    expectError(() => sessions.open('s6'), 'ERR_TORCH_OVERLOADED', /3 sessions are open/)
+    expect(sessions.size).toBe(6)
+  })
+
+  test('is told of a closed session, also of one that is not in memory', async () => {
+    const store = new Store()
+    const all = setUp({ sessions: { idle: 20, store } })
+    const { sessions, run } = all
+    const session = sessions.open('a')
+    void session.step(1)
+    await run()
+    await idleUntilStored(all)
+    expect(store.size).toBe(1)
+    await session.close()
+    expect(store.size).toBe(0)
+    await expectRejection(session.step(1), 'ERR_TORCH_CLOSED', /'a' was closed/)
+    const anew = sessions.open('a').step(3)
+    await run()
+    expect(await anew).toEqual([3])
+  })
+
+  test('a session that is opened while the last of its id is being deleted begins anew', async () => {
+    let deleted: () => void = () => {}
+    const kept = new MemoryStore()
+    const store: SessionStore = {
+      load: (id) => kept.load(id),
+      save: (id, bytes) => kept.save(id, bytes),
+      delete: (id) =>
+        new Promise<void>((resolve) => {
+          deleted = () => {
+            kept.delete(id)
+            resolve()
+          }
+        }),
+    }
+    const { sessions, run } = setUp({ sessions: { store } })
+    const first = sessions.open('a')
+    kept.save('a', await first.save())
+    const closing = first.close()
+    await turns()
+    const step = sessions.open('a').step(3)
+    await run()
+    deleted()
+    await closing
+    await run()
+    expect(await step).toEqual([3])
+    expect(sessions.size).toBe(1)
+  })
+
+  test('that cannot load rejects the steps, which can be tried again', async () => {
+    const store = new Store()
+    const { sessions, run } = setUp({ sessions: { store } })
+    store.fails = 'load'
+    const session = sessions.open('a')
+    const asked = [session.step(1), session.step(2)]
+    await expectRejection(asked[0] as Promise<unknown>, 'ERR_TORCH_RUNTIME', /the store could not load 'a': no load/)
+    await expectRejection(asked[1] as Promise<unknown>, 'ERR_TORCH_RUNTIME', /no load/)
+    expect(sessions.counts.storeErrors).toBe(1)
+    store.fails = ''
+    const next = session.step(3)
+    await run()
+    expect(await next).toEqual([3])
+  })
+
+  test('with damaged bytes is an error, not a new session', async () => {
+    const store = new Store()
+    store.save('a', Uint8Array.of(1, 2, 3))
+    const { sessions, run } = setUp({ sessions: { store } })
+    const session = sessions.open('a')
+    await expectRejection(session.step(1), 'ERR_TORCH_FORMAT', /is not one that/)
+    await session.close()
+    const next = sessions.open('a').step(3)
+    await run()
+    expect(await next).toEqual([3])
+  })
+
+  test('that cannot save loses nothing', async () => {
+    const store = new Store()
+    const all = setUp({ sessions: { idle: 20, store } })
+    const { sessions, run } = all
+    store.fails = 'save'
+    const session = sessions.open('a')
+    void session.step(1)
+    await run()
+    await vi.waitFor(() => expect(sessions.counts.storeErrors).toBeGreaterThan(1), { interval: 5 })
+    const step = session.step(2)
+    await run()
+    expect(await step).toEqual([3])
+    await expectRejection(
+      sessions.end(new TorchError('ERR_TORCH_CLOSED', 'closed')),
+      'ERR_TORCH_RUNTIME',
+      /1 of 1 sessions could not be saved: no save/,
+    )
+    await expectRejection(session.step(2), 'ERR_TORCH_CLOSED', /closed/)
+  })
+
+  test('a step that comes while a session is being saved goes on in memory', async () => {
+    let saved: () => void = () => {}
+    const store: SessionStore = {
+      load: () => undefined,
+      save: () => new Promise<void>((resolve) => (saved = resolve)),
+      delete() {},
+    }
+    const { sessions, run } = setUp({ sessions: { idle: 20, store } })
+    const session = sessions.open('a')
+    void session.step(1)
+    await run()
+    await pause(60)
+    const step = session.step(2)
+    await turns()
+    saved()
+    await run()
+    expect(await step).toEqual([3])
+    expect(sessions.size).toBe(1)
+  })
+})
+
+describe('another version', () => {
+  test('goes on from the states, also of those that are being computed', async () => {
+    const { sessions, version, make, run, engine } = setUp()
+    const next = make()
+    const [a, b, c] = ['a', 'b', 'c'].map((id) => sessions.open(id)) as [Session, Session, Session]
+    void a.step(1)
+    void b.step(2)
+    await run()
+    const under = b.step(20)
+    await turns()
+    const waiting = b.step(200)
+    version.successor = () => next
+    const leaving = sessions.leave(version)
+    await turns()
+    await run(engine)
+    await run(next.engine)
+    await leaving
+    expect(engine.slots.size).toBe(0)
+    const asked = [a.step(10), c.step(30)]
+    await run(next.engine)
+    expect(await Promise.all([under, waiting, ...asked])).toEqual([[22], [222], [11], [30]])
+    expect([a.steps, b.steps, c.steps]).toEqual([2, 3, 1])
+  })
+
+  test('of another kind begins anew', async () => {
+    const { sessions, version, make, run, engine } = setUp()
+    const next = make('others')
+    const session = sessions.open('a')
+    void session.step(1)
+    await run()
+    version.successor = () => next
+    await sessions.leave(version)
+    expect(session.steps).toBe(0)
+    const step = session.step(5)
+    await run(next.engine)
+    expect(await step).toEqual([5])
+    expect(engine.slots.size).toBe(0)
+  })
+})
+
+test('whatever happens, steps of a session are computed in order and once', async () => {
+  const event = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('step' as const), id: fc.nat(3) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('finish' as const) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('fail' as const), row: fc.nat(3) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('abort' as const), which: fc.nat(50) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('evict' as const), id: fc.nat(3) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('turn' as const) }) },
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(event, { minLength: 10, maxLength: 60 }), async (events) => {
+      const store = new MemoryStore()
+      // Others push the sessions out of memory.
+      const { sessions, engine, run, counters } = setUp({ sessions: { max: 4, store } })
+      /** The sums that a session may show, by what is known of its steps. */
+      const sums = new Map<number, number>()
+      const controllers: AbortController[] = []
+      const asked: { id: number; value: number; outcome: Promise<number | string> }[] = []
+      for (const one of events) {
+        if (one.kind === 'step') {
+          const controller = new AbortController()
+          const value = 2 ** (asked.length % 20)
+          controllers.push(controller)
+          const outcome = sessions
+            .open(`s${one.id}`)
+            .step(value, { signal: controller.signal })
+            .then(
+              ([sum]) => sum as number,
+              (error: Error) => error.name,
+            )
+          asked.push({ id: one.id, value, outcome })
+        } else if (one.kind === 'turn') await turns(1)
+        else if (one.kind === 'finish') engine.stepBatches.shift()?.finish()
+        else if (one.kind === 'fail') engine.stepBatches.shift()?.finish([one.row])
+        else if (one.kind === 'abort') controllers[one.which % Math.max(1, controllers.length)]?.abort()
+        else sessions.open(`other${one.id}`)
+      }
+      for (let i = 0; i < asked.length + 4; i++) await run()
+      for (const { id, value, outcome } of asked) {
+        const sum = await outcome
+        const before = sums.get(id) ?? 0
+        // One that was aborted while it was computed is part of the state: the next one shows it.
+        if (typeof sum === 'string') continue
+        expect(sum).toBeGreaterThanOrEqual(before + value)
+        sums.set(id, sum)
+      }
+      expect(counters).toMatchObject({ queued: 0, running: 0 })
+      for (const [id, sum] of sums) {
+        const session = sessions.open(`s${id}`)
+        const last = session.step(0)
+        await run()
+        expect((await last)[0]).toBeGreaterThanOrEqual(sum)
+      }
+      await sessions.end(new TorchError('ERR_TORCH_CLOSED', 'closed'))
+      expect(engine.slots.size).toBe(0)
+    }),
+    { numRuns: 60 },
+  )
+})
