@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
   type BatchPair,
+  type BatchPlan,
   DataLoader,
   type Dataset,
   type NamedBatch,
