@@ -2,6 +2,7 @@ import { checkOptions, invalid, requireNone, requireSubclass } from '../check.ts
 import type { Scaler } from '../data/scaler/scaler.ts'
 import type { SeriesScaler } from '../data/scaler/series-scaler.ts'
 import type { Vocabulary } from '../data/vocabulary.ts'
+import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { Embedding } from '../nn/embedding.ts'
 import { type FactoryOptions, factoryOf } from '../nn/factory.ts'
@@ -142,7 +143,9 @@ export abstract class RecurrentModel<Network extends RecurrentModule = Recurrent
     }
     // The type of the state differs between networks; `initialState` belongs to the same class as `network`.
     const before = (state ?? this.initialState(given)) as null
-    const [outputs, after] = network.forward(given as Tensor, before) as [Tensor | PackedSequence, ModelState<Network>]
+    const result: unknown = network.forward(given as Tensor, before)
+    requireResult(name, network, result)
+    const [outputs, after] = result as [Tensor | PackedSequence, ModelState<Network>]
     if (output !== 'sequence') return [headed(this, pooled(output, network, outputs, after)), after]
     if (isTensor(outputs)) return [headed(this, outputs), after]
     if (!(outputs instanceof PackedSequence)) {
@@ -234,4 +237,13 @@ export function headOf(model: RecurrentModel, network: RecurrentModule): Linear 
   }
   head.weight = embedding.weight
   return head
+}
+
+/** A subclass or a hook may have put something else in the place of output and state. A tensor would give its rows. */
+function requireResult(name: string, network: RecurrentModule, result: unknown): void {
+  if (Array.isArray(result) && result.length === 2 && (isTensor(result[0]) || result[0] instanceof PackedSequence)) return
+  throw torchError(
+    'ERR_TORCH_TYPE',
+    `${name}: the network must return an array of output and state, but forward of ${network.constructor.name}, or a hook on it, returned ${describe(result)}`,
+  )
 }

@@ -65,7 +65,8 @@ async function child(
   })
   createInterface(running.stdout).on('line', (line) => add(JSON.parse(line) as Finding))
   let endless = false
-  let last = -1
+  // A start that has reached no call yet may take twice as long.
+  let last: number | undefined
   const watch = setInterval(() => {
     const call = reached(progress)
     endless = call === last

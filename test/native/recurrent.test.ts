@@ -11,6 +11,8 @@ import { temporaryFolder, writeFiles } from '../support/folder.ts'
 const NATIVE = fileURLToPath(new URL('../../native/', import.meta.url))
 const PROGRAM = fileURLToPath(new URL('recurrent.cpp', import.meta.url))
 const COMPILER = process.env.CXX ?? 'c++'
+// The same random numbers each time, and others under `npm run fuzz`.
+const SEED = process.env.LIBTORCH_RNN_FUZZ_SEED ?? '1'
 const MINUTES = 60_000
 
 const CORE = [
@@ -85,7 +87,7 @@ describe('the recurrent kernels without Node and LibTorch', () => {
       const reason = whyNot('address,undefined')
       skip(reason !== undefined, reason)
       const program = await build('address,undefined', process.arch === 'x64' ? X86 : {})
-      const { stdout } = await run(program)
+      const { stdout } = await run(program, [SEED])
       expect(stdout.trim().split('\n')).toEqual(native.instructionSets())
     },
     5 * MINUTES,
@@ -96,7 +98,7 @@ describe('the recurrent kernels without Node and LibTorch', () => {
     async ({ skip }) => {
       const reason = whyNot('thread')
       skip(reason !== undefined, reason)
-      const { stdout } = await run(await build('thread', {}), ['threads'])
+      const { stdout } = await run(await build('thread', {}), ['threads', SEED])
       expect(stdout).toBe('portable\n')
     },
     5 * MINUTES,

@@ -220,6 +220,19 @@ describe('hooks that return nonsense', () => {
   })
 })
 
+test('a model tells that a hook has left it without a state', () => {
+  // The two rows of a tensor would be taken for output and state.
+  for (const returned of [torch.ones([2, 3, 3]), torch.ones([0, 0, 3])]) {
+    const model = new LSTMModel(3, 3, 3)
+    model.lstm.registerForwardHook((() => returned) as never)
+    expectError(
+      () => model.forward(torch.ones([2, 3, 3])),
+      'ERR_TORCH_TYPE',
+      'LSTMModel.forward: the network must return an array of output and state, but forward of LSTM, or a hook on it, returned',
+    )
+  }
+})
+
 describe('no short cut goes past a hook', () => {
   const input = torch.randn([8, 4, 2])
   const target = torch.randn([8, 4, 1])
