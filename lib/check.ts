@@ -24,7 +24,11 @@ const SYNONYMS = [
 
 function meantBy(key: string, known: readonly string[]): string | undefined {
   const synonym = SYNONYMS.find((names) => names.includes(key))?.find((name) => known.includes(name))
-  if (synonym !== undefined) return synonym
+  return synonym ?? nearestName(key, known)
+}
+
+/** The name that is only a few letters away from `key`, if there is one. */
+export function nearestName(key: string, known: readonly string[]): string | undefined {
   const nearest = [...known].sort((a, b) => distance(a, key) - distance(b, key))[0]
   // If a name is short, every other name is only a few letters away.
   const most = Math.min(3, Math.ceil(key.length / 2))

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createWriteStream } from 'node:fs'
 import { mkdir, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Transform } from 'node:stream'
@@ -27,13 +26,6 @@ export function isNeeded(name: string, headers: boolean): boolean {
 /** Whether a file is listed in the {@link Manifest}: there are too many headers to check. */
 export function isListed(name: string): boolean {
   return !HEADERS.test(name)
-}
-
-/** The SHA-256 of a file, in hexadecimal. */
-export async function sha256Of(file: string): Promise<string> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(file), hash)
-  return hash.digest('hex')
 }
 
 async function open(archive: string): Promise<ZipFile> {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { SingleBar } from 'cli-progress'
 import { type Dispatcher, EnvHttpProxyAgent, fetch, type Response } from 'undici'
 import { LibTorchError } from '../errors.ts'
-import { sha256Of } from './archive.ts'
+import { sha256Of } from './checksum.ts'
 
 /** Options of a download. */
 export interface DownloadOptions {

@@ -5,3 +5,10 @@ export type { FutureColumns } from '../data/series/future.ts'
 export { type CalibrateOptions, type Calibration, calibrate } from './calibrate.ts'
 export { type Forecast, type ForecastOptions, forecast, type Interval } from './forecast.ts'
 export type { Gaussian, Head } from './head.ts'
+export {
+  type EvaluateNaiveOptions,
+  evaluateNaive,
+  type NaiveMethod,
+  type NaiveOptions,
+  naiveForecast,
+} from './naive.ts'

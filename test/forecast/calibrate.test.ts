@@ -61,7 +61,13 @@ test('intervals hold as many of the later values as their level says', async () 
   torch.manualSeed(1)
   const noise = torch.randn([3000]).exp().toArray() as number[]
   const series = await Series.from({ t: noise.map((_, i) => i), x: noise }, { time: 't', targets: 'x' })
-  const { train, validation, test } = series.splitSync({ past: 2, horizon: 2, validation: 0.4, test: 0.3, scaler: 'log' })
+  const { train, validation, test } = series.splitSync({
+    past: 2,
+    horizon: 2,
+    validation: 0.4,
+    test: 0.3,
+    scaler: 'log',
+  })
   const model = new GRUModel(1, 4, 1, { output: 'last', horizon: 2, batchFirst: true })
   const calibration = await calibrate(model, validation, { levels: [0.6, 0.9] })
   const all = Array.from({ length: test.length }, (_, i) => i)

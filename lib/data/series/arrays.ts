@@ -3,7 +3,7 @@ import { torchError } from '../../errors.ts'
 import type { Coroutine } from '../../io/coroutine.ts'
 import { isTypedArray } from '../../tensor/data.ts'
 import { pacing } from './pace.ts'
-import { GroupNumbers, groupName, type Names, OWNER, type RawTable } from './table.ts'
+import { GroupNumbers, groupName, type Names, OWNER, otherColumns, type RawTable } from './table.ts'
 import { timeOf } from './time.ts'
 
 /** A column as an array of any kind, one element per row. */
@@ -27,7 +27,7 @@ export function* readColumns(columns: SeriesColumns, names: Names): Coroutine<Ra
   const wanted = [names.time, ...names.values, ...names.groups]
   for (const name of wanted) {
     if (!Object.hasOwn(columns, name)) {
-      throw problem(`there is no column '${name}': columns are ${Object.keys(columns).join(', ')}`)
+      throw problem(`the source has no column '${name}'${otherColumns(name, Object.keys(columns))}`)
     }
     const column: unknown = columns[name]
     if (Array.isArray(column) || isTypedArray(column)) continue

@@ -5,7 +5,7 @@ import { messageOf, TorchError, torchError } from '../../errors.ts'
 import { run } from '../../io/coroutine.ts'
 import { pathOf } from '../../io/file.ts'
 import type { Sink, Storage } from './storage.ts'
-import { GroupNumbers, groupName, type Names, OWNER, type RawTable } from './table.ts'
+import { GroupNumbers, groupName, type Names, OWNER, otherColumns, type RawTable } from './table.ts'
 
 /** What is used of a `DuckDBConnection` of `@duckdb/node-api`. */
 export interface SeriesConnection {
@@ -254,7 +254,7 @@ function requireColumns(title: string, types: ReadonlyMap<string, string>, names
   if (missing === undefined) return
   throw torchError(
     'ERR_TORCH_VALUE',
-    `${OWNER}: ${title} has no column '${missing}': its columns are ${[...types.keys()].join(', ')}${CSV.test(title) ? ' (those of the first line)' : ''}`,
+    `${OWNER}: ${title} has no column '${missing}'${otherColumns(missing, [...types.keys()])}${CSV.test(title) ? ' (those of the first line)' : ''}`,
     { op: OWNER },
   )
 }

@@ -1,3 +1,4 @@
+import { nearestName } from '../../check.ts'
 import { torchError } from '../../errors.ts'
 import { type Coroutine, perform } from '../../io/coroutine.ts'
 import { offload, tidy } from '../../tensor/context.ts'
@@ -47,6 +48,13 @@ export interface RawTable {
 
 /** The latest time of a Date. */
 const LATEST = 8.64e15
+
+/** The end of a message about a missing column: the nearest name, and all columns. */
+export function otherColumns(missing: string, columns: readonly string[]): string {
+  const meant = nearestName(missing, columns) ?? columns.find((name) => name.toLowerCase() === missing.toLowerCase())
+  const list = columns.join(', ')
+  return meant === undefined ? `: its columns are ${list}` : `; did you mean '${meant}'? Its columns are ${list}`
+}
 
 /** ` in group 'a'`, or nothing. */
 export const inGroup = ({ name }: { name: string | undefined }): string =>

@@ -24,6 +24,8 @@ export const ahead = Symbol('ahead')
 export const targets = Symbol('targets')
 /** @internal */
 export const layout = Symbol('layout')
+/** @internal */
+export const pastTargets = Symbol('pastTargets')
 
 /** A batch of windows. */
 export interface WindowBatch extends NamedBatch {
@@ -177,6 +179,18 @@ export class WindowDataset implements Dataset<WindowBatch> {
   [ahead](indices: readonly number[]): Tensor {
     const starts = this.#startsOf('WindowDataset.ahead', indices)
     return gather(this.#frame.inputs, starts, this.past, this.horizon, true)
+  }
+
+  /** @internal The scaled targets at the steps of the inputs, (N, past, O); NaN are missing ones. */
+  [pastTargets](indices: readonly number[]): Tensor {
+    const starts = this.#startsOf('WindowDataset.targets', indices)
+    return tidy(() => {
+      const { targets: values, observed } = this.#frame
+      const found = gather(values, starts, 0, this.past, true)
+      return observed === undefined
+        ? found
+        : found.maskedFill(gather(observed, starts, 0, this.past, true).eq(0), Number.NaN)
+    })
   }
 
   /**

@@ -39,7 +39,7 @@ describe('columns', () => {
 
   test.each([
     [{ date: [1, 2], temp: [1] }, 'ERR_TORCH_VALUE', "column 'date' has 2 rows, but 'temp' has 1"],
-    [{ date: [1] }, 'ERR_TORCH_VALUE', "there is no column 'temp': columns are date"],
+    [{ date: [1] }, 'ERR_TORCH_VALUE', "the source has no column 'temp': its columns are date"],
     [{ date: [1], temp: 3 }, 'ERR_TORCH_TYPE', "column 'temp' must be an array or a typed array, got 3"],
     [{ date: [], temp: [] }, 'ERR_TORCH_VALUE', 'the source has no rows'],
     [{ date: [1, 2], temp: [1, '2'] }, 'ERR_TORCH_VALUE', "row 1, column 'temp': expected a number, got '2'"],

@@ -129,6 +129,11 @@ describe('files', () => {
     ['date,temp\n2024-01-01,inf\n', 'ERR_TORCH_FORMAT', "column 'temp' has infinite values"],
     ['date,temp\n', 'ERR_TORCH_VALUE', 'the source has no rows'],
     ['', 'ERR_TORCH_VALUE', "has no column 'date'"],
+    [
+      'dates,temp,wind\n',
+      'ERR_TORCH_VALUE',
+      "has no column 'date'; did you mean 'dates'? Its columns are dates, temp, wind",
+    ],
   ] as const)('%j is refused', async (content, code, message) => {
     const { message: text } = await expectRejection(read(file('a.csv', content)), code, '')
     expect(text).toContain(message)

@@ -1,0 +1,73 @@
+import type { WindowDataset } from '../data/index.ts'
+import { evaluateNaive } from '../forecast/index.ts'
+import { MASE, type Metric, type MetricName } from '../metrics/index.ts'
+import { numberText, tableText } from './output.ts'
+
+/** Errors by metric. */
+export type Errors = Readonly<Record<string, number>>
+
+/** What is measured, and what errors of `mase` are divided by. */
+export interface Measures {
+  readonly metrics: readonly string[]
+  readonly season: number | undefined
+  readonly maseScale: readonly number[] | undefined
+}
+
+/** New metrics for a trainer. */
+export function metricsFor({ metrics, season, maseScale }: Measures): (MetricName | Metric)[] {
+  return metrics.map((name) => (name === 'mase' ? maseOf(season, maseScale) : (name as MetricName)))
+}
+
+function maseOf(seasonality = 1, scale?: readonly number[]): MASE {
+  return new MASE({
+    seasonality,
+    ...(scale === undefined ? {} : { scale: scale.length === 1 ? (scale[0] as number) : scale }),
+  })
+}
+
+/** The scale of a `mase` that was fitted, for the file of a model. */
+export function maseScaleOf(metrics: readonly unknown[]): number[] | undefined {
+  const scale = metrics.find((metric) => metric instanceof MASE)?.scale
+  return scale === undefined ? undefined : (scale.flatten().toArray() as number[])
+}
+
+/** The errors of naive forecasts of the same windows. A season that is longer than the past is left out. */
+export async function naiveErrors(windows: WindowDataset, measures: Measures): Promise<Record<string, Errors>> {
+  const { season, maseScale } = measures
+  return (await evaluateNaive(windows, {
+    ...(season === undefined || season > windows.past ? {} : { season }),
+    metrics: measures.metrics.map((name) => (name === 'mase' ? () => maseOf(season, maseScale) : (name as MetricName))),
+  })) as Record<string, Errors>
+}
+
+const TITLES: Readonly<Record<string, string>> = {
+  persistence: 'persistence',
+  seasonalNaive: 'seasonal naive',
+  drift: 'drift',
+  movingAverage: 'moving average',
+}
+
+/** A table of errors, the model's first. */
+export function errorTable(title: string, own: Errors, naive: Readonly<Record<string, Errors>>): string {
+  const names = Object.keys(own).filter((name) => name !== 'loss')
+  const cells = (errors: Errors): string[] => names.map((name) => numberText(errors[name] ?? Number.NaN))
+  return tableText([
+    ['', ...names],
+    [title, ...cells(own)],
+    ...Object.entries(naive).map(([method, errors]) => [TITLES[method] ?? method, ...cells(errors)]),
+  ])
+}
+
+/** A sentence on whether the model is better than all naive forecasts, by its first metric that is an error. */
+export function verdict(own: Errors, naive: Readonly<Record<string, Errors>>): string {
+  const [name] = Object.keys(own).filter((metric) => metric !== 'loss' && metric !== 'r2')
+  if (name === undefined) return ''
+  const [best] = Object.entries(naive).sort(([, a], [, b]) => (a[name] ?? Infinity) - (b[name] ?? Infinity))
+  if (best === undefined) return ''
+  const [method, errors] = best
+  const change = 1 - (own[name] as number) / (errors[name] as number)
+  const percent = `${Math.abs(100 * change).toFixed(1)} %`
+  return change > 0
+    ? `Its ${name} is ${percent} lower than that of the best naive forecast, ${TITLES[method]}.`
+    : `The best naive forecast, ${TITLES[method]}, is not beaten: the model's ${name} is ${percent} higher.`
+}

@@ -1,0 +1,42 @@
+import { isPlain } from '../check.ts'
+import type { SeriesOptions } from '../data/index.ts'
+import { torchError } from '../errors.ts'
+import type { Calibration } from '../forecast/index.ts'
+import type { JSONObject, RecurrentModel } from '../models/index.ts'
+import type { About } from './config.ts'
+import type { Measures } from './measure.ts'
+import type { Given } from './settings.ts'
+
+/** What `train` saves with a model that forecasts, beside its scaler. */
+export interface ForecastMetadata {
+  readonly task: 'forecast'
+  /** How the series was read. */
+  readonly series: SeriesOptions
+  readonly past: number
+  readonly horizon: number
+  readonly calibration?: Calibration
+  readonly measures: Measures
+  readonly training: {
+    readonly settings: Given
+    readonly about: About
+    readonly epochs: number
+    readonly bestEpoch: number | null
+  }
+}
+
+/** As plain JSON, without what is undefined. */
+export function toJSON(metadata: ForecastMetadata): JSONObject {
+  return JSON.parse(JSON.stringify(metadata)) as JSONObject
+}
+
+/** @throws {TorchError} unless the model was trained to forecast, by this program. */
+export function forecastMetadataOf(model: RecurrentModel, path: string): ForecastMetadata {
+  const { task, series, past, horizon, measures, training } = model.metadata as Partial<Record<string, unknown>>
+  const isComplete =
+    task === 'forecast' && isPlain(series) && isPlain(measures) && isPlain(training) && Number.isSafeInteger(past)
+  if (isComplete && Number.isSafeInteger(horizon)) return model.metadata as unknown as ForecastMetadata
+  throw torchError(
+    'ERR_TORCH_FORMAT',
+    `${path} is not the model of a forecast that 'libtorch-rnn train' made: it does not say which columns it reads`,
+  )
+}

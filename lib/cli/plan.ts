@@ -1,0 +1,112 @@
+// What a command is to train, before LibTorch is loaded: a mistake is told at once.
+import { existsSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { type Config, differences, readConfig, requireSettings, withPresets } from './config.ts'
+import type { OutputOptions } from './output.ts'
+import { UsageError } from './problem.ts'
+import { flagOf, type Given, type Key, type Settings } from './settings.ts'
+
+export interface TrainOptions extends OutputOptions {
+  /** A file of settings; flags come before it. */
+  config?: string
+  /** The folder of the run. */
+  out?: string
+  resume?: boolean
+}
+
+/** The files of a run. */
+export const FILES = { config: 'run.json', result: 'result.json', model: 'model.safetensors' } as const
+
+/** What a resumed run may change. */
+const EXTENDABLE: readonly Key[] = ['epochs', 'maxSteps', 'maxSeconds', 'threads']
+
+/** What is to be trained, and where. */
+export interface Plan {
+  readonly data: string
+  readonly settings: Settings & Required<Pick<Given, 'time' | 'target'>>
+  /** The settings that were asked for: the others have their values without. */
+  readonly given: Given
+  /** Of the run that the settings come from. */
+  readonly about: Config['about']
+  readonly folder: string
+  /** Whether the folder has a run to go on with. */
+  readonly resumes: boolean
+}
+
+type Found = Omit<Plan, 'settings'>
+
+/**
+ * Finds out what to train, from flags, the file of settings and the run that is resumed.
+ * @throws {UsageError} if something is missing, or does not fit.
+ */
+export function planOf(given: Given, data: string | undefined, options: TrainOptions): Plan {
+  const found = find(given, data, options)
+  const settings = withPresets(found.given)
+  requireSettings(settings, ['time', 'target'])
+  requireOwn(found.given, settings.model)
+  return { ...found, settings }
+}
+
+function find(given: Given, data: string | undefined, { config, out, resume = false }: TrainOptions): Found {
+  const file = config === undefined ? undefined : readConfig(config)
+  const own: Config = { data: data ?? file?.data, settings: { ...file?.settings, ...given }, about: file?.about }
+  const folder = out ?? (own.data === undefined ? undefined : join('runs', basename(own.data).replace(/\..*$/, '')))
+  if (folder === undefined) throw new UsageError('name the file with the data: npx libtorch-rnn train data.csv …')
+  const path = join(folder, FILES.config)
+  if (!existsSync(path)) {
+    if (own.data !== undefined) {
+      return { data: own.data, given: own.settings, about: own.about, folder, resumes: false }
+    }
+    throw new UsageError(
+      resume
+        ? `${folder} has no run to go on with: name the data and the settings for a new one`
+        : 'name the file with the data: npx libtorch-rnn train data.csv …',
+    )
+  }
+  if (!resume) {
+    throw new UsageError(`${folder} has a run: go on with it (--resume), or name another folder (--out)`)
+  }
+  return resumed(own, readConfig(path), folder)
+}
+
+/** @throws {UsageError} for a setting that differs from that of the run, and that may not. */
+function resumed(own: Config, run: Config, folder: string): Found {
+  const settings = { ...run.settings, ...own.settings }
+  const changed = differences(run.settings, settings).find((key) => !EXTENDABLE.includes(key))
+  if (changed !== undefined) {
+    throw new UsageError(
+      `the run in ${folder} has ${flagOf(changed)} ${JSON.stringify(run.settings[changed] ?? null)}, not ${JSON.stringify(settings[changed])}: a run that goes on can only change ${EXTENDABLE.map(flagOf).join(', ')}`,
+    )
+  }
+  const data = own.data ?? run.data
+  if (data === undefined) throw new UsageError(`${join(folder, FILES.config)} names no data: name the file`)
+  return { data, given: settings, about: run.about, folder, resumes: true }
+}
+
+/** The settings that only some networks have. */
+export const OWN = {
+  rnn: ['nonlinearity', 'backend'],
+  lstm: ['projSize', 'backend'],
+  gru: ['backend'],
+  peepholeLstm: [
+    'projSize',
+    'peephole',
+    'forgetInCandidate',
+    'gateActivation',
+    'activation',
+    'layerNorm',
+    'zoneout',
+    'cellZoneout',
+  ],
+  chungGru: ['resetAfter', 'innerBias', 'gateActivation', 'activation', 'layerNorm', 'zoneout'],
+  minGru: ['zoneout'],
+} as const satisfies Record<Settings['model'], readonly Key[]>
+
+/** @throws {UsageError} for a setting that the network does not have: it would have no effect. */
+function requireOwn(given: Given, model: Settings['model']): void {
+  for (const key of new Set(Object.values(OWN).flat())) {
+    if (given[key] === undefined || (OWN[model] as readonly Key[]).includes(key)) continue
+    const having = Object.keys(OWN).filter((name) => (OWN[name as keyof typeof OWN] as readonly Key[]).includes(key))
+    throw new UsageError(`${flagOf(key)} has no effect on a ${model}: it is a setting of ${having.join(', ')}`)
+  }
+}

@@ -1,0 +1,38 @@
+import { CommanderError } from 'commander'
+import { TorchError } from '../errors.ts'
+import { styled } from './output.ts'
+
+/** A command that cannot be understood: it ends with the exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** Exit codes of all commands. */
+export const EXIT = { ok: 0, failed: 1, usage: 2 } as const
+
+/** The names of calls at the start of a message, such as `Series.from: `, which users of commands do not know. */
+const CALL = /^(?:(?:[A-Z]\w+(?:\.\w+)?|calibrate|forecast|loadModel|fit|evaluate|predict): )+/
+
+/** The message of an error as commands show it. */
+export function messageFor(error: Error): string {
+  return error.message.replace(/^error: /, '').replace(CALL, '')
+}
+
+/**
+ * Tells what went wrong, and sets the exit code. A mistake of the user's is a sentence; a fault of this library is
+ * thrown again, with its trace.
+ */
+export function report(error: unknown, json: boolean): void {
+  if (error instanceof CommanderError && error.exitCode === 0) {
+    process.exitCode = EXIT.ok
+    return
+  }
+  if (!(error instanceof TorchError || error instanceof UsageError || error instanceof CommanderError)) throw error
+  const message = messageFor(error)
+  process.exitCode = error instanceof TorchError ? EXIT.failed : EXIT.usage
+  const code = error instanceof TorchError ? error.code : 'ERR_USAGE'
+  if (json) console.log(JSON.stringify({ error: { code, message } }, null, 2))
+  // Commander has said it.
+  if (error instanceof CommanderError) return
+  process.stderr.write(`${styled(process.stderr, 'red', 'error:')} ${message}\n`)
+}

@@ -1,0 +1,68 @@
+import { Series, type SeriesOptions, type SplitOptions, type WindowDataset } from '../data/index.ts'
+import type { Output } from './output.ts'
+import type { Settings } from './settings.ts'
+
+type Options = Required<Pick<Settings, 'time' | 'target'>> &
+  Pick<Settings, 'input' | 'calendar' | 'group' | 'autoregressive' | 'missing' | 'gaps' | 'frequency'>
+
+/** The settings of a series as its options. */
+export function seriesOptions(settings: Options): SeriesOptions {
+  const { time, target, input, calendar, group, autoregressive, missing, gaps, frequency } = settings
+  return {
+    time,
+    targets: target,
+    autoregressive,
+    missing,
+    gaps,
+    ...(input === undefined ? {} : { inputs: input }),
+    ...(calendar === undefined ? {} : { calendar }),
+    ...(group === undefined ? {} : { groups: group }),
+    ...(frequency === undefined ? {} : { frequency: frequency as NonNullable<SeriesOptions['frequency']> }),
+  }
+}
+
+/** Reads a series, and says what it is. */
+export async function readSeries(data: string, options: SeriesOptions, output: Output, mmap = false): Promise<Series> {
+  const series = await Series.from(data, { ...options, mmap })
+  const { length, frequency, gaps, groups, inputNames } = series
+  const step =
+    frequency === undefined ? '' : `, one for each ${typeof frequency === 'number' ? `${frequency} ms` : frequency}`
+  output.detail(`${data}: ${length} rows${step}${groups.length > 0 ? `, ${groups.length} series` : ''}`)
+  output.detail(`inputs: ${inputNames.join(', ')}`)
+  if (gaps.length > 0 && (options.gaps ?? 'break') === 'break') {
+    const [first] = gaps
+    const where = `between ${dayOf(first?.after)} and ${dayOf(first?.before)}`
+    output.warn(
+      `${data}: steps are absent in ${gaps.length} ${gaps.length === 1 ? 'place' : 'places'}, first ${where}; no window crosses these (--gaps fill or ignore)`,
+    )
+  }
+  return series
+}
+
+function dayOf(date: Date | undefined): string {
+  return date === undefined ? '' : date.toISOString().replace('T00:00:00.000Z', '').replace('.000Z', 'Z')
+}
+
+/** The parts of a series. */
+export interface Parts {
+  readonly train: WindowDataset
+  readonly validation: WindowDataset | undefined
+  readonly test: WindowDataset | undefined
+}
+
+/** Cuts a series into its parts. */
+export async function splitSeries(series: Series, settings: Settings): Promise<Parts> {
+  const { past, horizon, stride, validation, test, scaler, scalers, scalePerGroup } = settings
+  const options: SplitOptions = {
+    past,
+    horizon,
+    stride,
+    scaler,
+    scalePerGroup,
+    ...(scalers === undefined ? {} : { scalers: scalers as NonNullable<SplitOptions['scalers']> }),
+    ...(validation === 'none' ? {} : { validation }),
+    ...(test === 'none' ? {} : { test }),
+  }
+  const parts: Partial<Parts> & { train: WindowDataset } = await series.split(options)
+  return { train: parts.train, validation: parts.validation, test: parts.test }
+}
