@@ -17,6 +17,8 @@ export interface Engine {
   readonly numEmbeddings: number | null
   /** Numbers per row of an output: the model's output size, times its horizon. */
   readonly outputSize: number
+  /** Of one row of an output: [outputSize], or [horizon, outputSize]. */
+  readonly outputShape: readonly number[]
   /** Whether a sequence has a row of outputs for each step; else it has one. */
   readonly perStep: boolean
   /** Numbers of a session's state; null if the model cannot be stepped. */

@@ -8,8 +8,8 @@ import { outside } from '../tensor/context.ts'
 import { Batcher } from './batcher.ts'
 import type { Sequence } from './engine.ts'
 import { failureOf } from './failure.ts'
-import type { Signature } from './input.ts'
 import type { Counters } from './metrics.ts'
+import { nativeEngine, whyNotNativeEngine } from './native-engine.ts'
 import type { Settings } from './options.ts'
 import { Stepper } from './stepper.ts'
 import { tensorEngine } from './tensor-engine.ts'
@@ -24,22 +24,26 @@ import type { Version } from './version.ts'
  */
 export type ModelSource = string | URL | Module | (() => Module | Promise<Module>)
 
+/** A model, and whether nobody else has it. */
+interface Given {
+  readonly model: Module
+  readonly isOwn: boolean
+}
+
 /** Makes a version of a model, which is computed once before it is served. */
 export async function versionOf(source: ModelSource, settings: Settings, counters: Counters): Promise<Version> {
-  const model = (await outside(() => moduleOf(source))).eval()
-  requireOneLane(model, settings)
+  const given = await outside(() => modelOf(source))
+  const { model } = given
   const units = unitsOf(model, settings)
-  const engine = await outside(() => tensorEngine(model, settings))
+  const { engine, kind, reason } = await outside(() => engineOf(given, settings))
   const { inputSize, numEmbeddings, perStep, stateSize, outputShape } = engine
-  const steps = settings.input.steps ?? null
-  const signature: Signature = { inputSize, numEmbeddings, outputShape, perStep, steps }
   const version: Version = {
     name: '',
     model: model.constructor.name,
     engine,
-    kind: 'tensor',
-    reason: `a ${model.constructor.name} is not one of the models of libtorch-rnn/models`,
-    signature,
+    kind,
+    reason,
+    signature: { inputSize, numEmbeddings, outputShape, perStep, steps: settings.input.steps ?? null },
     units,
     batcher: new Batcher(engine, settings, counters),
     stepper: new Stepper(engine, units, settings.lanes, counters),
@@ -57,10 +61,9 @@ export async function versionOf(source: ModelSource, settings: Settings, counter
   }
 }
 
-async function moduleOf(source: ModelSource): Promise<Module> {
-  if (typeof source === 'string' || source instanceof URL) return await loadModel(source)
-  if (source instanceof ScriptModule) return source
-  if (source instanceof Module) return source.clone()
+async function modelOf(source: ModelSource): Promise<Given> {
+  if (typeof source === 'string' || source instanceof URL) return { model: await loadModel(source), isOwn: true }
+  if (source instanceof Module) return { model: source, isOwn: source instanceof ScriptModule }
   if (typeof source !== 'function') {
     throw invalid('serve', 'source', 'a path, a Module, or a function that makes one', source)
   }
@@ -70,22 +73,42 @@ async function moduleOf(source: ModelSource): Promise<Module> {
   } catch (error) {
     throw failureOf('serve', error)
   }
-  if (made instanceof Module) return made
+  if (made instanceof Module) return { model: made, isOwn: true }
   throw invalid('serve', 'what the source makes', 'a Module', made)
 }
 
-/** @throws {TorchError} for options that tensors do not have. */
-function requireOneLane(model: Module, { lanes, threads, dtype }: Settings): void {
+/** The engine for a model, and if it is not the native one, why. */
+async function engineOf(
+  { model, isOwn }: Given,
+  settings: Settings,
+): Promise<Pick<Version, 'engine' | 'kind' | 'reason'>> {
+  const reason = settings.engine === 'tensor' ? "engine is 'tensor'" : whyNotNativeEngine(model)
+  // It has a copy of the weights, and computes as in evaluation mode.
+  if (reason === undefined) return { engine: nativeEngine(model, settings), kind: 'native', reason: null }
+  if (settings.engine === 'native') {
+    throw torchError('ERR_TORCH_NOT_IMPLEMENTED', `serve: the native engine cannot be used: ${reason}`, { op: 'serve' })
+  }
+  requireOneLane(reason, settings)
+  try {
+    const served = isOwn ? model : model.clone()
+    return { engine: await tensorEngine(served.eval(), settings), kind: 'tensor', reason }
+  } catch (error) {
+    throw failureOf('serve', error)
+  }
+}
+
+/** @throws {TorchError} for options that only the native engine has. */
+function requireOneLane(reason: string, { lanes, threads, dtype }: Settings): void {
   const given = lanes !== 1 ? 'lanes' : threads !== 1 ? 'threads' : dtype !== 'float32' ? 'dtype' : undefined
   if (given === undefined) return
   const instead = {
-    lanes: 'they have one lane',
-    threads: 'they use the threads of torch.setNumThreads',
+    lanes: 'tensors have one lane',
+    threads: 'tensors have the threads of torch.setNumThreads',
     dtype: 'convert the model itself, model.to({ dtype })',
   }
   throw torchError(
     'ERR_TORCH_OPTION',
-    `serve: a ${model.constructor.name} is computed by tensors, for which there is no option ${given}: ${instead[given]}`,
+    `serve: only the native engine has the option ${given}, and it cannot be used: ${reason}; ${instead[given]}`,
     { op: 'serve' },
   )
 }

@@ -63,15 +63,23 @@ export interface InputOptions {
 export interface ServeOptions {
   batch?: BatchOptions
   queue?: QueueOptions
-  /** How many batches are computed at the same time, each on its own thread. Default 1. */
+  /** How many batches are computed at the same time, by the native engine. Default 1. */
   lanes?: number
-  /** The threads of each lane. Default 1. */
+  /** The threads of each lane of the native engine. Default 1. */
   threads?: number
+  /**
+   * What computes the model: `'native'` does it without tensors, on lanes of its own, for the models of
+   * `libtorch-rnn/models`; `'tensor'` does it by the module's `forward`. `'auto'`: native if it can. Default `'auto'`.
+   */
+  engine?: 'auto' | 'native' | 'tensor'
   /** Whether a model computes a few batches before it is served; a model that cannot is then refused. Default `true`. */
   warmup?: boolean
   /** Whether inputs with NaN or infinity are refused, one by one, with `ERR_TORCH_NON_FINITE`. Default `true`. */
   rejectNonFinite?: boolean
-  /** The type of the weights; bfloat16 halves the memory that is read. Sums and states are float32. Default `'float32'`. */
+  /**
+   * The type of the weights in the native engine; bfloat16 halves the memory that is read. Sums and states are float32.
+   * Default `'float32'`.
+   */
   dtype?: 'float32' | 'bfloat16'
   sessions?: SessionsOptions
   input?: InputOptions
@@ -98,6 +106,7 @@ export interface Settings {
   readonly queue: Readonly<Required<QueueOptions>>
   readonly lanes: number
   readonly threads: number
+  readonly engine: 'auto' | 'native' | 'tensor'
   readonly warmup: boolean
   readonly rejectNonFinite: boolean
   readonly dtype: 'float32' | 'bfloat16'
@@ -114,6 +123,7 @@ const KEYS = [
   'queue',
   'lanes',
   'threads',
+  'engine',
   'warmup',
   'rejectNonFinite',
   'dtype',
@@ -128,9 +138,10 @@ const KEYS = [
 export function readOptions(options: ServeOptions): Settings {
   checkOptions(OWNER, options, KEYS)
   const { lanes = 1, threads = 1, warmup = true, rejectNonFinite = true, dtype = 'float32' } = options
-  const { units = 'data', head = 'point', autoregressive = true } = options
+  const { engine = 'auto', units = 'data', head = 'point', autoregressive = true } = options
   requireInteger(OWNER, 'lanes', lanes, 1, 256)
   requireInteger(OWNER, 'threads', threads, 1, 256)
+  requireChoice(OWNER, 'engine', engine, ['auto', 'native', 'tensor'])
   requireBoolean(OWNER, 'warmup', warmup)
   requireBoolean(OWNER, 'rejectNonFinite', rejectNonFinite)
   requireChoice(OWNER, 'dtype', dtype, ['float32', 'bfloat16'])
@@ -142,6 +153,7 @@ export function readOptions(options: ServeOptions): Settings {
     queue: readQueue(options.queue ?? {}),
     lanes,
     threads,
+    engine,
     warmup,
     rejectNonFinite,
     dtype,
@@ -223,11 +235,12 @@ const PREDICT_KEYS = ['signal', 'deadline', 'priority', 'shape', 'group', 'versi
 export function readPredict(owner: string, options: PredictOptions | undefined): PredictOptions {
   if (options === undefined) return NONE
   checkOptions(owner, options, PREDICT_KEYS)
-  const { deadline, priority, group, version } = options
+  const { deadline, priority, group, version, shape } = options
   if (deadline !== undefined && !Number.isFinite(deadline)) {
     throw invalid(owner, 'deadline', 'a time in ms, as of Date.now()', deadline)
   }
   if (priority !== undefined) requireInteger(owner, 'priority', priority, -100, 100)
+  if (shape !== undefined && !Array.isArray(shape)) throw invalid(owner, 'shape', '[steps, inputSize]', shape)
   if (group !== undefined) requireString(owner, 'group', group)
   if (version !== undefined) requireString(owner, 'version', version)
   return options

@@ -353,6 +353,7 @@ export class Server {
 
   async #close(drain: number): Promise<void> {
     this.#state = 'closing'
+    this.#sessions.stop()
     const counters = this.#counters
     const quiet = counters.quiet()
     let timer: NodeJS.Timeout | undefined

@@ -61,6 +61,8 @@ export class Sessions {
   }
   #sweep: NodeJS.Timeout | undefined
   #sweepAt = Number.POSITIVE_INFINITY
+  /** Whether it takes no more steps, and whether all are closed. */
+  #stopped = false
   #closed = false
   /** Those that leave the memory to make room. */
   #evicting: Promise<void> | undefined
@@ -103,7 +105,13 @@ export class Sessions {
   }
 
   #requireOpen(): void {
-    if (this.#closed) throw stackless('ERR_TORCH_CLOSED', 'session: the server is closed')
+    if (this.#stopped) throw stackless('ERR_TORCH_CLOSED', 'session: the server is closed')
+  }
+
+  /** Takes no more steps and sessions. */
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#sweep)
   }
 
   #make(id: string, group: string | undefined, idle: number, given: Uint8Array | undefined): SessionState {
@@ -200,6 +208,10 @@ export class Sessions {
 
   step(state: SessionState, sample: Float32Array | Int32Array, limits: Limits): Promise<Float32Array> {
     const counters = this.#counters
+    if (this.#stopped) {
+      counters.rejected += 1
+      throw stackless('ERR_TORCH_CLOSED', 'step: the server is closed')
+    }
     if (state.closing !== undefined) throw closedError(state.id)
     if (counters.queued >= this.#queue.max) {
       counters.rejected += 1
@@ -326,7 +338,7 @@ export class Sessions {
   /** Sees to it that a session is looked at when it may be idle. */
   #watch(state: SessionState, idle: number): void {
     state.idle = idle
-    if (idle === Number.POSITIVE_INFINITY || this.#closed) return
+    if (idle === Number.POSITIVE_INFINITY || this.#stopped) return
     this.#sweepNotAfter(state.used + idle)
   }
 
@@ -344,7 +356,7 @@ export class Sessions {
     const now = performance.now()
     const idle = [...this.#states.values()].filter((state) => state.used + state.idle <= now)
     await inGroups(idle, (state) => this.#retire(state))
-    if (this.#closed) return
+    if (this.#stopped) return
     let next = Number.POSITIVE_INFINITY
     for (const state of this.#states.values()) next = Math.min(next, state.used + state.idle)
     // Those of about the same time are looked at together.
@@ -375,8 +387,8 @@ export class Sessions {
    * @throws {TorchError} (rejects) if some could not be saved; all are closed.
    */
   async end(closed: TorchError): Promise<void> {
+    this.stop()
     this.#closed = true
-    clearTimeout(this.#sweep)
     const states = [...this.#states.values()]
     const errors: unknown[] = []
     const { store } = this.#settings

@@ -9,6 +9,7 @@ import type { DType } from '../tensor/dtype.ts'
 import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
 import { deviceOf } from '../train/placement.ts'
 import type { Engine, Sequence } from './engine.ts'
+import { failureOf } from './failure.ts'
 import type { Settings } from './options.ts'
 
 const OWNER = 'serve'
@@ -109,13 +110,15 @@ async function probe(model: Module, layout: Layout, given: Settings['input']): P
   const shapes: (readonly number[])[] = []
   for (const steps of lengths) {
     const batch = Array.from({ length: samples }, () => ({ data: zerosOf(known, steps), steps }))
-    const output = await offload(() => outputOf(model, inputOf(batch, known, layout)))
+    const output = await offload(() => tidy(() => outputOf(model, inputOf(batch, known, layout))))
     shapes.push(output.shape)
     output.dispose()
   }
   const stepDim = layout.batchFirst ? 1 : 0
+  // (N, L) could be rows of L outputs, unless it follows the length.
+  const least = lengths.length === 1 ? 3 : 2
   const perStep = shapes.every(
-    (shape, i) => shape.length >= 3 && shape[stepDim] === lengths[i] && shape[1 - stepDim] === samples,
+    (shape, i) => shape.length >= least && shape[stepDim] === lengths[i] && shape[1 - stepDim] === samples,
   )
   const rows = shapes.map((shape) => shape.slice(perStep ? 2 : 1))
   const isBatch = perStep || shapes.every((shape) => shape[0] === samples)
@@ -147,9 +150,10 @@ function inputOf(
   const values = new Values(batch.length * width)
   for (const [i, { data }] of batch.entries()) values.set(data, i * width)
   const shape = [batch.length, longest, ...(numEmbeddings === null ? [inputSize] : [])]
-  const made = tensor(values, { shape, ...(numEmbeddings === null ? {} : { dtype: 'int64' }) })
-  const laid = batchFirst ? made : made.transpose(0, 1)
-  return laid.to({ device, dtype: numEmbeddings === null ? dtype : 'int64' })
+  return tidy(() => {
+    const made = tensor(values, { shape })
+    return (batchFirst ? made : made.transpose(0, 1)).to({ device, dtype: numEmbeddings === null ? dtype : 'int64' })
+  })
 }
 
 /** The output of a module, without the states that networks return beside it. */
@@ -243,15 +247,10 @@ export class TensorEngine implements Engine {
     try {
       return await this.#forward(copies)
     } catch (error) {
-      if (sequences.length === 1) throw error
+      if (sequences.length === 1) return [failureOf('predict', error)]
     }
-    const alone = copies.map((sequence) =>
-      this.#forward([sequence]).then(
-        ([output]) => output as Float32Array,
-        (error: TorchError) => error,
-      ),
-    )
-    return await Promise.all(alone)
+    const alone = await Promise.all(copies.map((sequence) => this.#compute([sequence])))
+    return alone.flat()
   }
 
   async #forward(sequences: readonly Sequence[]): Promise<Float32Array[]> {
@@ -259,10 +258,12 @@ export class TensorEngine implements Engine {
     const lengths = takesLengths ? sequences.map(({ steps }) => steps) : undefined
     const input = inputOf(sequences, this.#sizes, this.#layout)
     try {
-      const output = await offload(() => {
-        const made = outputOf(this.#model, input, lengths)
-        return this.perStep && !batchFirst ? made.transpose(0, 1).contiguous() : made
-      })
+      const output = await offload(() =>
+        tidy(() => {
+          const made = outputOf(this.#model, input, lengths)
+          return this.perStep && !batchFirst ? made.transpose(0, 1).contiguous() : made
+        }),
+      )
       const values = output.toTypedArray() as Float32Array
       output.dispose()
       const stride = values.length / sequences.length
@@ -372,7 +373,7 @@ export class TensorEngine implements Engine {
         }
       }
       const { dtype, device } = this.#layout
-      return tensor(values, { shape: [layers, states.length, width] }).to({ dtype, device })
+      return tidy(() => tensor(values, { shape: [layers, states.length, width] }).to({ dtype, device }))
     })
   }
 

@@ -19,6 +19,7 @@ export class FakeEngine implements Engine {
   readonly inputSize = 1
   readonly numEmbeddings = null
   readonly outputSize = 1
+  readonly outputShape = [1]
   readonly perStep = false
   readonly stateSize = 1
   /** Those that have begun, in their order. */

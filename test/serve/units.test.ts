@@ -89,7 +89,7 @@ describe('a series with groups', () => {
       inputs: ['wind'],
       groups: 'place',
     })
-    const { train } = series.split({ past: 4 })
+    const { train } = await series.split({ past: 4 })
     const model = new GRUModel(2, 4, 1, { output: 'last', horizon: 3 })
     model.scaler = train.scaler
     const server = await serve(model)
@@ -126,7 +126,7 @@ describe('a scaler that does not fit is refused', () => {
 
   test('with other targets, unless they are quantiles', async () => {
     const series = await Series.from({ t: [1, 2, 3, 4], y: [1, 2, 3, 5] }, { time: 't', targets: 'y' })
-    const { scaler } = series.split({ past: 1 }).train
+    const { scaler } = (await series.split({ past: 1 })).train
     const model = new GRUModel(1, 4, 3, { output: 'last' })
     model.scaler = scaler
     expectError(
@@ -144,7 +144,7 @@ describe('a scaler that does not fit is refused', () => {
       { t: [1, 2, 3], y: [1, 2, 3], z: [3, 1, 2] },
       { time: 't', targets: 'y', inputs: ['z'], autoregressive: false },
     )
-    narrow.scaler = wide.split({ past: 1 }).train.scaler
+    narrow.scaler = (await wide.split({ past: 1 })).train.scaler
     expectError(() => unitsOf(narrow, readOptions({})), 'ERR_TORCH_SHAPE', /say \{ autoregressive: false \}/)
     const own = unitsOf(narrow, readOptions({ autoregressive: false }))
     const input = Float32Array.of(3, 1, 2)
