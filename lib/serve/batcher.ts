@@ -104,7 +104,7 @@ export class Batcher implements Queue {
 
   #run(batch: readonly Request[], start: number): void {
     this.#running += 1
-    this.#counters.size(batch.length)
+    this.#counters.batch(batch.length)
     this.#compute(batch).then(
       (rows) => {
         this.#ended(batch, start)
@@ -155,9 +155,10 @@ export class Batcher implements Queue {
       request.reject(row, 'failed')
       return
     }
+    const { requests } = this.#counters
     const now = performance.now()
-    this.#counters.served += 1
-    this.#counters.latency.record(now - request.since, now)
+    requests.served += 1
+    requests.latency.record(now - request.since, now)
     request.resolve(row)
   }
 

@@ -45,27 +45,38 @@ export class Latency {
   }
 }
 
-/** What a server counts. Each request and step ends in exactly one of `served` to `aborted`. */
-export class Counters {
-  /** Requests that wait, and steps. */
+/** What is counted of requests, or of steps. Each ends in exactly one of `served` to `aborted`. */
+export interface Counts {
+  /** That wait. */
+  readonly queued: number
+  /** That are being computed. */
+  readonly running: number
+  /** That got an output. */
+  readonly served: number
+  /** That ended with an error of their own, or of the model. */
+  readonly failed: number
+  /** That were refused because too many waited, or the server was closing. */
+  readonly rejected: number
+  /** Whose time was over before they had an output. */
+  readonly timedOut: number
+  readonly aborted: number
+  /** Groups that were computed together. */
+  readonly batches: number
+  /** From the call to the output. */
+  readonly latency: LatencySummary
+}
+
+/** Counts requests, or steps. */
+export class Tally {
   queued = 0
-  /** Requests and steps that are being computed. */
   running = 0
   served = 0
-  /** Those that ended with an error of their own or of the model. */
   failed = 0
-  /** Refused because too many waited, or because the server was closing. */
   rejected = 0
   timedOut = 0
   aborted = 0
   batches = 0
-  steps = 0
-  stepBatches = 0
-  /** How often a batch of requests had a size. */
-  readonly sizes = new Map<number, number>()
   readonly latency = new Latency()
-  readonly stepLatency = new Latency()
-
   #quiet: (() => void) | undefined
 
   /** Called when something has its answer. */
@@ -73,13 +84,30 @@ export class Counters {
     if (this.#quiet !== undefined && this.queued + this.running === 0) this.#quiet()
   }
 
-  /** Resolves when nothing waits or runs. */
+  /** Resolves when nothing waits or runs. For one caller. */
   async quiet(): Promise<void> {
-    if (this.queued + this.running > 0) await new Promise<void>((resolve) => (this.#quiet = resolve))
+    if (this.queued + this.running === 0) return
+    await new Promise<void>((resolve) => {
+      this.#quiet = resolve
+    })
   }
 
-  size(rows: number): void {
-    this.batches += 1
+  counts(): Counts {
+    const { queued, running, served, failed, rejected, timedOut, aborted, batches, latency } = this
+    return { queued, running, served, failed, rejected, timedOut, aborted, batches, latency: latency.summary() }
+  }
+}
+
+/** What a server counts. */
+export class Counters {
+  readonly requests = new Tally()
+  readonly steps = new Tally()
+  /** How often a batch of requests had a size. */
+  readonly sizes = new Map<number, number>()
+
+  /** Counts a batch of requests. */
+  batch(rows: number): void {
+    this.requests.batches += 1
     this.sizes.set(rows, (this.sizes.get(rows) ?? 0) + 1)
   }
 }

@@ -46,7 +46,7 @@ export async function versionOf(source: ModelSource, settings: Settings, counter
     signature: { inputSize, numEmbeddings, outputShape, perStep, steps: settings.input.steps ?? null },
     units,
     batcher: new Batcher(engine, settings, counters),
-    stepper: new Stepper(engine, units, settings.lanes, counters),
+    stepper: new Stepper(engine, units, settings.lanes, counters.steps),
     stateKind: stateSize === null ? null : stateKindOf(model, stateSize),
     weight: 0,
     requests: 0,

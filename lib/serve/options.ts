@@ -29,8 +29,10 @@ export interface BatchOptions {
 
 /** What may wait. */
 export interface QueueOptions {
-  /** The most requests and steps that wait; more are refused with `ERR_TORCH_OVERLOADED`. Default 1000. */
+  /** The most requests that wait; more are refused with `ERR_TORCH_OVERLOADED`. Default 1000. */
   max?: number
+  /** The most steps of sessions that wait, of all sessions; more are refused as well. Default 20,000. */
+  steps?: number
   /** The longest that one waits before it is computed, in ms; then it is `ERR_TORCH_TIMEOUT`. Default `Infinity`. */
   timeout?: number
   /** By how many ms a priority of 1 goes before a priority of 0. Default 100. */
@@ -176,13 +178,14 @@ function readBatch(batch: BatchOptions): Settings['batch'] {
 }
 
 function readQueue(queue: QueueOptions): Settings['queue'] {
-  checkOptions(`${OWNER}: queue`, queue, ['max', 'timeout', 'aging'])
-  const { max = 1000, timeout = Number.POSITIVE_INFINITY, aging = 100 } = queue
+  checkOptions(`${OWNER}: queue`, queue, ['max', 'steps', 'timeout', 'aging'])
+  const { max = 1000, steps = 20_000, timeout = Number.POSITIVE_INFINITY, aging = 100 } = queue
   requireInteger(OWNER, 'queue.max', max, 1)
+  requireInteger(OWNER, 'queue.steps', steps, 1)
   requirePositive(OWNER, 'queue.timeout', timeout)
   requireNonNegative(OWNER, 'queue.aging', aging)
   if (!Number.isFinite(aging)) throw invalid(OWNER, 'queue.aging', 'finite', aging, 'ERR_TORCH_VALUE')
-  return { max, timeout, aging }
+  return { max, steps, timeout, aging }
 }
 
 function readSessions(sessions: SessionsOptions): Settings['sessions'] {

@@ -1,6 +1,6 @@
 import { type ErrorCode, type TorchError, torchError } from '../errors.ts'
 import type { Sequence } from './engine.ts'
-import type { Counters } from './metrics.ts'
+import type { Tally } from './metrics.ts'
 import { onAbort } from './signal.ts'
 
 /**
@@ -44,7 +44,7 @@ export class Waiting {
   /** Where it waits; undefined as soon as it does not. */
   queue: Queue | undefined
   settled = false
-  readonly #counters: Counters
+  readonly #tally: Tally
   readonly #signal: AbortSignal | undefined
   /** As of `performance.now()`: when it must have begun, and when it must have its answer. */
   readonly #begin: number
@@ -54,13 +54,13 @@ export class Waiting {
   #timer: NodeJS.Timeout | undefined
   #forget: (() => void) | undefined
 
-  constructor(counters: Counters, { signal, deadline }: Limits, timeout: number, now: number) {
+  constructor(tally: Tally, { signal, deadline }: Limits, timeout: number, now: number) {
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
     this.since = now
-    this.#counters = counters
+    this.#tally = tally
     this.#signal = signal
     this.#end = deadline === undefined ? Number.POSITIVE_INFINITY : now + (deadline - Date.now())
     this.#begin = Math.min(now + timeout, this.#end)
@@ -69,7 +69,7 @@ export class Waiting {
   /** Begins to wait in a queue, which has added it. */
   wait(queue: Queue, now: number): void {
     this.queue = queue
-    this.#counters.queued += 1
+    this.#tally.queued += 1
     if (this.#signal !== undefined) this.#forget = onAbort(this.#signal, this)
     this.#expire(this.#begin, now)
   }
@@ -81,8 +81,8 @@ export class Waiting {
       return false
     }
     this.queue = undefined
-    this.#counters.queued -= 1
-    this.#counters.running += 1
+    this.#tally.queued -= 1
+    this.#tally.running += 1
     if (this.#begin < this.#end) {
       clearTimeout(this.#timer)
       this.#timer = undefined
@@ -103,7 +103,7 @@ export class Waiting {
   /** Counts it as one of `as`. */
   reject(error: unknown, as: 'failed' | 'rejected' | 'timedOut' | 'aborted'): void {
     if (!this.#settle()) return
-    this.#counters[as] += 1
+    this.#tally[as] += 1
     this.#reject(error)
   }
 
@@ -112,15 +112,15 @@ export class Waiting {
     if (this.settled) return false
     this.settled = true
     const { queue } = this
-    if (queue === undefined) this.#counters.running -= 1
+    if (queue === undefined) this.#tally.running -= 1
     else {
       this.queue = undefined
-      this.#counters.queued -= 1
+      this.#tally.queued -= 1
       queue.remove(this)
     }
     if (this.#timer !== undefined) clearTimeout(this.#timer)
     this.#forget?.()
-    this.#counters.left()
+    this.#tally.left()
     return true
   }
 
@@ -164,8 +164,8 @@ export class Request extends Waiting implements Sequence {
   /** Its index in the heap of the queue, or -1. */
   index = -1
 
-  constructor(sequence: Sequence, order: number, counters: Counters, limits: Limits, timeout: number, now: number) {
-    super(counters, limits, timeout, now)
+  constructor(sequence: Sequence, order: number, tally: Tally, limits: Limits, timeout: number, now: number) {
+    super(tally, limits, timeout, now)
     this.data = sequence.data
     this.steps = sequence.steps
     this.order = order

@@ -9,7 +9,7 @@ import {
 } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { type Form, formed, formOf, type Input, type Output, readInput, type Signature } from './input.ts'
-import { Counters, type LatencySummary } from './metrics.ts'
+import { Counters, type Counts } from './metrics.ts'
 import { type ModelSource, versionOf } from './model.ts'
 import { type PredictOptions, readOptions, readPredict, type ServeOptions, type Settings } from './options.ts'
 import { Request, stackless } from './request.ts'
@@ -35,38 +35,17 @@ export interface CloseOptions {
   drain?: number
 }
 
-/** What a server has done, and is doing: plain JSON. */
-export interface Metrics {
+/** What a server has done since it began, and is doing: plain JSON. The counts are those of requests. */
+export interface Metrics extends Counts {
   readonly state: 'open' | 'closing' | 'closed'
-  /** Requests and steps that wait. */
-  readonly queued: number
-  /** Requests and steps that are being computed. */
-  readonly running: number
-  /** Requests that got an output. */
-  readonly served: number
-  /** Requests and steps that ended with an error of their own, or of the model. */
-  readonly failed: number
-  /** Refused because too many waited, or the server was closing. */
-  readonly rejected: number
-  readonly timedOut: number
-  readonly aborted: number
-  /** Batches of requests. */
-  readonly batches: number
   /** How often a batch had so many requests. */
   readonly batchSizes: Readonly<Record<string, number>>
   /** The most requests of a batch: `batch.max`, or less for `batch.latency`. */
   readonly batchLimit: number
-  /** From the call to the output, of requests. */
-  readonly latency: LatencySummary
   /** About how long a request would wait that came now, in ms. */
   readonly backlog: number
-  readonly steps: {
-    /** That got an output. */
-    readonly served: number
-    /** Groups that were computed together. */
-    readonly batches: number
-    readonly latency: LatencySummary
-  }
+  /** Of the steps of sessions. */
+  readonly steps: Counts
   readonly sessions: Readonly<SessionCounts>
   readonly versions: readonly VersionInfo[]
 }
@@ -110,7 +89,7 @@ export class Server {
     if (key !== CONSTRUCT) throw torchError('ERR_TORCH_TYPE', 'new Server() has no model: use serve(source)')
     this.#settings = settings
     this.#versions = new Versions((version) => void this.#track(this.#end(version)))
-    this.#sessions = new Sessions(settings, this.#counters, (id) => this.#versions.ofSession(id))
+    this.#sessions = new Sessions(settings, this.#counters.steps, (id) => this.#versions.ofSession(id))
   }
 
   /**
@@ -132,14 +111,14 @@ export class Server {
   }
 
   #predict(x: Input, form: Form, options: PredictOptions): Promise<Output<Input>> {
-    const counters = this.#counters
+    const { requests } = this.#counters
     const { queue } = this.#settings
     this.#requireOpen('predict')
-    if (counters.queued >= queue.max) {
-      counters.rejected += 1
+    if (requests.queued >= queue.max) {
+      requests.rejected += 1
       throw stackless(
         'ERR_TORCH_OVERLOADED',
-        `predict: ${counters.queued} requests wait, which is the most (queue.max): try again later`,
+        `predict: ${requests.queued} requests wait, which is the most (queue.max): try again later`,
       )
     }
     const { signal, group } = options
@@ -159,7 +138,7 @@ export class Server {
     } else if (group !== undefined) throw invalid('predict', 'group', 'left out: the model has no scaler', group)
     const now = performance.now()
     const order = now - (options.priority ?? 0) * queue.aging
-    const request = new Request(sequence, order, counters, options, queue.timeout, now)
+    const request = new Request(sequence, order, requests, options, queue.timeout, now)
     version.requests += 1
     version.batcher.add(request, now)
     const { promise } = request
@@ -307,24 +286,14 @@ export class Server {
 
   /** What it has done since it began, and is doing. */
   metrics(): Metrics {
-    const { sizes, latency, stepLatency, steps, stepBatches } = this.#counters
-    const { queued, running, served, failed, rejected, timedOut, aborted, batches } = this.#counters
-    const versions = [...this.#versions]
+    const { requests, steps, sizes } = this.#counters
     return {
       state: this.#state,
-      queued,
-      running,
-      served,
-      failed,
-      rejected,
-      timedOut,
-      aborted,
-      batches,
+      ...requests.counts(),
       batchSizes: Object.fromEntries([...sizes].sort(([a], [b]) => a - b)),
       batchLimit: this.#versions.main.batcher.limit,
-      latency: latency.summary(),
-      backlog: versions.reduce((sum, { batcher }) => sum + batcher.backlog, 0),
-      steps: { served: steps, batches: stepBatches, latency: stepLatency.summary() },
+      backlog: [...this.#alive].reduce((sum, { batcher }) => sum + batcher.backlog, 0),
+      steps: steps.counts(),
       sessions: { ...this.#sessions.counts, open: this.#sessions.size },
       versions: this.versions(),
     }
@@ -332,7 +301,7 @@ export class Server {
 
   #requireOpen(owner: string): void {
     if (this.#state === 'open') return
-    this.#counters.rejected += 1
+    if (owner === 'predict') this.#counters.requests.rejected += 1
     throw stackless('ERR_TORCH_CLOSED', `${owner}: the server is ${this.#state}`)
   }
 
@@ -354,8 +323,8 @@ export class Server {
   async #close(drain: number): Promise<void> {
     this.#state = 'closing'
     this.#sessions.stop()
-    const counters = this.#counters
-    const quiet = counters.quiet()
+    const { requests, steps } = this.#counters
+    const quiet = Promise.all([requests.quiet(), steps.quiet()])
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<void>((resolve) => {
       if (drain < 2 ** 31) timer = setTimeout(resolve, drain)

@@ -1,6 +1,6 @@
 import { checkOptions, invalid, requirePositive, requireString } from '../check.ts'
 import { TorchError, torchError } from '../errors.ts'
-import type { Counters } from './metrics.ts'
+import type { Tally } from './metrics.ts'
 import type { Settings } from './options.ts'
 import { type Limits, stackless } from './request.ts'
 import { type Session, sessionOf } from './session.ts'
@@ -48,7 +48,7 @@ export class Sessions {
   readonly #states = new Map<string, SessionState>()
   readonly #settings: Settings['sessions']
   readonly #queue: Settings['queue']
-  readonly #counters: Counters
+  readonly #tally: Tally
   readonly #versionOf: (id: string) => Version
   readonly counts: SessionCounts = {
     open: 0,
@@ -69,12 +69,12 @@ export class Sessions {
 
   constructor(
     { sessions, queue }: Pick<Settings, 'sessions' | 'queue'>,
-    counters: Counters,
+    tally: Tally,
     versionOf: (id: string) => Version,
   ) {
     this.#settings = sessions
     this.#queue = queue
-    this.#counters = counters
+    this.#tally = tally
     this.#versionOf = versionOf
   }
 
@@ -207,21 +207,21 @@ export class Sessions {
   }
 
   step(state: SessionState, sample: Float32Array | Int32Array, limits: Limits): Promise<Float32Array> {
-    const counters = this.#counters
+    const tally = this.#tally
     if (this.#stopped) {
-      counters.rejected += 1
+      tally.rejected += 1
       throw stackless('ERR_TORCH_CLOSED', 'step: the server is closed')
     }
     if (state.closing !== undefined) throw closedError(state.id)
-    if (counters.queued >= this.#queue.max) {
-      counters.rejected += 1
+    if (tally.queued >= this.#queue.steps) {
+      tally.rejected += 1
       throw stackless(
         'ERR_TORCH_OVERLOADED',
-        `step: ${counters.queued} requests wait, which is the most (queue.max): try again later`,
+        `step: ${tally.queued} steps wait, which is the most (queue.steps): try again later`,
       )
     }
     const now = performance.now()
-    const step = new Step(state, counters, limits, this.#queue.timeout, now)
+    const step = new Step(state, tally, limits, this.#queue.timeout, now)
     step.wait(state, now)
     if (state.status === 'ready' && !state.busy) state.begin(step, sample)
     else {

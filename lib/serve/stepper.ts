@@ -1,7 +1,7 @@
 import { type TorchError, torchError } from '../errors.ts'
 import type { Engine } from './engine.ts'
 import { failureOf } from './failure.ts'
-import type { Counters } from './metrics.ts'
+import type { Tally } from './metrics.ts'
 import { type Limits, type Queue, Waiting } from './request.ts'
 import type { Units } from './units.ts'
 
@@ -19,8 +19,8 @@ export class Step extends Waiting {
   /** A copy, while an earlier step of the session is not done. */
   sample: Float32Array | Int32Array | undefined
 
-  constructor(session: Stepped, counters: Counters, limits: Limits, timeout: number, now: number) {
-    super(counters, limits, timeout, now)
+  constructor(session: Stepped, tally: Tally, limits: Limits, timeout: number, now: number) {
+    super(tally, limits, timeout, now)
     this.session = session
   }
 }
@@ -44,18 +44,18 @@ export class Stepper implements Queue {
   readonly #engine: Engine
   readonly #units: Units | undefined
   readonly #lanes: number
-  readonly #counters: Counters
+  readonly #tally: Tally
   /** The last one is being filled. */
   readonly #blocks: Block[] = []
   readonly #spare: Block[] = []
   #running = 0
   #scheduled = false
 
-  constructor(engine: Engine, units: Units | undefined, lanes: number, counters: Counters) {
+  constructor(engine: Engine, units: Units | undefined, lanes: number, tally: Tally) {
     this.#engine = engine
     this.#units = units
     this.#lanes = lanes
-    this.#counters = counters
+    this.#tally = tally
   }
 
   /** Adds a step of a session of which no other step is here. */
@@ -144,7 +144,7 @@ export class Stepper implements Queue {
       return
     }
     this.#running += 1
-    this.#counters.stepBatches += 1
+    this.#tally.batches += 1
     this.#compute(block, rows.length).then(
       ({ y, failed }) => {
         this.#ended()
@@ -189,13 +189,13 @@ export class Stepper implements Queue {
       else if (!step.settled) {
         const output = y.slice(i * outputSize, (i + 1) * outputSize)
         this.#units?.invert('step', output, output, step.session.group)
-        this.#counters.steps += 1
+        this.#tally.served += 1
         step.resolve(output)
       }
       step.session.free(!isBad, now)
     }
     // All came in the same turn, or nearly so.
-    this.#counters.stepLatency.record(now - (rows[0] as Step).since, now)
+    this.#tally.latency.record(now - (rows[0] as Step).since, now)
   }
 
   #problem(): TorchError {

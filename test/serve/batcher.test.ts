@@ -12,24 +12,31 @@ import { FakeEngine, turns } from './fake-engine.ts'
 function setUp(options: ServeOptions = {}) {
   const settings = readOptions(options)
   const engine = new FakeEngine()
-  const counters = new Counters()
-  const batcher = new Batcher(engine, settings, counters)
+  const all = new Counters()
+  const batcher = new Batcher(engine, settings, all)
   const ask = (value: number, limits: Limits & { priority?: number } = {}): Promise<Float32Array> => {
     const now = performance.now()
     const order = now - (limits.priority ?? 0) * settings.queue.aging
     const sequence = { data: Float32Array.of(value), steps: 1 }
-    const request = new Request(sequence, order, counters, limits, settings.queue.timeout, now)
+    const request = new Request(sequence, order, all.requests, limits, settings.queue.timeout, now)
     batcher.add(request, now)
     return request.promise
   }
-  return { engine, counters, batcher, ask, sizes: () => engine.batches.map(({ first }) => first.length) }
+  return {
+    engine,
+    counters: all.requests,
+    all,
+    batcher,
+    ask,
+    sizes: () => engine.batches.map(({ first }) => first.length),
+  }
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 describe('batches', () => {
   test('are what came in one turn, and then what came while the last one ran', async () => {
-    const { engine, counters, ask } = setUp({ batch: { max: 4 } })
+    const { engine, counters, all, ask } = setUp({ batch: { max: 4 } })
     const first = [ask(1), ask(2)]
     expect(engine.batches).toEqual([])
     await turns()
@@ -47,7 +54,7 @@ describe('batches', () => {
     await turns()
     engine.batches[2]?.finish()
     expect((await Promise.all(next)).map(([value]) => value)).toEqual([3, 4, 5, 6, 7])
-    expect([...counters.sizes]).toEqual([
+    expect([...all.sizes]).toEqual([
       [2, 1],
       [4, 1],
       [1, 1],

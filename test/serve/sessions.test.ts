@@ -14,7 +14,8 @@ import { FakeEngine, turns } from './fake-engine.ts'
 
 function setUp(options: ServeOptions = {}, stateKind = 'sums') {
   const settings = readOptions(options)
-  const counters = new Counters()
+  const all = new Counters()
+  const counters = all.steps
   const make = (kind = stateKind): Version & { engine: FakeEngine } => {
     const engine = new FakeEngine()
     return {
@@ -25,7 +26,7 @@ function setUp(options: ServeOptions = {}, stateKind = 'sums') {
       reason: null,
       signature: { inputSize: 1, numEmbeddings: null, outputShape: [1], perStep: false, steps: null },
       units: undefined,
-      batcher: new Batcher(engine, settings, counters),
+      batcher: new Batcher(engine, settings, all),
       stepper: new Stepper(engine, undefined, settings.lanes, counters),
       stateKind: kind,
       weight: 1,
@@ -62,7 +63,7 @@ describe('steps', () => {
     await run()
     expect(await Promise.all(asked.flat())).toEqual([1, 11, 111, 2, 12, 112, 3, 13, 113].map((sum) => [sum]))
     expect(all.map(({ steps }) => steps)).toEqual([3, 3, 3])
-    expect(counters).toMatchObject({ queued: 0, running: 0, steps: 9, stepBatches: 3 })
+    expect(counters).toMatchObject({ queued: 0, running: 0, served: 9, batches: 3 })
   })
 
   test('take samples that change after the call', async () => {
@@ -78,7 +79,7 @@ describe('steps', () => {
   })
 
   test('of more sessions than one group are in several', async () => {
-    const { sessions, engine, run } = setUp({ queue: { max: 5000 } })
+    const { sessions, engine, run } = setUp()
     const asked = Array.from({ length: 1200 }, (_, i) => sessions.open(`s${i}`).step(i))
     await turns()
     expect(engine.stepBatches.map(({ x }) => x.length)).toEqual([512])
@@ -96,7 +97,7 @@ describe('steps', () => {
     await run()
     expect([await asked[1], await asked[2]]).toEqual([[2], [4]])
     expect([a.steps, b.steps]).toEqual([1, 1])
-    expect(counters).toMatchObject({ failed: 1, steps: 2, queued: 0, running: 0 })
+    expect(counters).toMatchObject({ failed: 1, served: 2, queued: 0, running: 0 })
   })
 
   test('of a group that failed reject, and the next ones go on', async () => {
@@ -123,7 +124,7 @@ describe('steps', () => {
     expect(engine.stepBatches[0]?.x).toEqual([1, 3, 50, 50])
     await run()
     expect([await asked[0], await asked[2], await after[0], await after[1]]).toEqual([[1], [3], [50], [50]])
-    expect(counters).toMatchObject({ aborted: 3, steps: 4, queued: 0, running: 0 })
+    expect(counters).toMatchObject({ aborted: 3, served: 4, queued: 0, running: 0 })
   })
 
   test('that wait for others can be aborted, too', async () => {
@@ -158,13 +159,13 @@ describe('steps', () => {
   })
 
   test('are refused when too many wait', async () => {
-    const { sessions, run, counters } = setUp({ queue: { max: 2 } })
+    const { sessions, run, counters } = setUp({ queue: { steps: 2 } })
     const all = ['a', 'b', 'c'].map((id) => sessions.open(id))
     const asked = all.map((session) => session.step(1))
-    await expectRejection(asked[2] as Promise<unknown>, 'ERR_TORCH_OVERLOADED', /step: 2 requests wait/)
+    await expectRejection(asked[2] as Promise<unknown>, 'ERR_TORCH_OVERLOADED', /step: 2 steps wait/)
     await run()
     await Promise.all(asked.slice(0, 2))
-    expect(counters).toMatchObject({ rejected: 1, steps: 2 })
+    expect(counters).toMatchObject({ rejected: 1, served: 2 })
   })
 
   test.each<[unknown, RegExp]>([
