@@ -130,6 +130,7 @@ export class Checkpoints {
     const state = await tidy(async () => keepAll(await loadCheckpoint(file)))
     const { modules, optimizer, scaler, generator, source, history } = this.#saved
     const generators = [generator, source.generator]
+    const numbers = keep(this.#numbers())
     const before = new Snapshot({ modules, optimizer, scaler, generators, metrics: [] })
     try {
       this.#requireSame(state)
@@ -137,6 +138,7 @@ export class Checkpoints {
     } catch (error) {
       // All or nothing.
       before.restore()
+      this.#setNumbers(numbers)
       history.epochs.length = 0
       disposeAll(state)
       throw torchError('ERR_TORCH_VALUE', `resume: ${file} does not fit this trainer: ${messageOf(error)}`, {
@@ -144,6 +146,7 @@ export class Checkpoints {
       })
     } finally {
       before.dispose()
+      numbers.dispose()
     }
   }
 
@@ -189,6 +192,8 @@ export class Checkpoints {
       disposeAll(state)
       return undefined
     }
+    // Only to see that it can be set, when the batches have been passed over.
+    this.#setRandom(random.now)
     this.#setRandom(random.epoch)
     const ready = (): void => {
       carried?.loadStateDict(state.carried)

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { DataLoader, Series, TensorDataset, type WindowDataset } from '../../lib/data/index.ts'
+import { DataLoader, Series, TensorDataset } from '../../lib/data/index.ts'
 import { nn, optim, type Tensor, type TorchError, torch } from '../../lib/index.ts'
 import { loadFile, readHeader, saveFile } from '../../lib/io/index.ts'
 import { LSTMModel } from '../../lib/models/index.ts'
@@ -415,8 +415,10 @@ describe('checkpoints', () => {
       return Series.from({ time, value: values }, { time: 'time', targets: 'value' })
     }
     const values = Array.from({ length: 40 }, (_, i) => Math.sin(i))
-    const split = async (all: number[]) =>
-      (await of(all)).split({ validation: '2020-02-01', past: 4, horizon: 1 }).train as WindowDataset
+    const split = async (all: number[]) => {
+      const series = await of(all)
+      return (await series.split({ validation: '2020-02-01', past: 4, horizon: 1 })).train
+    }
     const make = (epochs: number, more: TrainerOptions = {}) => {
       const model = new LSTMModel(1, 2, 1, { output: 'last', horizon: 1, batchFirst: true })
       return new Trainer(model, { progress: false, epochs, ...more })
