@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
+import { resolve } from 'node:path'
 import { isArrayOf } from '../array.ts'
 import { invalid, requireInteger } from '../check.ts'
 import { describe } from '../describe.ts'
@@ -38,6 +39,9 @@ export interface Callback {
   stateDict?(): State
   loadStateDict?(state: State): void
 }
+
+/** @internal The key of the folder that a callback writes checkpoints into. */
+export const FOLDER = Symbol('folder')
 
 type Hook = 'onFitStart' | 'onEpochStart' | 'onStepEnd' | 'onValidationEnd' | 'onEpochEnd' | 'onFitEnd'
 
@@ -158,6 +162,14 @@ export class Callbacks {
     }
   }
 
+  /** Whether one of them writes checkpoints into a folder. */
+  savesInto(folder: string): boolean {
+    return this.#callbacks.some((callback) => {
+      const own: unknown = Reflect.get(callback, FOLDER)
+      return typeof own === 'string' && resolve(own) === resolve(folder)
+    })
+  }
+
   stateDict(): State {
     return Object.fromEntries(
       this.#callbacks.flatMap((callback) =>
@@ -169,7 +181,8 @@ export class Callbacks {
   /** Loads what was saved by callbacks of the same names; others keep their state. */
   loadStateDict(states: { readonly [name: string]: State }): void {
     for (const callback of this.#callbacks) {
-      const state = callback.name === undefined ? undefined : states[callback.name]
+      const { name } = callback
+      const state = name !== undefined && Object.hasOwn(states, name) ? states[name] : undefined
       if (state !== undefined) callback.loadStateDict?.(state)
     }
   }

@@ -4,6 +4,7 @@ import { messageOf, torchError } from '../errors.ts'
 import { loadFile, readHeader, saveFile } from '../io/safetensors.ts'
 import { memoryRange } from '../tensor/memory.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
+import { requireSavedState, type SavedState } from './saved-state.ts'
 
 /** What a checkpoint can hold: tensors, and what JSON can hold. NaN and infinite numbers are kept. */
 export type State =
@@ -17,7 +18,7 @@ export type State =
 
 /** The metadata key, and the version of its form. */
 const KEY = 'libtorch-rnn.checkpoint'
-const VERSION = 1
+const VERSION = 2
 
 /** Stands for a tensor, or a number that JSON lacks. */
 interface Placeholder {
@@ -69,11 +70,10 @@ function decode(value: unknown, tensors: Record<string, Tensor>): State {
   if (typeof value !== 'object' || value === null) return value as State
   const { $: mark, ...others } = value as Partial<Placeholder>
   if (typeof mark === 'string' && Object.keys(others).length === 0) {
-    const number = NUMBERS[mark]
-    if (number !== undefined) return number
-    const tensor = tensors[mark.slice('tensor '.length)]
-    if (tensor === undefined) throw new Error(`the tensor of '${mark}' is missing`)
-    return tensor
+    if (Object.hasOwn(NUMBERS, mark)) return NUMBERS[mark] as number
+    const name = mark.startsWith('tensor ') ? mark.slice('tensor '.length) : ''
+    if (Object.hasOwn(tensors, name)) return tensors[name] as Tensor
+    throw new Error(`the tensor of '${mark}' is missing`)
   }
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, decode(item, tensors)]))
 }
@@ -86,7 +86,7 @@ export async function saveCheckpoint(path: string, state: State): Promise<void> 
 }
 
 /** @throws {TorchError} (rejects) if the file is not a checkpoint, or one of another version. */
-export async function loadCheckpoint(path: string): Promise<{ readonly [name: string]: State }> {
+export async function loadCheckpoint(path: string): Promise<SavedState> {
   const { metadata } = await readHeader(path)
   const json = metadata?.[KEY]
   if (json === undefined) {
@@ -97,7 +97,9 @@ export async function loadCheckpoint(path: string): Promise<{ readonly [name: st
   }
   let parsed: { version?: unknown; state?: unknown }
   try {
-    parsed = JSON.parse(json)
+    const value: unknown = JSON.parse(json)
+    if (!isPlain(value)) throw new Error(`it holds ${describe(value)}`)
+    parsed = value
   } catch (error) {
     throw torchError('ERR_TORCH_FORMAT', `resume: ${path} is damaged: ${messageOf(error)}`, { cause: error })
   }
@@ -110,8 +112,9 @@ export async function loadCheckpoint(path: string): Promise<{ readonly [name: st
   const tensors = await loadFile(path)
   try {
     const state = decode(parsed.state, tensors)
-    if (isPlain(state)) return state as { readonly [name: string]: State }
-    throw new Error('it holds no state')
+    if (!isPlain(state)) throw new Error('it holds no state')
+    requireSavedState(state as { readonly [name: string]: State })
+    return state as unknown as SavedState
   } catch (error) {
     throw torchError('ERR_TORCH_FORMAT', `resume: ${path} is damaged: ${messageOf(error)}`, { cause: error })
   }

@@ -31,6 +31,7 @@ import type { NonFinite } from './divergence.ts'
 import { type InitOptions, requireInit } from './initialization.ts'
 import { type MonitorMode, type MonitorOptions, requireMonitor } from './monitor.ts'
 import { requireUsable } from './placement.ts'
+import { type Settings, settingsOf } from './settings.ts'
 
 export interface TrainerOptions {
   /** The number of passes over the training data. Default 10; no limit if `maxSteps` or `maxSeconds` is given. */
@@ -268,6 +269,8 @@ export interface ResolvedOptions {
   dtype: TrainerOptions['dtype'] | undefined
   autocast: 'bfloat16' | 'float16' | undefined
   cudaGraph: boolean
+  /** What a checkpoint must agree with. */
+  settings: Settings
 }
 
 /** Checks all options and fills in the defaults. */
@@ -350,6 +353,7 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     dtype,
     autocast,
     cudaGraph,
+    settings: settingsOf(options),
   }
 }
 

@@ -1,5 +1,5 @@
 import { torchError } from '../errors.ts'
-import type { LRScheduler, Schedule } from '../optim/lr-scheduler/index.ts'
+import { type LRScheduler, OneCycleLR, type Schedule } from '../optim/lr-scheduler/index.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { type MonitorOptions, monitored } from './monitor.ts'
 import type { Run } from './run.ts'
@@ -7,6 +7,8 @@ import type { Run } from './run.ts'
 /** The schedule of the learning rates of one `fit`. */
 export interface ScheduledRates {
   readonly scheduler: LRScheduler
+  /** The steps or epochs that it goes over, if its rates depend on them. */
+  readonly total: number | undefined
   /** Called after each update of the weights. */
   stepped(): void
   /** Called when the result of an epoch is known. */
@@ -32,15 +34,32 @@ export function scheduledRates(schedule: Schedule, training: Training): Schedule
     if (typeof group.initialLr === 'number') group.lr = group.initialLr
     delete group.initialLr
   }
-  const scheduler = schedule.make(optimizer, totalOf(schedule, training))
-  const { unit, needsMetric = false } = schedule
+  const all = totalOf(schedule, training)
+  const scheduler = schedule.make(optimizer, all)
+  const { unit, needsMetric = false, needsTotal = false } = schedule
+  const total = needsTotal ? all : undefined
+  // After the last step there is none that would have a rate; one cycle would have a wrong one.
+  const spare = scheduler instanceof OneCycleLR ? 1 : 0
+  let held = 0
+  /** Whether the schedule has no rates any more. If that was not the last step, the data have grown. */
+  const isOver = (): boolean => {
+    if (total === undefined || scheduler.lastEpoch < total - spare) return false
+    if (held++ === spare) {
+      process.emitWarning(
+        `Trainer: the schedule was made for ${total} ${unit}s, and the training goes on: the data have grown since its start. The learning rates stay as they are. maxSteps sets the length of schedule and training`,
+        { code: 'TORCH_SCHEDULE' },
+      )
+    }
+    return true
+  }
   return {
     scheduler,
+    total,
     stepped() {
-      if (unit === 'step') scheduler.step()
+      if (unit === 'step' && !isOver()) scheduler.step()
     },
     epochEnded(run) {
-      if (unit !== 'epoch') return
+      if (unit !== 'epoch' || isOver()) return
       if (needsMetric) scheduler.step(...([monitored('Trainer', run, monitor)] as never[]))
       else scheduler.step()
     },

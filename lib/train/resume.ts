@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
 import type { GradScaler } from '../amp/index.ts'
 import { messageOf, torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
-import type { LRScheduler } from '../optim/lr-scheduler/index.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { tidy } from '../tensor/context.ts'
 import type { Generator } from '../tensor/generator.ts'
@@ -11,9 +12,12 @@ import type { Callbacks } from './callback.ts'
 import { newestIn } from './callbacks/checkpoint.ts'
 import type { CarriedState } from './carry.ts'
 import { loadCheckpoint, type State, saveCheckpoint, tensorsIn } from './checkpoint.ts'
-import type { EpochResult, History } from './history.ts'
+import type { History } from './history.ts'
+import type { ScheduledRates } from './rates.ts'
 import type { Run } from './run.ts'
-import type { Resumed, Runner } from './runner.ts'
+import type { PassState, Resumed, Runner } from './runner.ts'
+import type { Random, SavedState } from './saved-state.ts'
+import { changeOf, type Settings } from './settings.ts'
 import { Snapshot } from './snapshot.ts'
 import type { Source } from './source.ts'
 
@@ -21,7 +25,8 @@ import type { Source } from './source.ts'
 export interface Saved {
   readonly modules: readonly Module[]
   readonly optimizer: Optimizer<{ lr: number }>
-  readonly scheduler: LRScheduler | undefined
+  readonly settings: Settings
+  readonly rates: ScheduledRates | undefined
   readonly scaler: GradScaler | undefined
   readonly generator: Generator | undefined
   readonly source: Source
@@ -31,32 +36,13 @@ export interface Saved {
   readonly history: History
 }
 
-/** The states of the random numbers that the order of an epoch's samples was drawn from. */
-interface Random {
-  numbers: Tensor
-  loader: Tensor | undefined
-}
-
-interface Checkpoint {
-  modules: Record<string, Tensor>[]
-  optimizer: never
-  scheduler: never
-  scaler: never
-  random: { now: Random; epoch: Random }
-  progress: { batch: number; step: number }
-  pass: State
-  carried: State
-  history: EpochResult[]
-  callbacks: Record<string, State>
-}
-
-function keepAll<S extends State>(state: S): S {
-  for (const tensor of tensorsIn(state)) keep(tensor)
+function keepAll<S extends object>(state: S): S {
+  for (const tensor of tensorsIn(state as State)) keep(tensor)
   return state
 }
 
-function disposeAll(state: State): void {
-  for (const tensor of tensorsIn(state)) tensor.dispose()
+function disposeAll(state: object): void {
+  for (const tensor of tensorsIn(state as State)) tensor.dispose()
 }
 
 function forget(random: Random | undefined): void {
@@ -68,7 +54,7 @@ function forget(random: Random | undefined): void {
 export class Checkpoints {
   readonly #saved: Saved
   #epoch: Random | undefined
-  #frozen: { now: Random; pass: { metrics: State } } | undefined
+  #frozen: { now: Random; pass: PassState } | undefined
   /** Files that are being written. */
   readonly #saving = new Set<Promise<void>>()
 
@@ -84,7 +70,7 @@ export class Checkpoints {
 
   /** Remembers what a validation changes, random numbers and metrics: it can be saved until {@link thaw}. */
   freeze(): void {
-    const pass = this.#saved.training.stateDict() as { metrics: State }
+    const pass = this.#saved.training.stateDict()
     keepAll(pass.metrics)
     this.#frozen = { now: this.#random(), pass }
   }
@@ -108,13 +94,16 @@ export class Checkpoints {
   }
 
   async #save(path: string, { batch, step }: Run): Promise<void> {
-    const { modules, optimizer, scheduler, scaler, training, carried, callbacks, history } = this.#saved
+    const { modules, optimizer, rates, scaler, training, carried, callbacks, history, settings } = this.#saved
     await tidy(async () => {
       const state = {
+        settings,
+        scheduled: rates?.total,
+        scaler: this.#scales,
         modules: modules.map((module) => module.stateDict()),
         optimizer: optimizer.stateDict(),
-        scheduler: scheduler?.stateDict(),
-        scaler: scaler?.stateDict(),
+        scheduler: rates?.scheduler.stateDict(),
+        gradScaler: scaler?.stateDict(),
         random: { now: this.#frozen?.now ?? this.#drawn(), epoch: this.#epoch },
         progress: { batch, step },
         pass: batch > 0 ? (this.#frozen?.pass ?? training.stateDict()) : null,
@@ -126,21 +115,30 @@ export class Checkpoints {
     })
   }
 
+  /** The scales of the data that the model sees. */
+  get #scales(): State | undefined {
+    return this.#saved.source.windows?.dataset.scaler.config as State | undefined
+  }
+
   /**
    * Loads a checkpoint, or the newest one of a folder; nothing if the folder has none. Returns how to continue within an
    * epoch.
    */
   async load(path: string, run: Run): Promise<Resumed | undefined> {
-    const file = path.endsWith('.safetensors') ? path : await newestIn(path)
+    const file = path.endsWith('.safetensors') ? path : await this.#newestIn(path)
     if (file === undefined) return undefined
     const state = await tidy(async () => keepAll(await loadCheckpoint(file)))
-    const { modules, optimizer, scaler, generator, history } = this.#saved
-    const before = new Snapshot({ modules, optimizer, scaler, generators: [generator], metrics: [] })
+    const { modules, optimizer, scaler, generator, source, history } = this.#saved
+    const generators = [generator, source.generator]
+    const numbers = keep(this.#numbers())
+    const before = new Snapshot({ modules, optimizer, scaler, generators, metrics: [] })
     try {
-      return this.#restore(state as unknown as Checkpoint, run)
+      this.#requireSame(state)
+      return this.#restore(state, run)
     } catch (error) {
       // All or nothing.
       before.restore()
+      this.#setNumbers(numbers)
       history.epochs.length = 0
       disposeAll(state)
       throw torchError('ERR_TORCH_VALUE', `resume: ${file} does not fit this trainer: ${messageOf(error)}`, {
@@ -148,29 +146,59 @@ export class Checkpoints {
       })
     } finally {
       before.dispose()
+      numbers.dispose()
     }
   }
 
-  #restore(state: Checkpoint, run: Run): Resumed | undefined {
-    const { modules, optimizer, scheduler, scaler, carried, callbacks, history } = this.#saved
+  async #newestIn(folder: string): Promise<string | undefined> {
+    const { callbacks } = this.#saved
+    if (!existsSync(folder) && !callbacks.savesInto(folder)) {
+      throw torchError('ERR_TORCH_FILE', `resume: there is no folder ${folder}, and this trainer writes none`)
+    }
+    return await newestIn(folder)
+  }
+
+  /** @throws {Error} for a checkpoint of a training that would be another one in this trainer. */
+  #requireSame({ settings, scheduled, scaler, progress }: SavedState): void {
+    const change = changeOf(settings, this.#saved.settings, progress.batch > 0)
+    if (change !== undefined) {
+      throw new Error(
+        `${change}. It continues the training that it was written in: use the same settings, and change learning rates in onFitStart, or begin a new fit with its weights`,
+      )
+    }
+    const total = this.#saved.rates?.total
+    if (scheduled !== total) {
+      throw new Error(
+        `its schedule goes over ${scheduled}, and would go over ${total} now: epochs, maxSteps or the number of batches have changed`,
+      )
+    }
+    if (!isDeepStrictEqual(scaler, this.#scales)) {
+      throw new Error('its data were scaled otherwise: give the same data, or split them with the same scaler')
+    }
+  }
+
+  #restore(state: SavedState, run: Run): Resumed | undefined {
+    const { modules, optimizer, rates, scaler, carried, callbacks, history } = this.#saved
     const { random, progress, pass } = state
     for (const [i, module] of modules.entries()) module.loadStateDict(state.modules[i] ?? {})
-    optimizer.loadStateDict(state.optimizer)
-    scheduler?.loadStateDict(state.scheduler)
-    scaler?.loadStateDict(state.scaler)
+    optimizer.loadStateDict(state.optimizer as never)
+    rates?.scheduler.loadStateDict(state.scheduler as never)
+    scaler?.loadStateDict(state.gradScaler as never)
     callbacks.loadStateDict(state.callbacks)
     history.epochs.push(...state.history)
     run.step = progress.step
-    if (progress.batch === 0) {
+    if (pass === null || random.epoch === undefined || progress.batch === 0) {
       this.#setRandom(random.now)
-      disposeAll(state as unknown as State)
+      disposeAll(state)
       return undefined
     }
+    // Only to see that it can be set, when the batches have been passed over.
+    this.#setRandom(random.now)
     this.#setRandom(random.epoch)
     const ready = (): void => {
       carried?.loadStateDict(state.carried)
       this.#setNumbers(random.now.numbers)
-      disposeAll(state as unknown as State)
+      disposeAll(state)
     }
     return { steps: progress.batch, state: pass, ready }
   }

@@ -8,7 +8,6 @@ import type { LearningRates } from '../optim/rates.ts'
 import { isPromise, offload, tidy } from '../tensor/context.ts'
 import { zeros } from '../tensor/creation.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
-import type { State } from './checkpoint.ts'
 import { type NonFinite, refusedLoss } from './divergence.ts'
 import type { Ending } from './ending.ts'
 import { Feed, type Ready } from './feed.ts'
@@ -54,12 +53,19 @@ const QUEUED = 4
 /** How often to check whether all losses on a GPU were finite. */
 const INSPECTION_INTERVAL_MS = 1000
 
+/** The sums of a pass so far. */
+export interface PassState {
+  total: Tensor
+  count: Tensor
+  metrics: Record<string, Record<string, Tensor>>
+}
+
 /** A pass to continue. */
 export interface Resumed {
   /** The number of steps that are done. */
   readonly steps: number
   /** The state of the runner after them: see {@link Runner.stateDict}. */
-  readonly state: State
+  readonly state: PassState
   /** Called when those batches have been passed over. */
   ready(): void
 }
@@ -190,8 +196,11 @@ export class Runner implements Disposable {
   }
 
   /** What a checkpoint within a pass needs. All steps so far must have run. */
-  stateDict(): State {
-    const metrics = this.#options.metrics.map((metric): [string, State] => [metric.name, metric.stateDict()])
+  stateDict(): PassState {
+    const metrics = this.#options.metrics.map((metric): [string, Record<string, Tensor>] => [
+      metric.name,
+      metric.stateDict(),
+    ])
     return { total: this.#total, count: this.#count, metrics: Object.fromEntries(metrics) }
   }
 
@@ -205,13 +214,9 @@ export class Runner implements Disposable {
     })
     if (pass.resumed === undefined) return
     const { steps, state, ready } = pass.resumed
-    const saved = state as { total: Tensor; count: Tensor; metrics: Record<string, Record<string, Tensor>> }
-    this.#total.copy_(saved.total)
-    this.#count.copy_(saved.count)
-    for (const metric of metrics) {
-      const own = saved.metrics[metric.name]
-      if (own !== undefined) metric.loadStateDict(own)
-    }
+    this.#total.copy_(state.total)
+    this.#count.copy_(state.count)
+    for (const metric of metrics) metric.loadStateDict(state.metrics[metric.name] ?? {})
     await feed.skip(steps)
     pass.step = steps
     ready()

@@ -76,7 +76,8 @@ export interface FitOptions {
   /**
    * Continue a `fit` from a checkpoint: a file, or a folder with checkpoints, of which the newest is taken; if the
    * folder has none yet, the `fit` starts from the beginning. On the CPU, the weights are then bit for bit those of a
-   * `fit` that was never interrupted.
+   * `fit` that was never interrupted. The settings must be those that it was written with. A folder that does not exist
+   * is an error, unless a callback of this trainer writes checkpoints there.
    */
   resume?: string
 }
@@ -177,7 +178,8 @@ export class Trainer {
    *
    * @throws {TorchError} (rejects) `ERR_TORCH_NON_FINITE` for a NaN or infinite loss, see
    *   {@link TrainerOptions.nonFinite}; `ERR_TORCH_SHAPE` for targets that the loss cannot compare with the output;
-   *   `ERR_TORCH_FORMAT` for a damaged checkpoint; whatever the model, the loss, the data, a callback or the signal
+   *   `ERR_TORCH_FORMAT` for a damaged checkpoint, `ERR_TORCH_VALUE` for one of another model or with other settings;
+   *   `ERR_TORCH_RUNTIME` while another `fit` of this trainer, or one with the same metrics, is running; whatever the model, the loss, the data, a callback or the signal
    *   throws. {@link Trainer.history} then has the completed epochs.
    */
   async fit(data: TrainingData, options: FitOptions = {}): Promise<History> {
@@ -223,7 +225,7 @@ export class Trainer {
   async #fit(fit: Fit): Promise<void> {
     const { source, held, device, history, callbacks, ending, signals, signal, resolves, resume } = fit
     const { epochs, maxSteps, maxSeconds, nonFinite, schedule, monitor, metrics, metricUnits } = this.#options
-    const { signalFolder: folder, accumulateGradBatches } = this.#options
+    const { signalFolder: folder, accumulateGradBatches, settings } = this.#options
     if (source.windows !== undefined) await fitScales(metrics, source.windows, metricUnits === 'scaled')
     const { model, optimizer, generator, scaler } = this
     const averaged = this.#average()
@@ -235,8 +237,19 @@ export class Trainer {
     const validating = held === undefined ? undefined : this.#evaluating(device, nonFinite, validation)
     const modules = averaged === undefined ? this.#modules : [...this.#modules, averaged]
     const { carried } = this.#step
-    const scheduler = rates?.scheduler
-    const saved = { modules, optimizer, scheduler, scaler, generator, source, training, carried, callbacks, history }
+    const saved = {
+      settings,
+      modules,
+      optimizer,
+      rates,
+      scaler,
+      generator,
+      source,
+      training,
+      carried,
+      callbacks,
+      history,
+    }
     const checkpoints = new Checkpoints(saved)
     const save = (path: string): Promise<void> => checkpoints.save(path, run)
     const loss = (): Promise<number> => training.meanLoss()

@@ -1,14 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { DataLoader, TensorDataset } from '../../lib/data/index.ts'
-import { optim, type Tensor, torch } from '../../lib/index.ts'
-import { loadFile, saveFile } from '../../lib/io/index.ts'
+import { DataLoader, Series, TensorDataset } from '../../lib/data/index.ts'
+import { nn, optim, type Tensor, type TorchError, torch } from '../../lib/index.ts'
+import { loadFile, readHeader, saveFile } from '../../lib/io/index.ts'
 import { LSTMModel } from '../../lib/models/index.ts'
 import { PACKAGE } from '../../lib/native/package.ts'
-import { type Callback, checkpoint, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
+import {
+  activationRegularization,
+  type Callback,
+  checkpoint,
+  Trainer,
+  type TrainerOptions,
+} from '../../lib/train/index.ts'
 import { expectRejection } from '../support/error.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
@@ -43,6 +49,8 @@ async function outcome(fitted: Trainer, options: object = {}): Promise<unknown> 
   const { epochs } = await fitted.fit(data, { validation: data, ...options })
   return [weights(fitted), epochs.map(({ seconds, ...result }) => result)]
 }
+
+const index = (name: string) => new URL(`../../dist/${name}index.js`, import.meta.url).href
 
 /** About how many times the process is killed. */
 const KILLS = Number(process.env.LIBTORCH_RNN_KILLS ?? 4)
@@ -124,7 +132,6 @@ describe('a fit that is resumed is the fit that was never interrupted, bit for b
 
   test('of a process that is killed again and again', { timeout: 600_000 }, async () => {
     const folder = temporaryFolder()
-    const index = (name: string) => new URL(`../../dist/${name}index.js`, import.meta.url).href
     const script = join(folder, 'train.mjs')
     // About 5 steps, and a kill.
     const epochs = Math.ceil((KILLS * 5) / 7)
@@ -245,18 +252,31 @@ describe('checkpoints', () => {
     await expectRejection(
       resume(later),
       'ERR_TORCH_FORMAT',
-      'is a checkpoint of version 99, but this library reads version 1',
+      'is a checkpoint of version 99, but this library reads version 2',
     )
     const damaged = join(folder, 'damaged.safetensors')
     await saveFile({}, damaged, { metadata: { 'libtorch-rnn.checkpoint': '{"version":' } })
     await expectRejection(resume(damaged), 'ERR_TORCH_FORMAT', 'is damaged')
-    await saveFile({}, damaged, metadata({ version: 1, state: { model: { $: 'tensor a' } } }))
+    await saveFile({}, damaged, metadata({ version: 2, state: { model: { $: 'tensor a' } } }))
     await expectRejection(resume(damaged), 'ERR_TORCH_FORMAT', "the tensor of 'tensor a' is missing")
-    await saveFile({}, damaged, metadata({ version: 1, state: {} }))
-    await expectRejection(resume(damaged), 'ERR_TORCH_VALUE', 'does not fit this trainer')
+    for (const name of ['constructor', 'tensor constructor', 'tensor toString', 'toString']) {
+      await saveFile({}, damaged, metadata({ version: 2, state: { model: { $: name } } }))
+      await expectRejection(resume(damaged), 'ERR_TORCH_FORMAT', `the tensor of '${name}' is missing`)
+    }
+    await saveFile({}, damaged, metadata({ version: 2, state: {} }))
+    await expectRejection(
+      resume(damaged),
+      'ERR_TORCH_FORMAT',
+      'is damaged: settings must be an object, but is undefined',
+    )
+    for (const value of [[], null, 3]) {
+      await saveFile({}, damaged, metadata(value))
+      await expectRejection(resume(damaged), 'ERR_TORCH_FORMAT', 'is damaged')
+    }
+    await expectRejection(resume(join(folder, 'runs')), 'ERR_TORCH_FILE', `there is no folder ${join(folder, 'runs')}`)
 
     await trainer({ checkpoint: folder, epochs: 1 }).fit(data)
-    const other = new Trainer(new LSTMModel(2, 7, 1, { batchFirst: true }), { progress: false })
+    const other = new Trainer(new LSTMModel(2, 7, 1, { batchFirst: true }), { progress: false, batchSize: 3, lr: 0.02 })
     await expectRejection(resume(folder, other), 'ERR_TORCH_VALUE', /does not fit this trainer: .*lstm.weight_ih_l0/s)
     const sgd = trainer({ optimizer: 'sgd' })
     const start = weights(sgd)
@@ -273,6 +293,181 @@ describe('checkpoints', () => {
       'resume: the checkpoint was written after 3 batches of an epoch, but the data has only 1',
     )
     await expectRejection(trainer().fit(data, { resume: 3 as never }), 'ERR_TORCH_TYPE', 'resume must be a string')
+  })
+
+  test('whose entries are damaged say which one', async () => {
+    const folder = temporaryFolder()
+    const callbacks = [checkpoint(folder, { everySteps: 1 }), stopAt(10)]
+    await expect(trainer({ callbacks }).fit(data)).rejects.toThrow('power failure')
+    const [name] = readdirSync(folder).filter((file) => file.startsWith('step-'))
+    const [whole, damaged] = [join(folder, name as string), join(folder, 'damaged.safetensors')]
+    const { metadata } = await readHeader(whole)
+    const tensors = await loadFile(whole)
+    const key = 'libtorch-rnn.checkpoint'
+    const saved = JSON.parse(metadata?.[key] as string) as { version: number; state: object }
+    const resumeWith = async (path: string, value: unknown) => {
+      const parsed = structuredClone(saved)
+      const names = path.split('.')
+      const parent = names.slice(0, -1).reduce((object, part) => Reflect.get(object, part) as object, parsed.state)
+      Reflect.set(parent, names.at(-1) as string, value)
+      await saveFile(tensors, damaged, { metadata: { [key]: JSON.stringify(parsed) } })
+      const fitted = trainer()
+      const before = weights(fitted)
+      const error = await fitted.fit(data, { resume: damaged }).then(
+        () => undefined,
+        (error: TorchError) => error,
+      )
+      if (error === undefined) return undefined
+      expect(weights(fitted), path).toEqual(before)
+      expect(fitted.history?.epochs, path).toEqual([])
+      return error
+    }
+    const tensor = { $: 'tensor modules.0.linear.weight' }
+    for (const [path, value, message] of [
+      ['settings', 3, 'settings must be an object, but is 3'],
+      ['modules', {}, 'modules must be a list, but is an object'],
+      ['modules.0', [], 'modules.0 must be an object, but is []'],
+      ['modules.0', { 'linear.bias': 'x' }, "modules.0.linear.bias must be a tensor, but is 'x'"],
+      ['optimizer', null, 'optimizer must be an object, but is null'],
+      ['random.now', {}, 'random.now.numbers must be a tensor, but is undefined'],
+      ['random.epoch', undefined, 'random.epoch must be an object, but is undefined'],
+      ['progress.batch', -1, 'progress.batch must be a number of batches, but is -1'],
+      ['progress.step', '10', "progress.step must be a number of steps, but is '10'"],
+      ['pass', null, 'pass must be an object, but is null'],
+      ['pass.total', tensor, 'pass.total must be a tensor of one element, but is Tensor'],
+      ['pass.metrics.mae', 1, 'pass.metrics.mae must be an object, but is 1'],
+      ['history', 'x', "history must be a list, but is 'x'"],
+      ['history.0.epoch', 2, 'history.0.epoch must be 1, but is 2'],
+      ['history.0.trainLoss', null, 'history.0.trainLoss must be a number, but is null'],
+      ['callbacks', [], 'callbacks must be an object, but is []'],
+    ] as const) {
+      const error = await resumeWith(path, value)
+      expect([path, error?.code, error?.message]).toEqual([
+        path,
+        'ERR_TORCH_FORMAT',
+        `resume: ${damaged} is damaged: ${message}`,
+      ])
+    }
+    // What only its owner can check.
+    for (const [path, value] of [
+      ['optimizer.paramGroups', []],
+      ['optimizer.state.0', { expAvg: 1 }],
+      ['random.now.numbers', tensor],
+      ['random.epoch.numbers', tensor],
+      ['modules.0', {}],
+    ] as const) {
+      const error = await resumeWith(path, value)
+      expect([path, error?.code]).toEqual([path, 'ERR_TORCH_VALUE'])
+      expect(error?.message).toMatch(`resume: ${damaged} does not fit this trainer: `)
+    }
+    expect(await resumeWith('callbacks.constructor', 3)).toBe(undefined)
+  })
+
+  test.each([
+    [{ batchSize: 4 }, 'its batchSize was 3, and is 4 now'],
+    [{ lr: 0.01 }, 'its lr was 0.02, and is 0.01 now'],
+    [{ optimizer: 'sgd' }, "its optimizer was 'adam', and is 'sgd' now"],
+    [{ loss: 'l1' }, "its loss was 'mse', and is 'l1' now"],
+    [{ loss: new nn.HuberLoss() }, "its loss was 'mse', and is 'HuberLoss()' now"],
+    [{ shuffle: false }, 'its shuffle was true, and is false now'],
+    [{ accumulateGradBatches: 2 }, 'its accumulateGradBatches was 1, and is 2 now'],
+    [{ clipGradNorm: 1 }, 'its clipGradNorm was not set, and is 1 now'],
+    [{ schedule: { name: 'linear', warmup: 2 } }, "its schedule was not set, and is { name: 'linear', warmup: 2 } now"],
+    [{ weightDecay: 0.1 }, 'its weightDecay was not set, and is 0.1 now'],
+    [{ movingAverage: 0.9 }, 'its movingAverage was not set, and is 0.9 now'],
+    [{ auxiliaryLosses: [activationRegularization(2)] }, 'its auxiliaryLosses was [], and is [ 2 ] now'],
+    [{ autocast: 'bfloat16' }, "its autocast was not set, and is 'bfloat16' now"],
+    [{ dtype: 'float64' }, "its dtype was not set, and is 'float64' now"],
+    [{ metrics: ['rmse'] }, "its metrics was [ 'mae' ], and is [ 'rmse' ] now"],
+  ] as [TrainerOptions, string][])('of a training with other settings than %j say so', async (options, change) => {
+    const folder = temporaryFolder()
+    const callbacks = [checkpoint(folder, { everySteps: 4 }), stopAt(9)]
+    await expect(trainer({ callbacks }).fit(data)).rejects.toThrow('power failure')
+    const other = trainer(options)
+    const before = weights(other)
+    const message = `step-000000008.safetensors does not fit this trainer: ${change}. It continues the training`
+    await expectRejection(other.fit(data, { resume: folder }), 'ERR_TORCH_VALUE', message)
+    expect(weights(other)).toEqual(before)
+  })
+
+  test('can be continued with more epochs and other metrics, but not by a schedule that is over', async () => {
+    const folder = temporaryFolder()
+    await trainer({ epochs: 1, checkpoint: folder }).fit(data)
+    const more = await trainer({ epochs: 2, metrics: ['rmse'] }).fit(data, { resume: folder })
+    expect(more.epochs.map(({ trainRmse }) => trainRmse === undefined)).toEqual([true, false])
+    const scheduled = temporaryFolder()
+    await trainer({ epochs: 1, schedule: 'cosine', checkpoint: scheduled }).fit(data)
+    await expectRejection(
+      trainer({ epochs: 2, schedule: 'cosine' }).fit(data, { resume: scheduled }),
+      'ERR_TORCH_VALUE',
+      'its schedule goes over 7, and would go over 14 now: epochs, maxSteps or the number of batches have changed',
+    )
+    const plateau = temporaryFolder()
+    await trainer({ epochs: 1, schedule: 'plateau', checkpoint: plateau }).fit(data)
+    const { epochs } = await trainer({ epochs: 2, schedule: 'plateau' }).fit(data, { resume: plateau })
+    expect(epochs).toHaveLength(2)
+  })
+
+  test('know the scales of the data', async () => {
+    const folder = temporaryFolder()
+    const of = (values: number[]) => {
+      const time = values.map((_, i) => new Date(Date.UTC(2020, 0, 1 + i)))
+      return Series.from({ time, value: values }, { time: 'time', targets: 'value' })
+    }
+    const values = Array.from({ length: 40 }, (_, i) => Math.sin(i))
+    const split = async (all: number[]) => {
+      const series = await of(all)
+      return (await series.split({ validation: '2020-02-01', past: 4, horizon: 1 })).train
+    }
+    const make = (epochs: number, more: TrainerOptions = {}) => {
+      const model = new LSTMModel(1, 2, 1, { output: 'last', horizon: 1, batchFirst: true })
+      return new Trainer(model, { progress: false, epochs, ...more })
+    }
+    await make(1, { checkpoint: folder }).fit(await split(values))
+    expect((await make(2).fit(await split(values), { resume: folder })).epochs).toHaveLength(2)
+    await expectRejection(
+      make(2).fit(await split(values.map((value) => 2 * value)), { resume: folder }),
+      'ERR_TORCH_VALUE',
+      'its data were scaled otherwise',
+    )
+  })
+
+  test('of two fits in one folder are refused', async () => {
+    const folder = temporaryFolder()
+    const options = { checkpoint: folder, epochs: 2 }
+    const running = trainer(options).fit(data)
+    const message = `checkpoint: another fit is writing into ${folder}: give each fit a folder of its own`
+    await expectRejection(trainer(options).fit(data), 'ERR_TORCH_FILE', message)
+    const link = `${folder}-link`
+    symlinkSync(folder, link)
+    await expectRejection(trainer({ checkpoint: link }).fit(data), 'ERR_TORCH_FILE', 'another fit is writing')
+    await running
+    // One after another, they may, also after a failure.
+    await expect(trainer({ ...options, callbacks: [stopAt(3)] }).fit(data)).rejects.toThrow('power failure')
+    const { epochs } = await trainer(options).fit(data)
+    expect(epochs).toHaveLength(2)
+
+    const child = spawn(
+      process.execPath,
+      [
+        '--input-type=module',
+        '-e',
+        `import { torch } from '${index('')}'
+         import { GRUModel } from '${index('models/')}'
+         import { Trainer } from '${index('train/')}'
+         const x = torch.ones([1, 1, 1])
+         const callbacks = [{ onEpochEnd: () => { process.send('trains'); return new Promise((resolve) => setTimeout(resolve, 60_000)) } }]
+         await new Trainer(new GRUModel(1, 1, 1), { checkpoint: process.argv[1], callbacks }).fit([x, x])`,
+        folder,
+      ],
+      { cwd: PACKAGE, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
+    )
+    onTestFinished(() => void child.kill('SIGKILL'))
+    await once(child, 'message')
+    await expectRejection(trainer(options).fit(data), 'ERR_TORCH_FILE', message)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    expect((await trainer(options).fit(data)).epochs).toHaveLength(2)
   })
 
   test.each([

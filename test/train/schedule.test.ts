@@ -1,5 +1,5 @@
 // Learning rates that change, averages of weights, and states that are carried: what they do in a fit.
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { TextDataset } from '../../lib/data/index.ts'
 import { nn, optim, type Tensor, torch } from '../../lib/index.ts'
 import { GRUModel, LSTMModel, RNNModel } from '../../lib/models/index.ts'
@@ -104,6 +104,37 @@ describe('a schedule', () => {
     const callbacks = [checkpoint(folder, { everySteps: 1 }), stop]
     await expect(new Trainer(model(), { ...options, callbacks }).fit(series(30))).rejects.toThrow('stop')
     expect((await new Trainer(model(), options).fit(series(30), { resume: folder })).trainLosses).toEqual(trainLosses)
+  })
+
+  test.each(['linear', 'cosine', 'oneCycle'] as const)('%s stays at its end if the data grow', async (schedule) => {
+    const warnings: string[] = []
+    const listen = (warning: Error) => warnings.push(warning.message)
+    process.on('warning', listen)
+    onTestFinished(() => void process.off('warning', listen))
+    const x = torch.ones([8, 10, 1])
+    let batches = 2
+    const growing = {
+      get length() {
+        return batches
+      },
+      *[Symbol.iterator]() {
+        for (let i = 0; i < batches; i++) yield [x, x] as [Tensor, Tensor]
+        batches = 5
+      },
+    }
+    const monitor = learningRateMonitor()
+    const model = new RNNModel(1, 4, 1, { batchFirst: true })
+    const ends: number[] = []
+    const callbacks: Callback[] = [monitor, { onFitEnd: ({ step }) => ends.push(step) }]
+    await new Trainer(model, { progress: false, lr: 0.1, epochs: 2, schedule, callbacks }).fit(growing)
+    // 4 steps were planned, and 7 made.
+    expect(ends).toEqual([7])
+    expect(monitor.entries.map(({ step }) => step)).toEqual(schedule === 'oneCycle' ? [0, 1, 2, 3] : [0, 1, 2, 3, 4])
+    expect(monitor.entries.at(-1)?.rates[0]).toBeLessThan(1e-6)
+    await new Promise(setImmediate)
+    expect(warnings).toEqual([
+      expect.stringContaining('the schedule was made for 4 steps, and the training goes on: the data have grown'),
+    ])
   })
 
   test('that has to know the length of the training says so', async () => {

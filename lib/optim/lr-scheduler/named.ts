@@ -67,6 +67,8 @@ export interface Schedule {
   readonly unit: 'step' | 'epoch'
   /** Whether its `step` takes a metric of the epoch, such as the loss of the validation. Default `false`. */
   readonly needsMetric?: boolean
+  /** Whether its rates go over the `total`, so that there are none after it. Default `false`. */
+  readonly needsTotal?: boolean
   /**
    * Makes the schedule for an optimizer, whose learning rates it sets.
    * @param total the number of steps or epochs in the whole training, in `unit`s
@@ -88,17 +90,21 @@ const SCHEDULES: {
   [Name in NamedSchedule['name']]: {
     unit: Schedule['unit']
     needsMetric: boolean
+    needsTotal(options: object): boolean
     maker(options: Omit<Extract<NamedSchedule, { name: Name }>, 'name'>): Maker
   }
 } = {
   constant: {
     unit: 'step',
     needsMetric: false,
+    // A warm-up may be a part of the whole.
+    needsTotal: ({ warmup = 0 }: WarmUpOptions) => warmup < 1 && warmup !== 0,
     maker: (options) => warmedUp('constant', options, [], (optimizer) => new ConstantLR(optimizer, { factor: 1 })),
   },
   linear: {
     unit: 'step',
     needsMetric: false,
+    needsTotal: () => true,
     maker: ({ endFactor = 0, ...options }) =>
       warmedUp('linear', options, ['endFactor'], (optimizer, total) => {
         return new LinearLR(optimizer, { startFactor: 1, endFactor, totalIters: total })
@@ -107,6 +113,7 @@ const SCHEDULES: {
   cosine: {
     unit: 'step',
     needsMetric: false,
+    needsTotal: () => true,
     maker: ({ etaMin = 0, ...options }) =>
       warmedUp(
         'cosine',
@@ -118,6 +125,7 @@ const SCHEDULES: {
   oneCycle: {
     unit: 'step',
     needsMetric: false,
+    needsTotal: () => true,
     maker: ({ maxLr, ...options }) => {
       checkOptions("schedule 'oneCycle'", options, ONE_CYCLE_FREE)
       return (optimizer, total) => {
@@ -129,6 +137,7 @@ const SCHEDULES: {
   plateau: {
     unit: 'epoch',
     needsMetric: true,
+    needsTotal: () => false,
     maker: (options) => {
       checkOptions("schedule 'plateau'", options, PLATEAU_OPTIONS)
       return (optimizer) => new ReduceLROnPlateau(optimizer, options)
@@ -184,16 +193,21 @@ export function scheduleOf(spec: ScheduleSpec): Required<Schedule> {
   }
   const { name, ...options } = typeof spec === 'string' ? { name: spec } : spec
   requireChoice('schedule', 'name', name, Object.keys(SCHEDULES) as NamedSchedule['name'][])
-  const { unit, needsMetric, maker } = SCHEDULES[name]
+  const { unit, needsMetric, needsTotal, maker } = SCHEDULES[name]
   const make = maker(options as never)
-  return { unit, needsMetric, make: (optimizer, total) => made(name, make, optimizer, total) }
+  return {
+    unit,
+    needsMetric,
+    needsTotal: needsTotal(options),
+    make: (optimizer, total) => made(name, make, optimizer, total),
+  }
 }
 
 function ownSchedule(schedule: Schedule): Required<Schedule> {
-  const { unit, needsMetric = false } = schedule
+  const { unit, needsMetric = false, needsTotal = false } = schedule
   requireChoice('schedule', 'unit', unit, ['step', 'epoch'])
   requireFunction('schedule', 'make', schedule.make)
-  return { unit, needsMetric, make: (optimizer, total) => schedule.make(optimizer, total) }
+  return { unit, needsMetric, needsTotal, make: (optimizer, total) => schedule.make(optimizer, total) }
 }
 
 function made(name: string, make: Maker, optimizer: ScheduledOptimizer, total: number): LRScheduler {

@@ -2,7 +2,8 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkOptions, requireInteger, requireString } from '../../check.ts'
 import { torchError } from '../../errors.ts'
-import type { Callback } from '../callback.ts'
+import { type Callback, FOLDER } from '../callback.ts'
+import { FolderLock } from '../folder-lock.ts'
 import { isBetter, type MonitorOptions, monitored, requireMonitor } from '../monitor.ts'
 import type { Run } from '../run.ts'
 
@@ -63,8 +64,14 @@ export function checkpoint(folder: string, options: CheckpointOptions = {}, ...n
   requireInteger(owner, 'keep', keep, 1)
   requireMonitor(owner, options)
   let best: number | undefined
+  let lock: FolderLock | undefined
+  const release = (): void => {
+    lock?.release()
+    lock = undefined
+  }
   const write = (run: Run): Promise<void> => writeCheckpoint(folder, run, keep)
-  return {
+  const callback: Callback & { [FOLDER]: string } = {
+    [FOLDER]: folder,
     name: owner,
     ...(everySteps === undefined ? {} : { everySteps, onStepEnd: write }),
     async onFitStart({ history }) {
@@ -80,7 +87,10 @@ export function checkpoint(folder: string, options: CheckpointOptions = {}, ...n
           },
         )
       }
+      lock = new FolderLock(owner, folder)
     },
+    onFitEnd: release,
+    onException: release,
     async onEpochEnd(run) {
       const value = monitored(owner, run, options)
       const improves = isBetter(value, best, options.mode)
@@ -93,4 +103,5 @@ export function checkpoint(folder: string, options: CheckpointOptions = {}, ...n
       best = (state as { best?: number }).best
     },
   }
+  return callback
 }
