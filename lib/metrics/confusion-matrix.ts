@@ -1,4 +1,3 @@
-import { torchError } from '../errors.ts'
 import { zeros } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type Classes, DecisionMetric } from './classification.ts'
@@ -29,14 +28,7 @@ export class ConfusionMatrix extends DecisionMetric<Tensor> {
     return matrix
   }
 
-  protected override read(result: Tensor | undefined): Tensor {
-    if (result !== undefined) return result
-    throw torchError(
-      'ERR_TORCH_VALUE',
-      'ConfusionMatrix: there were no batches, so the number of classes is not known',
-      {
-        op: 'ConfusionMatrix',
-      },
-    )
+  override get isScalar(): boolean {
+    return false
   }
 }

@@ -1,5 +1,5 @@
 import type { Tensor } from '../tensor/tensor.ts'
-import { ClassScore, type Counts } from './class-score.ts'
+import { type Average, ClassScore, type Combined, type Counts } from './class-score.ts'
 
 /**
  * The harmonic mean of precision and recall. Outputs are (…, C) for C classes with integer targets
@@ -8,7 +8,7 @@ import { ClassScore, type Counts } from './class-score.ts'
  * @throws {TorchError} for an unknown option or an invalid value.
  * @see https://lightning.ai/docs/torchmetrics/stable/classification/f1_score.html
  */
-export class F1 extends ClassScore {
+export class F1<A extends Average = Combined> extends ClassScore<A> {
   static override readonly key = 'f1'
 
   protected override score({ found, predicted, actual }: Counts): readonly [numerator: Tensor, divisor: Tensor] {

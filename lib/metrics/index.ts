@@ -2,7 +2,7 @@ import '../native/here.cjs'
 import '../tensor/extensions.ts'
 
 export type { MetricBatch, UpdateOptions } from './batch.ts'
-export type { Average, ClassScoreOptions } from './class-score.ts'
+export type { Average, Averaged, ClassScoreOptions, Combined } from './class-score.ts'
 export {
   type Classes,
   ClassificationMetric,

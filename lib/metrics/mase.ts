@@ -1,10 +1,12 @@
 import { isArrayOf } from '../array.ts'
-import { invalid, requireInteger, requireNone } from '../check.ts'
+import { invalid, isPlain, requireBoolean, requireInteger, requireNone } from '../check.ts'
+import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { atOnce, noGrad, tidy } from '../tensor/context.ts'
 import { tensor } from '../tensor/creation.ts'
+import { functions } from '../tensor/methods.ts'
 import { keep, requireTensor, type Tensor } from '../tensor/tensor.ts'
-import type { MetricBatch } from './batch.ts'
+import type { MetricBatch, UpdateOptions } from './batch.ts'
 import { MeanError } from './mean-error.ts'
 import type { Inverse, RegressionOptions } from './regression.ts'
 
@@ -15,6 +17,13 @@ export interface MASEOptions extends RegressionOptions {
   scale?: number | readonly number[]
 }
 
+export interface MASEUpdateOptions extends UpdateOptions {
+  /** The series of each sample, if `fit` got several by name: N names. */
+  groups?: readonly string[]
+  /** For `lengths` and `groups`: whether the target is (N, L, …) instead of (L, N, …). Default `false`. */
+  batchFirst?: boolean
+}
+
 /**
  * The mean absolute scaled error (Hyndman & Koehler, 2006): the absolute error, divided by that of a forecast that
  * repeats the previous season within the training series, mean |y(t) - y(t - m)|. Below 1, the model is better than
@@ -22,6 +31,9 @@ export interface MASEOptions extends RegressionOptions {
  *
  * @example
  * const mase = new MASE({ seasonality: 7 }).fit(trainingSeries) // (T) or (T, O)
+ * @example
+ * const mase = new MASE().fit({ north, south }) // a scale for each
+ * mase.update(output, target, { groups: ['north', 'north', 'south'], batchFirst: true })
  * @throws {TorchError} for an unknown option or an invalid value; at an update, if there is no scale yet.
  * @see https://doi.org/10.1016/j.ijforecast.2006.03.001
  */
@@ -31,6 +43,9 @@ export class MASE extends MeanError {
   /** The number of steps in a season. */
   readonly seasonality: number
   #scale: Tensor | undefined
+  #groups: readonly string[] | undefined
+  // The scale of each sample of the update that is running.
+  #samples: Tensor | undefined
   #fitted: { inverse: Inverse | undefined } | undefined
 
   constructor(options: MASEOptions = {}, ...none: undefined[]) {
@@ -48,24 +63,55 @@ export class MASE extends MeanError {
     this.#scale = atOnce(() => keep(tensor(scale as number | number[], { dtype: 'float64' })))
   }
 
-  /** What errors are divided by: float64, () or one for each output (O); `undefined` before `fit`. */
+  /**
+   * What errors are divided by: float64, () or one for each output (O), with one more dimension in front for the
+   * `groups`; `undefined` before `fit`.
+   */
   get scale(): Tensor | undefined {
     return this.#scale
   }
 
+  /** The names of the series, if `fit` got several. */
+  get groups(): readonly string[] | undefined {
+    return this.#groups
+  }
+
   /**
-   * Computes the scale from the training series. NaN values are left out. If there is an `inverse`, it must be set
-   * before, and is applied to the series as it is to targets.
+   * Computes the scale from the training series, or one for each of several series: then `update` needs the `groups` of
+   * its samples. NaN values are left out. If there is an `inverse`, it must be set before, and is applied to the series
+   * as it is to targets.
    *
-   * @param series (T), or (T, O) with a series for each output, in the order of time
-   * @throws {TorchError} `ERR_TORCH_VALUE` if it is not longer than a season.
+   * @param series (T), or (T, O) with a series for each output, in the order of time; or several by name
+   * @throws {TorchError} `ERR_TORCH_VALUE` if one is not longer than a season.
    */
-  fit(series: Tensor): this {
-    requireTensor('MASE.fit', 'series', series)
+  fit(series: Tensor | Readonly<Record<string, Tensor>>): this {
+    const groups = isPlain(series) ? Object.keys(series) : undefined
+    if (groups?.length === 0) throw invalid('MASE.fit', 'series', 'a Tensor, or several by name', series)
+    const scale = noGrad(() =>
+      tidy(() => {
+        if (groups === undefined) return keep(this.#scaleOf('series', series as Tensor))
+        const scales = groups.map((name) => this.#scaleOf(`series.${name}`, (series as Record<string, Tensor>)[name]))
+        const other = scales.find(({ shape }) => shape.join() !== scales[0]?.shape.join())
+        if (other === undefined) return keep(functions.stack(scales))
+        throw torchError('ERR_TORCH_SHAPE', 'MASE.fit: all series must have the same number of outputs', {
+          op: 'MASE.fit',
+        })
+      }),
+    )
+    this.#scale?.dispose()
+    this.#scale = scale
+    this.#groups = groups
+    this.#fitted = { inverse: this.inverse }
+    return this
+  }
+
+  /** The mean absolute change from one season to the next: () or (O). */
+  #scaleOf(name: string, series: unknown): Tensor {
+    requireTensor('MASE.fit', name, series)
     if (series.isComplex() || series.ndim < 1 || series.ndim > 2) {
       throw torchError(
         'ERR_TORCH_SHAPE',
-        `MASE.fit: series must be real, of shape (T) or (T, O), got ${series.dtype} (${series.shape.join(', ')})`,
+        `MASE.fit: ${name} must be real, of shape (T) or (T, O), got ${series.dtype} (${series.shape.join(', ')})`,
         { op: 'MASE.fit' },
       )
     }
@@ -74,22 +120,69 @@ export class MASE extends MeanError {
     if (steps <= seasonality) {
       throw torchError(
         'ERR_TORCH_VALUE',
-        `MASE.fit: series must be longer than a season of ${seasonality} steps, got ${steps}`,
+        `MASE.fit: ${name} must be longer than a season of ${seasonality} steps, got ${steps}`,
         { op: 'MASE.fit' },
       )
     }
-    const scale = noGrad(() =>
-      tidy(() => {
-        const values = this.inUnits('MASE.fit', series).double()
-        const later = values.narrow(0, seasonality, steps - seasonality)
-        const change = later.sub(values.narrow(0, 0, steps - seasonality)).abs()
-        return keep(change.nanmean(0))
-      }),
-    )
-    this.#scale?.dispose()
-    this.#scale = scale
-    this.#fitted = { inverse: this.inverse }
-    return this
+    const values = this.inUnits('MASE.fit', series).double()
+    const later = values.narrow(0, seasonality, steps - seasonality)
+    return later
+      .sub(values.narrow(0, 0, steps - seasonality))
+      .abs()
+      .nanmean(0)
+  }
+
+  /**
+   * Adds a batch: see {@link Metric.update}.
+   * @throws {TorchError} if there are scales for several series, and `groups` does not name one for each sample.
+   */
+  override update(output: Tensor, target: Tensor, options: MASEUpdateOptions = {}): void {
+    const { groups, ...others } = isPlain(options) ? options : ({} as MASEUpdateOptions)
+    if (groups === undefined && this.#groups === undefined) {
+      super.update(output, target, options)
+      return
+    }
+    const owner = 'MASE.update'
+    requireTensor(owner, 'target', target)
+    const { batchFirst = false } = others
+    requireBoolean(owner, 'batchFirst', batchFirst)
+    if (others.lengths === undefined) delete others.batchFirst
+    this.#samples = tidy(() => this.#ofSamples(owner, groups, target, target.ndim < 3 || batchFirst ? 0 : 1))
+    try {
+      super.update(output, target, others)
+    } finally {
+      this.#samples.dispose()
+      this.#samples = undefined
+    }
+  }
+
+  /** The scale of each sample, to be broadcast to the target. */
+  #ofSamples(owner: string, groups: unknown, target: Tensor, dim: 0 | 1): Tensor {
+    const known = this.#groups
+    if (known === undefined) {
+      throw torchError('ERR_TORCH_OPTION', `${owner}: groups has no effect: fit got no series by name`, { op: owner })
+    }
+    const names = known.length > 5 ? `${known.slice(0, 5).join(', ')}, …` : known.join(', ')
+    const size = target.ndim > dim ? target.size(dim) : undefined
+    if (!isArrayOf(groups, (name): name is string => typeof name === 'string') || groups.length !== size) {
+      const wanted = `the names of the series of the ${size} samples of the target (${target.shape.join(', ')})`
+      throw torchError(
+        groups === undefined ? 'ERR_TORCH_VALUE' : 'ERR_TORCH_SHAPE',
+        `${owner}: there are scales for the series ${names}: groups must be ${wanted}, got ${isArrayOf(groups, () => true) ? `${groups.length} elements` : describe(groups)}`,
+        { op: owner },
+      )
+    }
+    const places = new Map(known.map((name, i) => [name, i]))
+    const rows = groups.map((name) => {
+      const place = places.get(name)
+      if (place !== undefined) return place
+      throw torchError('ERR_TORCH_VALUE', `${owner}: there is no series '${name}': they are ${names}`, { op: owner })
+    })
+    const scales = this.#scaleOn(target).indexSelect(0, tensor(rows, { dtype: 'int64', device: target.device }))
+    const shape: number[] = target.shape.map(() => 1)
+    shape[dim] = rows.length
+    if (scales.ndim === 2) shape[target.ndim - 1] = scales.size(1)
+    return scales.reshape(shape)
   }
 
   protected override prepare(owner: string, output: Tensor, target: Tensor): readonly [output: Tensor, target: Tensor] {
@@ -105,8 +198,8 @@ export class MASE extends MeanError {
     if (this.#fitted !== undefined && this.#fitted.inverse !== this.inverse) {
       throw torchError('ERR_TORCH_VALUE', `${owner}: inverse has changed since fit: call fit again`, { op: owner })
     }
-    const { shape } = this.#scale
-    if (shape.length === 1 && shape[0] !== target.shape.at(-1)) {
+    const shape = this.#scale.shape.slice(this.#groups === undefined ? 0 : 1)
+    if (shape.length === 1 && (shape[0] !== target.shape.at(-1) || (this.#groups && target.ndim < 2))) {
       throw torchError(
         'ERR_TORCH_SHAPE',
         `${owner}: there are scales (${shape.join(', ')}) for the last dimension of the target, (${target.shape.join(', ')})`,
@@ -117,7 +210,10 @@ export class MASE extends MeanError {
   }
 
   protected override errors({ output, target }: MetricBatch): Tensor {
-    return output.sub(target).abs().div(this.#scaleOn(target))
+    return output
+      .sub(target)
+      .abs()
+      .div(this.#samples ?? this.#scaleOn(target))
   }
 
   /** The scale on the device of the batches, where it stays. */
@@ -135,6 +231,7 @@ export class MASE extends MeanError {
     if (this.#fitted === undefined) return
     this.#scale?.dispose()
     this.#scale = undefined
+    this.#groups = undefined
     this.#fitted = undefined
   }
 }

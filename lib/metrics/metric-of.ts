@@ -6,8 +6,11 @@ import { Metric } from './metric.ts'
 /** The names by which options select a metric, such as `'mae'`; `'top5'` is `new Accuracy({ topK: 5 })`. */
 export type MetricName = (typeof list)[keyof typeof list]['key'] | 'top5'
 
+type ListedMetric = { new (): Metric<unknown>; readonly key: string }
+
 const METRICS = new Map<string, () => Metric<unknown>>([
-  ...Object.values(list).map((Listed): [string, () => Metric<unknown>] => [Listed.key, () => new Listed()]),
+  // As one type: those with a type parameter cannot be called as a union.
+  ...(Object.values(list) as readonly ListedMetric[]).map((Listed) => [Listed.key, () => new Listed()] as const),
   ['top5', () => new list.Accuracy({ topK: 5 })],
 ])
 

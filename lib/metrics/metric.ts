@@ -85,8 +85,19 @@ export abstract class Metric<Value = number> implements Disposable {
     return [output, target]
   }
 
+  /** Whether the value is a number, as a `Trainer` and its history need it, and not a tensor. */
+  get isScalar(): boolean {
+    return true
+  }
+
   /** The value of a result, a tensor on the CPU. `undefined`: there were no batches. */
   protected read(result: Tensor | undefined): Value {
+    if (!this.isScalar) {
+      if (result !== undefined) return result as Value
+      const { name } = this.constructor
+      const message = `${name}: there were no batches, so the number of classes is not known`
+      throw torchError('ERR_TORCH_VALUE', message, { op: name })
+    }
     const value = result === undefined ? Number.NaN : result.item()
     result?.dispose()
     return value as Value

@@ -1,5 +1,5 @@
 import type { Tensor } from '../tensor/tensor.ts'
-import { ClassScore, type Counts } from './class-score.ts'
+import { type Average, ClassScore, type Combined, type Counts } from './class-score.ts'
 
 /**
  * The part of the targets of a class that are found. Outputs are (…, C) for C classes with integer targets
@@ -8,7 +8,7 @@ import { ClassScore, type Counts } from './class-score.ts'
  * @throws {TorchError} for an unknown option or an invalid value.
  * @see https://lightning.ai/docs/torchmetrics/stable/classification/recall.html
  */
-export class Recall extends ClassScore {
+export class Recall<A extends Average = Combined> extends ClassScore<A> {
   static override readonly key = 'recall'
 
   protected override score({ found, actual }: Counts): readonly [numerator: Tensor, divisor: Tensor] {

@@ -10,8 +10,8 @@ import {
   requireProbability,
   requireString,
 } from '../check.ts'
+import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
-import { ConfusionMatrix } from '../metrics/confusion-matrix.ts'
 import type { Metric } from '../metrics/metric.ts'
 import { type MetricName, metricOf } from '../metrics/metric-of.ts'
 import type { Module } from '../nn/module.ts'
@@ -385,10 +385,11 @@ function readWeightDecay(given: TrainerOptions['weightDecay']): ResolvedOptions[
 function readMetrics(given: unknown): Metric<unknown>[] {
   if (!Array.isArray(given)) throw invalid('Trainer', 'metrics', 'an array of names or metrics', given)
   const metrics = given.map((metric) => metricOf('Trainer', metric))
-  if (metrics.some((metric) => metric instanceof ConfusionMatrix)) {
+  const tensor = metrics.find((metric) => !metric.isScalar)
+  if (tensor !== undefined) {
     throw torchError(
       'ERR_TORCH_OPTION',
-      'Trainer: the result of a ConfusionMatrix is a Tensor, not a number: update and compute it yourself, with the outputs of predict',
+      `Trainer: the result of ${describe(tensor)}, '${tensor.name}', is a Tensor, not a number: update and compute it yourself, with the outputs of predict`,
     )
   }
   const twice = metrics.find(({ name }, i) => metrics.findIndex((other) => other.name === name) !== i)

@@ -3,6 +3,7 @@ import type { BatchPlan } from '../data/loader.ts'
 import { describe } from '../describe.ts'
 import { dispose } from '../dispose.ts'
 import { messageOf, torchError } from '../errors.ts'
+import type { UpdateOptions } from '../metrics/batch.ts'
 import type { Metric } from '../metrics/metric.ts'
 import type { LearningRates } from '../optim/rates.ts'
 import { isPromise, offload, tidy } from '../tensor/context.ts'
@@ -16,7 +17,7 @@ import { Pace } from './pace.ts'
 import { onDevice } from './placement.ts'
 import type { Source } from './source.ts'
 import type { Outcome } from './step.ts'
-import { hasUnits, inUnits, type Windows } from './units.ts'
+import { hasUnits, inUnits, isPerSeries, updateOptions, type Windows } from './units.ts'
 
 export interface RunnerOptions {
   /** The device of the model. */
@@ -98,8 +99,10 @@ export interface PassResult {
 
 /** One pass over the data. */
 interface Pass extends PassOptions {
-  /** The windows that the data are, if metrics are to be in their units. */
+  /** The windows that the data are, if they are. */
   readonly windows: Windows | undefined
+  /** The same, if metrics are to be in their units. */
+  readonly converted: Windows | undefined
   readonly steps: number | undefined
   step: number
   /** Whether data that do not come are no longer waited for. */
@@ -156,10 +159,11 @@ export class Runner implements Disposable {
     const { device, moves } = this.#options
     const ahead = device !== 'cpu' || this.#graphs !== undefined
     const feed = new Feed(source, { device: moves || ahead ? device : undefined, ahead })
-    const windows = this.#converted(source)
+    const converted = this.#converted(source)
     const pass: Pass = {
       ...options,
-      windows,
+      windows: source.windows,
+      converted,
       steps: source.length,
       step: 0,
       isLeft: false,
@@ -293,20 +297,29 @@ export class Runner implements Disposable {
   /** The windows whose metrics are to be converted. */
   #converted({ windows }: Source): Windows | undefined {
     const { inUnits, metrics } = this.#options
-    if (!inUnits || windows === undefined || !metrics.some(hasUnits)) return undefined
-    if (this.#graphs === undefined) return windows
+    if (windows === undefined) return undefined
+    const converts = inUnits && metrics.some(hasUnits)
+    if (this.#graphs === undefined) return converts ? windows : undefined
+    if (metrics.some(isPerSeries)) {
+      throw torchError(
+        'ERR_TORCH_OPTION',
+        'Trainer: with cudaGraph, a MASE cannot have a scale for each of several series',
+      )
+    }
+    if (!converts) return undefined
     throw torchError(
       'ERR_TORCH_OPTION',
       "Trainer: with cudaGraph, metrics cannot be in the units of the data, since scales are those of each batch: set metricUnits: 'scaled'",
     )
   }
 
-  #take({ plan, take }: Ready, { windows }: Pass): Promise<void> {
+  #take({ plan, take }: Ready, { windows, converted }: Pass): Promise<void> {
     const { step, signature, rates } = this.#options
     const { size } = plan
-    const convert = windows && ((values: Tensor) => inUnits(values, windows, plan))
+    const convert = converted && ((values: Tensor) => inUnits(values, converted, plan))
+    const extra = windows && ((metric: Metric<unknown>) => updateOptions(metric, windows, plan))
     const work = (batch: NamedBatch, tensors?: readonly Tensor[]): void => {
-      this.#add(step(batch, tensors), convert)
+      this.#add(step(batch, tensors), convert, extra)
     }
     if (this.#graphs === undefined) return this.#queue(() => work(take()))
     const batch = take()
@@ -323,9 +336,9 @@ export class Runner implements Disposable {
     })
   }
 
-  #add(outcome: Outcome, convert: ((values: Tensor) => Tensor) | undefined): void {
+  #add(outcome: Outcome, convert: Convert | undefined, extra: Extra | undefined): void {
     const { loss, count } = outcome
-    measure(this.#options.metrics, outcome, convert)
+    measure(this.#options.metrics, outcome, convert, extra)
     if (isTensor(count)) {
       const added = count.to('float64')
       this.#total.addcmul_(loss.to('float64'), added)
@@ -440,18 +453,25 @@ async function next(feed: Feed, pass: Pass): Promise<Ready | undefined> {
   return ready
 }
 
-/** Adds a step to metrics, if it made an output; `convert` gives values in the units of the data. */
+/** Gives values in the units of the data. */
+type Convert = (values: Tensor) => Tensor
+
+/** Gives what a metric needs to know of the batch besides. */
+type Extra = (metric: Metric<unknown>) => UpdateOptions
+
+/** Adds a step to metrics, if it made an output. */
 export function measure(
   metrics: readonly Metric<unknown>[],
   { output, target, counted: { mask, weight } }: Outcome,
-  convert?: (values: Tensor) => Tensor,
+  convert?: Convert,
+  extra?: Extra,
 ): void {
   if (output === undefined) return
   const options = { ...(mask === undefined ? {} : { mask }), ...(weight === undefined ? {} : { weight }) }
   const converted = convert && ([convert(output), convert(target)] as const)
   for (const metric of metrics) {
     const [own, wanted] = converted !== undefined && hasUnits(metric) ? converted : [output, target]
-    metric.update(own, wanted, options)
+    metric.update(own, wanted, extra === undefined ? options : { ...options, ...extra(metric) })
   }
 }
 

@@ -1,8 +1,7 @@
 import type { BatchPlan } from '../data/loader.ts'
 import { targets, WindowDataset } from '../data/series/windows.ts'
 import { Subset } from '../data/subset.ts'
-import { torchError } from '../errors.ts'
-import { MASE } from '../metrics/mase.ts'
+import { MASE, type MASEUpdateOptions } from '../metrics/mase.ts'
 import type { Metric } from '../metrics/metric.ts'
 import { RegressionMetric } from '../metrics/regression.ts'
 import { offload, tidy } from '../tensor/context.ts'
@@ -44,29 +43,54 @@ export function hasUnits(metric: Metric<unknown>): boolean {
   return metric instanceof RegressionMetric && metric.inverse === undefined
 }
 
+/** Whether a metric has a scale for each of several series. */
+export function isPerSeries(metric: Metric<unknown>): boolean {
+  return metric instanceof MASE && metric.groups !== undefined
+}
+
+/** What a metric needs to know of a batch of windows: for a `MASE` of several series, that of each sample. */
+export function updateOptions(
+  metric: Metric<unknown>,
+  { dataset, indices, batchFirst }: Windows,
+  plan: BatchPlan,
+): MASEUpdateOptions {
+  if (!isPerSeries(metric)) return {}
+  const own = (plan.indices ?? []).map((index) => (indices === undefined ? index : (indices[index] as number)))
+  return { groups: dataset.groups(own) ?? [], batchFirst }
+}
+
 /**
- * Gives each `MASE` without a scale that of the targets in the training data.
+ * Gives each `MASE` without a scale that of the targets in the training data, of each group by itself.
  *
  * @param scaled whether metrics are of scaled values
  */
 export async function fitScales(metrics: readonly Metric<unknown>[], windows: Windows, scaled: boolean): Promise<void> {
+  const { dataset } = windows
   for (const metric of metrics) {
     if (!(metric instanceof MASE) || metric.scale !== undefined) continue
-    const { dataset } = windows
-    const indices = windows.indices ?? Array.from({ length: dataset.length }, (_, i) => i)
-    const groups = [...new Set(dataset.groups(indices))]
-    if (groups.length > 1) {
-      throw torchError(
-        'ERR_TORCH_VALUE',
-        `Trainer: MASE divides by an error in the training series, but there are ${groups.length} series, ${groups.slice(0, 3).join(', ')}${groups.length > 3 ? ', …' : ''}: give the scale, new MASE({ scale })`,
-      )
-    }
+    const all = windows.indices ?? Array.from({ length: dataset.length }, (_, i) => i)
+    const groups = byGroup(dataset, all)
+    const converts = hasUnits(metric) && !scaled
     await offload(() =>
       tidy(() => {
-        const rows = dataset[targets](indices, metric.seasonality)
-        const converts = hasUnits(metric) && !scaled
-        metric.fit(converts ? dataset.inverseTransform(rows.unsqueeze(0), indices.slice(0, 1)).squeeze(0) : rows)
+        const rowsOf = (indices: readonly number[]): Tensor => {
+          const rows = dataset[targets](indices, metric.seasonality)
+          return converts ? dataset.inverseTransform(rows.unsqueeze(0), indices.slice(0, 1)).squeeze(0) : rows
+        }
+        if (groups.size < 2) metric.fit(rowsOf(all))
+        else metric.fit(Object.fromEntries([...groups].map(([name, indices]) => [name, rowsOf(indices)])))
       }),
     )
   }
+}
+
+/** The indices of windows by group; empty if there are no groups. */
+function byGroup(dataset: WindowDataset, indices: readonly number[]): Map<string, number[]> {
+  const found = new Map<string, number[]>()
+  for (const [i, name] of (dataset.groups(indices) ?? []).entries()) {
+    const own = found.get(name) ?? []
+    found.set(name, own)
+    own.push(indices[i] as number)
+  }
+  return found
 }

@@ -13,7 +13,7 @@ const C = 3
 function make(): Metric<unknown>[] {
   const others = Object.values(list).filter((Class) => Class !== MASE && Class !== AUROC)
   return [
-    ...others.map((Class): Metric<unknown> => new Class()),
+    ...others.map((Class): Metric<unknown> => new (Class as new () => Metric<unknown>)()),
     new MASE({ scale: [2] }),
     new AUROC(),
     new AUROC({ thresholds: 9 }),

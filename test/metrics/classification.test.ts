@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import {
   Accuracy,
   AUROC,
+  type AUROCOptions,
   BitsPerCharacter,
   ConfusionMatrix,
   F1,
@@ -14,6 +15,7 @@ import {
 import * as nn from '../../lib/nn/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
+import { Trainer } from '../../lib/train/index.ts'
 import { expectClose } from '../support/close.ts'
 import { expectError, expectRejection } from '../support/error.ts'
 
@@ -111,6 +113,33 @@ describe('classes', () => {
     expect(none.computeSync()).toBe(0)
   })
 
+  test("'none' gives the score of each class", async () => {
+    const metrics = [
+      new F1({ average: 'none' }),
+      new Precision({ average: 'none' }),
+      new Recall({ average: 'none' }),
+      new Accuracy({ average: 'none' }),
+    ]
+    for (const metric of metrics) {
+      expect(metric.isScalar).toBe(false)
+      metric.update(predicting(0, 0, 1), classes(0, 2, 1))
+    }
+    const values = await Promise.all(metrics.map(async (metric) => (await metric.compute()).toArray()))
+    expect(values).toEqual([
+      [2 / 3, 1, 0],
+      [0.5, 1, 0],
+      [1, 1, 0],
+      [1, 1, 0],
+    ])
+    const empty = new F1({ average: 'none' })
+    expectError(() => empty.computeSync(), 'ERR_TORCH_VALUE', 'F1: there were no batches')
+    expectError(
+      () => new Trainer(new nn.Linear(1, 1), { metrics: [empty as never] }),
+      'ERR_TORCH_OPTION',
+      "the result of F1, 'f1', is a Tensor, not a number",
+    )
+  })
+
   test('nothing that counts gives NaN, or no matrix', () => {
     for (const metric of [
       new Accuracy(),
@@ -192,7 +221,7 @@ describe('targets that are no class', () => {
 })
 
 describe('AUROC', () => {
-  const value = (output: Tensor, target: Tensor, options: { thresholds?: number } = {}, update = {}): number => {
+  const value = (output: Tensor, target: Tensor, options: AUROCOptions<'macro'> = {}, update = {}): number => {
     const metric = new AUROC(options)
     metric.update(output, target, update)
     return metric.computeSync()
@@ -230,6 +259,41 @@ describe('AUROC', () => {
     }
   })
 
+  test('of several classes is that of each class against the others, weighted', () => {
+    const row = fc.tuple(
+      fc.nat(2),
+      fc.nat(3),
+      fc.array(fc.integer({ min: -3, max: 3 }), { minLength: 3, maxLength: 3 }),
+    )
+    fc.assert(
+      fc.property(fc.array(row, { minLength: 1, maxLength: 20 }), (rows) => {
+        const output = torch.tensor(rows.map(([, , scores]) => scores)).to('float64')
+        const target = classes(...rows.map(([label]) => label))
+        const weight = torch.tensor(rows.map(([, one]) => one))
+        const probs = output.softmax(-1)
+        const each = [0, 1, 2].map((label) =>
+          value(probs.select(1, label), target.eq(label).long(), { outputs: 'probs' }, { weight }),
+        )
+        const actual = [0, 1, 2].map((label) => rows.reduce((sum, [own, one]) => sum + (own === label ? one : 0), 0))
+        const known = [0, 1, 2].filter((label) => !Number.isNaN(each[label]))
+        const mean = (weights: readonly number[]): number => {
+          const all = known.reduce((sum, label) => sum + (weights[label] as number), 0)
+          return known.reduce((sum, label) => sum + (each[label] as number) * (weights[label] as number), 0) / all
+        }
+        const found = (average: 'macro' | 'weighted' | 'none') => {
+          const metric = new AUROC({ average })
+          metric.update(output, target, { weight })
+          return metric.computeSync()
+        }
+        const close = { rtol: 1e-9, atol: 1e-9 }
+        if (rows.some(([, one]) => one > 0)) expectClose(found('none') as Tensor, torch.tensor(each, { dtype: 'float64' }), close)
+        expectClose([found('macro') as number], [mean([1, 1, 1])], close)
+        expectClose([found('weighted') as number], [mean(actual)], close)
+      }),
+      { numRuns: 50 },
+    )
+  })
+
   test('knows outputs that are certain', () => {
     // Their sigmoid is 1 in float32.
     expect(value(torch.tensor([90, 80, -90]), torch.tensor([1, 0, 0]), { thresholds: 9 })).toBe((0.5 + 1) / 2)
@@ -243,10 +307,10 @@ describe('AUROC', () => {
       /thresholds must be an integer of at least 2/,
     ],
     [
-      'two classes',
-      () => new AUROC().update(predicting(1), classes(1)),
-      'ERR_TORCH_SHAPE',
-      /for two classes, got \(1, 3\) and \(1\)/,
+      'several classes for an average',
+      () => new AUROC({ average: 'macro' }).update(torch.tensor([1]), classes(1)),
+      'ERR_TORCH_OPTION',
+      /average is for outputs \(…, C\)/,
     ],
   ] as const)('needs %s', (_, call, code, message) => {
     expectError(call, code, message)
@@ -373,7 +437,9 @@ describe('an update is refused', () => {
     ['threshold', () => accuracy({ threshold: 2 }), 'ERR_TORCH_VALUE', /threshold must be a number from 0 to 1/],
     ['outputs', () => accuracy({ outputs: 'logit' }), 'ERR_TORCH_VALUE', /outputs must be 'logits' or 'probs'/],
     ['ignoreIndex', () => accuracy({ ignoreIndex: 1.5 }), 'ERR_TORCH_VALUE', /ignoreIndex must be an integer/],
-    ['average', () => new Recall({ average: 'none' as never }), 'ERR_TORCH_VALUE', /Recall: average must be 'macro'/],
+    ['average', () => new Recall({ average: 'mean' as never }), 'ERR_TORCH_VALUE', /Recall: average must be 'macro'/],
+    ['average', () => accuracy({ average: 'mean' }), 'ERR_TORCH_VALUE', /Accuracy: average must be 'macro'/],
+    ['average', () => new AUROC({ average: 'micro' as never }), 'ERR_TORCH_VALUE', /AUROC: average must be 'macro'/],
     ['no units', () => accuracy({ inverse: () => 0 }), 'ERR_TORCH_OPTION', /unknown option 'inverse'/],
     ['options', () => accuracy(3 as never), 'ERR_TORCH_TYPE', /Accuracy: options must be an object/],
     ['null', () => new Accuracy(null as never), 'ERR_TORCH_TYPE', /Accuracy: options must be an object/],

@@ -19,7 +19,8 @@ test('every metric has a name that makes it', () => {
 })
 
 test('which results are better', () => {
-  const better = Object.values(list).flatMap((Class) => (new Class().higherIsBetter ? [Class.key] : []))
+  const classes = Object.values(list) as readonly { new (): Metric<unknown>; key: string }[]
+  const better = classes.flatMap((Class) => (new Class().higherIsBetter ? [Class.key] : []))
   expect(better.sort()).toEqual(['accuracy', 'auroc', 'confusionMatrix', 'f1', 'precision', 'r2', 'recall'])
 })
 

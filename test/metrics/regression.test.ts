@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { ErrorCode } from '../../lib/errors.ts'
 import {
   MAE,
   MAPE,
@@ -145,6 +146,50 @@ describe('MASE', () => {
     one.dispose()
     one.update(torch.tensor([[8]]), torch.zeros([1, 1]))
     expect(one.computeSync()).toBe(2)
+  })
+
+  test('has a scale for each of several series', async () => {
+    const metric = new MASE().fit({ a: row(0, 1, 2), b: row(0, 10, 20) })
+    expect([metric.groups, metric.scale?.toArray()]).toEqual([
+      ['a', 'b'],
+      [1, 10],
+    ])
+    // (N, L, O), and (L, N, O): errors of 3, 4 in a, and of 30, 50 in b.
+    const output = torch.tensor([
+      [[3], [4]],
+      [[30], [50]],
+    ])
+    metric.update(output, torch.zerosLike(output), { groups: ['a', 'b'], batchFirst: true })
+    expect(metric.computeSync()).toBe((3 + 4 + 3 + 5) / 4)
+    metric.reset()
+    await torch.offload(() => torch.tidy(() => metric.update(output, torch.zerosLike(output), { groups: ['b', 'a'] })))
+    expect(await metric.compute()).toBeCloseTo((0.3 + 4 + 3 + 50) / 4, 6)
+    metric.reset()
+    metric.update(row(3, 30, 7), row(0, 0, 0), { groups: ['a', 'b', 'a'], mask: torch.tensor([true, true, false]) })
+    expect(metric.computeSync()).toBe(3)
+    metric.reset()
+    const lengths = { lengths: [1, 2], batchFirst: true }
+    metric.update(output, torch.zerosLike(output), { groups: ['a', 'b'], ...lengths })
+    expect(metric.computeSync()).toBe((3 + 3 + 5) / 3)
+
+    const wide = torch.tensor([
+      [0, 0],
+      [1, 10],
+    ])
+    const each = new MASE().fit({ a: wide, b: wide.mul(2) })
+    each.update(torch.tensor([[[3, 30]], [[8, 0]]]), torch.zeros([2, 1, 2]), { groups: ['a', 'b'], batchFirst: true })
+    expect(each.computeSync()).toBe((3 + 3 + 4 + 0) / 4)
+
+    const refused = (groups: unknown, code: ErrorCode, message: string): void =>
+      void expectError(() => metric.update(row(1, 2), row(1, 2), { groups: groups as string[] }), code, message)
+    refused(undefined, 'ERR_TORCH_VALUE', 'there are scales for the series a, b: groups must be the names')
+    refused(['a'], 'ERR_TORCH_SHAPE', 'of the 2 samples of the target (2), got 1 elements')
+    refused(['a', 'c'], 'ERR_TORCH_VALUE', "there is no series 'c': they are a, b")
+    const plain = new MASE({ scale: 1 })
+    expectError(() => plain.update(row(1), row(1), { groups: ['a'] }), 'ERR_TORCH_OPTION', 'groups has no effect')
+    expectError(() => new MASE().fit({}), 'ERR_TORCH_TYPE', 'a Tensor, or several by name')
+    expectError(() => new MASE().fit({ a: row(1) }), 'ERR_TORCH_VALUE', 'series.a must be longer than a season')
+    expectError(() => new MASE().fit({ a: wide, b: row(1, 2) }), 'ERR_TORCH_SHAPE', 'the same number of outputs')
   })
 
   test('leaves out what is missing in the series', () => {

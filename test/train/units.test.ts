@@ -185,14 +185,30 @@ describe('a MASE without a scale', () => {
     expect(await scaleOf(masked, new MASE())).toBeCloseTo(mean([4, 4, 2, 1]), 4)
   })
 
-  test('is refused for several series, and without training', async () => {
+  test('gets one for each of several series', async () => {
+    for (const batchFirst of [true, false]) {
+      const windows = await groupsOf(2)
+      const scales = { a: change([values.a], 1), b: change([values.b], 1) }
+      const wanted = (['a', 'b'] as const).flatMap((name) => errors(name, 2, 2).map((error) => error / scales[name]))
+      const trainer = new Trainer(new Naive(2, batchFirst), { ...quiet, metrics: ['mase', 'mae'], seed: 1 })
+      const history = await trainer.fit(windows, { validation: windows })
+      expect(history.epochs[0]?.validationMase).toBeCloseTo(mean(wanted), 3)
+      expect(history.epochs[0]?.trainMase).toBeCloseTo(mean(wanted), 3)
+      expect(history.epochs[0]?.validationMae).toBeCloseTo(mean([...errors('a', 2, 2), ...errors('b', 2, 2)]), 3)
+      const count = LENGTHS.a - 3
+      const second = Array.from({ length: windows.length - count }, (_, i) => windows.length - 1 - i)
+      const { mase } = await trainer.evaluate(new Subset(windows, second))
+      expect(mase).toBeCloseTo(mean(errors('b', 2, 2)) / scales.b, 3)
+      // A scale of scaled values gives the same.
+      const scaled = new Trainer(new Naive(2, batchFirst), { ...quiet, metrics: ['mase'], metricUnits: 'scaled' })
+      await scaled.fit(windows)
+      expect((await scaled.evaluate(windows)).mase).toBeCloseTo(mean(wanted), 3)
+    }
+  })
+
+  test('is refused without training', async () => {
     const windows = await groupsOf(1)
     const trainer = new Trainer(new Naive(1, true), { ...quiet, metrics: ['mase'] })
-    await expectRejection(
-      trainer.fit(windows),
-      'ERR_TORCH_VALUE',
-      'there are 2 series, a, b: give the scale, new MASE({ scale })',
-    )
     await expectRejection(trainer.evaluate(windows), 'ERR_TORCH_VALUE', 'there is no scale')
     const given = new Trainer(new Naive(1, true), { ...quiet, metrics: [new MASE({ scale: 10 })] })
     const all = [...errors('a', 2, 1), ...errors('b', 2, 1)]
