@@ -241,7 +241,8 @@ export function headOf(model: RecurrentModel, network: RecurrentModule): Linear 
 
 /** A subclass or a hook may have put something else in the place of output and state. A tensor would give its rows. */
 function requireResult(name: string, network: RecurrentModule, result: unknown): void {
-  if (Array.isArray(result) && result.length === 2 && (isTensor(result[0]) || result[0] instanceof PackedSequence)) return
+  if (Array.isArray(result) && result.length === 2 && (isTensor(result[0]) || result[0] instanceof PackedSequence))
+    return
   throw torchError(
     'ERR_TORCH_TYPE',
     `${name}: the network must return an array of output and state, but forward of ${network.constructor.name}, or a hook on it, returned ${describe(result)}`,

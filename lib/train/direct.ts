@@ -24,7 +24,7 @@ function isMeanSquaredError(loss: Loss): boolean {
 }
 
 /** Whether a loss is one of this library, which uses no more of an output than its values. */
-function isOwn(loss: Loss): boolean {
+export function isOwn(loss: Loss): boolean {
   if (typeof loss !== 'object') return typeof loss === 'string'
   return Object.values(LOSSES).some((Class) => keeps(loss, Class))
 }

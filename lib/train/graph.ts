@@ -20,6 +20,14 @@ export interface Graph {
   reset(): void
 }
 
+/** Reasons not to capture. */
+export interface GraphGuard {
+  /** Called before each run: the reason to let go of all graphs and run everything without, if there is one. */
+  step(): string | undefined
+  /** Called before a capture: the reason to run this shape without a graph, if there is one. */
+  capture(): string | undefined
+}
+
 export interface GraphsOptions {
   /** Throws if CUDA graphs are not available. */
   make(): Graph
@@ -29,6 +37,7 @@ export interface GraphsOptions {
   device: Device
   /** Called once with the reason why steps run without a graph. */
   onFallback(reason: string): void
+  guard?: GraphGuard | undefined
 }
 
 /** Work whose operations depend only on the inputs' shapes and dtypes. */
@@ -94,6 +103,11 @@ export class Graphs implements Disposable {
     }
     // Runs that arrive meanwhile are eager.
     bucket.runs = Number.NEGATIVE_INFINITY
+    const refusal = this.#options.guard?.capture()
+    if (refusal !== undefined) {
+      this.#options.onFallback(refusal)
+      return this.#eager(inputs, work)
+    }
     const captured = await this.#capture(inputs, work)
     if (captured === undefined) return this.#eager(inputs, work)
     if (this.#buckets.get(key) !== bucket) {
@@ -126,6 +140,11 @@ export class Graphs implements Disposable {
   /** The bucket in which to count or replay a run; `undefined` if the run is eager. */
   #bucketOf(inputs: readonly Tensor[], key: string, signature: string): Bucket | undefined {
     if (this.#stopped) return undefined
+    const refusal = this.#options.guard?.step()
+    if (refusal !== undefined) {
+      this.#stop(refusal)
+      return undefined
+    }
     if (signature !== this.#signature) {
       this.#clear()
       this.#signature = signature

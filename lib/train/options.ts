@@ -162,13 +162,20 @@ export interface TrainerOptions {
    */
   autocast?: 'bfloat16' | 'float16'
   /**
-   * On CUDA, capture whole steps and predictions as CUDA graphs, one per batch shape, and replay them. This is many
-   * times faster if the GPU computes faster than the program can launch work. The TypeScript code of the model and the
-   * loss then runs only when a step is captured, so it must do the same for all batches of a shape. Learning rates can
-   * still be changed. If a step cannot be captured, the trainer warns and continues without CUDA graphs: see
-   * `Trainer.cudaGraphFallback`. Default `false`.
+   * On CUDA, capture whole steps as CUDA graphs, one per batch shape, and replay them. This is many times faster if the
+   * GPU computes faster than the program can launch work. Learning rates can still be changed.
+   *
+   * - `'auto'`: in `fit`, if a step consists of this library's code only (a model of `libtorch-rnn/models` as it is, with
+   *   an LSTM, GRU or RNN; losses and metrics of this library; SGD, Adam, AdamW or Adagrad) and at least half of the
+   *   device's memory stays free. If not, steps run without CUDA graphs.
+   * - `true`: in `fit`, `evaluate` and `predict`. The TypeScript code of the model and the loss then runs only when a step
+   *   is captured, so it must do the same for all batches of a shape. If a step cannot be captured, the trainer warns and
+   *   continues without CUDA graphs.
+   * - `false`: never.
+   *
+   * `Trainer.cudaGraphFallback` says why steps run without. Default `'auto'`.
    */
-  cudaGraph?: boolean
+  cudaGraph?: boolean | 'auto'
   /**
    * `true`: a progress bar on a terminal, or else a line per epoch, on standard error. `'auto'`: a progress bar on a
    * terminal, but not in a test runner, and otherwise nothing. Default `'auto'`.
@@ -268,7 +275,7 @@ export interface ResolvedOptions {
   device: Device | undefined
   dtype: TrainerOptions['dtype'] | undefined
   autocast: 'bfloat16' | 'float16' | undefined
-  cudaGraph: boolean
+  cudaGraph: boolean | 'auto'
   /** What a checkpoint must agree with. */
   settings: Settings
 }
@@ -284,14 +291,12 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     if (options[name] !== undefined) requirePositive('Trainer', name, options[name])
   }
   const { seed, nonFinite = 'throw', shuffle = true, progress = 'auto', optimizer = 'adam', loss = 'mse' } = options
-  const { device, dtype, autocast, cudaGraph = false, metricUnits = 'data', init } = options
+  const { device, dtype, autocast, cudaGraph = 'auto', metricUnits = 'data', init } = options
   if (init !== undefined) requireInit('Trainer', init)
   if (seed !== undefined) requireInteger('Trainer', 'seed', seed)
   requireBoolean('Trainer', 'shuffle', shuffle)
-  requireBoolean('Trainer', 'cudaGraph', cudaGraph)
-  if (typeof progress !== 'boolean' && progress !== 'auto') {
-    throw invalid('Trainer', 'progress', "a boolean or 'auto'", progress, 'ERR_TORCH_VALUE')
-  }
+  requireAutomatic('cudaGraph', cudaGraph)
+  requireAutomatic('progress', progress)
   requireChoice('Trainer', 'nonFinite', nonFinite, ['throw', 'warn', 'ignore'])
   requireChoice('Trainer', 'metricUnits', metricUnits, ['data', 'scaled'])
   if (device !== undefined) requireUsable(device)
@@ -304,7 +309,7 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
   const { auxiliaryLosses = [] } = options
   requireAuxiliary('Trainer', auxiliaryLosses)
   const { accumulateGradBatches = 1, maxSteps = Infinity, maxSeconds = Infinity } = options
-  if (accumulateGradBatches > 1 && cudaGraph) {
+  if (accumulateGradBatches > 1 && cudaGraph === true) {
     throw torchError('ERR_TORCH_OPTION', 'Trainer: cudaGraph captures whole steps, without accumulateGradBatches')
   }
   const isLimited = maxSteps < Infinity || maxSeconds < Infinity
@@ -314,7 +319,7 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
   if (carryState && options.shuffle === true) {
     throw torchError('ERR_TORCH_OPTION', 'Trainer: carryState continues one batch in the next: omit shuffle')
   }
-  if (carryState && cudaGraph) {
+  if (carryState && cudaGraph === true) {
     throw torchError(
       'ERR_TORCH_OPTION',
       'Trainer: cudaGraph captures steps that do not depend on each other, without carryState',
@@ -370,6 +375,11 @@ function requireDType(dtype: unknown, autocast: ResolvedOptions['autocast']): vo
     'ERR_TORCH_OPTION',
     `Trainer: autocast chooses a dtype for each operation of a model in float32: dtype cannot be '${dtype}'`,
   )
+}
+
+function requireAutomatic(name: string, value: unknown): void {
+  if (typeof value === 'boolean' || value === 'auto') return
+  throw invalid('Trainer', name, "a boolean or 'auto'", value, 'ERR_TORCH_VALUE')
 }
 
 function readWeightDecay(given: TrainerOptions['weightDecay']): ResolvedOptions['weightDecay'] {

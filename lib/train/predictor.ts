@@ -21,8 +21,8 @@ export interface PredictOptions {
    */
   batchSize?: number
   /**
-   * Capture the model once for each input shape, and replay it. Only for a tensor of inputs. Default: the trainer's
-   * option.
+   * Capture the model once for each input shape, and replay it. Only for a tensor of inputs. Default: whether the
+   * trainer's option is `true`.
    */
   cudaGraph?: boolean
 }

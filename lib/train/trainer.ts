@@ -22,6 +22,7 @@ import { offload, retain } from '../tensor/context.ts'
 import { Generator } from '../tensor/generator.ts'
 import { withGenerator } from '../tensor/random.ts'
 import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
+import { automatic } from './automatic-graph.ts'
 import { Callbacks } from './callback.ts'
 import { MANY } from './cut.ts'
 import { causeOf, type NonFinite } from './divergence.ts'
@@ -36,7 +37,7 @@ import {
   requireResizable,
 } from './find-batch-size.ts'
 import { runEpochs } from './fit.ts'
-import { type Graph, Graphs, signatureOf } from './graph.ts'
+import { type Graph, type GraphGuard, Graphs, signatureOf } from './graph.ts'
 import { History } from './history.ts'
 import { initialize } from './initialization.ts'
 import { Interruption } from './interruption.ts'
@@ -59,6 +60,8 @@ import {
   tuneLearningRate,
 } from './tune-learning-rate.ts'
 import { fitScales } from './units.ts'
+
+type MakeGraphs = RunnerOptions['makeGraphs']
 
 /** @internal The key of the method that makes graphs: tests exchange it. */
 export const makeGraph = Symbol('makeGraph')
@@ -112,7 +115,7 @@ export interface Evaluation {
  * const trainer = new Trainer(model, { epochs: 50, batchSize: 32, lr: 1e-2, clipGradNorm: 1 })
  * const history = await trainer.fit([inputs, targets], { validation: [heldOutInputs, heldOutTargets] })
  * @example
- * new Trainer(model, { device: 'cuda', autocast: 'bfloat16', cudaGraph: true })
+ * new Trainer(model, { device: 'cuda', autocast: 'bfloat16' })
  * @throws {TorchError} for an unknown option or an invalid value, such as a device that does not exist.
  */
 export class Trainer {
@@ -168,7 +171,7 @@ export class Trainer {
       batchSize: this.#options.batchSize,
       place: () => this.#place(),
       moves: (device) => this.#moves(device),
-      makeGraphs: (device) => this.#makeGraphs(device, true),
+      makeGraphs: (device) => this.#makeGraphs(device),
     })
   }
 
@@ -231,10 +234,11 @@ export class Trainer {
     const averaged = this.#average()
     const rates =
       schedule && scheduledRates(schedule, { optimizer, epochs, maxSteps, monitor, ...this.#updates(source) })
-    const training = this.#training(device)
+    const training = this.#training(device, source)
     const validated = averaged?.module ?? model
     const validation = averaged && new Step(validated, optimizer, { ...this.#options, owner: 'Trainer' })
-    const validating = held === undefined ? undefined : this.#evaluating(device, nonFinite, validation)
+    const validating =
+      held === undefined ? undefined : this.#evaluating(device, nonFinite, this.#graphsFor(device, held), validation)
     const modules = averaged === undefined ? this.#modules : [...this.#modules, averaged]
     const { carried } = this.#step
     const saved = {
@@ -437,7 +441,9 @@ export class Trainer {
     const source = this.#source(data, false)
     const release = this.#useMetrics('evaluate')
     try {
-      const runner = this.#evaluating(this.#place(), 'ignore')
+      const device = this.#place()
+      const graphs = this.#options.cudaGraph === true ? this.#makeGraphs(device) : undefined
+      const runner = this.#evaluating(device, 'ignore', graphs)
       try {
         const { loss, metrics } = await runner.pass(source, { name: 'evaluate', begin: () => signal?.throwIfAborted() })
         return { loss, ...metrics }
@@ -463,7 +469,7 @@ export class Trainer {
    */
   async predict(inputs: Tensor | PredictionData, options: PredictOptions = {}): Promise<Tensor> {
     checkOptions('predict', options, ['batchSize', 'cudaGraph'])
-    const { cudaGraph = this.#options.cudaGraph, batchSize } = options
+    const { cudaGraph = this.#options.cudaGraph === true, batchSize } = options
     requireBoolean('predict', 'cudaGraph', cudaGraph)
     if (isTensor(inputs) || typeof inputs !== 'object' || inputs === null) {
       return await this.#predictor.predict(inputs, batchSize, cudaGraph)
@@ -483,8 +489,8 @@ export class Trainer {
   }
 
   /**
-   * Why steps of the last `fit`, or predictions, ran without CUDA graphs although `cudaGraph` asked for them: a
-   * sentence, which was also emitted as a warning; else `null`.
+   * Why steps of the last `fit`, or predictions, ran on a CUDA device without CUDA graphs although `cudaGraph` is not
+   * `false`: a sentence; else `null`. With `cudaGraph: true` it was also emitted as a warning, on the CPU, too.
    */
   get cudaGraphFallback(): string | null {
     return this.#fallback
@@ -510,7 +516,7 @@ export class Trainer {
     }
   }
 
-  #training(device: Device): Runner {
+  #training(device: Device, source: Source): Runner {
     const { nonFinite, metrics, metricUnits } = this.#options
     // An optimizer with its own step reads its rates as numbers.
     const rates = isFused(this.optimizer) ? this.#rates() : undefined
@@ -521,7 +527,7 @@ export class Trainer {
         this.#step.train(batch, device, { rates, finite: nonFinite === 'throw', output: metrics.length > 0 }),
       metrics,
       inUnits: metricUnits === 'data',
-      makeGraphs: this.#makeGraphs(device),
+      makeGraphs: this.#graphsFor(device, source),
       signature: () => signatureOf(this.#modules, this.optimizer, rates),
       rates,
       nonFinite,
@@ -530,14 +536,14 @@ export class Trainer {
     })
   }
 
-  #evaluating(device: Device, nonFinite: NonFinite, step = this.#evaluation): Runner {
+  #evaluating(device: Device, nonFinite: NonFinite, makeGraphs: MakeGraphs, step = this.#evaluation): Runner {
     return new Runner({
       device,
       moves: this.#moves(device),
       step: (batch) => step.evaluate(batch, device, nonFinite === 'throw'),
       metrics: this.#options.metrics,
       inUnits: this.#options.metricUnits === 'data',
-      makeGraphs: this.#makeGraphs(device),
+      makeGraphs,
       signature: () => signatureOf(this.#modules),
       nonFinite,
       exact: device === 'cpu',
@@ -571,16 +577,25 @@ export class Trainer {
     return optimizer.paramGroups.every(({ lr }) => typeof lr === 'number') ? new LearningRates(optimizer) : undefined
   }
 
-  /** Graphs for a runner, if they were asked for and are available. */
-  #makeGraphs(
-    device: Device,
-    wanted = this.#options.cudaGraph,
-  ): ((queue: <T>(fn: () => T) => Promise<T>) => Graphs) | undefined {
-    if (!wanted) return undefined
+  /** Graphs for a `fit` with these data, if they are wanted and available. */
+  #graphsFor(device: Device, { windows }: Source): MakeGraphs {
+    const { model, optimizer } = this
+    const options = this.#options
+    if (options.cudaGraph === false) return undefined
+    if (options.cudaGraph === true) return this.#makeGraphs(device)
+    const guard = automatic({ model, optimizer, options, device, windows })
+    if (typeof guard !== 'string') return this.#makeGraphs(device, guard)
+    if (device !== 'cpu') this.#fallBack(guard, false)
+    return undefined
+  }
+
+  /** Graphs, if they are available. `guard`: nobody asked for them, so what is in their way is no reason to warn. */
+  #makeGraphs(device: Device, guard?: GraphGuard): MakeGraphs {
+    const warns = guard === undefined
     try {
       this[makeGraph](device).reset()
     } catch (error) {
-      this.#fallBack((error as Error).message)
+      if (warns || device !== 'cpu') this.#fallBack((error as Error).message, warns)
       return undefined
     }
     return (queue) =>
@@ -588,13 +603,14 @@ export class Trainer {
         device,
         queue,
         make: () => this[makeGraph](device),
-        onFallback: (reason) => this.#fallBack(reason),
+        onFallback: (reason) => this.#fallBack(reason, warns),
+        guard,
       })
   }
 
-  #fallBack(reason: string): void {
+  #fallBack(reason: string, warns: boolean): void {
     this.#fallback = reason
-    if (this.#warnings.has(reason)) return
+    if (!warns || this.#warnings.has(reason)) return
     this.#warnings.add(reason)
     process.emitWarning(`Trainer: cudaGraph: ${reason}`, { code: 'TORCH_CUDA_GRAPH' })
   }

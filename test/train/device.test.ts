@@ -142,7 +142,7 @@ describe('refuses', () => {
   test.each([
     [{ autocast: 'float32' }, 'ERR_TORCH_VALUE', /autocast must be 'bfloat16' or 'float16', got 'float32'/],
     [{ autocast: true }, 'ERR_TORCH_TYPE', /autocast must be 'bfloat16' or 'float16', got true/],
-    [{ cudaGraph: 'yes' }, 'ERR_TORCH_TYPE', /cudaGraph must be a boolean, got 'yes'/],
+    [{ cudaGraph: 'yes' }, 'ERR_TORCH_VALUE', /cudaGraph must be a boolean or 'auto', got 'yes'/],
     [{ cudaGraphs: true }, 'ERR_TORCH_OPTION', /unknown option 'cudaGraphs'; did you mean 'cudaGraph'/],
   ] as const)('%j', (options, code, message) => {
     expectError(() => new Trainer(new Linear(1, 1), options as never), code, message)

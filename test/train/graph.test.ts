@@ -5,11 +5,11 @@ import { LearningRates } from '../../lib/optim/rates.ts'
 import { refuseCaptured } from '../../lib/tensor/capture.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
-import { Graphs, MOST_GRAPHS, signatureOf, WARM_UP, type Work } from '../../lib/train/graph.ts'
+import { type GraphGuard, Graphs, MOST_GRAPHS, signatureOf, WARM_UP, type Work } from '../../lib/train/graph.ts'
 import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
 import { FakeGraph } from '../support/graph.ts'
 
-function setUp(options: { make?: () => FakeGraph } = {}) {
+function setUp(options: { make?: () => FakeGraph; guard?: GraphGuard } = {}) {
   const made: FakeGraph[] = []
   const reasons: string[] = []
   const graphs = new Graphs({
@@ -21,6 +21,7 @@ function setUp(options: { make?: () => FakeGraph } = {}) {
     },
     queue: (fn) => torch.offload(() => torch.tidy(fn)),
     onFallback: (reason) => reasons.push(reason),
+    guard: options.guard,
   })
   let calls = 0
   const work = (settings: Partial<Work<Tensor>> = {}): Work<Tensor> => ({
@@ -215,4 +216,18 @@ describe('the signature tells', () => {
     expect(of()).toBe(before)
     expect(signatureOf([model], optimizer)).not.toBe(number)
   })
+})
+
+test('a guard can refuse one shape, and later everything', async () => {
+  let step: string | undefined
+  const guard = { step: () => step, capture: () => (graphs.size === 0 ? undefined : 'too large') }
+  const { graphs, made, reasons, run } = setUp({ guard })
+  for (let i = 0; i < WARM_UP + 2; i++) {
+    expect(await run(torch.tensor([i]))).toEqual([2 * i])
+    expect(await run(torch.tensor([i, i]))).toEqual([2 * i, 2 * i])
+  }
+  expect([made.length, graphs.size, reasons]).toEqual([1, 1, ['too large']])
+  step = 'no more'
+  for (let i = 0; i < 2; i++) expect(await run(torch.tensor([i]))).toEqual([2 * i])
+  expect([made[0]?.replays, made[0]?.resets, reasons]).toEqual([2, 1, ['too large', 'no more']])
 })
