@@ -29,12 +29,17 @@ export function toJSON(metadata: ForecastMetadata): JSONObject {
   return JSON.parse(JSON.stringify(metadata)) as JSONObject
 }
 
+/** Whether `train` wrote this. */
+export function isForecastMetadata(metadata: object): metadata is ForecastMetadata {
+  const { task, series, past, horizon, measures, training } = metadata as Partial<Record<string, unknown>>
+  const sizes = [past, horizon].every(Number.isSafeInteger)
+  return task === 'forecast' && sizes && [series, measures, training].every(isPlain)
+}
+
 /** @throws {TorchError} unless the model was trained to forecast, by this program. */
 export function forecastMetadataOf(model: RecurrentModel, path: string): ForecastMetadata {
-  const { task, series, past, horizon, measures, training } = model.metadata as Partial<Record<string, unknown>>
-  const isComplete =
-    task === 'forecast' && isPlain(series) && isPlain(measures) && isPlain(training) && Number.isSafeInteger(past)
-  if (isComplete && Number.isSafeInteger(horizon)) return model.metadata as unknown as ForecastMetadata
+  const { metadata } = model
+  if (isForecastMetadata(metadata)) return metadata
   throw torchError(
     'ERR_TORCH_FORMAT',
     `${path} is not the model of a forecast that 'libtorch-rnn train' made: it does not say which columns it reads`,

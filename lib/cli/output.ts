@@ -49,13 +49,15 @@ export class Output {
   }
 }
 
-/** A table as text: the first column to the left, the others to the right. */
-export function tableText(rows: readonly (readonly string[])[]): string {
+/** A table as text: the first column to the left, the others to the right, unless `align` says otherwise. */
+export function tableText(rows: readonly (readonly string[])[], align: 'left' | 'right' = 'right'): string {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => (row[i] ?? '').length)))
   return rows
     .map((row) =>
       row
-        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] as number) : cell.padStart(widths[i] as number)))
+        .map((cell, i) =>
+          i === 0 || align === 'left' ? cell.padEnd(widths[i] as number) : cell.padStart(widths[i] as number),
+        )
         .join('  ')
         .trimEnd(),
     )

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander'
 import { TorchError } from '../errors.ts'
 import { styled } from './output.ts'
+import { flagOf, SETTINGS } from './settings.ts'
 
 /** A command that cannot be understood: it ends with the exit code 2. */
 export class UsageError extends Error {
@@ -13,9 +14,16 @@ export const EXIT = { ok: 0, failed: 1, usage: 2 } as const
 /** The names of calls at the start of a message, such as `Series.from: `, which users of commands do not know. */
 const CALL = /^(?:(?:[A-Z]\w+(?:\.\w+)?|calibrate|forecast|loadModel|fit|evaluate|predict): )+/
 
-/** The message of an error as commands show it. */
+/** The message of an error as commands show it: what it says of options it says of flags. */
 export function messageFor(error: Error): string {
-  return error.message.replace(/^error: /, '').replace(CALL, '')
+  return error.message
+    .replace(/^error: /, '')
+    .replace(CALL, '')
+    .replaceAll(/\b(\w+): '(\w+)'/g, (all, key: string, value: string) =>
+      Object.hasOwn(SETTINGS, key) ? `${flagOf(key)} ${value}` : all,
+    )
+    .replaceAll(/\bin futureInputs\b/g, 'in the file of --future')
+    .replaceAll(/\bfutureInputs\b/g, 'the file of --future')
 }
 
 /**

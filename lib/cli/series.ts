@@ -1,4 +1,6 @@
-import { Series, type SeriesOptions, type SplitOptions, type WindowDataset } from '../data/index.ts'
+import { Series, type SeriesOptions, SeriesScaler, type SplitOptions, type WindowDataset } from '../data/index.ts'
+import { torchError } from '../errors.ts'
+import type { RecurrentModel } from '../models/index.ts'
 import type { Output } from './output.ts'
 import type { Settings } from './settings.ts'
 
@@ -31,7 +33,7 @@ export async function readSeries(data: string, options: SeriesOptions, output: O
   output.detail(`inputs: ${inputNames.join(', ')}`)
   if (gaps.length > 0 && (options.gaps ?? 'break') === 'break') {
     const [first] = gaps
-    const where = `between ${dayOf(first?.after)} and ${dayOf(first?.before)}`
+    const where = `between ${timeText(first?.after)} and ${timeText(first?.before)}`
     output.warn(
       `${data}: steps are absent in ${gaps.length} ${gaps.length === 1 ? 'place' : 'places'}, first ${where}; no window crosses these (--gaps fill or ignore)`,
     )
@@ -39,8 +41,23 @@ export async function readSeries(data: string, options: SeriesOptions, output: O
   return series
 }
 
-function dayOf(date: Date | undefined): string {
+/** A time in the words of messages: the shortest ISO form. */
+export function timeText(date: Date | undefined): string {
   return date === undefined ? '' : date.toISOString().replace('T00:00:00.000Z', '').replace('.000Z', 'Z')
+}
+
+const DAYS = /^(\d+ )?(day|week|month|year)s?$/
+
+/** How the times of a series are written: days without a time of day if they have none. */
+export function timeTextOf({ frequency, times: [first] }: Series): (time: Date) => string {
+  const isDaily = DAYS.test(String(frequency)) && first !== undefined && !timeText(first).includes('T')
+  return (time) => (isDaily ? time.toISOString().slice(0, 10) : time.toISOString().replace('.000Z', 'Z'))
+}
+
+/** The scales of a model that forecasts. @throws {TorchError} if it has none. */
+export function scalerOf({ scaler }: RecurrentModel, path: string): SeriesScaler {
+  if (scaler instanceof SeriesScaler) return scaler
+  throw torchError('ERR_TORCH_FORMAT', `${path} has no scales of a series`)
 }
 
 /** The parts of a series. */

@@ -34,12 +34,22 @@ describe('help', () => {
     expect(stdout).toMatch(/^Examples:$/m)
   })
 
-  it('lists each command of the guide', () => {
+  it.each(['train', 'evaluate', 'forecast', 'predict', 'inspect'])(
+    'of %s has examples that can be understood',
+    (name) => {
+      const { stdout } = command(temporaryFolder(), ['help', name])
+      const examples = stdout.slice(stdout.indexOf('\nExamples:\n'))
+      const flags = [...examples.matchAll(/ (--[\w-]+)/g)].map(([, flag]) => flag as string)
+      expect(examples).toContain(`libtorch-rnn ${name} `)
+      for (const flag of flags) expect(stdout).toMatch(new RegExp(`^ +${flag}( |$)`, 'm'))
+    },
+  )
+
+  it('lists each command, and the guide names no other', () => {
     const { stdout } = command(temporaryFolder(), ['--help'])
-    const commands = [...stdout.matchAll(/^ {2}(\w+) .*\[options\]|^ {2}(uninstall) /gm)].map(([, a, b]) => a ?? b)
-    for (const name of commands) expect(stdout).toContain(name)
-    for (const [, name] of guide.matchAll(/npx libtorch-rnn (\w+)/g)) {
-      expect([...commands, 'help']).toContain(name)
-    }
+    const list = stdout.slice(stdout.indexOf('Commands:'))
+    const commands = [...list.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name as string)
+    expect(commands).toEqual(expect.arrayContaining(['train', 'evaluate', 'forecast', 'predict', 'inspect', 'doctor']))
+    for (const [, name] of guide.matchAll(/npx libtorch-rnn (\w+)/g)) expect(commands).toContain(name)
   })
 })

@@ -1,0 +1,106 @@
+import type { Series, WindowDataset } from '../data/index.ts'
+import { loadModel, type RecurrentModel } from '../models/index.ts'
+import { Trainer } from '../train/index.ts'
+import { sha256Of } from './checksum.ts'
+import { type Errors, errorTable, metricsFor, naiveErrors, verdict } from './measure.ts'
+import { type ForecastMetadata, forecastMetadataOf } from './metadata.ts'
+import type { Output } from './output.ts'
+import { readSeries, scalerOf, timeTextOf } from './series.ts'
+import type { Settings } from './settings.ts'
+import { type Format, type Located, withData } from './source.ts'
+
+export interface EvaluateOptions {
+  /** Where the part to measure errors on starts; `none`: with the data. */
+  from?: string | number
+  /** The metrics; default: those of the training. */
+  metrics?: readonly string[]
+  season?: number
+  inputFormat?: Format
+}
+
+/** Prints the errors of a model, and of naive forecasts. */
+export async function evaluate(
+  { model: path, data, isOwn }: Located & { readonly data: string },
+  options: EvaluateOptions,
+  output: Output,
+): Promise<void> {
+  const model = await loadModel(path)
+  const metadata = forecastMetadataOf(model, path)
+  await withData(data, options.inputFormat ?? 'csv', async (file) => {
+    const from = options.from ?? (isOwn ? heldOutFrom(metadata) : undefined)
+    if (from === undefined && data !== '-' && (await sha256Of(file)) === metadata.training.about.dataSha256) {
+      output.warn(`${data} has the data of the training: --from says where the part starts that the model has not seen`)
+    }
+    const { series, windows } = await windowsFrom(file, from, { model, path, metadata, output })
+    const measures = {
+      ...metadata.measures,
+      ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
+      ...(options.season === undefined ? {} : { season: options.season }),
+    }
+    const { loss } = metadata.training.settings as Settings
+    const trainer = new Trainer(model, { loss, metrics: metricsFor(measures), progress: false })
+    const errors = await trainer.evaluate(windows)
+    const naive = await naiveErrors(windows, measures)
+    const [text, times] = [
+      timeTextOf(series),
+      [windows.times(0)[0], windows.times(windows.length - 1).at(-1)] as Date[],
+    ]
+    const [first, last] = times.map(text) as [string, string]
+    const result: Result = {
+      model: path,
+      data,
+      windows: windows.length,
+      from: first,
+      to: last,
+      errors,
+      naive,
+    }
+    output.result(result, () => summary(result))
+  })
+}
+
+/** The errors of a model on data, as `--json` prints them. */
+interface Result {
+  readonly model: string
+  readonly data: string
+  readonly windows: number
+  /** The first and the last time that was forecast. */
+  readonly from: string
+  readonly to: string
+  readonly errors: Errors
+  readonly naive: Readonly<Record<string, Errors>>
+}
+
+function summary({ data, windows, from, to, errors, naive }: Result): string {
+  return [
+    `${windows} forecasts of ${data}, from ${from} to ${to}`,
+    '',
+    errorTable('model', errors, naive),
+    '',
+    verdict(errors, naive),
+  ].join('\n')
+}
+
+/** Where the part starts that a training did not use. */
+export function heldOutFrom({ training }: ForecastMetadata): string | number | undefined {
+  const { test, validation } = training.settings
+  return [test, validation].find((point) => point !== undefined && point !== 'none')
+}
+
+/** The windows of a file whose targets come from a time on. */
+export async function windowsFrom(
+  file: string,
+  from: string | number | undefined,
+  {
+    model,
+    path,
+    metadata,
+    output,
+  }: { model: RecurrentModel; path: string; metadata: ForecastMetadata; output: Output },
+): Promise<{ series: Series; windows: WindowDataset }> {
+  const { past, horizon } = metadata
+  const series = await readSeries(file, metadata.series, output)
+  const size = { past, horizon, scaler: scalerOf(model, path) }
+  if (from === undefined || from === 'none') return { series, windows: (await series.split(size)).train }
+  return { series, windows: (await series.split({ ...size, test: from })).test }
+}

@@ -1,0 +1,106 @@
+import { SeriesScaler } from '../data/index.ts'
+import { summary } from '../inspect/index.ts'
+import { type Header, readHeader } from '../io/index.ts'
+import { loadModel, type RecurrentModel } from '../models/index.ts'
+import { withPresets } from './config.ts'
+import { type ForecastMetadata, isForecastMetadata } from './metadata.ts'
+import { numberText, type Output, tableText } from './output.ts'
+import { flagOf, type Key } from './settings.ts'
+
+/** The key of the description that `model.save` writes. */
+const DESCRIPTION = 'libtorch-rnn'
+
+/** Prints what a safetensors file holds: a model with all that is saved with it, or tensors. */
+export async function inspect(path: string, output: Output): Promise<void> {
+  const header = await readHeader(path)
+  if (header.metadata[DESCRIPTION] === undefined) {
+    return output.result({ file: path, ...header }, () => tensorsText(header))
+  }
+  const model = await loadModel(path)
+  const { config, metadata, scaler, vocabulary } = model
+  const description = {
+    file: path,
+    config,
+    parameters: model.countParameters(),
+    metadata,
+    scaler: scaler?.config ?? null,
+    vocabulary: vocabulary?.config ?? null,
+    tensors: header.tensors,
+  }
+  output.result(description, () => modelText(path, model))
+}
+
+function tensorsText({ tensors, metadata }: Header): string {
+  const rows = Object.entries(tensors).map(([name, { dtype, shape }]) => [name, dtype, `(${shape.join(', ')})`])
+  const entries = Object.entries(metadata).map(([key, value]) => `${key}: ${value}`)
+  return [tableText([['Tensor', 'dtype', 'shape'], ...rows]), ...(entries.length > 0 ? ['', ...entries] : [])].join(
+    '\n',
+  )
+}
+
+function modelText(path: string, model: RecurrentModel): string {
+  return [`${path}: ${model}`, '', summary(model), ...sectionsOf(model)].join('\n')
+}
+
+/** What is saved with a model, under headings; what this program did not write as JSON. */
+function sectionsOf(model: RecurrentModel): string[] {
+  const { metadata, scaler, vocabulary } = model
+  const sections: [string, string][] = []
+  if (isForecastMetadata(metadata)) sections.push(['Reads', readsText(metadata)], ['Training', trainingText(metadata)])
+  else if (Object.keys(metadata).length > 0) sections.push(['Metadata', JSON.stringify(metadata, null, 2)])
+  if (scaler instanceof SeriesScaler) sections.push(['Scales', scalesText(scaler)])
+  else if (scaler !== null) sections.push(['Scales', JSON.stringify(scaler.config)])
+  if (vocabulary !== null) sections.push(['Vocabulary', `${vocabulary.size} tokens, by ${vocabulary.level}`])
+  return sections.flatMap(([heading, text]) => ['', heading, text.replaceAll(/^/gm, '  ')])
+}
+
+function readsText({ series, past, horizon, calibration }: ForecastMetadata): string {
+  const { time, targets, inputs = [], calendar = [], groups = [] } = series
+  const columns: [string, string | readonly string[]][] = [
+    ['time', time],
+    ['targets', targets],
+    ['inputs', inputs],
+    ['calendar', calendar],
+    ['groups', groups],
+    ['past', `${past} steps`],
+    ['horizon', `${horizon} steps`],
+    ['intervals', calibration?.levels.map(String) ?? []],
+  ]
+  return tableText(
+    columns.filter(([, value]) => value.length > 0).map(([name, value]) => [name, [value].flat().join(', ')]),
+    'left',
+  )
+}
+
+/** When and how it was trained: the settings that differ from their values without. */
+function trainingText({ training: { settings, about, epochs, bestEpoch } }: ForecastMetadata): string {
+  const presets: Readonly<Record<string, unknown>> = withPresets({})
+  const own = Object.entries(settings).filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(presets[key]))
+  const rows = own.map(([key, value]) => [
+    flagOf(key as Key),
+    typeof value === 'string' ? value : JSON.stringify(value),
+  ])
+  return tableText(
+    [
+      ['epochs', `${epochs}${bestEpoch === null ? '' : `, the best is ${bestEpoch}`}`],
+      ['libtorch-rnn', `${about['libtorch-rnn']} with LibTorch ${about.libtorch}`],
+      ['data', `SHA-256 ${about.dataSha256 ?? 'unknown'}`],
+      ...rows,
+    ],
+    'left',
+  )
+}
+
+function scalesText({ config: { targets, inputs, groups, scalers } }: SeriesScaler): string {
+  const columns = [...targets, ...inputs]
+  const rows = scalers.flatMap((row, g) =>
+    row.map((scaler, i) => [
+      ...(groups === null ? [] : [groups[g] as string]),
+      columns[i] as string,
+      scaler?.type ?? 'none',
+      numberText(scaler?.center[0] ?? 0),
+      numberText(scaler?.scale[0] ?? 1),
+    ]),
+  )
+  return tableText([[...(groups === null ? [] : ['group']), 'column', 'kind', 'center', 'scale'], ...rows])
+}

@@ -1,0 +1,196 @@
+// The commands that train and use models: what needs LibTorch is imported when one of them runs.
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { EvaluateOptions } from './evaluate.ts'
+import { addFlags, readFlags } from './flags.ts'
+import { count, type Kind, point } from './kind.ts'
+import { Output, type OutputOptions } from './output.ts'
+import { planOf } from './plan.ts'
+import { ROW_FORMATS, type RowFormat } from './rows.ts'
+import { PARTS, TRAINING } from './settings.ts'
+import { FORMATS, type Format, locate, locateBoth } from './source.ts'
+
+const OUTPUT = 'Output:'
+
+function addOutput(command: Command): Command {
+  return command
+    .addOption(new Option('--json', 'the result as JSON, for programs').helpGroup(OUTPUT))
+    .addOption(new Option('--quiet', 'only warnings and errors').helpGroup(OUTPUT))
+    .addOption(new Option('--verbose', 'more about data, model and epochs').helpGroup(OUTPUT))
+}
+
+/** The options of commands that write rows. */
+function addRows(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--out <file>', 'a file: .csv, .jsonl or .parquet (default: standard output)').helpGroup(OUTPUT),
+    )
+    .addOption(
+      new Option('--format <name>', 'what is written (default: by the name of --out, else csv)')
+        .choices(ROW_FORMATS)
+        .helpGroup(OUTPUT),
+    )
+}
+
+function addInput(command: Command): Command {
+  return command
+    .argument('<model>', 'the folder of a run, or the file of a model')
+    .argument('[data]', 'the file with the data, or - for standard input (default: the data of the run)')
+    .addOption(new Option('--input-format <name>', 'what standard input is').choices(FORMATS).default('csv'))
+}
+
+/** An option with a value of this kind. */
+function optionOf<T>(flags: string, help: string, kind: Kind<T>): Option {
+  return new Option(flags, help).argParser((text: string) => {
+    const value: unknown = kind.parse(text)
+    if (!kind.accepts(value)) throw new InvalidArgumentError(`It must be ${kind.wanted}.`)
+    return value
+  })
+}
+
+interface RowOptions {
+  out?: string
+  format?: RowFormat
+  inputFormat?: Format
+}
+
+/** Adds all commands of models to the program. */
+export function addModelCommands(program: Command): void {
+  addTrain(program)
+  addEvaluate(program)
+  addForecast(program)
+  addPredict(program)
+  addInspect(program)
+}
+
+function addTrain(program: Command): void {
+  const train = program
+    .command('train')
+    .description('train a network on a file: CSV, Parquet or JSON lines')
+    .argument('[data]', 'the file with the data')
+    .option('--out <folder>', 'the folder of the run (default: runs/ and the name of the data)')
+    .option('--resume', 'go on with the run in the folder')
+    .option('--config <file>', 'a JSON file of settings, such as the run.json of a run; flags come before it')
+  for (const [heading, part] of Object.entries(PARTS)) addFlags(train, `${heading}:`, part)
+  addOutput(train)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  libtorch-rnn train weather.csv --time date --target temp_max --past 90 --horizon 7
+  libtorch-rnn train --out runs/weather --resume --epochs 200
+  libtorch-rnn train --config runs/weather/run.json --out runs/again --seed 1`,
+    )
+    .action(async (data: string | undefined, options: object, command: Command) => {
+      const plan = planOf(readFlags(command, Object.values(PARTS)), data, options)
+      const { train } = await import('./train.ts')
+      await train(plan, new Output(options))
+    })
+}
+
+function addEvaluate(program: Command): void {
+  const command = program.command('evaluate').description('measure the errors of a model, beside naive forecasts')
+  addOutput(
+    addInput(command)
+      .addOption(
+        optionOf(
+          '--from <point>',
+          'where the part to measure on starts: a time, its share of the rows, or none (default: the test part of the data of the run, all of other data)',
+          point,
+        ),
+      )
+      .addOption(
+        optionOf('--metrics <name,…>', 'what is measured (default: what the training measured)', TRAINING.metrics.kind),
+      )
+      .addOption(
+        optionOf(
+          '--season <n>',
+          'the steps of a season, for the seasonal naive forecast (default: that of the training)',
+          count,
+        ),
+      ),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  libtorch-rnn evaluate runs/weather
+  libtorch-rnn evaluate runs/weather newer.csv --metrics mae,mape --json
+  libtorch-rnn evaluate runs/weather/model.safetensors - --from 2015 < all.csv`,
+    )
+    .action(async (model: string, data: string | undefined, options: OutputOptions & EvaluateOptions) => {
+      const found = locateBoth(model, data)
+      const { evaluate } = await import('./evaluate.ts')
+      await evaluate(found, options, new Output(options))
+    })
+}
+
+function addForecast(program: Command): void {
+  const command = program.command('forecast').description('forecast what comes after the data, with intervals')
+  addRows(
+    addOutput(
+      addInput(command)
+        .addOption(optionOf('--steps <n>', 'how many steps (default: those the model forecasts at once)', count))
+        .option('--future <file>', 'a file with the inputs of the model at the steps to forecast'),
+    ),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  libtorch-rnn forecast runs/weather
+  libtorch-rnn forecast runs/weather newest.csv --out next-week.parquet
+  tail -n 100 log.csv | libtorch-rnn forecast runs/load - --format jsonl`,
+    )
+    .action(async (model: string, data: string | undefined, options: OutputOptions & RowOptions) => {
+      const found = locateBoth(model, data)
+      const { forecast } = await import('./forecast.ts')
+      await forecast(found, options, new Output(options))
+    })
+}
+
+function addPredict(program: Command): void {
+  const command = program
+    .command('predict')
+    .description('write what a model predicts for each place in the data, beside what came')
+  addRows(
+    addInput(command).addOption(
+      optionOf(
+        '--from <point>',
+        'where the predictions start: a time, their share of the rows, or none (default: none)',
+        point,
+      ),
+    ),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  libtorch-rnn predict runs/weather --from 2015 --out predictions.csv
+  libtorch-rnn predict runs/weather - --input-format jsonl --format jsonl < rows.jsonl | head`,
+    )
+    .action(async (model: string, data: string | undefined, options: RowOptions) => {
+      const found = locateBoth(model, data)
+      const { predict } = await import('./predict.ts')
+      await predict(found, options, new Output({}))
+    })
+}
+
+function addInspect(program: Command): void {
+  program
+    .command('inspect')
+    .description('show what a safetensors file holds: network, scales, training')
+    .argument('<model>', 'the file, or the folder of a run')
+    .option('--json', 'as JSON, for programs')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  libtorch-rnn inspect runs/weather
+  libtorch-rnn inspect model.safetensors --json`,
+    )
+    .action(async (path: string, options: OutputOptions) => {
+      const { model } = locate(path, undefined)
+      const { inspect } = await import('./inspect.ts')
+      await inspect(model, new Output(options))
+    })
+}

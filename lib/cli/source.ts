@@ -1,0 +1,64 @@
+// Which model and which data a command reads, before LibTorch is loaded.
+import { createWriteStream, existsSync, statSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { TorchError, torchError } from '../errors.ts'
+import { readConfig } from './config.ts'
+import { FILES } from './plan.ts'
+import { UsageError } from './problem.ts'
+
+/** A model to use, and the data to use it on. */
+export interface Located {
+  /** The file of the model. */
+  readonly model: string
+  /** The path of the data; `-` is standard input. */
+  readonly data: string | undefined
+  /** Whether the data are those of the run, because no others were named. */
+  readonly isOwn: boolean
+}
+
+/**
+ * Finds the model, which is a file, or in the folder of a run; without data, those of the run are meant.
+ * @throws {UsageError} if there is no such file.
+ */
+export function locate(model: string, data: string | undefined): Located {
+  if (!existsSync(model)) throw new UsageError(`there is no model or run ${model}`)
+  if (!statSync(model).isDirectory()) return { model, data, isOwn: false }
+  const path = join(model, FILES.model)
+  if (!existsSync(path)) {
+    const hint = existsSync(join(model, FILES.config)) ? `: its run is not over, train --out ${model} --resume` : ''
+    throw new UsageError(`${model} has no ${FILES.model}${hint}`)
+  }
+  if (data !== undefined) return { model: path, data, isOwn: false }
+  const config = join(model, FILES.config)
+  return { model: path, data: existsSync(config) ? readConfig(config).data : undefined, isOwn: true }
+}
+
+/** The same for a command that needs data. */
+export function locateBoth(model: string, data: string | undefined): Located & { readonly data: string } {
+  const found = locate(model, data)
+  if (found.data !== undefined) return { ...found, data: found.data }
+  throw new UsageError(`name the file with the data after ${model}, or - for standard input`)
+}
+
+/** What standard input can be. */
+export const FORMATS = ['csv', 'tsv', 'jsonl', 'parquet'] as const
+export type Format = (typeof FORMATS)[number]
+
+/** Calls `work` with the path of the data. Standard input becomes a file for the time of it. */
+export async function withData<T>(data: string, format: Format, work: (path: string) => Promise<T>): Promise<T> {
+  if (data !== '-') return await work(data)
+  const folder = await mkdtemp(join(tmpdir(), 'libtorch-rnn-'))
+  const path = join(folder, `input.${format}`)
+  try {
+    await pipeline(process.stdin, createWriteStream(path))
+    return await work(path)
+  } catch (error) {
+    if (!(error instanceof TorchError) || !error.message.includes(path)) throw error
+    throw torchError(error.code, error.message.replaceAll(path, 'standard input'), { cause: error })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
