@@ -2,12 +2,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { LibTorchError } from '../errors.ts'
+import { TorchError } from '../errors.ts'
 import { cacheFolder } from '../native/cache.ts'
 import { PACKAGE } from '../native/package.ts'
 import { PINNED } from '../native/version.ts'
 import { doctor } from './doctor.ts'
 import { type InstallOptions, install, requireFound } from './install.ts'
+import { addServe } from './serve.ts'
 import { uninstall } from './uninstall.ts'
 
 const { version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as { version: string }
@@ -48,8 +49,10 @@ program
     process.exitCode = doctor({ json }) ? 0 : 1
   })
 
+addServe(program)
+
 program.parseAsync().catch((error: unknown) => {
-  if (!(error instanceof LibTorchError)) throw error
+  if (!(error instanceof TorchError)) throw error
   console.error(error.message)
   process.exitCode = 1
 })
