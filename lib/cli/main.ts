@@ -7,6 +7,7 @@ import { doctor } from './doctor.ts'
 import { type InstallOptions, install, requireFound } from './install.ts'
 import { addModelCommands } from './models.ts'
 import { report } from './problem.ts'
+import { addServe } from './serve.ts'
 import { uninstall } from './uninstall.ts'
 import { VERSION } from './version.ts'
 
@@ -48,6 +49,8 @@ program
   .action(({ json = false }: { json?: boolean }) => {
     process.exitCode = doctor({ json }) ? 0 : 1
   })
+
+addServe(program)
 
 program.parseAsync().catch((error: unknown) => {
   if (!(error instanceof LibTorchError)) return report(error, process.argv.includes('--json'))

@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto'
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+import { checkOptions, invalid, requireBoolean, requirePositive } from '../../check.ts'
+import { KEYS, type ServePluginOptions } from './options.ts'
+import { peer } from './peer.ts'
+import { servePlugin } from './plugin.ts'
+
+/** Options of {@link serveApp}. */
+export interface ServeAppOptions extends ServePluginOptions {
+  /** As of Fastify: pino's options, or whether there is a log. Default `true`. */
+  logger?: FastifyServerOptions['logger']
+  /** Whether each request is two lines of the log, and not only those that the server fails. Default `false`. */
+  logRequests?: boolean
+  /** How long a client may take to send a request, in ms; then it is status 408. Default 30,000. */
+  requestTimeout?: number
+  /** For how long a connection without requests is kept open, in ms. Default 72,000. */
+  keepAliveTimeout?: number
+  /** Where clients are behind proxies: as of Fastify. Default `false`. */
+  trustProxy?: FastifyServerOptions['trustProxy']
+}
+
+/** Ids of requests that are taken from clients: short, and no more than a word. */
+const ID = /^[\w.:/+=-]{1,128}$/
+
+/**
+ * A service of Fastify with nothing but {@link servePlugin}, and with limits of time, structured logs and ids of
+ * requests (`x-request-id`).
+ *
+ * @example
+ * const app = await serveApp({ models: { weather: server } })
+ * await app.listen({ port: 8080 })
+ * @throws {TorchError} (rejects) as {@link servePlugin}.
+ */
+export async function serveApp(options: ServeAppOptions): Promise<FastifyInstance> {
+  const owner = 'serveApp'
+  const own = [
+    'logger',
+    'logRequests',
+    'requestTimeout',
+    'keepAliveTimeout',
+    'trustProxy',
+  ] as const satisfies (keyof ServeAppOptions)[]
+  checkOptions(owner, options, [...KEYS, ...own])
+  const {
+    logger = true,
+    logRequests = false,
+    requestTimeout = 30_000,
+    keepAliveTimeout = 72_000,
+    trustProxy = false,
+    ...pluginOptions
+  } = options
+  requireBoolean(owner, 'logRequests', logRequests)
+  for (const [name, ms] of Object.entries({ requestTimeout, keepAliveTimeout })) {
+    requirePositive(owner, name, ms)
+    if (!Number.isFinite(ms)) throw invalid(owner, name, 'finite', ms, 'ERR_TORCH_VALUE')
+  }
+  const fastify = await peer('serveApp', 'fastify', () => import('fastify'))
+  const { default: make, LogController } = fastify
+  const app = make({
+    logger,
+    logController: new LogController({ disableRequestLogging: !logRequests }),
+    requestTimeout,
+    keepAliveTimeout,
+    trustProxy,
+    // Slow clients are looked for once in this time.
+    http: { connectionsCheckingInterval: Math.min(1000, requestTimeout), headersTimeout: requestTimeout },
+    routerOptions: { maxParamLength: 1024 },
+    genReqId: ({ headers }) => {
+      const given = headers['x-request-id']
+      return typeof given === 'string' && ID.test(given) ? given : randomUUID()
+    },
+  }) as unknown as FastifyInstance
+  await app.register(servePlugin, pluginOptions)
+  await app.ready()
+  return app
+}
