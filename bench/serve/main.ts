@@ -1,0 +1,179 @@
+// npm run bench:serve: what serving costs beyond the kernels, in process and without HTTP, all sides in turns in one run;
+// `-- sessions` runs a part. Answers are compared before anything is timed.
+import { cpus, loadavg } from 'node:os'
+import { Command } from 'commander'
+import { torch } from 'libtorch-rnn'
+import { LSTMModel } from 'libtorch-rnn/models'
+import { stepStreams } from 'libtorch-rnn/nn'
+import { serve } from 'libtorch-rnn/serve'
+import { type Measured, measured, type Side } from './measure.ts'
+
+const command = new Command('bench:serve')
+  .argument('[words...]', 'only parts whose names contain all of these')
+  .option('--rounds <n>', 'turns of each side', Number, 7)
+  .option('--requests <n>', 'requests of a turn', Number, 6400)
+  .option('--steps <n>', 'steps of sessions of a turn', Number, 300_000)
+  .parse()
+const { rounds, requests, steps } = command.opts<{ rounds: number; requests: number; steps: number }>()
+
+const [INPUT, HIDDEN, OUTPUT, LENGTH, ROWS, SESSIONS] = [32, 128, 8, 50, 32, 1000]
+
+interface Part {
+  readonly name: string
+  readonly unit: string
+  /** The first one is what others are compared with. */
+  sides(): Promise<{ sides: readonly Side[]; close(): Promise<void> }>
+}
+
+/** Clients that each wait for their answer before they ask again. */
+async function clients(count: number, total: number, ask: (client: number) => Promise<unknown>): Promise<void> {
+  let left = total
+  await Promise.all(
+    Array.from({ length: count }, async (_, client) => {
+      while (left-- > 0) await ask(client)
+    }),
+  )
+}
+
+function requireNear(what: string, found: ArrayLike<number>, wanted: ArrayLike<number>): void {
+  for (let i = 0; i < wanted.length; i++) {
+    const difference = Math.abs((found[i] as number) - (wanted[i] as number))
+    if (!(difference < 1e-5)) throw new Error(`${what}: output ${i} is ${found[i]}, and ${wanted[i]} by forward`)
+  }
+}
+
+const predict: Part = {
+  name: `predict LSTM(${INPUT}, ${HIDDEN}), T=${LENGTH}`,
+  unit: 'requests',
+  async sides() {
+    const model = new LSTMModel(INPUT, HIDDEN, OUTPUT, { output: 'last' }).eval()
+    const inputs = Array.from({ length: 64 }, () =>
+      Float32Array.from({ length: LENGTH * INPUT }, () => Math.random() - 0.5),
+    )
+    const batch = torch
+      .stack(inputs.slice(0, ROWS).map((x) => torch.tensor(x, { shape: [LENGTH, INPUT] })))
+      .transpose(0, 1)
+      .contiguous()
+    const forward = (): Float32Array =>
+      torch.tidy(() => torch.inferenceMode(() => model.forward(batch).toTypedArray() as Float32Array))
+    const [native, tensor] = await Promise.all(
+      (['native', 'tensor'] as const).map((engine) => serve(model, { engine, batch: { max: ROWS } })),
+    )
+    const wanted = forward()
+    for (const server of [native, tensor]) {
+      const outputs = await Promise.all(inputs.slice(0, ROWS).map((x) => server?.predict(x)))
+      for (const [i, output] of outputs.entries()) {
+        requireNear('predict', output as Float32Array, wanted.subarray(i * OUTPUT, (i + 1) * OUTPUT))
+      }
+    }
+    const one = torch.tensor(inputs[0] as Float32Array, { shape: [LENGTH, 1, INPUT] })
+    return {
+      sides: [
+        {
+          name: `kernels alone, batches of ${ROWS}`,
+          count: requests,
+          run: async () => {
+            for (let done = 0; done < requests; done += ROWS) forward()
+          },
+        },
+        {
+          name: 'server.predict, 64 clients',
+          count: requests,
+          run: () =>
+            clients(64, requests, (client) => native?.predict(inputs[client] as Float32Array) as Promise<unknown>),
+        },
+        {
+          name: 'server.predict by tensors, 64 clients',
+          count: requests,
+          run: () =>
+            clients(64, requests, (client) => tensor?.predict(inputs[client] as Float32Array) as Promise<unknown>),
+        },
+        {
+          name: 'forward one by one',
+          count: requests / 4,
+          run: async () => {
+            for (let done = 0; done < requests / 4; done++) {
+              torch.tidy(() => torch.inferenceMode(() => model.forward(one).toTypedArray()))
+            }
+          },
+        },
+      ],
+      async close() {
+        await native?.close()
+        await tensor?.close()
+      },
+    }
+  },
+}
+
+const sessions: Part = {
+  name: `sessions LSTM(${INPUT}, ${HIDDEN}), ${SESSIONS} of them`,
+  unit: 'steps',
+  async sides() {
+    const model = new LSTMModel(INPUT, HIDDEN, OUTPUT).eval()
+    const server = await serve(model, { queue: { steps: 4 * SESSIONS } })
+    const open = Array.from({ length: SESSIONS }, (_, i) => server.session(`session-${i}`))
+    const streams = open.map(() => model.stream())
+    const samples = Float32Array.from({ length: SESSIONS * INPUT }, () => Math.random() - 0.5)
+    const sample = (i: number): Float32Array => samples.subarray(i * INPUT, (i + 1) * INPUT)
+    const outputs = new Float32Array(SESSIONS * OUTPUT)
+    for (let round = 0; round < 3; round++) {
+      stepStreams(streams, samples, outputs)
+      const found = await Promise.all(open.map((session, i) => session.step(sample(i))))
+      for (const [i, output] of found.entries()) {
+        requireNear('step', output, outputs.subarray(i * OUTPUT, (i + 1) * OUTPUT))
+      }
+    }
+    return {
+      sides: [
+        {
+          name: 'stepStreams, all at once, blocking',
+          count: steps,
+          run: async () => {
+            for (let done = 0; done < steps; done += SESSIONS) stepStreams(streams, samples, outputs)
+          },
+        },
+        {
+          name: 'session.step, each after its last answer',
+          count: steps,
+          run: () => clients(SESSIONS, steps, (i) => open[i]?.step(sample(i)) as Promise<unknown>),
+        },
+      ],
+      async close() {
+        for (const stream of streams) stream.dispose()
+        await server.close()
+      },
+    }
+  },
+}
+
+const cell = (value: number, digits = 2): string => (Number.isNaN(value) ? '' : value.toFixed(digits)).padStart(12)
+
+function line({ side, rate, main, busiest }: Measured, bare: Measured): string {
+  return [
+    `  ${side.name}`.padEnd(44),
+    Math.round(rate).toLocaleString('en').padStart(12),
+    cell(rate / bare.rate),
+    cell(main),
+    cell(busiest),
+  ].join('')
+}
+
+torch.setNumThreads(1)
+torch.manualSeed(0)
+console.error(`${cpus()[0]?.model}, Node ${process.version}, one thread; medians of ${rounds} rounds`)
+for (const part of [predict, sessions].filter(({ name }) => command.args.every((word) => name.includes(word)))) {
+  const { sides, close } = await part.sides()
+  const results = await measured(sides, rounds)
+  console.log(
+    [
+      `${part.name}, load ${loadavg()[0]?.toFixed(1)}`.padEnd(44),
+      `${part.unit}/s`.padStart(12),
+      'of kernels'.padStart(12),
+      'main µs'.padStart(12),
+      'lane µs'.padStart(12),
+    ].join(''),
+  )
+  for (const result of results) console.log(line(result, results[0] as Measured))
+  await close()
+}
