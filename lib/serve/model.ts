@@ -6,7 +6,7 @@ import { RecurrentModel } from '../models/model.ts'
 import { Module } from '../nn/module.ts'
 import { outside } from '../tensor/context.ts'
 import { Batcher } from './batcher.ts'
-import type { Sequence } from './engine.ts'
+import type { Engine, Sequence } from './engine.ts'
 import { failureOf } from './failure.ts'
 import type { Counters } from './metrics.ts'
 import { nativeEngine, whyNotNativeEngine } from './native-engine.ts'
@@ -53,6 +53,7 @@ export async function versionOf(source: ModelSource, settings: Settings, counter
     successor: undefined,
   }
   try {
+    requireSizes(model, engine, settings.input)
     if (settings.warmup) await warmUp(version, settings)
     return version
   } catch (error) {
@@ -95,6 +96,21 @@ async function engineOf(
   } catch (error) {
     throw failureOf('serve', error)
   }
+}
+
+/** @throws {TorchError} if the options say other sizes than the model. */
+function requireSizes(
+  { constructor: { name } }: Module,
+  { inputSize, numEmbeddings }: Engine,
+  { size, numEmbeddings: tokens }: Settings['input'],
+): void {
+  const isRight =
+    (size === undefined || (numEmbeddings === null && size === inputSize)) &&
+    (tokens === undefined || tokens === numEmbeddings)
+  if (isRight) return
+  const given = size === undefined ? `input.numEmbeddings is ${tokens}` : `input.size is ${size}`
+  const takes = numEmbeddings === null ? `${inputSize} values` : `one of ${numEmbeddings} tokens`
+  throw torchError('ERR_TORCH_VALUE', `serve: ${given}, but a step of the ${name} is ${takes}`, { op: 'serve' })
 }
 
 /** @throws {TorchError} for options that only the native engine has. */
