@@ -53,9 +53,9 @@ export class Batcher implements Queue {
   }
 
   add(request: Request, now: number): void {
+    request.wait(this, now)
     if (this.#waiting.size === 0) this.#since = now
     this.#waiting.push(request)
-    request.wait(this, now)
     if (this.#running < this.#lanes) this.#schedule()
   }
 

@@ -17,6 +17,8 @@ export interface Signature {
   readonly perStep: boolean
   /** The number of steps that each request must have, or null. */
   readonly steps: number | null
+  /** The most steps that a request may have, or null. */
+  readonly maxSteps: number | null
 }
 
 /** Nested arrays of numbers. */
@@ -80,6 +82,11 @@ export function readInput(
   }
   if (signature.steps !== null && signature.steps !== count) {
     throw torchError('ERR_TORCH_SHAPE', `${owner}: x must have ${signature.steps} steps, got ${count}`, { op: owner })
+  }
+  if (signature.maxSteps !== null && count > signature.maxSteps) {
+    throw torchError('ERR_TORCH_SHAPE', `${owner}: x must have at most ${signature.maxSteps} steps, got ${count}`, {
+      op: owner,
+    })
   }
   return { data, steps: count }
 }

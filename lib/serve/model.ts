@@ -1,5 +1,5 @@
 import { invalid } from '../check.ts'
-import { torchError } from '../errors.ts'
+import { TorchError, torchError } from '../errors.ts'
 import { ScriptModule } from '../jit/index.ts'
 import { loadModel } from '../models/load.ts'
 import { RecurrentModel } from '../models/model.ts'
@@ -43,7 +43,14 @@ export async function versionOf(source: ModelSource, settings: Settings, counter
     engine,
     kind,
     reason,
-    signature: { inputSize, numEmbeddings, outputShape, perStep, steps: settings.input.steps ?? null },
+    signature: {
+      inputSize,
+      numEmbeddings,
+      outputShape,
+      perStep,
+      steps: settings.input.steps ?? null,
+      maxSteps: settings.input.maxSteps ?? null,
+    },
     units,
     batcher: new Batcher(engine, settings, counters),
     stepper: new Stepper(engine, units, settings.lanes, counters.steps),
@@ -62,8 +69,11 @@ export async function versionOf(source: ModelSource, settings: Settings, counter
   }
 }
 
+/** Of any realm. */
+const isURL = (value: unknown): value is URL => Object.prototype.toString.call(value) === '[object URL]'
+
 async function modelOf(source: ModelSource): Promise<Given> {
-  if (typeof source === 'string' || source instanceof URL) return { model: await loadModel(source), isOwn: true }
+  if (typeof source === 'string' || isURL(source)) return { model: await loadModel(source), isOwn: true }
   if (source instanceof Module) return { model: source, isOwn: source instanceof ScriptModule }
   if (typeof source !== 'function') {
     throw invalid('serve', 'source', 'a path, a Module, or a function that makes one', source)
@@ -153,7 +163,8 @@ async function warmUp({ engine, signature, model }: Version, { batch }: Settings
       throw failureOf('serve', error)
     }
     for (const output of outputs) {
-      if (!(output instanceof Float32Array)) throw output
+      // Not the reverse: the arrays may be those of another realm.
+      if (output instanceof TorchError) throw output
       if (output.every(Number.isFinite)) continue
       throw torchError(
         'ERR_TORCH_NON_FINITE',

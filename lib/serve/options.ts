@@ -9,6 +9,7 @@ import {
   requirePositive,
   requireString,
 } from '../check.ts'
+import { torchError } from '../errors.ts'
 import type { SessionStore } from './store.ts'
 
 /** How requests become batches. */
@@ -50,6 +51,11 @@ export interface SessionsOptions {
   idle?: number
   /** Where states are kept that are not in memory. Default: nowhere. */
   store?: SessionStore
+  /**
+   * How often states that have changed are written into the store, in ms, so that less is lost if the process dies.
+   * Default: only when they leave the memory.
+   */
+  interval?: number
 }
 
 /** What one request is, of a model that does not say it. */
@@ -60,6 +66,11 @@ export interface InputOptions {
   numEmbeddings?: number
   /** The number of steps that each request must have. Default: any. */
   steps?: number
+  /**
+   * The most steps that a request may have. A batch ends with its longest sequence: one of a million steps would delay all
+   * that are computed with it. Default: no limit.
+   */
+  maxSteps?: number
 }
 
 export interface ServeOptions {
@@ -112,7 +123,12 @@ export interface Settings {
   readonly warmup: boolean
   readonly rejectNonFinite: boolean
   readonly dtype: 'float32' | 'bfloat16'
-  readonly sessions: { readonly max: number; readonly idle: number; readonly store: SessionStore | undefined }
+  readonly sessions: {
+    readonly max: number
+    readonly idle: number
+    readonly store: SessionStore | undefined
+    readonly interval: number
+  }
   readonly input: Readonly<InputOptions>
   readonly units: 'data' | 'scaled'
   readonly head: 'point' | 'quantiles'
@@ -189,10 +205,14 @@ function readQueue(queue: QueueOptions): Settings['queue'] {
 }
 
 function readSessions(sessions: SessionsOptions): Settings['sessions'] {
-  checkOptions(`${OWNER}: sessions`, sessions, ['max', 'idle', 'store'])
-  const { max = 10_000, idle = Number.POSITIVE_INFINITY, store } = sessions
+  checkOptions(`${OWNER}: sessions`, sessions, ['max', 'idle', 'store', 'interval'])
+  const { max = 10_000, idle = Number.POSITIVE_INFINITY, store, interval = Number.POSITIVE_INFINITY } = sessions
   requireInteger(OWNER, 'sessions.max', max, 1)
   requirePositive(OWNER, 'sessions.idle', idle)
+  requirePositive(OWNER, 'sessions.interval', interval)
+  if (store === undefined && interval < Number.POSITIVE_INFINITY) {
+    throw torchError('ERR_TORCH_OPTION', `${OWNER}: sessions.interval needs a store, sessions.store`, { op: OWNER })
+  }
   if (store !== undefined) {
     if (typeof store !== 'object' || store === null) {
       throw invalid(OWNER, 'sessions.store', 'an object with load, save and delete', store)
@@ -201,12 +221,12 @@ function readSessions(sessions: SessionsOptions): Settings['sessions'] {
       requireFunction(OWNER, `sessions.store.${method}`, store[method])
     }
   }
-  return { max, idle, store }
+  return { max, idle, store, interval }
 }
 
 function readInput(input: InputOptions): Settings['input'] {
-  checkOptions(`${OWNER}: input`, input, ['size', 'numEmbeddings', 'steps'])
-  for (const key of ['size', 'numEmbeddings', 'steps'] as const) {
+  checkOptions(`${OWNER}: input`, input, ['size', 'numEmbeddings', 'steps', 'maxSteps'])
+  for (const key of ['size', 'numEmbeddings', 'steps', 'maxSteps'] as const) {
     if (input[key] !== undefined) requireInteger(OWNER, `input.${key}`, input[key], 1)
   }
   return { ...input }

@@ -66,11 +66,11 @@ export class Waiting {
     this.#begin = Math.min(now + timeout, this.#end)
   }
 
-  /** Begins to wait in a queue, which has added it. */
+  /** Begins to wait in a queue, which then adds it. */
   wait(queue: Queue, now: number): void {
+    if (this.#signal !== undefined) this.#forget = onAbort(this.#signal, this)
     this.queue = queue
     this.#tally.queued += 1
-    if (this.#signal !== undefined) this.#forget = onAbort(this.#signal, this)
     this.#expire(this.#begin, now)
   }
 

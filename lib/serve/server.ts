@@ -73,7 +73,7 @@ export class Server {
   #closing: Promise<void> | undefined
   /** All that have requests, also those that nobody can get any more. */
   readonly #alive = new Set<Version>()
-  /** Versions that are being made, or that end what they have. */
+  /** What versions have to end. */
   readonly #pending = new Set<Promise<unknown>>()
 
   /** @internal */
@@ -179,7 +179,7 @@ export class Server {
     requireChoice(owner, 'sessions', sessions, ['keep', 'reset'])
     const { name } = options
     if (name !== undefined) requireName(owner, this.#versions, name)
-    const version = await this.#track(versionOf(source, this.#settings, this.#counters))
+    const version = await versionOf(source, this.#settings, this.#counters)
     try {
       this.#requireOpen(owner)
       if (name !== undefined) requireName(owner, this.#versions, name)

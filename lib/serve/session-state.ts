@@ -25,6 +25,8 @@ export class SessionState implements Stepped, Queue {
   version: Version
   slot = -1
   steps = 0
+  /** How many steps led to the state in the store; -1 if that is of another kind. */
+  saved = 0
   /** When its last step ended, as of `performance.now()`. */
   used: number
   /** Whether one of its steps is in the stepper. */
@@ -35,6 +37,8 @@ export class SessionState implements Stepped, Queue {
   /** Settles when it is closed: it takes no more steps. */
   closing: Promise<void> | undefined
   session: Session | undefined
+  /** The last of what the store is asked about it, in order: an older state must not follow a newer one. */
+  asked: Promise<unknown> | undefined
 
   constructor(id: string, group: string | undefined, idle: number, version: Version, now: number) {
     this.id = id
@@ -94,7 +98,10 @@ export class SessionState implements Stepped, Queue {
     engine.closeSlot(this.slot)
     this.version = next
     this.slot = slot
-    if (state === undefined) this.steps = 0
+    if (state === undefined) {
+      this.steps = 0
+      this.saved = -1
+    }
   }
 
   /** Forgets its state. What waits for it ends with `error`. */

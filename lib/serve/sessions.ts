@@ -7,6 +7,7 @@ import { type Session, sessionOf } from './session.ts'
 import { SessionState } from './session-state.ts'
 import { decodeState, encodeState, type SavedState } from './state.ts'
 import { Step } from './stepper.ts'
+import type { SessionStore } from './store.ts'
 import type { Version } from './version.ts'
 
 export interface SessionOptions {
@@ -60,6 +61,7 @@ export class Sessions {
     storeErrors: 0,
   }
   #sweep: NodeJS.Timeout | undefined
+  #writer: NodeJS.Timeout | undefined
   #sweepAt = Number.POSITIVE_INFINITY
   /** Whether it takes no more steps, and whether all are closed. */
   #stopped = false
@@ -76,6 +78,11 @@ export class Sessions {
     this.#queue = queue
     this.#tally = tally
     this.#versionOf = versionOf
+    const { interval } = sessions
+    if (interval <= LONGEST) {
+      this.#writer = setInterval(() => void this.#writeChanged(), Math.max(1, interval))
+      this.#writer.unref()
+    }
   }
 
   get size(): number {
@@ -112,6 +119,7 @@ export class Sessions {
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#sweep)
+    clearInterval(this.#writer)
   }
 
   #make(id: string, group: string | undefined, idle: number, given: Uint8Array | undefined): SessionState {
@@ -170,6 +178,7 @@ export class Sessions {
         const { stateKind, engine } = state.version
         if (bytes !== undefined && bytes !== null) {
           saved = decodeState('session', bytes, stateKind as string, engine.stateSize as number)
+          state.saved = saved.steps
           this.counts.restored += 1
         }
       }
@@ -191,6 +200,44 @@ export class Sessions {
       this.counts.storeErrors += 1
       throw error
     }
+  }
+
+  /** Asks the store something about a session after what it was asked before. */
+  async #inOrder(state: SessionState, fn: (store: SessionStore) => unknown): Promise<void> {
+    const { store } = this.#settings
+    if (store === undefined) return
+    const before = state.asked
+    const asked = (async () => {
+      // It was told of this one's failure.
+      await before?.catch(() => {})
+      await this.#asking(() => fn(store))
+    })()
+    state.asked = asked
+    await asked
+  }
+
+  /** Writes the present state into the store, unless it is there. */
+  async #write(state: SessionState): Promise<void> {
+    const { steps } = state
+    if (steps === state.saved) return
+    const bytes = bytesOf(state)
+    await this.#inOrder(state, (store) => store.save(state.id, bytes))
+    state.saved = steps
+    this.counts.saved += 1
+  }
+
+  /** Writes the states that have changed, each between two of its steps. */
+  async #writeChanged(): Promise<void> {
+    const isIn = ({ status, closing }: SessionState): boolean => status === 'ready' && closing === undefined
+    const changed = [...this.#states.values()].filter((state) => isIn(state) && state.steps !== state.saved)
+    await inGroups(changed, async (state) => {
+      try {
+        await this.#after(state)
+        if (isIn(state)) await this.#write(state)
+      } catch {
+        // It is counted, and tried again the next time.
+      }
+    })
   }
 
   #forget(state: SessionState): void {
@@ -250,7 +297,7 @@ export class Sessions {
       // In the store, perhaps.
       const current = this.#states.get(state.id)
       if (current !== undefined && state.end === undefined) return await this.close(current)
-      if (state.end === undefined) await this.#delete(state.id)
+      if (state.end === undefined) await this.#inOrder(state, (store) => store.delete(state.id))
       state.end ??= closedError(state.id)
       return
     }
@@ -267,16 +314,11 @@ export class Sessions {
     }
     state.status = 'closing'
     try {
-      await this.#delete(state.id)
+      await this.#inOrder(state, (store) => store.delete(state.id))
     } finally {
       this.#forget(state)
       state.leave(closedError(state.id))
     }
-  }
-
-  async #delete(id: string): Promise<void> {
-    const { store } = this.#settings
-    if (store !== undefined) await this.#asking(() => store.delete(id))
   }
 
   /** Takes a session out of memory that no step has come for: into the store, or for good. */
@@ -296,8 +338,7 @@ export class Sessions {
     }
     state.status = 'saving'
     try {
-      await this.#asking(() => store.save(state.id, bytesOf(state)))
-      this.counts.saved += 1
+      await this.#write(state)
     } catch {
       if (state.status !== 'saving') return
       // It stays in memory, and is tried again after as long a time.
@@ -395,8 +436,7 @@ export class Sessions {
     await inGroups(states, async (state) => {
       if (store !== undefined && state.slot >= 0 && state.status !== 'closing') {
         try {
-          await this.#asking(() => store.save(state.id, bytesOf(state)))
-          this.counts.saved += 1
+          await this.#write(state)
         } catch (error) {
           errors.push(error)
         }

@@ -13,11 +13,22 @@ export interface Stepped {
   free(stepped: boolean, now: number): void
 }
 
+/** Steps of different sessions that will be computed together, with their samples. */
+interface Block {
+  readonly slots: Int32Array
+  readonly x: Float32Array | Int32Array
+  readonly steps: (Step | undefined)[]
+  count: number
+}
+
 /** One step of a session. */
 export class Step extends Waiting {
   readonly session: Stepped
   /** A copy, while an earlier step of the session is not done. */
   sample: Float32Array | Int32Array | undefined
+  /** Where it is while it waits to be computed. */
+  block: Block | undefined
+  row = 0
 
   constructor(session: Stepped, tally: Tally, limits: Limits, timeout: number, now: number) {
     super(tally, limits, timeout, now)
@@ -30,14 +41,6 @@ export class Step extends Waiting {
  * the other are given and its next steps come.
  */
 const ROWS = 512
-
-/** Steps of different sessions that will be computed together, with their samples. */
-interface Block {
-  readonly slots: Int32Array
-  readonly x: Float32Array | Int32Array
-  readonly steps: (Step | undefined)[]
-  count: number
-}
 
 /** Computes the steps of sessions of one version together: those that come within one turn, or while others run. */
 export class Stepper implements Queue {
@@ -72,6 +75,8 @@ export class Stepper implements Queue {
       const row = block.x.subarray(at, at + inputSize) as Float32Array
       this.#units.scale('step', row, row, step.session.group)
     }
+    step.block = block
+    step.row = block.count
     block.steps[block.count++] = step
     if (this.#running < this.#lanes) this.#schedule()
   }
@@ -83,14 +88,11 @@ export class Stepper implements Queue {
   }
 
   /** A step that was given up leaves a gap, which is closed before the block is computed. */
-  remove(step: Waiting): void {
-    for (const block of this.#blocks) {
-      const index = block.steps.indexOf(step as Step)
-      if (index < 0) continue
-      block.steps[index] = undefined
-      ;(step as Step).session.free(false, performance.now())
-      return
-    }
+  remove(waiting: Waiting): void {
+    const step = waiting as Step
+    if (step.block?.steps[step.row] !== step) return
+    step.block.steps[step.row] = undefined
+    step.session.free(false, performance.now())
   }
 
   /** Gives up all that waits. */
@@ -123,6 +125,7 @@ export class Stepper implements Queue {
     for (let i = 0; i < block.count; i++) {
       const step = steps[i]
       if (step === undefined) continue
+      step.block = undefined
       if (!step.run(now)) {
         step.session.free(false, now)
         continue

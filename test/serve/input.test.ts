@@ -4,7 +4,14 @@ import { torch } from '../../lib/index.ts'
 import { type Form, formed, formOf, readInput, type Signature } from '../../lib/serve/input.ts'
 import { expectError } from '../support/error.ts'
 
-const values: Signature = { inputSize: 2, numEmbeddings: null, outputShape: [3], perStep: false, steps: null }
+const values: Signature = {
+  inputSize: 2,
+  numEmbeddings: null,
+  outputShape: [3],
+  perStep: false,
+  steps: null,
+  maxSteps: null,
+}
 const one: Signature = { ...values, inputSize: 1 }
 const tokens: Signature = { ...values, inputSize: 1, numEmbeddings: 10 }
 
@@ -100,6 +107,16 @@ describe('an input', () => {
       /must have 3 steps, got 2/,
     )
   })
+})
+
+test('an input has no more steps than are allowed', () => {
+  const signature = { ...values, maxSteps: 3 }
+  expect(readInput('predict', new Float32Array(6), signature).steps).toBe(3)
+  expectError(
+    () => readInput('predict', new Float32Array(8), signature),
+    'ERR_TORCH_SHAPE',
+    'predict: x must have at most 3 steps, got 4',
+  )
 })
 
 describe('an output', () => {

@@ -96,6 +96,7 @@ describe.each(['native', 'tensor'] as const)('by the %s engine', (engine) => {
       outputShape: [1],
       perStep: false,
       steps: null,
+      maxSteps: null,
       stateSize: 4,
       scaled: false,
       versions: server.versions(),

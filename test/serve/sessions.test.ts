@@ -24,7 +24,7 @@ function setUp(options: ServeOptions = {}, stateKind = 'sums') {
       engine,
       kind: 'tensor',
       reason: null,
-      signature: { inputSize: 1, numEmbeddings: null, outputShape: [1], perStep: false, steps: null },
+      signature: { inputSize: 1, numEmbeddings: null, outputShape: [1], perStep: false, steps: null, maxSteps: null },
       units: undefined,
       batcher: new Batcher(engine, settings, all),
       stepper: new Stepper(engine, undefined, settings.lanes, counters),
@@ -125,6 +125,25 @@ describe('steps', () => {
     await run()
     expect([await asked[0], await asked[2], await after[0], await after[1]]).toEqual([[1], [3], [50], [50]])
     expect(counters).toMatchObject({ aborted: 3, served: 4, queued: 0, running: 0 })
+  })
+
+  test('of thousands of clients that are gone at once are all given up', async () => {
+    const { sessions, engine, run, counters } = setUp()
+    const controller = new AbortController()
+    const asked = Array.from({ length: 20_000 }, (_, i) =>
+      sessions.open(`s${i % 10_000}`).step(1, { signal: controller.signal }),
+    )
+    const settled = Promise.allSettled(asked)
+    const start = performance.now()
+    controller.abort()
+    expect(performance.now() - start).toBeLessThan(2000)
+    for (const { status } of await settled) expect(status).toBe('rejected')
+    await run()
+    expect(engine.stepBatches).toEqual([])
+    expect(counters).toMatchObject({ aborted: 20_000, queued: 0, running: 0, batches: 0 })
+    const step = sessions.open('s7').step(5)
+    await run()
+    expect(await step).toEqual([5])
   })
 
   test('that wait for others can be aborted, too', async () => {
@@ -477,6 +496,56 @@ describe('a store', () => {
       /1 of 1 sessions could not be saved: no save/,
     )
     await expectRejection(session.step(2), 'ERR_TORCH_CLOSED', /closed/)
+  })
+
+  test('gets changed states at intervals, between two steps, and others only once', async () => {
+    const store = new Store()
+    const { sessions, run } = setUp({ sessions: { store, interval: 15 } })
+    const [a] = [sessions.open('a'), sessions.open('b')]
+    for (let i = 1; i <= 3; i++) void a.step(i)
+    await run()
+    await vi.waitFor(() => expect(store.size).toBe(1), { interval: 2 })
+    await pause(50)
+    expect(store.asked.filter((what) => what.startsWith('save'))).toEqual(['save a'])
+    // The process dies: another one goes on from there.
+    const next = setUp({ sessions: { store } })
+    const step = next.sessions.open('a').step(10)
+    await next.run()
+    expect(await step).toEqual([16])
+    sessions.stop()
+  })
+
+  test('gets what it is asked in order: neither an older state nor a closed session comes back', async () => {
+    const table = new MemoryStore()
+    const waiting: (() => void)[] = []
+    const slow = (fn: () => void): Promise<void> =>
+      new Promise((resolve) => {
+        waiting.push(() => {
+          fn()
+          resolve()
+        })
+      })
+    const store: SessionStore = {
+      load: (id) => table.load(id),
+      save: (id, bytes) => slow(() => table.save(id, bytes)),
+      delete: (id) => slow(() => table.delete(id)),
+    }
+    const { sessions, run } = setUp({ sessions: { store, interval: 10 } })
+    const session = sessions.open('a')
+    void session.step(1)
+    await run()
+    await vi.waitFor(() => expect(waiting.length).toBe(1), { interval: 2 })
+    const closing = session.close()
+    await pause(30)
+    // The store has not answered: it is not asked anything else.
+    expect(waiting.length).toBe(1)
+    waiting.shift()?.()
+    await vi.waitFor(() => expect(waiting.length).toBe(1), { interval: 2 })
+    expect(table.size).toBe(1)
+    waiting.shift()?.()
+    await closing
+    expect(table.size).toBe(0)
+    sessions.stop()
   })
 
   test('a step that comes while a session is being saved goes on in memory', async () => {
