@@ -395,6 +395,7 @@ export class Trainer {
         optimizer: this.optimizer,
         generator: this.generator,
         metrics: this.#options.metrics,
+        inUnits: this.#options.metricUnits === 'data',
         step: this.#step,
         device,
         moves: this.#moves(device),
