@@ -299,9 +299,14 @@ export function datasetOf(what: string, dataset: unknown, collateSamples?: DataL
     if (!Array.isArray(dataset) && typeof given.get === 'function')
       return new Collated(given as SampleSource, collateSamples)
   }
+  const [first] = Array.isArray(dataset) ? (dataset as unknown[]) : []
+  const parts =
+    Array.isArray(first) && first.length > 2
+      ? `, whose first has ${first.length} parts: name them, { input, target, … }`
+      : ''
   throw torchError(
     'ERR_TORCH_TYPE',
-    `${what} must be an object with length and batch() or get(), or an array of samples [input, target], got ${describe(dataset)}`,
+    `${what} must be an object with length and batch() or get(), or an array of samples [input, target], got ${describe(dataset)}${parts}`,
   )
 }
 

@@ -13,7 +13,17 @@ export interface Source {
   range: MemoryRange
 }
 
+/** Dense tensors have no sparse dimensions. */
+const isSparse = (tensor: Tensor): boolean => Number(op('aten::sparse_dim')(tensor)) > 0
+
+/** @throws {TorchError} for a sparse tensor. */
 export function sourceOf(name: string, tensor: Tensor): Source {
+  if (isSparse(tensor)) {
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `'${name}' is a sparse tensor, and only dense ones can be written: torch.ops.aten.to_dense(tensor) makes one`,
+    )
+  }
   return { name, tensor, version: version(tensor), range: memoryRange(tensor) }
 }
 

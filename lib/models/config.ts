@@ -115,6 +115,33 @@ export function readConfig(name: string, config: ModelConfig, kind?: NetworkKind
   }
 }
 
+/**
+ * A number of parameters that no model of a config is below, of the embedding, the matrices and the head; NaN if its
+ * sizes are no numbers.
+ */
+export function leastParameters({ network, outputSize, embedding, horizon, tieWeights }: ModelConfig): number {
+  const {
+    kind,
+    inputSize,
+    hiddenSize,
+    numLayers = 1,
+    bidirectional = false,
+    projSize = 0,
+  } = network as NetworkConfig & {
+    numLayers?: number
+    bidirectional?: boolean
+    projSize?: number
+  }
+  const directions = bidirectional ? 2 : 1
+  const width = projSize > 0 ? projSize : hiddenSize
+  // A MinGRU reads no state.
+  const state = kind === 'MinGRU' ? 0 : hiddenSize * width
+  const others = (numLayers - 1) * (hiddenSize * width * directions + state)
+  const matrices = directions * (hiddenSize * inputSize + state + others)
+  const head = tieWeights ? 0 : outputSize * (horizon ?? 1) * width * directions
+  return matrices + head + (embedding?.numEmbeddings ?? 0) * inputSize
+}
+
 /** The network of a config, with new weights. */
 export function networkOf(name: string, config: ModelConfig): RecurrentModule {
   const { inputSize, hiddenSize, network, model } = readConfig(name, config)

@@ -6,11 +6,12 @@ import { describe } from '../describe.ts'
 import { TorchError } from '../errors.ts'
 import { type Coroutine, run, runSync } from '../io/coroutine.ts'
 import { formatError, pathOf } from '../io/file.ts'
+import type { Header } from '../io/header.ts'
 import { loadingModule } from '../io/module.ts'
 import { readingHeader } from '../io/safetensors.ts'
 import { requireDevice } from '../tensor/device.ts'
 import type { Device } from '../tensor/tensor.ts'
-import type { ModelConfig } from './config.ts'
+import { leastParameters, type ModelConfig } from './config.ts'
 import { GRUModel } from './gru.ts'
 import { LSTMModel } from './lstm.ts'
 import { RecurrentModel } from './model.ts'
@@ -58,6 +59,19 @@ function readDescription(text: string | undefined, reject: (problem: string) => 
   return found as Description
 }
 
+/**
+ * Refuses a config that asks for more parameters than the file has, before a model of that size is made: a damaged or
+ * hostile file could ask for all memory.
+ */
+function requireParameters(config: ModelConfig, tensors: Header['tensors'], reject: (problem: string) => never): void {
+  if (!isPlain(config.network)) return
+  const all = Object.values(tensors).reduce((sum, { shape }) => sum + shape.reduce((numel, size) => numel * size, 1), 0)
+  const least = leastParameters(config)
+  // NaN, if a size is no number: the constructor says which.
+  if (!(least > all)) return
+  reject(`its description is of a model with at least ${least} parameters, but it has ${all}`)
+}
+
 /** A new model for a config, of one of the classes. */
 function modelOf(
   { config, metadata, scaler, vocabulary }: Description,
@@ -98,13 +112,15 @@ function* loadingModel(call: string, path: unknown, options: LoadModelOptions): 
     if (typeof Class === 'function' && 'fromConfig' in Class && typeof Class.fromConfig === 'function') continue
     throw invalid(call, `classes.${name}`, 'a class with a static method fromConfig', Class)
   }
-  const { metadata } = yield* readingHeader(call, path)
+  const { metadata, tensors } = yield* readingHeader(call, path)
   const reject = (problem: string, cause?: TorchError): never => {
     const error = formatError(call, pathOf(call, path), problem)
     if (cause !== undefined) error.cause = cause
     throw error
   }
-  const model = modelOf(readDescription(metadata[KEY], reject), classes, reject)
+  const description = readDescription(metadata[KEY], reject)
+  if (!Object.hasOwn(classes, description.config.model)) requireParameters(description.config, tensors, reject)
+  const model = modelOf(description, classes, reject)
   yield* loadingModule(call, model, path, {})
   if (device !== 'cpu') model.to(device)
   return model.eval()

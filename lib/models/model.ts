@@ -138,6 +138,7 @@ export abstract class RecurrentModel<Network extends RecurrentModule = Recurrent
     }
     // No tidy around the parts: it would free what their hooks keep.
     if (embedding !== null) {
+      requireTokens(this.constructor.name, given instanceof PackedSequence ? given.data : given)
       given =
         given instanceof PackedSequence ? repacked(given, embedding.forward(given.data)) : embedding.forward(given)
     }
@@ -246,5 +247,17 @@ function requireResult(name: string, network: RecurrentModule, result: unknown):
   throw torchError(
     'ERR_TORCH_TYPE',
     `${name}: the network must return an array of output and state, but forward of ${network.constructor.name}, or a hook on it, returned ${describe(result)}`,
+  )
+}
+
+/** @throws {TorchError} for numbers of JavaScript, which are float32 unless a dtype is given. */
+function requireTokens(name: string, input: Tensor): void {
+  // What is no tensor is told by the embedding.
+  const dtype = isTensor(input) ? input.dtype : 'int64'
+  if (dtype === 'int64' || dtype === 'int32') return
+  throw torchError(
+    'ERR_TORCH_DTYPE',
+    `${name}: with an embedding the input must be integers, int64 or int32, got ${dtype}: make it with torch.tensor(ids, { dtype: 'int64' }), or of a BigInt64Array or Int32Array`,
+    { op: name },
   )
 }

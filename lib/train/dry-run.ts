@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { checkOptions, requireSignal } from '../check.ts'
+import { MASE } from '../metrics/mase.ts'
 import type { Device, Tensor } from '../tensor/tensor.ts'
 import { sizeOf } from '../tensor/wording.ts'
 import { MemoryMeter } from './memory-meter.ts'
@@ -7,6 +8,7 @@ import { resultName } from './options.ts'
 import { measure } from './runner.ts'
 import type { Source, TrainingData } from './source.ts'
 import { Batches, onCpu, type TrialParts, taken, trial } from './trial.ts'
+import { fitScales, inUnits, updateOptions } from './units.ts'
 
 export interface DryRunOptions {
   /** Held-out data, as for `fit`. Default: the validation step is made with a batch of the training data. */
@@ -114,7 +116,10 @@ export async function dryRun(parts: TrialParts, source: Source, held: Source | u
 async function run(parts: TrialParts, source: Source, held: Source | undefined): Promise<DryRun> {
   const training = new Batches(parts, source)
   const validating = new Batches(parts, held ?? source)
+  // Scales that they get here are given back: a fit may be of other data.
+  const unscaled = parts.metrics.filter((metric) => metric instanceof MASE && metric.scale === undefined)
   try {
+    if (source.windows !== undefined) await fitScales(unscaled, source.windows, !parts.inUnits)
     const first = await new MemoryMeter(parts.device).measure(() => training.update())
     const { batch } = first.value
     const validated = await validate(parts, validating)
@@ -135,6 +140,7 @@ async function run(parts: TrialParts, source: Source, held: Source | undefined):
       epochSeconds: seconds === undefined || heldSeconds === undefined ? undefined : seconds + heldSeconds,
     })
   } finally {
+    for (const metric of unscaled) metric.dispose()
     await training.close()
     await validating.close()
   }
@@ -154,13 +160,19 @@ async function validate(
 }
 
 async function evaluate(
-  { step, device, metrics }: TrialParts,
+  { step, device, metrics, inUnits: converts }: TrialParts,
   batches: Batches,
 ): Promise<Pick<DryRun, 'output' | 'validationLoss'>> {
-  const { loss, output } = await batches.use(({ take }) => {
+  const { windows } = batches
+  const { loss, output } = await batches.use(({ take, plan }) => {
     const batch = take()
     const outcome = step.evaluate(batch, device)
-    measure(metrics, outcome)
+    measure(
+      metrics,
+      outcome,
+      windows && converts ? (values) => inUnits(values, windows, plan) : undefined,
+      windows && ((metric) => updateOptions(metric, windows, plan)),
+    )
     return { loss: onCpu(outcome.loss), output: outcome.output?.shape ?? [] }
   })
   return { output, validationLoss: taken(loss) }

@@ -13,9 +13,9 @@ import { type Windows, windowsOf } from './units.ts'
 
 /**
  * Data for a trainer: a {@link DataLoader}; a dataset; tensors of inputs and targets, whose first dimension counts
- * samples, or the steps of one series if `sequenceLength` is set; tensors of samples by name (`lengths`, `mask`, …); or
- * any iterable of batches. An iterable is asked for a batch only after the previous one is finished, so it may reuse its
- * tensors.
+ * samples, or the steps of one series if `sequenceLength` is set; tensors of samples by name (`lengths`, `mask`, …); any
+ * iterable of batches; or a function that returns one for each pass, such as a generator function or one that opens a
+ * stream. An iterable is asked for a batch only after the previous one is finished, so it may reuse its tensors.
  */
 export type TrainingData =
   | DataLoader
@@ -23,8 +23,10 @@ export type TrainingData =
   | SampleSource
   | readonly [inputs: Tensor, targets: Tensor]
   | StackedTensors
-  | Iterable<Batch>
-  | AsyncIterable<Batch>
+  | Batches
+  | (() => Batches | Promise<Batches>)
+
+type Batches = Iterable<Batch> | AsyncIterable<Batch>
 
 /** Data for `predict`: as for training, but tensors of samples by name need no target. */
 export type PredictionData = TrainingData | Readonly<Omit<StackedTensors, 'target'>>
@@ -37,7 +39,7 @@ export type PredictionData = TrainingData | Readonly<Omit<StackedTensors, 'targe
  */
 export function predictable(data: PredictionData, batchSize: number | undefined): TrainingData {
   if (batchSize !== undefined) requireInteger('predict', 'batchSize', batchSize, 1)
-  if (batchSize !== undefined && !isPair(data) && !isDataset(data) && isIterable(data)) {
+  if (batchSize !== undefined && !isPair(data) && !isDataset(data) && (isIterable(data) || isFactory(data))) {
     throw torchError('ERR_TORCH_OPTION', 'predict: batchSize has no effect on data that are batches already')
   }
   if (data instanceof DataLoader && data.shuffle) {
@@ -96,12 +98,19 @@ export function sourceOf(data: TrainingData, options: SourceOptions): Source {
     )
   }
   if (isDataset(data)) return ofDataset(data)
+  if (isArrayOf(data, isTensor) && data.length > 0) {
+    throw torchError(
+      'ERR_TORCH_TYPE',
+      `Trainer: data must be [inputs, targets], but there ${data.length === 1 ? 'is 1 tensor' : `are ${data.length} tensors`}: give all by name, { input, target, lengths, … }`,
+    )
+  }
+  if (isFactory(data)) return ofIterable(passesOf(data), batchFirst ? 0 : 1)
   if (isIterable(data)) return ofIterable(data, batchFirst ? 0 : 1)
   if (isPlain(data) && 'input' in data) return ofDataset(new StackDataset(data))
   throw invalid(
     'Trainer',
     'data',
-    'a DataLoader, a dataset, [inputs, targets], { input, target, … } or an iterable of batches',
+    'a DataLoader, a dataset, [inputs, targets], { input, target, … }, an iterable of batches, or a function that returns one',
     data,
   )
 }
@@ -127,7 +136,7 @@ function requireLayout(data: DataLoader | TextDataset, { name }: Reader, batchFi
 /** A state is carried from one batch to the next only if they continue each other. */
 function requireContinued(data: TrainingData): void {
   const isLoader = data instanceof DataLoader
-  if (isLoader ? !data.shuffle : !isPair(data) && !isDataset(data) && isIterable(data)) return
+  if (isLoader ? !data.shuffle : isFactory(data) || (!isPair(data) && !isDataset(data) && isIterable(data))) return
   throw torchError(
     'ERR_TORCH_OPTION',
     `Trainer: carryState continues one batch in the next, row by row: give batches that do, such as a TextDataset, not ${isLoader ? 'a DataLoader that shuffles' : 'independent samples'}`,
@@ -168,12 +177,28 @@ function isDataset(data: unknown): data is Dataset | SampleSource {
   return !isIterable(data) && isObject(data) && 'length' in data && ('batch' in data || 'get' in data)
 }
 
-function isIterable(data: unknown): data is Iterable<Batch> | AsyncIterable<Batch> {
+function isIterable(data: unknown): data is Batches {
   return isObject(data) && (Symbol.iterator in data || Symbol.asyncIterator in data)
 }
 
+function isFactory(data: unknown): data is () => Batches | Promise<Batches> {
+  return typeof data === 'function'
+}
+
+/** The iterables that a function of the user's returns, one for each pass. */
+function passesOf(open: () => Batches | Promise<Batches>): AsyncIterable<Batch> {
+  return {
+    async *[Symbol.asyncIterator]() {
+      const batches: unknown = await open()
+      if (!isIterable(batches))
+        throw invalid('Trainer', 'what the data function returns', 'an iterable of batches', batches)
+      yield* batches
+    },
+  }
+}
+
 /** The batches of a user's own iterable; they still belong to the user. */
-function ofIterable(data: Iterable<Batch> | AsyncIterable<Batch>, batchDim: number): Source {
+function ofIterable(data: Batches, batchDim: number): Source {
   let exhausted = false
   async function* plans(): AsyncGenerator<BatchPlan> {
     let batches = 0
@@ -190,7 +215,7 @@ function ofIterable(data: Iterable<Batch> | AsyncIterable<Batch>, batchDim: numb
     if (batches === 0 && exhausted) {
       throw torchError(
         'ERR_TORCH_VALUE',
-        'Trainer: the data could be iterated only once: it had batches in the first pass, and none in this one. Give an iterable that starts again each time, such as { [Symbol.iterator]: () => batches() } with a generator function',
+        'Trainer: the data could be iterated only once: it had batches in the first pass, and none in this one. Give an iterable that starts again each time, such as the generator function itself',
       )
     }
     exhausted ||= batches > 0

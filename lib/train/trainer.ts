@@ -395,6 +395,7 @@ export class Trainer {
         optimizer: this.optimizer,
         generator: this.generator,
         metrics: this.#options.metrics,
+        inUnits: this.#options.metricUnits === 'data',
         step: this.#step,
         device,
         moves: this.#moves(device),
@@ -471,7 +472,7 @@ export class Trainer {
     checkOptions('predict', options, ['batchSize', 'cudaGraph'])
     const { cudaGraph = this.#options.cudaGraph === true, batchSize } = options
     requireBoolean('predict', 'cudaGraph', cudaGraph)
-    if (isTensor(inputs) || typeof inputs !== 'object' || inputs === null) {
+    if (isTensor(inputs) || (typeof inputs !== 'object' && typeof inputs !== 'function') || inputs === null) {
       return await this.#predictor.predict(inputs, batchSize, cudaGraph)
     }
     if (options.cudaGraph === true) {

@@ -12,6 +12,7 @@ import { onDevice } from './placement.ts'
 import { Snapshot } from './snapshot.ts'
 import type { Source } from './source.ts'
 import type { Step } from './step.ts'
+import type { Windows } from './units.ts'
 
 /** The parts of a trainer that tools around a training run work with. */
 export interface TrialParts {
@@ -19,6 +20,8 @@ export interface TrialParts {
   readonly optimizer: Optimizer<{ lr: number }>
   readonly generator: Generator | undefined
   readonly metrics: readonly Metric<unknown>[]
+  /** Whether metrics of windows are in the units of the data. */
+  readonly inUnits: boolean
   readonly step: Step
   readonly device: Device
   /** Whether batches have to be moved there. */
@@ -65,6 +68,11 @@ export class Batches {
   constructor(parts: TrialParts, source: Source) {
     this.#parts = parts
     this.#source = source
+  }
+
+  /** The windows that the batches are of, if they are. */
+  get windows(): Windows | undefined {
+    return this.#source.windows
   }
 
   /** Updates the weights once, with as many batches as that takes. */

@@ -169,6 +169,10 @@ test('what is no data is refused, by its path', async () => {
   const cycle: unknown[] = []
   cycle.push({ cycle })
   refuse(cycle, 'value[0].cycle contains itself', 'ERR_TORCH_VALUE')
+  for (const name of ['to_sparse', 'to_sparse_csr'] as const) {
+    const sparse = (torch.ops.aten[name] as unknown as (x: Tensor) => Tensor)(torch.eye(2))
+    refuse({ weights: [sparse] }, "'value.weights[0]' is a sparse tensor, and only dense ones", 'ERR_TORCH_VALUE')
+  }
   let deep: unknown = []
   for (let i = 0; i < 2000; i++) deep = [deep]
   refuse(deep, 'nested more than 1000 deep', 'ERR_TORCH_VALUE')

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { io, nn, type Tensor, torch } from '../../lib/index.ts'
+import { leastParameters } from '../../lib/models/config.ts'
 import {
   GRUModel,
   LSTMModel,
@@ -32,6 +33,14 @@ const MODELS: Record<string, () => RecurrentModel> = {
   "Chung's GRU": () => new SequenceModel(new nn.ChungGRU(3, 4, { innerBias: true, gateActivation: 'hardSigmoid' }), 2),
   'a minimal GRU': () => new SequenceModel(new nn.MinGRU(3, 4, { batchFirst: true }), 2, { output: 'mean' }),
 }
+
+test.each(Object.entries(MODELS))('%s has no fewer parameters than its config tells', (_, make) => {
+  const model = make()
+  const own = new Set([...model.parameters()])
+  const count = [...own].reduce((sum, { numel }) => sum + numel, 0)
+  expect(leastParameters(model.config)).toBeLessThanOrEqual(count)
+  expect(leastParameters(model.config)).toBeGreaterThan(count / 8)
+})
 
 function inputOf(model: RecurrentModel): Tensor {
   if (model.embedding !== null)
@@ -273,9 +282,29 @@ describe('a file that describes no model here', () => {
     expectError(() => loadModelSync(path), 'ERR_TORCH_FORMAT', message)
   })
 
-  test('a size beyond all memory', async () => {
+  test.each([
+    ['units', { network: { ...network, hiddenSize: 2 ** 24 } }],
+    ['inputs', { network: { ...network, inputSize: 2 ** 40 } }],
+    ['layers', { network: { ...network, numLayers: 2 ** 40 } }],
+    ['outputs', { outputSize: 2 ** 40 }],
+    ['steps of the forecast', { horizon: 2 ** 40 }],
+    ['tokens', { embedding: { numEmbeddings: 2 ** 40, paddingIdx: null } }],
+  ])('more %s than the file has: no memory is taken', async (_, change) => {
+    const path = await write(described({}, change))
+    await expectRejection(
+      loadModel(path),
+      'ERR_TORCH_FORMAT',
+      /its description is of a model with at least \d+ param.*, but it has \d+$/,
+    )
+  })
+
+  test('a size beyond all memory, of a class of one’s own', async () => {
     const path = await write(described({}, { network: { ...network, hiddenSize: 2 ** 24 } }))
-    await expectRejection(loadModel(path), 'ERR_TORCH_OUT_OF_MEMORY', 'could not be allocated')
+    await expectRejection(
+      loadModel(path, { classes: { LSTMModel } }),
+      'ERR_TORCH_OUT_OF_MEMORY',
+      'could not be allocated',
+    )
   })
 
   test('other weights', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { torch } from '../../lib/index.ts'
+import { nn, torch } from '../../lib/index.ts'
 import { GRUModel, LSTMModel, RecurrentModel, RNNModel } from '../../lib/models/index.ts'
 import type { LSTMOptions } from '../../lib/nn/lstm.ts'
 import { Trainer } from '../../lib/train/index.ts'
@@ -71,4 +71,18 @@ test.each(Object.values(MODELS))('%o refuses what its parts refuse', (Model) => 
   expectError(() => new Model(1, 2, -3), 'ERR_TORCH_VALUE', 'outFeatures')
   expectError(() => new Model(1, 2, 3).forward(torch.ones([4, 2])), 'ERR_TORCH_SHAPE', 'Expected 1, got 2')
   expectError(() => new Model(1, 2, 3).forward([1] as never), 'ERR_TORCH_TYPE', 'Tensor')
+})
+
+test('numbers that are no integers are refused by an embedding, with advice', () => {
+  const model = new GRUModel(2, 3, 4, { embedding: 5, batchFirst: true })
+  const ids = torch.tensor([[1, 2, 3]])
+  expect(ids.dtype).toBe('float32')
+  for (const input of [ids, nn.utils.rnn.packPaddedSequence(ids, [3], { batchFirst: true })]) {
+    expectError(
+      () => model.forward(input),
+      'ERR_TORCH_DTYPE',
+      "GRUModel: with an embedding the input must be integers, int64 or int32, got float32: make it with torch.tensor(ids, { dtype: 'int64' })",
+    )
+  }
+  expect(model.forward(ids.int()).equal(model.forward(ids.long()))).toBe(true)
 })

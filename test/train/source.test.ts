@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import {
   type Batch,
@@ -11,7 +12,7 @@ import {
 import { nn, type Tensor, torch } from '../../lib/index.ts'
 import { GRUModel, LSTMModel, SequenceModel } from '../../lib/models/index.ts'
 import { Trainer, type TrainerOptions, type TrainingData } from '../../lib/train/index.ts'
-import { expectRejection } from '../support/error.ts'
+import { expectError, expectRejection } from '../support/error.ts'
 import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
 import { series } from '../support/series.ts'
 
@@ -111,7 +112,10 @@ describe('what can be iterated once', () => {
   function* batches(): Generator<Batch> {
     for (let i = 0; i < 3; i++) yield [torch.ones([2, 5, 1]), torch.ones([2, 5, 1])]
   }
-  const trainer = (epochs: number) => new Trainer(new GRUModel(1, 4, 1, { batchFirst: true }), { ...options, epochs })
+  const trainer = (epochs: number): Trainer => {
+    torch.manualSeed(0)
+    return new Trainer(new GRUModel(1, 4, 1, { batchFirst: true }), { ...options, epochs })
+  }
 
   test('is data for one epoch, and the second says so', async () => {
     expect((await trainer(1).fit(batches())).epochs).toHaveLength(1)
@@ -121,6 +125,48 @@ describe('what can be iterated once', () => {
 
   test('is data for all epochs where each begins anew', async () => {
     expect((await trainer(3).fit({ [Symbol.iterator]: batches })).epochs).toHaveLength(3)
+  })
+
+  test('is opened for each pass by a function', async () => {
+    let opened = 0
+    async function open() {
+      opened++
+      return Readable.from(batches())
+    }
+    const wanted = await trainer(2).fit({ [Symbol.iterator]: batches }, { validation: batches })
+    for (const data of [batches, open]) {
+      const history = await trainer(2).fit(data, { validation: batches })
+      expect(history.trainLosses).toEqual(wanted.trainLosses)
+      expect(history.validationLosses).toEqual(wanted.validationLosses)
+    }
+    expect(opened).toBe(2)
+    const own = trainer(1)
+    expect((await own.evaluate(batches)).loss).toBeCloseTo((await own.evaluate([...batches()])).loss, 12)
+    expect((await own.predict(batches)).shape).toEqual([6, 5, 1])
+    await expectRejection(own.predict(batches, { batchSize: 2 }), 'ERR_TORCH_OPTION', 'batches already')
+    await expectRejection(
+      trainer(1).fit((() => 3) as never),
+      'ERR_TORCH_TYPE',
+      'what the data function returns must be',
+    )
+    const failing = trainer(1).fit(() => {
+      throw new RangeError('no such stream')
+    })
+    await expect(failing).rejects.toThrow('no such stream')
+  })
+
+  test('is not three tensors', async () => {
+    const x = torch.ones([2, 5, 1])
+    await expectRejection(
+      trainer(1).fit([x, x, x] as never),
+      'ERR_TORCH_TYPE',
+      'data must be [inputs, targets], but there are 3 tensors: give all by name',
+    )
+    expectError(
+      () => new DataLoader([[1, 2, 3]] as never),
+      'ERR_TORCH_TYPE',
+      'got an array, whose first has 3 parts: name them, { input, target, … }',
+    )
   })
 })
 

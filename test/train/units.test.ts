@@ -206,6 +206,18 @@ describe('a MASE without a scale', () => {
     }
   })
 
+  test('gets one for the time of a dry run', async () => {
+    const windows = await groupsOf(1)
+    const mase = new MASE()
+    const trainer = new Trainer(new Naive(1, true), { ...quiet, batchSize: 100, metrics: [mase, 'mae'] })
+    const { metrics } = await trainer.dryRun(windows)
+    const scales = { a: change([values.a], 1), b: change([values.b], 1) }
+    const wanted = (['a', 'b'] as const).flatMap((name) => errors(name, 2, 1).map((error) => error / scales[name]))
+    expect(metrics.validationMase).toBeCloseTo(mean(wanted), 3)
+    expect(metrics.validationMae).toBeCloseTo(mean([...errors('a', 2, 1), ...errors('b', 2, 1)]), 3)
+    expect([mase.scale, mase.groups]).toEqual([undefined, undefined])
+  })
+
   test('is refused without training', async () => {
     const windows = await groupsOf(1)
     const trainer = new Trainer(new Naive(1, true), { ...quiet, metrics: ['mase'] })

@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer'
+import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { invalid } from '../../check.ts'
@@ -180,6 +182,7 @@ const JSON_FILE = /\.(json|jsonl|ndjson)(\.gz)?$/i
 const PARQUET = /\.parquet$/i
 
 export async function readFile(path: string, names: Names, storage: Storage): Promise<RawTable> {
+  await requireUtf8(path)
   const title = path
   if (CSV.test(path)) return withDatabase(undefined, (session) => readCsv(session, path, names, storage))
   const reader = JSON_FILE.test(path) ? 'read_json' : PARQUET.test(path) ? 'read_parquet' : undefined
@@ -197,19 +200,39 @@ export async function readFile(path: string, names: Names, storage: Storage): Pr
   })
 }
 
+/** @throws {TorchError} for a text file in UTF-16, which DuckDB takes for UTF-8 with one strange column. */
+async function requireUtf8(path: string): Promise<void> {
+  // A pattern, or an error that DuckDB tells better.
+  const file = await open(path).catch(() => undefined)
+  if (file === undefined) return
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0)
+    const mark = bytesRead === 2 ? buffer.readUInt16LE() : 0
+    if (mark !== 0xfeff && mark !== 0xfffe) return
+  } finally {
+    await file.close()
+  }
+  throw torchError('ERR_TORCH_FORMAT', `${OWNER}: ${path} is in UTF-16: convert it to UTF-8`, { op: OWNER })
+}
+
 /** Rejected lines that are recorded, at most, and those that an error shows. */
 const MOST_REJECTS = 1000
 const SHOWN_REJECTS = 5
+
+// Without them, DuckDB guesses from a sample whether the day or the month comes first. What is in ISO 8601 otherwise is
+// converted as text.
+const FORMATS = "dateformat = '%Y-%m-%d', timestampformat = '%Y-%m-%d %H:%M:%S', "
+const YEAR_1000 = Date.UTC(1000, 0)
 
 /**
  * Columns of numbers are read as such, whatever the first lines look like: a cell that is none is rejected, with its
  * line.
  */
 async function readCsv(session: Session, path: string, names: Names, storage: Storage): Promise<RawTable> {
-  const tableWith = (types: Readonly<Record<string, string>>): string => {
+  const tableWith = (types: Readonly<Record<string, string>>, formats = FORMATS): string => {
     const list = Object.entries(types).map(([name, type]) => `${text(name)}: ${text(type)}`)
     const typed = list.length === 0 ? '' : `, types = {${list.join(', ')}}`
-    return `read_csv(${text(path)}, header = true, store_rejects = true, rejects_limit = ${MOST_REJECTS}${typed})`
+    return `read_csv(${text(path)}, header = true, ${formats}store_rejects = true, rejects_limit = ${MOST_REJECTS}${typed})`
   }
   const sniffed = await session.typesOf(tableWith({}))
   requireColumns(path, sniffed, names)
@@ -222,10 +245,18 @@ async function readCsv(session: Session, path: string, names: Names, storage: St
   const source = { session, title: path, table: tableWith(types), values: undefined, types: known }
   const [read] = await Promise.allSettled([readTable(source, names, { storage, ownTimeZone: true })])
   await requireNoRejects(session)
-  if (read.status === 'fulfilled') return read.value
+  if (read.status === 'fulfilled') {
+    const ancient = read.value.times.find((time) => time < YEAR_1000)
+    if (ancient === undefined) return read.value
+    throw torchError(
+      'ERR_TORCH_FORMAT',
+      `${OWNER}: ${path}: column '${names.time}' has a time in the year ${new Date(ancient).getUTCFullYear()}: years need four digits${hintOf(['24-01-02'])}`,
+      { op: OWNER },
+    )
+  }
   if (known.get(names.time) === 'VARCHAR') {
     // A text that is no time is rejected, with its line, when the column is read as TIMESTAMP.
-    const table = tableWith({ ...types, [names.time]: 'TIMESTAMP' })
+    const table = tableWith({ ...types, [names.time]: 'TIMESTAMP' }, '')
     await session.rows(`SELECT count(${quoted(names.time)}) FROM ${table}`)
     await requireNoRejects(session)
   }
@@ -246,7 +277,27 @@ async function requireNoRejects(session: Session): Promise<void> {
   })
   const more = rejects.length - shown.length
   const rest = more > 0 ? `\nand ${more}${rejects.length >= MOST_REJECTS ? ' or more' : ''} others` : ''
-  throw torchError('ERR_TORCH_FORMAT', `${OWNER}: ${shown.join('\n')}${rest}`, { op: OWNER })
+  const cells = rejects.map(([, , , message]) => /Could not convert string "(.*)" to/s.exec(String(message))?.[1] ?? '')
+  throw torchError('ERR_TORCH_FORMAT', `${OWNER}: ${shown.join('\n')}${rest}${hintOf(cells)}`, { op: OWNER })
+}
+
+/** What to do about cells that are no numbers or times as DuckDB reads them, but may be in another form. */
+function hintOf(cells: readonly string[]): string {
+  const forms: [form: RegExp, what: string, option: string][] = [
+    [/^[-+]?\d+(\.\d{3})*,\d+$/, 'Decimal commas', "decimal_separator = ','"],
+    [
+      /^\s*\d{1,2}[./-]\d{1,2}[./-]\d{2,4}/,
+      'Times that are not in ISO 8601, 2024-02-01T10:00,',
+      "dateformat = '%d/%m/%Y'",
+    ],
+    [/^(n\/?a|null|nil|none|missing|-+|\?|\.)$/i, 'Texts for missing values', "nullstr = 'NA'"],
+  ]
+  const hints = forms.flatMap(([form, what, option]) =>
+    cells.some((cell) => form.test(cell))
+      ? [`\n${what} are read with { sql: "SELECT * FROM read_csv('…', ${option})" }`]
+      : [],
+  )
+  return hints.join('')
 }
 
 function requireColumns(title: string, types: ReadonlyMap<string, string>, names: Names): void {
@@ -275,8 +326,11 @@ function timeSql(name: string, type: string, ownTimeZone: boolean): string | und
   if (type === 'DATE' || /^TIMESTAMP(_S|_MS|_NS)?$/.test(type)) {
     return `CAST(epoch_ms(CAST(${column} AS TIMESTAMP)) AS DOUBLE)`
   }
-  // The time zone of a connection of the user's could be any.
-  if (type === 'VARCHAR' && ownTimeZone) return `CAST(epoch_ms(TRY_CAST(${column} AS TIMESTAMPTZ)) AS DOUBLE)`
+  // The time zone of a connection of the user's could be any. A year of two digits would be one of antiquity.
+  if (type === 'VARCHAR' && ownTimeZone) {
+    const iso = `CASE WHEN regexp_matches(${column}, '^\\s*\\d{4}') THEN ${column} END`
+    return `CAST(epoch_ms(TRY_CAST(${iso} AS TIMESTAMPTZ)) AS DOUBLE)`
+  }
   return undefined
 }
 
@@ -324,7 +378,7 @@ async function requireReadable(source: Source, name: string, converted: string, 
   const [row, cell] = bad[0]
   throw torchError(
     'ERR_TORCH_FORMAT',
-    `${OWNER}: ${title}, row ${row}, column '${name}': ${text(String(cell))} is not ${wanted}`,
+    `${OWNER}: ${title}, row ${row}, column '${name}': ${text(String(cell))} is not ${wanted}${hintOf([String(cell)])}`,
     { op: OWNER },
   )
 }

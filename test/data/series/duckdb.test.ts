@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -85,6 +85,73 @@ describe('files', () => {
     )
     await expectRejection(read(path, { inputs: 'wind', targets: [] }), 'ERR_TORCH_VALUE', 'targets must be the name')
     await expectRejection(read(path, { targets: 'wind' }), 'ERR_TORCH_FORMAT', `${path}, line 2, column 'wind'`)
+  })
+
+  test.each([
+    ['a byte order mark', '\ufeffdate,temp\n2024-01-01,3\n2024-01-02,4\n'],
+    ['lines that end with CR LF', 'date,temp\r\n2024-01-01,3\r\n2024-01-02,4\r\n'],
+    ['semicolons', 'date;temp\n2024-01-01;3\n2024-01-02;4\n'],
+    ['tabs', 'date\ttemp\n2024-01-01\t3\n2024-01-02\t4\n'],
+    ['line breaks in quotes', 'date,note,temp\n2024-01-01,"a\nb",3\n2024-01-02,"c; d",4\n'],
+    ['spaces', 'date, temp\n2024-01-01, 3\n2024-01-02, 4\n'],
+    ['slashes in ISO order', 'date,temp\n2024/01/01,3\n2024/1/2,4\n'],
+  ])('%s make no difference', async (_, text) => {
+    const series = await read(file('weather.csv', text))
+    expect(series.times.map((time) => time.toISOString())).toEqual([
+      '2024-01-01T00:00:00.000Z',
+      '2024-01-02T00:00:00.000Z',
+    ])
+    expect([...series.column('temp')]).toEqual([3, 4])
+  })
+
+  test.each([
+    [
+      'decimal commas',
+      'date;temp\n2024-01-01;3,5\n',
+      /line 2, column 'temp': .*"3,5".*\nDecimal commas are .*decimal_sep/s,
+    ],
+    [
+      'words for missing values',
+      'date,temp\n2024-01-01,NA\n',
+      /line 2, column 'temp': .*"NA".*\nTexts for missing.*nullstr/s,
+    ],
+    // The 1st of February, or the 2nd of January.
+    [
+      'days and months',
+      'date,temp\n01/02/2024,1\n02/02/2024,2\n',
+      /line 2, column 'date': .*\nTimes that are not in ISO/s,
+    ],
+    [
+      'American dates',
+      'date,temp\n01/13/2024,1\n',
+      /line 2, column 'date': .*\nTimes that are not in ISO.*dateformat/s,
+    ],
+    ['German dates', 'date,temp\n13.01.2024,1\n', /line 2, column 'date': .*\nTimes that are not in ISO.*dateformat/s],
+    [
+      'years of two digits',
+      'date,temp\n24-01-13,1\n',
+      /column 'date' has a time in the year 24: years need four digits/,
+    ],
+    [
+      'days and months with a clock',
+      'date,temp\n01/02/2024 10:00:00,1\n01/02/2024 11:00:00,1\n',
+      /row 1, column 'date': '01.02.2024 10:00:00' is not a time\nTimes that are not in ISO.*dateformat/s,
+    ],
+    ['years of two digits with a clock', 'date,temp\n24-01-13 10:00:00,1\n', /column 'date'/],
+    ['a cell too many', 'date,temp\n2024-01-01,1\n2024-01-02,1,2\n', /line 3: Expected Number of Columns: 2 Found: 3/],
+  ])('%s are refused, and the error says what to do', async (_, text, message) => {
+    await expectRejection(read(file('weather.csv', text)), 'ERR_TORCH_FORMAT', message)
+  })
+
+  test('UTF-16 is refused', async () => {
+    const path = file('weather.csv', '')
+    for (const bytes of [
+      Buffer.from('\ufeffdate,temp\n1,2', 'utf16le'),
+      Buffer.from('\ufeffdate', 'utf16le').swap16(),
+    ]) {
+      writeFileSync(path, bytes)
+      await expectRejection(read(path), 'ERR_TORCH_FORMAT', 'is in UTF-16: convert it to UTF-8')
+    }
   })
 
   test('so is a time, with and without an offset, far from the first lines', async () => {
