@@ -286,7 +286,8 @@ describe('AUROC', () => {
           return metric.computeSync()
         }
         const close = { rtol: 1e-9, atol: 1e-9 }
-        if (rows.some(([, one]) => one > 0)) expectClose(found('none') as Tensor, torch.tensor(each, { dtype: 'float64' }), close)
+        if (rows.some(([, one]) => one > 0))
+          expectClose(found('none') as Tensor, torch.tensor(each, { dtype: 'float64' }), close)
         expectClose([found('macro') as number], [mean([1, 1, 1])], close)
         expectClose([found('weighted') as number], [mean(actual)], close)
       }),
