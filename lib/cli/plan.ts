@@ -44,6 +44,9 @@ export function planOf(given: Given, data: string | undefined, options: TrainOpt
   const settings = withPresets(found.given)
   requireSettings(settings, ['time', 'target'])
   requireOwn(found.given, settings.model)
+  if (settings.validation === 'none' && (found.given.intervals?.length ?? 0) > 0) {
+    throw new UsageError('--intervals come from the errors on the validation part: give --validation')
+  }
   return { ...found, settings }
 }
 

@@ -19,11 +19,17 @@ export function messageFor(error: Error): string {
   return error.message
     .replace(/^error: /, '')
     .replace(CALL, '')
-    .replaceAll(/\b(\w+): '(\w+)'/g, (all, key: string, value: string) =>
-      Object.hasOwn(SETTINGS, key) ? `${flagOf(key)} ${value}` : all,
+    .replaceAll(/\b(\w+): ('[^']*'(?:, '[^']*')*(?: or '[^']*')?)/g, (all, key: string, list: string) =>
+      Object.hasOwn(SETTINGS, key) ? `${flagOf(key)} ${unquoted(list)}` : all,
     )
+    .replaceAll('see series.gaps, and ', '')
     .replaceAll(/\bin futureInputs\b/g, 'in the file of --future')
     .replaceAll(/\bfutureInputs\b/g, 'the file of --future')
+}
+
+/** The texts of a list as they are written on a command line. */
+function unquoted(list: string): string {
+  return list.replaceAll(/'([^']*)'/g, (quoted, word: string) => (/^[\w.%-]+$/.test(word) ? word : quoted))
 }
 
 /**

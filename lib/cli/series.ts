@@ -1,21 +1,33 @@
-import { Series, type SeriesOptions, SeriesScaler, type SplitOptions, type WindowDataset } from '../data/index.ts'
+import {
+  examine,
+  Series,
+  type SeriesOptions,
+  SeriesScaler,
+  type SplitOptions,
+  type WindowDataset,
+} from '../data/index.ts'
 import { torchError } from '../errors.ts'
 import type { RecurrentModel } from '../models/index.ts'
 import type { Output } from './output.ts'
 import type { Settings } from './settings.ts'
 
 type Options = Required<Pick<Settings, 'time' | 'target'>> &
-  Pick<Settings, 'input' | 'calendar' | 'group' | 'autoregressive' | 'missing' | 'gaps' | 'frequency'>
+  Pick<
+    Settings,
+    'timeFormat' | 'order' | 'input' | 'calendar' | 'group' | 'autoregressive' | 'missing' | 'gaps' | 'frequency'
+  >
 
 /** The settings of a series as its options. */
 export function seriesOptions(settings: Options): SeriesOptions {
-  const { time, target, input, calendar, group, autoregressive, missing, gaps, frequency } = settings
+  const { time, timeFormat, order, target, input, calendar, group, autoregressive, missing, gaps, frequency } = settings
   return {
     time,
+    order,
     targets: target,
     autoregressive,
     missing,
     gaps,
+    ...(timeFormat === undefined ? {} : { timeFormat }),
     ...(input === undefined ? {} : { inputs: input }),
     ...(calendar === undefined ? {} : { calendar }),
     ...(group === undefined ? {} : { groups: group }),
@@ -58,6 +70,21 @@ export function timeTextOf({ frequency, times: [first] }: Series): (time: Date) 
 export function scalerOf({ scaler }: RecurrentModel, path: string): SeriesScaler {
   if (scaler instanceof SeriesScaler) return scaler
   throw torchError('ERR_TORCH_FORMAT', `${path} has no scales of a series`)
+}
+
+/**
+ * Says what is wrong with the data of a training.
+ * @throws {TorchError} if there is nothing to learn, or the times are none.
+ */
+export function requireUsable(series: Series, horizon: number, data: string, output: Output): void {
+  for (const { kind, column, group, message } of examine(series, { horizon })) {
+    if (kind === 'time') throw torchError('ERR_TORCH_VALUE', `${data}: ${message}`)
+    const isTarget = series.targets.includes(column)
+    if (kind === 'constant' && isTarget && group === undefined) {
+      throw torchError('ERR_TORCH_VALUE', `${data}: ${message}: there is nothing to forecast`)
+    }
+    output.warn(`${data}: ${message}`)
+  }
 }
 
 /** The parts of a series. */

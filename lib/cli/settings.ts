@@ -41,6 +41,15 @@ const POINT = 'where it starts: a time such as 2014 or 2014-06-30T12:00, its sha
 
 export const DATA = {
   time: setting(text('<column>'), 'the column of times: ISO 8601 texts, or milliseconds since 1970'),
+  timeFormat: setting(
+    text('<format>'),
+    "the format of times that are not in ISO 8601, such as '%b %d %Y', or %Y for years",
+  ),
+  order: setting(
+    choice('monotonic', 'any'),
+    'the order of rows: that of time, or any; then they are sorted',
+    'monotonic',
+  ),
   target: setting(texts('<column,…>'), 'the columns to forecast'),
   input: setting(texts('<column,…>'), 'further columns that the network sees up to the present'),
   calendar: setting(

@@ -13,8 +13,7 @@ import { toJSON } from './metadata.ts'
 import { modelOf } from './network.ts'
 import type { Output } from './output.ts'
 import { FILES, type Plan } from './plan.ts'
-import { UsageError } from './problem.ts'
-import { type Parts, readSeries, seriesOptions, splitSeries } from './series.ts'
+import { type Parts, readSeries, requireUsable, seriesOptions, splitSeries } from './series.ts'
 import { checkpointsIn, Ending, runOptions, trainingOptions } from './training.ts'
 import { VERSION } from './version.ts'
 
@@ -36,6 +35,7 @@ export async function train(plan: Plan, output: Output): Promise<void> {
   const settings = { ...plan.settings, threads }
 
   const series = await readSeries(plan.data, seriesOptions(settings), output, settings.mmap)
+  requireUsable(series, settings.horizon, plan.data, output)
   const parts = await splitSeries(series, settings)
   const { past, horizon, season, seed, device } = settings
   torch.manualSeed(seed)
@@ -71,7 +71,7 @@ export async function train(plan: Plan, output: Output): Promise<void> {
   // What reads windows has them in float32.
   model.to('float32')
   const { bestEpoch, epochs, seconds } = courseOf(trainer.history as History)
-  const calibration = await calibrated(model, parts, settings.intervals, plan.given.intervals !== undefined, output)
+  const calibration = await calibrated(model, parts, settings.intervals, output)
   const path = join(plan.folder, FILES.model)
   const metadata = toJSON({
     task: 'forecast',
@@ -173,21 +173,27 @@ async function untilSignal(ending: Ending, work: () => Promise<unknown>): Promis
   return received !== undefined && ending.reason === received ? received : undefined
 }
 
+/** The windows that an interval of a level needs. */
+const windowsFor = (level: number): number => Math.ceil(level / (1 - level) - 1e-9)
+
 /** Measures how far forecasts are off on the validation part, for their intervals. */
 async function calibrated(
   model: RecurrentModel,
   { validation }: Parts,
   levels: readonly number[],
-  isAsked: boolean,
   output: Output,
 ): Promise<Calibration | undefined> {
-  if (levels.length === 0) return undefined
-  if (validation === undefined) {
-    if (isAsked) throw new UsageError('--intervals needs a validation part: forecasts would have none')
-    return undefined
+  if (validation === undefined) return undefined
+  const possible = levels.filter((level) => windowsFor(level) <= validation.length)
+  const most = Math.max(...levels)
+  if (possible.length < levels.length) {
+    output.warn(
+      `the ${validation.length} windows of the validation part are too few for intervals of ${most}, which need ${windowsFor(most)}`,
+    )
   }
+  if (possible.length === 0) return undefined
   try {
-    return await calibrate(model, validation, { levels })
+    return await calibrate(model, validation, { levels: possible })
   } catch (error) {
     // The model is worth keeping without them.
     if (!(error instanceof TorchError) || error.code !== 'ERR_TORCH_VALUE') throw error

@@ -164,6 +164,12 @@ it('an interrupted run ends with a checkpoint, and resumed has the weights of on
 })
 
 describe('a mistake is a sentence, without a trace', () => {
+  const edited = (line: number, date: string): string =>
+    weatherCsv(240, (at, cells) => (at === line ? [date, ...cells.slice(1)] : cells))
+  const back = edited(9, '2024-01-04 12:00')
+  const still = weatherCsv(240, (_, [date = '', , wind = '']) => [date, '3', wind])
+  const years = weatherCsv(240, (line, cells) => [String(1700 + line), ...cells.slice(1)])
+  const words = weatherCsv(240, (line, cells) => [`Day ${line}`, ...cells.slice(1)])
   const bad = weatherCsv(240, (line, cells) => (line === 7 ? [cells[0] as string, 'cold', '1'] : cells))
   const twice = weatherCsv(240, (line, cells) => (line === 7 ? ['2024-01-05', ...cells.slice(1)] : cells))
 
@@ -179,6 +185,12 @@ describe('a mistake is a sentence, without a trace', () => {
     ],
     ['a choice', ['data.csv', '--model', 'GRU'], 2, 'It must be rnn, lstm, gru, peepholeLstm, chungGru or minGru.'],
     ['a flag of another network', [...SMALL, 'data.csv', '--zoneout', '0.1'], 2, '--zoneout has no effect on a gru'],
+    [
+      'intervals of nothing',
+      ['data.csv', ...SMALL, '--validation', 'none', '--intervals', '0.9'],
+      2,
+      '--intervals come from',
+    ],
     ['no file', ['none.csv', ...SMALL], 1, 'none.csv cannot be read'],
     [
       'a missing column',
@@ -187,6 +199,22 @@ describe('a mistake is a sentence, without a trace', () => {
       "data.csv has no column 'wnd'; did you mean 'wind'?",
     ],
     ['a bad cell', ['bad.csv', ...SMALL], 1, `bad.csv, line 7, column 'temp': Could not convert string "cold"`, bad],
+    [
+      'a time that goes backwards',
+      ['bad.csv', ...SMALL],
+      1,
+      "bad.csv, line 9, column 'date': 2024-01-04T12:00:00Z comes before 2024-01-07",
+      back,
+    ],
+    [
+      'a target that is constant',
+      ['bad.csv', ...SMALL],
+      1,
+      "column 'temp' is 3 in all 240 rows: there is nothing",
+      still,
+    ],
+    ['years as numbers', ['bad.csv', ...SMALL], 1, 'for years, --time-format %Y', years],
+    ['times in words', ['bad.csv', ...SMALL], 1, "say in which format, as in --time-format '%b %d %Y'", words],
     ['a time twice', ['bad.csv', ...SMALL], 1, 'two rows have the time 2024-01-05', twice],
     ['a long horizon', ['data.csv', ...SMALL, '--horizon', '300'], 1, 'has no window of 7 past and 300 future steps'],
     ['a schedule', ['data.csv', ...SMALL, '--schedule', 'cosin'], 1, /schedule.*'cosin'/],
@@ -209,6 +237,31 @@ describe('a mistake is a sentence, without a trace', () => {
     else expect(stderr.replace(/^error: /, '')).toMatch(message)
     expect(stderr).not.toMatch(/^ +at /m)
     expect(existsSync(inFolder('runs/bad'))).toBe(false)
+  })
+
+  it('an input that is the target of the next day is a warning', () => {
+    const temps = weatherCsv(241)
+      .trimEnd()
+      .split('\n')
+      .slice(1)
+      .map((line) => line.split(',')[1] as string)
+    const leaking = weatherCsv(240, (line, [date = '', temp = '']) => [date, temp, temps[line - 1] as string])
+    writeFiles(folder, { 'leak.csv': leaking })
+    const { status, stdout, stderr } = train(
+      'leak.csv',
+      ...SMALL,
+      '--input',
+      'wind',
+      '--epochs',
+      '1',
+      '--json',
+      '--out',
+      'runs/l',
+    )
+    expect(status).toBe(0)
+    const warning = "leak.csv: column 'wind' is the target 'temp' of 1 step later"
+    expect(stderr).toContain(`warning: ${warning}`)
+    expect(JSON.parse(stdout).warnings).toEqual([expect.stringContaining(warning)])
   })
 
   it('as JSON, too', () => {

@@ -10,6 +10,8 @@ export interface Segment extends Rows {
 
 /** What a series holds: its parts and windows are made from it. */
 export interface Contents {
+  /** The name of the column of times. */
+  readonly time: string
   readonly table: Table
   readonly segments: readonly Segment[]
   readonly targets: readonly string[]

@@ -7,7 +7,7 @@ import { messageOf, TorchError, torchError } from '../../errors.ts'
 import { run } from '../../io/coroutine.ts'
 import { pathOf } from '../../io/file.ts'
 import type { Sink, Storage } from './storage.ts'
-import { GroupNumbers, groupName, type Names, OWNER, otherColumns, type RawTable } from './table.ts'
+import { disorder, GroupNumbers, groupName, inGroup, type Names, OWNER, otherColumns, type RawTable } from './table.ts'
 
 /** What is used of a `DuckDBConnection` of `@duckdb/node-api`. */
 export interface SeriesConnection {
@@ -240,7 +240,8 @@ async function readCsv(session: Session, path: string, names: Names, storage: St
   for (const name of names.values) if (sniffed.get(name) !== 'BOOLEAN') types[name] = 'DOUBLE'
   for (const name of names.groups) types[name] = 'VARCHAR'
   // Times with an offset are NULL if they cannot be read, and not rejected: they are converted as text.
-  if (sniffed.get(names.time) === 'TIMESTAMP WITH TIME ZONE') types[names.time] = 'VARCHAR'
+  const isText = sniffed.get(names.time) === 'TIMESTAMP WITH TIME ZONE' || names.timeFormat !== undefined
+  if (isText) types[names.time] = 'VARCHAR'
   const known = new Map([...sniffed, ...Object.entries(types)])
   const source = { session, title: path, table: tableWith(types), values: undefined, types: known }
   const [read] = await Promise.allSettled([readTable(source, names, { storage, ownTimeZone: true })])
@@ -254,17 +255,17 @@ async function readCsv(session: Session, path: string, names: Names, storage: St
       { op: OWNER },
     )
   }
-  if (known.get(names.time) === 'VARCHAR') {
+  if (known.get(names.time) === 'VARCHAR' && names.timeFormat === undefined) {
     // A text that is no time is rejected, with its line, when the column is read as TIMESTAMP.
     const table = tableWith({ ...types, [names.time]: 'TIMESTAMP' }, '')
     await session.rows(`SELECT count(${quoted(names.time)}) FROM ${table}`)
-    await requireNoRejects(session)
+    await requireNoRejects(session, "\nIf they are times, say in which format, as in timeFormat: '%b %d %Y'")
   }
   throw read.reason
 }
 
 /** @throws {TorchError} that names file, line and column of the cells that DuckDB rejected. */
-async function requireNoRejects(session: Session): Promise<void> {
+async function requireNoRejects(session: Session, hint = ''): Promise<void> {
   const tables = await session.rows("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'")
   if (Number(tables[0]?.[0]) === 0) return
   const rejects = await session.rows(
@@ -278,7 +279,9 @@ async function requireNoRejects(session: Session): Promise<void> {
   const more = rejects.length - shown.length
   const rest = more > 0 ? `\nand ${more}${rejects.length >= MOST_REJECTS ? ' or more' : ''} others` : ''
   const cells = rejects.map(([, , , message]) => /Could not convert string "(.*)" to/s.exec(String(message))?.[1] ?? '')
-  throw torchError('ERR_TORCH_FORMAT', `${OWNER}: ${shown.join('\n')}${rest}${hintOf(cells)}`, { op: OWNER })
+  throw torchError('ERR_TORCH_FORMAT', `${OWNER}: ${shown.join('\n')}${rest}${hint === '' ? hintOf(cells) : hint}`, {
+    op: OWNER,
+  })
 }
 
 /** What to do about cells that are no numbers or times as DuckDB reads them, but may be in another form. */
@@ -319,8 +322,11 @@ function numberSql(name: string, type: string): string | undefined {
 }
 
 /** The SQL of milliseconds since 1970, NULL for a text that is no time. */
-function timeSql(name: string, type: string, ownTimeZone: boolean): string | undefined {
-  const column = quoted(name)
+function timeSql({ time, timeFormat }: Names, type: string, ownTimeZone: boolean): string | undefined {
+  const column = quoted(time)
+  if (timeFormat !== undefined) {
+    return `CAST(epoch_ms(try_strptime(CAST(${column} AS VARCHAR), ${text(timeFormat)})) AS DOUBLE)`
+  }
   if (NUMERIC.test(type)) return `CAST(${column} AS DOUBLE)`
   if (type === 'TIMESTAMP WITH TIME ZONE') return `CAST(epoch_ms(${column}) AS DOUBLE)`
   if (type === 'DATE' || /^TIMESTAMP(_S|_MS|_NS)?$/.test(type)) {
@@ -351,13 +357,18 @@ async function readTable(source: Source, names: Names, { storage, ownTimeZone }:
       { op: OWNER },
     )
   }
-  const time = timeSql(names.time, typeOf(names.time), ownTimeZone) ?? refuse(names.time, 'a DATE or TIMESTAMP')
+  const time = timeSql(names, typeOf(names.time), ownTimeZone) ?? refuse(names.time, 'a DATE or TIMESTAMP')
   const numbers = names.values.map((name) => numberSql(name, typeOf(name)) ?? refuse(name, 'numeric'))
   const groups = names.groups.map((name) => `CAST(${quoted(name)} AS VARCHAR)`)
   for (const [i, name] of names.values.entries()) {
     if (typeOf(name) === 'VARCHAR') await requireReadable(source, name, numbers[i] as string, 'a number')
   }
-  if (typeOf(names.time) === 'VARCHAR') await requireReadable(source, names.time, time, 'a time')
+  const { timeFormat } = names
+  if (typeOf(names.time) === 'VARCHAR' || timeFormat !== undefined) {
+    const wanted = timeFormat === undefined ? 'a time' : `a time of the format ${text(timeFormat)}`
+    await requireReadable(source, names.time, time, wanted)
+  }
+  if (names.order === 'monotonic') await requireOrder(source, time, names.time, groups)
   // By position: a name could be that of a column of the source.
   const order = [...groups.map((_, i) => numbers.length + 2 + i), 1]
   const result = await session.start(
@@ -378,9 +389,36 @@ async function requireReadable(source: Source, name: string, converted: string, 
   const [row, cell] = bad[0]
   throw torchError(
     'ERR_TORCH_FORMAT',
-    `${OWNER}: ${title}, row ${row}, column '${name}': ${text(String(cell))} is not ${wanted}${hintOf([String(cell)])}`,
+    `${OWNER}: ${placeOf(title, Number(row))}, column '${name}': ${text(String(cell))} is not ${wanted}${hintOf([String(cell)])}`,
     { op: OWNER },
   )
+}
+
+/** Where a row is, counted from 1: its line if it is in one CSV file, where a line is a record. */
+function placeOf(title: string, row: number): string {
+  return CSV.test(title) && !/[*?[]/.test(title) ? `${title}, line ${row + 1}` : `${title}, row ${row}`
+}
+
+/** @throws {TorchError} unless times rise, or fall, from row to row of each group. */
+async function requireOrder(
+  { session, title, table, values }: Source,
+  time: string,
+  name: string,
+  groups: readonly string[],
+): Promise<void> {
+  const keys = groups.map((_, i) => `g${i}`)
+  const numbered = `SELECT row_number() OVER () AS n, ${[`${time} AS t`, ...groups.map((sql, i) => `${sql} AS g${i}`)].join(', ')} FROM ${table} AS source`
+  const partition = keys.length === 0 ? '' : `PARTITION BY ${keys.join(', ')} `
+  const steps = `SELECT *, lag(t) OVER (${partition}ORDER BY n) AS p FROM (${numbered}) AS numbered`
+  const all = ['n', 't', 'p', ...keys].join(', ')
+  const found = await session.rows(
+    `WITH steps AS (${steps}), wrong AS (SELECT count(*) FILTER (t < p) <= count(*) FILTER (t > p) AS up FROM steps) SELECT ${all} FROM steps, wrong WHERE CASE WHEN up THEN t < p ELSE t > p END ORDER BY n LIMIT 1`,
+    values,
+  )
+  if (found[0] === undefined) return
+  const [row, at, before, ...names] = found[0]
+  const group = keys.length === 0 ? '' : inGroup({ name: groupName(names.map(String)) })
+  throw disorder(`${placeOf(title, Number(row))}, column '${name}'`, Number(at), Number(before), group)
 }
 
 /** Copies the numbers out of DuckDB's chunks: no object is made per row. */

@@ -13,12 +13,22 @@ import { completeRows, dropRows, fillMissing, MISSING, type Missing, requireComp
 import { isInMemory, readSource, type SeriesSource } from './source.ts'
 import { type Split, type SplitOptions, splitSeries } from './split.ts'
 import { MappedStorage, MEMORY, type Storage } from './storage.ts'
-import { type Names, OWNER, type RawTable, type Table, tableOf } from './table.ts'
+import { type Names, type Order, OWNER, type RawTable, type Table, tableOf } from './table.ts'
 import { type Frequency, parseFrequency, type Step } from './time.ts'
 
 export interface SeriesOptions {
   /** The column of times: Dates, ISO 8601 texts (in UTC unless they have an offset), or milliseconds since 1970. */
   time: string
+  /**
+   * The format of times as text that are not in ISO 8601, of a file or a query: `'%b %d %Y'` for Jan 1 2000, `'%d.%m.%Y
+   * %H:%M'`, `'%Y'` for years. See https://duckdb.org/docs/stable/sql/functions/dateformat. Default: ISO 8601.
+   */
+  timeFormat?: string
+  /**
+   * `'any'`: rows are sorted by time. `'monotonic'`: they must be in the order of time, forwards or backwards, within each
+   * group, which times that were read wrong are not. Default `'any'`.
+   */
+  order?: Order
   /** The columns to forecast. */
   targets: string | readonly string[]
   /** Further columns that a model sees up to the present. Default: none. */
@@ -50,6 +60,8 @@ export interface SeriesOptions {
 
 const OPTIONS = [
   'time',
+  'timeFormat',
+  'order',
   'targets',
   'inputs',
   'calendar',
@@ -123,6 +135,9 @@ export class Series {
     const groups = namesOf('groups', options.groups ?? [])
     const calendar = namesOf('calendar', options.calendar ?? []) as CalendarInput[]
     requireString(OWNER, 'time', options.time)
+    const { timeFormat, order = 'any' } = options
+    if (timeFormat !== undefined) requireString(OWNER, 'timeFormat', timeFormat)
+    requireChoice(OWNER, 'order', order, ['any', 'monotonic'])
     requireBoolean(OWNER, 'autoregressive', autoregressive)
     requireChoice(OWNER, 'missing', missing, MISSING)
     requireChoice(OWNER, 'gaps', gaps, GAPS)
@@ -141,7 +156,7 @@ export class Series {
       throw torchError('ERR_TORCH_OPTION', `${OWNER}: gaps: 'fill' puts rows in that missing: 'drop' leaves out`)
     }
     const exact = options.frequency === undefined ? undefined : parseFrequency(OWNER, options.frequency)
-    const names: Names = { time: options.time, values: [...targets, ...inputs], groups }
+    const names: Names = { time: options.time, values: [...targets, ...inputs], groups, timeFormat, order }
     requireDistinct([names.time, ...names.values])
     requireDistinct([names.time, ...groups])
 
@@ -152,7 +167,7 @@ export class Series {
     const masked = missing === 'mask'
     return new Series(
       CONSTRUCT,
-      { table, segments, targets, inputs, calendar, autoregressive, masked, storage },
+      { time: options.time, table, segments, targets, inputs, calendar, autoregressive, masked, storage },
       step,
       found,
     )

@@ -1,10 +1,11 @@
 import { checkOptions, invalid, isPlain, requireString } from '../../check.ts'
-import { run } from '../../io/coroutine.ts'
+import { torchError } from '../../errors.ts'
+import { type Coroutine, run } from '../../io/coroutine.ts'
 import { isURL, pathOf } from '../../io/file.ts'
 import { readColumns, readRows, type SeriesColumns, type SeriesRows } from './arrays.ts'
 import { type QuerySource, readFile, readQuery } from './duckdb.ts'
 import type { Storage } from './storage.ts'
-import { type Names, OWNER, type RawTable } from './table.ts'
+import { type Names, OWNER, type RawTable, requireMonotonic } from './table.ts'
 
 /**
  * Where the columns of a series come from:
@@ -18,15 +19,27 @@ export type SeriesSource = string | URL | QuerySource | SeriesColumns | SeriesRo
 
 /** @throws {TorchError} if `source` is none, or does not have the columns. */
 export async function readSource(source: unknown, names: Names, storage: Storage): Promise<RawTable> {
-  if (Array.isArray(source)) return run(readRows(source as SeriesRows, names))
+  if (isInMemory(source)) return run(readArrays(source as SeriesColumns | SeriesRows, names))
   if (typeof source === 'string' || isURL(source)) return readFile(pathOf(OWNER, source), names, storage)
   if (!isPlain(source)) {
     throw invalid(OWNER, 'source', 'the path of a file, { sql }, columns by name, or an array of rows', source)
   }
-  if (!isQuery(source)) return run(readColumns(source as SeriesColumns, names))
-  checkOptions(OWNER, source, ['sql', 'values', 'database', 'connection'])
-  requireString(OWNER, 'sql', source.sql)
-  return readQuery(source, names, storage)
+  const query = source as QuerySource
+  checkOptions(OWNER, query, ['sql', 'values', 'database', 'connection'])
+  requireString(OWNER, 'sql', query.sql)
+  return readQuery(query, names, storage)
+}
+
+function* readArrays(source: SeriesColumns | SeriesRows, names: Names): Coroutine<RawTable> {
+  if (names.timeFormat !== undefined) {
+    throw torchError(
+      'ERR_TORCH_OPTION',
+      `${OWNER}: timeFormat is for files and queries: arrays have Dates, or ISO 8601`,
+    )
+  }
+  const raw = yield* Array.isArray(source) ? readRows(source, names) : readColumns(source as SeriesColumns, names)
+  if (names.order === 'monotonic') yield* requireMonotonic(raw, names.time)
+  return raw
 }
 
 /** Whether `source` consists of arrays. */

@@ -10,12 +10,18 @@ import { timeText } from './time.ts'
 
 export const OWNER = 'Series.from'
 
+/** In which order the rows of a source may be. */
+export type Order = 'any' | 'monotonic'
+
 /** The columns to read. */
 export interface Names {
   readonly time: string
   /** Columns of numbers. */
   readonly values: readonly string[]
   readonly groups: readonly string[]
+  /** The format of times as text; undefined for ISO 8601. */
+  readonly timeFormat: string | undefined
+  readonly order: Order
 }
 
 /** The columns of a source: rows by group, and by time within each. A missing value is NaN. */
@@ -63,6 +69,39 @@ export const inGroup = ({ name }: { name: string | undefined }): string =>
 /** The name of a group: its value, or those of several columns as JSON, which keeps them apart. */
 export function groupName(values: readonly string[]): string {
   return values.length === 1 ? (values[0] as string) : JSON.stringify(values)
+}
+
+/** The error for a row whose time is on the wrong side of that of the row before. */
+export function disorder(where: string, time: number, before: number, group: string): Error {
+  const side = time > before ? 'after' : 'before'
+  return torchError(
+    'ERR_TORCH_VALUE',
+    `${OWNER}: ${where}: ${timeText(time)} comes ${side} ${timeText(before)}, the time of the row before${group}, but most rows go the other way: mend the times, or sort the rows with order: 'any'`,
+    { op: OWNER },
+  )
+}
+
+/** @throws {TorchError} unless the times of each group rise, or fall, from row to row. */
+export function* requireMonotonic({ times, groupIndices: ids, names }: RawTable, time: string): Coroutine<void> {
+  const last = new Map<number, number>()
+  const counts = { up: 0, down: 0 }
+  const first: { up?: [row: number, before: number]; down?: [row: number, before: number] } = {}
+  yield* inBlocks(times.length, (start, end) => {
+    for (let row = start; row < end; row++) {
+      const id = ids?.[row] ?? 0
+      const [value, before] = [times[row] as number, last.get(id) ?? Number.NaN]
+      last.set(id, value)
+      const way = value > before ? 'up' : value < before ? 'down' : undefined
+      if (way === undefined) continue
+      counts[way]++
+      first[way] ??= [row, before]
+    }
+  })
+  const wrong = counts.up >= counts.down ? first.down : first.up
+  if (wrong === undefined) return
+  const [row, before] = wrong
+  const group = ids === undefined ? '' : inGroup({ name: names[ids[row] as number] })
+  throw disorder(`row ${row}, column '${time}'`, times[row] as number, before, group)
 }
 
 /** Rows that a series may have: tensors of their numbers are int32. */

@@ -24,6 +24,76 @@ async function inDuckDB(sql: string, path = ':memory:'): Promise<void> {
 
 const CSV = 'date,temp,wind,note\n2024-01-03,3.5,1,x\n2024-01-01,-1,,"a, b"\n2024-01-02,2e1,3,\n'
 
+describe('times in other forms', () => {
+  test('are read by their format', async () => {
+    const path = file('a.csv', 'date,temp\nJan 1 2000,1\nFeb 1 2000,2\n')
+    expect(days(await read(path, { timeFormat: '%b %d %Y' }))).toEqual(['2000-01-01', '2000-02-01'])
+    const years = file('b.csv', 'date,temp\n1880,1\n1881,2\n1882,3\n')
+    const series = await read(years, { timeFormat: '%Y' })
+    expect([days(series), series.frequency]).toEqual([['1880-01-01', '1881-01-01', '1882-01-01'], 'year'])
+    const sql = "SELECT '31.12.2024 18:30' AS date, 1 AS temp"
+    const { times } = await read({ sql }, { timeFormat: '%d.%m.%Y %H:%M' })
+    expect(times[0]?.toISOString()).toBe('2024-12-31T18:30:00.000Z')
+  })
+
+  test('say what to do without one, and where one does not fit', async () => {
+    const path = file('a.csv', 'date,temp\nJan 1 2000,1\nsoon,2\n')
+    const { message } = await expectRejection(read(path), 'ERR_TORCH_FORMAT', `${path}, line 2, column 'date'`)
+    expect(message).toContain("as in timeFormat: '%b %d %Y'")
+    const wrong = `${path}, line 3, column 'date': 'soon' is not a time of the format '%b %d %Y'`
+    await expectRejection(read(path, { timeFormat: '%b %d %Y' }), 'ERR_TORCH_FORMAT', wrong)
+    const columns = { date: [1, 2], temp: [1, 2] }
+    await expectRejection(
+      read(columns, { timeFormat: '%Y' }),
+      'ERR_TORCH_OPTION',
+      'timeFormat is for files and queries',
+    )
+  })
+})
+
+describe("order: 'monotonic'", () => {
+  const monotonic = { order: 'monotonic' } as const
+  const csv = (...dates: string[]): string =>
+    file('a.csv', ['date,temp', ...dates.map((date, i) => `${date},${i}`)].join('\n'))
+
+  test('takes rows in the order of time, forwards or backwards', async () => {
+    expect(days(await read(csv('2024-01-01', '2024-01-02', '2024-01-03'), monotonic))).toHaveLength(3)
+    const series = await read(csv('2024-01-03', '2024-01-02', '2024-01-01'), monotonic)
+    expect([...series.column('temp')]).toEqual([2, 1, 0])
+  })
+
+  test('names the line where time turns', async () => {
+    const path = csv('2024-01-01', '2024-01-02', '2024-01-05', '2024-01-04', '2024-01-06')
+    const message = `${path}, line 5, column 'date': 2024-01-04 comes before 2024-01-05, the time of the row before`
+    await expectRejection(read(path, monotonic), 'ERR_TORCH_VALUE', message)
+    expect(days(await read(path))).toHaveLength(5)
+    const back = csv('2024-01-05', '2024-01-04', '2024-01-06', '2024-01-03')
+    await expectRejection(
+      read(back, monotonic),
+      'ERR_TORCH_VALUE',
+      `line 4, column 'date': 2024-01-06 comes after 2024-01-04`,
+    )
+  })
+
+  test('looks at each group by itself', async () => {
+    const rows = ['2024-01-01,1,a', '2024-01-02,2,a', '2024-01-01,3,b', '2024-01-02,4,b']
+    const path = file('a.csv', `date,temp,shop\n${rows.join('\n')}\n`)
+    expect((await read(path, { ...monotonic, groups: 'shop' })).groups).toEqual(['a', 'b'])
+    const wrong = file('b.csv', `date,temp,shop\n${rows.join('\n')}\n2023-12-31,5,b\n`)
+    const message = "line 6, column 'date': 2023-12-31 comes before 2024-01-02, the time of the row before in group 'b'"
+    await expectRejection(read(wrong, { ...monotonic, groups: 'shop' }), 'ERR_TORCH_VALUE', message)
+  })
+
+  test('holds for arrays, too', async () => {
+    const rows = [1, 2, 4, 3].map((day) => ({ date: day * 86_400_000, temp: day, shop: 'a' }))
+    const message = "row 3, column 'date': 1970-01-04 comes before 1970-01-05, the time of the row before in group 'a'"
+    await expectRejection(read(rows, { ...monotonic, groups: 'shop' }), 'ERR_TORCH_VALUE', message)
+    const columns = { date: [3, 2, 1], temp: [1, 2, 3] }
+    expect([...(await read(columns, monotonic)).column('temp')]).toEqual([3, 2, 1])
+    await expectRejection(read(columns, { order: 'up' }), 'ERR_TORCH_VALUE', "order must be 'any' or 'monotonic'")
+  })
+})
+
 describe('files', () => {
   test('CSV: columns by name, sorted by time; an empty cell is a missing value', async () => {
     const series = await read(file('weather.csv', CSV), { inputs: 'wind', missing: 'mask' })
