@@ -2,6 +2,7 @@ import { type TorchError, torchError } from '../errors.ts'
 import type { Engine } from './engine.ts'
 import { failureOf } from './failure.ts'
 import type { Tally } from './metrics.ts'
+import { ours } from './realm.ts'
 import { type Limits, type Queue, Waiting } from './request.ts'
 import type { Units } from './units.ts'
 
@@ -151,7 +152,7 @@ export class Stepper implements Queue {
     this.#compute(block, rows.length).then(
       ({ y, failed }) => {
         this.#ended()
-        this.#answer(rows, y, failed)
+        this.#answer(rows, ours(y), failed)
       },
       (error: unknown) => {
         this.#ended()
