@@ -194,12 +194,11 @@ export class Stepper implements Queue {
         const output = y.slice(i * outputSize, (i + 1) * outputSize)
         this.#units?.invert('step', output, output, step.session.group)
         this.#tally.served += 1
+        this.#tally.latency.record(now - step.since, now)
         step.resolve(output)
       }
       step.session.free(!isBad, now)
     }
-    // All came in the same turn, or nearly so.
-    this.#tally.latency.record(now - (rows[0] as Step).since, now)
   }
 
   #problem(): TorchError {
