@@ -4,6 +4,7 @@ import { failureOf } from './failure.ts'
 import { Heap } from './heap.ts'
 import type { Counters } from './metrics.ts'
 import type { Settings } from './options.ts'
+import { ours } from './realm.ts'
 import type { Queue, Request } from './request.ts'
 
 /** The share of a new measurement in a running mean. */
@@ -159,7 +160,7 @@ export class Batcher implements Queue {
     const now = performance.now()
     requests.served += 1
     requests.latency.record(now - request.since, now)
-    request.resolve(row)
+    request.resolve(ours(row))
   }
 
   /** Resolves when nothing waits and nothing runs. */

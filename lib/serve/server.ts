@@ -7,7 +7,7 @@ import {
   requireProbability,
   requireSignal,
 } from '../check.ts'
-import { torchError } from '../errors.ts'
+import { messageOf, torchError } from '../errors.ts'
 import { type Form, formed, formOf, type Input, type Output, readInput, type Signature } from './input.ts'
 import { Counters, type Counts } from './metrics.ts'
 import { type ModelSource, versionOf } from './model.ts'
@@ -206,14 +206,14 @@ export class Server {
       })
     }
     if (stateKind === main.stateKind || this.#sessions.size === 0) return
-    const wanted = `${this.#sessions.size} sessions have states of an ${main.stateKind}`
+    const wanted = `${this.#sessions.size} sessions have states of another kind, ${main.stateKind}`
     if (stateKind === null) {
       throw torchError('ERR_TORCH_VALUE', `reload: ${wanted}, but this ${model} cannot be stepped`, { op: 'reload' })
     }
     if (sessions === 'reset') return
     throw torchError(
       'ERR_TORCH_VALUE',
-      `reload: ${wanted}, from which an ${stateKind} cannot go on: with { sessions: 'reset' } they begin anew`,
+      `reload: ${wanted}, from which this ${model}, ${stateKind}, cannot go on: with { sessions: 'reset' } they begin anew`,
       { op: 'reload' },
     )
   }
@@ -253,8 +253,13 @@ export class Server {
   /** Ends what a version has that nobody can get any more. */
   async #end(version: Version): Promise<void> {
     await Promise.all([version.batcher.drained(), this.#sessions.leave(version)])
-    await version.engine.close()
     this.#alive.delete(version)
+    try {
+      await version.engine.close()
+    } catch (error) {
+      // Nobody waits for this.
+      process.emitWarning(`libtorch-rnn: version ${version.name} could not be closed: ${messageOf(error)}`)
+    }
   }
 
   /** Makes it known. */
@@ -345,9 +350,9 @@ export class Server {
       await this.#sessions.end(closed)
     } finally {
       await Promise.allSettled([...this.#pending])
-      for (const { engine } of this.#versions) await engine.close()
       this.#alive.clear()
       this.#state = 'closed'
+      for (const { engine } of this.#versions) await engine.close()
     }
   }
 

@@ -94,7 +94,13 @@ export class SessionState implements Stepped, Queue {
       return
     }
     const state = next.stateKind === stateKind ? engine.readSlot(this.slot) : undefined
-    const slot = next.engine.openSlot(state)
+    let slot: number
+    try {
+      slot = next.engine.openSlot(state)
+    } catch {
+      // There is no memory for it: it stays where it is, and tries again.
+      return
+    }
     engine.closeSlot(this.slot)
     this.version = next
     this.slot = slot

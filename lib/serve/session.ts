@@ -91,6 +91,11 @@ export class Session {
 
   /** Ends it after the steps that were called before; its state is forgotten, also by the store. */
   async close(): Promise<void> {
+    if (this.#state.status === 'gone') {
+      if (this.#state.end !== undefined) return
+      // It is in the store. Another session of this id has to wait until it is not.
+      this.#state = this.#sessions.revive(this.#state)
+    }
     await this.#sessions.close(this.#state)
   }
 }

@@ -79,8 +79,8 @@ export class Sessions {
     this.#tally = tally
     this.#versionOf = versionOf
     const { interval } = sessions
-    if (interval <= LONGEST) {
-      this.#writer = setInterval(() => void this.#writeChanged(), Math.max(1, interval))
+    if (interval < Number.POSITIVE_INFINITY) {
+      this.#writer = setInterval(() => void this.#writeChanged(), Math.min(LONGEST, Math.max(1, interval)))
       this.#writer.unref()
     }
   }
@@ -292,15 +292,8 @@ export class Sessions {
     return bytesOf(state)
   }
 
+  /** Ends a session that is in memory, or is on its way there. */
   async close(state: SessionState): Promise<void> {
-    if (state.status === 'gone') {
-      // In the store, perhaps.
-      const current = this.#states.get(state.id)
-      if (current !== undefined && state.end === undefined) return await this.close(current)
-      if (state.end === undefined) await this.#inOrder(state, (store) => store.delete(state.id))
-      state.end ??= closedError(state.id)
-      return
-    }
     state.closing ??= this.#close(state)
     await state.closing
   }

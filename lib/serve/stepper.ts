@@ -2,6 +2,7 @@ import { type TorchError, torchError } from '../errors.ts'
 import type { Engine } from './engine.ts'
 import { failureOf } from './failure.ts'
 import type { Tally } from './metrics.ts'
+import { ours } from './realm.ts'
 import { type Limits, type Queue, Waiting } from './request.ts'
 import type { Units } from './units.ts'
 
@@ -151,7 +152,7 @@ export class Stepper implements Queue {
     this.#compute(block, rows.length).then(
       ({ y, failed }) => {
         this.#ended()
-        this.#answer(rows, y, failed)
+        this.#answer(rows, ours(y), failed)
       },
       (error: unknown) => {
         this.#ended()
@@ -193,12 +194,11 @@ export class Stepper implements Queue {
         const output = y.slice(i * outputSize, (i + 1) * outputSize)
         this.#units?.invert('step', output, output, step.session.group)
         this.#tally.served += 1
+        this.#tally.latency.record(now - step.since, now)
         step.resolve(output)
       }
       step.session.free(!isBad, now)
     }
-    // All came in the same turn, or nearly so.
-    this.#tally.latency.record(now - (rows[0] as Step).since, now)
   }
 
   #problem(): TorchError {

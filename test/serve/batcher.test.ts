@@ -1,4 +1,5 @@
 // How requests become batches, with an engine whose batches end when the test says so.
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { torchError } from '../../lib/errors.ts'
@@ -290,6 +291,15 @@ describe('failures', () => {
     await expectRejection(asked[0] as Promise<unknown>, 'ERR_TORCH_RUNTIME', /1 outputs for 2/)
     await expectRejection(asked[1] as Promise<unknown>, 'ERR_TORCH_RUNTIME', /1 outputs for 2/)
   })
+})
+
+test('an answer is an array of this realm', async () => {
+  const { engine, ask } = setUp()
+  const asked = ask(1)
+  await turns()
+  engine.batches[0]?.answer([runInNewContext('Float32Array.of(7)') as Float32Array])
+  expect(await asked).toBeInstanceOf(Float32Array)
+  expect(await asked).toEqual(Float32Array.of(7))
 })
 
 test('it is drained when nothing waits and nothing runs', async () => {

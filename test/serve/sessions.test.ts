@@ -451,6 +451,23 @@ describe('a store', () => {
     expect(sessions.size).toBe(1)
   })
 
+  test('a stored session that is closed does not come back to one that is opened meanwhile', async () => {
+    const store = new Store()
+    const all = setUp({ sessions: { idle: 20, store } })
+    const { sessions, run } = all
+    const session = sessions.open('a')
+    void session.step(1)
+    await run()
+    await idleUntilStored(all)
+    const closing = session.close()
+    const step = sessions.open('a').step(5)
+    await closing
+    await run()
+    expect(await step).toEqual([5])
+    await session.close()
+    await expectRejection(session.step(1), 'ERR_TORCH_CLOSED', /'a' was closed/)
+  })
+
   test('that cannot load rejects the steps, which can be tried again', async () => {
     const store = new Store()
     const { sessions, run } = setUp({ sessions: { store } })
@@ -591,6 +608,27 @@ describe('another version', () => {
     await run(next.engine)
     expect(await Promise.all([under, waiting, ...asked])).toEqual([[22], [222], [11], [30]])
     expect([a.steps, b.steps, c.steps]).toEqual([2, 3, 1])
+  })
+
+  test('that has no memory for a session leaves it where it is, until it has', async () => {
+    const { sessions, version, make, run, engine } = setUp()
+    const next = make()
+    const session = sessions.open('a')
+    void session.step(1)
+    await run()
+    const full = vi.spyOn(next.engine, 'openSlot').mockImplementation(() => {
+      throw new TorchError('ERR_TORCH_OUT_OF_MEMORY', 'no memory')
+    })
+    version.successor = () => next
+    const leaving = sessions.leave(version)
+    const step = session.step(2)
+    await run(engine)
+    expect(await step).toEqual([3])
+    full.mockRestore()
+    await leaving
+    const last = session.step(4)
+    await run(next.engine)
+    expect(await last).toEqual([7])
   })
 
   test('of another kind begins anew', async () => {

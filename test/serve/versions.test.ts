@@ -247,7 +247,7 @@ describe.each(['native', 'tensor'] as const)('by the %s engine', (engine) => {
       await expectRejection(
         server.reload(() => new LSTMModel(1, 4, 1)),
         'ERR_TORCH_VALUE',
-        /1 sessions have states of an LSTM of 1 layer of 3, from which an LSTM of 1 layer of 4 cannot go on/,
+        /1 sessions have states of another kind, LSTM of 1 layer of 3, from which this LSTMModel, LSTM of 1 layer of 4, cannot/,
       )
       await expectRejection(
         server.reload(() => new LSTMModel(1, 4, 1, { bidirectional: true })),
