@@ -73,7 +73,7 @@ export class AUROC<A extends AUROCAverage = 'macro' | 'weighted'> extends Classi
     // A score that is NaN has no rank: the area is NaN, too. Where nothing counts, any score will do.
     const weights = batch.weights().flatten()
     const unknown = rows.isnan().any(1).logicalAnd(weights.ne(0))
-    const scores = functions.where(rows.isnan(), 0, rows)
+    const scores = rows.maskedFill(rows.isnan(), 0)
     const state = {
       scores,
       // One output for two classes is that of class 1.

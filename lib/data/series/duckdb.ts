@@ -1,6 +1,5 @@
 import { Buffer } from 'node:buffer'
 import { open } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { invalid } from '../../check.ts'
 import { messageOf, TorchError, torchError } from '../../errors.ts'
@@ -126,13 +125,17 @@ class Session {
 }
 
 /** Opens a database, in memory without `path`, calls `fn`, and closes it. */
-async function withDatabase<T>(path: string | undefined, fn: (session: Session) => Promise<T>): Promise<T> {
+async function withDatabase<T>(
+  path: string | undefined,
+  { folder }: Storage,
+  fn: (session: Session) => Promise<T>,
+): Promise<T> {
   const { DuckDBInstance } = await loadDuckDB()
   try {
     // What does not fit into memory while rows are sorted goes to the disk; by default, to the current folder.
-    const folder = join(tmpdir(), `libtorch-rnn-duckdb-${process.pid}`)
+    const spill = join(folder, `libtorch-rnn-duckdb-${process.pid}`)
     const options = path === undefined ? {} : { access_mode: 'READ_ONLY' }
-    const instance = await DuckDBInstance.create(path ?? ':memory:', { temp_directory: folder, ...options })
+    const instance = await DuckDBInstance.create(path ?? ':memory:', { temp_directory: spill, ...options })
     try {
       const connection = await instance.connect()
       try {
@@ -168,7 +171,7 @@ export async function readQuery(source: QuerySource, names: Names, storage: Stor
     return readTable({ session, title: 'the query', table, values, types }, names, { storage, ownTimeZone })
   }
   if (connection === undefined) {
-    return withDatabase(database && pathOf(OWNER, database), (session) => read(session, true))
+    return withDatabase(database && pathOf(OWNER, database), storage, (session) => read(session, true))
   }
   if (typeof connection?.stream !== 'function') {
     throw invalid(OWNER, 'connection', 'a DuckDBConnection of @duckdb/node-api', connection)
@@ -184,7 +187,7 @@ const PARQUET = /\.parquet$/i
 export async function readFile(path: string, names: Names, storage: Storage): Promise<RawTable> {
   await requireUtf8(path)
   const title = path
-  if (CSV.test(path)) return withDatabase(undefined, (session) => readCsv(session, path, names, storage))
+  if (CSV.test(path)) return withDatabase(undefined, storage, (session) => readCsv(session, path, names, storage))
   const reader = JSON_FILE.test(path) ? 'read_json' : PARQUET.test(path) ? 'read_parquet' : undefined
   if (reader === undefined) {
     throw torchError(
@@ -193,7 +196,7 @@ export async function readFile(path: string, names: Names, storage: Storage): Pr
       { op: OWNER },
     )
   }
-  return withDatabase(undefined, async (session) => {
+  return withDatabase(undefined, storage, async (session) => {
     const table = `${reader}(${text(path)})`
     const types = await session.typesOf(table)
     return readTable({ session, title, table, values: undefined, types }, names, { storage, ownTimeZone: true })

@@ -22,6 +22,8 @@ export interface Sink<Block, Result> {
 
 /** Where the columns and the tensors of a series are. */
 export interface Storage {
+  /** The folder for what does not fit into memory while rows are sorted. */
+  readonly folder: string
   /** A column of float64. */
   column(): Sink<Float64Array, Float64Array>
   /** A float32 tensor (rows, width); blocks are of whole rows. */
@@ -58,6 +60,7 @@ export function* columnOf(
 
 /** In memory. */
 export const MEMORY: Storage = {
+  folder: tmpdir(),
   column() {
     // Full but for the last one.
     const chunks: Float64Array[] = []
@@ -109,14 +112,14 @@ export const MEMORY: Storage = {
  * needs it. The files are deleted as soon as they are mapped, so that nothing is left when the process ends.
  */
 export class MappedStorage implements Storage {
-  readonly #folder: string
+  readonly folder: string
 
   constructor(folder: string = tmpdir()) {
-    this.#folder = folder
+    this.folder = folder
   }
 
   column(): Sink<Float64Array, Float64Array> {
-    const file = new TemporaryFile(this.#folder)
+    const file = new TemporaryFile(this.folder)
     const buffer = new Float64Array(BLOCK)
     let filled = 0
     let length = 0
@@ -148,7 +151,7 @@ export class MappedStorage implements Storage {
   }
 
   tensor(rows: number, width: number): Sink<Float32Array, Tensor> {
-    const file = new TemporaryFile(this.#folder)
+    const file = new TemporaryFile(this.folder)
     return {
       append: (block) => file.write(block),
       finish: () => ready(tidy(() => file.map(rows * width, 'float32').view([rows, width]))),
