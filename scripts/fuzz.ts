@@ -37,7 +37,8 @@ const properties = readdirSync(join(PACKAGE, 'test'), { recursive: true, encodin
 function runProperties(seed: number): void {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    ['node_modules/vitest/vitest.mjs', 'run', ...properties],
+    // It may be one of many on a busy machine.
+    ['node_modules/vitest/vitest.mjs', 'run', '--testTimeout=600000', ...properties],
     { cwd: PACKAGE, encoding: 'utf8', env: { ...process.env, LIBTORCH_RNN_FUZZ_SEED: String(seed) } },
   )
   if (status === 0) return
