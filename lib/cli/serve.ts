@@ -1,6 +1,7 @@
 import cluster from 'node:cluster'
 import { basename, extname } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
+import { TorchError } from '../errors.ts'
 import { askAllMetrics, superviseProcesses, tellReady, whole } from './processes.ts'
 
 /** The options of the command, as commander reads them. */
@@ -87,6 +88,18 @@ function given<T extends object>(options: T): { [K in keyof T]-?: Exclude<T[K], 
 }
 
 async function serveCommand(file: string, options: ServeCommandOptions): Promise<void> {
+  if (cluster.isPrimary) return await start(file, options)
+  try {
+    await start(file, options)
+    process.exit(0)
+  } catch (error) {
+    // The connection to the first process would keep this one.
+    console.error(error instanceof TorchError ? error.message : error)
+    process.exit(1)
+  }
+}
+
+async function start(file: string, options: ServeCommandOptions): Promise<void> {
   whole('--processes', options.processes)
   if (options.processes > 1 && cluster.isPrimary) {
     const { peer } = await import('../serve/http/peer.ts')
@@ -138,5 +151,4 @@ async function serveCommand(file: string, options: ServeCommandOptions): Promise
   tellReady()
   await closed
   app.log.info('closed')
-  if (!isOne) process.disconnect()
 }

@@ -5,9 +5,9 @@ import { inferenceRoutes } from './inference-routes.ts'
 import { addMetrics } from './metrics.ts'
 import { type ServedModel, ServedModels } from './model.ts'
 import { addOpenApi } from './openapi.ts'
-import { readHttpOptions, type ServePluginOptions } from './options.ts'
+import { type HttpSettings, readHttpOptions, type ServePluginOptions } from './options.ts'
 import { predictRoutes } from './predict.ts'
-import { sessionRoutes } from './session-routes.ts'
+import { addWebSockets, sessionRoutes } from './session-routes.ts'
 import { failureOf } from './status.ts'
 import { makeTracer } from './tracing.ts'
 
@@ -24,8 +24,21 @@ import { makeTracer } from './tracing.ts'
  */
 export async function servePlugin(app: FastifyInstance, options: ServePluginOptions): Promise<void> {
   const settings = readHttpOptions(options)
-  const models = new ServedModels(settings.models)
   const connections = new Connections(settings.maxConnections)
+  if (settings.websocket && settings.sessions !== 'none') await addWebSockets(app, settings, connections)
+  const { prefix } = options as { prefix?: string }
+  await app.register(
+    async (inner) => await addRoutes(inner, settings, connections),
+    prefix === undefined ? {} : { prefix },
+  )
+}
+
+// Fastify's mark of a plugin that belongs to the service, and has no scope of its own: WebSockets are refused by hooks,
+// which otherwise would not see those of unknown paths, and the connections would stay.
+Object.assign(servePlugin, { [Symbol.for('skip-override')]: true })
+
+async function addRoutes(app: FastifyInstance, settings: HttpSettings, connections: Connections): Promise<void> {
+  const models = new ServedModels(settings.models)
   const health = new Health(models, app.server, settings.ready)
   const tracer = await makeTracer(settings.tracing)
 
@@ -52,7 +65,7 @@ export async function servePlugin(app: FastifyInstance, options: ServePluginOpti
   if (settings.metrics) await addMetrics(app, models, settings, connections)
   predictRoutes(app, models, settings, tracer)
   inferenceRoutes(app, models, settings, health, tracer)
-  await sessionRoutes(app, models, settings, tracer, connections)
+  sessionRoutes(app, models, settings, tracer, connections)
 }
 
 function answerErrors(app: FastifyInstance, models: ServedModels): void {

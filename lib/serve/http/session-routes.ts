@@ -24,19 +24,39 @@ interface Params {
 /** Paths of the first model, and of each by its name. */
 const PREFIXES = ['', '/models/:model'] as const
 
+/** Lets a service have WebSockets. */
+export async function addWebSockets(
+  app: FastifyInstance,
+  { bodyLimit }: HttpSettings,
+  connections: Connections,
+): Promise<void> {
+  // A service may have them for its own paths.
+  if (app.hasDecorator('websocketServer')) return
+  const without = '{ websocket: false }'
+  const plugin = await peer('a WebSocket', '@fastify/websocket', () => import('@fastify/websocket'), without)
+  await app.register(defaultOf(plugin), {
+    options: { maxPayload: bodyLimit },
+    preClose(done) {
+      connections.close()
+      this.websocketServer.close()
+      done()
+    },
+  })
+}
+
 /** Sessions by HTTP, server-sent events and WebSockets. */
-export async function sessionRoutes(
+export function sessionRoutes(
   app: FastifyInstance,
   models: ServedModels,
   settings: HttpSettings,
   tracer: Tracer,
   connections: Connections,
-): Promise<void> {
+): void {
   const { sessions } = settings
   if (sessions === 'none' || ![...models].some(({ hasStates }) => hasStates)) return
   const events = new Events(connections)
   if (sessions === 'named') namedRoutes(app, models, settings, tracer, events)
-  if (settings.websocket) await socketRoutes(app, models, settings, events, connections)
+  if (settings.websocket) socketRoutes(app, models, settings, events, connections)
 }
 
 const modelOf = (models: ServedModels, { params }: FastifyRequest): ServedModel => models.get((params as Params).model)
@@ -103,31 +123,13 @@ function namedRoutes(
   }
 }
 
-async function socketRoutes(
+function socketRoutes(
   app: FastifyInstance,
   models: ServedModels,
-  { bodyLimit, timeout, sessions }: HttpSettings,
+  { timeout, sessions }: HttpSettings,
   events: Events,
   connections: Connections,
-): Promise<void> {
-  // A service may have it for its own paths.
-  if (!app.hasDecorator('websocketServer')) {
-    const plugin = await peer(
-      'a WebSocket',
-      '@fastify/websocket',
-      () => import('@fastify/websocket'),
-      '{ websocket: false }',
-    )
-    await app.register(defaultOf(plugin), {
-      options: { maxPayload: bodyLimit },
-      preClose(done) {
-        connections.close()
-        this.websocketServer.close()
-        done()
-      },
-    })
-  }
-
+): void {
   const connect = (socket: WebSocket, request: FastifyRequest, id: string): { session: Session } => {
     const model = modelOf(models, request)
     const session = open(model, request, id)
