@@ -250,8 +250,8 @@ async function readCsv(session: Session, path: string, names: Names, storage: St
   const [read] = await Promise.allSettled([readTable(source, names, { storage, ownTimeZone: true })])
   await requireNoRejects(session)
   if (read.status === 'fulfilled') {
-    const ancient = read.value.times.find((time) => time < YEAR_1000)
-    if (ancient === undefined) return read.value
+    const ancient = names.timeFormat === undefined && read.value.times.find((time) => time < YEAR_1000)
+    if (ancient === undefined || ancient === false) return read.value
     throw torchError(
       'ERR_TORCH_FORMAT',
       `${OWNER}: ${path}: column '${names.time}' has a time in the year ${new Date(ancient).getUTCFullYear()}: years need four digits${hintOf(['24-01-02'])}`,
@@ -282,26 +282,23 @@ async function requireNoRejects(session: Session, hint = ''): Promise<void> {
   const more = rejects.length - shown.length
   const rest = more > 0 ? `\nand ${more}${rejects.length >= MOST_REJECTS ? ' or more' : ''} others` : ''
   const cells = rejects.map(([, , , message]) => /Could not convert string "(.*)" to/s.exec(String(message))?.[1] ?? '')
-  throw torchError('ERR_TORCH_FORMAT', `${OWNER}: ${shown.join('\n')}${rest}${hint === '' ? hintOf(cells) : hint}`, {
-    op: OWNER,
-  })
+  throw torchError('ERR_TORCH_FORMAT', `${OWNER}: ${shown.join('\n')}${rest}${hintOf(cells) || hint}`, { op: OWNER })
 }
 
 /** What to do about cells that are no numbers or times as DuckDB reads them, but may be in another form. */
 function hintOf(cells: readonly string[]): string {
-  const forms: [form: RegExp, what: string, option: string][] = [
-    [/^[-+]?\d+(\.\d{3})*,\d+$/, 'Decimal commas', "decimal_separator = ','"],
+  const query = (option: string): string => `{ sql: "SELECT * FROM read_csv('…', ${option})" }`
+  const forms: [form: RegExp, what: string, remedy: string][] = [
+    [/^[-+]?\d+(\.\d{3})*,\d+$/, 'Decimal commas', query("decimal_separator = ','")],
     [
       /^\s*\d{1,2}[./-]\d{1,2}[./-]\d{2,4}/,
       'Times that are not in ISO 8601, 2024-02-01T10:00,',
-      "dateformat = '%d/%m/%Y'",
+      "timeFormat: '%d/%m/%Y'",
     ],
-    [/^(n\/?a|null|nil|none|missing|-+|\?|\.)$/i, 'Texts for missing values', "nullstr = 'NA'"],
+    [/^(n\/?a|null|nil|none|missing|-+|\?|\.)$/i, 'Texts for missing values', query("nullstr = 'NA'")],
   ]
-  const hints = forms.flatMap(([form, what, option]) =>
-    cells.some((cell) => form.test(cell))
-      ? [`\n${what} are read with { sql: "SELECT * FROM read_csv('…', ${option})" }`]
-      : [],
+  const hints = forms.flatMap(([form, what, remedy]) =>
+    cells.some((cell) => form.test(cell)) ? [`\n${what} are read with ${remedy}`] : [],
   )
   return hints.join('')
 }

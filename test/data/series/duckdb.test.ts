@@ -194,9 +194,13 @@ describe('files', () => {
     [
       'American dates',
       'date,temp\n01/13/2024,1\n',
-      /line 2, column 'date': .*\nTimes that are not in ISO.*dateformat/s,
+      /line 2, column 'date': .*\nTimes that are not in ISO.*timeFormat: '%d/s,
     ],
-    ['German dates', 'date,temp\n13.01.2024,1\n', /line 2, column 'date': .*\nTimes that are not in ISO.*dateformat/s],
+    [
+      'German dates',
+      'date,temp\n13.01.2024,1\n',
+      /line 2, column 'date': .*\nTimes that are not in ISO.*timeFormat: '%d/s,
+    ],
     [
       'years of two digits',
       'date,temp\n24-01-13,1\n',
@@ -205,7 +209,7 @@ describe('files', () => {
     [
       'days and months with a clock',
       'date,temp\n01/02/2024 10:00:00,1\n01/02/2024 11:00:00,1\n',
-      /row 1, column 'date': '01.02.2024 10:00:00' is not a time\nTimes that are not in ISO.*dateformat/s,
+      /line 2, column 'date': '01.02.2024 10:00:00' is not a time\nTimes that are not in ISO.*timeFormat: '%d/s,
     ],
     ['years of two digits with a clock', 'date,temp\n24-01-13 10:00:00,1\n', /column 'date'/],
     ['a cell too many', 'date,temp\n2024-01-01,1\n2024-01-02,1,2\n', /line 3: Expected Number of Columns: 2 Found: 3/],
