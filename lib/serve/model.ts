@@ -95,7 +95,7 @@ async function engineOf(
 ): Promise<Pick<Version, 'engine' | 'kind' | 'reason'>> {
   const reason = settings.engine === 'tensor' ? "engine is 'tensor'" : whyNotNativeEngine(model)
   // It has a copy of the weights, and computes as in evaluation mode.
-  if (reason === undefined) return { engine: nativeEngine(model, settings), kind: 'native', reason: null }
+  if (reason === undefined) return { engine: await nativeEngine(model, settings), kind: 'native', reason: null }
   if (settings.engine === 'native') {
     throw torchError('ERR_TORCH_NOT_IMPLEMENTED', `serve: the native engine cannot be used: ${reason}`, { op: 'serve' })
   }
