@@ -304,6 +304,30 @@ describe.each(['native', 'tensor'] as const)('by the %s engine', (engine) => {
   })
 })
 
+test('several lanes and threads give the same as one', async () => {
+  const model = new LSTMModel(3, 16, 2, { output: 'last', numLayers: 2 })
+  const one = await serve(model, { batch: { max: 5 } })
+  const several = await serve(model, { batch: { max: 5 }, lanes: 2, threads: 2 })
+  open.push(one, several)
+  const inputs = Array.from({ length: 60 }, (_, i) => valuesOf(random(1 + ((i * 7) % 20), 3)))
+  const wanted = await Promise.all(inputs.map((x) => one.predict(x)))
+  const asked = inputs.map((x) => several.predict(x))
+  await turn()
+  await turn()
+  expect(several.metrics().running).toBeGreaterThan(5)
+  for (const [i, output] of (await Promise.all(asked)).entries()) expectNear(output, wanted[i] as Float32Array)
+})
+
+test('weights in bfloat16 give nearly the same', async () => {
+  const model = new LSTMModel(8, 32, 4, { output: 'last' })
+  const [exact, rounded] = [await serve(model), await serve(model, { dtype: 'bfloat16' })]
+  open.push(exact, rounded)
+  const x = valuesOf(random(20, 8))
+  const [a, b] = [await exact.predict(x), await rounded.predict(x)]
+  expect(b).not.toEqual(a)
+  for (const [i, value] of a.entries()) expect(Math.abs(value - (b[i] as number))).toBeLessThan(0.02)
+})
+
 describe('what cannot be served is refused', () => {
   test.each<[string, unknown, object, string, RegExp]>([
     [
