@@ -20,7 +20,8 @@ export class Values {
   *each(fn: (block: Float64Array) => void): Coroutine<void> {
     const pace = pacing()
     const offset = this.#offset
-    const block = new Float64Array(BLOCK)
+    const longest = this.#parts.reduce((most, { length }) => Math.max(most, length), 0)
+    const block = new Float64Array(Math.min(BLOCK, longest))
     for (const part of this.#parts) {
       for (let start = 0; start < part.length; start += BLOCK) {
         const end = Math.min(part.length, start + BLOCK)
@@ -60,6 +61,7 @@ export class Values {
       all.set(block, position)
       position += block.length
     })
+    if (all.length <= BLOCK) return all.sort()
     return yield* perform(
       () => all.sort(),
       () => sortedOffThread(all),

@@ -16,7 +16,9 @@ import { encodeBatch } from './transfer.ts'
 
 const port = parentPort as NonNullable<typeof parentPort>
 const { module: url, data } = workerData as ThreadData
+/** What was given up before its turn. */
 const cancelled = new Set<number>()
+let latest = -1
 
 function answer(message: Answer, memory: ArrayBuffer[] = []): void {
   port.postMessage(message, memory)
@@ -50,6 +52,7 @@ async function serve(
   dataset: Dataset,
   { id, indices, batchFirst, seed }: Extract<Order, { indices: unknown }>,
 ): Promise<void> {
+  latest = id
   if (cancelled.delete(id)) return
   const generator = new Generator().manualSeed(seed)
   let release = (): void => {}
@@ -73,7 +76,9 @@ export async function main(load: (url: string) => Promise<unknown>): Promise<voi
     const dataset = await open(load)
     let last = Promise.resolve()
     port.on('message', (order: Order) => {
-      if ('cancel' in order) cancelled.add(order.cancel)
+      if ('cancel' in order) {
+        if (order.cancel > latest) cancelled.add(order.cancel)
+      }
       // One after the other: what one batch draws must not depend on the others.
       else last = last.then(() => serve(dataset, order))
     })
