@@ -1,5 +1,5 @@
 // npm run bench:fit: the time of an epoch of `fit` here and in Python's frameworks, in turns, in one run; `-- lstm` runs
-// a part. The program of Python is `--python`; frameworks that it lacks are left out.
+// a part, `-- --overhead` measures what `fit` adds to its steps. The program of Python is `--python`; frameworks that it lacks are left out.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os'
@@ -12,6 +12,7 @@ import { GRUModel, LSTMModel } from 'libtorch-rnn/models'
 import { Trainer } from 'libtorch-rnn/train'
 import { Rival } from '../rival.ts'
 import { CASES, type FitCase, FRAMEWORKS, type Framework } from './cases.ts'
+import { overhead } from './overhead.ts'
 
 const command = new Command('bench:fit')
   .argument('[words...]', 'only cases whose names contain all of these, as in `lstm H=32`')
@@ -22,18 +23,25 @@ const command = new Command('bench:fit')
     '2',
   ])
   .option('--sequences <n>', 'sequences in an epoch', Number, 3200)
+  .option('--overhead', 'what fit adds to its steps, without other frameworks')
   .parse()
 const {
   python,
   rounds,
   sequences,
   threads: counts,
+  overhead: isOverhead = false,
 } = command.opts<{
   python: string
   rounds: number
   sequences: number
   threads: string[]
+  overhead?: boolean
 }>()
+if (isOverhead) {
+  await overhead()
+  process.exit()
+}
 const words = command.args.map((word) => word.toLowerCase())
 const cases = CASES.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)))
 

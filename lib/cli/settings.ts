@@ -164,7 +164,7 @@ export const MACHINE = {
   device: setting(text('<device>'), 'where to compute: cpu, cuda or cuda:1', 'cpu'),
   dtype: setting(choice('float32', 'float64', 'bfloat16'), 'the dtype of the training; models are saved in float32'),
   autocast: setting(choice('bfloat16', 'float16'), 'mixed precision'),
-  cudaGraph: setting(flag, 'whole steps are captured as CUDA graphs', false),
+  cudaGraph: setting(flag, 'whole steps are captured as CUDA graphs; without it, where that is safe'),
   mmap: setting(flag, 'data are kept in temporary files that are mapped into memory, which they may exceed', false),
   threads: setting(count, "the threads of an operation; else LibTorch's choice"),
 } as const

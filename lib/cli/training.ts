@@ -34,7 +34,6 @@ export function trainingOptions(settings: Settings, metrics: NonNullable<Trainer
     nonFinite,
     seed,
     device: device as NonNullable<TrainerOptions['device']>,
-    cudaGraph,
     clipGradNorm,
     auxiliaryLosses: auxiliaryLosses(settings),
     ...(maxSteps === undefined ? {} : { maxSteps }),
@@ -48,6 +47,7 @@ export function trainingOptions(settings: Settings, metrics: NonNullable<Trainer
     ...(autocast === undefined ? {} : { autocast }),
     ...(init === undefined ? {} : { init: init as NonNullable<TrainerOptions['init']> }),
     ...(dtype === undefined ? {} : { dtype }),
+    ...(cudaGraph === undefined ? {} : { cudaGraph }),
   }
 }
 

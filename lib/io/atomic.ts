@@ -59,6 +59,17 @@ export class FileWriter {
     }
   }
 
+  /** Lets `write` append to the file itself. There is only an asynchronous form. */
+  *append(write: (fd: number) => Promise<void>): Coroutine<void> {
+    yield* this.flush()
+    yield* perform(
+      () => {
+        throw torchError('ERR_TORCH_RUNTIME', 'this file can be written only off the main thread')
+      },
+      () => write(this.#fd),
+    )
+  }
+
   *flush(): Coroutine<void> {
     for (let done = 0; done < this.#used; ) {
       const [from, length] = [done, this.#used - done]

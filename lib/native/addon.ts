@@ -116,6 +116,9 @@ export type RecurrentCall = [
 /** A call of a recurrent network with a linear head: its weight, and its bias if there is one. */
 export type ModelCall = [...RecurrentCall, head: Uint32Array, last: boolean, dropout: number]
 
+/** The packed weights of a model, for an engine, kept alive by the object. */
+export type ServedModelHandle = object
+
 /** The lanes that serve a model and the states of its sessions, kept alive by the object. */
 export type EngineHandle = object
 
@@ -335,17 +338,27 @@ export interface Native {
   sharesWeights(stream: object, other: object): boolean
   streamState(stream: object): Float32Array
   setStreamState(stream: object, state: Float32Array): void
-  // serve.cpp
-  openEngine(
+  // served_model.cpp
+  packModel(
     handle: RecurrentHandle,
     weights: Uint32Array,
     bfloat16: boolean,
-    model: StreamedModel,
     output: 0 | 1 | 2 | 3,
-    lanes: number,
-    threads: number,
-    reject: boolean,
-  ): EngineHandle
+    model: StreamedModel,
+  ): Promise<ServedModelHandle>
+  mapModel(
+    handle: RecurrentHandle,
+    bfloat16: boolean,
+    output: 0 | 1 | 2 | 3,
+    sizes: readonly [tokens: number, outputs: number, bias: number],
+    fd: number,
+  ): Promise<ServedModelHandle | string>
+  writeModel(model: ServedModelHandle, fd: number): Promise<void>
+  closeModel(model: ServedModelHandle): void
+  modelBytes(model: ServedModelHandle): number
+  canMapFiles(): boolean
+  // serve.cpp
+  openEngine(model: ServedModelHandle, lanes: number, threads: number, reject: boolean): EngineHandle
   closeEngine(engine: EngineHandle): Promise<void>
   runEngine(
     engine: EngineHandle,

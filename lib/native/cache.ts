@@ -16,6 +16,11 @@ export function cacheFolder(): string {
   return join(userCache(), 'libtorch-rnn', 'libtorch')
 }
 
+/** The per-user folder of packed weights, which processes share. */
+export function weightsFolder(): string {
+  return join(userCache(), 'libtorch-rnn', 'weights')
+}
+
 const ENTRY = /^\d+\.\d+\.\d+[a-z0-9.]*-(cpu|cuda)$/
 
 /**

@@ -1,19 +1,16 @@
 import { type TorchError, torchError } from '../errors.ts'
 import { keeps } from '../inheritance.ts'
 import { RecurrentModel } from '../models/model.ts'
-import { streamedModel, whyNotNative } from '../models/stream.ts'
+import { whyNotNative } from '../models/stream.ts'
 import type { EngineHandle } from '../native/addon.ts'
 import { GRU } from '../nn/gru.ts'
 import { LSTM } from '../nn/lstm.ts'
 import type { Module } from '../nn/module.ts'
-import { nativeNetwork } from '../nn/recurrent.ts'
 import { RNN } from '../nn/rnn.ts'
 import { native } from '../tensor/binding.ts'
 import { failure } from '../tensor/failure.ts'
 import type { Engine, Sequence } from './engine.ts'
-
-/** The order of `serve::Output`. */
-const OUTPUTS = { sequence: 0, last: 1, mean: 2, max: 3 } as const
+import { type Weights, weightsOf } from './weights.ts'
 
 /** Larger memory for the input of a batch is not kept for the next one: 4 million elements, 16 MB. */
 const MOST_KEPT = 4 << 20
@@ -29,6 +26,10 @@ export interface NativeEngineOptions {
   readonly dtype?: 'float32' | 'bfloat16'
   /** Whether sequences and samples with NaN or infinity fail. Default `true`. */
   readonly rejectNonFinite?: boolean
+  /**
+   * Whether large weights are mapped from a file in the user's cache folder, so that processes share them. Default `true`.
+   */
+  readonly shareWeights?: boolean
 }
 
 /** Why the native engine cannot compute what `forward` of a module does, or `undefined` if it can. */
@@ -54,10 +55,16 @@ export function whyNotNativeEngine(model: Module): string | undefined {
  *
  * @throws {TorchError} `ERR_TORCH_NOT_IMPLEMENTED` for other models, see {@link whyNotNativeEngine}.
  */
-export function nativeEngine(model: Module, options: NativeEngineOptions = {}): NativeEngine {
+export async function nativeEngine(model: Module, options: NativeEngineOptions = {}): Promise<NativeEngine> {
   const reason = whyNotNativeEngine(model)
   if (reason !== undefined) throw torchError('ERR_TORCH_NOT_IMPLEMENTED', `serve: ${reason}`, { op: 'serve' })
-  return new NativeEngine(model as RecurrentModel, options)
+  const { dtype = 'float32', shareWeights = true } = options
+  try {
+    const weights = await weightsOf(model as RecurrentModel, dtype, shareWeights)
+    return new NativeEngine(model as RecurrentModel, weights, options)
+  } catch (thrown) {
+    throw failure(thrown)
+  }
 }
 
 export class NativeEngine implements Engine {
@@ -68,30 +75,21 @@ export class NativeEngine implements Engine {
   readonly outputShape: readonly number[]
   readonly perStep: boolean
   readonly stateSize: number | null
+  /** Where the weights are. */
+  readonly weights: Omit<Weights, 'handle'>
   readonly #handle: EngineHandle
   readonly #staging: Staging
 
-  constructor(
-    model: RecurrentModel,
-    { lanes = 1, threads = 1, dtype = 'float32', rejectNonFinite = true }: NativeEngineOptions,
-  ) {
+  constructor(model: RecurrentModel, { handle, ...weights }: Weights, options: NativeEngineOptions) {
+    const { lanes = 1, threads = 1, rejectNonFinite = true } = options
     const { embedding, output, horizon, outputSize, network } = model
     this.inputSize = embedding === null ? model.inputSize : 1
     this.numEmbeddings = embedding?.numEmbeddings ?? null
     this.outputShape = horizon === null ? [outputSize] : [horizon, outputSize]
     this.outputSize = outputSize * (horizon ?? 1)
     this.perStep = output === 'sequence'
-    const { handle, weights } = nativeNetwork(network)
-    this.#handle = native.openEngine(
-      handle,
-      weights,
-      dtype === 'bfloat16',
-      streamedModel(model),
-      OUTPUTS[output],
-      lanes,
-      threads,
-      rejectNonFinite,
-    )
+    this.weights = weights
+    this.#handle = native.openEngine(handle, lanes, threads, rejectNonFinite)
     this.stateSize = network.bidirectional ? null : native.slotSize(this.#handle)
     this.#staging = new Staging(embedding === null ? Float32Array : Int32Array, lanes + 1)
   }

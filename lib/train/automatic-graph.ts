@@ -11,7 +11,7 @@ import { Adagrad, Adam, AdamW, type Optimizer, SGD } from '../optim/index.ts'
 import type { Device } from '../tensor/tensor.ts'
 import { isOwn } from './direct.ts'
 import type { GraphGuard } from './graph.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ResolvedOptions } from './resolved-options.ts'
 import { hasUnits, type Windows } from './units.ts'
 
 /** The optimizers whose step reads no value. */

@@ -72,14 +72,16 @@ export class Checkpoints {
   freeze(): void {
     const pass = this.#saved.training.stateDict()
     keepAll(pass.metrics)
+    keep(pass.count)
     this.#frozen = { now: this.#random(), pass }
   }
 
   thaw(): void {
     if (this.#frozen === undefined) return
     forget(this.#frozen.now)
-    // The other sums are those of the pass itself.
+    // The sum of losses is that of the pass itself.
     disposeAll(this.#frozen.pass.metrics)
+    this.#frozen.pass.count.dispose()
     this.#frozen = undefined
   }
 

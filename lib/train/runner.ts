@@ -51,6 +51,9 @@ export interface RunnerOptions {
 /** The most steps that are queued at a time on the CPU, so that none has to wait for the event loop. */
 const QUEUED = 4
 
+/** How long steps may run without a turn of the event loop: one that reads what is not computed yet, waits here. */
+const TURN_MS = 5
+
 /** How often to check whether all losses on a GPU were finite. */
 const INSPECTION_INTERVAL_MS = 1000
 
@@ -122,9 +125,10 @@ interface Queued {
 /** Runs a step for each batch of a pass, and sums the losses on their device: nothing waits for a value. */
 export class Runner implements Disposable {
   readonly #options: RunnerOptions
-  // The sum of the losses of all targets, and the number of those targets.
+  // The sum of the losses of all targets, and the number of those targets: what is not known in advance, and what is.
   readonly #total: Tensor
   readonly #count: Tensor
+  #known = 0
   // The number of steps of a pass until a non-finite loss, or until a non-finite sum of losses in JavaScript's
   // precision.
   readonly #finite: Tensor | undefined
@@ -183,7 +187,7 @@ export class Runner implements Disposable {
       if (pass.isLeft && pass.step === 0) return { loss: Number.NaN, metrics: {}, isWhole: false }
       if (pass.step === 0) throw torchError('ERR_TORCH_VALUE', 'Trainer: the data has no batches')
       const total = await this.#inspect(pass)
-      const count = await read(this.#count)
+      const count = await this.#counted()
       if (count === 0) {
         throw torchError('ERR_TORCH_VALUE', `Trainer: ${pass.name}: no target counts: masks and weights leave out all`)
       }
@@ -205,11 +209,12 @@ export class Runner implements Disposable {
       metric.name,
       metric.stateDict(),
     ])
-    return { total: this.#total, count: this.#count, metrics: Object.fromEntries(metrics) }
+    return { total: this.#total, count: this.#count.add(this.#known), metrics: Object.fromEntries(metrics) }
   }
 
   async #start(feed: Feed, pass: Pass): Promise<void> {
     const { metrics } = this.#options
+    this.#known = 0
     await offload(() => {
       this.#total.zero_()
       this.#count.zero_()
@@ -228,7 +233,12 @@ export class Runner implements Disposable {
 
   /** The mean loss so far. All steps so far must have run. */
   async meanLoss(): Promise<number> {
-    return (await read(this.#total)) / (await read(this.#count))
+    return (await read(this.#total)) / (await this.#counted())
+  }
+
+  /** The number of targets so far. */
+  async #counted(): Promise<number> {
+    return this.#known + (await read(this.#count))
   }
 
   async #measured(): Promise<Record<string, number>> {
@@ -255,6 +265,7 @@ export class Runner implements Disposable {
       }
     }
     const settled = (): Promise<void> => wait(0)
+    const turns = new Turns()
     try {
       for (let ready = await next(feed, pass); ready !== undefined; ready = await next(feed, pass)) {
         const waiting = pass.begin?.()
@@ -267,6 +278,7 @@ export class Runner implements Disposable {
         // The user's own code must not run beside a step.
         const isAhead = this.#ahead && own && ready.plan.queueable && !this.#broken
         await wait(isAhead ? QUEUED - 1 : 0)
+        await turns.next()
         const ending = pass.end?.(pass.step, settled)
         if ((isPromise(ending) ? await ending : ending) === true) break
       }
@@ -345,7 +357,9 @@ export class Runner implements Disposable {
       this.#count.add_(added)
     } else {
       this.#total.add_(loss, { alpha: count })
-      this.#count.add_(count)
+      // A graph is captured once, and replayed for each batch.
+      if (this.#graphs === undefined) this.#known += count
+      else this.#count.add_(count)
     }
     this.#finite?.add_(this.#total.isfinite())
   }
@@ -437,6 +451,23 @@ export class Runner implements Disposable {
 
   [dispose](): void {
     this.dispose()
+  }
+}
+
+/** Turns of the event loop while steps run. */
+class Turns {
+  #last = performance.now()
+
+  /** Waits for a turn, if there has been none for some time. */
+  next(): Promise<void> | undefined {
+    const now = performance.now()
+    if (now - this.#last < TURN_MS) return undefined
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        this.#last = performance.now()
+        resolve()
+      })
+    })
   }
 }
 

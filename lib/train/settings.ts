@@ -42,7 +42,7 @@ function scheduleNamed(schedule: NonNullable<TrainerOptions['schedule']>): State
 function nameOf(loss: NonNullable<TrainerOptions['loss']>): string {
   if (typeof loss === 'string') return loss
   if (loss instanceof Module) return String(loss)
-  return typeof loss === 'function' ? 'a function' : loss.constructor.name
+  return typeof loss === 'object' ? String(loss?.constructor?.name) : 'a function'
 }
 
 /**

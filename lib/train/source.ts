@@ -8,7 +8,7 @@ import { TextDataset } from '../data/text.ts'
 import { torchError } from '../errors.ts'
 import type { Generator } from '../tensor/generator.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ResolvedOptions } from './resolved-options.ts'
 import { type Windows, windowsOf } from './units.ts'
 
 /**

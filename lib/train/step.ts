@@ -20,7 +20,7 @@ import { type Direct, directOf } from './direct.ts'
 import { finiteLoss } from './divergence.ts'
 import { explained } from './explanation.ts'
 import { type Counted, countedOf } from './mask.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ResolvedOptions } from './resolved-options.ts'
 
 /** What a batch has for the model besides its input: see {@link NamedBatch}. */
 export type ModelParts = Omit<NamedBatch, 'input' | 'target' | 'mask' | 'weight' | 'first'>

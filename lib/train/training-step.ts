@@ -3,7 +3,8 @@ import { opaque } from '../opaque.ts'
 import { Optimizer } from '../optim/optimizer.ts'
 import { tidy } from '../tensor/context.ts'
 import { requireTensor, type Tensor } from '../tensor/tensor.ts'
-import { refuseClosure, type TrainerOptions } from './options.ts'
+import { refuseClosure } from './optimizer.ts'
+import type { TrainerOptions } from './options.ts'
 import { Step, type TrainableModel } from './step.ts'
 
 export interface TrainingStepOptions extends Pick<TrainerOptions, 'loss' | 'clipGradNorm' | 'clipGradValue'> {

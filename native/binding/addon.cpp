@@ -173,6 +173,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   init_recurrent(exports);
   init_recurrent_cell(exports);
   init_serve(exports);
+  init_served_model(exports);
   init_storage(exports);
   init_stream(exports);
   init_system(exports);

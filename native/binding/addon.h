@@ -173,6 +173,7 @@ void init_packed(Napi::Object exports);
 void init_recurrent(Napi::Object exports);
 void init_recurrent_cell(Napi::Object exports);
 void init_serve(Napi::Object exports);
+void init_served_model(Napi::Object exports);
 void init_storage(Napi::Object exports);
 void init_stream(Napi::Object exports);
 void init_system(Napi::Object exports);

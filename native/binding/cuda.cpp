@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "binding/addon.h"
+#include "binding/async.h"
 #include "binding/convert.h"
 #include "binding/error.h"
 #include "binding/handle.h"
@@ -128,49 +129,12 @@ Napi::Value cuda_empty_cache(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// Waits for the device on a thread of Node's thread pool.
-class Wait : public Napi::AsyncWorker {
- public:
-  static Napi::Value start(Napi::Env env, std::function<void()> wait) {
-    std::unique_ptr<Wait> worker(new Wait(env, std::move(wait)));
-    const Napi::Promise promise = worker->deferred_.Promise();
-    worker->Queue();
-    // The worker deletes itself.
-    static_cast<void>(worker.release());
-    return promise;
-  }
-
- private:
-  Wait(Napi::Env env, std::function<void()> wait)
-      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), wait_(std::move(wait)) {}
-
-  void Execute() override {
-    try {
-      wait_();
-    } catch (...) {
-      error_ = std::current_exception();
-    }
-  }
-
-  void OnOK() override {
-    if (error_) {
-      deferred_.Reject(to_javascript(Env(), error_).Value());
-    } else {
-      deferred_.Resolve(Env().Undefined());
-    }
-  }
-
-  Napi::Promise::Deferred deferred_;
-  std::function<void()> wait_;
-  std::exception_ptr error_;
-};
-
 // With blocking = true, calls `wait` now, after all queued jobs. Otherwise returns a promise, which does not wait for
 // the queue: the caller has done so.
 Napi::Value wait(const Napi::CallbackInfo& info, bool blocking, std::function<void()> wait) {
   Addon& addon = Addon::of(info.Env());
   if (addon.queueing) throw PendingError("offload() cannot wait for the device");
-  if (!blocking) return Wait::start(info.Env(), std::move(wait));
+  if (!blocking) return run_async(info.Env(), std::move(wait), [](Napi::Env env) { return env.Undefined(); });
   addon.wait_for(Effects::all());
   wait();
   return info.Env().Undefined();

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <limits>
 
+#include "binding/addon.h"
 #include "binding/convert.h"
 #include "binding/engine.h"
-#include "binding/recurrent.h"
-#include "binding/streamed_model.h"
+#include "binding/served_model.h"
 #include "serve/finite.h"
 
 namespace rnn::binding {
@@ -173,47 +173,14 @@ class StepTask : public Engine::Task {
   std::vector<int32_t> not_finite_;
 };
 
-// openEngine(handle of the module, weights, bfloat16, model, output, lanes, threads, reject) -> an engine
+// openEngine(served model, lanes, threads, reject) -> an engine, which owns the model from then on
 Napi::Value open_engine(const Napi::CallbackInfo& info) {
-  Addon& addon = Addon::of(info.Env());
-  if (addon.queueing) throw PendingError("offload() cannot open an engine");
-  const RecurrentModule& module = *object_of<RecurrentModulePtr>(info[0]);
-  const PromiseList promises(addon, info[1]);
-  const WeightType type = info[2].ToBoolean() ? WeightType::kBfloat16 : WeightType::kFloat32;
-  const StreamedModel around(addon, info[3].As<Napi::Object>());
-  const auto output = static_cast<serve::Output>(to_int(info[4], "output"));
+  const ServedModelPtr model = object_of<ServedModelPtr>(info[0]);
   const Engine::Options options{
-      .lanes = to_int(info[5], "lanes"), .threads = to_int(info[6], "threads"), .reject = info[7].ToBoolean()};
-  const auto model = addon.run({.reads = joined(promises, around.embedding, around.head)}, [&] {
-    const Tensors weights = promises.get();
-    const Network& net = module.network;
-    const std::string problem = module.problem(weights);
-    TORCH_CHECK(problem.empty(), problem);
-    const std::string reason = why_not_packed(weights);
-    TORCH_CHECK_VALUE(reason.empty(), "serve: ", reason);
-    auto packed = std::make_shared<serve::Model>(serve::Model{.kernels = *addon.kernels,
-                                                              .cell = net.recurrence->kernel.value(),
-                                                              .inputs = net.inputs,
-                                                              .units = net.units,
-                                                              .projection = net.projection,
-                                                              .layers = net.layers,
-                                                              .directions = net.directions(),
-                                                              .network = {},
-                                                              .around = nullptr,
-                                                              .output = output});
-    const auto [embedding, head] = around.parameters("serve", net);
-    packed->around = around.plan.weights(*addon.kernels, embedding, head);
-    const size_t count = net.parameters();
-    for (int64_t layer = 0; layer < net.layers; layer++) {
-      for (int64_t d = 0; d < net.directions(); d++) {
-        const size_t index = packed->network.size();
-        packed->network.push_back(module.plan->forward_weights(
-            *addon.kernels, net.layer(layer), index, at::TensorList(weights).slice(index * count, count), type));
-      }
-    }
-    return packed;
-  });
-  return make_handle(info.Env(), std::make_unique<EnginePtr>(Engine::open(info.Env(), model, options)));
+      .lanes = to_int(info[1], "lanes"), .threads = to_int(info[2], "threads"), .reject = info[3].ToBoolean()};
+  const EnginePtr engine = Engine::open(info.Env(), model, options);
+  slot_of<ServedModelPtr>(info[0]).reset();
+  return make_handle(info.Env(), std::make_unique<EnginePtr>(engine));
 }
 
 // closeEngine(engine) -> a promise that settles when all that it computes has been computed

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -42,6 +43,9 @@ class Floats {
   int64_t size_ = 0;
   Pointer data_;
 };
+
+// Gives memory of a size.
+using TakeFloats = std::function<Floats(int64_t size)>;
 
 // Memory that is reused by the steps of a training loop. Otherwise, blocks of this size are allocated from and returned
 // to the system each time, and each of their pages costs a page fault: in small networks, more than the arithmetic on

@@ -3,26 +3,23 @@
 #include "runtime/tensors.h"
 
 namespace rnn::recurrent {
-namespace {
 
-ModelWeights packed(const Kernels& kernels, const at::Tensor& embedding_rows, at::TensorList parameters) {
+std::shared_ptr<const ModelWeights> packed_model(const Kernels& kernels, const at::Tensor& embedding_rows,
+                                                 at::TensorList parameters) {
   const at::Tensor embedding = embedding_rows.defined() ? readable(embedding_rows) : embedding_rows;
   const at::Tensor weight = readable(parameters[0]);
   const at::Tensor bias = parameters.size() > 1 ? readable(parameters[1]) : at::Tensor();
   const auto data = [](const at::Tensor& tensor) {
     return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
   };
-  return {kernels,
-          {.embedding = data(embedding),
-           .tokens = embedding.defined() ? embedding.size(0) : 0,
-           .inputs = embedding.defined() ? embedding.size(1) : 0,
-           .weight = data(weight),
-           .bias = data(bias),
-           .outputs = weight.size(0),
-           .inner = weight.size(1)}};
+  const ModelShape shape{.tokens = embedding.defined() ? embedding.size(0) : 0,
+                         .inputs = embedding.defined() ? embedding.size(1) : 0,
+                         .outputs = weight.size(0),
+                         .inner = weight.size(1),
+                         .bias = bias.defined()};
+  return std::make_shared<const ModelWeights>(
+      kernels, shape, ModelParameters{.embedding = data(embedding), .weight = data(weight), .bias = data(bias)});
 }
-
-}  // namespace
 
 std::shared_ptr<const ModelWeights> ModelPlan::weights(const Kernels& kernels, const at::Tensor& embedding,
                                                        at::TensorList parameters) {
@@ -33,7 +30,7 @@ std::shared_ptr<const ModelWeights> ModelPlan::weights(const Kernels& kernels, c
   if (fits) return weights_;
   stamps_.clear();
   for (const at::Tensor& parameter : all) stamps_.emplace_back(kernels, parameter);
-  weights_ = std::make_shared<const ModelWeights>(packed(kernels, embedding, parameters));
+  weights_ = packed_model(kernels, embedding, parameters);
   kernels_ = &kernels;
   return weights_;
 }

@@ -9,10 +9,14 @@
 
 namespace rnn::recurrent {
 
+// Copies of what is around a network. `embedding`: the rows, or undefined. `parameters`: the weight of the head, and
+// its bias if it has one.
+std::shared_ptr<const ModelWeights> packed_model(const Kernels& kernels, const at::Tensor& embedding,
+                                                 at::TensorList parameters);
+
 // Keeps the copies of what is around a network between two streams, until a parameter changes.
 class ModelPlan {
  public:
-  // `embedding`: the rows, or undefined. `parameters`: the weight of the head, and its bias if it has one.
   std::shared_ptr<const ModelWeights> weights(const Kernels& kernels, const at::Tensor& embedding,
                                               at::TensorList parameters);
 

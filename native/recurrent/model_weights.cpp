@@ -5,23 +5,20 @@
 #include "recurrent/pack.h"
 
 namespace rnn::recurrent {
-namespace {
 
-Floats copy_of(const float* parameter, int64_t size) {
-  Floats copy(size);
-  std::copy_n(parameter, size, copy.data());
-  return copy;
+ModelWeights::ModelWeights(const Kernels& kernels, const ModelShape& shape, const TakeFloats& take)
+    : tokens(shape.tokens), outputs(shape.outputs), inner(shape.inner) {
+  if (tokens > 0) embedding = take(tokens * shape.inputs);
+  head = take(panels_of(outputs, kernels.lanes) * inner * kernels.lanes);
+  if (shape.bias) bias = take(outputs);
 }
 
-}  // namespace
-
-ModelWeights::ModelWeights(const Kernels& kernels, const ModelParameters& parameters)
-    : tokens(parameters.tokens), outputs(parameters.outputs), inner(parameters.inner) {
-  if (tokens > 0) embedding = copy_of(parameters.embedding, tokens * parameters.inputs);
-  head = Floats(panels_of(outputs, kernels.lanes) * inner * kernels.lanes);
+ModelWeights::ModelWeights(const Kernels& kernels, const ModelShape& shape, const ModelParameters& parameters)
+    : ModelWeights(kernels, shape, [](int64_t size) { return Floats(size); }) {
+  if (tokens > 0) std::copy_n(parameters.embedding, embedding.size(), embedding.data());
   std::fill_n(head.data(), head.size(), 0.0F);
   pack_gates(parameters.weight, 1, outputs, inner, kernels.lanes, head.data(), inner * kernels.lanes);
-  if (parameters.bias != nullptr) bias = copy_of(parameters.bias, outputs);
+  if (shape.bias) std::copy_n(parameters.bias, outputs, bias.data());
 }
 
 void ModelWeights::apply(const Kernels& kernels, int64_t rows, Rows x, float* y) const {

@@ -24,6 +24,13 @@ LayerShape Network::layer(int64_t index) const {
   return shape;
 }
 
+ForwardWeights packed_layer(const Kernels& kernels, const LayerShape& shape, at::ArrayRef<at::Tensor> parameters,
+                            WeightType type) {
+  Tensors floats;
+  for (const at::Tensor& parameter : parameters) floats.push_back(readable(parameter));
+  return {kernels, shape, pointers(shape, floats), type};
+}
+
 template <typename Weights, typename... Arguments>
 std::shared_ptr<const Weights> Plan::find(std::vector<Entry<Weights>>& entries, const Kernels& kernels,
                                           const LayerShape& shape, size_t index, Parameters parameters,

@@ -30,6 +30,10 @@ struct Network {
   size_t parameters() const { return 2 + (bias ? 2 : 0) + (projection > 0 ? 1 : 0); }
 };
 
+// The packed weights of one direction of a layer.
+ForwardWeights packed_layer(const Kernels& kernels, const LayerShape& shape, at::ArrayRef<at::Tensor> parameters,
+                            WeightType type);
+
 // The state that a module keeps between calls: its packed weights, until a parameter changes, and its workspace.
 class Plan {
  public:

@@ -50,6 +50,8 @@ struct ForwardWeights {
 
   ForwardWeights(const Kernels& kernels, const LayerShape& shape, const LayerParameters& parameters,
                  WeightType type = WeightType::kFloat32);
+  // In memory that holds them already.
+  ForwardWeights(const Kernels& kernels, const LayerShape& shape, WeightType type, const TakeFloats& take);
 };
 
 // The parameters, packed for the backward pass.

@@ -27,6 +27,8 @@ struct Model {
   std::vector<std::shared_ptr<const ForwardWeights>> network;
   std::shared_ptr<const ModelWeights> around;
   Output output;
+  // What the weights are in, if they do not own their memory.
+  std::shared_ptr<const void> memory = nullptr;
 
   LayerShape layer(int64_t index) const {
     LayerShape shape{.cell = cell, .inputs = inputs, .units = units, .projection = projection};
@@ -42,6 +44,14 @@ struct Model {
   int64_t outputs() const { return around->outputs; }
   int64_t tokens() const { return around->tokens; }
   bool has_cells() const { return cell == CellKind::kLstm; }
+  // The size of the weights in bytes.
+  int64_t bytes() const {
+    int64_t floats = around->embedding.size() + around->head.size() + around->bias.size();
+    for (const auto& weights : network) {
+      floats += weights->panels.size() + weights->start.size() + weights->projection.size();
+    }
+    return floats * static_cast<int64_t>(sizeof(float));
+  }
 };
 
 }  // namespace rnn::serve

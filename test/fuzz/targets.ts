@@ -1,7 +1,7 @@
 // Everything that the package exports, as something to call.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Series, TensorDataset } from '../../lib/data/index.ts'
+import { Series, TensorDataset, WorkerDataset } from '../../lib/data/index.ts'
 import { LSTMModel } from '../../lib/models/index.ts'
 import { native } from '../../lib/native/addon.ts'
 import * as nn from '../../lib/nn/index.ts'
@@ -34,7 +34,9 @@ type Class = (new (...args: unknown[]) => object) & { name: string; prototype: o
 const SPARED = new Set([
   // Numbers of threads that a machine has not are the user's to try.
   'torch.setNumThreads',
-  // All calls have one server.
+  // All calls have one server, and one worker.
+  'data.WorkerDataset.prototype.close',
+  'data.WorkerDataset.prototype.Symbol(Symbol.asyncDispose)',
   'serve.Server.prototype.close',
   'serve.Server.prototype.Symbol(Symbol.asyncDispose)',
 ])
@@ -63,6 +65,8 @@ const parameters = (): nn.Parameter[] => [new nn.Parameter(torch.ones([2, 3])), 
 
 const series = await Series.from({ t: [1, 2, 3], x: [1, 2, 3] }, { time: 't', targets: 'x' })
 const server = await serve(model())
+const samples = 'export default () => ({ length: 2, get: (index) => [[index], [index]] })'
+const workerDataset = await WorkerDataset.open(new URL(`data:text/javascript,${encodeURIComponent(samples)}`))
 const optimizer = (): optim.SGD => new optim.SGD(parameters(), { lr: 0.1, momentum: 0.9 })
 const steps = (own: optim.SGD): optim.lrScheduler.StepLR => new optim.lrScheduler.StepLR(own, 3)
 
@@ -109,6 +113,7 @@ const FACTORIES: Record<string, (Class: Class) => object> = {
   TextDataset: (Dataset) => new Dataset(torch.arange(9), { batchSize: 2, sequenceLength: 2 }),
   Vocabulary: (Vocabulary) => new Vocabulary({ level: 'word', tokens: ['a', 'b'] }),
   Server: () => server,
+  WorkerDataset: () => workerDataset,
   Session: () => server.session('one'),
   SequenceDataset: (Dataset) => new Dataset(torch.ones([8, 3]), torch.ones([8, 1]), { sequenceLength: 2 }),
 }

@@ -11,6 +11,11 @@
 
 #include "recurrent/layer.h"
 #include "serve/lanes.h"
+#include "serve/weight_file.h"
+
+#ifndef _WIN32
+#include <unistd.h>
+#endif
 
 namespace {
 
@@ -76,14 +81,13 @@ std::shared_ptr<const Model> any_model(const Kernels& kernels, int64_t direction
   const int64_t tokens = any(0, 2) == 0 ? any(1, 9) : 0, outputs = one_of<int64_t>({1, 2, 19});
   const Numbers embedding = random_floats(tokens * model->inputs), head = random_floats(outputs * model->width(), scale),
                 bias = random_floats(outputs);
-  model->around = std::make_shared<const ModelWeights>(
-      kernels, ModelParameters{.embedding = embedding.data(),
-                               .tokens = tokens,
-                               .inputs = model->inputs,
-                               .weight = head.data(),
-                               .bias = any(0, 1) == 1 ? bias.data() : nullptr,
-                               .outputs = outputs,
-                               .inner = model->width()});
+  const ModelShape shape{.tokens = tokens,
+                         .inputs = model->inputs,
+                         .outputs = outputs,
+                         .inner = model->width(),
+                         .bias = any(0, 1) == 1};
+  const ModelParameters parameters{.embedding = embedding.data(), .weight = head.data(), .bias = bias.data()};
+  model->around = std::make_shared<const ModelWeights>(kernels, shape, parameters);
   return model;
 }
 
@@ -287,6 +291,69 @@ void test_slots() {
   require(slots.open() == 1234 && slots.state(1234)[slots.state_size() - 1] == 0, "a slot is used again");
 }
 
+#ifndef _WIN32
+
+// A file that is removed when it is closed.
+class TemporaryFile {
+ public:
+  TemporaryFile() : file_(std::tmpfile()) { require(file_ != nullptr, "a temporary file"); }
+  ~TemporaryFile() { std::fclose(file_); }
+  int descriptor() const { return fileno(file_); }
+
+ private:
+  std::FILE* file_;
+};
+
+// Weights in a mapped file give the same bits; a file that has not all of them is refused.
+void test_weight_files() {
+  for (const Kernels* kernels : available_kernels()) {
+    for (int i = 0; i < 12; i++) {
+      const auto model = any_model(*kernels, any(1, 2));
+      const WeightType type = model->weights(0, 0).type;
+      Model shape = *model;
+      shape.network.clear();
+      shape.around = nullptr;
+      const ModelShape around{.tokens = model->tokens(),
+                              .inputs = model->inputs,
+                              .outputs = model->outputs(),
+                              .inner = model->width(),
+                              .bias = model->around->bias.size() > 0};
+      const TemporaryFile file;
+      write_weights(*model, file.descriptor());
+      const auto mapped = map_weights(shape, type, around, file.descriptor());
+      require(mapped->bytes() == model->bytes(), "the size of mapped weights");
+      ThreadPool pool;
+      const Sequences sequences = any_sequences(*model, 5, 9);
+      const Results found = Forward(*mapped, pool, 1).run(sequences.batch(), true);
+      const Results expected = Forward(*model, pool, 1).run(sequences.batch(), true);
+      require(std::equal(found.outputs.data(), found.outputs.data() + found.outputs.size(), expected.outputs.data()),
+              "the outputs of mapped weights");
+      const auto refused = [&](const ModelShape& other) {
+        try {
+          map_weights(shape, type, other, file.descriptor());
+        } catch (const DamagedFile&) {
+          return true;
+        }
+        return false;
+      };
+      ModelShape larger = around;
+      larger.outputs += 64;
+      require(refused(larger), "a file of other sizes");
+      const off_t size = lseek(file.descriptor(), 0, SEEK_END);
+      const off_t place = any(64, size - 1);
+      char byte = 0;
+      require(pread(file.descriptor(), &byte, 1, 64) == 1, "a byte of a file");
+      byte = static_cast<char>(byte ^ 1);
+      require(pwrite(file.descriptor(), &byte, 1, 64) == 1, "a byte of a file");
+      require(refused(around), "a file with another number");
+      require(ftruncate(file.descriptor(), place) == 0 && refused(around), "a file that is truncated");
+      require(ftruncate(file.descriptor(), 0) == 0 && refused(around), "an empty file");
+    }
+  }
+}
+
+#endif
+
 class Counting : public Job {
  public:
   Counting(const Sequences& sequences, std::atomic<int>& ran, bool fails)
@@ -353,6 +420,9 @@ int main(int argc, char** argv) {
     test_steps();
     test_refused_steps();
     test_slots();
+#ifndef _WIN32
+    test_weight_files();
+#endif
   }
   test_lanes();
   for (const Kernels* kernels : available_kernels()) std::printf("%s\n", kernels->name);

@@ -16,6 +16,7 @@ const ENTRIES = [
   'distributions/index',
   'metrics/index',
   'serve/index',
+  'serve/http/index',
 ]
 const FILE = join(CHECKOUT, 'documentation.ts')
 /** Classes with a text at the constructor, which says all that the class's own does. */

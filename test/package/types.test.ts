@@ -19,6 +19,7 @@ const ENTRIES = [
   'distributions/index',
   'metrics/index',
   'serve/index',
+  'serve/http/index',
 ]
 
 /** What the declarations of a package name and do not export: each type, by the way to the first place that names it. */

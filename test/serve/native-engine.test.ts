@@ -6,7 +6,12 @@ import { TorchError } from '../../lib/errors.ts'
 import { nn, torch } from '../../lib/index.ts'
 import { GRUModel, LSTMModel, type RecurrentModel, RNNModel, SequenceModel } from '../../lib/models/index.ts'
 import type { Sequence } from '../../lib/serve/engine.ts'
-import { type NativeEngine, nativeEngine, whyNotNativeEngine } from '../../lib/serve/native-engine.ts'
+import {
+  type NativeEngine,
+  type NativeEngineOptions,
+  nativeEngine,
+  whyNotNativeEngine,
+} from '../../lib/serve/native-engine.ts'
 import { native } from '../../lib/tensor/binding.ts'
 import { expectClose } from '../support/close.ts'
 import { expectError, expectRejection } from '../support/error.ts'
@@ -66,8 +71,8 @@ function valuesOf(row: Float32Array | TorchError | undefined): number[] {
 
 const opened: NativeEngine[] = []
 
-function open(model: RecurrentModel, options: Parameters<typeof nativeEngine>[1] = {}): NativeEngine {
-  const engine = nativeEngine(model, options)
+async function open(model: RecurrentModel, options: NativeEngineOptions = {}): Promise<NativeEngine> {
+  const engine = await nativeEngine(model, options)
   opened.push(engine)
   return engine
 }
@@ -82,7 +87,7 @@ describe.each(INSTRUCTION_SETS)('with %s', (instructions) => {
     native.instructionSet(instructions)
     torch.manualSeed(0)
     const model = make().eval()
-    const engine = open(model)
+    const engine = await open(model)
     expect(engine.inputSize).toBe(model.embedding === null ? model.inputSize : 1)
     expect(engine.outputSize).toBe(model.outputSize * (model.horizon ?? 1))
     const batch = sequencesOf(model, [5, 1, 9, 9, 3, 40, 2, 7])
@@ -97,7 +102,7 @@ describe.each(INSTRUCTION_SETS)('with %s', (instructions) => {
     native.instructionSet(instructions)
     torch.manualSeed(0)
     const model = make().eval()
-    const engine = open(model)
+    const engine = await open(model)
     const sessions = Array.from({ length: 5 }, () => ({ slot: engine.openSlot(), stream: model.stream() }))
     for (let t = 0; t < 6; t++) {
       // Not all take part in each step, and their order changes.
@@ -125,7 +130,7 @@ describe.each(INSTRUCTION_SETS)('with %s', (instructions) => {
 describe('a batch', () => {
   test('gives each sequence the same bits alone, in company, on any lane and with any number of threads', async () => {
     const model = new LSTMModel(5, 128, 3, { numLayers: 2, output: 'last' }).eval()
-    const engines = [open(model), open(model, { lanes: 3 }), open(model, { threads: 3 })]
+    const engines = [await open(model), await open(model, { lanes: 3 }), await open(model, { threads: 3 })]
     const batch = sequencesOf(
       model,
       Array.from({ length: 50 }, (_, i) => 1 + ((i * 37) % 120)),
@@ -149,7 +154,7 @@ describe('a batch', () => {
       model.linear.bias?.zero_()
     })
     const batch = sequencesOf(model, [12, 3, 7, 7, 30])
-    const outputs = await open(model).run(batch)
+    const outputs = await (await open(model)).run(batch)
     const packed = nn.utils.rnn.packSequence(
       batch.map(({ data, steps }) => torch.tensor(data as Float32Array, { shape: [steps, 4] })),
       { enforceSorted: false },
@@ -170,7 +175,7 @@ describe('a batch', () => {
         fc.integer({ min: 1, max: 2 }),
         async (make, lengths, lanes, threads) => {
           const model = make().eval()
-          const engine = nativeEngine(model, { lanes, threads })
+          const engine = await nativeEngine(model, { lanes, threads })
           const batch = sequencesOf(model, lengths)
           const outputs = await engine.run(batch)
           batch.forEach((sequence, i) => {
@@ -187,7 +192,7 @@ describe('a batch', () => {
     for (const output of ['sequence', 'last', 'mean', 'max'] as const) {
       const model = new LSTMModel(2, 64, 1, { numLayers: 2, output }).eval()
       const batch = sequencesOf(model, [3000, 1, 2999, 1500])
-      const outputs = await open(model).run(batch)
+      const outputs = await (await open(model)).run(batch)
       for (const [i, row] of outputs.entries()) {
         expectClose(valuesOf(row), expected(model, batch[i] as Sequence), LOOSE)
       }
@@ -201,10 +206,10 @@ describe('a batch', () => {
     const wanted = Array.from({ length: 12 }, (_, t) => [
       ...stream.step((sequence.data as Float32Array).slice(t * 6, t * 6 + 6)),
     ])
-    const engine = open(model, { dtype: 'bfloat16' })
+    const engine = await open(model, { dtype: 'bfloat16' })
     const [output] = await engine.run([sequence, sequenceOf(model, 3)])
     expectClose(valuesOf(output), wanted.flat(), LOOSE)
-    const exact = valuesOf((await open(model).run([sequence]))[0])
+    const exact = valuesOf((await (await open(model)).run([sequence]))[0])
     expect(valuesOf(output)).not.toEqual(exact)
   })
 
@@ -212,7 +217,7 @@ describe('a batch', () => {
     const model = new LSTMModel(3, 8, 2).eval()
     const batch = sequencesOf(model, [6, 4])
     const wanted = batch.map((sequence) => expected(model, sequence))
-    const running = open(model).run(batch)
+    const running = (await open(model)).run(batch)
     for (const { data } of batch) data.fill(100)
     const rows = await running
     for (const [i, row] of rows.entries()) {
@@ -222,12 +227,12 @@ describe('a batch', () => {
   })
 
   test('that is empty gives nothing', async () => {
-    expect(await open(new LSTMModel(3, 8, 2)).run([])).toEqual([])
+    expect(await (await open(new LSTMModel(3, 8, 2))).run([])).toEqual([])
   })
 
   test('is of the weights at the time when the engine was opened', async () => {
     const model = new LSTMModel(3, 8, 2).eval()
-    const engine = open(model)
+    const engine = await open(model)
     const sequence = sequenceOf(model, 4)
     const wanted = expected(model, sequence)
     torch.noGrad(() => {
@@ -241,7 +246,7 @@ describe('a sequence that cannot be computed', () => {
   const model = new LSTMModel(3, 8, 2).eval()
 
   test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('with %s fails alone', async (value) => {
-    const engine = open(model)
+    const engine = await open(model)
     for (const place of [0, 13, 3 * 1500 - 1]) {
       const batch = sequencesOf(model, [4, 1500, 6])
       ;(batch[1] as Sequence).data[place] = value
@@ -257,7 +262,7 @@ describe('a sequence that cannot be computed', () => {
   })
 
   test('is computed if NaN is not refused', async () => {
-    const engine = open(model, { rejectNonFinite: false })
+    const engine = await open(model, { rejectNonFinite: false })
     const batch = sequencesOf(model, [4, 5])
     ;(batch[0] as Sequence).data[6] = Number.NaN
     const [first, second] = await engine.run(batch)
@@ -269,14 +274,14 @@ describe('a sequence that cannot be computed', () => {
     const language = new GRUModel(6, 6, TOKENS, { embedding: TOKENS }).eval()
     const batch = sequencesOf(language, [4, 5])
     ;(batch[0] as Sequence).data[2] = token
-    const [first, second] = await open(language).run(batch)
+    const [first, second] = await (await open(language)).run(batch)
     expect(first).toMatchObject({ code: 'ERR_TORCH_INDEX' })
     expect((first as TorchError).message).toBe('serve: there are 11 tokens, from 0 to 10; step 2 has another one')
     expectClose(valuesOf(second), expected(language, batch[1] as Sequence), LOOSE)
   })
 
   test('with a wrong size or type fails alone, and so do all of a batch', async () => {
-    const engine = open(model)
+    const engine = await open(model)
     const good = sequenceOf(model, 2)
     const bad: [Sequence, string][] = [
       [{ data: new Float32Array(5), steps: 2 }, 'ERR_TORCH_SHAPE'],
@@ -298,7 +303,7 @@ describe('slots', () => {
   const sample = (value: number): Float32Array => Float32Array.of(value, value / 2, 1)
 
   test('hold states from one step to the next, and begin with zeros or with a state', async () => {
-    const engine = open(model)
+    const engine = await open(model)
     expect(engine.stateSize).toBe(2 * (8 + 8))
     const first = engine.openSlot()
     expect([...engine.readSlot(first)]).toEqual(new Array(32).fill(0))
@@ -313,7 +318,7 @@ describe('slots', () => {
   })
 
   test('are used again, with zeros', async () => {
-    const engine = open(model)
+    const engine = await open(model)
     const slots = Array.from({ length: 1500 }, () => engine.openSlot())
     expect(new Set(slots).size).toBe(1500)
     await engine.step(Int32Array.from(slots), new Float32Array(1500 * 3).fill(0.5))
@@ -324,11 +329,11 @@ describe('slots', () => {
   })
 
   test.each([1, 2])('of a thousand sessions with %i threads have the bits of each alone', async (threads) => {
-    const engine = open(model, { threads })
+    const engine = await open(model, { threads })
     const slots = Int32Array.from({ length: 1000 }, () => engine.openSlot())
     const x = torch.randn([3000]).toTypedArray() as Float32Array
     const together = await engine.step(slots, x)
-    const alone = open(model)
+    const alone = await open(model)
     for (const i of [0, 47, 48, 499, 999]) {
       const slot = alone.openSlot()
       const { y } = await alone.step(Int32Array.of(slot), x.slice(3 * i, 3 * i + 3))
@@ -338,7 +343,7 @@ describe('slots', () => {
   })
 
   test('do not change if the sample is not finite', async () => {
-    const engine = open(model)
+    const engine = await open(model)
     const slots = Int32Array.from({ length: 3 }, () => engine.openSlot())
     await engine.step(slots, Float32Array.of(...sample(1), ...sample(2), ...sample(3)))
     const before = [...slots].map((slot) => engine.readSlot(slot))
@@ -349,7 +354,7 @@ describe('slots', () => {
     expect(engine.readSlot(slots[1] as number)).toEqual(before[1])
     expect(engine.readSlot(slots[0] as number)).not.toEqual(before[0])
     // The others were stepped as if it had not been there.
-    const alone = open(model)
+    const alone = await open(model)
     const slot = alone.openSlot(before[2])
     expect([...(await alone.step(Int32Array.of(slot), sample(3))).y]).toEqual([...y.subarray(4)])
   })
@@ -359,13 +364,13 @@ describe('slots', () => {
     torch.noGrad(() => {
       for (const parameter of growing.parameters()) parameter.fill_(2)
     })
-    const engine = open(growing)
+    const engine = await open(growing)
     const slots = Int32Array.of(engine.openSlot(), engine.openSlot())
     const { y, failed } = await engine.step(slots, Float32Array.of(1, 3e38))
     expect(failed).toEqual([1])
     expect(Number.isFinite(y[0])).toBe(true)
     expect([...engine.readSlot(slots[1] as number)]).toEqual([0, 0, 0, 0])
-    const tolerant = open(growing, { rejectNonFinite: false })
+    const tolerant = await open(growing, { rejectNonFinite: false })
     const slot = tolerant.openSlot()
     expect((await tolerant.step(Int32Array.of(slot), Float32Array.of(3e38))).failed).toEqual([])
     expect(tolerant.readSlot(slot)[0]).toBe(Number.POSITIVE_INFINITY)
@@ -373,7 +378,7 @@ describe('slots', () => {
 
   test('do not change for a token that there is not', async () => {
     const language = new GRUModel(6, 6, TOKENS, { embedding: TOKENS }).eval()
-    const engine = open(language)
+    const engine = await open(language)
     const slots = Int32Array.of(engine.openSlot(), engine.openSlot())
     const { failed } = await engine.step(slots, Int32Array.of(TOKENS, 3))
     expect(failed).toEqual([0])
@@ -382,7 +387,7 @@ describe('slots', () => {
   })
 
   test('are refused if they are not open, stepped twice or being stepped', async () => {
-    const engine = open(model)
+    const engine = await open(model)
     const slot = engine.openSlot()
     await expectRejection(engine.step(Int32Array.of(7), sample(1)), 'ERR_TORCH_INDEX', 'no open slot 7')
     await expectRejection(engine.step(Int32Array.of(-1), sample(1)), 'ERR_TORCH_INDEX', 'no open slot -1')
@@ -399,15 +404,15 @@ describe('slots', () => {
     expectError(() => engine.openSlot(new Float32Array(3)), 'ERR_TORCH_VALUE', 'has 32 numbers, got 3')
   })
 
-  test('are not of a bidirectional network', () => {
-    const engine = open(new LSTMModel(3, 8, 2, { bidirectional: true }))
+  test('are not of a bidirectional network', async () => {
+    const engine = await open(new LSTMModel(3, 8, 2, { bidirectional: true }))
     expect(engine.stateSize).toBeNull()
     expectError(() => engine.openSlot(), 'ERR_TORCH_VALUE', 'bidirectional')
   })
 })
 
 describe('an engine', () => {
-  test('is not opened for what it would not compute', () => {
+  test('is not opened for what it would not compute', async () => {
     class Doubled extends LSTMModel {
       override forward(...args: Parameters<LSTMModel['forward']>) {
         return super.forward(...args).mul(2)
@@ -423,13 +428,13 @@ describe('an engine', () => {
     expect(whyNotNativeEngine(replaced)).toBeUndefined()
     for (const [model, reason] of models) {
       expect(whyNotNativeEngine(model)).toMatch(reason)
-      expectError(() => nativeEngine(model), 'ERR_TORCH_NOT_IMPLEMENTED', reason)
+      await expectRejection(nativeEngine(model), 'ERR_TORCH_NOT_IMPLEMENTED', reason)
     }
   })
 
   test('that is closed finishes what it was given, and takes no more', async () => {
     const model = new LSTMModel(8, 64, 1, { output: 'last' }).eval()
-    const engine = nativeEngine(model)
+    const engine = await nativeEngine(model)
     const batches = Array.from({ length: 4 }, () => sequencesOf(model, [200, 100, 50]))
     const running = batches.map((batch) => engine.run(batch))
     let closed = false
@@ -450,7 +455,7 @@ describe('an engine', () => {
   test('that cannot hold the outputs of a batch rejects, and computes the next one', async () => {
     const size = 2 ** 23
     const model = new RNNModel(1, 1, size).eval()
-    const engine = open(model)
+    const engine = await open(model)
     // 256 TB of outputs.
     const large = { data: new Float32Array(size), steps: size }
     await expectRejection(engine.run([large]), 'ERR_TORCH_OUT_OF_MEMORY', 'not enough memory')
@@ -464,7 +469,7 @@ describe('an engine', () => {
     const model = new LSTMModel(3, 8, 2).eval()
     // In a function of its own, so that nothing refers to the engines afterwards.
     const use = async (): Promise<void> => {
-      for (let i = 0; i < 5; i++) await nativeEngine(model, { lanes: 4 }).run(sequencesOf(model, [3]))
+      for (let i = 0; i < 5; i++) await (await nativeEngine(model, { lanes: 4 })).run(sequencesOf(model, [3]))
     }
     await use()
     expect(threads()).toBeGreaterThanOrEqual(before + 20)

@@ -10,7 +10,7 @@ const OPEN = `
   import { LSTMModel } from '${DIST}models/index.js'
   import { nativeEngine } from '${DIST}serve/native-engine.js'
   const model = new LSTMModel(32, 128, 1, { output: 'last' })
-  const engine = nativeEngine(model, { lanes: 2, threads: 2 })
+  const engine = await nativeEngine(model, { lanes: 2, threads: 2 })
   const batch = Array.from({ length: 20 }, (_, i) => ({ data: new Float32Array(32 * (10 + i)).fill(0.1), steps: 10 + i }))
   const slots = Int32Array.from({ length: 500 }, () => engine.openSlot())`
 

@@ -139,6 +139,33 @@ describe('event loop and memory', () => {
     expect(ticks).toBeGreaterThan(elapsed / 10 / 2)
   })
 
+  /** The shape of what is not zero depends on values. */
+  const waiting = (output: Tensor, target: Tensor): Tensor => {
+    const errors = output.sub(target).square()
+    return errors.sum().div(errors.nonzero().size(0))
+  }
+
+  test.each([
+    ['metrics', { metrics: ['mae', 'rmse', 'r2', 'mape'] }],
+    ['a loss that waits for what it reads', { loss: waiting }],
+  ] as [string, TrainerOptions][])('turns between steps with %s', { retry: 2 }, async (_, options) => {
+    const trainer = new Trainer(new LSTMModel(1, 32, 1), { ...quiet, epochs: 4, sequenceLength: 40, ...options })
+    const data = series(500)
+    await trainer.fit(data)
+    let longest = 0
+    let last = performance.now()
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last)
+      last = performance.now()
+    }, 1)
+    const start = performance.now()
+    await trainer.fit(data, { validation: data })
+    const elapsed = performance.now() - start
+    clearInterval(timer)
+    // The whole takes far longer than what holds up the event loop, on however busy a machine.
+    expect(longest).toBeLessThan(elapsed / 4)
+  })
+
   test('holds memory flat over 10,000 steps', async () => {
     const threads = torch.getNumThreads()
     torch.setNumThreads(1)

@@ -46,7 +46,7 @@ export class SeriesScaler {
   /** The groups with scales of their own; undefined if all have the same, or there are none. */
   readonly groups: readonly string[] | undefined
   readonly #scalers: readonly ColumnScalers[]
-  readonly #places: ReadonlyMap<string, number>
+  #places: ReadonlyMap<string, number> | undefined
 
   /** @internal */
   constructor(
@@ -61,13 +61,12 @@ export class SeriesScaler {
     this.inputs = inputs
     this.groups = groups
     this.#scalers = scalers
-    this.#places = new Map(groups?.map((name, place) => [name, place]))
   }
 
   /** @internal The scalers of a group's columns. */
   [COLUMNS_OF](owner: string, group: string | undefined): ColumnScalers {
     if (this.groups === undefined) return this.#scalers[0] as ColumnScalers
-    const found = group === undefined ? undefined : this.#scalers[this.#places.get(group) ?? -1]
+    const found = group === undefined ? undefined : this.#scalers[this.#placeOf(group) ?? -1]
     if (found !== undefined) return found
     throw torchError(
       'ERR_TORCH_VALUE',
@@ -76,6 +75,11 @@ export class SeriesScaler {
         op: owner,
       },
     )
+  }
+
+  #placeOf(group: string): number | undefined {
+    this.#places ??= new Map(this.groups?.map((name, place) => [name, place]))
+    return this.#places.get(group)
   }
 
   /**

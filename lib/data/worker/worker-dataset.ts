@@ -1,7 +1,6 @@
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { checkOptions, invalid, requireInteger, requireNone } from '../../check.ts'
-import { dispose } from '../../dispose.ts'
 import { torchError } from '../../errors.ts'
 import { isURL } from '../../io/file.ts'
 import { opaque } from '../../opaque.ts'
@@ -107,9 +106,9 @@ export class WorkerDataset<B extends Batch = Batch> implements Dataset<B> {
     return this.#pool.close()
   }
 
-  /** The same as {@link close}, without waiting. */
-  [dispose](): void {
-    void this.close()
+  /** For `await using`: the same as {@link close}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
   }
 }
 

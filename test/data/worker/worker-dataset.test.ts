@@ -304,7 +304,7 @@ describe('what fails', () => {
     const dataset = await open('export default () => ({ length: 2, get: () => new Promise(() => {}) })')
     const waiting = dataset.batch([0], true)
     const rejected = expectRejection(waiting, 'ERR_TORCH_DISPOSED', 'it is closed')
-    await dataset.close()
+    await dataset[Symbol.asyncDispose]()
     await rejected
     await expectRejection(dataset.batch([0], true), 'ERR_TORCH_DISPOSED', 'it is closed')
     await dataset.close()

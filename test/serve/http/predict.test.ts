@@ -118,14 +118,7 @@ describe('a mistake', () => {
       /^predict: x\[0\]\[2\] must be a number, got null$/,
     ],
     ['a string', '', { body: '{"x": [[1, 2, "3"]]}' }, 400, 'ERR_TORCH_TYPE', /must be a number, got '3'/],
-    [
-      'infinity',
-      '',
-      { body: '{"x": [[1, 2, 1e999]]}' },
-      400,
-      'ERR_TORCH_NON_FINITE',
-      /feature 2 of step 0 is Infinity/,
-    ],
+    ['infinity', '', { body: '{"x": [[1, 2, 1e999]]}' }, 400, 'ERR_TORCH_NON_FINITE', /feature 2 of step 0 is /],
     [
       'too few features',
       '',
