@@ -5,7 +5,7 @@ import { keep, type Tensor } from '../tensor/tensor.ts'
 import { checkGroups, type Optimizer } from './optimizer.ts'
 
 /**
- * @internal The learning rates of an optimizer's groups as tensors on the devices of the parameters. A CUDA graph reads
+ * The learning rates of an optimizer's groups as tensors on the devices of the parameters. A CUDA graph reads
  * numbers when it is captured, but tensors at each replay.
  */
 export class LearningRates implements Disposable {

@@ -7,6 +7,7 @@ import {
   requireProbability,
   requireSignal,
 } from '../check.ts'
+import { asyncDispose } from '../dispose.ts'
 import { messageOf, torchError } from '../errors.ts'
 import { type Form, formed, formOf, type Input, type Output, readInput, type Signature } from './input.ts'
 import { Counters, type Counts } from './metrics.ts'
@@ -357,7 +358,7 @@ export class Server {
   }
 
   /** {@link close}, for `await using`. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     await this.close()
   }
 }

@@ -23,10 +23,11 @@ export type TrainingData =
   | SampleSource
   | readonly [inputs: Tensor, targets: Tensor]
   | StackedTensors
-  | Batches
-  | (() => Batches | Promise<Batches>)
+  | BatchSource
+  | (() => BatchSource | Promise<BatchSource>)
 
-type Batches = Iterable<Batch> | AsyncIterable<Batch>
+/** Batches, as they come. */
+export type BatchSource = Iterable<Batch> | AsyncIterable<Batch>
 
 /** Data for `predict`: as for training, but tensors of samples by name need no target. */
 export type PredictionData = TrainingData | Readonly<Omit<StackedTensors, 'target'>>
@@ -121,7 +122,7 @@ function ofLoader(loader: DataLoader, reader: Reader | undefined): Source {
   return { length: loader.length, generator: loader.generator, own: true, windows, plans: () => loader.plans() }
 }
 
-/** Batches in the other layout than the model's would be read with steps and samples exchanged. */
+/** BatchSource in the other layout than the model's would be read with steps and samples exchanged. */
 function requireLayout(data: DataLoader | TextDataset, { name }: Reader, batchFirst: boolean): void {
   if (data.batchFirst === batchFirst) return
   const what = data instanceof DataLoader ? 'the DataLoader' : 'the TextDataset'
@@ -177,16 +178,16 @@ function isDataset(data: unknown): data is Dataset | SampleSource {
   return !isIterable(data) && isObject(data) && 'length' in data && ('batch' in data || 'get' in data)
 }
 
-function isIterable(data: unknown): data is Batches {
+function isIterable(data: unknown): data is BatchSource {
   return isObject(data) && (Symbol.iterator in data || Symbol.asyncIterator in data)
 }
 
-function isFactory(data: unknown): data is () => Batches | Promise<Batches> {
+function isFactory(data: unknown): data is () => BatchSource | Promise<BatchSource> {
   return typeof data === 'function'
 }
 
 /** The iterables that a function of the user's returns, one for each pass. */
-function passesOf(open: () => Batches | Promise<Batches>): AsyncIterable<Batch> {
+function passesOf(open: () => BatchSource | Promise<BatchSource>): AsyncIterable<Batch> {
   return {
     async *[Symbol.asyncIterator]() {
       const batches: unknown = await open()
@@ -198,7 +199,7 @@ function passesOf(open: () => Batches | Promise<Batches>): AsyncIterable<Batch> 
 }
 
 /** The batches of a user's own iterable; they still belong to the user. */
-function ofIterable(data: Batches, batchDim: number): Source {
+function ofIterable(data: BatchSource, batchDim: number): Source {
   let exhausted = false
   async function* plans(): AsyncGenerator<BatchPlan> {
     let batches = 0

@@ -13,7 +13,10 @@ const x = [
   [0.5, -1, 2],
   [1, 0, 0.25],
 ]
-const wanted = torch.noGrad(() => model.clone().eval().forward(torch.tensor(x).unsqueeze(1))).squeeze(0).toArray() as number[]
+const wanted = torch
+  .noGrad(() => model.clone().eval().forward(torch.tensor(x).unsqueeze(1)))
+  .squeeze(0)
+  .toArray() as number[]
 
 beforeAll(async () => {
   await model.save(file)
@@ -58,7 +61,10 @@ test('loads its file again at SIGHUP, and keeps what it has if that fails', asyn
   await other.save(own)
   run.child.kill('SIGHUP')
   await run.logged(/^the model is loaded again$/)
-  const y = torch.noGrad(() => other.eval().forward(torch.tensor(x).unsqueeze(1))).squeeze(0).toArray() as number[]
+  const y = torch
+    .noGrad(() => other.eval().forward(torch.tensor(x).unsqueeze(1)))
+    .squeeze(0)
+    .toArray() as number[]
   const found = await ask(url)
   for (const [i, value] of y.entries()) expect(found[i]).toBeCloseTo(value, 5)
   await new GRUModel(5, 8, 2, { output: 'last' }).save(own)

@@ -90,7 +90,8 @@ test('every function of the package with several parameters refuses more, or tak
     // Those of one value may be callbacks of map and forEach, which pass an index: list.filter(torch.isTensor).
     return parameters.length > 1 && parameters.at(-1)?.dotDotDotToken === undefined
   })
-  expect(open.map(([name]) => name)).toEqual([])
+  // Fastify calls a plugin with one argument more.
+  expect(open.map(([name]) => name)).toEqual(['serve/fastify.servePlugin'])
 })
 
 test.each<[name: string, call: (...more: undefined[]) => unknown]>([

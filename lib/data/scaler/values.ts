@@ -7,10 +7,10 @@ import { BLOCK, pacing } from '../series/pace.ts'
 /** The values of a feature that are not missing, or their logarithms. They are made anew in each pass, block by block. */
 export class Values {
   readonly #parts: readonly Float64Array[]
+  /** What is added before the logarithm; undefined if there is none. */
   readonly #offset: number | undefined
   #length = 0
 
-  /** @param offset what is added before the logarithm; undefined for none */
   constructor(parts: readonly Float64Array[], offset: number | undefined) {
     this.#parts = parts
     this.#offset = offset

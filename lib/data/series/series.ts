@@ -13,7 +13,7 @@ import { completeRows, dropRows, fillMissing, MISSING, type Missing, requireComp
 import { isInMemory, readSource, type SeriesSource } from './source.ts'
 import { type Split, type SplitOptions, splitSeries } from './split.ts'
 import { MappedStorage, MEMORY, type Storage } from './storage.ts'
-import { type Names, type Order, OWNER, type RawTable, type Table, tableOf } from './table.ts'
+import { type Names, OWNER, type RawTable, type RowOrder, type Table, tableOf } from './table.ts'
 import { type Frequency, parseFrequency, type Step } from './time.ts'
 
 export interface SeriesOptions {
@@ -28,7 +28,7 @@ export interface SeriesOptions {
    * `'any'`: rows are sorted by time. `'monotonic'`: they must be in the order of time, forwards or backwards, within each
    * group, which times that were read wrong are not. Default `'any'`.
    */
-  order?: Order
+  order?: RowOrder
   /** The columns to forecast. */
   targets: string | readonly string[]
   /** Further columns that a model sees up to the present. Default: none. */

@@ -11,7 +11,7 @@ import { timeText } from './time.ts'
 export const OWNER = 'Series.from'
 
 /** In which order the rows of a source may be. */
-export type Order = 'any' | 'monotonic'
+export type RowOrder = 'any' | 'monotonic'
 
 /** The columns to read. */
 export interface Names {
@@ -21,7 +21,7 @@ export interface Names {
   readonly groups: readonly string[]
   /** The format of times as text; undefined for ISO 8601. */
   readonly timeFormat: string | undefined
-  readonly order: Order
+  readonly order: RowOrder
 }
 
 /** The columns of a source: rows by group, and by time within each. A missing value is NaN. */

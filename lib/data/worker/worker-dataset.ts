@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { checkOptions, invalid, requireInteger, requireNone } from '../../check.ts'
+import { asyncDispose } from '../../dispose.ts'
 import { torchError } from '../../errors.ts'
 import { isURL } from '../../io/file.ts'
 import { opaque } from '../../opaque.ts'
@@ -107,7 +108,7 @@ export class WorkerDataset<B extends Batch = Batch> implements Dataset<B> {
   }
 
   /** For `await using`: the same as {@link close}. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     await this.close()
   }
 }

@@ -1,4 +1,5 @@
 import '../../native/here.cjs'
+import '../../tensor/extensions.ts'
 
 export { type ServeAppOptions, serveApp } from './app.ts'
 export type { ServePluginOptions } from './options.ts'

@@ -1,6 +1,7 @@
+import { constants } from 'node:os'
 import type { FastifyInstance } from 'fastify'
-import { checkOptions, requireNonNegative } from '../../check.ts'
-import type { Server } from '../server.ts'
+import { checkOptions, invalid, requireNonNegative } from '../../check.ts'
+import { Server } from '../server.ts'
 import { drain as startDraining } from './health.ts'
 
 export interface ShutdownOptions {
@@ -25,12 +26,22 @@ export async function closeOnSignal(
   app: FastifyInstance,
   servers: readonly Server[],
   options: ShutdownOptions = {},
+  ...none: undefined[]
 ): Promise<void> {
   const owner = 'closeOnSignal'
-  checkOptions(owner, options, ['grace', 'drain', 'signals'])
+  checkOptions(owner, options, ['grace', 'drain', 'signals'], none)
   const { grace = 0, drain = 10_000, signals = ['SIGTERM', 'SIGINT'] } = options
   requireNonNegative(owner, 'grace', grace)
   requireNonNegative(owner, 'drain', drain)
+  if (typeof app?.close !== 'function' || app.server === undefined)
+    throw invalid(owner, 'app', 'an app of Fastify', app)
+  if (!Array.isArray(servers) || !servers.every((server) => server instanceof Server)) {
+    throw invalid(owner, 'servers', 'an array of servers', servers)
+  }
+  const known = Object.keys(constants.signals)
+  if (!Array.isArray(signals) || !signals.every((name) => known.includes(name))) {
+    throw invalid(owner, 'signals', "an array of signals, such as 'SIGTERM'", signals)
+  }
   const signal = await first(signals)
   const stop = (): void => process.exit(1)
   for (const name of signals) process.on(name, stop)
