@@ -34,7 +34,7 @@ export interface RunnerOptions {
   makeGraphs?: ((queue: <T>(fn: () => T) => Promise<T>) => Graphs) | undefined
   /** What a graph of a step depends on besides its batch. */
   signature(): string
-  /** The learning rates for a graph to read. */
+  /** @internal The learning rates for a graph to read. */
   rates?: LearningRates | undefined
   /** What to do about a non-finite loss. */
   nonFinite: NonFinite
