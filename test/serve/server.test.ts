@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, expectTypeOf, test } from 'vitest'
 import { nn, type Tensor, torch } from '../../lib/index.ts'
 import { GRUModel, LSTMModel, RNNModel } from '../../lib/models/index.ts'
-import { type ModelSource, type ServeOptions, type Server, serve } from '../../lib/serve/index.ts'
+import { type ModelSource, type OutputArray, type ServeOptions, type Server, serve } from '../../lib/serve/index.ts'
 import { expectError, expectRejection } from '../support/error.ts'
 import { temporaryFolder } from '../support/folder.ts'
 
