@@ -354,14 +354,20 @@ export class Sessions {
     state.next()
   }
 
-  /** Makes room: the least recently used sessions leave the memory. */
+  /** Makes room: the least recently used sessions leave the memory, as far as they are not busy. */
   #evict(): Promise<void> {
     this.#evicting ??= (async () => {
+      const { max } = this.#settings
       try {
-        const count = Math.max(1, Math.ceil(this.#settings.max * EVICTED))
-        const free = [...this.#states.values()].filter(({ status, busy }) => status === 'ready' && !busy)
-        const oldest = free.sort((a, b) => a.used - b.used).slice(0, count)
-        await inGroups(oldest, (state) => this.#retire(state))
+        for (;;) {
+          const { size } = this.#states
+          const count = Math.ceil(max * EVICTED) + Math.max(0, size - max)
+          const free = [...this.#states.values()].filter(({ status, busy }) => status === 'ready' && !busy)
+          const oldest = free.sort((a, b) => a.used - b.used).slice(0, count)
+          await inGroups(oldest, (state) => this.#retire(state))
+          // More may have been opened meanwhile; or the store may fail.
+          if (this.#states.size <= max || this.#states.size >= size) return
+        }
       } finally {
         this.#evicting = undefined
       }

@@ -78,7 +78,7 @@ describe('batches', () => {
   })
 
   test('wait for company as long as they are told, unless they are full', async () => {
-    const { engine, ask, sizes } = setUp({ batch: { max: 3, wait: 40 } })
+    const { engine, ask, sizes } = setUp({ batch: { max: 3, wait: 200 } })
     const start = performance.now()
     const asked = [ask(1)]
     await pause(10)
@@ -87,7 +87,7 @@ describe('batches', () => {
     expect(engine.batches).toEqual([])
     await vi.waitFor(() => expect(sizes()).toEqual([2]), { interval: 1 })
     const waited = performance.now() - start
-    expect(waited).toBeGreaterThan(38)
+    expect(waited).toBeGreaterThan(198)
     engine.batches[0]?.finish()
     await Promise.all(asked)
     const full = [ask(3), ask(4), ask(5)]
@@ -153,7 +153,7 @@ describe('priorities', () => {
 
 describe('limits of time', () => {
   test('a request that waits too long is not computed', async () => {
-    const { engine, counters, ask } = setUp({ queue: { timeout: 15 } })
+    const { engine, counters, ask } = setUp({ queue: { timeout: 150 } })
     const first = ask(1)
     await turns()
     await expectRejection(ask(2), 'ERR_TORCH_TIMEOUT', /it waited \d+ ms and had not begun/)
@@ -168,11 +168,11 @@ describe('limits of time', () => {
   test('a deadline ends what waits and what runs', async () => {
     const { engine, counters, ask } = setUp({ batch: { max: 1 } })
     const start = performance.now()
-    const running = ask(1, { deadline: Date.now() + 20 })
-    const waiting = ask(2, { deadline: Date.now() + 25 })
+    const running = ask(1, { deadline: Date.now() + 150 })
+    const waiting = ask(2, { deadline: Date.now() + 155 })
     await expectRejection(running, 'ERR_TORCH_TIMEOUT', /being computed when its deadline passed/)
     await expectRejection(waiting, 'ERR_TORCH_TIMEOUT', /had not begun/)
-    expect(performance.now() - start).toBeGreaterThan(22)
+    expect(performance.now() - start).toBeGreaterThan(150)
     expect(counters).toMatchObject({ timedOut: 2, queued: 0, running: 0 })
     const late = ask(3, { deadline: Date.now() - 1 })
     await expectRejection(late, 'ERR_TORCH_TIMEOUT', /had not begun/)
@@ -183,13 +183,13 @@ describe('limits of time', () => {
   })
 
   test('a late timer does not let an overdue request through', async () => {
-    const { engine, ask } = setUp({ queue: { timeout: 5 } })
+    const { engine, ask } = setUp({ queue: { timeout: 100 } })
     const first = ask(1)
     await turns()
     const late = ask(2)
     engine.batches[0]?.finish()
     // The event loop is blocked: the batch is made before the timer fires.
-    const end = performance.now() + 20
+    const end = performance.now() + 120
     while (performance.now() < end);
     await first
     await expectRejection(late, 'ERR_TORCH_TIMEOUT', /had not begun/)

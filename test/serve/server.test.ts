@@ -2,10 +2,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, expectTypeOf, test } from 'vitest'
 import { nn, type Tensor, torch } from '../../lib/index.ts'
 import { GRUModel, LSTMModel, RNNModel } from '../../lib/models/index.ts'
-import { type ModelSource, type ServeOptions, type Server, serve } from '../../lib/serve/index.ts'
+import { type ModelSource, type OutputArray, type ServeOptions, type Server, serve } from '../../lib/serve/index.ts'
 import { expectError, expectRejection } from '../support/error.ts'
 import { temporaryFolder } from '../support/folder.ts'
 
@@ -450,6 +450,22 @@ test.each<[unknown, string, RegExp]>([
   open.push(server)
   await expectRejection(server.predict(new Float32Array(2), options as object), code as 'ERR_TORCH_TYPE', message)
   expect(server.metrics()).toMatchObject({ queued: 0, running: 0 })
+})
+
+test('types follow the input', () => {
+  const typed = (server: Server) => [
+    expectTypeOf(server.predict(new Float32Array(2))).toEqualTypeOf<Promise<Float32Array>>(),
+    expectTypeOf(server.predict(new Int32Array(2))).toEqualTypeOf<Promise<Float32Array>>(),
+    expectTypeOf(server.predict(torch.zeros([1, 2]))).toEqualTypeOf<Promise<Tensor>>(),
+    expectTypeOf(server.predict([[1, 2]])).toEqualTypeOf<Promise<OutputArray>>(),
+    expectTypeOf(server.session('a').step(new Float32Array(2))).toEqualTypeOf<Promise<Float32Array>>(),
+    expectTypeOf(server.session('a').step([1, 2])).toEqualTypeOf<Promise<number[]>>(),
+    // @ts-expect-error: text is no input
+    server.predict('1, 2'),
+    // @ts-expect-error: there is no such option
+    server.predict([[1, 2]], { timeout: 5 }),
+  ]
+  expect(typed).toBeTypeOf('function')
 })
 
 test('an aborted signal asks for nothing', async () => {

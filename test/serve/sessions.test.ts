@@ -161,9 +161,9 @@ describe('steps', () => {
   })
 
   test('end at their deadline and after the timeout of the queue', async () => {
-    const { sessions, engine, run, counters } = setUp({ queue: { timeout: 20 } })
+    const { sessions, engine, run, counters } = setUp({ queue: { timeout: 200 } })
     const [a, b] = [sessions.open('a'), sessions.open('b')]
-    const running = a.step(1, { deadline: Date.now() + 10 })
+    const running = a.step(1, { deadline: Date.now() + 150 })
     await turns()
     const waiting = b.step(2)
     await expectRejection(running, 'ERR_TORCH_TIMEOUT', /being computed/)
@@ -345,7 +345,7 @@ describe('a store', () => {
 
   test('has what is idle, and gives it back to the same object', async () => {
     const store = new Store()
-    const all = setUp({ sessions: { idle: 20, store } })
+    const all = setUp({ sessions: { idle: 150, store } })
     const { sessions, run, engine } = all
     const session = sessions.open('a')
     void session.step(1)
