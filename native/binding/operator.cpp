@@ -1,6 +1,5 @@
 #include "binding/operator.h"
 
-#include <ATen/WrapDimUtils.h>
 #include <ATen/core/DimVector.h>
 #include <ATen/core/enum_tag.h>
 #include <ATen/core/jit_type.h>
@@ -123,16 +122,6 @@ void mark_shared(const c10::OperatorHandle& handle, std::vector<Parameter>& para
   }
 }
 
-// Operators that return a tensor like their first argument, and whose meta kernel exists only in Python.
-bool keeps_form(const c10::OperatorHandle& handle) {
-  constexpr std::array kNames = {"relu",       "dropout",    "feature_dropout",       "alpha_dropout",
-                                 "selu",       "celu",       "feature_alpha_dropout", "batch_norm",
-                                 "layer_norm", "group_norm", "instance_norm"};
-  const std::string& name = handle.schema().name();
-  return std::ranges::any_of(kNames, [&](const char* one) { return name == std::string("aten::") + one; }) &&
-         handle.schema().returns().size() == 1;
-}
-
 }  // namespace
 
 Operator::Operator(const c10::OperatorHandle& handle) : handle_(handle) {
@@ -153,7 +142,7 @@ Operator::Operator(const c10::OperatorHandle& handle) : handle_(handle) {
   if (draws(handle)) marks_ |= Effects::kRandom;
   if (schema.name() == "aten::set_" || schema.name() == "aten::set_data") marks_ |= Effects::kAll;
   check_ = operators::check_of(schema.name());
-  keeps_form_ = keeps_form(handle);
+  outline_ = operators::outline_of(handle);
   const bool resizes = schema.name().starts_with("aten::resize") || schema.name() == "aten::set_";
   reshapes_ = resizes || handle.hasTag(at::Tag::inplace_view) || schema.name() == "aten::set_data" ||
               schema.name() == "aten::requires_grad_";
@@ -206,16 +195,6 @@ class Extent {
   int64_t offset_;
 };
 
-// The size of a selection. LibTorch has its meta kernel only in Python.
-at::Tensor selected(const std::vector<c10::IValue>& stack) {
-  const at::Tensor &self = stack.at(0).toTensor(), &index = stack.at(2).toTensor();
-  TORCH_CHECK(index.dim() <= 1);
-  std::vector<int64_t> sizes = self.sizes().vec();
-  if (!sizes.empty())
-    sizes.at(static_cast<size_t>(at::maybe_wrap_dim(stack.at(1).toInt(), self.dim()))) = index.numel();
-  return meta_of(sizes, self.scalar_type());
-}
-
 }  // namespace
 
 void Operator::call(std::vector<c10::IValue>& stack) const {
@@ -240,13 +219,8 @@ bool Operator::outline(std::vector<c10::IValue>& stack) const {
   // Operators with a check may read out of bounds when called without it. The meta kernel of isin for a number is
   // wrong: it returns size (0) for a 0-D result.
   if (check_ != nullptr || handle_.schema().name() == "aten::isin") return false;
-  if (keeps_form_) {
-    TORCH_CHECK(stack.at(0).isTensor());
-    stack = {stack[0].toTensor()};
-    return true;
-  }
-  if (handle_.schema().name() == "aten::index_select" && handle_.schema().overload_name().empty()) {
-    stack = {selected(stack)};
+  if (at::Tensor result = outline_ == nullptr ? at::Tensor() : outline_(stack); result.defined()) {
+    stack = {std::move(result)};
     return true;
   }
   for (size_t i = 0; i < parameters_.size(); i++) {

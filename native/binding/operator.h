@@ -7,6 +7,7 @@
 
 #include "binding/addon.h"
 #include "operators/check.h"
+#include "operators/outline.h"
 
 namespace rnn::binding {
 
@@ -88,11 +89,12 @@ class Operator {
   std::vector<size_t> resized_;
   // Refuses arguments with which LibTorch would read out of bounds; may be null.
   operators::Check check_ = nullptr;
+  // Knows the result without a call; may be null.
+  operators::Outline outline_ = nullptr;
   size_t fresh_ = 0;
   uint8_t marks_ = 0;
   bool queueable_ = true;
   bool reshapes_ = false;
-  bool keeps_form_ = false;
   bool reads_ = false;
 };
 

@@ -89,6 +89,49 @@ describe('offload', () => {
     })
   })
 
+  test('knows the results of operators that LibTorch itself cannot foresee', async () => {
+    const all: [string, (x: Tensor, y: Tensor) => Tensor][] = [
+      ['abs', (x) => x.abs()],
+      ['nanToNum', (x) => x.nanToNum()],
+      ['roll', (x) => x.roll(1, 0)],
+      ['flipud', (x) => x.flipud()],
+      ['logit', (x) => x.sigmoid().logit()],
+      ['isfinite', (x) => x.isfinite()],
+      ['isnan', (x) => x.isnan()],
+      ['isinf', (x) => x.isinf()],
+      ['logicalNot', (x) => x.logicalNot()],
+      ['logicalAnd', (x, y) => x.logicalAnd(y)],
+      ['logicalOr', (x, y) => y.logicalOr(x)],
+      ['isclose', (x, y) => x.isclose(y)],
+      ['max', (x) => x.max()],
+      ['min', (x) => x.min()],
+      ['logsumexp', (x) => x.logsumexp([0], true)],
+      ['std', (x) => x.std([1])],
+      ['var', (x) => x.var([0, 2])],
+      ['var kept', (x) => x.var([0], { correction: 0, keepdim: true })],
+    ]
+    for (const dtype of ['float32', 'float64'] as const) {
+      const [x, y] = [torch.rand([2, 3, 4], { dtype }), torch.rand([2, 1, 4], { dtype })]
+      const square = torch.rand([400, 400])
+      for (const [name, fn] of all) {
+        const busy = offload(() => tidy(() => void Array.from({ length: 20 }, () => square.matmul(square))))
+        let foreseen: unknown
+        const unit = offload(() => {
+          const result = fn(x.add(0), y.add(0))
+          foreseen = [result.shape, result.dtype]
+          return result
+        })
+        // It was not waited for.
+        expect(torch.offload.pending, name).toBe(2)
+        const { shape, dtype: found } = await unit
+        expect([name, foreseen]).toEqual([name, [shape, found]])
+        await busy
+      }
+    }
+    const complex = torch.ones([2], { dtype: 'complex64' })
+    expect((await offload(() => complex.abs())).dtype).toBe('float32')
+  })
+
   test('takes modes along', async () => {
     const x = torch.ones([1], { requiresGrad: true })
     expect((await offload(() => torch.noGrad(() => x.mul(2)))).requiresGrad).toBe(false)
