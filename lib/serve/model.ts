@@ -24,10 +24,12 @@ import type { Version } from './version.ts'
  */
 export type ModelSource = string | URL | Module | (() => Module | Promise<Module>)
 
-/** A model, and whether nobody else has it. */
 interface Given {
   readonly model: Module
+  /** Whether it belongs to the server. */
   readonly isOwn: boolean
+  /** Whether nobody else can have it. */
+  readonly isLoaded?: boolean
 }
 
 /** Makes a version of a model, which is computed once before it is served. */
@@ -73,7 +75,8 @@ export async function versionOf(source: ModelSource, settings: Settings, counter
 const isURL = (value: unknown): value is URL => Object.prototype.toString.call(value) === '[object URL]'
 
 async function modelOf(source: ModelSource): Promise<Given> {
-  if (typeof source === 'string' || isURL(source)) return { model: await loadModel(source), isOwn: true }
+  if (typeof source === 'string' || isURL(source))
+    return { model: await loadModel(source), isOwn: true, isLoaded: true }
   if (source instanceof Module) return { model: source, isOwn: source instanceof ScriptModule }
   if (typeof source !== 'function') {
     throw invalid('serve', 'source', 'a path, a Module, or a function that makes one', source)
@@ -90,12 +93,20 @@ async function modelOf(source: ModelSource): Promise<Given> {
 
 /** The engine for a model, and if it is not the native one, why. */
 async function engineOf(
-  { model, isOwn }: Given,
+  { model, isOwn, isLoaded = false }: Given,
   settings: Settings,
 ): Promise<Pick<Version, 'engine' | 'kind' | 'reason'>> {
   const reason = settings.engine === 'tensor' ? "engine is 'tensor'" : whyNotNativeEngine(model)
-  // It has a copy of the weights, and computes as in evaluation mode.
-  if (reason === undefined) return { engine: await nativeEngine(model, settings), kind: 'native', reason: null }
+  if (reason === undefined) {
+    // Another one may be trained on while its weights are packed.
+    const served = isOwn ? model : model.clone()
+    try {
+      return { engine: await nativeEngine(served, settings), kind: 'native', reason: null }
+    } finally {
+      // The engine has a copy of the weights, and at best shares it with other processes.
+      if (isLoaded || !isOwn) for (const parameter of served.parameters()) parameter.dispose()
+    }
+  }
   if (settings.engine === 'native') {
     throw torchError('ERR_TORCH_NOT_IMPLEMENTED', `serve: the native engine cannot be used: ${reason}`, { op: 'serve' })
   }

@@ -51,8 +51,9 @@ export function whyNotNativeEngine(model: Module): string | undefined {
 
 /**
  * An engine that computes a recurrent model of this library with the fused kernels, without tensors, on threads of its
- * own. It keeps a snapshot of the weights: the model may be changed or disposed afterwards.
+ * own. It has a copy of the weights: once it is open, the model may be changed or disposed.
  *
+ * @param model it must not be changed until the promise settles
  * @throws {TorchError} `ERR_TORCH_NOT_IMPLEMENTED` for other models, see {@link whyNotNativeEngine}.
  */
 export async function nativeEngine(model: Module, options: NativeEngineOptions = {}): Promise<NativeEngine> {

@@ -47,7 +47,7 @@ export async function weightsOf(
   const reason = share ? whyPrivate(model) : 'shareWeights is false'
   if (reason !== undefined) return packing.inMemory(reason)
   try {
-    return await new WeightFile(packing, await fileOf(model, dtype)).weights()
+    return await new WeightFile(packing, await packing.path()).weights()
   } catch (error) {
     return packing.inMemory(messageOf(error))
   }
@@ -62,11 +62,24 @@ function whyPrivate(model: RecurrentModel): string | undefined {
 /** Ways to a model's packed weights. */
 class Packing {
   readonly #model: RecurrentModel
+  readonly #dtype: 'float32' | 'bfloat16'
   readonly #bfloat16: boolean
 
   constructor(model: RecurrentModel, dtype: 'float32' | 'bfloat16') {
     this.#model = model
+    this.#dtype = dtype
     this.#bfloat16 = dtype === 'bfloat16'
+  }
+
+  /** Where their file is, which may not exist: other weights, or another layout, have another one. */
+  async path(): Promise<string> {
+    const { tieWeights, linear } = this.#model
+    const hash = createHash('sha256').update(`${tieWeights} ${linear.bias !== null}`)
+    for (const [name, parameter] of this.#model.namedParameters()) {
+      const digest = await webcrypto.subtle.digest('SHA-256', parameter.toTypedArray() as Float32Array<ArrayBuffer>)
+      hash.update(`${name} ${parameter.dtype} ${parameter.shape} `).update(new Uint8Array(digest))
+    }
+    return join(weightsFolder(), `${hash.digest('hex')}-${native.instructionSet()}-${this.#dtype}${SUFFIX}`)
   }
 
   async pack(): Promise<ServedModelHandle> {
@@ -85,16 +98,6 @@ class Packing {
     const sizes = [embedding?.numEmbeddings ?? 0, linear.outFeatures, linear.bias === null ? 0 : 1] as const
     return native.mapModel(nativeNetwork(network).handle, this.#bfloat16, OUTPUTS[output], sizes, fd)
   }
-}
-
-/** A path for the weights of a model: other weights, or another layout, have another one. */
-async function fileOf(model: RecurrentModel, dtype: string): Promise<string> {
-  const hash = createHash('sha256').update(`${model.tieWeights} ${model.linear.bias !== null}`)
-  for (const [name, parameter] of model.namedParameters()) {
-    const digest = await webcrypto.subtle.digest('SHA-256', parameter.toTypedArray() as Float32Array<ArrayBuffer>)
-    hash.update(`${name} ${parameter.dtype} ${parameter.shape} `).update(new Uint8Array(digest))
-  }
-  return join(weightsFolder(), `${hash.digest('hex')}-${native.instructionSet()}-${dtype}${SUFFIX}`)
 }
 
 /** The file of a model's weights, which may not be there yet. */
@@ -124,6 +127,8 @@ class WeightFile {
     await removeUnused(folder)
     const packed = await this.#packing.pack()
     try {
+      // Others would get the wrong weights from this file.
+      if ((await this.#packing.path()) !== this.#path) throw new Error('the weights changed while they were packed')
       await run(writeFile('serve', this.#path, (file) => file.append((fd) => native.writeModel(packed, fd))))
     } finally {
       native.closeModel(packed)
