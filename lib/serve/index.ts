@@ -16,4 +16,5 @@ export { type CloseOptions, type Description, type Metrics, type ReloadOptions, 
 export { Session, type StepInput, type StepOptions, type StepOutput } from './session.ts'
 export type { SessionCounts, SessionOptions } from './sessions.ts'
 export { MemoryStore, type SessionStore } from './store.ts'
+export type { SharedWeights } from './version.ts'
 export type { Routes, VersionInfo } from './versions.ts'

@@ -37,7 +37,7 @@ export async function versionOf(source: ModelSource, settings: Settings, counter
   const given = await outside(() => modelOf(source))
   const { model } = given
   const units = unitsOf(model, settings)
-  const { engine, kind, reason } = await outside(() => engineOf(given, settings))
+  const { engine, kind, reason, weights } = await outside(() => engineOf(given, settings))
   const { inputSize, numEmbeddings, perStep, stateSize, outputShape } = engine
   const version: Version = {
     name: '',
@@ -45,6 +45,7 @@ export async function versionOf(source: ModelSource, settings: Settings, counter
     engine,
     kind,
     reason,
+    weights,
     signature: {
       inputSize,
       numEmbeddings,
@@ -95,13 +96,14 @@ async function modelOf(source: ModelSource): Promise<Given> {
 async function engineOf(
   { model, isOwn, isLoaded = false }: Given,
   settings: Settings,
-): Promise<Pick<Version, 'engine' | 'kind' | 'reason'>> {
+): Promise<Pick<Version, 'engine' | 'kind' | 'reason' | 'weights'>> {
   const reason = settings.engine === 'tensor' ? "engine is 'tensor'" : whyNotNativeEngine(model)
   if (reason === undefined) {
     // Another one may be trained on while its weights are packed.
     const served = isOwn ? model : model.clone()
     try {
-      return { engine: await nativeEngine(served, settings), kind: 'native', reason: null }
+      const engine = await nativeEngine(served, settings)
+      return { engine, kind: 'native', reason: null, weights: engine.weights }
     } finally {
       // The engine has a copy of the weights, and at best shares it with other processes.
       if (isLoaded || !isOwn) for (const parameter of served.parameters()) parameter.dispose()
@@ -113,7 +115,7 @@ async function engineOf(
   requireOneLane(reason, settings)
   try {
     const served = isOwn ? model : model.clone()
-    return { engine: await tensorEngine(served.eval(), settings), kind: 'tensor', reason }
+    return { engine: await tensorEngine(served.eval(), settings), kind: 'tensor', reason, weights: null }
   } catch (error) {
     throw failureOf('serve', error)
   }

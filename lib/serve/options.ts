@@ -94,6 +94,11 @@ export interface ServeOptions {
    * Default `'float32'`.
    */
   dtype?: 'float32' | 'bfloat16'
+  /**
+   * Whether the native engine maps weights of 4 MB or more from a file in the user's cache folder, which all processes
+   * share. Default `true`.
+   */
+  shareWeights?: boolean
   sessions?: SessionsOptions
   input?: InputOptions
   /**
@@ -123,6 +128,7 @@ export interface Settings {
   readonly warmup: boolean
   readonly rejectNonFinite: boolean
   readonly dtype: 'float32' | 'bfloat16'
+  readonly shareWeights: boolean
   readonly sessions: {
     readonly max: number
     readonly idle: number
@@ -145,6 +151,7 @@ const KEYS = [
   'warmup',
   'rejectNonFinite',
   'dtype',
+  'shareWeights',
   'sessions',
   'input',
   'units',
@@ -156,13 +163,14 @@ const KEYS = [
 export function readOptions(options: ServeOptions): Settings {
   checkOptions(OWNER, options, KEYS)
   const { lanes = 1, threads = 1, warmup = true, rejectNonFinite = true, dtype = 'float32' } = options
-  const { engine = 'auto', units = 'data', head = 'point', autoregressive = true } = options
+  const { engine = 'auto', units = 'data', head = 'point', autoregressive = true, shareWeights = true } = options
   requireInteger(OWNER, 'lanes', lanes, 1, 256)
   requireInteger(OWNER, 'threads', threads, 1, 256)
   requireChoice(OWNER, 'engine', engine, ['auto', 'native', 'tensor'])
   requireBoolean(OWNER, 'warmup', warmup)
   requireBoolean(OWNER, 'rejectNonFinite', rejectNonFinite)
   requireChoice(OWNER, 'dtype', dtype, ['float32', 'bfloat16'])
+  requireBoolean(OWNER, 'shareWeights', shareWeights)
   requireChoice(OWNER, 'units', units, ['data', 'scaled'])
   requireChoice(OWNER, 'head', head, ['point', 'quantiles'])
   requireBoolean(OWNER, 'autoregressive', autoregressive)
@@ -175,6 +183,7 @@ export function readOptions(options: ServeOptions): Settings {
     warmup,
     rejectNonFinite,
     dtype,
+    shareWeights,
     sessions: readSessions(options.sessions ?? {}),
     input: readInput(options.input ?? {}),
     units,

@@ -4,6 +4,15 @@ import type { Signature } from './input.ts'
 import type { Stepper } from './stepper.ts'
 import type { Units } from './units.ts'
 
+/** Weights that are packed for the native engine. */
+export interface SharedWeights {
+  readonly bytes: number
+  /** The file that they are mapped from, whose pages all processes of this user share, or null: private memory. */
+  readonly file: string | null
+  /** Why they are in private memory, or null. */
+  readonly reason: string | null
+}
+
 /** One version of a model, with all that computes it. */
 export interface Version {
   /** Given when it is added. */
@@ -14,6 +23,8 @@ export interface Version {
   /** What computes it, and if it is not the native engine, why. */
   readonly kind: 'native' | 'tensor'
   readonly reason: string | null
+  /** The packed weights of the native engine, or null. */
+  readonly weights: SharedWeights | null
   readonly signature: Signature
   readonly units: Units | undefined
   readonly batcher: Batcher

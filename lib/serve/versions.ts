@@ -1,7 +1,7 @@
 import { requireDict, requireNonNegative, requireString } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { shareOf } from './state.ts'
-import type { Version } from './version.ts'
+import type { SharedWeights, Version } from './version.ts'
 
 /** Shares of the requests by the names of versions. */
 export type Routes = Readonly<Record<string, number>>
@@ -15,6 +15,8 @@ export interface VersionInfo {
   readonly engine: 'native' | 'tensor'
   /** Why it is computed by tensors, or null. */
   readonly reason: string | null
+  /** Its weights in the native engine, or null. */
+  readonly weights: SharedWeights | null
   /** Its share of the requests, from 0 to 1. */
   readonly share: number
   /** How many requests it got. */
@@ -145,11 +147,12 @@ export class Versions {
 
   /** All that can be routed, or rolled back to. */
   list(): VersionInfo[] {
-    return [...this.#all.values()].map(({ name, model, kind, reason, weight, requests }) => ({
+    return [...this.#all.values()].map(({ name, model, kind, reason, weights, weight, requests }) => ({
       name,
       model,
       engine: kind,
       reason,
+      weights,
       share: weight,
       requests,
     }))

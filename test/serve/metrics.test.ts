@@ -58,7 +58,9 @@ test('metrics and descriptions are plain JSON', async () => {
     batchLimit: 4,
     steps: { served: 1, batches: 1, failed: 0 },
     sessions: { open: 1, opened: 1, restored: 0, saved: 0, dropped: 0, refused: 0, storeErrors: 0 },
-    versions: [{ name: 'v1', model: 'GRUModel', engine: 'native', reason: null, share: 1, requests: 9 }],
+    versions: [
+      { name: 'v1', model: 'GRUModel', engine: 'native', reason: null, weights: { file: null }, share: 1, requests: 9 },
+    ],
   })
   for (const latency of [metrics.latency, metrics.steps.latency]) {
     expect(latency.p50).toBeGreaterThan(0)

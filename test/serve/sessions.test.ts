@@ -24,6 +24,7 @@ function setUp(options: ServeOptions = {}, stateKind = 'sums') {
       engine,
       kind: 'tensor',
       reason: null,
+      weights: null,
       signature: { inputSize: 1, numEmbeddings: null, outputShape: [1], perStep: false, steps: null, maxSteps: null },
       units: undefined,
       batcher: new Batcher(engine, settings, all),

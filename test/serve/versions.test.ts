@@ -46,6 +46,7 @@ describe.each(['native', 'tensor'] as const)('by the %s engine', (engine) => {
           model: 'GRUModel',
           engine,
           reason: engine === 'native' ? null : "engine is 'tensor'",
+          weights: engine === 'native' ? { bytes: expect.any(Number), file: null, reason: 'they are small' } : null,
           share: 1,
           requests: 0,
         },
