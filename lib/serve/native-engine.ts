@@ -10,6 +10,7 @@ import { RNN } from '../nn/rnn.ts'
 import { native } from '../tensor/binding.ts'
 import { failure } from '../tensor/failure.ts'
 import type { Engine, Sequence } from './engine.ts'
+import { noToken, notFinite } from './problem.ts'
 import { type Weights, weightsOf } from './weights.ts'
 
 /** Larger memory for the input of a batch is not kept for the next one: 4 million elements, 16 MB. */
@@ -187,13 +188,7 @@ export class NativeEngine implements Engine {
 
   /** The error of a sequence whose element at `index` cannot be computed. */
   #problem(index: number): TorchError {
-    const step = Math.floor(index / this.inputSize)
-    if (this.numEmbeddings !== null) {
-      const message = `serve: there are ${this.numEmbeddings} tokens, from 0 to ${this.numEmbeddings - 1}; step ${step} has another one`
-      return torchError('ERR_TORCH_INDEX', message, { op: 'serve' })
-    }
-    const message = `serve: feature ${index % this.inputSize} of step ${step} is NaN or infinite`
-    return torchError('ERR_TORCH_NON_FINITE', message, { op: 'serve' })
+    return this.numEmbeddings === null ? notFinite(index, this.inputSize) : noToken(index, this.numEmbeddings)
   }
 }
 

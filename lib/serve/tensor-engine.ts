@@ -11,6 +11,7 @@ import { deviceOf } from '../train/placement.ts'
 import type { Engine, Sequence } from './engine.ts'
 import { failureOf } from './failure.ts'
 import type { Settings } from './options.ts'
+import { noToken, notFinite } from './problem.ts'
 
 const OWNER = 'serve'
 
@@ -281,21 +282,10 @@ export class TensorEngine implements Engine {
     const { numEmbeddings } = this
     if (numEmbeddings !== null) {
       const wrong = (data as Int32Array).findIndex((token) => token < 0 || token >= numEmbeddings)
-      if (wrong < 0) return undefined
-      return torchError(
-        'ERR_TORCH_INDEX',
-        `predict: there are ${numEmbeddings} tokens, from 0 to ${numEmbeddings - 1}, but step ${wrong} has ${data[wrong]}`,
-      )
+      return wrong < 0 ? undefined : noToken(wrong, numEmbeddings)
     }
     if (!this.#rejectNonFinite) return undefined
-    for (let i = 0; i < data.length; i++) {
-      if (Number.isFinite(data[i])) continue
-      const [step, feature] = [Math.floor(i / this.inputSize), i % this.inputSize]
-      return torchError(
-        'ERR_TORCH_NON_FINITE',
-        `predict: feature ${feature} of step ${step} is ${data[i]}: fill in or leave out missing values, or serve with { rejectNonFinite: false }`,
-      )
-    }
+    for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return notFinite(i, this.inputSize)
     return undefined
   }
 

@@ -256,7 +256,9 @@ describe('a sequence that cannot be computed', () => {
       expect(second).toBeInstanceOf(TorchError)
       expect(second).toMatchObject({
         code: 'ERR_TORCH_NON_FINITE',
-        message: `serve: feature ${place % 3} of step ${Math.floor(place / 3)} is NaN or infinite`,
+        message: expect.stringMatching(
+          `^predict: feature ${place % 3} of step ${Math.floor(place / 3)} is NaN or infinite: `,
+        ),
       })
     }
   })
@@ -276,7 +278,7 @@ describe('a sequence that cannot be computed', () => {
     ;(batch[0] as Sequence).data[2] = token
     const [first, second] = await (await open(language)).run(batch)
     expect(first).toMatchObject({ code: 'ERR_TORCH_INDEX' })
-    expect((first as TorchError).message).toBe('serve: there are 11 tokens, from 0 to 10; step 2 has another one')
+    expect((first as TorchError).message).toBe('predict: there are 11 tokens, from 0 to 10; step 2 has another one')
     expectClose(valuesOf(second), expected(language, batch[1] as Sequence), LOOSE)
   })
 
