@@ -4,7 +4,7 @@ import { dirname, relative, resolve } from 'node:path'
 import { isPlain, unknownOption } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { UsageError } from './problem.ts'
-import { flagOf, type Given, type Key, SETTINGS, type Setting, type Settings } from './settings.ts'
+import { flagOf, type Given, IDLE, type Key, SETTINGS, type Setting, type Settings, TASK_PRESETS } from './settings.ts'
 
 /** With what a run was made: not to be set. */
 export interface About {
@@ -88,10 +88,17 @@ export function differences(a: Given, b: Given): Key[] {
 
 /** All settings: those that were given, and what the others are without. */
 export function withPresets(given: Given): Settings {
+  const own = TASK_PRESETS[given.task ?? 'forecast']
   const presets = Object.entries(SETTINGS).flatMap(([key, { preset }]: [string, Setting]) =>
     preset === undefined ? [] : [[key, preset]],
   )
-  return { ...Object.fromEntries(presets), ...given } as Settings
+  return { ...Object.fromEntries(presets), ...own, ...given } as Settings
+}
+
+/** The settings that have an effect on their task. */
+export function withoutIdle(settings: Settings): Settings {
+  const idle: readonly string[] = IDLE[settings.task]
+  return Object.fromEntries(Object.entries(settings).filter(([key]) => !idle.includes(key))) as unknown as Settings
 }
 
 /** @throws {UsageError} unless these settings were given. */

@@ -1,13 +1,22 @@
-import type { Series, WindowDataset } from '../data/index.ts'
+import { type Series, TextDataset, type Vocabulary, type WindowDataset } from '../data/index.ts'
+import type { MetricName } from '../metrics/index.ts'
 import { loadModel, type RecurrentModel } from '../models/index.ts'
 import { Trainer } from '../train/index.ts'
 import { sha256Of } from './checksum.ts'
 import { type Errors, errorTable, metricsFor, naiveErrors, verdict } from './measure.ts'
-import { type ForecastMetadata, forecastMetadataOf } from './metadata.ts'
+import {
+  type ForecastMetadata,
+  forecastMetadataOf,
+  isTextMetadata,
+  type TextMetadata,
+  type Training,
+} from './metadata.ts'
 import type { Output } from './output.ts'
+import { UsageError } from './problem.ts'
 import { readSeries, scalerOf, timeTextOf } from './series.ts'
-import type { Settings } from './settings.ts'
+import { flagOf, type Settings } from './settings.ts'
 import { type Format, type Located, withData } from './source.ts'
+import { readText } from './tasks/text.ts'
 
 export interface EvaluateOptions {
   /** Where the part to measure errors on starts; `none`: with the data. */
@@ -25,6 +34,9 @@ export async function evaluate(
   output: Output,
 ): Promise<void> {
   const model = await loadModel(path)
+  if (isTextMetadata(model.metadata)) {
+    return await evaluateText(model, model.metadata, { model: path, data, isOwn }, options, output)
+  }
   const metadata = forecastMetadataOf(model, path)
   await withData(data, options.inputFormat ?? 'csv', async (file) => {
     const from = options.from ?? (isOwn ? heldOutFrom(metadata) : undefined)
@@ -59,6 +71,32 @@ export async function evaluate(
   })
 }
 
+/** The same for a text: all of it, or the test part of that of the training. */
+async function evaluateText(
+  model: RecurrentModel,
+  metadata: TextMetadata,
+  { model: path, data, isOwn }: Located & { readonly data: string },
+  options: EvaluateOptions,
+  output: Output,
+): Promise<void> {
+  const idle = (['from', 'season', 'inputFormat'] as const).find((key) => options[key] !== undefined)
+  if (idle !== undefined) throw new UsageError(`${flagOf(idle)} has no effect on the model of a text`)
+  await withData(data, 'txt', async (file) => {
+    const tokens = (model.vocabulary as Vocabulary).encode(await readText(file))
+    const { batchSize, sequenceLength } = metadata
+    const length = tokens.size(0)
+    const share = isOwn ? heldOutFrom(metadata) : undefined
+    const size = typeof share === 'number' ? Math.round(share * length) : length
+    const rows = Math.min(batchSize, size - 1)
+    const dataset = new TextDataset(tokens.narrow(0, length - size, size), { batchSize: rows, sequenceLength })
+    const metrics = (options.metrics ?? metadata.metrics) as readonly MetricName[]
+    const trainer = new Trainer(model, { loss: 'crossEntropy', carryState: true, metrics, progress: false })
+    const errors = await trainer.evaluate(dataset)
+    const result = { model: path, data, tokens: size, errors }
+    output.result(result, () => [`${size} tokens of ${data}`, '', errorTable('model', errors, {})].join('\n'))
+  })
+}
+
 /** The errors of a model on data, as `--json` prints them. */
 interface Result {
   readonly model: string
@@ -76,13 +114,12 @@ function summary({ data, windows, from, to, errors, naive }: Result): string {
     `${windows} forecasts of ${data}, from ${from} to ${to}`,
     '',
     errorTable('model', errors, naive),
-    '',
-    verdict(errors, naive),
+    ...verdict(errors, naive),
   ].join('\n')
 }
 
 /** Where the part starts that a training did not use. */
-export function heldOutFrom({ training }: ForecastMetadata): string | number | undefined {
+export function heldOutFrom({ training }: { readonly training: Training }): string | number | undefined {
   const { test, validation } = training.settings
   return [test, validation].find((point) => point !== undefined && point !== 'none')
 }

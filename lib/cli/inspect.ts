@@ -3,7 +3,7 @@ import { summary } from '../inspect/index.ts'
 import { type Header, readHeader } from '../io/index.ts'
 import { loadModel, type RecurrentModel } from '../models/index.ts'
 import { withPresets } from './config.ts'
-import { type ForecastMetadata, isForecastMetadata } from './metadata.ts'
+import { type ForecastMetadata, isForecastMetadata, isTextMetadata, type Training } from './metadata.ts'
 import { numberText, type Output, tableText } from './output.ts'
 import { flagOf, type Key } from './settings.ts'
 
@@ -47,6 +47,7 @@ function sectionsOf(model: RecurrentModel): string[] {
   const { metadata, scaler, vocabulary } = model
   const sections: [string, string][] = []
   if (isForecastMetadata(metadata)) sections.push(['Reads', readsText(metadata)], ['Training', trainingText(metadata)])
+  else if (isTextMetadata(metadata)) sections.push(['Training', trainingText(metadata)])
   else if (Object.keys(metadata).length > 0) sections.push(['Metadata', JSON.stringify(metadata, null, 2)])
   if (scaler instanceof SeriesScaler) sections.push(['Scales', scalesText(scaler)])
   else if (scaler !== null) sections.push(['Scales', JSON.stringify(scaler.config)])
@@ -73,8 +74,10 @@ function readsText({ series, past, horizon, calibration }: ForecastMetadata): st
 }
 
 /** When and how it was trained: the settings that differ from their values without. */
-function trainingText({ training: { settings, about, epochs, bestEpoch } }: ForecastMetadata): string {
-  const presets: Readonly<Record<string, unknown>> = withPresets({})
+function trainingText({ training: { settings, about, epochs, bestEpoch } }: { readonly training: Training }): string {
+  const presets: Readonly<Record<string, unknown>> = withPresets(
+    settings.task === undefined ? {} : { task: settings.task },
+  )
   const own = Object.entries(settings).filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(presets[key]))
   const rows = own.map(([key, value]) => [
     flagOf(key as Key),

@@ -58,16 +58,18 @@ export function errorTable(title: string, own: Errors, naive: Readonly<Record<st
   ])
 }
 
-/** A sentence on whether the model is better than all naive forecasts, by its first metric that is an error. */
-export function verdict(own: Errors, naive: Readonly<Record<string, Errors>>): string {
+/** A line on whether the model is better than all naive forecasts, by its first metric that is an error. */
+export function verdict(own: Errors, naive: Readonly<Record<string, Errors>>): string[] {
   const [name] = Object.keys(own).filter((metric) => metric !== 'loss' && metric !== 'r2')
-  if (name === undefined) return ''
+  if (name === undefined) return []
   const [best] = Object.entries(naive).sort(([, a], [, b]) => (a[name] ?? Infinity) - (b[name] ?? Infinity))
-  if (best === undefined) return ''
+  if (best === undefined) return []
   const [method, errors] = best
   const change = 1 - (own[name] as number) / (errors[name] as number)
   const percent = `${Math.abs(100 * change).toFixed(1)} %`
-  return change > 0
-    ? `Its ${name} is ${percent} lower than that of the best naive forecast, ${TITLES[method]}.`
-    : `The best naive forecast, ${TITLES[method]}, is not beaten: the model's ${name} is ${percent} higher.`
+  const sentence =
+    change > 0
+      ? `Its ${name} is ${percent} lower than that of the best naive forecast, ${TITLES[method]}.`
+      : `The best naive forecast, ${TITLES[method]}, is not beaten: the model's ${name} is ${percent} higher.`
+  return ['', sentence]
 }

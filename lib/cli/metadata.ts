@@ -16,16 +16,28 @@ export interface ForecastMetadata {
   readonly horizon: number
   readonly calibration?: Calibration
   readonly measures: Measures
-  readonly training: {
-    readonly settings: Given
-    readonly about: About
-    readonly epochs: number
-    readonly bestEpoch: number | null
-  }
+  readonly training: Training
+}
+
+/** What `train` saves with a model that goes on with texts, beside its vocabulary. */
+export interface TextMetadata {
+  readonly task: 'text'
+  readonly batchSize: number
+  readonly sequenceLength: number
+  readonly metrics: readonly string[]
+  readonly training: Training
+}
+
+/** How a model was trained. */
+export interface Training {
+  readonly settings: Given
+  readonly about: About
+  readonly epochs: number
+  readonly bestEpoch: number | null
 }
 
 /** As plain JSON, without what is undefined. */
-export function toJSON(metadata: ForecastMetadata): JSONObject {
+export function toJSON(metadata: ForecastMetadata | TextMetadata): JSONObject {
   return JSON.parse(JSON.stringify(metadata)) as JSONObject
 }
 
@@ -34,6 +46,13 @@ export function isForecastMetadata(metadata: object): metadata is ForecastMetada
   const { task, series, past, horizon, measures, training } = metadata as Partial<Record<string, unknown>>
   const sizes = [past, horizon].every(Number.isSafeInteger)
   return task === 'forecast' && sizes && [series, measures, training].every(isPlain)
+}
+
+/** The same for texts. */
+export function isTextMetadata(metadata: object): metadata is TextMetadata {
+  const { task, batchSize, sequenceLength, metrics, training } = metadata as Partial<Record<string, unknown>>
+  const sizes = [batchSize, sequenceLength].every(Number.isSafeInteger)
+  return task === 'text' && sizes && Array.isArray(metrics) && isPlain(training)
 }
 
 /** @throws {TorchError} unless the model was trained to forecast, by this program. */

@@ -2,7 +2,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { EvaluateOptions } from './evaluate.ts'
 import { addFlags, readFlags } from './flags.ts'
-import { count, type Kind, point } from './kind.ts'
+import type { GenerateCommandOptions } from './generate.ts'
+import { count, integer, type Kind, nonNegative, point, probability, text } from './kind.ts'
 import { Output, type OutputOptions } from './output.ts'
 import { planOf } from './plan.ts'
 import { ROW_FORMATS, type RowFormat } from './rows.ts'
@@ -35,7 +36,7 @@ function addInput(command: Command): Command {
   return command
     .argument('<model>', 'the folder of a run, or the file of a model')
     .argument('[data]', 'the file with the data, or - for standard input (default: the data of the run)')
-    .addOption(new Option('--input-format <name>', 'what standard input is').choices(FORMATS).default('csv'))
+    .addOption(new Option('--input-format <name>', 'what standard input is (default: csv)').choices(FORMATS))
 }
 
 /** An option with a value of this kind. */
@@ -59,6 +60,7 @@ export function addModelCommands(program: Command): void {
   addEvaluate(program)
   addForecast(program)
   addPredict(program)
+  addGenerate(program)
   addInspect(program)
 }
 
@@ -78,6 +80,7 @@ function addTrain(program: Command): void {
 Examples:
   libtorch-rnn train weather.csv --time date --target temp_max --past 90 --horizon 7
   libtorch-rnn train --out runs/weather --resume --epochs 200
+  libtorch-rnn train book.txt --task text --hidden-size 128 --epochs 10
   libtorch-rnn train --config runs/weather/run.json --out runs/again --seed 1`,
     )
     .action(async (data: string | undefined, options: object, command: Command) => {
@@ -172,6 +175,41 @@ Examples:
       const found = locateBoth(model, data)
       const { predict } = await import('./predict.ts')
       await predict(found, options, new Output({}))
+    })
+}
+
+function addGenerate(program: Command): void {
+  program
+    .command('generate')
+    .description('go on with a text, with a model of texts')
+    .argument('<model>', 'the folder of a run, or the file of a model')
+    .argument('<prompt>', 'how the text begins')
+    .addOption(optionOf('--steps <n>', 'the most tokens (default: 200)', count))
+    .addOption(
+      optionOf(
+        '--temperature <x>',
+        'below 1 likely tokens become likelier; 0 takes the likeliest (default: 1)',
+        nonNegative,
+      ),
+    )
+    .addOption(optionOf('--top-k <n>', 'draw only from so many of the likeliest tokens', count))
+    .addOption(
+      optionOf('--top-p <p>', 'draw only from the likeliest tokens that reach this probability together', probability),
+    )
+    .addOption(optionOf('--stop <token>', 'a token at which to end', text('<token>')))
+    .addOption(optionOf('--seed <n>', 'the seed of the draws (default: 0)', integer))
+    .option('--json', 'prompt and text as JSON, for programs')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  libtorch-rnn generate runs/book 'To be, ' --steps 500 --temperature 0.8
+  libtorch-rnn generate runs/book 'To be, ' --seed 1 --json`,
+    )
+    .action(async (path: string, prompt: string, options: OutputOptions & GenerateCommandOptions) => {
+      const { model } = locate(path, undefined)
+      const { generate } = await import('./generate.ts')
+      await generate(model, prompt, options, new Output(options))
     })
 }
 

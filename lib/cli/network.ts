@@ -10,7 +10,7 @@ import * as nn from '../nn/index.ts'
 import { OWN } from './plan.ts'
 import type { Settings } from './settings.ts'
 
-export interface ModelSizes extends Pick<ModelOptions, 'embedding' | 'horizon' | 'output'> {
+export interface ModelSizes extends Pick<ModelOptions, 'embedding' | 'horizon' | 'output' | 'tieWeights'> {
   readonly inputSize: number
   readonly outputSize: number
 }

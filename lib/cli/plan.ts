@@ -1,10 +1,10 @@
 // What a command is to train, before LibTorch is loaded: a mistake is told at once.
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { type Config, differences, readConfig, requireSettings, withPresets } from './config.ts'
+import { type Config, differences, readConfig, requireSettings, withoutIdle, withPresets } from './config.ts'
 import type { OutputOptions } from './output.ts'
 import { UsageError } from './problem.ts'
-import { flagOf, type Given, type Key, type Settings } from './settings.ts'
+import { flagOf, type Given, IDLE, type Key, METRICS, type Settings } from './settings.ts'
 
 export interface TrainOptions extends OutputOptions {
   /** A file of settings; flags come before it. */
@@ -23,7 +23,7 @@ const EXTENDABLE: readonly Key[] = ['epochs', 'maxSteps', 'maxSeconds', 'threads
 /** What is to be trained, and where. */
 export interface Plan {
   readonly data: string
-  readonly settings: Settings & Required<Pick<Given, 'time' | 'target'>>
+  readonly settings: Settings
   /** The settings that were asked for: the others have their values without. */
   readonly given: Given
   /** Of the run that the settings come from. */
@@ -42,12 +42,25 @@ type Found = Omit<Plan, 'settings'>
 export function planOf(given: Given, data: string | undefined, options: TrainOptions): Plan {
   const found = find(given, data, options)
   const settings = withPresets(found.given)
-  requireSettings(settings, ['time', 'target'])
+  requireTask(found.given, settings)
   requireOwn(found.given, settings.model)
   if (settings.validation === 'none' && (found.given.intervals?.length ?? 0) > 0) {
     throw new UsageError('--intervals come from the errors on the validation part: give --validation')
   }
-  return { ...found, settings }
+  return { ...found, settings: withoutIdle(settings) }
+}
+
+/** @throws {UsageError} for settings and metrics that are not of the task, or that it lacks. */
+function requireTask(given: Given, settings: Settings): void {
+  const { task } = settings
+  if (task === 'forecast') requireSettings(settings, ['time', 'target'])
+  const idle = IDLE[task].find((key) => given[key] !== undefined)
+  if (idle !== undefined) throw new UsageError(`${flagOf(idle)} has no effect with --task ${task}`)
+  const other = settings.metrics.find((name) => !(METRICS[task] as readonly string[]).includes(name))
+  if (other === undefined) return
+  throw new UsageError(
+    `--metrics ${other} cannot be measured with --task ${task}: choose among ${METRICS[task].join(', ')}`,
+  )
 }
 
 function find(given: Given, data: string | undefined, { config, out, resume = false }: TrainOptions): Found {

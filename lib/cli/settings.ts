@@ -20,7 +20,8 @@ import {
 } from './kind.ts'
 
 /** What a network learns to do. */
-export type Task = 'forecast'
+export const TASKS = ['forecast', 'text'] as const
+export type Task = (typeof TASKS)[number]
 
 export interface Setting<T = unknown> {
   readonly kind: Kind<T>
@@ -38,6 +39,14 @@ function setting<T>(kind: Kind<T>, help: string, preset?: T): Setting<T> {
 
 const SCALERS = ['standard', 'minMax', 'robust', 'log', 'none'] as const
 const POINT = 'where it starts: a time such as 2014 or 2014-06-30T12:00, its share of the rows such as 0.2, or none'
+
+export const TASK = {
+  task: setting(
+    choice(...TASKS),
+    'what is learned: to forecast columns of numbers, or to go on with a text',
+    'forecast',
+  ),
+} as const
 
 export const DATA = {
   time: setting(text('<column>'), 'the column of times: ISO 8601 texts, or milliseconds since 1970'),
@@ -86,6 +95,20 @@ export const WINDOWS = {
     [0.8, 0.95],
   ),
   season: setting(count, 'the steps of a season, for the seasonal naive forecast to compare with'),
+} as const
+
+export const TEXT = {
+  level: setting(choice('character', 'word'), 'what the tokens of the text are', 'character'),
+  lowercase: setting(flag, 'the text is converted to lower case', false),
+  minCount: setting(count, 'how often a token must come to be in the vocabulary', 1),
+  maxSize: setting(count, 'the most tokens of the vocabulary, the most frequent ones'),
+  sequenceLength: setting(count, 'the steps through which gradients flow back', 64),
+  embeddingSize: setting(count, 'the size of the vector of a token', 32),
+  tieWeights: setting(
+    flag,
+    "the head's weight is that of the embedding, which must be as large as the hidden size",
+    false,
+  ),
 } as const
 
 export const MODEL = {
@@ -147,8 +170,8 @@ export const TRAINING = {
   accumulateGradBatches: setting(count, 'the batches of an update of the weights', 1),
   movingAverage: setting(probability, 'the decay of averages of the weights, which the model gets in the end'),
   metrics: setting(
-    choicesOf('mae', 'mape', 'mase', 'mse', 'r2', 'rmse', 'smape', 'wape'),
-    'what is measured, in the units of the data',
+    choicesOf('mae', 'mape', 'mase', 'mse', 'r2', 'rmse', 'smape', 'wape', 'accuracy', 'bpc', 'perplexity'),
+    'what is measured; by default bpc and accuracy of a text',
     ['mae', 'rmse'],
   ),
   metricUnits: setting(choice('data', 'scaled'), 'the units of metrics', 'data'),
@@ -170,9 +193,17 @@ export const MACHINE = {
 } as const
 
 /** All settings, by the part of help texts in which they are. */
-export const PARTS = { Data: DATA, Windows: WINDOWS, Model: MODEL, Training: TRAINING, Machine: MACHINE } as const
+export const PARTS = {
+  Task: TASK,
+  Data: DATA,
+  Windows: WINDOWS,
+  Text: TEXT,
+  Model: MODEL,
+  Training: TRAINING,
+  Machine: MACHINE,
+} as const
 
-export const SETTINGS = { ...DATA, ...WINDOWS, ...MODEL, ...TRAINING, ...MACHINE } as const
+export const SETTINGS = { ...TASK, ...DATA, ...WINDOWS, ...TEXT, ...MODEL, ...TRAINING, ...MACHINE } as const
 
 export type Key = keyof typeof SETTINGS
 
@@ -185,12 +216,36 @@ type Preset = { [K in Key]: (typeof SETTINGS)[K] extends { readonly preset: unkn
 /** All settings, each with what it is if it was not given. */
 export type Settings = Omit<Given, Preset> & Required<Pick<Given, Preset>>
 
+/** The metrics of each task. */
+export const METRICS = {
+  forecast: ['mae', 'mape', 'mase', 'mse', 'r2', 'rmse', 'smape', 'wape'],
+  text: ['accuracy', 'bpc', 'perplexity'],
+} as const satisfies Record<Task, Given['metrics']>
+
+/** Values without one that are others for a task. */
+export const TASK_PRESETS: Readonly<Record<Task, Given>> = {
+  forecast: {},
+  text: { metrics: ['bpc', 'accuracy'], validation: 0.1, test: 0.1, lr: 3e-3 },
+}
+
+const ONLY_FORECAST = ['output', 'bidirectional', 'loss', 'metricUnits', 'shuffle', 'dtype', 'mmap'] as const
+
+/** The settings that have no effect on a task. */
+export const IDLE: Readonly<Record<Task, readonly Key[]>> = {
+  forecast: Object.keys(TEXT) as Key[],
+  text: [
+    ...([...Object.keys(DATA), ...Object.keys(WINDOWS)] as Key[]).filter(
+      (key) => !['validation', 'test'].includes(key),
+    ),
+    ...ONLY_FORECAST,
+  ],
+}
+
 /** Options of a `Trainer` that have no setting, and why. */
 export const UNSET = {
   callbacks: 'they are code',
-  carryState: 'windows do not continue each other',
+  carryState: 'texts go on from batch to batch, and windows do not',
   auxiliaryLosses: 'activationRegularization, temporalActivationRegularization and l1Regularization stand for it',
-  sequenceLength: 'windows have past steps',
   checkpoint: 'it is in the folder --out',
   onSignal: 'a run always writes a checkpoint',
   progress: '--quiet and --verbose',

@@ -48,7 +48,11 @@ export const FORMATS = ['csv', 'tsv', 'jsonl', 'parquet'] as const
 export type Format = (typeof FORMATS)[number]
 
 /** Calls `work` with the path of the data. Standard input becomes a file for the time of it. */
-export async function withData<T>(data: string, format: Format, work: (path: string) => Promise<T>): Promise<T> {
+export async function withData<T>(
+  data: string,
+  format: Format | 'txt',
+  work: (path: string) => Promise<T>,
+): Promise<T> {
   if (data !== '-') return await work(data)
   const folder = await mkdtemp(join(tmpdir(), 'libtorch-rnn-'))
   const path = join(folder, `input.${format}`)

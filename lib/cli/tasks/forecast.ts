@@ -1,0 +1,82 @@
+import { TorchError } from '../../errors.ts'
+import { type Calibration, calibrate } from '../../forecast/index.ts'
+import type { RecurrentModel } from '../../models/index.ts'
+import { torch } from '../../torch.ts'
+import { requireSettings } from '../config.ts'
+import { maseScaleOf, metricsFor, naiveErrors } from '../measure.ts'
+import { toJSON } from '../metadata.ts'
+import { modelOf } from '../network.ts'
+import type { Output } from '../output.ts'
+import { type Parts, readSeries, requireUsable, seriesOptions, splitSeries } from '../series.ts'
+import type { Settings } from '../settings.ts'
+import { trainingOptions } from '../training.ts'
+import type { Job } from './job.ts'
+
+/** A model that forecasts columns of a file. */
+export async function forecastJob(data: string, settings: Settings, output: Output): Promise<Job> {
+  requireSettings(settings, ['time', 'target'])
+  const { past, horizon, season, seed, output: mode } = settings
+  const series = await readSeries(data, seriesOptions(settings), output, settings.mmap)
+  requireUsable(series, horizon, data, output)
+  const parts = await splitSeries(series, settings)
+  torch.manualSeed(seed)
+  const { inputSize, outputSize } = series
+  const model = modelOf(settings, { inputSize, outputSize, horizon, output: mode })
+  const metrics = metricsFor({ metrics: settings.metrics, season, maseScale: undefined })
+  const measures = () => ({ metrics: settings.metrics, season, maseScale: maseScaleOf(metrics) })
+  const [validated, tested] = [parts.validation?.length ?? 0, parts.test?.length ?? 0]
+  return {
+    model,
+    ...parts,
+    options: trainingOptions(settings, metrics),
+    size: `${parts.train.length} windows to train on, ${validated} to validate, ${tested} to test`,
+    compare: async (part) => {
+      const windows = parts[part]
+      return windows === undefined ? {} : await naiveErrors(windows, measures())
+    },
+    save: async (path, training) => {
+      // What reads windows has them in float32.
+      model.to('float32')
+      const calibration = await calibrated(model, parts, settings.intervals, output)
+      const metadata = toJSON({
+        task: 'forecast',
+        series: seriesOptions(settings),
+        past,
+        horizon,
+        ...(calibration === undefined ? {} : { calibration }),
+        measures: measures(),
+        training,
+      })
+      await model.save(path, { scaler: parts.train.scaler, metadata })
+    },
+  }
+}
+
+/** The windows that an interval of a level needs. */
+const windowsFor = (level: number): number => Math.ceil(level / (1 - level) - 1e-9)
+
+/** Measures how far forecasts are off on the validation part, for their intervals. */
+async function calibrated(
+  model: RecurrentModel,
+  { validation }: Parts,
+  levels: readonly number[],
+  output: Output,
+): Promise<Calibration | undefined> {
+  if (validation === undefined) return undefined
+  const possible = levels.filter((level) => windowsFor(level) <= validation.length)
+  const most = Math.max(...levels)
+  if (possible.length < levels.length) {
+    output.warn(
+      `the ${validation.length} windows of the validation part are too few for intervals of ${most}, which need ${windowsFor(most)}`,
+    )
+  }
+  if (possible.length === 0) return undefined
+  try {
+    return await calibrate(model, validation, { levels: possible })
+  } catch (error) {
+    // The model is worth keeping without them.
+    if (!(error instanceof TorchError) || error.code !== 'ERR_TORCH_VALUE') throw error
+    output.warn(`forecasts will have no intervals: ${error.message.replace(/^calibrate: /, '')}`)
+    return undefined
+  }
+}
