@@ -39,8 +39,8 @@ function initializer(name: string, dims: readonly number[], values: Float32Array
 }
 
 /** ValueInfoProto of a float tensor */
-function value(name: string, dims: readonly number[]): Buffer {
-  const shape = message(...dims.map((size) => [1, message([1, size])] as const))
+function value(name: string, dims: readonly (number | string)[]): Buffer {
+  const shape = message(...dims.map((size) => [1, message([typeof size === 'number' ? 1 : 2, size])] as const))
   return message([1, name], [2, message([1, message([1, FLOAT], [2, shape])])])
 }
 
@@ -64,10 +64,22 @@ function reorder(cell: RecurrentCase['cell'], weights: Float32Array): Float32Arr
 
 /**
  * A ModelProto with one LSTM, GRU or RNN node: `x` (T, N, I) and the states `h`, `c` (1, N, H) -> `y` (T, 1, N, H) and
- * the states `hn`, `cn`.
+ * the states `hn`, `cn`. A name in place of a number is a size that each run tells.
  * @see https://onnx.ai/onnx/operators/onnx__LSTM.html
  */
-export function onnxModel({ cell, input, hidden, steps, batch }: RecurrentCase, weights: Weights): Buffer {
+export function onnxModel(
+  {
+    cell,
+    input,
+    hidden,
+    steps,
+    batch,
+  }: Pick<RecurrentCase, 'cell' | 'input' | 'hidden'> & {
+    steps: number | string
+    batch: number | string
+  },
+  weights: Weights,
+): Buffer {
   const gates = ORDER[cell].length * hidden
   const bias = new Float32Array(2 * gates)
   bias.set(reorder(cell, weights.biasIh))

@@ -74,3 +74,19 @@ export function setUp(): { python: string; packages: string; roof: string } {
   mkdirSync(EXCHANGE, { recursive: true })
   return { python: python(), packages: packages(), roof: roof() }
 }
+
+/** What serves models elsewhere. `missing` tells why there is no Python with FastAPI. */
+export function setUpServing(): { python: string; missing: string | undefined } {
+  mkdirSync(EXCHANGE, { recursive: true })
+  packages()
+  // One that has all of it, such as an environment of the user's.
+  const given = process.env.BENCH_PYTHON
+  const program = given ?? python()
+  const has = (): boolean =>
+    spawnSync(program, ['-c', 'import fastapi, uvicorn, torch, numpy'], { stdio: 'ignore' }).status === 0
+  if (!has() && given === undefined) {
+    const args = ['-m', 'pip', 'install', '--quiet', '--retries', '0', 'fastapi', 'uvicorn[standard]']
+    spawnSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  }
+  return { python: program, missing: has() ? undefined : `${program} has no FastAPI, uvicorn and PyTorch` }
+}

@@ -1,5 +1,5 @@
 // npm run bench:serve: what serving costs beyond the kernels, in process and without HTTP, all sides in turns in one run;
-// `-- sessions` runs a part. Answers are compared before anything is timed.
+// `-- sessions` runs a part, and `-- --http` what HTTP costs, beside other servers. Answers are compared before anything is timed.
 import { cpus, loadavg } from 'node:os'
 import { Command } from 'commander'
 import { torch } from 'libtorch-rnn'
@@ -13,8 +13,23 @@ const command = new Command('bench:serve')
   .option('--rounds <n>', 'turns of each side', Number, 7)
   .option('--requests <n>', 'requests of a turn', Number, 6400)
   .option('--steps <n>', 'steps of sessions of a turn', Number, 300_000)
+  .option('--http', 'through HTTP, with other servers; words are names of sides')
+  .option('--connections <list>', 'with --http', (text) => text.split(',').map(Number), [64, 512, 1000])
+  .option('--seconds <n>', 'with --http, of each measurement', Number, 5)
   .parse()
-const { rounds, requests, steps } = command.opts<{ rounds: number; requests: number; steps: number }>()
+const { rounds, requests, steps, http, connections, seconds } = command.opts<{
+  rounds: number
+  requests: number
+  steps: number
+  http?: boolean
+  connections: number[]
+  seconds: number
+}>()
+if (http) {
+  const { benchHttp } = await import('./http/main.ts')
+  await benchHttp({ sides: command.args, connections, seconds })
+  process.exit()
+}
 
 const [INPUT, HIDDEN, OUTPUT, LENGTH, ROWS, SESSIONS] = [32, 128, 8, 50, 32, 1000]
 
