@@ -36,7 +36,16 @@ function setUp(options: ServeOptions = {}, stateKind = 'sums') {
     }
   }
   const version = make()
-  const sessions = new Sessions(settings, counters, () => version)
+  const versions = [version]
+  const newest = (): (typeof versions)[number] => versions.at(-1) as typeof version
+  const sessions = new Sessions(settings, counters, newest)
+  /** Exchanges the version for another one. */
+  const reload = (): Promise<void> => {
+    const last = newest()
+    versions.push(make())
+    last.successor = newest
+    return sessions.leave(last)
+  }
   /** Ends all groups of steps, until there are no more. */
   const run = async (engine: FakeEngine = version.engine): Promise<void> => {
     await turns()
@@ -45,7 +54,7 @@ function setUp(options: ServeOptions = {}, stateKind = 'sums') {
       await turns()
     }
   }
-  return { sessions, counters, version, make, run, engine: version.engine }
+  return { sessions, counters, version, versions, reload, make, run, engine: version.engine }
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
@@ -651,21 +660,30 @@ describe('another version', () => {
 test('whatever happens, steps of a session are computed in order and once', async () => {
   const event = fc.oneof(
     { weight: 6, arbitrary: fc.record({ kind: fc.constant('step' as const), id: fc.nat(3) }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant('finish' as const) }) },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('finish' as const) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('fail' as const), row: fc.nat(3) }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('abort' as const), which: fc.nat(50) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('evict' as const), id: fc.nat(3) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('reload' as const) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('save' as const), id: fc.nat(3) }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('turn' as const) }) },
   )
   await fc.assert(
     fc.asyncProperty(fc.array(event, { minLength: 10, maxLength: 60 }), async (events) => {
       const store = new MemoryStore()
       // Others push the sessions out of memory.
-      const { sessions, engine, run, counters } = setUp({ sessions: { max: 4, store } })
-      /** The sums that a session may show, by what is known of its steps. */
-      const sums = new Map<number, number>()
+      const { sessions, versions, reload, run, counters } = setUp({ sessions: { max: 4, store } })
+      const engines = (): FakeEngine[] => versions.map(({ engine }) => engine)
+      const begun = () =>
+        engines()
+          .find(({ stepBatches }) => stepBatches.length > 0)
+          ?.stepBatches.shift()
+      const runAll = async (): Promise<void> => {
+        for (let i = 0; i < 4; i++) for (const engine of engines()) await run(engine)
+      }
       const controllers: AbortController[] = []
       const asked: { id: number; value: number; outcome: Promise<number | string> }[] = []
+      const others: Promise<unknown>[] = []
       for (const one of events) {
         if (one.kind === 'step') {
           const controller = new AbortController()
@@ -680,29 +698,34 @@ test('whatever happens, steps of a session are computed in order and once', asyn
             )
           asked.push({ id: one.id, value, outcome })
         } else if (one.kind === 'turn') await turns(1)
-        else if (one.kind === 'finish') engine.stepBatches.shift()?.finish()
-        else if (one.kind === 'fail') engine.stepBatches.shift()?.finish([one.row])
+        else if (one.kind === 'finish') begun()?.finish()
+        else if (one.kind === 'fail') begun()?.finish([one.row])
         else if (one.kind === 'abort') controllers[one.which % Math.max(1, controllers.length)]?.abort()
+        else if (one.kind === 'reload') others.push(reload())
+        else if (one.kind === 'save') others.push(sessions.open(`s${one.id}`).save())
         else sessions.open(`other${one.id}`)
       }
-      for (let i = 0; i < asked.length + 4; i++) await run()
+      for (let i = 0; i < 4; i++) await runAll()
+      /** The sums that were shown last. */
+      const sums = new Map<number, number>()
       for (const { id, value, outcome } of asked) {
         const sum = await outcome
-        const before = sums.get(id) ?? 0
         // One that was aborted while it was computed is part of the state: the next one shows it.
         if (typeof sum === 'string') continue
-        expect(sum).toBeGreaterThanOrEqual(before + value)
+        expect(sum).toBeGreaterThanOrEqual((sums.get(id) ?? 0) + value)
         sums.set(id, sum)
       }
+      await Promise.all(others)
       expect(counters).toMatchObject({ queued: 0, running: 0 })
       for (const [id, sum] of sums) {
-        const session = sessions.open(`s${id}`)
-        const last = session.step(0)
-        await run()
+        const last = sessions.open(`s${id}`).step(0)
+        await runAll()
         expect((await last)[0]).toBeGreaterThanOrEqual(sum)
       }
+      // Only the newest version has states.
+      for (const { slots } of engines().slice(0, -1)) expect(slots.size).toBe(0)
       await sessions.end(new TorchError('ERR_TORCH_CLOSED', 'closed'))
-      expect(engine.slots.size).toBe(0)
+      expect(engines().at(-1)?.slots.size).toBe(0)
     }),
     { numRuns: 60 },
   )
