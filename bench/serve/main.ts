@@ -6,6 +6,8 @@ import { torch } from 'libtorch-rnn'
 import { LSTMModel } from 'libtorch-rnn/models'
 import { stepStreams } from 'libtorch-rnn/nn'
 import { serve } from 'libtorch-rnn/serve'
+// Not public. From the same place as the server, so that there is one of each module.
+import { nativeEngine } from '../../dist/serve/native-engine.js'
 import { type Measured, measured, type Side } from './measure.ts'
 
 const command = new Command('bench:serve')
@@ -74,7 +76,13 @@ const predict: Part = {
     const [native, tensor] = await Promise.all(
       (['native', 'tensor'] as const).map((engine) => serve(model, { engine, batch: { max: ROWS } })),
     )
+    const engine = await nativeEngine(model)
+    const sequences = inputs.map((data) => ({ data, steps: LENGTH }))
+    const batches = [sequences.slice(0, ROWS), sequences.slice(ROWS)] as const
     const wanted = forward()
+    for (const [i, output] of (await engine.run(batches[0])).entries()) {
+      requireNear('run', output as Float32Array, wanted.subarray(i * OUTPUT, (i + 1) * OUTPUT))
+    }
     for (const server of [native, tensor]) {
       const outputs = await Promise.all(inputs.slice(0, ROWS).map((x) => server?.predict(x)))
       for (const [i, output] of outputs.entries()) {
@@ -90,6 +98,11 @@ const predict: Part = {
           run: async () => {
             for (let done = 0; done < requests; done += ROWS) forward()
           },
+        },
+        {
+          name: `engine.run, batches of ${ROWS}, 2 at a time`,
+          count: requests,
+          run: () => clients(2, requests / ROWS, (client) => engine.run(batches[client as 0 | 1])),
         },
         {
           name: 'server.predict, 64 clients',
@@ -114,6 +127,7 @@ const predict: Part = {
         },
       ],
       async close() {
+        await engine.close()
         await native?.close()
         await tensor?.close()
       },
@@ -139,6 +153,12 @@ const sessions: Part = {
         requireNear('step', output, outputs.subarray(i * OUTPUT, (i + 1) * OUTPUT))
       }
     }
+    const engine = await nativeEngine(model)
+    const slots = Int32Array.from(open, () => engine.openSlot())
+    const halves = [0, SESSIONS / 2].map((start) => ({
+      slots: slots.slice(start, start + SESSIONS / 2),
+      samples: samples.slice(start * INPUT, (start + SESSIONS / 2) * INPUT),
+    }))
     return {
       sides: [
         {
@@ -149,6 +169,15 @@ const sessions: Part = {
           },
         },
         {
+          name: `engine.step, ${SESSIONS / 2} at once, 2 at a time`,
+          count: steps,
+          run: () =>
+            clients(2, (2 * steps) / SESSIONS, (i) => {
+              const { slots, samples } = halves[i] as (typeof halves)[number]
+              return engine.step(slots, samples)
+            }),
+        },
+        {
           name: 'session.step, each after its last answer',
           count: steps,
           run: () => clients(SESSIONS, steps, (i) => open[i]?.step(sample(i)) as Promise<unknown>),
@@ -156,6 +185,7 @@ const sessions: Part = {
       ],
       async close() {
         for (const stream of streams) stream.dispose()
+        await engine.close()
         await server.close()
       },
     }

@@ -29,10 +29,16 @@ class Worker : public Napi::AsyncWorker {
   }
 
   void OnOK() override {
+    Napi::Value result;
+    try {
+      if (!error_) result = result_(Env());
+    } catch (...) {
+      error_ = std::current_exception();
+    }
     if (error_) {
       deferred_.Reject(to_javascript(Env(), error_).Value());
     } else {
-      deferred_.Resolve(result_(Env()));
+      deferred_.Resolve(result);
     }
   }
 

@@ -110,10 +110,17 @@ void Engine::settle(Napi::Env env, Task& task) {
     if (function_ != nullptr) napi_unref_threadsafe_function(env, function_);
     if (closed_) disconnect();
   }
+  Napi::Value result;
+  try {
+    // There may be no memory for it.
+    if (!task.error) result = task.result(env);
+  } catch (...) {
+    task.error = std::current_exception();
+  }
   if (task.error) {
     task.deferred_->Reject(to_javascript(env, task.error).Value());
   } else {
-    task.deferred_->Resolve(task.result(env));
+    task.deferred_->Resolve(result);
   }
   if (pending_ == 0 && closed_) closed_->Resolve(env.Undefined());
 }

@@ -93,12 +93,11 @@ class StepTask : public Engine::Task {
     if (input.values != nullptr) values_ = Floats(count * engine.model().inputs);
     try {
       for (int64_t i = 0; i < count; i++) add(static_cast<int32_t>(i), of_slots[i], input);
+      outputs_ = Floats(static_cast<int64_t>(rows_.size()) * engine.model().outputs());
     } catch (...) {
       end();
       throw;
     }
-    const auto rows = static_cast<int64_t>(rows_.size());
-    outputs_ = Floats(rows * engine.model().outputs());
     step_.values = values_.data();
     step_.tokens = tokens_.data();
     step_.outputs = outputs_.data();
@@ -214,7 +213,10 @@ int32_t resting_slot(const serve::Slots& slots, Napi::Value value) {
 
 // openSlot(engine, state or undefined) -> slot
 Napi::Value open_slot(const Napi::CallbackInfo& info) {
-  serve::Slots& slots = object_of<EnginePtr>(info[0])->slots();
+  const EnginePtr& engine = object_of<EnginePtr>(info[0]);
+  TORCH_CHECK_VALUE(engine->model().directions == 1,
+                    "serve: a bidirectional network has no steps: it needs whole sequences");
+  serve::Slots& slots = engine->slots();
   const bool zeros = info[1].IsUndefined();
   const float* state = zeros ? nullptr : elements<float>(info[1], napi_float32_array, slots.state_size(), "a state");
   const int32_t slot = slots.open();
