@@ -13,7 +13,7 @@ import { stepSchema } from './openapi.ts'
 import type { HttpSettings } from './options.ts'
 import { defaultOf, peer } from './peer.ts'
 import { readQuery } from './query.ts'
-import { parseSample, SessionSocket } from './socket.ts'
+import { CLOSING, GOING_AWAY, parseSample, SessionSocket } from './socket.ts'
 import type { Tracer } from './tracing.ts'
 
 interface Params {
@@ -38,6 +38,10 @@ export async function addWebSockets(
     options: { maxPayload: bodyLimit },
     preClose(done) {
       connections.close()
+      // Those of other paths of the service.
+      for (const socket of this.websocketServer.clients) {
+        if (!own.has(socket)) socket.close(GOING_AWAY, CLOSING)
+      }
       this.websocketServer.close()
       done()
     },
@@ -136,6 +140,7 @@ function socketRoutes(
     const read = (bytes: Buffer, isBinary: boolean): Float32Array | number | number[] =>
       isBinary ? readBytes(bytes, model) : parseSample(bytes)
     const publish = (y: Float32Array): void => events.publish(keyOf(model, id), y)
+    own.add(socket)
     const connection = new SessionSocket(socket, session, { read, timeout, publish })
     connections.add(connection)
     socket.once('close', () => connections.delete(connection))
@@ -161,6 +166,9 @@ function socketRoutes(
     })
   }
 }
+
+/** The WebSockets of sessions. */
+const own = new WeakSet<WebSocket>()
 
 /** The ids of sessions that requests for WebSockets have opened. */
 const sessionIds = new WeakMap<FastifyRequest, string>()

@@ -10,7 +10,8 @@ const [MOST_WAITING, FEW_WAITING] = [64, 16]
 /** How long a client may take for the last messages, in ms. */
 const LINGER = 2000
 
-const GOING_AWAY = 1001
+export const GOING_AWAY = 1001
+export const CLOSING = 'the server is closing'
 
 /** What a message carries. */
 interface Sample {
@@ -90,7 +91,7 @@ export class SessionSocket {
       if (answer !== undefined) await new Promise<void>((resolve) => this.#socket.send(answer, () => resolve()))
     }
     this.#isWorking = false
-    if (this.#isEnding) this.#socket.close(GOING_AWAY, 'the server is closing')
+    if (this.#isEnding) this.#socket.close(GOING_AWAY, CLOSING)
   }
 
   async #answer({ data, isBinary }: Sample): Promise<string | Float32Array | undefined> {
@@ -112,7 +113,7 @@ export class SessionSocket {
   end(): void {
     if (this.#isEnding) return
     this.#isEnding = true
-    if (!this.#isWorking) this.#socket.close(GOING_AWAY, 'the server is closing')
+    if (!this.#isWorking) this.#socket.close(GOING_AWAY, CLOSING)
     setTimeout(() => this.#socket.terminate(), LINGER).unref()
   }
 }
