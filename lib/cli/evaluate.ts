@@ -15,8 +15,7 @@ import type { Output } from './output.ts'
 import { UsageError } from './problem.ts'
 import { readSeries, scalerOf, timeTextOf } from './series.ts'
 import { flagOf, type Settings } from './settings.ts'
-import { type Format, type Located, withData } from './source.ts'
-import { readText } from './tasks/text.ts'
+import { type Format, type Located, readText, withData } from './source.ts'
 
 export interface EvaluateOptions {
   /** Where the part to measure errors on starts; `none`: with the data. */

@@ -68,7 +68,7 @@ function addTrain(program: Command): void {
   const train = program
     .command('train')
     .description('train a network on a file: CSV, Parquet or JSON lines')
-    .argument('[data]', 'the file with the data')
+    .argument('[data]', 'the file with the data, or a file with a query of DuckDB, data.sql')
     .option('--out <folder>', 'the folder of the run (default: runs/ and the name of the data)')
     .option('--resume', 'go on with the run in the folder')
     .option('--config <file>', 'a JSON file of settings, such as the run.json of a run; flags come before it')

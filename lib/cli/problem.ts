@@ -22,6 +22,7 @@ export function messageFor(error: Error): string {
     .replaceAll(/\b(\w+): ('[^']*'(?:, '[^']*')*(?: or '[^']*')?)/g, (all, key: string, list: string) =>
       Object.hasOwn(SETTINGS, key) ? `${flagOf(key)} ${unquoted(list)}` : all,
     )
+    .replaceAll(/\{ sql: "([^"]*)" \}/g, 'a query in a file, data.sql: $1')
     .replaceAll('see series.gaps, and ', '')
     .replaceAll(/\bin futureInputs\b/g, 'in the file of --future')
     .replaceAll(/\bfutureInputs\b/g, 'the file of --future')

@@ -10,6 +10,7 @@ import { torchError } from '../errors.ts'
 import type { RecurrentModel } from '../models/index.ts'
 import type { Output } from './output.ts'
 import type { Settings } from './settings.ts'
+import { readText } from './source.ts'
 
 type Options = Required<Pick<Settings, 'time' | 'target'>> &
   Pick<
@@ -35,9 +36,14 @@ export function seriesOptions(settings: Options): SeriesOptions {
   }
 }
 
+/** The query in a file whose name ends in .sql, else the file itself. */
+async function sourceOf(data: string): Promise<string | { sql: string }> {
+  return data.endsWith('.sql') ? { sql: await readText(data) } : data
+}
+
 /** Reads a series, and says what it is. */
 export async function readSeries(data: string, options: SeriesOptions, output: Output, mmap = false): Promise<Series> {
-  const series = await Series.from(data, { ...options, mmap })
+  const series = await Series.from(await sourceOf(data), { ...options, mmap })
   const { length, frequency, gaps, groups, inputNames } = series
   const step =
     frequency === undefined ? '' : `, one for each ${typeof frequency === 'number' ? `${frequency} ms` : frequency}`

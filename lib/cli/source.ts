@@ -1,10 +1,10 @@
 // Which model and which data a command reads, before LibTorch is loaded.
 import { createWriteStream, existsSync, statSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { TorchError, torchError } from '../errors.ts'
+import { messageOf, TorchError, torchError } from '../errors.ts'
 import { readConfig } from './config.ts'
 import { FILES } from './plan.ts'
 import { UsageError } from './problem.ts'
@@ -65,4 +65,16 @@ export async function withData<T>(
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** @throws {TorchError} if the file cannot be read, or is empty. */
+export async function readText(path: string): Promise<string> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (cause) {
+    throw torchError('ERR_TORCH_FILE', `${path} cannot be read: ${messageOf(cause)}`, { cause })
+  }
+  if (text !== '') return text
+  throw torchError('ERR_TORCH_VALUE', `${path} is empty`)
 }

@@ -114,6 +114,17 @@ describe('forecast', () => {
   })
 })
 
+it('data can be a query in a file', () => {
+  const columns = `date, replace("temp", ',', '.') AS temp, wind`
+  const rows = readFileSync(inFolder('newer.csv'), 'utf8').replaceAll(/,(\d+)\.(\d+),/g, ',"$1,$2",')
+  writeFiles(folder, { 'commas.csv': rows, 'data.sql': `SELECT ${columns} FROM 'commas.csv'` })
+  const wanted = ok(['forecast', 'runs/a', 'newer.csv'])
+  expect(ok(['forecast', 'runs/a', 'data.sql'])).toBe(wanted)
+  const { status, stderr } = run(['forecast', 'runs/a', 'commas.csv'])
+  expect(status).toBe(1)
+  expect(stderr).toContain("Decimal commas are read with a query in a file, data.sql: SELECT * FROM read_csv('…',")
+})
+
 describe('predict', () => {
   it('writes a row for each step of each window, beside what came', () => {
     const [header, ...rows] = table(ok(['predict', 'runs/a', '--from', '2024-08-01']))

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { TextDataset, Vocabulary } from '../../data/index.ts'
-import { messageOf, torchError } from '../../errors.ts'
+import { torchError } from '../../errors.ts'
 import type { MetricName } from '../../metrics/index.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { torch } from '../../torch.ts'
@@ -8,6 +7,7 @@ import { toJSON } from '../metadata.ts'
 import { modelOf } from '../network.ts'
 import { UsageError } from '../problem.ts'
 import type { Settings } from '../settings.ts'
+import { readText } from '../source.ts'
 import { trainingOptions } from '../training.ts'
 import type { Job } from './job.ts'
 
@@ -47,18 +47,6 @@ export async function textJob(data: string, settings: Settings): Promise<Job> {
     save: (path, training) =>
       model.save(path, { metadata: toJSON({ task: 'text', batchSize, sequenceLength, metrics, training }) }),
   }
-}
-
-/** @throws {TorchError} if the file cannot be read, or is empty. */
-export async function readText(path: string): Promise<string> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (cause) {
-    throw torchError('ERR_TORCH_FILE', `${path} cannot be read: ${messageOf(cause)}`, { cause })
-  }
-  if (text !== '') return text
-  throw torchError('ERR_TORCH_VALUE', `${path} is empty`)
 }
 
 interface TextParts {
