@@ -1,11 +1,12 @@
 // npm run ci:full: checks that take too long to run on every change. Arguments name the stages to run; the default is
 // all. Each stage runs even if an earlier one failed.
+import { browser } from './browser.ts'
 import { builds } from './builds.ts'
 import { declarations } from './declarations.ts'
 import { runners } from './runners.ts'
 import type { Stage } from './stage.ts'
 
-const STAGES: readonly Stage[] = [...builds, runners, declarations]
+const STAGES: readonly Stage[] = [...builds, runners, declarations, browser]
 
 const names = process.argv.slice(2)
 const unknown = names.filter((name) => !STAGES.some((stage) => stage.name === name))

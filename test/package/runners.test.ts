@@ -30,13 +30,21 @@ const SLOW = 300_000
 
 beforeAll(() => {
   install(project, [pack(folder), ...JEST_COMMON.packages])
-  symlinkSync(join(CHECKOUT, 'node_modules/vitest'), join(project, 'node_modules/vitest'), 'junction')
+  for (const name of ['vitest', 'fastify']) {
+    symlinkSync(join(CHECKOUT, `node_modules/${name}`), join(project, `node_modules/${name}`), 'junction')
+  }
 }, SLOW)
 afterAll(() => rmSync(folder, { recursive: true, force: true }), SLOW)
 
 test('the document has files for each part', () => {
-  expect(Object.keys(files)).toEqual(['equality.test.mjs', 'equality-of-node.test.mjs', 'setup.cjs', 'leaks.test.mjs'])
-  expect(Object.keys(ofVitest)).toEqual(['equality.test.mjs', 'leaks.test.mjs'])
+  expect(Object.keys(files)).toEqual([
+    'equality.test.mjs',
+    'equality-of-node.test.mjs',
+    'service.test.mjs',
+    'setup.cjs',
+    'leaks.test.mjs',
+  ])
+  expect(Object.keys(ofVitest)).toEqual(['equality.test.mjs', 'service.test.mjs', 'leaks.test.mjs'])
 })
 
 test('Jest, CommonJS', { timeout: SLOW }, () => {
