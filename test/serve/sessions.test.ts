@@ -539,7 +539,9 @@ describe('a store', () => {
     const step = next.sessions.open('a').step(10)
     await next.run()
     expect(await step).toEqual([16])
-    sessions.stop()
+    // What the store has is not written again.
+    await sessions.end(new TorchError('ERR_TORCH_CLOSED', 'closed'))
+    expect(store.asked.filter((what) => what.startsWith('save'))).toEqual(['save a'])
   })
 
   test('gets what it is asked in order: neither an older state nor a closed session comes back', async () => {
