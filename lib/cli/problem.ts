@@ -12,7 +12,8 @@ export class UsageError extends Error {
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const
 
 /** The names of calls at the start of a message, such as `Series.from: `, which users of commands do not know. */
-const CALL = /^(?:(?:[A-Z]\w+(?:\.\w+)?|calibrate|examine|forecast|generateStream|loadModel|serve|fit|evaluate|predict): )+/
+const CALL =
+  /^(?:(?:[A-Z]\w+(?:\.\w+)?|calibrate|examine|forecast|generateStream|loadModel|serve|fit|evaluate|predict): )+/
 
 /** The message of an error as commands show it: what it says of options it says of flags. */
 export function messageFor(error: Error): string {

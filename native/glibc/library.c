@@ -15,5 +15,10 @@ double old_pow(double base, double exponent);
 __asm__(".symver old_pow, pow@GLIBC_2.2.5");
 double __wrap_pow(double base, double exponent) { return old_pow(base, exponent); }
 
+// Before glibc 2.33, fstat was a macro that calls this with the version of the struct.
+int old_fxstat(int version, int file, void* status);
+__asm__(".symver old_fxstat, __fxstat@GLIBC_2.2.5");
+int __wrap_fstat(int file, void* status) { return old_fxstat(1, file, status); }
+
 // std::shared_ptr reads it to avoid atomic operations while there is only one thread. LibTorch has several.
 char __libc_single_threaded = 0;

@@ -76,16 +76,16 @@ test('loads its file again at SIGHUP, and keeps what it has if that fails', asyn
 })
 
 test('tells mistakes in one sentence', async () => {
-  for (const [args, message] of [
-    [['/nowhere.safetensors', '--port', '0'], /^error: no such file or directory.*\/nowhere\.safetensors.*\n$/],
-    [[file, '--port', 'http'], /option '--port <number>' argument 'http' is invalid/],
-    [[file, '--lanes', '0', '--port', '0'], /^error: lanes must be a positive integer, got 0\n$/],
-    [[file, '--units', 'metres', '--port', '0'], /^error: units must be 'data' or 'scaled', got 'metres'\n$/],
-    [[file, '--processes', '0', '--port', '0'], /^error: --processes must be a positive integer, got 0\n$/],
-    [[file, '--queues', '1', '--port', '0'], /unknown option '--queues'/],
+  for (const [args, code, message] of [
+    [['/nowhere.safetensors', '--port', '0'], 1, /^error: no such file or directory.*\/nowhere\.safetensors.*\n$/],
+    [[file, '--port', 'http'], 2, /option '--port <number>' argument 'http' is invalid/],
+    [[file, '--lanes', '0', '--port', '0'], 1, /^error: lanes must be a positive integer, got 0\n$/],
+    [[file, '--units', 'metres', '--port', '0'], 1, /^error: units must be 'data' or 'scaled', got 'metres'\n$/],
+    [[file, '--processes', '0', '--port', '0'], 1, /^error: --processes must be a positive integer, got 0\n$/],
+    [[file, '--queues', '1', '--port', '0'], 2, /unknown option '--queues'/],
   ] as const) {
     const run = new ServeProcess(args)
-    expect(await run.ended()).toBe(1)
+    expect(await run.ended()).toBe(code)
     expect(run.stderr).toMatch(message)
   }
 })
