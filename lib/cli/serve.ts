@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import { basename, extname } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { TorchError } from '../errors.ts'
+import { report } from './problem.ts'
 import { askAllMetrics, superviseProcesses, tellReady, whole } from './processes.ts'
 
 /** The options of the command, as commander reads them. */
@@ -94,7 +95,8 @@ async function serveCommand(file: string, options: ServeCommandOptions): Promise
     process.exit(0)
   } catch (error) {
     // The connection to the first process would keep this one.
-    console.error(error instanceof TorchError ? error.message : error)
+    if (error instanceof TorchError) report(error, false)
+    else console.error(error)
     process.exit(1)
   }
 }
