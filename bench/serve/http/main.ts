@@ -1,10 +1,11 @@
 /**
  * `npm run bench:serve -- --http`: requests per second through HTTP, binary bodies, on loopback: this library,
  * onnxruntime-node one by one and with a batcher, TensorFlow.js, and Python with FastAPI, uvicorn and PyTorch. Each side
- * is a process of its own, and only the one that is measured runs. Answers are compared with `forward` before.
+ * is a process of its own, and only the one that is measured runs; `CPU µs` is what that takes for each request, which
+ * tells the most where other work shares the cores. Answers are compared with `forward` before.
  */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -72,6 +73,16 @@ class Running {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     for await (const line of createInterface({ input: child.stdout })) return new Running(side, line, child)
     throw new Error(`${side.text} did not start`)
+  }
+
+  /** The CPU time of its process so far, in s; NaN where only Linux tells. */
+  get cpu(): number {
+    if (process.platform !== 'linux') return Number.NaN
+    const fields = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ')
+    // User and system, in ticks of 10 ms.
+    return (Number(fields[11]) + Number(fields[12])) / 100
   }
 
   pause(): void {
@@ -206,18 +217,21 @@ export async function benchHttp({ sides, connections, seconds }: HttpBenchOption
       const title = `${count} connections, load ${loadavg()[0]?.toFixed(1)}`
       console.log(
         title.padEnd(38),
-        ...['requests/s', 'of ours', 'p50 ms', 'p99 ms', 'failed'].map((h) => h.padStart(11)),
+        ...['requests/s', 'of ours', 'CPU µs', 'p50 ms', 'p99 ms', 'failed'].map((h) => h.padStart(11)),
       )
       let own = Number.NaN
       for (const one of running) {
         one.resume()
         await load(one.url, folder, count, 1)
+        const before = one.cpu
         const { rate, p50, p99, failed } = await load(one.url, folder, count, seconds)
+        const cpu = ((one.cpu - before) * 1e6) / (rate * seconds)
         one.pause()
         if (one.side.name === 'float32') own = rate
         const cells = [
           Math.round(rate).toLocaleString('en'),
           (rate / own).toFixed(2),
+          cpu.toFixed(0),
           p50.toFixed(1),
           p99.toFixed(1),
           failed,
