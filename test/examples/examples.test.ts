@@ -143,7 +143,19 @@ describe('examples', { timeout: 120_000 }, () => {
     const { stderr, status } = run('gradient')
     expect(status).toBe(1)
     expect(stderr).toContain("There is no 'gradient'")
-    const names = ['adding', 'article', 'forecast', 'gates', 'gradients', 'holes', 'lengths', 'resume', 'sweep', 'text']
+    const names = [
+      'adding',
+      'article',
+      'forecast',
+      'gates',
+      'gradients',
+      'holes',
+      'lengths',
+      'resume',
+      'service',
+      'sweep',
+      'text',
+    ]
     expect(stderr.match(/-- \w+$/gm)).toEqual(names.map((name) => `-- ${name}`))
     expect(stderr).not.toContain('support')
   })
