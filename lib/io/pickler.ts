@@ -166,7 +166,8 @@ function isBytes(value: unknown): value is Uint8Array {
 
 /** The members of a container: key, value and path; `undefined` if it is none. */
 function membersOf(value: unknown, path: string): Iterable<[key: unknown, value: unknown, path: string]> | undefined {
-  if (Array.isArray(value)) return value.map((item, i) => [undefined, item, `${path}[${i}]`])
+  // Not `map`, which leaves holes as they are.
+  if (Array.isArray(value)) return Array.from(value, (item, i) => [undefined, item, `${path}[${i}]`])
   if (types.isSet(value)) return [...value].map((item) => [undefined, item, `an element of ${path}`])
   if (types.isMap(value)) return [...value].map(([key, item]) => [key, item, `${path}.get(${describe(key)})`])
   if (!isPlain(value)) return undefined

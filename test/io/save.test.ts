@@ -161,6 +161,7 @@ test('what is no data is refused, by its path', async () => {
     'value.optimizer cannot be saved: it is SGD: save its',
   )
   refuse({ best: undefined }, 'value.best cannot be saved: it is undefined: leave it out, or save null')
+  refuse(new Array(1), 'value[0] cannot be saved: it is undefined: leave it out, or save null')
   refuse([() => 1], 'value[0] cannot be saved: it is a function; tensors, numbers')
   refuse(new Float32Array(2), 'Float32Array: make a tensor of it with torch.tensor()')
   refuse(new Map([[{}, 1]]), 'a key of value must be a string or number')
