@@ -34,7 +34,11 @@ export interface QueueOptions {
   max?: number
   /** The most steps of sessions that wait, of all sessions; more are refused as well. Default 20,000. */
   steps?: number
-  /** The longest that one waits before it is computed, in ms; then it is `ERR_TORCH_TIMEOUT`. Default `Infinity`. */
+  /**
+   * The longest that one waits for others that are computed before it, in ms; then it is `ERR_TORCH_TIMEOUT`. The time
+   * counts while all lanes are busy: one that comes when a lane is free gets it, however long that turn of the event loop
+   * takes. Default `Infinity`.
+   */
   timeout?: number
   /** By how many ms a priority of 1 goes before a priority of 0. Default 100. */
   aging?: number
