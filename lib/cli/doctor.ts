@@ -3,7 +3,7 @@ import { readFileSync, statfsSync } from 'node:fs'
 import { release } from 'node:os'
 import { dirname, join } from 'node:path'
 import { findBinaries } from '../native/binaries.ts'
-import { cacheFolder } from '../native/cache.ts'
+import { cachedWeights, cacheFolder, weightsFolder } from '../native/cache.ts'
 import type { LibTorch } from '../native/layout.ts'
 import { type Attempt, remedies, searchLibTorch } from '../native/libtorch.ts'
 import { loadLoader } from '../native/load.ts'
@@ -25,6 +25,8 @@ export interface Diagnosis {
   /** The compiled addon, or why there is none. */
   addon: { path: string; builtFor: string } | { problem: string }
   cache: { path: string; freeMegabytes: number | null }
+  /** The packed weights of served models, which processes share. */
+  weights: { path: string; files: number; megabytes: number }
   lookedAt: readonly Attempt[]
   /** The LibTorch that programs find, or what to do if they find none. */
   libtorch: LibTorch | { remedy: string }
@@ -85,6 +87,7 @@ function diagnose(): Diagnosis {
   const { addon, range } = examineAddon()
   const { found, tried } = searchLibTorch(range)
   const report = found && 'path' in addon ? testLoad() : null
+  const { files, bytes } = cachedWeights()
   return {
     works: report !== null && typeof report === 'object',
     package: { version, path: PACKAGE },
@@ -97,6 +100,7 @@ function diagnose(): Diagnosis {
     },
     addon,
     cache: { path: cacheFolder(), freeMegabytes: freeMegabytes(cacheFolder()) },
+    weights: { path: weightsFolder(), files, megabytes: Math.round(bytes / 1e6) },
     lookedAt: tried,
     libtorch: found ?? { remedy: remedies(range) },
     testLoad: typeof report === 'string' ? { problem: report } : report,
@@ -124,7 +128,7 @@ function aboutTestLoad({ libtorch, testLoad: report }: Diagnosis): Line[] {
 }
 
 function linesOf(diagnosis: Diagnosis): Line[] {
-  const { package: own, node, addon, cache } = diagnosis
+  const { package: own, node, addon, cache, weights } = diagnosis
   const system = `${node.platform}-${node.arch}, kernel ${node.kernel}${node.libc === null ? '' : `, ${node.libc}`}`
   const room = cache.freeMegabytes === null ? '' : `, ${cache.freeMegabytes} MB free`
   return [
@@ -132,6 +136,7 @@ function linesOf(diagnosis: Diagnosis): Line[] {
     ['Node.js', `${node.version}, ${system}`],
     ['Addon', 'problem' in addon ? addon.problem : `built for LibTorch ${addon.builtFor}, ${addon.path}`],
     ['Cache', `${cache.path}${room}`],
+    ['Weights', `${weights.path}, ${weights.files} file${weights.files === 1 ? '' : 's'}, ${weights.megabytes} MB`],
     ...aboutLibTorch(diagnosis),
     ...aboutTestLoad(diagnosis),
   ]

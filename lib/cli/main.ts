@@ -36,10 +36,10 @@ program
 
 program
   .command('uninstall')
-  .description('remove everything that `install` has put into the cache of this user')
+  .description('remove everything that `install` and served models have put into the cache of this user')
   .action(() => {
     const removed = uninstall()
-    console.error(removed === undefined ? `There is nothing in ${cacheFolder()}` : `Removed ${removed}`)
+    console.error(removed.length === 0 ? `There is nothing in ${cacheFolder()}` : `Removed ${removed.join(' and ')}`)
   })
 
 program

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { PINNED } from './version.ts'
@@ -19,6 +19,19 @@ export function cacheFolder(): string {
 /** The per-user folder of packed weights, which processes share. */
 export function weightsFolder(): string {
   return join(userCache(), 'libtorch-rnn', 'weights')
+}
+
+/** The files of packed weights, and the bytes that they have. */
+export function cachedWeights(): { files: number; bytes: number } {
+  const folder = weightsFolder()
+  let names: string[]
+  try {
+    names = readdirSync(folder).filter((name) => name.endsWith('.weights'))
+  } catch {
+    return { files: 0, bytes: 0 }
+  }
+  const sizes = names.map((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0)
+  return { files: names.length, bytes: sizes.reduce((sum, size) => sum + size, 0) }
 }
 
 const ENTRY = /^\d+\.\d+\.\d+[a-z0-9.]*-(cpu|cuda)$/

@@ -22,6 +22,8 @@ export class Batcher implements Queue {
   #running = 0
   #scheduled = false
   #timer: NodeJS.Timeout | undefined
+  /** Whether some came when a lane was free, and may not get it. */
+  #areHopeful = false
   /** When the first request came that is not in a batch yet, or -Infinity if it was left by a full batch. */
   #since = Number.NEGATIVE_INFINITY
   /** The most requests of a batch, at present. */
@@ -54,10 +56,13 @@ export class Batcher implements Queue {
   }
 
   add(request: Request, now: number): void {
-    request.wait(this, now)
+    const isFree = this.#running < this.#lanes
+    request.wait(this, now, !isFree)
     if (this.#waiting.size === 0) this.#since = now
     this.#waiting.push(request)
-    if (this.#running < this.#lanes) this.#schedule()
+    if (!isFree) return
+    this.#areHopeful = true
+    this.#schedule()
   }
 
   remove(request: Request): void {
@@ -89,6 +94,11 @@ export class Batcher implements Queue {
       this.#since = Number.NEGATIVE_INFINITY
       const batch = this.#take(now)
       if (batch.length > 0) this.#run(batch, now)
+    }
+    if (this.#areHopeful) {
+      this.#areHopeful = false
+      const now = performance.now()
+      for (const request of this.#waiting) request.passOver(now)
     }
     this.#settle()
   }

@@ -102,7 +102,7 @@ async function engineOf(
     // Another one may be trained on while its weights are packed.
     const served = isOwn ? model : model.clone()
     try {
-      const engine = await nativeEngine(served, settings)
+      const engine = await nativeEngine(served, { ...settings, isLoaded })
       return { engine, kind: 'native', reason: null, weights: engine.weights }
     } finally {
       // The engine has a copy of the weights, and at best shares it with other processes.

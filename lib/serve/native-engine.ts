@@ -28,9 +28,12 @@ export interface NativeEngineOptions {
   /** Whether sequences and samples with NaN or infinity fail. Default `true`. */
   readonly rejectNonFinite?: boolean
   /**
-   * Whether large weights are mapped from a file in the user's cache folder, so that processes share them. Default `true`.
+   * Whether large weights are mapped from a file in the user's cache folder, so that processes share them. Default: as
+   * `isLoaded`.
    */
-  readonly shareWeights?: boolean
+  readonly shareWeights?: boolean | undefined
+  /** Whether the model is that of a file, which other processes may serve as well. Default `true`. */
+  readonly isLoaded?: boolean
 }
 
 /** Why the native engine cannot compute what `forward` of a module does, or `undefined` if it can. */
@@ -60,9 +63,10 @@ export function whyNotNativeEngine(model: Module): string | undefined {
 export async function nativeEngine(model: Module, options: NativeEngineOptions = {}): Promise<NativeEngine> {
   const reason = whyNotNativeEngine(model)
   if (reason !== undefined) throw torchError('ERR_TORCH_NOT_IMPLEMENTED', `serve: ${reason}`, { op: 'serve' })
-  const { dtype = 'float32', shareWeights = true } = options
+  const { dtype = 'float32', isLoaded = true, shareWeights = isLoaded } = options
+  const whyNot = options.shareWeights === undefined ? 'the model is not loaded from a path' : 'shareWeights is false'
   try {
-    const weights = await weightsOf(model as RecurrentModel, dtype, shareWeights)
+    const weights = await weightsOf(model as RecurrentModel, dtype, shareWeights ? undefined : whyNot)
     return new NativeEngine(model as RecurrentModel, weights, options)
   } catch (thrown) {
     throw failure(thrown)

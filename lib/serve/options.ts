@@ -34,7 +34,11 @@ export interface QueueOptions {
   max?: number
   /** The most steps of sessions that wait, of all sessions; more are refused as well. Default 20,000. */
   steps?: number
-  /** The longest that one waits before it is computed, in ms; then it is `ERR_TORCH_TIMEOUT`. Default `Infinity`. */
+  /**
+   * The longest that one waits for others that are computed before it, in ms; then it is `ERR_TORCH_TIMEOUT`. The time
+   * counts while all lanes are busy: one that comes when a lane is free gets it, however long that turn of the event loop
+   * takes. Default `Infinity`.
+   */
   timeout?: number
   /** By how many ms a priority of 1 goes before a priority of 0. Default 100. */
   aging?: number
@@ -96,7 +100,8 @@ export interface ServeOptions {
   dtype?: 'float32' | 'bfloat16'
   /**
    * Whether the native engine maps weights of 4 MB or more from a file in the user's cache folder, which all processes
-   * share. Default `true`.
+   * share. The files that were not used for the longest are removed when they are more than 4 GB. Default: if the source
+   * is a path.
    */
   shareWeights?: boolean
   sessions?: SessionsOptions
@@ -128,7 +133,8 @@ export interface Settings {
   readonly warmup: boolean
   readonly rejectNonFinite: boolean
   readonly dtype: 'float32' | 'bfloat16'
-  readonly shareWeights: boolean
+  /** Undefined: of a source that is a path. */
+  readonly shareWeights: boolean | undefined
   readonly sessions: {
     readonly max: number
     readonly idle: number
@@ -163,14 +169,14 @@ const KEYS = [
 export function readOptions(options: ServeOptions): Settings {
   checkOptions(OWNER, options, KEYS)
   const { lanes = 1, threads = 1, warmup = true, rejectNonFinite = true, dtype = 'float32' } = options
-  const { engine = 'auto', units = 'data', head = 'point', autoregressive = true, shareWeights = true } = options
+  const { engine = 'auto', units = 'data', head = 'point', autoregressive = true, shareWeights } = options
   requireInteger(OWNER, 'lanes', lanes, 1, 256)
   requireInteger(OWNER, 'threads', threads, 1, 256)
   requireChoice(OWNER, 'engine', engine, ['auto', 'native', 'tensor'])
   requireBoolean(OWNER, 'warmup', warmup)
   requireBoolean(OWNER, 'rejectNonFinite', rejectNonFinite)
   requireChoice(OWNER, 'dtype', dtype, ['float32', 'bfloat16'])
-  requireBoolean(OWNER, 'shareWeights', shareWeights)
+  if (shareWeights !== undefined) requireBoolean(OWNER, 'shareWeights', shareWeights)
   requireChoice(OWNER, 'units', units, ['data', 'scaled'])
   requireChoice(OWNER, 'head', head, ['point', 'quantiles'])
   requireBoolean(OWNER, 'autoregressive', autoregressive)

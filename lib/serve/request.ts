@@ -35,7 +35,7 @@ const LONGEST = 2 ** 31 - 1
 
 /**
  * Something that is asked of a server, from the call to its answer: it waits, runs, and is settled, exactly once. It is
- * given up by its signal, after `timeout` ms in which it has not begun, and at its deadline.
+ * given up by its signal, at its deadline, and after `timeout` ms in which all lanes were busy with others.
  */
 export class Waiting {
   readonly promise: Promise<Float32Array>
@@ -46,8 +46,9 @@ export class Waiting {
   settled = false
   readonly #tally: Tally
   readonly #signal: AbortSignal | undefined
+  readonly #patience: number
   /** As of `performance.now()`: when it must have begun, and when it must have its answer. */
-  readonly #begin: number
+  #begin: number
   readonly #end: number
   #resolve!: (output: Float32Array) => void
   #reject!: (error: unknown) => void
@@ -63,14 +64,29 @@ export class Waiting {
     this.#tally = tally
     this.#signal = signal
     this.#end = deadline === undefined ? Number.POSITIVE_INFINITY : now + (deadline - Date.now())
-    this.#begin = Math.min(now + timeout, this.#end)
+    this.#begin = this.#end
+    this.#patience = timeout
   }
 
-  /** Begins to wait in a queue, which then adds it. */
-  wait(queue: Queue, now: number): void {
+  /**
+   * Begins to wait in a queue, which then adds it.
+   *
+   * @param isBusy whether all lanes are busy. If one is free, it is the event loop that this waits for, however long its
+   *   turn takes, and {@link passOver} says when that is over.
+   */
+  wait(queue: Queue, now: number, isBusy = true): void {
+    if (isBusy) this.#begin = Math.min(now + this.#patience, this.#end)
     if (this.#signal !== undefined) this.#forget = onAbort(this.#signal, this)
     this.queue = queue
     this.#tally.queued += 1
+    this.#expire(this.#begin, now)
+  }
+
+  /** Called when the lanes that were free have been given to others: it must begin `timeout` ms from now. */
+  passOver(now: number): void {
+    if (this.queue === undefined || this.#begin < this.#end || this.#patience === Number.POSITIVE_INFINITY) return
+    this.#begin = Math.min(now + this.#patience, this.#end)
+    if (this.#timer !== undefined) clearTimeout(this.#timer)
     this.#expire(this.#begin, now)
   }
 
@@ -138,12 +154,19 @@ export class Waiting {
   }
 
   #timeout(): void {
+    this.reject(stackless('ERR_TORCH_TIMEOUT', this.#problem()), 'timedOut')
+  }
+
+  #problem(): string {
     const waited = Math.round(performance.now() - this.since)
-    const problem =
-      this.queue === undefined
-        ? `it was being computed when its deadline passed, ${waited} ms after the call`
-        : `it waited ${waited} ms and had not begun: the server is overloaded, or its queue.timeout or the deadline is too short`
-    this.reject(stackless('ERR_TORCH_TIMEOUT', problem), 'timedOut')
+    if (this.queue === undefined) return `it was being computed when its deadline passed, ${waited} ms after the call`
+    if (this.#begin < this.#end) {
+      return `it waited ${waited} ms and had not begun, since others were computed: the server is overloaded, or queue.timeout, ${this.#patience} ms, is too short`
+    }
+    const given = Math.round(this.#end - this.since)
+    return given <= 0
+      ? `it had not begun when it was called: its deadline had passed ${-given} ms before`
+      : `it had not begun when its deadline passed, ${given} ms after the call`
   }
 }
 

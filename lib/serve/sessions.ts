@@ -269,7 +269,10 @@ export class Sessions {
     }
     const now = performance.now()
     const step = new Step(state, tally, limits, this.#queue.timeout, now)
-    step.wait(state, now)
+    const { stepper } = state.version
+    const { isBusy } = stepper
+    step.wait(state, now, isBusy)
+    if (!isBusy) stepper.hope(step)
     if (state.status === 'ready' && !state.busy) state.begin(step, sample)
     else {
       step.sample = sample.slice()

@@ -52,6 +52,8 @@ export class Stepper implements Queue {
   /** The last one is being filled. */
   readonly #blocks: Block[] = []
   readonly #spare: Block[] = []
+  /** Those that were asked when a lane was free, in this turn. */
+  readonly #hopeful: Step[] = []
   #running = 0
   #scheduled = false
 
@@ -60,6 +62,17 @@ export class Stepper implements Queue {
     this.#units = units
     this.#lanes = lanes
     this.#tally = tally
+  }
+
+  /** Whether all lanes are busy. */
+  get isBusy(): boolean {
+    return this.#running >= this.#lanes
+  }
+
+  /** Notes a step that was asked when a lane was free: it may not get it. */
+  hope(step: Step): void {
+    this.#hopeful.push(step)
+    this.#schedule()
   }
 
   /** Adds a step of a session of which no other step is here. */
@@ -107,6 +120,8 @@ export class Stepper implements Queue {
     setImmediate(() => {
       this.#scheduled = false
       this.#start()
+      const now = performance.now()
+      for (const step of this.#hopeful.splice(0)) step.passOver(now)
     })
   }
 

@@ -17,6 +17,8 @@ const OUTPUTS = { sequence: 0, last: 1, mean: 2, max: 3 } as const
 
 /** Smaller weights are not worth a file: 4 MB. */
 const LEAST_BYTES = 4 << 20
+/** The most that all files have: 4 GB. */
+const MOST_BYTES = 4e9
 /** How long a file is kept that nobody maps, and how long one waits for another process that writes it, in ms. */
 const UNUSED = 30 * 24 * 3_600_000
 const PATIENCE = 60_000
@@ -36,15 +38,15 @@ export interface Weights {
  * Packs the weights of a model, off the main thread. Those of 4 MB or more are written into a file of the user's cache
  * folder once, and mapped from there by every process and worker.
  *
- * @param share whether to use such a file; if that fails, the weights are in private memory
+ * @param whyNot why not to use such a file, if so. If it cannot be used, the weights are in private memory
  */
 export async function weightsOf(
   model: RecurrentModel,
   dtype: 'float32' | 'bfloat16',
-  share: boolean,
+  whyNot: string | undefined,
 ): Promise<Weights> {
   const packing = new Packing(model, dtype)
-  const reason = share ? whyPrivate(model) : 'shareWeights is false'
+  const reason = whyPrivate(model) ?? whyNot
   if (reason !== undefined) return packing.inMemory(reason)
   try {
     return await new WeightFile(packing, await packing.path()).weights()
@@ -124,9 +126,9 @@ class WeightFile {
   }
 
   async #written(folder: string): Promise<Weights> {
-    await removeUnused(folder)
     const packed = await this.#packing.pack()
     try {
+      await makeRoom(folder, native.modelBytes(packed))
       // Others would get the wrong weights from this file.
       if ((await this.#packing.path()) !== this.#path) throw new Error('the weights changed while they were packed')
       await run(writeFile('serve', this.#path, (file) => file.append((fd) => native.writeModel(packed, fd))))
@@ -153,7 +155,7 @@ class WeightFile {
       const handle = await this.#packing.map(file.fd)
       if (typeof handle === 'string') return undefined
       const now = new Date()
-      // Tells `removeUnused` that it is used. It can also be read where that is not allowed.
+      // Tells `makeRoom` that it is used. It can also be read where that is not allowed.
       await file.utimes(now, now).catch(() => undefined)
       return { handle, bytes: native.modelBytes(handle), file: this.#path, reason: null }
     } finally {
@@ -173,12 +175,21 @@ async function lock(path: string): Promise<() => Promise<void>> {
   return () => file.close()
 }
 
-/** Removes weights that no process has mapped for a month. Those that are mapped remain where they are in memory. */
-async function removeUnused(folder: string): Promise<void> {
+/**
+ * Removes weights that no process has mapped for a month, and of the others those that were mapped the longest ago, until
+ * there is room for as many bytes. Those that are mapped remain where they are in memory.
+ */
+async function makeRoom(folder: string, bytes: number): Promise<void> {
+  const found: { path: string; size: number; used: number }[] = []
   for (const name of await fs.readdir(folder)) {
     if (!name.endsWith(SUFFIX)) continue
     const path = join(folder, name)
     const stats = await fs.stat(path).catch(() => undefined)
-    if (stats !== undefined && Date.now() - stats.mtimeMs > UNUSED) await fs.rm(path, { force: true })
+    if (stats !== undefined) found.push({ path, size: stats.size, used: stats.mtimeMs })
+  }
+  let room = MOST_BYTES - bytes
+  for (const { path, size, used } of found.sort((a, b) => b.used - a.used)) {
+    room -= size
+    if (room < 0 || Date.now() - used > UNUSED) await fs.rm(path, { force: true })
   }
 }

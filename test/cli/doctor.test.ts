@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process'
+import { truncateSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import type { Diagnosis } from '../../lib/cli/doctor.ts'
@@ -24,12 +26,21 @@ describe('doctor', () => {
     expect(stdout).toMatch(/^libtorch-rnn {2}\d+\.\d+\.\d+ in \//m)
     expect(stdout).toContain(`Node.js       ${process.version}, ${process.platform}-${process.arch}`)
     expect(stdout).toMatch(new RegExp(`^Addon {9}built for LibTorch ${builtFor}, /.*\\.node$`, 'm'))
+    expect(stdout).toMatch(/^Weights {7}\/\S+\/libtorch-rnn\/weights, \d+ files?, \d+ MB$/m)
     expect(stdout).toMatch(/^Looked at {5}\S/m)
     expect(stdout).toMatch(/^LibTorch {6}\d\S+ (with CUDA )?in \//m)
     expect(stdout).toContain(`Test load     LibTorch ${builtFor} computes`)
     expect(stdout).toMatch(/^CPU {11}\S.*, \d+ threads in one operation, \d+ between operations$/m)
     expect(stdout).toMatch(/^Kernels {7}RNN, LSTM and GRU with (\w+), of (\1, .*)?portable$/m)
     expect(stdout).toMatch(/^CUDA {10}(computes, devices: \d+|cannot be used: \S.*)$/m)
+  })
+
+  it('says what the packed weights of served models take', () => {
+    const cache = temporaryFolder()
+    const weights = join(cache, 'libtorch-rnn', 'weights')
+    const file = join(writeFiles(weights, { 'a.weights': '', 'b.weights': '', lock: '' }), 'b.weights')
+    truncateSync(file, 12e6)
+    expect(doctor({ XDG_CACHE_HOME: cache }).stdout).toContain(`Weights       ${weights}, 2 files, 12 MB\n`)
   })
 
   it('tells why nothing was found, and what to do', () => {

@@ -21,7 +21,7 @@ import { download } from '../../lib/cli/download.ts'
 import { type InstallOptions, install as installAny, requireFound } from '../../lib/cli/install.ts'
 import { uninstall } from '../../lib/cli/uninstall.ts'
 import { LibTorchError } from '../../lib/errors.ts'
-import { cacheFolder } from '../../lib/native/cache.ts'
+import { cacheFolder, weightsFolder } from '../../lib/native/cache.ts'
 import type { LibTorch } from '../../lib/native/layout.ts'
 import { searchLibTorch } from '../../lib/native/libtorch.ts'
 import { BUILDABLE } from '../../lib/native/version.ts'
@@ -429,10 +429,14 @@ it('says so where programs use another LibTorch', async () => {
 })
 
 it('removes all that was installed', async () => {
-  expect(uninstall()).toBeUndefined()
+  expect(uninstall()).toEqual([])
   await install({ from: writeWheel() })
-  expect(uninstall()).toBe(cacheFolder())
+  expect(uninstall()).toEqual([cacheFolder()])
   expect(existsSync(cacheFolder())).toBe(false)
+  writeFiles(weightsFolder(), { 'a.weights': '' })
+  await install({ from: writeWheel() })
+  expect(uninstall()).toEqual([cacheFolder(), weightsFolder()])
+  expect(existsSync(weightsFolder())).toBe(false)
 })
 
 it.runIf(process.platform === 'linux')('says which folder cannot be written to', async () => {

@@ -195,6 +195,50 @@ describe('limits of time', () => {
     await expectRejection(late, 'ERR_TORCH_TIMEOUT', /had not begun/)
     expect(engine.batches.length).toBe(1)
   })
+
+  test('a slow turn of the event loop is no wait while a lane is free', async () => {
+    const { engine, counters, ask } = setUp({ batch: { max: 2 }, queue: { timeout: 100 } })
+    const asked = [ask(1), ask(2), ask(3), ask(4, { deadline: Date.now() + 100 }), ask(5)]
+    const end = performance.now() + 130
+    while (performance.now() < end);
+    await expectRejection(asked[3] as Promise<unknown>, 'ERR_TORCH_TIMEOUT', /had not begun when its deadline passed/)
+    await turns()
+    engine.batches[0]?.finish()
+    await turns()
+    // The third did not fit into the first batch, and waits from then on.
+    engine.batches[1]?.finish()
+    expect(await Promise.all([asked[0], asked[1], asked[2], asked[4]])).toEqual(
+      [1, 2, 3, 5].map((value) => Float32Array.of(value)),
+    )
+    expect(engine.batches.map(({ first }) => first)).toEqual([
+      [1, 2],
+      [3, 5],
+    ])
+    expect(counters).toMatchObject({ served: 4, timedOut: 1, queued: 0, running: 0 })
+  })
+
+  test('what does not fit into the first batch waits no longer than it may from then on', async () => {
+    const { engine, ask } = setUp({ batch: { max: 1 }, queue: { timeout: 150 } })
+    const first = ask(1)
+    const second = ask(2)
+    const start = performance.now()
+    await expectRejection(
+      second,
+      'ERR_TORCH_TIMEOUT',
+      /it waited \d+ ms and had not begun, since others were computed: .* queue.timeout, 150 ms, is too short/,
+    )
+    expect(performance.now() - start).toBeGreaterThan(148)
+    engine.batches[0]?.finish()
+    expect(await first).toEqual(Float32Array.of(1))
+  })
+
+  test('a batch that waits for company longer than the timeout is computed', async () => {
+    const { engine, ask } = setUp({ batch: { wait: 60 }, queue: { timeout: 20 } })
+    const asked = ask(1)
+    await vi.waitFor(() => expect(engine.batches.length).toBe(1), { interval: 1 })
+    engine.batches[0]?.finish()
+    expect(await asked).toEqual(Float32Array.of(1))
+  })
 })
 
 describe('signals', () => {

@@ -15,7 +15,7 @@ test('have defaults', () => {
     warmup: true,
     rejectNonFinite: true,
     dtype: 'float32',
-    shareWeights: true,
+    shareWeights: undefined,
     sessions: { max: 10_000, idle: Number.POSITIVE_INFINITY, store: undefined, interval: Number.POSITIVE_INFINITY },
     input: {},
     units: 'data',

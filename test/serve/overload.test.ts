@@ -63,6 +63,17 @@ test('at several times the capacity', async () => {
   await server.close()
 })
 
+test('an idle server answers a burst after a slow turn of the event loop', async () => {
+  const server = await serve(new LSTMModel(4, 8, 1, { output: 'last' }), { queue: { max: 200, timeout: 100 } })
+  const burst = Array.from({ length: 1000 }, () => server.predict(new Float32Array(4)))
+  const end = performance.now() + 150
+  while (performance.now() < end);
+  const codes = (await Promise.allSettled(burst)).map((one) => (one.status === 'rejected' ? one.reason.code : 'served'))
+  expect(codes.filter((code) => code === 'served').length).toBe(200)
+  expect(codes.filter((code) => code === 'ERR_TORCH_OVERLOADED').length).toBe(800)
+  await server.close()
+})
+
 test('a refusal costs little', async () => {
   const server = await serve(new LSTMModel(4, 8, 1, { output: 'last' }), { queue: { max: 1 } })
   const x = new Float32Array(4)

@@ -187,6 +187,22 @@ describe('steps', () => {
     expect(counters).toMatchObject({ timedOut: 2, queued: 0, running: 0 })
   })
 
+  test('begin although the event loop was held up, if no others did', async () => {
+    const { sessions, engine, run, counters } = setUp({ queue: { timeout: 100 } })
+    const [a, b] = [sessions.open('a'), sessions.open('b')]
+    const asked = [a.step(1), a.step(2), b.step(3)]
+    const end = performance.now() + 130
+    while (performance.now() < end);
+    await run()
+    expect(await Promise.all(asked)).toEqual([[1], [3], [3]])
+    // What came with them and waits for a step before it waits from then on.
+    const late = [a.step(4), a.step(5)]
+    await expectRejection(late[1] as Promise<unknown>, 'ERR_TORCH_TIMEOUT', /queue.timeout, 100 ms/)
+    engine.stepBatches.shift()?.finish()
+    expect(await late[0]).toEqual([7])
+    expect(counters).toMatchObject({ timedOut: 1, served: 4, queued: 0, running: 0 })
+  })
+
   test('are refused when too many wait', async () => {
     const { sessions, run, counters } = setUp({ queue: { steps: 2 } })
     const all = ['a', 'b', 'c'].map((id) => sessions.open(id))

@@ -1,12 +1,13 @@
 // Packed weights in files that processes map.
 import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { torch } from '../../lib/index.ts'
 import { GRUModel, LSTMModel, type RecurrentModel } from '../../lib/models/index.ts'
 import type { Sequence } from '../../lib/serve/engine.ts'
+import { type ModelSource, type ServeOptions, serve } from '../../lib/serve/index.ts'
 import { type NativeEngine, type NativeEngineOptions, nativeEngine } from '../../lib/serve/native-engine.ts'
 import { temporaryFolder } from '../support/folder.ts'
 
@@ -173,6 +174,46 @@ describe.skipIf(process.platform === 'win32')('weights of 4 MB or more', () => {
     await open(large())
     expect(existsSync(old)).toBe(false)
     expect(existsSync(recent)).toBe(true)
+  })
+
+  test('that were used the longest ago are removed when all have more than 4 GB', async () => {
+    await open(large())
+    const mapped = files()[0] as string
+    const sparse = ['1', '2', '3'].map((letter, i) => {
+      const name = `${letter.repeat(64)}-avx2-float32.weights`
+      writeFileSync(join(folder, name), '')
+      truncateSync(join(folder, name), 1.5e9)
+      const used = new Date(Date.now() - (i + 1) * 3_600_000)
+      utimesSync(join(folder, name), used, used)
+      return name
+    })
+    const engine = await open(large())
+    const written = basename(engine.weights.file as string)
+    expect(files().sort()).toEqual([mapped, written, sparse[0], sparse[1]].sort())
+    truncateSync(join(folder, sparse[0] as string), 5e9)
+    const last = await open(large())
+    expect(files()).toContain(basename(last.weights.file as string))
+    expect(files()).not.toContain(sparse[1])
+  })
+
+  test('are shared if the model is served from a path, and else if the options say so', async () => {
+    const model = large()
+    const source = join(cache, 'model.safetensors')
+    await model.save(source)
+    const weightsOf = async (from: ModelSource, options: ServeOptions = {}) => {
+      await using server = await serve(from, { warmup: false, ...options })
+      const [version] = server.versions()
+      await server.reload(from)
+      return version?.weights
+    }
+    for (const own of [model, large]) {
+      expect(await weightsOf(own)).toMatchObject({ file: null, reason: 'the model is not loaded from a path' })
+    }
+    expect(await weightsOf(source, { shareWeights: false })).toMatchObject({ reason: 'shareWeights is false' })
+    expect(existsSync(folder)).toBe(false)
+    expect(await weightsOf(source)).toMatchObject({ file: path(), reason: null })
+    expect(await weightsOf(model, { shareWeights: true })).toMatchObject({ file: path(), reason: null })
+    expect(files().length).toBe(1)
   })
 
   test.runIf(process.platform === 'linux')('are written once by processes that start together', async () => {
