@@ -35,7 +35,10 @@ export interface Callback {
   onFitEnd?(run: Run): unknown
   /** If the `fit` fails, or its signal is aborted. Errors thrown here are ignored: `fit` rejects with the first. */
   onException?(run: Run, error: unknown): unknown
-  /** What has to survive in checkpoints: numbers, strings, booleans, null, tensors, and arrays and objects of them. */
+  /**
+   * What has to survive in checkpoints: numbers, strings, booleans, null, tensors, and arrays and objects of them. A
+   * callback that has it takes part in one `fit` at a time.
+   */
   stateDict?(): State
   loadStateDict?(state: State): void
 }

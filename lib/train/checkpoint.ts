@@ -4,6 +4,7 @@ import { messageOf, torchError } from '../errors.ts'
 import { loadFile, readHeader, saveFile } from '../io/safetensors.ts'
 import { memoryRange } from '../tensor/memory.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
+import { checksumOf } from './checksum.ts'
 import { requireSavedState, type SavedState } from './saved-state.ts'
 
 /** What a checkpoint can hold: tensors, and what JSON can hold. NaN and infinite numbers are kept. */
@@ -16,9 +17,10 @@ export type State =
   | readonly State[]
   | { readonly [name: string]: State | undefined }
 
-/** The metadata key, and the version of its form. */
+/** The metadata keys of the state and of its checksum, and the version of their form. */
 const KEY = 'libtorch-rnn.checkpoint'
-const VERSION = 2
+const CHECKSUM = 'libtorch-rnn.checksum'
+const VERSION = 3
 
 /** Stands for a tensor, or a number that JSON lacks. */
 interface Placeholder {
@@ -82,13 +84,22 @@ function decode(value: unknown, tensors: Record<string, Tensor>): State {
 export async function saveCheckpoint(path: string, state: State): Promise<void> {
   const tensors: Record<string, Tensor> = {}
   const json = JSON.stringify({ version: VERSION, state: encode(state, '', tensors) })
-  await saveFile(tensors, path, { metadata: { [KEY]: json } })
+  const checksum = await checksumOf(json, tensors)
+  await saveFile(tensors, path, { metadata: { [KEY]: json, [CHECKSUM]: checksum } })
 }
 
-/** @throws {TorchError} (rejects) if the file is not a checkpoint, or one of another version. */
+/** @throws {TorchError} (rejects) if the file is not a checkpoint, is damaged, or is one of another version. */
 export async function loadCheckpoint(path: string): Promise<SavedState> {
   const { metadata } = await readHeader(path)
-  const json = metadata?.[KEY]
+  const { [KEY]: json, [CHECKSUM]: checksum } = metadata
+  const tensors = json === undefined && checksum === undefined ? {} : await loadFile(path)
+  // The format has no checksums: one bit could make another training of it, or blame its settings.
+  if (checksum !== undefined && checksum !== (await checksumOf(json ?? '', tensors))) {
+    throw torchError(
+      'ERR_TORCH_FORMAT',
+      `resume: ${path} is damaged: its checksum is not that of its content. Resume from another checkpoint`,
+    )
+  }
   if (json === undefined) {
     throw torchError(
       'ERR_TORCH_FORMAT',
@@ -109,8 +120,8 @@ export async function loadCheckpoint(path: string): Promise<SavedState> {
       `resume: ${path} is a checkpoint of version ${describe(parsed.version)}, but this library reads version ${VERSION}`,
     )
   }
-  const tensors = await loadFile(path)
   try {
+    if (checksum === undefined) throw new Error('it has no checksum')
     const state = decode(parsed.state, tensors)
     if (!isPlain(state)) throw new Error('it holds no state')
     requireSavedState(state as { readonly [name: string]: State })

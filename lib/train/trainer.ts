@@ -23,7 +23,7 @@ import { Generator } from '../tensor/generator.ts'
 import { withGenerator } from '../tensor/random.ts'
 import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
 import { automatic } from './automatic-graph.ts'
-import { Callbacks } from './callback.ts'
+import { type Callback, Callbacks } from './callback.ts'
 import { MANY } from './cut.ts'
 import { causeOf, type NonFinite } from './divergence.ts'
 import { checkDryRun, type DryRun, type DryRunOptions, dryRun } from './dry-run.ts'
@@ -41,7 +41,6 @@ import { type Graph, type GraphGuard, Graphs, signatureOf } from './graph.ts'
 import { History } from './history.ts'
 import { initialize } from './initialization.ts'
 import { Interruption } from './interruption.ts'
-import { useMetrics } from './metric-use.ts'
 import { optimizerOf } from './optimizer.ts'
 import type { TrainerOptions } from './options.ts'
 import { deviceOf, onDevice, place } from './placement.ts'
@@ -62,6 +61,7 @@ import {
   tuneLearningRate,
 } from './tune-learning-rate.ts'
 import { fitScales } from './units.ts'
+import { use } from './usage.ts'
 
 type MakeGraphs = RunnerOptions['makeGraphs']
 
@@ -184,7 +184,7 @@ export class Trainer {
    * @throws {TorchError} (rejects) `ERR_TORCH_NON_FINITE` for a NaN or infinite loss, see
    *   {@link TrainerOptions.nonFinite}; `ERR_TORCH_SHAPE` for targets that the loss cannot compare with the output;
    *   `ERR_TORCH_FORMAT` for a damaged checkpoint, `ERR_TORCH_VALUE` for one of another model or with other settings;
-   *   `ERR_TORCH_RUNTIME` while another `fit` of this trainer, or one with the same metrics, is running; whatever the model, the loss, the data, a callback or the signal
+   *   `ERR_TORCH_RUNTIME` while another `fit` of this trainer, or one with the same metrics or stateful callbacks, is running; whatever the model, the loss, the data, a callback or the signal
    *   throws. {@link Trainer.history} then has the completed epochs.
    */
   async fit(data: TrainingData, options: FitOptions = {}): Promise<History> {
@@ -202,7 +202,7 @@ export class Trainer {
     const device = this.#place()
     this.#step.prepare(device)
     this.#seedCuda(device)
-    const release = this.#useMetrics('fit')
+    const release = this.#use('fit', this.#options.callbacks)
     this.#running = 'fit'
     this.#fallback = null
     const history = new History()
@@ -389,7 +389,7 @@ export class Trainer {
     signal?.throwIfAborted()
     const device = this.#place()
     this.#step.prepare(device)
-    const release = this.#useMetrics(name)
+    const release = this.#use(name)
     this.#running = name
     try {
       return await fn({
@@ -410,8 +410,8 @@ export class Trainer {
     }
   }
 
-  #useMetrics(method: string): () => void {
-    return useMetrics(this.#options.metrics, { trainer: this, method })
+  #use(method: string, callbacks: readonly Callback[] = []): () => void {
+    return use(this.#options.metrics, callbacks, { trainer: this, method })
   }
 
   #requireIdle(): void {
@@ -442,7 +442,7 @@ export class Trainer {
     const { signal } = options
     requireSignal('evaluate', signal)
     const source = this.#source(data, false)
-    const release = this.#useMetrics('evaluate')
+    const release = this.#use('evaluate')
     try {
       const device = this.#place()
       const graphs = this.#options.cudaGraph === true ? this.#makeGraphs(device) : undefined

@@ -5,7 +5,7 @@ import { SequenceDataset } from '../../lib/data/index.ts'
 import { nn, type Tensor, torch } from '../../lib/index.ts'
 import { MAE } from '../../lib/metrics/index.ts'
 import { RNNModel } from '../../lib/models/index.ts'
-import { type Callback, type Run, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
+import { type Callback, earlyStopping, type Run, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
 import { expectRejection } from '../support/error.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { series } from '../support/series.ts'
@@ -174,6 +174,30 @@ test('evaluate does not touch the metrics of a fit', async () => {
   const trainer = new Trainer(new RNNModel(1, 4, 1), { ...quiet, epochs: 1, metrics: ['mae'], callbacks: [evaluating] })
   await trainer.fit(series(30))
   expect(failures[0]).toMatch('the metrics are in use by a running fit')
+})
+
+test('two trainers cannot use one callback with a state at the same time', async () => {
+  const logged: number[] = []
+  const logger: Callback = { onEpochEnd: ({ epoch }) => logged.push(epoch) }
+  const shared = [earlyStopping({ patience: 5 }), logger]
+  const make = (callbacks: Callback[]) => new Trainer(new RNNModel(1, 4, 1), { ...quiet, epochs: 2, callbacks })
+  const other = make(shared)
+  const running = make(shared).fit(series(30))
+  const sentence =
+    "Trainer: the callback 'earlyStopping' has a state, and is in use by a running fit of another Trainer: give each"
+  await expectRejection(other.fit(series(30)), 'ERR_TORCH_RUNTIME', sentence)
+  // One without a state may be shared.
+  await make([earlyStopping(), logger]).fit(series(30))
+  expect((await running).epochs).toHaveLength(2)
+  expect(logged.toSorted()).toEqual([1, 1, 2, 2])
+  expect((await other.fit(series(30))).epochs).toHaveLength(2)
+  const failing: Callback = {
+    onEpochStart: () => {
+      throw new Error('enough')
+    },
+  }
+  await expect(make([...shared, failing]).fit(series(30))).rejects.toThrow('enough')
+  expect((await other.fit(series(30))).epochs).toHaveLength(2)
 })
 
 test('two trainers cannot use one metric at the same time', async () => {

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,6 +9,8 @@ import { nn, optim, type Tensor, type TorchError, torch } from '../../lib/index.
 import { loadFile, readHeader, saveFile } from '../../lib/io/index.ts'
 import { LSTMModel } from '../../lib/models/index.ts'
 import { PACKAGE } from '../../lib/native/package.ts'
+import { loadCheckpoint } from '../../lib/train/checkpoint.ts'
+import { checksumOf } from '../../lib/train/checksum.ts'
 import {
   activationRegularization,
   type Callback,
@@ -54,6 +57,14 @@ const index = (name: string) => new URL(`../../dist/${name}index.js`, import.met
 
 /** About how many times the process is killed. */
 const KILLS = Number(process.env.LIBTORCH_RNN_KILLS ?? 4)
+
+/** Writes a checkpoint with any state, and the checksum of it. */
+async function writeState(path: string, json: string, tensors: Record<string, Tensor>): Promise<void> {
+  const checksum = await checksumOf(json, tensors)
+  await saveFile(tensors, path, {
+    metadata: { 'libtorch-rnn.checkpoint': json, 'libtorch-rnn.checksum': checksum },
+  })
+}
 
 const stopAt = (step: number): Callback => ({
   everySteps: 1,
@@ -247,30 +258,32 @@ describe('checkpoints', () => {
       'is not a checkpoint of a Trainer: it has weights only',
     )
     const later = join(folder, 'later.safetensors')
-    const metadata = (value: unknown) => ({ metadata: { 'libtorch-rnn.checkpoint': JSON.stringify(value) } })
-    await saveFile({}, later, metadata({ version: 99, state: {} }))
+    const write = (path: string, value: unknown) => writeState(path, JSON.stringify(value), {})
+    await write(later, { version: 99, state: {} })
     await expectRejection(
       resume(later),
       'ERR_TORCH_FORMAT',
-      'is a checkpoint of version 99, but this library reads version 2',
+      'is a checkpoint of version 99, but this library reads version 3',
     )
     const damaged = join(folder, 'damaged.safetensors')
-    await saveFile({}, damaged, { metadata: { 'libtorch-rnn.checkpoint': '{"version":' } })
+    await writeState(damaged, '{"version":', {})
     await expectRejection(resume(damaged), 'ERR_TORCH_FORMAT', 'is damaged')
-    await saveFile({}, damaged, metadata({ version: 2, state: { model: { $: 'tensor a' } } }))
+    await saveFile({}, damaged, { metadata: { 'libtorch-rnn.checkpoint': '{"version":3,"state":{}}' } })
+    await expectRejection(resume(damaged), 'ERR_TORCH_FORMAT', 'is damaged: it has no checksum')
+    await write(damaged, { version: 3, state: { model: { $: 'tensor a' } } })
     await expectRejection(resume(damaged), 'ERR_TORCH_FORMAT', "the tensor of 'tensor a' is missing")
     for (const name of ['constructor', 'tensor constructor', 'tensor toString', 'toString']) {
-      await saveFile({}, damaged, metadata({ version: 2, state: { model: { $: name } } }))
+      await write(damaged, { version: 3, state: { model: { $: name } } })
       await expectRejection(resume(damaged), 'ERR_TORCH_FORMAT', `the tensor of '${name}' is missing`)
     }
-    await saveFile({}, damaged, metadata({ version: 2, state: {} }))
+    await write(damaged, { version: 3, state: {} })
     await expectRejection(
       resume(damaged),
       'ERR_TORCH_FORMAT',
       'is damaged: settings must be an object, but is undefined',
     )
     for (const value of [[], null, 3]) {
-      await saveFile({}, damaged, metadata(value))
+      await write(damaged, value)
       await expectRejection(resume(damaged), 'ERR_TORCH_FORMAT', 'is damaged')
     }
     await expectRejection(resume(join(folder, 'runs')), 'ERR_TORCH_FILE', `there is no folder ${join(folder, 'runs')}`)
@@ -295,6 +308,69 @@ describe('checkpoints', () => {
     await expectRejection(trainer().fit(data, { resume: 3 as never }), 'ERR_TORCH_TYPE', 'resume must be a string')
   })
 
+  test('of which any one bit has changed are refused', async () => {
+    const folder = temporaryFolder()
+    await trainer({ checkpoint: folder, epochs: 1 }).fit(data)
+    const file = join(folder, 'step-000000007.safetensors')
+    const [bytes, damaged] = [readFileSync(file), join(folder, 'damaged.safetensors')]
+    const flip = async (byte: number, bit: number): Promise<TorchError | undefined> => {
+      const copy = Buffer.from(bytes)
+      copy[byte] = (copy[byte] as number) ^ (1 << bit)
+      writeFileSync(damaged, copy)
+      return await loadCheckpoint(damaged).then(
+        () => undefined,
+        (error: TorchError) => error,
+      )
+    }
+    const start = 8 + Number(bytes.readBigUInt64LE())
+    const { modules } = (await loadCheckpoint(file)) as { modules: Record<string, Tensor>[] }
+    expect(modules[0]?.['linear.weight']?.shape).toEqual([1, 6])
+    const { tensors } = await readHeader(file)
+    const first = tensors['modules.0.linear.weight']?.dataOffsets[0] as number
+    // The exponent of a weight, and the name of a setting.
+    const message = `resume: ${damaged} is damaged: its checksum is not that of its content`
+    for (const byte of [start + first + 3, bytes.indexOf('batchSize')]) {
+      expect(await flip(byte, 0)).toMatchObject({
+        code: 'ERR_TORCH_FORMAT',
+        message: expect.stringContaining(message),
+      })
+    }
+    for (let byte = 0; byte < bytes.length; byte += 1 + Math.floor(bytes.length / 300)) {
+      expect((await flip(byte, byte % 8))?.code, `byte ${byte}`).toBe('ERR_TORCH_FORMAT')
+    }
+    expect(await flip(bytes.length - 1, 7)).toMatchObject({ code: 'ERR_TORCH_FORMAT' })
+  })
+
+  test('have a checksum of every element, whatever its place', async () => {
+    const tensors = { a: torch.zeros([3_000_000]), b: torch.zeros([2, 2], { dtype: 'int64' }) }
+    const before = await checksumOf('x', tensors)
+    // The text is fewer than 4 MiB, and so is the rest of a.
+    const pieces = Buffer.concat([
+      Buffer.from('x\n["a","float32",[3000000]]\n'),
+      Buffer.alloc(12_000_000),
+      Buffer.from('["b","int64",[2,2]]\n'),
+      Buffer.alloc(32),
+    ])
+    const all = createHash('sha256')
+    for (let at = 0; at < pieces.length; at += 1 << 22) {
+      all.update(
+        createHash('sha256')
+          .update(pieces.subarray(at, at + (1 << 22)))
+          .digest(),
+      )
+    }
+    expect(before).toBe(all.digest('hex'))
+    for (const at of [0, 1_500_000, 2_999_999]) {
+      tensors.a.select(0, at).fill_(1)
+      expect(await checksumOf('x', tensors)).not.toBe(before)
+      tensors.a.select(0, at).fill_(0)
+    }
+    expect(await checksumOf('x', tensors)).toBe(before)
+    const changing = checksumOf('x', tensors)
+    tensors.b.add_(1)
+    await expectRejection(changing, 'ERR_TORCH_VALUE', "'b' was changed while it was written")
+  })
+
   test('whose entries are damaged say which one', async () => {
     const folder = temporaryFolder()
     const callbacks = [checkpoint(folder, { everySteps: 1 }), stopAt(10)]
@@ -310,7 +386,7 @@ describe('checkpoints', () => {
       const names = path.split('.')
       const parent = names.slice(0, -1).reduce((object, part) => Reflect.get(object, part) as object, parsed.state)
       Reflect.set(parent, names.at(-1) as string, value)
-      await saveFile(tensors, damaged, { metadata: { [key]: JSON.stringify(parsed) } })
+      await writeState(damaged, JSON.stringify(parsed), tensors)
       const fitted = trainer()
       const before = weights(fitted)
       const error = await fitted.fit(data, { resume: damaged }).then(

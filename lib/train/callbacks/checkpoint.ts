@@ -1,7 +1,8 @@
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkOptions, requireInteger, requireString } from '../../check.ts'
 import { torchError } from '../../errors.ts'
+import { makeFolder } from '../../io/folder.ts'
 import { type Callback, FOLDER } from '../callback.ts'
 import { FolderLock } from '../folder-lock.ts'
 import { isBetter, type MonitorOptions, monitored, requireMonitor } from '../monitor.ts'
@@ -77,7 +78,7 @@ export function checkpoint(folder: string, options: CheckpointOptions = {}, ...n
     async onFitStart({ history }) {
       if (history.epochs.length === 0) best = undefined
       try {
-        await mkdir(folder, { recursive: true })
+        await makeFolder(folder)
       } catch (error) {
         throw torchError(
           'ERR_TORCH_FILE',

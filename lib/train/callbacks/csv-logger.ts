@@ -1,7 +1,8 @@
-import { appendFile, mkdir, writeFile } from 'node:fs/promises'
+import { appendFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { requireNone, requireString } from '../../check.ts'
 import { torchError } from '../../errors.ts'
+import { makeFolder } from '../../io/folder.ts'
 import type { Callback } from '../callback.ts'
 import type { EpochResult } from '../history.ts'
 
@@ -17,7 +18,7 @@ export function csvLogger(path: string, ...none: undefined[]): Callback {
   const row = (result: EpochResult): string => `${(columns ?? []).map((name) => result[name] ?? '').join(',')}\n`
   const begin = async (epochs: readonly EpochResult[]): Promise<void> => {
     columns = Object.keys(epochs[0] ?? {})
-    await mkdir(dirname(path), { recursive: true })
+    await makeFolder(dirname(path))
     await writeFile(path, `${columns.join(',')}\n${epochs.map(row).join('')}`)
   }
   const guarded = async (work: () => Promise<void>): Promise<void> => {

@@ -1,9 +1,10 @@
 import { Buffer } from 'node:buffer'
-import { appendFile, mkdir } from 'node:fs/promises'
+import { appendFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { checkOptions, requireInteger, requireString } from '../../check.ts'
 import { messageOf, torchError } from '../../errors.ts'
+import { makeFolder } from '../../io/folder.ts'
 import type { Callback } from '../callback.ts'
 import { type Event, encodeEvent } from '../event-file.ts'
 import type { EpochResult } from '../history.ts'
@@ -42,7 +43,7 @@ export function tensorBoard(folder: string, options: TensorBoardOptions = {}, ..
   const write = async (events: readonly Event[]): Promise<void> => {
     const wallTime = Date.now() / 1000
     try {
-      await mkdir(folder, { recursive: true })
+      await makeFolder(folder)
       await appendFile(file, Buffer.concat(events.map((event) => encodeEvent({ wallTime, ...event }))))
     } catch (error) {
       throw torchError('ERR_TORCH_FILE', `${owner}: cannot write to ${folder}: ${messageOf(error)}`, { cause: error })

@@ -1,5 +1,6 @@
 import { torchError } from '../errors.ts'
 import type { Metric } from '../metrics/metric.ts'
+import type { Callback } from './callback.ts'
 
 interface User {
   /** The trainer. */
@@ -8,22 +9,32 @@ interface User {
   readonly method: string
 }
 
-const users = new WeakMap<Metric<unknown>, User>()
+const users = new WeakMap<object, User>()
 
 /**
- * Marks metrics as in use: another pass at the same time would add to the same sums.
+ * Marks metrics, and callbacks with a state, as in use: another pass at the same time would add to the same sums.
  *
  * @returns what ends the use
  * @throws {TorchError} `ERR_TORCH_RUNTIME` if one of them is in use.
  */
-export function useMetrics(metrics: readonly Metric<unknown>[], user: User): () => void {
+export function use(metrics: readonly Metric<unknown>[], callbacks: readonly Callback[], user: User): () => void {
   for (const metric of metrics) {
     const other = users.get(metric)
     if (other !== undefined) throw torchError('ERR_TORCH_RUNTIME', sentence(metric, other, user))
   }
-  for (const metric of metrics) users.set(metric, user)
+  const stateful = callbacks.filter(({ stateDict }) => stateDict !== undefined)
+  for (const callback of stateful) {
+    const other = users.get(callback)
+    if (other === undefined) continue
+    throw torchError(
+      'ERR_TORCH_RUNTIME',
+      `Trainer: the callback '${callback.name}' has a state, and is in use by a running ${other.method} of another Trainer: give each Trainer an instance of its own`,
+    )
+  }
+  const used = [...metrics, ...stateful]
+  for (const item of used) users.set(item, user)
   return () => {
-    for (const metric of metrics) if (users.get(metric) === user) users.delete(metric)
+    for (const item of used) if (users.get(item) === user) users.delete(item)
   }
 }
 
