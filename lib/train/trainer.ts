@@ -267,6 +267,7 @@ export class Trainer {
       history,
       epochs,
       batches,
+      resume,
       loss,
       save,
       onStop: () => ending.ask(),
