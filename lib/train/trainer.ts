@@ -42,12 +42,13 @@ import { History } from './history.ts'
 import { initialize } from './initialization.ts'
 import { Interruption } from './interruption.ts'
 import { useMetrics } from './metric-use.ts'
+import { requireMonitors } from './monitor.ts'
 import { optimizerOf } from './optimizer.ts'
 import type { TrainerOptions } from './options.ts'
 import { deviceOf, onDevice, place } from './placement.ts'
 import { type PredictOptions, Predictor } from './predictor.ts'
 import { scheduledRates } from './rates.ts'
-import { type ResolvedOptions, readOptions } from './resolved-options.ts'
+import { type ResolvedOptions, readOptions, resultNames } from './resolved-options.ts'
 import { Checkpoints } from './resume.ts'
 import { close, Run } from './run.ts'
 import { Runner, type RunnerOptions } from './runner.ts'
@@ -183,7 +184,8 @@ export class Trainer {
    *
    * @throws {TorchError} (rejects) `ERR_TORCH_NON_FINITE` for a NaN or infinite loss, see
    *   {@link TrainerOptions.nonFinite}; `ERR_TORCH_SHAPE` for targets that the loss cannot compare with the output;
-   *   `ERR_TORCH_FORMAT` for a damaged checkpoint, `ERR_TORCH_VALUE` for one of another model or with other settings;
+   *   `ERR_TORCH_FORMAT` for a damaged checkpoint, `ERR_TORCH_VALUE` for one of another model or with other settings, and
+   *   for a `monitor` that no epoch will have; `ERR_TORCH_FILE` for a folder with checkpoints of another `fit`;
    *   `ERR_TORCH_RUNTIME` while another `fit` of this trainer, or one with the same metrics, is running; whatever the model, the loss, the data, a callback or the signal
    *   throws. {@link Trainer.history} then has the completed epochs.
    */
@@ -197,6 +199,7 @@ export class Trainer {
     if (onAbort === 'reject') signal?.throwIfAborted()
     const source = this.#source(data, this.#options.shuffle)
     const held = validation === undefined ? undefined : this.#source(validation, false)
+    this.#requireMonitors(held !== undefined)
     const ending = new Ending()
     const callbacks = new Callbacks(this.#options.callbacks, ending)
     const device = this.#place()
@@ -379,6 +382,8 @@ export class Trainer {
   async dryRun(data: TrainingData, options: DryRunOptions = {}): Promise<DryRun> {
     checkDryRun(options)
     const { validation, signal } = options
+    // Without validation data there is a validation step, too.
+    this.#requireMonitors(true)
     const source = this.#source(data, this.#options.shuffle)
     const held = validation === undefined ? undefined : this.#source(validation, false)
     return await this.#trying('dryRun', signal, (parts) => dryRun(parts, source, held))
@@ -413,6 +418,12 @@ export class Trainer {
 
   #useMetrics(method: string): () => void {
     return useMetrics(this.#options.metrics, { trainer: this, method })
+  }
+
+  #requireMonitors(hasValidation: boolean): void {
+    const { callbacks, schedule, monitor, metrics } = this.#options
+    const scheduled = schedule?.needsMetric === true ? monitor.monitor : undefined
+    requireMonitors(callbacks, scheduled, resultNames(metrics, hasValidation))
   }
 
   #requireIdle(): void {

@@ -5,7 +5,7 @@ import { describe } from '../../describe.ts'
 import { torchError } from '../../errors.ts'
 import { type Callback, FOLDER } from '../callback.ts'
 import { FolderLock } from '../folder-lock.ts'
-import { isBetter, type MonitorOptions, monitored, requireMonitor } from '../monitor.ts'
+import { isBetter, MONITOR, type MonitorOptions, monitored, requireMonitor } from '../monitor.ts'
 import type { Run } from '../run.ts'
 
 export interface CheckpointOptions extends MonitorOptions {
@@ -104,8 +104,9 @@ export function checkpoint(folder: string, options: CheckpointOptions = {}, ...n
     lock = undefined
   }
   const write = (run: Run): Promise<void> => writeCheckpoint(folder, run, keep)
-  const callback: Callback & { [FOLDER]: string } = {
+  const callback: Callback & { [FOLDER]: string; [MONITOR]: string | undefined } = {
     [FOLDER]: folder,
+    [MONITOR]: options.monitor,
     name: owner,
     ...(everySteps === undefined ? {} : { everySteps, onStepEnd: write }),
     async onFitStart(run) {
