@@ -116,6 +116,8 @@ async function epochs(size: Size, batches: number): Promise<number[]> {
   try {
     return await inTurns(
       trainers.map((trainer) => async () => {
+        // Each fit is a run of its own.
+        rmSync(join(folder, 'a'), { recursive: true, force: true })
         const start = performance.now()
         await trainer.fit(data)
         return (performance.now() - start) / 1000

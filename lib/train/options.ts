@@ -95,7 +95,10 @@ export interface TrainerOptions {
   patience?: number
   /** Gives the model the weights of the best epoch at the end: see {@link bestWeights}. Default `false`. */
   restoreBest?: boolean
-  /** A folder for checkpoints, written after each epoch: see {@link checkpoint}. */
+  /**
+   * A folder for checkpoints, written after each epoch: see {@link checkpoint}. Each run needs its own: `fit` rejects if
+   * the folder has checkpoints that it does not `resume`.
+   */
   checkpoint?: string
   /**
    * What SIGTERM and SIGINT (Ctrl-C) during a `fit` do. `'checkpoint'`: the `fit` ends after the current step and

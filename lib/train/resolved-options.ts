@@ -23,7 +23,7 @@ import { earlyStopping } from './callbacks/early-stopping.ts'
 import { automaticProgress, progressBar } from './callbacks/progress-bar.ts'
 import type { NonFinite } from './divergence.ts'
 import { type InitOptions, requireInit } from './initialization.ts'
-import { type MonitorMode, type MonitorOptions, requireMonitor } from './monitor.ts'
+import { type MonitorMode, type MonitorOptions, type ResultNames, requireMonitor } from './monitor.ts'
 import { readWeightDecay, type WeightDecay } from './optimizer.ts'
 import type { TrainerOptions } from './options.ts'
 import { requireUsable } from './placement.ts'
@@ -272,4 +272,12 @@ function modeOf(monitor: string, metrics: readonly Metric<unknown>[]): MonitorMo
 /** The name of a metric's value in the results of an epoch: `validationMae`. */
 export function resultName(pass: string, metric: string): string {
   return `${pass}${metric.slice(0, 1).toUpperCase()}${metric.slice(1)}`
+}
+
+/** The names of the numbers in the result of an epoch, with or without validation. */
+export function resultNames(metrics: readonly Metric<unknown>[], hasValidation: boolean): ResultNames {
+  const of = (pass: string): string[] => metrics.map(({ name }) => resultName(pass, name))
+  const validation = ['validationLoss', ...of('validation')]
+  const names = ['epoch', 'trainLoss', 'seconds', ...of('train'), 'lr']
+  return hasValidation ? { names: [...names, ...validation], missing: [] } : { names, missing: validation }
 }

@@ -15,6 +15,7 @@ export interface RunOptions {
   epochs: number
   /** The number of batches in an epoch, if it is known. */
   batches: number | undefined
+  resume?: string | undefined
   loss(): Promise<number>
   save(path: string): Promise<void>
   /** Called by each `stop`. */
@@ -38,6 +39,8 @@ export class Run {
   readonly epochs: number
   /** The number of batches in an epoch, if it is known. */
   readonly batches: number | undefined
+  /** The file or folder of checkpoints that this `fit` was to go on from: its option `resume`. */
+  readonly resume: string | undefined
   /** The current epoch, counted from 1. */
   epoch = 1
   /** The batches of this epoch that have been trained on. */
@@ -59,6 +62,7 @@ export class Run {
     this.history = history
     this.epochs = epochs
     this.batches = batches
+    this.resume = options.resume
     this.#loss = loss
     this.#save = save
     this.#onStop = onStop

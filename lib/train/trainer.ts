@@ -41,12 +41,13 @@ import { type Graph, type GraphGuard, Graphs, signatureOf } from './graph.ts'
 import { History } from './history.ts'
 import { initialize } from './initialization.ts'
 import { Interruption } from './interruption.ts'
+import { requireMonitors } from './monitor.ts'
 import { optimizerOf } from './optimizer.ts'
 import type { TrainerOptions } from './options.ts'
 import { deviceOf, onDevice, place } from './placement.ts'
 import { type PredictOptions, Predictor } from './predictor.ts'
 import { scheduledRates } from './rates.ts'
-import { type ResolvedOptions, readOptions } from './resolved-options.ts'
+import { type ResolvedOptions, readOptions, resultNames } from './resolved-options.ts'
 import { Checkpoints } from './resume.ts'
 import { close, Run } from './run.ts'
 import { Runner, type RunnerOptions } from './runner.ts'
@@ -183,8 +184,10 @@ export class Trainer {
    *
    * @throws {TorchError} (rejects) `ERR_TORCH_NON_FINITE` for a NaN or infinite loss, see
    *   {@link TrainerOptions.nonFinite}; `ERR_TORCH_SHAPE` for targets that the loss cannot compare with the output;
-   *   `ERR_TORCH_FORMAT` for a damaged checkpoint, `ERR_TORCH_VALUE` for one of another model or with other settings;
-   *   `ERR_TORCH_RUNTIME` while another `fit` of this trainer, or one with the same metrics or stateful callbacks, is running; whatever the model, the loss, the data, a callback or the signal
+   *   `ERR_TORCH_FORMAT` for a damaged checkpoint, `ERR_TORCH_VALUE` for one of another model or with other settings, and
+   *   for a `monitor` that no epoch will have; `ERR_TORCH_FILE` for a folder with checkpoints of another `fit`;
+   *   `ERR_TORCH_RUNTIME` while another `fit` of this trainer, or one with the same metrics or stateful callbacks, is
+   *   running; whatever the model, the loss, the data, a callback or the signal
    *   throws. {@link Trainer.history} then has the completed epochs.
    */
   async fit(data: TrainingData, options: FitOptions = {}): Promise<History> {
@@ -197,6 +200,7 @@ export class Trainer {
     if (onAbort === 'reject') signal?.throwIfAborted()
     const source = this.#source(data, this.#options.shuffle)
     const held = validation === undefined ? undefined : this.#source(validation, false)
+    this.#requireMonitors(held !== undefined)
     const ending = new Ending()
     const callbacks = new Callbacks(this.#options.callbacks, ending)
     const device = this.#place()
@@ -267,6 +271,7 @@ export class Trainer {
       history,
       epochs,
       batches,
+      resume,
       loss,
       save,
       onStop: () => ending.ask(),
@@ -378,6 +383,8 @@ export class Trainer {
   async dryRun(data: TrainingData, options: DryRunOptions = {}): Promise<DryRun> {
     checkDryRun(options)
     const { validation, signal } = options
+    // Without validation data there is a validation step, too.
+    this.#requireMonitors(true)
     const source = this.#source(data, this.#options.shuffle)
     const held = validation === undefined ? undefined : this.#source(validation, false)
     return await this.#trying('dryRun', signal, (parts) => dryRun(parts, source, held))
@@ -412,6 +419,12 @@ export class Trainer {
 
   #use(method: string, callbacks: readonly Callback[] = []): () => void {
     return use(this.#options.metrics, callbacks, { trainer: this, method })
+  }
+
+  #requireMonitors(hasValidation: boolean): void {
+    const { callbacks, schedule, monitor, metrics } = this.#options
+    const scheduled = schedule?.needsMetric === true ? monitor.monitor : undefined
+    requireMonitors(callbacks, scheduled, resultNames(metrics, hasValidation))
   }
 
   #requireIdle(): void {

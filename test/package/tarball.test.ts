@@ -65,7 +65,7 @@ describe.runIf(process.platform === 'linux' && minorOf(builtFor) === minorOf(PIN
 
   afterAll(() => {
     for (const clean of cleanUps) clean()
-  })
+  }, 120_000)
 
   it.runIf(process.arch === 'x64')('binds to the versions that the C++ library and glibc have long had', () => {
     const versionsOf = (file: string): string[] =>

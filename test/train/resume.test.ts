@@ -233,9 +233,9 @@ describe('checkpoints', () => {
   })
 
   test('leave no tensors behind', async () => {
-    const folder = temporaryFolder()
-    const options = { restoreBest: true, callbacks: [checkpoint(folder, { everySteps: 2 })] }
     const run = async () => {
+      const folder = temporaryFolder()
+      const options = { restoreBest: true, callbacks: [checkpoint(folder, { everySteps: 2 })] }
       await expect(trainer({ ...options, epochs: 2 }).fit(data)).resolves.toBeDefined()
       await trainer({ epochs: 3 }).fit(data, { resume: folder })
     }
@@ -519,10 +519,12 @@ describe('checkpoints', () => {
     await expectRejection(trainer({ checkpoint: link }).fit(data), 'ERR_TORCH_FILE', 'another fit is writing')
     await running
     // One after another, they may, also after a failure.
-    await expect(trainer({ ...options, callbacks: [stopAt(3)] }).fit(data)).rejects.toThrow('power failure')
-    const { epochs } = await trainer(options).fit(data)
-    expect(epochs).toHaveLength(2)
+    const more = { ...options, epochs: 3 }
+    await expect(trainer({ ...more, callbacks: [stopAt(17)] }).fit(data, { resume: folder })).rejects.toThrow('power')
+    const { epochs } = await trainer(more).fit(data, { resume: folder })
+    expect(epochs).toHaveLength(3)
 
+    const other = temporaryFolder()
     const child = spawn(
       process.execPath,
       [
@@ -534,16 +536,70 @@ describe('checkpoints', () => {
          const x = torch.ones([1, 1, 1])
          const callbacks = [{ onEpochEnd: () => { process.send('trains'); return new Promise((resolve) => setTimeout(resolve, 60_000)) } }]
          await new Trainer(new GRUModel(1, 1, 1), { checkpoint: process.argv[1], callbacks }).fit([x, x])`,
-        folder,
+        other,
       ],
       { cwd: PACKAGE, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
     )
     onTestFinished(() => void child.kill('SIGKILL'))
     await once(child, 'message')
-    await expectRejection(trainer(options).fit(data), 'ERR_TORCH_FILE', message)
+    const third = trainer({ checkpoint: other, epochs: 2 })
+    await expectRejection(third.fit(data), 'ERR_TORCH_FILE', `checkpoint: another fit is writing into ${other}`)
     child.kill('SIGKILL')
     await once(child, 'exit')
-    expect((await trainer(options).fit(data)).epochs).toHaveLength(2)
+    expect((await third.fit(data)).epochs).toHaveLength(2)
+  })
+
+  test('belong to one run: a fit that does not continue it is refused, and they stay', async () => {
+    const folder = temporaryFolder()
+    await trainer({ checkpoint: folder }).fit(data)
+    const files = () =>
+      Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'base64')]))
+    const before = files()
+    expect(Object.keys(before)).toEqual(['best.safetensors', 'step-000000028.safetensors'])
+    const refusal = `checkpoint: ${folder} has checkpoints of another fit, the last of step 28, and this one does not continue it: go on with fit(data, { resume: '${folder}' }), or name another folder`
+    for (const options of [{ checkpoint: folder }, { callbacks: [checkpoint(folder, { keep: 2 })] }]) {
+      const second = trainer({ ...options, seed: 2 })
+      const untrained = weights(second)
+      await expectRejection(second.fit(data), 'ERR_TORCH_FILE', refusal)
+      expect(weights(second)).toEqual(untrained)
+      expect(files()).toEqual(before)
+    }
+    const elsewhere = temporaryFolder()
+    await trainer({ checkpoint: elsewhere, epochs: 1 }).fit(data)
+    const moved = trainer({ checkpoint: folder })
+    await expectRejection(moved.fit(data, { resume: elsewhere }), 'ERR_TORCH_FILE', refusal)
+    expect(files()).toEqual(before)
+  })
+
+  test('of which the best or an earlier one is resumed need another folder', async () => {
+    const folder = temporaryFolder()
+    const keeping = () => checkpoint(folder, { keep: 3 })
+    await trainer({ epochs: 2, callbacks: [keeping()] }).fit(data)
+    const first = { resume: join(folder, 'step-000000007.safetensors') }
+    await expectRejection(
+      trainer({ callbacks: [keeping()] }).fit(data, first),
+      'ERR_TORCH_FILE',
+      `checkpoint: ${folder} has a checkpoint of step 14, but this fit goes on from step 7: remove the later ones, or name another folder`,
+    )
+    const other = temporaryFolder()
+    await trainer({ checkpoint: other }).fit(data, first)
+    expect(readdirSync(other)).toContain('step-000000028.safetensors')
+    const last = { resume: join(folder, 'step-000000014.safetensors') }
+    await trainer({ epochs: 3, callbacks: [keeping()] }).fit(data, last)
+    expect(readdirSync(folder)).toContain('step-000000021.safetensors')
+  })
+
+  test('of a run with only its best epoch are refused, too, unless it is resumed: it starts again', async () => {
+    const folder = temporaryFolder()
+    const options = () => ({ callbacks: [checkpoint(folder, { everyEpochs: 3 }), stopAt(9)] })
+    await expect(trainer(options()).fit(data)).rejects.toThrow('power failure')
+    expect(readdirSync(folder)).toEqual(['best.safetensors'])
+    await expectRejection(
+      trainer(options()).fit(data),
+      'ERR_TORCH_FILE',
+      `checkpoint: ${folder} has checkpoints of another fit, and this one does not continue it`,
+    )
+    await expect(trainer(options()).fit(data, { resume: folder })).rejects.toThrow('power failure')
   })
 
   test.each([
@@ -569,7 +625,7 @@ describe('checkpoints', () => {
     expect(seen).toMatchObject([{ list: [Number.NaN, Number.NEGATIVE_INFINITY, null, 'x'] }])
     const odd: Callback = { name: 'odd', stateDict: () => ({ fn: () => {} }) as never }
     await expectRejection(
-      trainer({ epochs: 1, checkpoint: folder, callbacks: [odd] }).fit(data),
+      trainer({ epochs: 1, checkpoint: temporaryFolder(), callbacks: [odd] }).fit(data),
       'ERR_TORCH_TYPE',
       'checkpoint: callbacks.odd.fn cannot be saved: it is a function',
     )

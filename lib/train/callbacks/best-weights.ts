@@ -2,7 +2,7 @@ import { checkOptions } from '../../check.ts'
 import { noGrad, tidy } from '../../tensor/context.ts'
 import { keep, type Tensor } from '../../tensor/tensor.ts'
 import type { Callback } from '../callback.ts'
-import { isBetter, type MonitorOptions, monitored, requireMonitor } from '../monitor.ts'
+import { isBetter, MONITOR, type MonitorOptions, monitored, requireMonitor } from '../monitor.ts'
 
 /**
  * Keeps a copy of the weights of the best epoch, and gives them to the model when the `fit` ends.
@@ -24,7 +24,8 @@ export function bestWeights(options: MonitorOptions = {}): Callback {
     noGrad(() =>
       tidy(() => Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, keep(tensor.clone())]))),
     )
-  return {
+  const callback: Callback & { [MONITOR]: string | undefined } = {
+    [MONITOR]: options.monitor,
     name: owner,
     onFitStart({ history }) {
       if (history.epochs.length === 0) clear()
@@ -49,4 +50,5 @@ export function bestWeights(options: MonitorOptions = {}): Callback {
       weights = copied(saved.weights)
     },
   }
+  return callback
 }

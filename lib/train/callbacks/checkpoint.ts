@@ -1,11 +1,12 @@
-import { readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, realpath, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { checkOptions, requireInteger, requireString } from '../../check.ts'
+import { describe } from '../../describe.ts'
 import { torchError } from '../../errors.ts'
 import { makeFolder } from '../../io/folder.ts'
 import { type Callback, FOLDER } from '../callback.ts'
 import { FolderLock } from '../folder-lock.ts'
-import { isBetter, type MonitorOptions, monitored, requireMonitor } from '../monitor.ts'
+import { isBetter, MONITOR, type MonitorOptions, monitored, requireMonitor } from '../monitor.ts'
 import type { Run } from '../run.ts'
 
 export interface CheckpointOptions extends MonitorOptions {
@@ -28,17 +29,49 @@ export async function newestIn(folder: string): Promise<string | undefined> {
 
 /** The names of a folder's checkpoints, the newest first. */
 async function checkpointsIn(folder: string): Promise<string[]> {
-  let names: string[]
+  return (await namesIn(folder)).filter((name) => NAME.test(name)).sort((a, b) => stepOf(b) - stepOf(a))
+}
+
+const stepOf = (name: string): number => Number(NAME.exec(name)?.[1])
+
+async function namesIn(folder: string): Promise<string[]> {
   try {
-    names = await readdir(folder)
+    return await readdir(folder)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw torchError('ERR_TORCH_FILE', `checkpoint: cannot read ${folder}: ${(error as Error).message}`, {
       cause: error,
     })
   }
-  const stepOf = (name: string): number => Number(NAME.exec(name)?.[1])
-  return names.filter((name) => NAME.test(name)).sort((a, b) => stepOf(b) - stepOf(a))
+}
+
+/**
+ * The newest files are the ones that are kept and resumed: those of another run, with more steps, would win over the
+ * files of this one.
+ *
+ * @throws {TorchError} if a folder has checkpoints that the run does not continue.
+ */
+async function requireOwn(folder: string, { resume, step }: Run): Promise<void> {
+  const [newest] = await checkpointsIn(folder)
+  const found = newest ?? (await namesIn(folder)).find((name) => name === BEST)
+  if (found === undefined) return
+  if (resume === undefined || !(await isWithin(resume, folder))) {
+    const last = newest === undefined ? '' : `, the last of step ${stepOf(newest)}`
+    throw torchError(
+      'ERR_TORCH_FILE',
+      `checkpoint: ${folder} has checkpoints of another fit${last}, and this one does not continue it: go on with fit(data, { resume: ${describe(folder)} }), or name another folder`,
+    )
+  }
+  if (newest === undefined || stepOf(newest) <= step) return
+  throw torchError(
+    'ERR_TORCH_FILE',
+    `checkpoint: ${folder} has a checkpoint of step ${stepOf(newest)}, but this fit goes on from step ${step}: remove the later ones, or name another folder`,
+  )
+}
+
+/** Whether a path is a folder, or a file in it. */
+async function isWithin(path: string, folder: string): Promise<boolean> {
+  return (await realpath(path.endsWith('.safetensors') ? dirname(path) : path)) === (await realpath(folder))
 }
 
 /** Writes a checkpoint into a folder, and removes all but the newest `keep`. */
@@ -50,7 +83,8 @@ export async function writeCheckpoint(folder: string, run: Run, keep = 1): Promi
 
 /**
  * Writes the whole state of a `fit` into a folder, from which `fit(data, { resume: folder })` continues: after each
- * epoch, or more often. `step-….safetensors` are the last ones, `best.safetensors` is that of the best epoch.
+ * epoch, or more often. `step-….safetensors` are the last ones, `best.safetensors` is that of the best epoch. A folder
+ * belongs to one run: `fit` rejects with `ERR_TORCH_FILE` if it has checkpoints that the `fit` does not continue.
  *
  * @example new Trainer(model, { callbacks: [checkpoint('runs/a', { everySteps: 1000, keep: 3 })] })
  * @param folder is created if it does not exist
@@ -71,12 +105,13 @@ export function checkpoint(folder: string, options: CheckpointOptions = {}, ...n
     lock = undefined
   }
   const write = (run: Run): Promise<void> => writeCheckpoint(folder, run, keep)
-  const callback: Callback & { [FOLDER]: string } = {
+  const callback: Callback & { [FOLDER]: string; [MONITOR]: string | undefined } = {
     [FOLDER]: folder,
+    [MONITOR]: options.monitor,
     name: owner,
     ...(everySteps === undefined ? {} : { everySteps, onStepEnd: write }),
-    async onFitStart({ history }) {
-      if (history.epochs.length === 0) best = undefined
+    async onFitStart(run) {
+      if (run.history.epochs.length === 0) best = undefined
       try {
         await makeFolder(folder)
       } catch (error) {
@@ -89,6 +124,7 @@ export function checkpoint(folder: string, options: CheckpointOptions = {}, ...n
         )
       }
       lock = new FolderLock(owner, folder)
+      await requireOwn(folder, run)
     },
     onFitEnd: release,
     onException: release,

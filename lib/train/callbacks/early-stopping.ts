@@ -1,6 +1,6 @@
 import { checkOptions, requireInteger, requireNonNegative } from '../../check.ts'
 import type { Callback } from '../callback.ts'
-import { isBetter, type MonitorOptions, monitored, requireMonitor } from '../monitor.ts'
+import { isBetter, MONITOR, type MonitorOptions, monitored, requireMonitor } from '../monitor.ts'
 import type { Run } from '../run.ts'
 
 export interface EarlyStoppingOptions extends MonitorOptions {
@@ -30,7 +30,8 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
     const name = options.monitor ?? (run.result?.validationLoss === undefined ? 'trainLoss' : 'validationLoss')
     run.stop(`${name} has not improved for ${patience} epochs`)
   }
-  return {
+  const callback: Callback & { [MONITOR]: string | undefined } = {
+    [MONITOR]: options.monitor,
     name: owner,
     onFitStart(run) {
       // Each fit is judged by itself; a resumed one continues, or had stopped.
@@ -55,4 +56,5 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
       waited = saved.waited
     },
   }
+  return callback
 }

@@ -105,7 +105,7 @@ test('a resumed fit continues the curves, another one begins anew', async () => 
   expect(files[0]?.at(-1)?.step).toBe(11)
   expect(files[1]?.[1]).toMatchObject({ step: 11, isStart: true })
   expect(withoutTime(curves(files))).toEqual(expected)
-  await trainer({ callbacks: saving() }).fit([x, x])
+  await trainer({ callbacks: [tensorBoard(folder, { everySteps: 1 })] }).fit([x, x])
   expect(withoutTime(curves(eventsIn(folder)))).toEqual(expected)
   expect(eventsIn(folder).length).toBe(3)
 })
