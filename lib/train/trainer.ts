@@ -466,9 +466,11 @@ export class Trainer {
    *
    * Inputs are a tensor, or data as for `fit`, whose targets are not needed: a dataset, a `DataLoader`, batches, or `{
    * input, lengths, … }`. The outputs of their batches are joined along the samples, on the CPU; outputs for each step
-   * of sequences of different lengths are continued with zeros.
+   * of sequences of different lengths are continued with zeros. Row i is the output of sample i, also if a `DataLoader`
+   * shuffles or sorts by length.
    *
-   * @throws {TorchError} (rejects) for a loader that shuffles; whatever the model or the data throws.
+   * @throws {TorchError} (rejects) for a loader that leaves out samples before others, or draws one twice; whatever the
+   *   model or the data throws.
    */
   async predict(inputs: Tensor | PredictionData, options: PredictOptions = {}): Promise<Tensor> {
     checkOptions('predict', options, ['batchSize', 'cudaGraph'])
