@@ -8,6 +8,7 @@ import { type MetricName, metricOf } from '../metrics/metric-of.ts'
 import { tidy } from '../tensor/context.ts'
 import { tensor } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { fitScales, trainingOf, updateOptions, type Windows } from '../train/units.ts'
 import { MANY } from './calibrate.ts'
 
 /**
@@ -34,7 +35,10 @@ export interface NaiveOptions {
 export interface EvaluateNaiveOptions extends NaiveOptions {
   /** Default: all; `'seasonalNaive'` if there is a `season`. */
   methods?: readonly NaiveMethod[]
-  /** What to measure, in the units of the data: names, or functions that make a metric. Default `['mae', 'rmse']`. */
+  /**
+   * What to measure, in the units of the data: names, or functions that make a metric. A `MASE` without a scale gets that
+   * of the training windows of the same split, as in a `Trainer`. Default `['mae', 'rmse']`.
+   */
   metrics?: readonly (MetricName | (() => Metric))[]
   /** How many windows to compute at a time. Default 256. */
   batchSize?: number
@@ -155,7 +159,9 @@ export async function evaluateNaive(
     method,
     metrics: metrics.map((metric) => (typeof metric === 'function' ? metric() : metricOf(owner, metric))),
   }))
+  const all: Windows = { dataset: windows, indices: undefined, batchFirst: true }
   try {
+    for (const { metrics } of made) await fitScales(metrics, trainingOf(all), false)
     for (let start = 0; start < windows.length; start += batchSize) {
       const indices = Array.from({ length: Math.min(batchSize, windows.length - start) }, (_, i) => start + i)
       tidy(() => {
@@ -165,7 +171,9 @@ export async function evaluateNaive(
           const forecast = naiveForecast(windows, indices, method, season === undefined ? {} : { season })
           const known = forecast.isfinite()
           const counted = { mask: mask === undefined ? known : mask.logicalAnd(known) }
-          for (const metric of metrics) metric.update(forecast.nanToNum(0), wanted, counted)
+          for (const metric of metrics) {
+            metric.update(forecast.nanToNum(0), wanted, { ...counted, ...updateOptions(metric, all, { indices }) })
+          }
         }
       })
       await setImmediate()

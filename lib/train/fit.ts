@@ -159,7 +159,7 @@ async function validate(parts: FitParts): Promise<PassResult | undefined> {
 
 /** The metrics of a pass, by the names that they have in the result of an epoch. */
 function named(pass: string, { metrics }: PassResult): Record<string, number> {
-  return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [resultName(pass, name), value]))
+  return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [resultName(pass, name), value as number]))
 }
 
 /** Stops a run that has reached one of its limits. */

@@ -2,7 +2,7 @@ import { torchError } from '../errors.ts'
 import { RecurrentModel } from '../models/model.ts'
 import { evaluating } from '../nn/evaluating.ts'
 import { inferenceMode, offload, tidy } from '../tensor/context.ts'
-import { zeros } from '../tensor/creation.ts'
+import { tensor, zeros } from '../tensor/creation.ts'
 import { functions } from '../tensor/methods.ts'
 import { type Device, requireTensor, type Tensor } from '../tensor/tensor.ts'
 import { type Cut, cutOf } from './cut.ts'
@@ -77,13 +77,14 @@ export class Predictor {
     })
   }
 
-  /** The outputs for all batches, joined along the samples, on the CPU. */
+  /** The outputs for all batches, joined along the samples, in the order of the dataset if there is one, on the CPU. */
   async predictBatches(source: Source): Promise<Tensor> {
     const { step, place, moves } = this.#options
     const device = place()
     return await tidy(async () => {
       const feed = new Feed(source, { device: moves(device) ? device : undefined, ahead: device !== 'cpu' })
       const outputs: Tensor[] = []
+      const indices: number[] = []
       try {
         for (let ready = await feed.next(); ready !== undefined; ready = await feed.next()) {
           const { plan, take } = ready
@@ -92,6 +93,7 @@ export class Predictor {
           feed.prepare()
           try {
             outputs.push(this.#requireSamples(await running, plan.size))
+            for (const index of plan.indices ?? []) indices.push(index)
           } finally {
             ready.dispose()
           }
@@ -100,7 +102,8 @@ export class Predictor {
         await feed.close()
       }
       if (outputs.length === 0) throw torchError('ERR_TORCH_VALUE', 'predict: the data has no batches')
-      return await offload(() => inferenceMode(() => tidy(() => this.#joined(outputs))))
+      const rows = rowsInOrder(indices)
+      return await offload(() => inferenceMode(() => tidy(() => this.#joined(outputs, rows))))
     })
   }
 
@@ -119,10 +122,20 @@ export class Predictor {
     )
   }
 
-  /** Outputs for each step of sequences of different lengths are continued with zeros, as those within a batch. */
-  #joined(outputs: readonly Tensor[]): Tensor {
+  /**
+   * Outputs for each step of sequences of different lengths are continued with zeros, as those within a batch.
+   *
+   * @param rows where the output of each sample is, if not in their order
+   */
+  #joined(outputs: readonly Tensor[], rows: readonly number[] | undefined): Tensor {
     const [first] = outputs as [Tensor]
     const dim = this.#dimOf(first)
+    const joined = this.#continued(outputs, dim)
+    return rows === undefined ? joined : functions.indexSelect(joined, dim, tensor(rows, { dtype: 'int64' }))
+  }
+
+  #continued(outputs: readonly Tensor[], dim: 0 | 1): Tensor {
+    const [first] = outputs as [Tensor]
     const steps = 1 - dim
     if (first.ndim < 3) return functions.cat([...outputs], dim)
     const longest = Math.max(...outputs.map((output) => output.size(steps)))
@@ -165,4 +178,26 @@ export class Predictor {
     this.#graphs = graphs && { device, graphs }
     return graphs
   }
+}
+
+/**
+ * Where the outputs of samples 0, 1, 2, … are among those of the samples with these indices; `undefined` if in that
+ * order.
+ *
+ * @throws {TorchError} if a sample is left out or drawn twice.
+ */
+function rowsInOrder(indices: readonly number[]): number[] | undefined {
+  if (indices.every((index, row) => index === row)) return undefined
+  const rows: number[] = []
+  const twice = indices.find((index, row) => {
+    const known = rows[index] !== undefined
+    rows[index] = row
+    return known
+  })
+  const missing = indices.findIndex((_, i) => rows[i] === undefined)
+  if (twice === undefined && missing === -1) return rows
+  throw torchError(
+    'ERR_TORCH_OPTION',
+    `predict: the loader ${twice === undefined ? `leaves out sample ${missing}` : `draws sample ${twice} twice`}, so row i would not be the output of sample i: give it a Subset of the dataset instead of a sampler`,
+  )
 }

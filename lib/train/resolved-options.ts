@@ -134,7 +134,7 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     throw torchError('ERR_TORCH_OPTION', 'Trainer: cudaGraph captures whole steps, without accumulateGradBatches')
   }
   const isLimited = maxSteps < Infinity || maxSeconds < Infinity
-  const metrics = readMetrics(options.metrics ?? [])
+  const metrics = numbersOf(readMetrics('Trainer', options.metrics ?? []))
   const { carryState = false, schedule, movingAverage } = options
   requireBoolean('Trainer', 'carryState', carryState)
   if (carryState && options.shuffle === true) {
@@ -203,19 +203,33 @@ function requireAutomatic(name: string, value: unknown): void {
   throw invalid('Trainer', name, "a boolean or 'auto'", value, 'ERR_TORCH_VALUE')
 }
 
-function readMetrics(given: unknown): Metric<unknown>[] {
-  if (!Array.isArray(given)) throw invalid('Trainer', 'metrics', 'an array of names or metrics', given)
-  const metrics = given.map((metric) => metricOf('Trainer', metric))
-  const tensor = metrics.find((metric) => !metric.isScalar)
-  if (tensor !== undefined) {
-    throw torchError(
-      'ERR_TORCH_OPTION',
-      `Trainer: the result of ${describe(tensor)}, '${tensor.name}', is a Tensor, not a number: update and compute it yourself, with the outputs of predict`,
-    )
-  }
-  const twice = metrics.find(({ name }, i) => metrics.findIndex((other) => other.name === name) !== i)
+/**
+ * Metrics by name, or instances.
+ *
+ * @param others whose names are taken
+ * @throws {TorchError} if one is neither, or two have the same name.
+ */
+export function readMetrics(owner: string, given: unknown, others: readonly Metric<unknown>[] = []): Metric<unknown>[] {
+  if (!Array.isArray(given)) throw invalid(owner, 'metrics', 'an array of names or metrics', given)
+  const metrics = given.map((metric) => metricOf(owner, metric))
+  const all = [...others, ...metrics]
+  const twice = all.find(({ name }, i) => all.findIndex((other) => other.name === name) !== i)
   if (twice === undefined) return metrics
-  throw torchError('ERR_TORCH_OPTION', `Trainer: two metrics have the name '${twice.name}': give one of them a name`)
+  const own = others.some(({ name }) => name === twice.name) ? ', one of them of the trainer' : ''
+  throw torchError(
+    'ERR_TORCH_OPTION',
+    `${owner}: two metrics have the name '${twice.name}'${own}: give one of them a name`,
+  )
+}
+
+/** @throws {TorchError} if a metric has no number for the result of an epoch. */
+function numbersOf(metrics: Metric<unknown>[]): Metric<unknown>[] {
+  const tensor = metrics.find((metric) => !metric.isScalar)
+  if (tensor === undefined) return metrics
+  throw torchError(
+    'ERR_TORCH_OPTION',
+    `Trainer: the result of ${describe(tensor)}, '${tensor.name}', is a Tensor, not a number for each epoch: give it to evaluate(data, { metrics: [...] })`,
+  )
 }
 
 function readMonitor(

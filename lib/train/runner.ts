@@ -8,6 +8,7 @@ import type { Metric } from '../metrics/metric.ts'
 import type { LearningRates } from '../optim/rates.ts'
 import { isPromise, offload, tidy } from '../tensor/context.ts'
 import { zeros } from '../tensor/creation.ts'
+import type { NestedArray } from '../tensor/data.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
 import { type NonFinite, refusedLoss } from './divergence.ts'
 import type { Ending } from './ending.ts'
@@ -28,6 +29,8 @@ export interface RunnerOptions {
   step(batch: NamedBatch, rates: readonly Tensor[] | undefined): Outcome
   /** What to measure at each step. */
   metrics: readonly Metric<unknown>[]
+  /** Whether their results may be tensors, which then become nested arrays. */
+  arrays?: boolean
   /** Whether metrics of windows are in the units of the data. */
   inUnits: boolean
   /** Makes graphs to run steps with; its argument queues work. */
@@ -94,8 +97,8 @@ export interface PassOptions {
 /** The means over all targets of a pass. */
 export interface PassResult {
   loss: number
-  /** The values of the metrics, by their names. */
-  metrics: Record<string, number>
+  /** The values of the metrics, by their names: numbers, unless they may be arrays. */
+  metrics: Record<string, NestedArray>
   /** Whether all data have come. */
   isWhole: boolean
 }
@@ -241,17 +244,18 @@ export class Runner implements Disposable {
     return this.#known + (await read(this.#count))
   }
 
-  async #measured(): Promise<Record<string, number>> {
-    const values: Record<string, number> = {}
-    for (const metric of this.#options.metrics) {
+  async #measured(): Promise<Record<string, NestedArray>> {
+    const { metrics, arrays = false } = this.#options
+    const values: Record<string, NestedArray> = {}
+    for (const metric of metrics) {
       const value = await metric.compute()
-      if (typeof value !== 'number') {
+      if (typeof value !== 'number' && !(arrays && isTensor(value))) {
         throw torchError(
           'ERR_TORCH_OPTION',
-          `Trainer: the result of the metric '${metric.name}' is ${describe(value)}, not a number: update and compute it in a loop of your own`,
+          `Trainer: the result of the metric '${metric.name}' is ${describe(value)}, not a number${arrays ? ' or a Tensor' : ''}: update and compute it in a loop of your own`,
         )
       }
-      values[metric.name] = value
+      values[metric.name] = typeof value === 'number' ? value : arrayOf(value)
     }
     return values
   }
@@ -504,6 +508,13 @@ export function measure(
     const [own, wanted] = converted !== undefined && hasUnits(metric) ? converted : [output, target]
     metric.update(own, wanted, extra === undefined ? options : { ...options, ...extra(metric) })
   }
+}
+
+/** The values of the result of a metric, which is used up. */
+function arrayOf(result: Tensor): NestedArray {
+  const values = result.toArray()
+  result.dispose()
+  return values
 }
 
 /** The value of a tensor that no queued operation changes but those before; on the lane, which waits for the device. */

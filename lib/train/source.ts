@@ -36,18 +36,12 @@ export type PredictionData = TrainingData | Readonly<Omit<StackedTensors, 'targe
  * Data for predictions as data for training.
  *
  * @param batchSize that the user asks for
- * @throws {TorchError} for a batch size that has no effect, and for a loader whose outputs would be in another order.
+ * @throws {TorchError} for a batch size that has no effect.
  */
 export function predictable(data: PredictionData, batchSize: number | undefined): TrainingData {
   if (batchSize !== undefined) requireInteger('predict', 'batchSize', batchSize, 1)
   if (batchSize !== undefined && !isPair(data) && !isDataset(data) && (isIterable(data) || isFactory(data))) {
     throw torchError('ERR_TORCH_OPTION', 'predict: batchSize has no effect on data that are batches already')
-  }
-  if (data instanceof DataLoader && data.shuffle) {
-    throw torchError(
-      'ERR_TORCH_OPTION',
-      'predict: the loader shuffles, so nothing would tell which output belongs to which sample: give its dataset',
-    )
   }
   // No target is read, but datasets have one.
   return isPlain(data) && 'input' in data ? ({ target: data.input, ...data } as StackedTensors) : (data as TrainingData)

@@ -12,6 +12,8 @@ import { CUDAGraph, manualSeed as seedCuda } from '../cuda/index.ts'
 import { type Batch, namedBatch } from '../data/batch.ts'
 import type { BatchPlan } from '../data/loader.ts'
 import { messageOf, torchError } from '../errors.ts'
+import type { Metric } from '../metrics/metric.ts'
+import type { MetricName } from '../metrics/metric-of.ts'
 import { RecurrentModel } from '../models/model.ts'
 import { Module } from '../nn/module.ts'
 import { isFused } from '../optim/fused.ts'
@@ -19,6 +21,7 @@ import { moveState, type Optimizer } from '../optim/optimizer.ts'
 import { LearningRates } from '../optim/rates.ts'
 import { AveragedModel, getEmaMultiAvgFn } from '../optim/swa-utils/index.ts'
 import { offload, retain } from '../tensor/context.ts'
+import type { NestedArray } from '../tensor/data.ts'
 import { Generator } from '../tensor/generator.ts'
 import { withGenerator } from '../tensor/random.ts'
 import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
@@ -47,7 +50,7 @@ import type { TrainerOptions } from './options.ts'
 import { deviceOf, onDevice, place } from './placement.ts'
 import { type PredictOptions, Predictor } from './predictor.ts'
 import { scheduledRates } from './rates.ts'
-import { type ResolvedOptions, readOptions, resultNames } from './resolved-options.ts'
+import { type ResolvedOptions, readMetrics, readOptions, resultNames } from './resolved-options.ts'
 import { Checkpoints } from './resume.ts'
 import { close, Run } from './run.ts'
 import { Runner, type RunnerOptions } from './runner.ts'
@@ -61,7 +64,7 @@ import {
   type TuneLearningRateOptions,
   tuneLearningRate,
 } from './tune-learning-rate.ts'
-import { fitScales } from './units.ts'
+import { fitScales, trainingOf } from './units.ts'
 import { use } from './usage.ts'
 
 type MakeGraphs = RunnerOptions['makeGraphs']
@@ -104,9 +107,20 @@ interface Fit {
 }
 
 /** The mean loss of a pass in evaluation mode, and the values of the trainer's metrics by name. */
-export interface Evaluation {
+export interface Evaluation<Value = number> {
   loss: number
-  [metric: string]: number
+  [metric: string]: Value | number
+}
+
+export interface EvaluateOptions {
+  /** Stops between two steps. */
+  signal?: AbortSignal
+  /**
+   * What to measure besides the trainer's metrics: names or instances, whose results may be tensors, such as
+   * `new F1({ average: 'none' })` or `'confusionMatrix'`. A `MASE` without a scale gets that of the training windows of
+   * the split that the data are a part of. Default: nothing.
+   */
+  metrics?: readonly (MetricName | Metric<unknown>)[]
 }
 
 /**
@@ -244,7 +258,9 @@ export class Trainer {
     const validated = averaged?.module ?? model
     const validation = averaged && new Step(validated, optimizer, { ...this.#options, owner: 'Trainer' })
     const validating =
-      held === undefined ? undefined : this.#evaluating(device, nonFinite, this.#graphsFor(device, held), validation)
+      held === undefined
+        ? undefined
+        : this.#evaluating(device, nonFinite, this.#graphsFor(device, held), { step: validation })
     const modules = averaged === undefined ? this.#modules : [...this.#modules, averaged]
     const { carried } = this.#step
     const saved = {
@@ -449,17 +465,35 @@ export class Trainer {
     this.#seededCuda = true
   }
 
-  /** The mean loss over all targets, and the trainer's metrics, in evaluation mode. */
-  async evaluate(data: TrainingData, options: Pick<FitOptions, 'signal'> = {}): Promise<Evaluation> {
-    checkOptions('evaluate', options, ['signal'])
-    const { signal } = options
+  /**
+   * The mean loss over all targets, and the trainer's metrics, in evaluation mode.
+   *
+   * @throws {TorchError} (rejects) for data that are none; whatever the model, the loss or a metric throws.
+   */
+  evaluate(data: TrainingData, options?: EvaluateOptions & { metrics?: undefined }): Promise<Evaluation>
+  /**
+   * The same, and further metrics. Tensors of results come as nested arrays: a score for each class as a list, a
+   * confusion matrix as one of rows.
+   *
+   * @example
+   * const { f1, confusionMatrix } = await trainer.evaluate(test, { metrics: [new F1({ average: 'none' }), 'confusionMatrix'] })
+   * @throws {TorchError} (rejects) if two metrics have the same name.
+   */
+  evaluate(data: TrainingData, options: EvaluateOptions): Promise<Evaluation<NestedArray>>
+  async evaluate(data: TrainingData, options: EvaluateOptions = {}): Promise<Evaluation<NestedArray>> {
+    checkOptions('evaluate', options, ['signal', 'metrics'])
+    const { signal, metrics: further = [] } = options
     requireSignal('evaluate', signal)
+    const added = readMetrics('evaluate', further, this.#options.metrics)
     const source = this.#source(data, false)
-    const release = this.#use('evaluate')
+    const measured = [...this.#options.metrics, ...added]
+    const release = use(measured, [], { trainer: this, method: 'evaluate' })
     try {
+      const { windows } = source
+      if (windows !== undefined) await fitScales(added, trainingOf(windows), this.#options.metricUnits === 'scaled')
       const device = this.#place()
       const graphs = this.#options.cudaGraph === true ? this.#makeGraphs(device) : undefined
-      const runner = this.#evaluating(device, 'ignore', graphs)
+      const runner = this.#evaluating(device, 'ignore', graphs, { metrics: measured, arrays: true })
       try {
         const { loss, metrics } = await runner.pass(source, { name: 'evaluate', begin: () => signal?.throwIfAborted() })
         return { loss, ...metrics }
@@ -469,6 +503,7 @@ export class Trainer {
       }
     } finally {
       release()
+      for (const metric of added) if (!(further as readonly unknown[]).includes(metric)) metric.dispose()
     }
   }
 
@@ -479,9 +514,11 @@ export class Trainer {
    *
    * Inputs are a tensor, or data as for `fit`, whose targets are not needed: a dataset, a `DataLoader`, batches, or `{
    * input, lengths, … }`. The outputs of their batches are joined along the samples, on the CPU; outputs for each step
-   * of sequences of different lengths are continued with zeros.
+   * of sequences of different lengths are continued with zeros. Row i is the output of sample i, also if a `DataLoader`
+   * shuffles or sorts by length.
    *
-   * @throws {TorchError} (rejects) for a loader that shuffles; whatever the model or the data throws.
+   * @throws {TorchError} (rejects) for a loader that leaves out samples before others, or draws one twice; whatever the
+   *   model or the data throws.
    */
   async predict(inputs: Tensor | PredictionData, options: PredictOptions = {}): Promise<Tensor> {
     checkOptions('predict', options, ['batchSize', 'cudaGraph'])
@@ -552,12 +589,21 @@ export class Trainer {
     })
   }
 
-  #evaluating(device: Device, nonFinite: NonFinite, makeGraphs: MakeGraphs, step = this.#evaluation): Runner {
+  #evaluating(
+    device: Device,
+    nonFinite: NonFinite,
+    makeGraphs: MakeGraphs,
+    {
+      step = this.#evaluation,
+      ...measuring
+    }: { step?: Step | undefined } & Partial<Pick<RunnerOptions, 'metrics' | 'arrays'>> = {},
+  ): Runner {
     return new Runner({
       device,
       moves: this.#moves(device),
       step: (batch) => step.evaluate(batch, device, nonFinite === 'throw'),
       metrics: this.#options.metrics,
+      ...measuring,
       inUnits: this.#options.metricUnits === 'data',
       makeGraphs,
       signature: () => signatureOf(this.#modules),

@@ -1,5 +1,5 @@
 import type { BatchPlan } from '../data/loader.ts'
-import { targets, WindowDataset } from '../data/series/windows.ts'
+import { targets, training, WindowDataset } from '../data/series/windows.ts'
 import { Subset } from '../data/subset.ts'
 import { MASE, type MASEUpdateOptions } from '../metrics/mase.ts'
 import type { Metric } from '../metrics/metric.ts'
@@ -28,6 +28,11 @@ export function windowsOf(dataset: unknown, batchFirst: boolean): Windows | unde
   }
 }
 
+/** The training windows of the split that windows are a part of. */
+export function trainingOf({ dataset, batchFirst }: Windows): Windows {
+  return { dataset: dataset[training], indices: undefined, batchFirst }
+}
+
 /** Outputs or targets of a batch in the units of the data. */
 export function inUnits(values: Tensor, { dataset, indices, batchFirst }: Windows, plan: BatchPlan): Tensor {
   const own = (plan.indices ?? []).map((index) => (indices === undefined ? index : (indices[index] as number)))
@@ -52,7 +57,7 @@ export function isPerSeries(metric: Metric<unknown>): boolean {
 export function updateOptions(
   metric: Metric<unknown>,
   { dataset, indices, batchFirst }: Windows,
-  plan: BatchPlan,
+  plan: Pick<BatchPlan, 'indices'>,
 ): MASEUpdateOptions {
   if (!isPerSeries(metric)) return {}
   const own = (plan.indices ?? []).map((index) => (indices === undefined ? index : (indices[index] as number)))

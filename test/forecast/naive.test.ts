@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Series, type SeriesOptions, type WindowDataset } from '../../lib/data/index.ts'
 import { evaluateNaive, type NaiveMethod, naiveForecast } from '../../lib/forecast/index.ts'
 import { MASE } from '../../lib/metrics/index.ts'
+import { GRUModel } from '../../lib/models/index.ts'
+import { Trainer } from '../../lib/train/index.ts'
 import { expectError, expectRejection } from '../support/error.ts'
 
 const DAY = 86_400_000
@@ -81,6 +83,52 @@ test('errors are means over all windows, whatever the batches', async () => {
   const parts = await evaluateNaive(windows, { methods: ['persistence'], metrics: ['mae'], batchSize: 2 })
   expect(parts).toEqual({ persistence: { mae: expect.closeTo(4, 5) } })
   expect(Object.keys(await evaluateNaive(windows))).not.toContain('seasonalNaive')
+})
+
+describe('a MASE without a scale gets that of the training windows', () => {
+  /** The mean of |y(t) - y(t - 1)|. */
+  const change = (values: readonly number[]): number =>
+    values.slice(1).reduce((sum, value, i) => sum + Math.abs(value - (values[i] as number)), 0) / (values.length - 1)
+
+  test('of the same split, by name or as an instance', async () => {
+    const source = { day: VALUES.map((_, i) => i * DAY), y: VALUES }
+    const series = await Series.from(source, { time: 'day', targets: 'y' })
+    // Trained on 1, 5, 2, 8; persistence of 3, 4, 9 is off by 5, 1, 5.
+    const { train, test: held } = await series.split({ past: 2, horizon: 1, test: 3 / 7 })
+    const found = await evaluateNaive(held, { methods: ['persistence'], metrics: ['mae', 'mase'] })
+    expect(found.persistence).toEqual({
+      mae: expect.closeTo(11 / 3, 5),
+      mase: expect.closeTo(11 / 3 / change([1, 5, 2, 8]), 5),
+    })
+    const metrics = [() => new MASE({ seasonality: 2 })]
+    // |2 - 1|, |8 - 5|.
+    expect((await evaluateNaive(held, { methods: ['persistence'], metrics })).persistence?.mase).toBeCloseTo(11 / 6, 5)
+    expect((await evaluateNaive(train, { methods: ['persistence'], metrics: ['mase'] })).persistence?.mase).toBeCloseTo(
+      4.5 / change([1, 5, 2, 8]),
+      5,
+    )
+    // As a Trainer measures it.
+    const trainer = new Trainer(new GRUModel(1, 2, 1, { batchFirst: true, output: 'last', horizon: 1 }), {
+      progress: false,
+      epochs: 1,
+      metrics: ['mase', 'mae'],
+    })
+    await trainer.fit(train)
+    const own = await trainer.evaluate(held, { metrics: [new MASE({ name: 'added' })] })
+    expect(own.added).toBe(own.mase)
+    expect(Number(own.mae) / Number(own.mase)).toBeCloseTo(change([1, 5, 2, 8]), 4)
+  })
+
+  test('of each group', async () => {
+    const rows = VALUES.flatMap((y, i) => [
+      { day: i * DAY, shop: 'a', y },
+      { day: i * DAY, shop: 'b', y: 10 * y },
+    ])
+    const series = await Series.from(rows, { time: 'day', targets: 'y', groups: 'shop' })
+    const { test: held } = await series.split({ past: 2, horizon: 1, test: 3 / 7 })
+    const found = await evaluateNaive(held, { methods: ['persistence'], metrics: ['mase'], batchSize: 4 })
+    expect(found.persistence?.mase).toBeCloseTo(11 / 3 / change([1, 5, 2, 8]), 4)
+  })
 })
 
 test('missing targets and windows without a past do not count', async () => {

@@ -1,6 +1,14 @@
 // Predictions for datasets, loaders and tensors by name.
 import { describe, expect, test } from 'vitest'
-import { DataLoader, type Dataset, SequenceDataset, StackDataset, TensorDataset } from '../../lib/data/index.ts'
+import {
+  DataLoader,
+  type DataLoaderOptions,
+  type Dataset,
+  LengthBucketSampler,
+  SequenceDataset,
+  StackDataset,
+  TensorDataset,
+} from '../../lib/data/index.ts'
 import { nn, type Tensor, torch } from '../../lib/index.ts'
 import { GRUModel } from '../../lib/models/index.ts'
 import { Trainer, type TrainerOptions } from '../../lib/train/index.ts'
@@ -58,6 +66,29 @@ describe.each([true, false])('with batchFirst %s', (batchFirst) => {
   })
 })
 
+test.each([true, false])(
+  'a loader in another order gives row i for sample i, with batchFirst %s',
+  async (batchFirst) => {
+    const model = new GRUModel(3, 4, 2, { batchFirst })
+    const trainer = new Trainer(model, quiet)
+    const own = batchFirst ? input : input.transpose(0, 1)
+    const wanted = model.forward(own, { lengths }).detach()
+    const set = new StackDataset({ input, target, lengths })
+    const sizes = [5, 1, 3, 2, 4, 5, 2]
+    const seeded = new torch.Generator().manualSeed(1)
+    const orders: DataLoaderOptions[] = [
+      { batchSize: 3, shuffle: true, seed: 1 },
+      { batchSampler: new LengthBucketSampler(sizes, { batchSize: 2 }) },
+      { batchSampler: new LengthBucketSampler(sizes, { batchSize: 2, shuffle: true, generator: seeded }) },
+      { batchSize: 2, sampler: [6, 5, 4, 3, 2, 1, 0] },
+    ]
+    for (const order of orders)
+      expectClose(await trainer.predict(new DataLoader(set, { batchFirst, ...order })), wanted)
+    const first = new DataLoader(set, { batchFirst, batchSize: 3, dropLast: true })
+    expectClose(await trainer.predict(first), wanted.narrow(batchFirst ? 0 : 1, 0, 6))
+  },
+)
+
 test('an async dataset, and windows of a series', async () => {
   const model = new GRUModel(3, 4, 2, { batchFirst: true, output: 'last' })
   const trainer = new Trainer(model, quiet)
@@ -94,7 +125,23 @@ test('what cannot be predicted', async () => {
   const trainer = new Trainer(new GRUModel(3, 4, 2, { batchFirst: true, output: 'last' }), quiet)
   const bad = (data: unknown, options: object = {}): Promise<unknown> => trainer.predict(data as Tensor, options)
   const set = new TensorDataset(input, target)
-  await expectRejection(bad(new DataLoader(set, { shuffle: true })), 'ERR_TORCH_OPTION', 'the loader shuffles')
+  await expectRejection(
+    bad(new DataLoader(set, { sampler: [0, 3, 1], batchSize: 2 })),
+    'ERR_TORCH_OPTION',
+    'predict: the loader leaves out sample 2, so row i would not be the output of sample i: give it a Subset',
+  )
+  await expectRejection(
+    bad(
+      new DataLoader(set, {
+        batchSampler: [
+          [1, 0],
+          [2, 1],
+        ],
+      }),
+    ),
+    'ERR_TORCH_OPTION',
+    'predict: the loader draws sample 1 twice',
+  )
   await expectRejection(bad(new DataLoader(set), { batchSize: 2 }), 'ERR_TORCH_OPTION', 'batchSize has no effect')
   await expectRejection(bad({ input }, { batchSize: 0 }), 'ERR_TORCH_VALUE', 'batchSize must be a positive integer')
   await expectRejection(bad({ input }, { cudaGraph: true }), 'ERR_TORCH_OPTION', 'cudaGraph is for a tensor of inputs')

@@ -52,7 +52,9 @@ export function* splitSeries(contents: Contents, options: SplitOptions): Corouti
     found.push([name, windows])
   }
   const frame = yield* frameOf(OWNER, contents, scaler)
-  return Object.fromEntries(found.map(([name, windows]) => [name, new WindowDataset(contents, frame, windows, scaler)]))
+  const made: Record<string, WindowDataset> = {}
+  for (const [name, windows] of found) made[name] = new WindowDataset(contents, frame, windows, scaler, made.train)
+  return made
 }
 
 interface Bounds {

@@ -26,6 +26,8 @@ export const targets = Symbol('targets')
 export const layout = Symbol('layout')
 /** @internal */
 export const pastTargets = Symbol('pastTargets')
+/** @internal */
+export const training = Symbol('training')
 
 /** A batch of windows. */
 export interface WindowBatch extends NamedBatch {
@@ -138,9 +140,10 @@ export class WindowDataset implements Dataset<WindowBatch> {
   readonly #contents: Contents
   readonly #frame: Frame
   readonly #windows: Windows
+  readonly #training: WindowDataset | undefined
 
-  /** @internal */
-  constructor(contents: Contents, frame: Frame, windows: Windows, scaler: SeriesScaler) {
+  /** @internal @param training the part that comes first, if this is another */
+  constructor(contents: Contents, frame: Frame, windows: Windows, scaler: SeriesScaler, training?: WindowDataset) {
     this.length = windows.length
     this.past = windows.past
     this.horizon = windows.horizon
@@ -149,6 +152,7 @@ export class WindowDataset implements Dataset<WindowBatch> {
     this.#contents = contents
     this.#frame = frame
     this.#windows = windows
+    this.#training = training
   }
 
   /** The number of features of an input. */
@@ -219,6 +223,11 @@ export class WindowDataset implements Dataset<WindowBatch> {
       }
       return cat(parts, 0)
     })
+  }
+
+  /** @internal The part to train on of the split that made this one; it may be this one. */
+  get [training](): WindowDataset {
+    return this.#training ?? this
   }
 
   /** @internal */
