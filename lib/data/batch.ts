@@ -25,7 +25,8 @@ export interface NamedBatch {
   mask?: Tensor
   /**
    * How much each target counts, of the shape of the target or of its first dimensions, such as (N) or (N, L). Losses
-   * and metrics are weighted means. Without `batchFirst`, (L, N) as the target.
+   * and metrics are weighted means. Without `batchFirst`, (L, N) as the target. At least 0: on the CPU other weights are
+   * an error; on a GPU they are not looked at, since that would wait for it.
    */
   weight?: Tensor
   /** The state before the first step, in the form that the network takes. */

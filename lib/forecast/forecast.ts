@@ -79,7 +79,8 @@ const OPTIONS = ['past', 'steps', 'scaler', 'head', 'calibration', 'levels', 'fu
  * const [tomorrow] = await forecast(model, series, { past: 90 })
  * console.log(tomorrow.times, tomorrow.values.temp_max)
  * @throws {TorchError} (rejects) if a group has fewer than `past` steps since its last gap, the model, scaler or
- *   calibration does not fit, or inputs of future steps are missing.
+ *   calibration does not fit, or inputs of future steps are missing; `ERR_TORCH_NON_FINITE` if a forecast is NaN or
+ *   infinite.
  */
 export async function forecast(
   model: TrainableModel,
@@ -129,6 +130,7 @@ export async function forecast(
         const values = await inUnits(output, { reading, wanted, calibration, scaler, groups: names })
         const times = futureTimes(part, step, length)
         for (const [n, kinds] of values.entries()) {
+          requireFinite(kinds[0], { group: names?.[n], targets: series.targets })
           requireBounds(kinds)
           const own = times.subarray(n * length, (n + 1) * length)
           all.push(forecastOf(names?.[n] ?? null, own, kinds, series.targets, wanted))
@@ -182,8 +184,10 @@ function isCalibration(value: Partial<Record<keyof Calibration, unknown>>): bool
   const isList = (list: unknown, length: unknown, fits: (item: unknown) => boolean): boolean =>
     isArrayOf(list, fits) && list.length === length
   if (method !== 'splitConformal' || !isArrayOf(targets, (name) => typeof name === 'string')) return false
-  if (!Number.isSafeInteger(past) || !isArrayOf(levels, Number.isFinite)) return false
-  const isRow = (row: unknown): boolean => isList(row, targets.length, Number.isFinite)
+  const isLevel = (level: unknown): boolean => typeof level === 'number' && level > 0 && level < 1
+  const isRadius = (radius: unknown): boolean => Number.isFinite(radius) && (radius as number) >= 0
+  if (!Number.isSafeInteger(past) || (past as number) < 1 || !isArrayOf(levels, isLevel)) return false
+  const isRow = (row: unknown): boolean => isList(row, targets.length, isRadius)
   return isList(radii, levels.length, (rows) => isList(rows, steps, isRow))
 }
 
@@ -237,12 +241,27 @@ async function inUnits(
   return found.toArray() as number[][][][]
 }
 
-/** @throws {TorchError} for bounds that are no numbers although the value is one. */
-function requireBounds([values = [], ...bounds]: readonly number[][][]): void {
-  const isBad = values.some((row, i) =>
-    row.some((value, k) => Number.isFinite(value) && bounds.some((bound) => Number.isNaN(bound[i]?.[k]))),
-  )
-  if (!isBad) return
+/** @throws {TorchError} for forecasts that are no numbers: those of weights or inputs that are none. */
+function requireFinite(
+  rows: readonly number[][] = [],
+  { group, targets }: { group: string | undefined; targets: readonly string[] },
+): void {
+  for (const [i, row] of rows.entries()) {
+    const k = row.findIndex((value) => !Number.isFinite(value))
+    if (k < 0) continue
+    const value = Number.isNaN(row[k]) ? 'NaN' : 'infinite'
+    const where = group === undefined ? '' : ` of group ${group}`
+    throw torchError(
+      'ERR_TORCH_NON_FINITE',
+      `${OWNER}: the forecast of ${targets[k]}${where} is ${value} at step ${i + 1}: the weights of the model, or the inputs, are not finite`,
+      { op: OWNER },
+    )
+  }
+}
+
+/** @throws {TorchError} for bounds that are no numbers although the values are. */
+function requireBounds([, ...bounds]: readonly number[][][]): void {
+  if (!bounds.flat(2).some(Number.isNaN)) return
   throw torchError(
     'ERR_TORCH_VALUE',
     `${OWNER}: head: gaussian returned a variance that is negative or no number: exp or softplus makes it positive`,

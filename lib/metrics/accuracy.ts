@@ -75,8 +75,8 @@ export class Accuracy<A extends Average = Combined> extends DecisionMetric<Avera
   }
 
   #found(classes: Classes): Tensor {
-    const { batch, binary, count, target } = classes
-    if (this.topK === 1) return this.predicted(classes).eq(target)
+    const { batch, binary, count } = classes
+    if (this.topK === 1) return this.hits(classes, this.predicted(classes))
     if (binary || this.topK > count) {
       throw torchError(
         'ERR_TORCH_SHAPE',
@@ -85,7 +85,7 @@ export class Accuracy<A extends Average = Combined> extends DecisionMetric<Avera
       )
     }
     const [, best] = batch.output.topk(this.topK, -1)
-    return best.eq(target.unsqueeze(-1)).any(-1)
+    return this.hits(classes, best)
   }
 
   protected override result({

@@ -1,6 +1,7 @@
 import { checkOptions, invalid, requireBoolean } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { type Lengths, requireLengths } from '../nn/utils/sequences.ts'
+import { assertNonNegative } from '../tensor/assertion.ts'
 import { refuseCaptured } from '../tensor/capture.ts'
 import { arange, full, tensor } from '../tensor/creation.ts'
 import { functions } from '../tensor/methods.ts'
@@ -13,7 +14,10 @@ export interface UpdateOptions {
    * (N) or (N, L) for a target of (N, L, O), and holds for the rest.
    */
   mask?: Tensor
-  /** How much elements count, at least 0; of a shape like that of `mask`. Default: 1 each. */
+  /**
+   * How much elements count, at least 0; of a shape like that of `mask`. Default: 1 each. On the CPU other weights are an
+   * error; on a GPU they are not looked at, since that would wait for it.
+   */
   weight?: Tensor
   /** The steps of each sequence that count: N integers, or an int64 tensor (N) on the target's device. Default: all. */
   lengths?: Lengths
@@ -96,10 +100,12 @@ export function batchOf(owner: string, output: Tensor, target: Tensor, options: 
   const weights = weight === undefined ? undefined : leading(owner, 'weight', weight, target)
   const ignored = [
     mask === undefined ? [] : leading(owner, 'mask', mask, target).logicalNot(),
-    weights === undefined ? [] : weights.eq(0),
     lengths === undefined ? [] : padding(owner, target, lengths, options.batchFirst ?? false),
   ].flat()
-  const all = ignored.length === 0 ? undefined : ignored.reduce((one, other) => functions.logicalOr(one, other))
+  const either = (tensors: readonly Tensor[]): Tensor | undefined =>
+    tensors.length === 0 ? undefined : tensors.reduce((one, other) => functions.logicalOr(one, other))
+  if (weights !== undefined) assertNonNegative(owner, 'weight', weights, either(ignored))
+  const all = either(weights === undefined ? ignored : [...ignored, weights.eq(0)])
   return new MetricBatch(output, target, weights, all)
 }
 

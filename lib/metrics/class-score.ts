@@ -55,7 +55,8 @@ export abstract class ClassScore<A extends Average = Combined> extends DecisionM
 
   protected override tally(classes: Classes): MetricState {
     if (this.#chosen) requireSeveral(this.constructor.name, classes)
-    return { ...countsOf(classes, this.predicted(classes)), count: classes.batch.count() }
+    const predicted = this.predicted(classes)
+    return { ...countsOf(classes, predicted, this.hits(classes, predicted)), count: classes.batch.count() }
   }
 
   protected override result({ count, ...counts }: Counts & MetricState<'count'>): Tensor {
@@ -89,8 +90,8 @@ export function requireSeveral(owner: string, { binary, target }: Classes): void
   )
 }
 
-/** @internal The counts of a batch; `hit` tells which targets are found, if it is not those that are predicted. */
-export function countsOf({ batch, binary, count, target }: Classes, predicted: Tensor, hit?: Tensor): Counts {
+/** @internal The counts of a batch; `hit` tells which targets are found. */
+export function countsOf({ batch, binary, count, target }: Classes, predicted: Tensor, hit: Tensor): Counts {
   const weights = batch.weights()
   const perClass = (indices: Tensor, values: Tensor): Tensor => {
     const sums = zeros([count], { dtype: 'float64', device: target.device })
@@ -98,7 +99,7 @@ export function countsOf({ batch, binary, count, target }: Classes, predicted: T
     return binary ? sums.narrow(0, 1, 1) : sums
   }
   return {
-    found: perClass(target, weights.mul(hit ?? predicted.eq(target))),
+    found: perClass(target, weights.mul(hit)),
     predicted: perClass(predicted, weights),
     actual: perClass(target, weights),
   }

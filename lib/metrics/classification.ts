@@ -140,6 +140,14 @@ export abstract class DecisionMetric<Value = number> extends ClassificationMetri
     this.#chosen = options.threshold !== undefined
   }
 
+  /** Which predictions are those of the targets. An output with NaN predicts nothing, whatever its greatest value. */
+  protected hits({ batch: { output }, binary, target }: Classes, predicted: Tensor): Tensor {
+    const isUnknown = binary ? output.isnan() : output.isnan().any(-1)
+    // (…), or (…, k) for the best k classes.
+    const found = predicted.ndim > target.ndim ? predicted.eq(target.unsqueeze(-1)).any(-1) : predicted.eq(target)
+    return found.logicalAnd(isUnknown.logicalNot())
+  }
+
   /** The predicted classes, int64. */
   protected predicted({ batch, binary }: Classes): Tensor {
     if (binary) return this.probability(batch).gt(this.threshold).long()

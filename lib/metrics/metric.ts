@@ -8,7 +8,7 @@ import { inferenceMode, noGrad, offload, tidy } from '../tensor/context.ts'
 import { requireDevice } from '../tensor/device.ts'
 import { type Device, requireTensor, type Tensor } from '../tensor/tensor.ts'
 import { batchOf, checkUpdate, type MetricBatch, requireSameDevice, type UpdateOptions } from './batch.ts'
-import { type MetricState, State } from './state.ts'
+import { type Merge, type MetricState, State } from './state.ts'
 
 export interface MetricOptions {
   /** The name of the result, in a history or a log. Default: the metric's own, such as `'mae'`. */
@@ -75,6 +75,11 @@ export abstract class Metric<Value = number> implements Disposable {
     return false
   }
 
+  /** How the states of two parts of the data are combined, if not by adding them, field by field. */
+  protected get merge(): Merge | undefined {
+    return undefined
+  }
+
   /** What valid targets are, for errors. */
   protected get validTargets(): string {
     return 'a valid target'
@@ -104,7 +109,7 @@ export abstract class Metric<Value = number> implements Disposable {
   }
 
   get #state(): State {
-    this.#made ??= new State(this.stateFields, this.appends)
+    this.#made ??= new State(this.stateFields, this.appends, this.merge)
     return this.#made
   }
 

@@ -3,14 +3,16 @@ import { functions } from '../tensor/methods.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { MetricBatch } from './batch.ts'
 import { RegressionMetric, type RegressionOptions } from './regression.ts'
-import type { MetricState } from './state.ts'
+import type { Merge, MetricState } from './state.ts'
 
 export interface R2Options extends RegressionOptions {
   /** How the outputs' values are combined: their mean, or weighted by their variances. Default `'uniformAverage'`. */
   multioutput?: 'uniformAverage' | 'varianceWeighted'
 }
 
-/** Below this part of Σ y², differences from the mean are rounding errors of the sums. */
+type R2State = MetricState<'residual' | 'mean' | 'spread' | 'count' | 'samples'>
+
+/** Below this part of the mean, differences from it are its rounding error. */
 const ROUNDING = 1e-13
 
 /**
@@ -25,7 +27,7 @@ export class R2 extends RegressionMetric {
   static override readonly key = 'r2'
   protected static override readonly options = [...super.options, 'multioutput']
   override readonly higherIsBetter = true
-  protected override readonly stateFields = ['residual', 'sum', 'squares', 'count', 'samples']
+  protected override readonly stateFields = ['residual', 'mean', 'spread', 'count', 'samples']
   /** How the outputs' values are combined. */
   readonly multioutput: 'uniformAverage' | 'varianceWeighted'
 
@@ -37,15 +39,23 @@ export class R2 extends RegressionMetric {
     this.multioutput = multioutput
   }
 
+  protected override get merge(): Merge {
+    return merged
+  }
+
   protected override measure(batch: MetricBatch): MetricState {
     const kept = batch.target.ndim > 1 ? 1 : 0
-    // The difference of large sums: in float32 it would be lost.
     const [output, target] = [batch.output.double(), batch.target.double()]
+    const count = batch.count(kept)
+    const divisor = count.add(count.eq(0))
+    const rough = batch.sum(target, kept).div(divisor)
+    // The rounding error of a large mean would be part of each difference.
+    const mean = rough.add(batch.sum(target.sub(rough), kept).div(divisor))
     return {
       residual: batch.sum(output.sub(target).square(), kept),
-      sum: batch.sum(target, kept),
-      squares: batch.sum(target.square(), kept),
-      count: batch.count(kept),
+      mean,
+      spread: batch.sum(target.sub(mean).square(), kept),
+      count,
       samples: batch
         .weights()
         .ne(0)
@@ -55,19 +65,31 @@ export class R2 extends RegressionMetric {
     }
   }
 
-  protected override result({
-    residual,
-    sum,
-    squares,
-    count,
-    samples,
-  }: MetricState<'residual' | 'sum' | 'squares' | 'count' | 'samples'>): Tensor {
-    const spread = squares.sub(sum.square().div(count))
-    const total = functions.where(spread.le(squares.mul(ROUNDING)), 0, spread)
+  protected override result({ residual, mean, spread, count, samples }: R2State): Tensor {
+    const rounding = count.mul(mean.mul(ROUNDING).square())
+    const total = functions.where(spread.le(rounding), 0, spread)
     const exact = residual.eq(0).double()
     const scores = functions.where(total.eq(0), exact, functions.sub(1, residual.div(total)))
     const known = functions.where(samples.lt(2), Number.NaN, scores)
     if (this.multioutput === 'uniformAverage') return known.mean()
     return known.mul(total).sum().div(total.sum())
+  }
+}
+
+/**
+ * The differences from the mean of all, from those from the means of two parts (Chan et al., 1979). A difference of sums
+ * of squares would lose a spread that is small against the mean.
+ */
+const merged = (one: MetricState, other: MetricState): R2State => {
+  const [a, b] = [one as R2State, other as R2State]
+  const count = a.count.add(b.count)
+  const part = b.count.div(count.add(count.eq(0)))
+  const between = b.mean.sub(a.mean)
+  return {
+    residual: a.residual.add(b.residual),
+    mean: a.mean.add(between.mul(part)),
+    spread: a.spread.add(b.spread).add(between.square().mul(a.count).mul(part)),
+    count,
+    samples: a.samples.add(b.samples),
   }
 }

@@ -10,19 +10,24 @@ import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
 /** Tensors by the names of a metric's `stateFields`. */
 export type MetricState<Field extends string = string> = Record<Field, Tensor>
 
+/** The state of two parts of the data together; that without batches is 0. It changes neither. */
+export type Merge = (one: MetricState, other: MetricState) => MetricState
+
 /**
- * What a metric keeps: for each field a sum in float64, or everything that was measured. All changes are made in
+ * What a metric keeps: for each field a sum in float64, or what `merge` makes of two parts, or everything that was measured. All changes are made in
  * inferenceMode, since its tensors cannot be changed outside of it.
  */
 export class State {
   readonly #fields: readonly string[]
   readonly #appends: boolean
+  readonly #merge: Merge | undefined
   // A single tensor for a sum.
   readonly #tensors = new Map<string, Tensor[]>()
 
-  constructor(fields: readonly string[], appends: boolean) {
+  constructor(fields: readonly string[], appends: boolean, merge?: Merge) {
     this.#fields = fields
     this.#appends = appends
+    this.#merge = merge
   }
 
   /** Whether nothing has been included since the state was made or disposed. */
@@ -47,10 +52,19 @@ export class State {
       (field) => [field, this.#checked(owner, field, (measured as MetricState | undefined)?.[field])] as const,
     )
     inferenceMode(() => {
+      if (this.#merge !== undefined) return this.#mergeWith(this.#merge, values)
       for (const [field, value] of values) {
         if (this.#appends) this.#tensors.set(field, [...(this.#tensors.get(field) ?? []), keep(value.clone())])
         else (this.#first(field) ?? this.#begin(field, value)).add_(value)
       }
+    })
+  }
+
+  #mergeWith(merge: Merge, values: readonly (readonly [string, Tensor])[]): void {
+    const kept = values.map(([field, value]) => [field, this.#first(field) ?? this.#begin(field, value)] as const)
+    tidy(() => {
+      const merged = merge(Object.fromEntries(kept) as MetricState, Object.fromEntries(values) as MetricState)
+      for (const [field, tensor] of kept) tensor.copy_(merged[field] as Tensor)
     })
   }
 

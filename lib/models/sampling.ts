@@ -36,22 +36,40 @@ export function readSampling(owner: string, { temperature = 1, topK, topP = 1 }:
  * Draws the number of a token.
  *
  * @param logits (V), as the model gives them
- * @throws {TorchError} if they are no numbers.
+ * @throws {TorchError} `ERR_TORCH_NON_FINITE` if one is NaN or infinite.
  */
 export function sample(logits: Float32Array, sampling: Sampling, generator: Generator | undefined): number {
   const { temperature, topK, topP } = sampling
-  if (logits.some((logit) => Number.isNaN(logit))) {
-    throw torchError('ERR_TORCH_VALUE', 'generate: the model returned NaN')
-  }
-  if (temperature === 0) return logits.indexOf(logits.reduce((most, logit) => Math.max(most, logit), -Infinity))
+  const most = greatest(logits)
+  if (temperature === 0) return logits.indexOf(most)
   return tidy(() =>
     inferenceMode(() => {
-      const scaled = tensor(logits).div(temperature)
+      const scaled = divided(logits, temperature, most)
       const some = topK === undefined || topK >= logits.length ? scaled : likeliest(scaled, topK)
       const probs = (topP === 1 ? some : nucleus(some, topP)).softmax(-1)
       return Number(probs.multinomial(1, { generator: generator ?? null }).item())
     }),
   )
+}
+
+/** @throws {TorchError} for NaN, infinity, and logits with which no token can come. -∞ is one that never comes. */
+function greatest(logits: Float32Array): number {
+  const most = logits.reduce((one, logit) => Math.max(one, logit), -Infinity)
+  if (Number.isFinite(most)) return most
+  const told = Number.isNaN(most) ? 'NaN' : most > 0 ? 'an infinite logit' : 'only logits of -∞'
+  throw torchError('ERR_TORCH_NON_FINITE', `generate: the model returned ${told}: its weights are not finite`, {
+    op: 'generate',
+  })
+}
+
+/** The greatest number of float32. Divisors below 4 over it are 0 on some processors. */
+const MOST = 3.4028234663852886e38
+
+/** Where float32 would overflow, differences from the greatest logit, which are divided to -∞ instead of NaN. */
+function divided(logits: Float32Array, temperature: number, most: number): Tensor {
+  const overflows = logits.some((logit) => logit !== -Infinity && Math.abs(logit) / temperature > MOST)
+  if (!overflows && temperature > 4 / MOST) return tensor(logits).div(temperature)
+  return tensor(Float64Array.from(logits, (logit) => (logit - most) / temperature))
 }
 
 /** The `count` greatest logits, and others that equal the least of them; -∞ elsewhere. */

@@ -134,7 +134,8 @@ export function failure(thrown: unknown, { argument, ...options }: FailureOption
   if (thrown instanceof TorchError || !isNativeError(thrown) || !('kind' in thrown)) return thrown
   const text = withoutScriptTrace(thrown.message)
   const op = nameOf(thrown) ?? options.op
-  const message = sentence(text, op)
+  // An assertion has a sentence of ours.
+  const message = sentence(text, op !== undefined && /^_assert_?async/i.test(op) ? undefined : op)
   // Keep the original message: a TorchScript trace contains the source lines of the module.
   const cause = message.endsWith(thrown.message) ? {} : { cause: thrown }
   return torchError(codeOf(thrown.kind as Kind, text), message, { ...cause, ...options, op })

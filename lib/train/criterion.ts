@@ -112,6 +112,7 @@ function classLoss(
   const call = callOf(owner, module as { forward: Criterion })
   return (output, batch, counted) => {
     requireClasses(owner, output, batch.target)
+    if (module instanceof CrossEntropyLoss) requireSeveral(owner, output)
     const target = cleared(batch.target, counted)
     const ofClasses = target.ndim === output.ndim - 1
     const rows = output.ndim > 2 ? output.flatten(0, -2) : output
@@ -147,6 +148,15 @@ function requireClasses(owner: Owner, output: Tensor, target: Tensor): void {
   throw torchError(
     'ERR_TORCH_SHAPE',
     `${owner}: the scores of the classes are the last dimension of the output, (${shape.join(', ')}), so targets must be class numbers of shape (${leading.join(', ')}), or probabilities of the shape of the output; got targets of shape (${target.shape.join(', ')})${hint}`,
+  )
+}
+
+/** @throws {TorchError} for the scores of a single class: its probability is 1, so there is nothing to learn. */
+function requireSeveral(owner: Owner, output: Tensor): void {
+  if (output.ndim === 0 || output.size(-1) !== 1) return
+  throw torchError(
+    'ERR_TORCH_SHAPE',
+    `${owner}: the output has the scores of one class, (${output.shape.join(', ')}), whose probability is always 1: give the model one output for each class, or use the loss 'bceWithLogits' for two classes, or 'mse' for numbers`,
   )
 }
 

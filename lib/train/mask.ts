@@ -1,5 +1,6 @@
 import type { NamedBatch } from '../data/batch.ts'
 import { torchError } from '../errors.ts'
+import { assertNonNegative } from '../tensor/assertion.ts'
 import { arange } from '../tensor/creation.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
@@ -26,6 +27,7 @@ export function countedOf(owner: string, batch: NamedBatch, steps: boolean, batc
   for (const [name, tensor] of Object.entries({ mask, weight })) {
     if (tensor !== undefined) requirePrefix(owner, name, tensor, target)
   }
+  if (weight !== undefined) assertNonNegative(owner, 'weight', weight)
   if (lengths === undefined || !steps) return { mask, weight }
   const within = lengthMask(lengths, input.size(batchFirst ? 1 : 0), batchFirst, target.device)
   return { mask: mask === undefined ? within : aligned(within, mask.ndim).logicalAnd(mask), weight }

@@ -428,7 +428,20 @@ describe('intervals', () => {
       'ERR_TORCH_VALUE',
       'the targets y, but',
     )
-    for (const change of [{ targets: null }, { levels: 3 }, { radii: [[[1], [2]]] }, { steps: 3 }, { past: '2' }]) {
+    const changes = [
+      { targets: null },
+      { levels: 3 },
+      { levels: [-3, 0.9] },
+      { levels: [0.5, 1] },
+      { levels: [Number.NaN, 0.9] },
+      { radii: [[[1], [2]]] },
+      { radii: [...calibration.radii.slice(1), [[-3], [1]]] },
+      { radii: [...calibration.radii.slice(1), [[Number.POSITIVE_INFINITY], [1]]] },
+      { steps: 3 },
+      { past: '2' },
+      { past: 0 },
+    ]
+    for (const change of changes) {
       const damaged = bad({ calibration: { ...calibration, ...change } })
       await expectRejection(damaged, 'ERR_TORCH_TYPE', 'calibration must be what calibrate returned')
     }
@@ -487,4 +500,17 @@ test('arguments are checked', async () => {
   await expectRejection(bad({ horizon: 3 }), 'ERR_TORCH_OPTION', "unknown option 'horizon'")
   await expectRejection(forecast({} as never, series), 'ERR_TORCH_TYPE', 'model must be a Module')
   await expectRejection(forecast(adder(), [1, 2] as never), 'ERR_TORCH_TYPE', 'series must be a Series')
+})
+
+test.each([
+  [Number.NaN, 'NaN'],
+  [Number.POSITIVE_INFINITY, 'infinite'],
+])('a forecast that is %d is an error', async (bad, told) => {
+  const { series, scaler } = await counting([1, 2, 3])
+  const damaged = forecast(constant([5, bad], 2), series, { past: 1, scaler })
+  await expectRejection(damaged, 'ERR_TORCH_NON_FINITE', `the forecast of x is ${told} at step 2: the weights of the`)
+  const one = { t: [0, 1, 0, 1].map((i) => i * DAY), x: [1, 2, 3, 4], shop: ['a', 'a', 'b', 'b'] }
+  const groups = await Series.from(one, { ...ONE, groups: 'shop' })
+  const some = forecast(constant([bad]), groups, { past: 1, scaler: groups.splitSync({ past: 1 }).train.scaler })
+  await expectRejection(some, 'ERR_TORCH_NON_FINITE', `the forecast of x of group a is ${told} at step 1`)
 })

@@ -448,3 +448,34 @@ describe('an update is refused', () => {
     expectError(call, code, message)
   })
 })
+
+describe('outputs with NaN find nothing', () => {
+  const { NaN: nan } = Number
+
+  test('among several classes', () => {
+    // The place of a NaN is the greatest value's for PyTorch: rows 0 and 1 would be hits.
+    const output = torch.tensor([
+      [nan, nan, nan],
+      [0, nan, 1],
+      [0, 1, 2],
+      [3, 1, 2],
+    ])
+    const found = (metric: Accuracy | F1 | Recall): number => {
+      metric.update(output, classes(0, 1, 2, 0))
+      return metric.computeSync()
+    }
+    expect(found(new Accuracy())).toBe(2 / 4)
+    expect(found(new Accuracy({ topK: 2 }))).toBe(2 / 4)
+    expect(found(new Accuracy({ average: 'macro' }))).toBe((1 / 2 + 0 + 1) / 3)
+    expect(found(new Recall({ average: 'micro' }))).toBe(2 / 4)
+    expect(found(new F1({ average: 'micro' }))).toBe(2 / 4)
+  })
+
+  test('with one output for two classes', () => {
+    for (const outputs of ['logits', 'probs'] as const) {
+      const metric = new Accuracy({ outputs })
+      metric.update(torch.tensor([nan, nan, 0.9, -0.1]), torch.tensor([0, 1, 1, 0]))
+      expect(metric.computeSync()).toBe(2 / 4)
+    }
+  })
+})

@@ -364,3 +364,31 @@ describe('a metric of your own', () => {
     expectError(() => new Bias({ name: 3 } as never), 'ERR_TORCH_TYPE', /Bias: name must be a string, got 3/)
   })
 })
+
+describe('weights below 0, or NaN', () => {
+  const update = (metric: MAE, weight: readonly number[], mask?: readonly boolean[]): void =>
+    metric.update(row(1, 2), row(2, 4), {
+      weight: torch.tensor([...weight]),
+      ...(mask === undefined ? {} : { mask: torch.tensor([...mask]) }),
+    })
+
+  test.each([[[-1, 1]], [[Number.NaN, 1]]])('%o are refused, and change nothing', async (weight) => {
+    const metric = new MAE()
+    update(metric, [1, 1])
+    const message = 'MAE.update: weight must be non-negative, but there are values below 0 or NaN'
+    expectError(() => update(metric, weight), 'ERR_TORCH_VALUE', message)
+    await expectRejection(
+      torch.offload(() => update(metric, weight)),
+      'ERR_TORCH_VALUE',
+      message,
+    )
+    expect(metric.computeSync()).toBe(1.5)
+  })
+
+  test('may be where a mask leaves them out', () => {
+    const metric = new MAE()
+    update(metric, [Number.NaN, 3], [false, true])
+    update(metric, [1, -3], [true, false])
+    expect(metric.computeSync()).toBe((3 * 2 + 1) / 4)
+  })
+})

@@ -325,6 +325,31 @@ describe('R2', () => {
     expect(value(target.add(0.5), target)).toBeCloseTo(1 - 1 / 5, 6)
   })
 
+  test.each([0, 1e7, -1e9])('does not depend on an offset of %d, whatever the batches', (offset) => {
+    const f64 = (values: number[]): Tensor => torch.tensor(values, { dtype: 'float64' }).add(offset)
+    const [output, target] = [f64([0, 1, 2, 4]), f64([0, 1, 2.5, 3.5])]
+    // The mean is 1.75, so the spread is 3.0625 + 0.5625 + 0.5625 + 3.0625.
+    const expected = 1 - 0.5 / 7.25
+    expect(value(output, target)).toBeCloseTo(expected, 12)
+    const [batches, one, other] = [new R2(), new R2(), new R2()]
+    for (const [from, size] of [
+      [0, 1],
+      [1, 2],
+      [3, 1],
+    ] as const) {
+      batches.update(output.narrow(0, from, size), target.narrow(0, from, size))
+    }
+    // The mean so far is rounded: about 1e-16 of the offset.
+    expect(batches.computeSync()).toBeCloseTo(expected, 8)
+    one.update(output.narrow(0, 0, 3), target.narrow(0, 0, 3))
+    other.update(output.narrow(0, 3, 1), target.narrow(0, 3, 1))
+    expect(one.add(other).computeSync()).toBeCloseTo(expected, 8)
+    one.reset()
+    one.update(output, target, { weight: torch.tensor([1, 1, 2, 0]) })
+    // The weighted mean is 1.5: 1 - 2 · 0.25 / (2.25 + 0.25 + 2 · 1).
+    expect(one.computeSync()).toBeCloseTo(1 - 0.5 / 4.5, 12)
+  })
+
   test('is the mean over the outputs', () => {
     const target = torch.tensor([
       [0, 0],

@@ -71,6 +71,22 @@ test('temperature 0 takes the maximum that forward gives', async () => {
   expect(await generate(model, prompt, { steps: 10, temperature: 0 })).toEqual(tokens.slice(prompt.length))
 })
 
+test.each([1e-300, 5e-324, 1e-38])('temperature %d takes the maximum, too', async (temperature) => {
+  const model = constant([1, 3, 2.99, Number.NEGATIVE_INFINITY])
+  expect(await generate(model, [0], { steps: 5, temperature, seed: 1 })).toEqual([1, 1, 1, 1, 1])
+  expect(await generate(model, [0], { steps: 2, temperature, topK: 2, topP: 0.9 })).toEqual([1, 1])
+  // Equal ones stay equally likely.
+  const tokens = await generate(constant([-2e38, 3, 3]), [0], { steps: 4000, temperature, seed: 2 })
+  const share = tokens.filter((token) => token === 1).length / 4000
+  expect(Math.abs(share - 0.5)).toBeLessThanOrEqual(4 * Math.sqrt(0.25 / 4000))
+  expect(tokens).not.toContain(0)
+})
+
+test('a logit of -∞ never comes', async () => {
+  const tokens = await generate(constant([Number.NEGATIVE_INFINITY, 0, 0]), [1], { steps: 500, seed: 3 })
+  expect(new Set(tokens)).toEqual(new Set([1, 2]))
+})
+
 describe('draws come as often as their probabilities say', () => {
   const logits = [0.4, 0.3, 0.2, 0.1].map(Math.log)
   test.each<[Partial<GenerateOptions>, number[]]>([
@@ -173,6 +189,14 @@ test('models that have no tokens, and wrong options', async () => {
   await expectRejection(bad({ seed: 0.5 }), 'ERR_TORCH_VALUE', 'seed must be an integer')
   await expectRejection(bad({ signal: 1 }), 'ERR_TORCH_TYPE', 'signal must be an AbortSignal')
   await expectRejection(bad({ maxTokens: 1 }), 'ERR_TORCH_OPTION', "unknown option 'maxTokens'")
-  await expectRejection(make(constant([Number.NaN, 1])), 'ERR_TORCH_VALUE', 'the model returned NaN')
+  for (const [logits, told] of [
+    [[Number.NaN, 1], 'the model returned NaN'],
+    [[Number.POSITIVE_INFINITY, 1], 'the model returned an infinite logit'],
+    [[Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY], 'the model returned only logits of -∞'],
+  ] as const) {
+    for (const temperature of [0, 1]) {
+      await expectRejection(make(constant(logits), { temperature }), 'ERR_TORCH_NON_FINITE', told)
+    }
+  }
   expectError(() => generateStream(trained(), [99], { steps: 1 }), 'ERR_TORCH_INDEX', 'generateStream: token 99')
 })

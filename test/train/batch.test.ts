@@ -182,6 +182,26 @@ describe('mask and weight', () => {
     )
   })
 
+  test.each([-1, Number.NaN])(
+    'with a weight of %d are refused, before the weights of the model change',
+    async (bad) => {
+      const model = new Scaled()
+      const before = [...model.parameters()].map((parameter) => parameter.toArray())
+      const weight = torch.tensor([1, bad, 1, 1])
+      await expectRejection(
+        new Trainer(model, { ...quiet, loss: 'mse' }).fit({ input, target, weight }),
+        'ERR_TORCH_VALUE',
+        'Trainer: weight must be non-negative, but there are values below 0 or NaN',
+      )
+      await expectRejection(
+        new Trainer(model, { ...quiet, loss: 'mse' }).evaluate({ input, target, weight }),
+        'ERR_TORCH_VALUE',
+        'Trainer: weight must be non-negative',
+      )
+      expect([...model.parameters()].map((parameter) => parameter.toArray())).toEqual(before)
+    },
+  )
+
   test('where nothing counts in a whole pass, there is no loss', async () => {
     const trainer = new Trainer(new Scaled(), quiet)
     const none = torch.zeros([4, 5]).to('bool')

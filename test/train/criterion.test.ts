@@ -204,6 +204,19 @@ describe('classes of a recurrent model, which come last,', () => {
     expectClose(step.run(x, classes), nn.functional.crossEntropy(model.forward(x), classes).detach())
   })
 
+  test.each([
+    ['numbers', torch.rand([4, 6, 1])],
+    ['classes', torch.zeros([4, 6], { dtype: 'int64' })],
+  ])('of one class are refused, with targets that are %s', async (_, target) => {
+    const message =
+      'the output has the scores of one class, (4, 6, 1), whose probability is always 1: give the model one output for each class'
+    for (const loss of ['crossEntropy', new nn.CrossEntropyLoss()] as const) {
+      const model = new GRUModel(3, 4, 1, { batchFirst: true })
+      const fit = new Trainer(model, { progress: false, loss, batchSize: 4 }).fit([torch.randn([4, 6, 3]), target])
+      await expectRejection(fit, 'ERR_TORCH_SHAPE', message)
+    }
+  })
+
   test('need targets of the same steps', () => {
     const model = new LSTMModel(3, 4, 5)
     const step = new TrainingStep(model, {

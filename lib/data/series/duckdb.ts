@@ -185,7 +185,7 @@ const JSON_FILE = /\.(json|jsonl|ndjson)(\.gz)?$/i
 const PARQUET = /\.parquet$/i
 
 export async function readFile(path: string, names: Names, storage: Storage): Promise<RawTable> {
-  await requireUtf8(path)
+  await requireText(path)
   const title = path
   if (CSV.test(path)) return withDatabase(undefined, storage, (session) => readCsv(session, path, names, storage))
   const reader = JSON_FILE.test(path) ? 'read_json' : PARQUET.test(path) ? 'read_parquet' : undefined
@@ -203,12 +203,19 @@ export async function readFile(path: string, names: Names, storage: Storage): Pr
   })
 }
 
-/** @throws {TorchError} for a text file in UTF-16, which DuckDB takes for UTF-8 with one strange column. */
-async function requireUtf8(path: string): Promise<void> {
+/** @throws {TorchError} for a folder; for a text file in UTF-16, which DuckDB takes for UTF-8 with one strange column. */
+async function requireText(path: string): Promise<void> {
   // A pattern, or an error that DuckDB tells better.
   const file = await open(path).catch(() => undefined)
   if (file === undefined) return
   try {
+    if ((await file.stat()).isDirectory()) {
+      throw torchError(
+        'ERR_TORCH_FILE',
+        `${OWNER}: ${path} is a folder: name a file, or several by a pattern, such as ${JSON.stringify(join(path, '*.csv'))}`,
+        { op: OWNER },
+      )
+    }
     const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0)
     const mark = bytesRead === 2 ? buffer.readUInt16LE() : 0
     if (mark !== 0xfeff && mark !== 0xfffe) return

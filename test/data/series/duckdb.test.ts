@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -215,6 +215,17 @@ describe('files', () => {
     ['a cell too many', 'date,temp\n2024-01-01,1\n2024-01-02,1,2\n', /line 3: Expected Number of Columns: 2 Found: 3/],
   ])('%s are refused, and the error says what to do', async (_, text, message) => {
     await expectRejection(read(file('weather.csv', text)), 'ERR_TORCH_FORMAT', message)
+  })
+
+  test('a folder is refused, whatever its name', async () => {
+    const folder = temporaryFolder()
+    const named = join(folder, 'd.csv')
+    mkdirSync(named)
+    for (const path of [folder, named]) {
+      const message = `Series.from: ${path} is a folder: name a file, or several by a pattern`
+      await expectRejection(read(path), 'ERR_TORCH_FILE', message)
+      await expectRejection(read(pathToFileURL(path)), 'ERR_TORCH_FILE', message)
+    }
   })
 
   test('UTF-16 is refused', async () => {
