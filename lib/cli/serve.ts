@@ -69,7 +69,7 @@ export function addServe(program: Command): void {
     .option('--head <head>', 'point or quantiles: what the outputs are (default: point)')
     .option('--body-limit <bytes>', 'the most bytes of a body; more is status 413 (default: 4194304)', number)
     .option('--request-timeout <ms>', 'how long a client may take to send a request (default: 30000)', number)
-    .option('--grace <ms>', 'for how long it serves on after SIGTERM, but is not ready', number, 0)
+    .option('--grace <ms>', 'for how long it serves on after SIGTERM, but is not ready', number, 300)
     .option('--drain <ms>', 'how long requests may take that have begun when it closes', number, 10_000)
     .option('--log-level <level>', 'of pino: fatal, error, warn, info, debug, trace or silent', 'info')
     .option('--log-requests', 'log each request')
