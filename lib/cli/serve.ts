@@ -1,7 +1,7 @@
 import cluster from 'node:cluster'
 import { basename, extname } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
-import { TorchError } from '../errors.ts'
+import { TorchError, torchError } from '../errors.ts'
 import { report } from './problem.ts'
 import { askAllMetrics, superviseProcesses, tellReady, whole } from './processes.ts'
 
@@ -44,13 +44,36 @@ function number(text: string): number {
   throw new InvalidArgumentError('It must be a number.')
 }
 
+function portNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() !== '' && Number.isInteger(value) && value >= 0 && value <= 65_535) return value
+  throw new InvalidArgumentError('It must be an integer from 0 to 65535.')
+}
+
+/** What listening can fail with, for reasons of the machine and not of this library. */
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there: take another --port, or 0 for any that is free',
+  EACCES: 'this user may not listen there: take a --port from 1024',
+  EADDRNOTAVAIL: 'this machine has no such address: take another --host',
+  ENOTFOUND: 'there is no such host: take another --host',
+}
+
+/** The error of listening as a sentence; others as they are. */
+function listenError(thrown: unknown, { host, port }: ServeCommandOptions): unknown {
+  const { code = '' } = thrown as NodeJS.ErrnoException
+  if (!Object.hasOwn(REASONS, code)) return thrown
+  return torchError('ERR_TORCH_RUNTIME', `serve: cannot listen at ${host}, port ${port} (${code}): ${REASONS[code]}`, {
+    cause: thrown,
+  })
+}
+
 /** Adds `serve`, whose options are those of `serve()` and `serveApp()`. */
 export function addServe(program: Command): void {
   program
     .command('serve')
     .description('serve a model by HTTP: POST /predict, sessions, the Open Inference Protocol, /metrics, /docs')
     .argument('<file>', 'a model that model.save() wrote')
-    .option('--port <number>', 'the port; 0 for any that is free', number, 8080)
+    .option('--port <number>', 'the port; 0 for any that is free', portNumber, 8080)
     .option('--host <address>', 'the address to listen at; 0.0.0.0 for all', '127.0.0.1')
     .option('--name <name>', "the model's name in paths (default: that of the file)")
     .option('--processes <number>', 'processes that share the port', number, 1)
@@ -69,7 +92,7 @@ export function addServe(program: Command): void {
     .option('--head <head>', 'point or quantiles: what the outputs are (default: point)')
     .option('--body-limit <bytes>', 'the most bytes of a body; more is status 413 (default: 4194304)', number)
     .option('--request-timeout <ms>', 'how long a client may take to send a request (default: 30000)', number)
-    .option('--grace <ms>', 'for how long it serves on after SIGTERM, but is not ready', number, 0)
+    .option('--grace <ms>', 'for how long it serves on after SIGTERM, but is not ready', number, 300)
     .option('--drain <ms>', 'how long requests may take that have begun when it closes', number, 10_000)
     .option('--log-level <level>', 'of pino: fatal, error, warn, info, debug, trace or silent', 'info')
     .option('--log-requests', 'log each request')
@@ -149,7 +172,13 @@ async function start(file: string, options: ServeCommandOptions): Promise<void> 
       (error: unknown) => app.log.error({ err: error }, 'the model could not be loaded again: the one before goes on'),
     )
   })
-  await app.listen({ port: options.port, host: options.host })
+  try {
+    await app.listen({ port: options.port, host: options.host })
+  } catch (error) {
+    await app.close()
+    await server.close()
+    throw listenError(error, options)
+  }
   tellReady()
   await closed
   app.log.info('closed')

@@ -290,6 +290,11 @@ export class Server {
     }
   }
 
+  /** @internal The most requests that wait. */
+  get queueMax(): number {
+    return this.#settings.queue.max
+  }
+
   /** What it has done since it began, and is doing. */
   metrics(): Metrics {
     const { requests, steps, sizes } = this.#counters

@@ -1,4 +1,6 @@
 // `libtorch-rnn serve` as processes: what they answer, and how they end.
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { torch } from '../../lib/index.ts'
@@ -79,6 +81,7 @@ test('tells mistakes in one sentence', async () => {
   for (const [args, code, message] of [
     [['/nowhere.safetensors', '--port', '0'], 1, /^error: no such file or directory.*\/nowhere\.safetensors.*\n$/],
     [[file, '--port', 'http'], 2, /option '--port <number>' argument 'http' is invalid/],
+    [[file, '--port', '99999'], 2, /argument '99999' is invalid. It must be an integer from 0 to 65535\.\n$/],
     [[file, '--lanes', '0', '--port', '0'], 1, /^error: lanes must be a positive integer, got 0\n$/],
     [[file, '--units', 'metres', '--port', '0'], 1, /^error: units must be 'data' or 'scaled', got 'metres'\n$/],
     [[file, '--processes', '0', '--port', '0'], 1, /^error: --processes must be a positive integer, got 0\n$/],
@@ -88,6 +91,19 @@ test('tells mistakes in one sentence', async () => {
     expect(await run.ended()).toBe(code)
     expect(run.stderr).toMatch(message)
   }
+})
+
+test.each([1, 2])('says in one line that a port is taken, of %i processes', async (processes) => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const { port } = other.address() as AddressInfo
+  const run = new ServeProcess([file, '--port', `${port}`, '--processes', `${processes}`, '--no-openapi'])
+  expect(await run.ended()).toBe(1)
+  // The processes may end at the same time.
+  expect([...new Set(run.stderr.trimEnd().split('\n'))]).toEqual([
+    `error: cannot listen at 127.0.0.1, port ${port} (EADDRINUSE): another program listens there: take another --port, or 0 for any that is free`,
+  ])
+  other.close()
 })
 
 test('ends with 1 if processes cannot start', async () => {

@@ -13,7 +13,7 @@ import type { HttpSettings } from './options.ts'
 import { HttpError } from './status.ts'
 import type { Tracer } from './tracing.ts'
 
-/** How many rows of one request wait or run at a time: a request of many must not fill the queue. */
+/** How many rows of one request wait or run at a time, and no more than the queue takes. */
 const AT_ONCE = 128
 
 interface Params {
@@ -133,6 +133,6 @@ async function rows(
     }
   }
   // The first reason, and not what the others are aborted with.
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, sequences.length) }, work))
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, server.queueMax, sequences.length) }, work))
   return outputs
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { Connections } from './connections.ts'
-import { Health, isDraining } from './health.ts'
+import { drain, Health, isDraining } from './health.ts'
 import { inferenceRoutes } from './inference-routes.ts'
 import { addMetrics } from './metrics.ts'
 import { type ServedModel, ServedModels } from './model.ts'
@@ -52,11 +52,15 @@ async function addRoutes(app: FastifyInstance, settings: HttpSettings, connectio
   answerErrors(app, models)
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
-    // Its client finds another server for the next one.
+    done()
+  })
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    // Its client finds another server for the next one. Also for requests that came before the signal.
     if (isDraining(app.server)) reply.header('connection', 'close')
     done()
   })
   app.addHook('preClose', (done) => {
+    drain(app.server)
     connections.close()
     done()
   })

@@ -6,7 +6,9 @@ import { drain as startDraining } from './health.ts'
 
 export interface ShutdownOptions {
   /**
-   * For how long it still takes requests, but is not ready, in ms: until load balancers have noticed. Default 0.
+   * For how long it still takes requests, but is not ready, in ms: until load balancers have noticed. Each answer ends
+   * its connection, so that clients send the next request elsewhere; with 0, those that are on their way along open
+   * connections are lost. Default 300.
    */
   grace?: number
   /** How long requests that have begun may take, in ms; then their connections are closed. Default 10,000. */
@@ -30,7 +32,7 @@ export async function closeOnSignal(
 ): Promise<void> {
   const owner = 'closeOnSignal'
   checkOptions(owner, options, ['grace', 'drain', 'signals'], none)
-  const { grace = 0, drain = 10_000, signals = ['SIGTERM', 'SIGINT'] } = options
+  const { grace = 300, drain = 10_000, signals = ['SIGTERM', 'SIGINT'] } = options
   requireNonNegative(owner, 'grace', grace)
   requireNonNegative(owner, 'drain', drain)
   if (typeof app?.close !== 'function' || app.server === undefined)

@@ -226,6 +226,39 @@ describe('a server', () => {
   })
 })
 
+test('SIGTERM without a time of grace of its own: no client that keeps its connection loses a request', async () => {
+  const file = join(temporaryFolder(), 'model.safetensors')
+  await model.save(file)
+  const run = new ServeProcess([file, '--port', '0', '--no-openapi', '--no-metrics'])
+  const url = await run.url()
+  let served = 0
+  // Each stops when it is told that its connection ends.
+  const clients = Array.from({ length: 16 }, async () => {
+    for (;;) {
+      const response = await postBytes(`${url}/predict`, x)
+      expect(response.status).toBe(200)
+      expect(isNear(await numbersOf(response), wanted)).toBe(true)
+      served += 1
+      if (response.headers.get('connection') === 'close') return
+    }
+  })
+  while (served < 100) await sleep(10)
+  run.child.kill('SIGTERM')
+  await Promise.all(clients)
+  expect(await run.ended()).toBe(0)
+})
+
+test('a request that came before the service closes ends its connection, too', async () => {
+  const own = await service(model, {}, { batch: { max: 100, wait: 200 } })
+  const answer = postBytes(`${own.url}/predict`, x)
+  await until(own.server, ({ queued }) => queued === 1)
+  const closed = own.app.close()
+  const response = await answer
+  expect([response.status, response.headers.get('connection')]).toEqual([200, 'close'])
+  expect(isNear(await numbersOf(response), wanted)).toBe(true)
+  await closed
+})
+
 test('SIGTERM under load: what has begun is answered, and the service says before that it is not ready', async () => {
   const file = join(temporaryFolder(), 'model.safetensors')
   await model.save(file)

@@ -281,6 +281,16 @@ describe('infer', () => {
     expect(answer.error).toMatch(message)
   })
 
+  test('computes a batch that is larger than the queue', async () => {
+    const { url, server } = await service(model, {}, { queue: { max: 3 }, batch: { max: 2 } })
+    const x = random(10, 2, 3)
+    const inputs = [{ name: 'input', datatype: 'FP32', shape: [10, 2, 3], bytes: bytesOf(valuesOf(x)) }]
+    const answer = await new Client(url).infer('m', inputs)
+    expect(answer.status).toBe(200)
+    expectNear(answer.outputs[0]?.data as number[], forward(model, x))
+    expect(server.metrics()).toMatchObject({ served: 10, rejected: 0 })
+  })
+
   test('names the row that is not finite', async () => {
     const client = new Client((await service(model)).url)
     const broken = values.slice()
