@@ -252,7 +252,8 @@ describe.each(['native', 'tensor'] as const)('by the %s engine', (engine) => {
     await server.close()
     expect(server.metrics()).toMatchObject({ state: 'closed', served: 9, queued: 0, running: 0 })
     await expectRejection(server.predict(x), 'ERR_TORCH_CLOSED', /the server is closed/)
-    await expectRejection(session.save(), 'ERR_TORCH_CLOSED', /closed/)
+    await expectRejection(session.step(x), 'ERR_TORCH_CLOSED', /^step: the server is closed$/)
+    await expectRejection(session.save(), 'ERR_TORCH_CLOSED', /^save: the server is closed$/)
     expectError(() => server.route({ v1: 1 }), 'ERR_TORCH_CLOSED', /route: the server is closed/)
     expectError(() => server.rollback(), 'ERR_TORCH_CLOSED', /closed/)
   })
@@ -268,6 +269,12 @@ describe.each(['native', 'tensor'] as const)('by the %s engine', (engine) => {
     const all = await settled
     const closed = all.filter((one) => one.status === 'rejected' && one.reason.code === 'ERR_TORCH_CLOSED')
     expect(closed.length).toBeGreaterThan(0)
+    for (const [i, one] of all.entries()) {
+      if (one.status === 'fulfilled') continue
+      expect(one.reason.message).toBe(
+        `${i < 1000 ? 'predict' : 'step'}: the server was closed, and this had not begun after 0 ms`,
+      )
+    }
     const { rejected, queued, running, steps: ofSteps } = server.metrics()
     expect([rejected + ofSteps.rejected, queued, running, ofSteps.queued]).toEqual([closed.length, 0, 0, 0])
   })
