@@ -444,6 +444,8 @@ test.each<[unknown, string, RegExp]>([
   [{ deadlin: 1 }, 'ERR_TORCH_OPTION', /unknown option 'deadlin'; did you mean 'deadline'/],
   [{ deadline: '5' }, 'ERR_TORCH_TYPE', /deadline must be a time in ms/],
   [{ priority: 0.5 }, 'ERR_TORCH_VALUE', /priority must be an integer/],
+  [{ priority: Number.NaN }, 'ERR_TORCH_VALUE', /priority must be an integer from -100 to 100, got NaN/],
+  [{ priority: -101 }, 'ERR_TORCH_VALUE', /priority must be an integer from -100 to 100, got -101/],
   [{ priority: 101 }, 'ERR_TORCH_VALUE', /priority must be at most 100/],
   [{ signal: {} }, 'ERR_TORCH_TYPE', /signal must be an AbortSignal/],
   [{ version: 1 }, 'ERR_TORCH_TYPE', /version must be a string/],
