@@ -7,6 +7,7 @@ import { nn, type Tensor, torch } from '../../lib/index.ts'
 import { GRUModel, LSTMModel, RNNModel } from '../../lib/models/index.ts'
 import { type ModelSource, type OutputArray, type ServeOptions, type Server, serve } from '../../lib/serve/index.ts'
 import { expectError, expectRejection } from '../support/error.ts'
+import { formatsPath } from '../support/fixture.ts'
 import { temporaryFolder } from '../support/folder.ts'
 
 torch.setNumThreads(1)
@@ -459,6 +460,16 @@ test.each<[unknown, string, RegExp]>([
   open.push(server)
   await expectRejection(server.predict(new Float32Array(2), options as object), code as 'ERR_TORCH_TYPE', message)
   expect(server.metrics()).toMatchObject({ queued: 0, running: 0 })
+})
+
+test('a file of torch.jit.save is refused with what to do instead', async () => {
+  const script = formatsPath('script.pt')
+  await expectRejection(
+    serve(script),
+    'ERR_TORCH_FORMAT',
+    `serve: ${script} is an archive of torch.jit.save: serve(await torch.jit.load(path), { input: { size } })`,
+  )
+  await expectRejection(serve(formatsPath('gru.pt')), 'ERR_TORCH_FORMAT', /as torch.save writes/)
 })
 
 test('types follow the input', () => {
