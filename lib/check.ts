@@ -83,10 +83,13 @@ export function requireInteger(
 ): asserts value is number {
   if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return
   const tooLarge = Number.isInteger(value) && (value as number) > most
-  throw invalid(owner, name, tooLarge ? `at most ${most}` : integers(least), value, codeOf(value))
+  throw invalid(owner, name, tooLarge ? `at most ${most}` : integers(least, most), value, codeOf(value))
 }
 
-function integers(least: number): string {
+function integers(least: number, most: number): string {
+  if (least < 0 && most < Number.POSITIVE_INFINITY && least > Number.NEGATIVE_INFINITY) {
+    return `an integer from ${least} to ${most}`
+  }
   if (least === Number.NEGATIVE_INFINITY) return 'an integer'
   if (least === 0) return 'a non-negative integer'
   return least === 1 ? 'a positive integer' : `an integer of at least ${least}`

@@ -23,6 +23,7 @@ import {
 } from './header.ts'
 import { setOwn } from './record.ts'
 import { checkUnchanged, type Source, sourceOf, withBytes } from './source.ts'
+import { isScript, isZip, readDirectory } from './zip.ts'
 
 export interface SaveFileOptions {
   /** Free text saved with the tensors, such as `{ format: 'pt', epoch: '3' }`. */
@@ -167,8 +168,12 @@ export function saveFileSync(
 function* header(file: FileReader): Coroutine<{ header: Header; start: number }> {
   if (file.size < 8) file.reject('not a safetensors file: it has fewer than 8 bytes')
   const prefix = Buffer.from(yield* file.read(0, 8))
-  if (prefix.readUInt32LE() === 0x04034b50) {
-    file.reject('not a safetensors file but a zip archive, as torch.save writes: read it with torch.load')
+  if (isZip(prefix)) {
+    file.reject(
+      isScript((yield* readDirectory(file)).keys())
+        ? 'not a safetensors file but a TorchScript archive, as torch.jit.save writes: load it with torch.jit.load'
+        : 'not a safetensors file but a zip archive, as torch.save writes: read it with torch.load',
+    )
   }
   const length = prefix.readBigUInt64LE()
   if (length > MAX_HEADER) file.reject(`not a safetensors file: its header would have ${length} bytes`)

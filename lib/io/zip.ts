@@ -47,6 +47,11 @@ export function isZip(start: Uint8Array): boolean {
   return start.length >= 4 && Buffer.from(start.buffer, start.byteOffset, 4).readUInt32LE() === LOCAL
 }
 
+/** Whether an archive is one of torch.jit.save, by the names of its files. */
+export function isScript(names: Iterable<string>): boolean {
+  return [...names].some((name) => /^[^/]+\/constants\.pkl$/.test(name))
+}
+
 interface Directory {
   position: number
   size: number

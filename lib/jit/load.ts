@@ -2,7 +2,7 @@ import { checkOptions, requireNone } from '../check.ts'
 import { TorchError, torchError } from '../errors.ts'
 import { type Coroutine, run, runSync } from '../io/coroutine.ts'
 import { type FileReader, pathOf, readFile } from '../io/file.ts'
-import { check as checkEntry, isZip, readDirectory } from '../io/zip.ts'
+import { check as checkEntry, isScript, isZip, readDirectory } from '../io/zip.ts'
 import type { Script } from '../native/addon.ts'
 import { native } from '../tensor/binding.ts'
 import { atOnce, enter, offload } from '../tensor/context.ts'
@@ -24,7 +24,7 @@ function* inspect(file: FileReader): Coroutine<void> {
   if (!isArchive) file.reject('not a TorchScript archive, as torch.jit.save writes')
   const entries = yield* readDirectory(file)
   const names = [...entries.keys()]
-  if (names.some((name) => /^[^/]+\/constants\.pkl$/.test(name))) {
+  if (isScript(names)) {
     for (const entry of entries.values()) yield* checkEntry(file, entry)
     return
   }

@@ -1,5 +1,8 @@
 import { invalid } from '../check.ts'
 import { TorchError, torchError } from '../errors.ts'
+import { run } from '../io/coroutine.ts'
+import { readFile } from '../io/file.ts'
+import { isScript, isZip, readDirectory } from '../io/zip.ts'
 import { ScriptModule } from '../jit/index.ts'
 import { loadModel } from '../models/load.ts'
 import { RecurrentModel } from '../models/model.ts'
@@ -76,8 +79,7 @@ export async function versionOf(source: ModelSource, settings: Settings, counter
 const isURL = (value: unknown): value is URL => Object.prototype.toString.call(value) === '[object URL]'
 
 async function modelOf(source: ModelSource): Promise<Given> {
-  if (typeof source === 'string' || isURL(source))
-    return { model: await loadModel(source), isOwn: true, isLoaded: true }
+  if (typeof source === 'string' || isURL(source)) return { model: await load(source), isOwn: true, isLoaded: true }
   if (source instanceof Module) return { model: source, isOwn: source instanceof ScriptModule }
   if (typeof source !== 'function') {
     throw invalid('serve', 'source', 'a path, a Module, or a function that makes one', source)
@@ -91,6 +93,25 @@ async function modelOf(source: ModelSource): Promise<Given> {
   if (made instanceof Module) return { model: made, isOwn: true }
   throw invalid('serve', 'what the source makes', 'a Module', made)
 }
+
+/** @throws {TorchError} that says how to serve a file of torch.jit.save, which has no description of its inputs. */
+async function load(path: string | URL): Promise<Module> {
+  try {
+    return await loadModel(path)
+  } catch (cause) {
+    if (!(cause instanceof TorchError) || cause.code !== 'ERR_TORCH_FORMAT') throw cause
+    if (!(await isScriptFile(path).catch(() => false))) throw cause
+    const message = `serve: ${path} is an archive of torch.jit.save: serve(await torch.jit.load(path), { input: { size } }), with the features of a step`
+    throw torchError('ERR_TORCH_FORMAT', message, { op: 'serve', cause })
+  }
+}
+
+const isScriptFile = (path: string | URL): Promise<boolean> =>
+  run(
+    readFile('serve', path, function* (file) {
+      return isZip(yield* file.read(0, 4)) && isScript((yield* readDirectory(file)).keys())
+    }),
+  )
 
 /** The engine for a model, and if it is not the native one, why. */
 async function engineOf(

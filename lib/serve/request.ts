@@ -39,6 +39,7 @@ const LONGEST = 2 ** 31 - 1
  */
 export class Waiting {
   readonly promise: Promise<Float32Array>
+  readonly #owner: string
   /** When it was asked, as of `performance.now()`. */
   readonly since: number
   /** Where it waits; undefined as soon as it does not. */
@@ -55,7 +56,9 @@ export class Waiting {
   #timer: NodeJS.Timeout | undefined
   #forget: (() => void) | undefined
 
-  constructor(tally: Tally, { signal, deadline }: Limits, timeout: number, now: number) {
+  /** @param owner the function that asked, for errors */
+  constructor(owner: string, tally: Tally, { signal, deadline }: Limits, timeout: number, now: number) {
+    this.#owner = owner
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -154,7 +157,7 @@ export class Waiting {
   }
 
   #timeout(): void {
-    this.reject(stackless('ERR_TORCH_TIMEOUT', this.#problem()), 'timedOut')
+    this.reject(stackless('ERR_TORCH_TIMEOUT', `${this.#owner}: ${this.#problem()}`), 'timedOut')
   }
 
   #problem(): string {
@@ -165,7 +168,7 @@ export class Waiting {
     }
     const given = Math.round(this.#end - this.since)
     return given <= 0
-      ? `it had not begun when it was called: its deadline had passed ${-given} ms before`
+      ? `its deadline had passed ${-given} ms before the call`
       : `it had not begun when its deadline passed, ${given} ms after the call`
   }
 }
@@ -188,7 +191,7 @@ export class Request extends Waiting implements Sequence {
   index = -1
 
   constructor(sequence: Sequence, order: number, tally: Tally, limits: Limits, timeout: number, now: number) {
-    super(tally, limits, timeout, now)
+    super('predict', tally, limits, timeout, now)
     this.data = sequence.data
     this.steps = sequence.steps
     this.order = order

@@ -342,18 +342,17 @@ export class Server {
     })
     await Promise.race([quiet, late])
     clearTimeout(timer)
-    const closed = stackless(
-      'ERR_TORCH_CLOSED',
-      `close: the server was closed before this had begun, after ${drain} ms`,
-    )
-    this.#sessions.clear(closed)
+    const closed = (owner: string) =>
+      stackless('ERR_TORCH_CLOSED', `${owner}: the server was closed, and this had not begun after ${drain} ms`)
+    const closedStep = closed('step')
+    this.#sessions.clear(closedStep)
     for (const { batcher, stepper } of this.#alive) {
-      batcher.clear(closed)
-      stepper.clear(closed)
+      batcher.clear(closed('predict'))
+      stepper.clear(closedStep)
     }
     await quiet
     try {
-      await this.#sessions.end(closed)
+      await this.#sessions.end()
     } finally {
       await Promise.allSettled([...this.#pending])
       this.#alive.clear()

@@ -74,7 +74,7 @@ export class Session {
 
   #step(sample: StepInput, options: StepOptions): Promise<Float32Array> {
     if (options !== NONE) checkStepOptions(options)
-    if (this.#state.status === 'gone') this.#state = this.#sessions.revive(this.#state)
+    if (this.#state.status === 'gone') this.#state = this.#sessions.revive('step', this.#state)
     const values = readSample(sample, this.#state.version.signature)
     if (options.signal?.aborted) return Promise.reject(options.signal.reason)
     return this.#sessions.step(this.#state, values, options)
@@ -85,7 +85,7 @@ export class Session {
    * @throws {TorchError} (rejects) `ERR_TORCH_CLOSED` as {@link step}.
    */
   async save(): Promise<Uint8Array> {
-    if (this.#state.status === 'gone') this.#state = this.#sessions.revive(this.#state)
+    if (this.#state.status === 'gone') this.#state = this.#sessions.revive('save', this.#state)
     return await this.#sessions.save(this.#state)
   }
 
@@ -94,7 +94,7 @@ export class Session {
     if (this.#state.status === 'gone') {
       if (this.#state.end !== undefined) return
       // It is in the store. Another session of this id has to wait until it is not.
-      this.#state = this.#sessions.revive(this.#state)
+      this.#state = this.#sessions.revive('close', this.#state)
     }
     await this.#sessions.close(this.#state)
   }

@@ -92,7 +92,7 @@ export class Sessions {
   /** The session of this id, or a new one. */
   open(id: unknown, options: SessionOptions = {}): Session {
     const owner = 'session'
-    this.#requireOpen()
+    this.#requireOpen(owner)
     requireString(owner, 'id', id)
     if (id === '' || id.length > 1024) throw invalid(owner, 'id', 'of 1 to 1024 letters', id, 'ERR_TORCH_VALUE')
     checkOptions(owner, options, ['idle', 'group', 'state'])
@@ -111,8 +111,8 @@ export class Sessions {
     return this.#make(id, group, idle ?? this.#settings.idle, state).session as Session
   }
 
-  #requireOpen(): void {
-    if (this.#stopped) throw stackless('ERR_TORCH_CLOSED', 'session: the server is closed')
+  #requireOpen(owner: string): void {
+    if (this.#stopped) throw stackless('ERR_TORCH_CLOSED', `${owner}: the server is closed`)
   }
 
   /** Takes no more steps and sessions. */
@@ -244,10 +244,10 @@ export class Sessions {
     if (this.#states.get(state.id) === state) this.#states.delete(state.id)
   }
 
-  /** The state of a session that is not in memory any more. */
-  revive(state: SessionState): SessionState {
+  /** The state of a session that is not in memory any more, for the function `owner`. */
+  revive(owner: string, state: SessionState): SessionState {
+    this.#requireOpen(owner)
     if (state.end !== undefined) throw state.end
-    this.#requireOpen()
     const known = this.#states.get(state.id)
     if (known !== undefined && known.closing === undefined) return known
     return this.#make(state.id, state.group, state.idle, undefined)
@@ -429,8 +429,9 @@ export class Sessions {
    *
    * @throws {TorchError} (rejects) if some could not be saved; all are closed.
    */
-  async end(closed: TorchError): Promise<void> {
+  async end(): Promise<void> {
     this.stop()
+    const closed = stackless('ERR_TORCH_CLOSED', 'session: the server is closed')
     this.#closed = true
     const states = [...this.#states.values()]
     const errors: unknown[] = []

@@ -32,7 +32,7 @@ export class Step extends Waiting {
   row = 0
 
   constructor(session: Stepped, tally: Tally, limits: Limits, timeout: number, now: number) {
-    super(tally, limits, timeout, now)
+    super('step', tally, limits, timeout, now)
     this.session = session
   }
 }

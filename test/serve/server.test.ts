@@ -7,6 +7,7 @@ import { nn, type Tensor, torch } from '../../lib/index.ts'
 import { GRUModel, LSTMModel, RNNModel } from '../../lib/models/index.ts'
 import { type ModelSource, type OutputArray, type ServeOptions, type Server, serve } from '../../lib/serve/index.ts'
 import { expectError, expectRejection } from '../support/error.ts'
+import { formatsPath } from '../support/fixture.ts'
 import { temporaryFolder } from '../support/folder.ts'
 
 torch.setNumThreads(1)
@@ -252,7 +253,8 @@ describe.each(['native', 'tensor'] as const)('by the %s engine', (engine) => {
     await server.close()
     expect(server.metrics()).toMatchObject({ state: 'closed', served: 9, queued: 0, running: 0 })
     await expectRejection(server.predict(x), 'ERR_TORCH_CLOSED', /the server is closed/)
-    await expectRejection(session.save(), 'ERR_TORCH_CLOSED', /closed/)
+    await expectRejection(session.step(x), 'ERR_TORCH_CLOSED', /^step: the server is closed$/)
+    await expectRejection(session.save(), 'ERR_TORCH_CLOSED', /^save: the server is closed$/)
     expectError(() => server.route({ v1: 1 }), 'ERR_TORCH_CLOSED', /route: the server is closed/)
     expectError(() => server.rollback(), 'ERR_TORCH_CLOSED', /closed/)
   })
@@ -268,6 +270,12 @@ describe.each(['native', 'tensor'] as const)('by the %s engine', (engine) => {
     const all = await settled
     const closed = all.filter((one) => one.status === 'rejected' && one.reason.code === 'ERR_TORCH_CLOSED')
     expect(closed.length).toBeGreaterThan(0)
+    for (const [i, one] of all.entries()) {
+      if (one.status === 'fulfilled') continue
+      expect(one.reason.message).toBe(
+        `${i < 1000 ? 'predict' : 'step'}: the server was closed, and this had not begun after 0 ms`,
+      )
+    }
     const { rejected, queued, running, steps: ofSteps } = server.metrics()
     expect([rejected + ofSteps.rejected, queued, running, ofSteps.queued]).toEqual([closed.length, 0, 0, 0])
   })
@@ -437,6 +445,8 @@ test.each<[unknown, string, RegExp]>([
   [{ deadlin: 1 }, 'ERR_TORCH_OPTION', /unknown option 'deadlin'; did you mean 'deadline'/],
   [{ deadline: '5' }, 'ERR_TORCH_TYPE', /deadline must be a time in ms/],
   [{ priority: 0.5 }, 'ERR_TORCH_VALUE', /priority must be an integer/],
+  [{ priority: Number.NaN }, 'ERR_TORCH_VALUE', /priority must be an integer from -100 to 100, got NaN/],
+  [{ priority: -101 }, 'ERR_TORCH_VALUE', /priority must be an integer from -100 to 100, got -101/],
   [{ priority: 101 }, 'ERR_TORCH_VALUE', /priority must be at most 100/],
   [{ signal: {} }, 'ERR_TORCH_TYPE', /signal must be an AbortSignal/],
   [{ version: 1 }, 'ERR_TORCH_TYPE', /version must be a string/],
@@ -450,6 +460,16 @@ test.each<[unknown, string, RegExp]>([
   open.push(server)
   await expectRejection(server.predict(new Float32Array(2), options as object), code as 'ERR_TORCH_TYPE', message)
   expect(server.metrics()).toMatchObject({ queued: 0, running: 0 })
+})
+
+test('a file of torch.jit.save is refused with what to do instead', async () => {
+  const script = formatsPath('script.pt')
+  await expectRejection(
+    serve(script),
+    'ERR_TORCH_FORMAT',
+    `serve: ${script} is an archive of torch.jit.save: serve(await torch.jit.load(path), { input: { size } })`,
+  )
+  await expectRejection(serve(formatsPath('gru.pt')), 'ERR_TORCH_FORMAT', /as torch.save writes/)
 })
 
 test('types follow the input', () => {
