@@ -164,8 +164,8 @@ function outputOf(model: Module, input: Tensor, lengths?: readonly number[]): Te
       const options = lengths === undefined ? [] : [{ lengths }]
       const returned: unknown = (model.forward as (...args: unknown[]) => unknown).call(model, input, ...options)
       const output: unknown = Array.isArray(returned) ? returned[0] : returned
-      if (isTensor(output)) return output.to({ device: 'cpu', dtype: 'float32' })
-      throw invalid(OWNER, `the output of ${model.constructor.name}.forward`, 'a Tensor', output)
+      if (isTensor(output) && !output.isComplex()) return output.to({ device: 'cpu', dtype: 'float32' })
+      throw invalid(OWNER, `the output of ${model.constructor.name}.forward`, 'a Tensor of real numbers', output)
     }),
   )
 }
@@ -265,8 +265,10 @@ export class TensorEngine implements Engine {
           return this.perStep && !batchFirst ? made.transpose(0, 1).contiguous() : made
         }),
       )
+      const { shape } = output
       const values = output.toTypedArray() as Float32Array
       output.dispose()
+      this.#requireShape(shape, sequences)
       const stride = values.length / sequences.length
       return sequences.map(({ steps }, i) => {
         const length = this.outputSize * (this.perStep ? steps : 1)
@@ -275,6 +277,22 @@ export class TensorEngine implements Engine {
     } finally {
       input.dispose()
     }
+  }
+
+  /** @throws {TorchError} unless an output has the shape of those for zeros: else rows would be taken for those of others. */
+  #requireShape(shape: readonly number[], sequences: readonly Sequence[]): void {
+    const longest = sequences.reduce((most, { steps }) => Math.max(most, steps), 0)
+    const rows = this.perStep ? [sequences.length, longest] : [sequences.length]
+    const wanted = [...rows, ...this.outputShape]
+    const isRight = shape.join() === wanted.join() || (this.outputSize === 1 && shape.join() === rows.join())
+    if (isRight) return
+    const name = this.#model.constructor.name
+    const lengths = sequences.map(({ steps }) => steps).join(', ')
+    throw torchError(
+      'ERR_TORCH_SHAPE',
+      `predict: for ${sequences.length} sequences of ${lengths} steps ${name}.forward returned (${shape.join(', ')}), not (${wanted.join(', ')}) as for others`,
+      { op: 'predict', shapes: [shape, wanted] },
+    )
   }
 
   /** Why a sequence or a sample cannot be computed. */

@@ -236,7 +236,7 @@ describe('failures', () => {
   })
 
   test.each<[string, (input: Tensor) => unknown, RegExp]>([
-    ['no tensor', () => 'nothing', /the output of Odd.forward must be a Tensor, got 'nothing'/],
+    ['no tensor', () => 'nothing', /the output of Odd.forward must be a Tensor of real numbers, got 'nothing'/],
     [
       'no row for each sequence',
       (input) => input.sum(),
@@ -299,4 +299,51 @@ test('a scope of the caller has nothing to do with it', async () => {
   torch.tidy(() => torch.inferenceMode(() => running.push(engine.run([x]))))
   torch.tidy(() => running.push(engine.run([x, x])))
   expect(await Promise.all(running)).toEqual([wanted, [...wanted, ...wanted]])
+})
+
+describe('an output of another shape than for the zeros of the start', () => {
+  class Changing extends nn.Module {
+    constructor(readonly change: (x: Tensor) => Tensor) {
+      super()
+    }
+    override forward(x: Tensor): Tensor {
+      const value = x.sum().item()
+      const last = x.narrow(1, x.size(1) - 1, 1).flatten(1)
+      return value === 0 ? last : this.change(last)
+    }
+  }
+
+  test.each<[string, (x: Tensor) => Tensor]>([
+    ['fewer columns', (x) => x.narrow(1, 0, 1)],
+    ['twice the columns', (x) => torch.cat([x, x], 1)],
+    ['no rows', (x) => x.narrow(0, 0, 0)],
+    ['a scalar', (x) => x.sum()],
+    ['a dimension more', (x) => x.unsqueeze(1)],
+    ['complex numbers', (x) => torch.complex(x, x)],
+  ])('with %s is an error, and not the numbers of others', async (_, change) => {
+    const engine = await engineOf(new Changing(change), { input: { size: 2 } })
+    const batch = [1, 2, 3].map((value) => ({ data: Float32Array.of(value, 10 * value), steps: 1 }))
+    for (const one of await engine.run(batch)) {
+      expect(one).toMatchObject({ code: expect.stringMatching(/^ERR_TORCH_(SHAPE|TYPE)$/) })
+    }
+  })
+
+  test('which depends on the length is an error for the lengths that differ', async () => {
+    class Last4 extends nn.Module {
+      override forward(x: Tensor): Tensor {
+        const steps = Math.min(4, x.size(1))
+        return x.narrow(1, x.size(1) - steps, steps).flatten(1)
+      }
+    }
+    const engine = await engineOf(new Last4(), { input: { size: 1 } })
+    const [short, long] = await engine.run([
+      { data: Float32Array.of(1, 1, 1), steps: 3 },
+      { data: Float32Array.of(1, 2, 3, 4, 5), steps: 5 },
+    ])
+    expect(short).toMatchObject({
+      code: 'ERR_TORCH_SHAPE',
+      message: 'predict: for 1 sequences of 3 steps Last4.forward returned (1, 3), not (1, 4) as for others',
+    })
+    expect(long).toEqual(Float32Array.of(2, 3, 4, 5))
+  })
 })
