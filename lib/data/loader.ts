@@ -240,7 +240,7 @@ export class DataLoader<B extends Batch = Batch> implements Iterable<B>, AsyncIt
 
   #order(): Iterable<number> {
     if (this.shuffle) return permuted(this.dataset.length, this.generator)
-    return this.#sampler ?? Array(this.dataset.length).keys()
+    return this.#sampler ?? counted(this.dataset.length)
   }
 
   #load(indices: readonly number[]): Batch | Promise<Batch> {
@@ -290,6 +290,7 @@ export function datasetOf(what: string, dataset: unknown, collateSamples?: DataL
   if (collateSamples !== undefined) requireFunction('DataLoader', 'collate', collateSamples)
   const given = dataset as Partial<Dataset & SampleSource> | null | undefined
   if (typeof given?.length === 'number') {
+    requireCount(what, given.length)
     if (typeof given.batch === 'function') {
       if (collateSamples === undefined) return given as Dataset
       throw torchError('ERR_TORCH_OPTION', 'DataLoader: collate has no effect: the dataset makes its batches itself')
@@ -308,6 +309,17 @@ export function datasetOf(what: string, dataset: unknown, collateSamples?: DataL
     'ERR_TORCH_TYPE',
     `${what} must be an object with length and batch() or get(), or an array of samples [input, target], got ${describe(dataset)}${parts}`,
   )
+}
+
+/** @internal @throws {TorchError} unless a dataset's `length` is a number of samples. */
+export function requireCount(what: string, length: number): void {
+  if (Number.isSafeInteger(length) && length >= 0) return
+  throw torchError('ERR_TORCH_VALUE', `${what}: its length must be a non-negative integer, got ${describe(length)}`)
+}
+
+/** The numbers 0 … n - 1: not those of an array, whose length is limited. */
+function* counted(n: number): Generator<number> {
+  for (let i = 0; i < n; i++) yield i
 }
 
 /** Batches of samples that are asked for one by one. */

@@ -9,11 +9,14 @@ import { functions } from '../tensor/methods.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import { type Batch, namedBatch } from './batch.ts'
 import { type Dataset, requireIndices } from './dataset.ts'
+import { requireCount } from './loader.ts'
 import { PREFETCHER, type Prefetcher, prefetcherOf } from './prefetch.ts'
 
 function requireDataset(owner: string, value: unknown): asserts value is Dataset {
   const dataset = value as Dataset | null | undefined
-  if (typeof dataset?.length === 'number' && typeof dataset.batch === 'function') return
+  if (typeof dataset?.length === 'number' && typeof dataset.batch === 'function') {
+    return requireCount(`${owner}: dataset`, dataset.length)
+  }
   throw invalid(owner, 'dataset', 'an object with length and batch()', value)
 }
 

@@ -7,10 +7,12 @@ import {
   SequenceDataset,
   TensorDataset,
 } from '../../lib/data/index.ts'
+import * as nn from '../../lib/nn/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
 import { torch } from '../../lib/torch.ts'
+import { Trainer } from '../../lib/train/index.ts'
 import { expectClose } from '../support/close.ts'
-import { expectError } from '../support/error.ts'
+import { expectError, expectRejection } from '../support/error.ts'
 import { readFixture } from '../support/fixture.ts'
 
 const numbers = (n: number) => torch.arange(n, { dtype: 'float32' }).unsqueeze(1)
@@ -215,4 +217,25 @@ test.each([
   ],
 ] as const)('refuses %s', (call, code, message) => {
   expectError(call, code, message)
+})
+
+test.each([-1, 2.5, Number.NaN, 1e18, Number.POSITIVE_INFINITY])('a length of %d is refused', async (length) => {
+  const samples = { length, get: () => [numbers(1), numbers(1)] as const }
+  const message = `its length must be a non-negative integer, got ${length}`
+  expectError(() => new DataLoader(samples, { batchSize: 8 }), 'ERR_TORCH_VALUE', `DataLoader: dataset: ${message}`)
+  const trainer = new Trainer(new nn.Linear(1, 1), { progress: false })
+  await expectRejection(trainer.fit(samples), 'ERR_TORCH_VALUE', message)
+})
+
+test('a length beyond that of arrays is none of memory', () => {
+  const loader = new DataLoader(
+    { length: 2 ** 40, get: (i) => [torch.tensor([i]), torch.tensor([0])] },
+    { batchSize: 2 },
+  )
+  expect(loader.length).toBe(2 ** 39)
+  const batches = loader[Symbol.iterator]()
+  expect([batches.next(), batches.next()].map(({ value }) => (value as [Tensor, Tensor])[0].toArray())).toEqual([
+    [[0], [1]],
+    [[2], [3]],
+  ])
 })

@@ -280,6 +280,13 @@ describe('what fails', () => {
       'ERR_TORCH_VALUE',
       'differ in length',
     )
+    for (const length of ['-1', '2.5', 'NaN', '1e18', 'Infinity']) {
+      await expectRejection(
+        start(`export default () => ({ length: ${length}, get() {} })`),
+        'ERR_TORCH_VALUE',
+        `its length must be a non-negative integer, got ${Number(length)}`,
+      )
+    }
   })
 
   test('with a worker that dies rejects all that wait for it, and what is asked later', async () => {
