@@ -9,7 +9,7 @@ import { nn, optim, type Tensor, type TorchError, torch } from '../../lib/index.
 import { loadFile, readHeader, saveFile } from '../../lib/io/index.ts'
 import { LSTMModel } from '../../lib/models/index.ts'
 import { PACKAGE } from '../../lib/native/package.ts'
-import { loadCheckpoint } from '../../lib/train/checkpoint.ts'
+import { loadCheckpoint, type State, saveCheckpoint } from '../../lib/train/checkpoint.ts'
 import { checksumOf } from '../../lib/train/checksum.ts'
 import {
   activationRegularization,
@@ -573,5 +573,21 @@ describe('checkpoints', () => {
       'ERR_TORCH_TYPE',
       'checkpoint: callbacks.odd.fn cannot be saved: it is a function',
     )
+    const circle: { list: unknown[] } = { list: [1] }
+    circle.list.push(circle)
+    const nested = (levels: number): State => (levels === 0 ? 7 : [nested(levels - 1)])
+    const saving = (state: unknown): Promise<unknown> =>
+      saveCheckpoint(join(folder, 'own.safetensors'), state as State).catch((error: Error) => error)
+    expect(await saving({ circle })).toMatchObject({
+      code: 'ERR_TORCH_VALUE',
+      message: 'checkpoint: circle.list.1 cannot be saved: it is an object that contains it',
+    })
+    expect(await saving(nested(3000))).toMatchObject({
+      code: 'ERR_TORCH_VALUE',
+      message: expect.stringContaining('cannot be saved: it is nested more than 200 levels deep'),
+    })
+    // One object in two places is no circle.
+    const shared = { a: 1 }
+    expect(await saving([shared, shared, nested(150)])).toBeUndefined()
   })
 })
