@@ -103,6 +103,7 @@ export class Checkpoints {
         scheduled: rates?.total,
         scaler: this.#scales,
         modules: modules.map((module) => module.stateDict()),
+        frozen: this.#frozenParameters,
         optimizer: optimizer.stateDict(),
         scheduler: rates?.scheduler.stateDict(),
         gradScaler: scaler?.stateDict(),
@@ -115,6 +116,12 @@ export class Checkpoints {
       }
       await saveCheckpoint(path, state as unknown as State)
     })
+  }
+
+  /** The names of the model's parameters that are not trained. */
+  get #frozenParameters(): string[] {
+    const [model] = this.#saved.modules
+    return [...(model?.namedParameters() ?? [])].flatMap(([name, { requiresGrad }]) => (requiresGrad ? [] : [name]))
   }
 
   /** The scales of the data that the model sees. */
@@ -179,6 +186,17 @@ export class Checkpoints {
     }
   }
 
+  /** @throws {Error} if other parameters would be trained, after callbacks that freeze some have loaded their state. */
+  #requireSameFrozen(before: readonly string[]): void {
+    const now = this.#frozenParameters
+    const name = [...before, ...now].find((name) => before.includes(name) !== now.includes(name))
+    if (name === undefined) return
+    const [was, is] = before.includes(name) ? [false, true] : [true, false]
+    throw new Error(
+      `the requiresGrad of ${name} was ${was}, and is ${is} now: set it as it was, in the model or in a callback's loadStateDict`,
+    )
+  }
+
   #restore(state: SavedState, run: Run): Resumed | undefined {
     const { modules, optimizer, rates, scaler, carried, callbacks, history } = this.#saved
     const { random, progress, pass } = state
@@ -187,6 +205,7 @@ export class Checkpoints {
     rates?.scheduler.loadStateDict(state.scheduler as never)
     scaler?.loadStateDict(state.gradScaler as never)
     callbacks.loadStateDict(state.callbacks)
+    this.#requireSameFrozen(state.frozen)
     history.epochs.push(...state.history)
     run.step = progress.step
     if (pass === null || random.epoch === undefined || progress.batch === 0) {

@@ -466,6 +466,37 @@ describe('checkpoints', () => {
     expect(weights(other)).toEqual(before)
   })
 
+  test('of a training of other parameters say so', async () => {
+    const folder = temporaryFolder()
+    await trainer({ checkpoint: folder, epochs: 1 }).fit(data)
+    const frozen = trainer({ epochs: 2 })
+    const biasOf = ({ model }: Trainer) => (model as LSTMModel).linear.bias as nn.Parameter
+    biasOf(frozen).requiresGrad_(false)
+    const before = weights(frozen)
+    const message =
+      /does not fit this trainer: the requiresGrad of linear.bias was true, and is false now: set it as it was/
+    await expectRejection(frozen.fit(data, { resume: folder }), 'ERR_TORCH_VALUE', message)
+    expect(weights(frozen)).toEqual(before)
+    biasOf(frozen).requiresGrad_(true)
+    expect((await frozen.fit(data, { resume: folder })).epochs).toHaveLength(2)
+
+    // A callback that thaws during the fit has to do so again.
+    const other = temporaryFolder()
+    const make = (epochs: number): Trainer => {
+      const thaw: Callback = {
+        name: 'thaw',
+        onEpochStart: ({ epoch }) => epoch === 2 && biasOf(made).requiresGrad_(true),
+        stateDict: () => biasOf(made).requiresGrad,
+        loadStateDict: (state) => void biasOf(made).requiresGrad_(state as boolean),
+      }
+      const made = trainer({ epochs, checkpoint: other, callbacks: [thaw] })
+      biasOf(made).requiresGrad_(false)
+      return made
+    }
+    await make(2).fit(data)
+    expect((await make(3).fit(data, { resume: other })).epochs).toHaveLength(3)
+  })
+
   test('can be continued with more epochs and other metrics, but not by a schedule that is over', async () => {
     const folder = temporaryFolder()
     await trainer({ epochs: 1, checkpoint: folder }).fit(data)
