@@ -117,10 +117,7 @@ export async function loadCheckpoint(path: string): Promise<SavedState> {
   const tensors = json === undefined && checksum === undefined ? {} : await loadFile(path)
   // The format has no checksums: one bit could make another training of it, or blame its settings.
   if (checksum !== undefined && checksum !== (await checksumOf(json ?? '', tensors))) {
-    throw torchError(
-      'ERR_TORCH_FORMAT',
-      `resume: ${path} is damaged: its checksum is not that of its content. Resume from another checkpoint`,
-    )
+    throw torchError('ERR_TORCH_FORMAT', `resume: ${path} is damaged: its checksum is not that of its content`)
   }
   if (json === undefined) {
     throw torchError(

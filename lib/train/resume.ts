@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import type { GradScaler } from '../amp/index.ts'
-import { messageOf, torchError } from '../errors.ts'
+import { messageOf, TorchError, torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { tidy } from '../tensor/context.ts'
@@ -9,7 +9,7 @@ import type { Generator } from '../tensor/generator.ts'
 import { getRngState, setRngState } from '../tensor/random.ts'
 import { keep, type Tensor } from '../tensor/tensor.ts'
 import type { Callbacks } from './callback.ts'
-import { newestIn } from './callbacks/checkpoint.ts'
+import { newestIn, othersIn } from './callbacks/checkpoint.ts'
 import type { CarriedState } from './carry.ts'
 import { loadCheckpoint, type State, saveCheckpoint, tensorsIn } from './checkpoint.ts'
 import type { History } from './history.ts'
@@ -48,6 +48,20 @@ function disposeAll(state: object): void {
 function forget(random: Random | undefined): void {
   random?.numbers.dispose()
   random?.loader?.dispose()
+}
+
+/** The error for the newest checkpoint of a folder, with the newest of the others that can be read. */
+async function withOther(folder: string, error: unknown): Promise<unknown> {
+  if (!(error instanceof TorchError)) return error
+  for (const other of await othersIn(folder)) {
+    try {
+      await loadCheckpoint(other)
+    } catch {
+      continue
+    }
+    return torchError(error.code, `${error.message}. ${other} can be read: resume from it`, { cause: error })
+  }
+  return error
 }
 
 /** Saves a `fit`, and continues a saved one. */
@@ -136,7 +150,13 @@ export class Checkpoints {
   async load(path: string, run: Run): Promise<Resumed | undefined> {
     const file = path.endsWith('.safetensors') ? path : await this.#newestIn(path)
     if (file === undefined) return undefined
-    const state = await tidy(async () => keepAll(await loadCheckpoint(file)))
+    const state = await tidy(async () => {
+      try {
+        return keepAll(await loadCheckpoint(file))
+      } catch (error) {
+        throw file === path ? error : await withOther(path, error)
+      }
+    })
     const { modules, optimizer, scaler, generator, source, history } = this.#saved
     const generators = [generator, source.generator]
     const numbers = keep(this.#numbers())

@@ -341,6 +341,29 @@ describe('checkpoints', () => {
     expect(await flip(bytes.length - 1, 7)).toMatchObject({ code: 'ERR_TORCH_FORMAT' })
   })
 
+  test('of which the newest is damaged name another', async () => {
+    const folder = temporaryFolder()
+    await trainer({ callbacks: [checkpoint(folder, { keep: 3 })], epochs: 3 }).fit(data)
+    const step = (steps: string): string => join(folder, `step-0000000${steps}.safetensors`)
+    const refusal = async (): Promise<TorchError> =>
+      await trainer()
+        .fit(data, { resume: folder })
+        .then(() => Promise.reject(new Error('resumed')))
+        .catch((error: TorchError) => error)
+    writeFileSync(step('21'), 'junk')
+    expect(await refusal()).toMatchObject({
+      code: 'ERR_TORCH_FORMAT',
+      message: expect.stringMatching(`step-000000021.safetensors.*. ${step('14')} can be read: resume from it`),
+    })
+    writeFileSync(step('14'), 'junk')
+    expect((await refusal()).message).toContain(`${step('07')} can be read`)
+    writeFileSync(step('07'), 'junk')
+    expect((await refusal()).message).toContain(`${join(folder, 'best.safetensors')} can be read`)
+    writeFileSync(join(folder, 'best.safetensors'), 'junk')
+    expect((await refusal()).message).not.toContain('can be read')
+    expect((await refusal()).message).toContain('step-000000021.safetensors')
+  })
+
   test('have a checksum of every element, whatever its place', async () => {
     const tensors = { a: torch.zeros([3_000_000]), b: torch.zeros([2, 2], { dtype: 'int64' }) }
     const before = await checksumOf('x', tensors)
