@@ -305,6 +305,8 @@ describe('checkpoints', () => {
       'ERR_TORCH_VALUE',
       'resume: the checkpoint was written after 3 batches of an epoch, but the data has only 1',
     )
+    const empty = "fit: resume must be the path of a file or folder, got ''"
+    await expectRejection(trainer().fit(data, { resume: '' }), 'ERR_TORCH_VALUE', empty)
     await expectRejection(trainer().fit(data, { resume: 3 as never }), 'ERR_TORCH_TYPE', 'resume must be a string')
   })
 
