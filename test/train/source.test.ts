@@ -280,3 +280,11 @@ test('an iterator is told when a fit ends before its batches', async () => {
   await new Trainer(new GRUModel(1, 2, 1), once).fit(async)
   expect(told).toEqual(['sync', 'async'])
 })
+
+test('a dataset whose order does not fit into memory is refused at once', async () => {
+  const x = torch.ones([2, 1])
+  const endless = { length: 2 ** 45, get: () => [x, x] as [Tensor, Tensor] }
+  const message = /the order of 35184372088832 samples needs 524288.0 GiB, but this machine has \d+\.\d GiB/
+  const trainer = new Trainer(new GRUModel(1, 2, 1), { ...options, shuffle: true })
+  await expectRejection(trainer.fit(endless), 'ERR_TORCH_OUT_OF_MEMORY', message)
+})
