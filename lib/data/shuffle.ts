@@ -1,3 +1,5 @@
+import { totalmem } from 'node:os'
+import { torchError } from '../errors.ts'
 import { native } from '../tensor/binding.ts'
 import { enter, tidy } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
@@ -16,9 +18,21 @@ export function shuffled(n: number, generator?: Generator): Float64Array {
 
 /** The same after {@link skipSeed} or {@link drawSeed}. */
 export function permuted(n: number, generator?: Generator): Float64Array {
+  requireMemory(n)
   enter()
   const drawn = generator ?? new Generator().manualSeed(native.drawSeed(null))
   return native.permutation(handleOf(drawn), n)
+}
+
+/** An order is drawn as a tensor and read as an array, of 8 bytes per number each: more would only be noticed late. */
+function requireMemory(n: number): void {
+  const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY)
+  if (!(16 * n > memory)) return
+  const [needed, own] = [16 * n, memory].map((bytes) => (bytes / 2 ** 30).toFixed(1))
+  throw torchError(
+    'ERR_TORCH_OUT_OF_MEMORY',
+    `shuffle: the order of ${n} samples needs ${needed} GiB, but this machine has ${own} GiB: do not shuffle, or give a sampler or an iterable that draws them`,
+  )
 }
 
 /** The extra draw from a generator at the end of a pass: PyTorch's sampler looks for more samples than there are. */

@@ -33,16 +33,38 @@ const NUMBERS: Record<string, number> = {
   '-Infinity': Number.NEGATIVE_INFINITY,
 }
 
-/** JSON with placeholders for the tensors, which are collected under their paths, such as `model.linear.weight`. */
-function encode(value: State | undefined, path: string, tensors: Record<string, Tensor>): unknown {
+/** How deep a state may be nested. */
+const DEPTH = 200
+
+/**
+ * JSON with placeholders for the tensors, which are collected under their paths, such as `model.linear.weight`.
+ *
+ * @param parents the objects around the value
+ */
+function encode(
+  value: State | undefined,
+  path: string,
+  tensors: Record<string, Tensor>,
+  parents: readonly object[] = [],
+): unknown {
   if (isTensor(value)) return { $: `tensor ${collect(value, path, tensors)}` } satisfies Placeholder
   if (typeof value === 'number' && !Number.isFinite(value)) return { $: String(value) } satisfies Placeholder
-  if (Array.isArray(value)) return value.map((item, i) => encode(item, `${path}.${i}`, tensors))
-  if (isPlain(value)) {
+  if (Array.isArray(value) || isPlain(value)) {
+    if (parents.includes(value)) {
+      throw torchError('ERR_TORCH_VALUE', `checkpoint: ${path} cannot be saved: it is an object that contains it`)
+    }
+    if (parents.length === DEPTH) {
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `checkpoint: ${path.slice(0, 60)}… cannot be saved: it is nested more than ${DEPTH} levels deep`,
+      )
+    }
+    const within = [...parents, value]
+    if (Array.isArray(value)) return value.map((item, i) => encode(item, `${path}.${i}`, tensors, within))
     if ('$' in value) throw torchError('ERR_TORCH_VALUE', `checkpoint: ${path} cannot be saved: '$' is not a name`)
     const entries = Object.entries(value).filter(([, item]) => item !== undefined)
     return Object.fromEntries(
-      entries.map(([name, item]) => [name, encode(item, path === '' ? name : `${path}.${name}`, tensors)]),
+      entries.map(([name, item]) => [name, encode(item, path === '' ? name : `${path}.${name}`, tensors, within)]),
     )
   }
   if (value === null || ['number', 'string', 'boolean'].includes(typeof value)) return value
@@ -95,10 +117,7 @@ export async function loadCheckpoint(path: string): Promise<SavedState> {
   const tensors = json === undefined && checksum === undefined ? {} : await loadFile(path)
   // The format has no checksums: one bit could make another training of it, or blame its settings.
   if (checksum !== undefined && checksum !== (await checksumOf(json ?? '', tensors))) {
-    throw torchError(
-      'ERR_TORCH_FORMAT',
-      `resume: ${path} is damaged: its checksum is not that of its content. Resume from another checkpoint`,
-    )
+    throw torchError('ERR_TORCH_FORMAT', `resume: ${path} is damaged: its checksum is not that of its content`)
   }
   if (json === undefined) {
     throw torchError(

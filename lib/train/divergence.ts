@@ -17,7 +17,7 @@ export const finiteLoss = tensorOp('libtorch_rnn::finite_loss')
 /** The value of a loss that {@link finiteLoss} rejected; `undefined` for any other error. */
 export function refusedLoss(error: unknown): string | undefined {
   const value = error instanceof TorchError ? /the loss is not finite: (\S+)/.exec(error.message)?.[1] : undefined
-  return value?.replace('nan', 'NaN').replace('inf', 'Infinity')
+  return value?.replace(/-?nan/, 'NaN').replace('inf', 'Infinity')
 }
 
 interface Suspects {
@@ -83,6 +83,10 @@ export async function causeOf({ batch, indices, batchFirst, model, predict, late
   output.dispose()
   if (place === undefined && most > LARGE) {
     return `The model's outputs have grown to ${most.toPrecision(3)}: ${remedy}`
+  }
+  const weight = batch.weight === undefined ? 0 : await greatestOf(batch.weight)
+  if (place === undefined && weight > LARGE) {
+    return `The weights of the batch go up to ${weight.toPrecision(3)}, and the loss is a sum over them: scale them down`
   }
   if (place === undefined) {
     return 'It began in the loss function: output and target are finite. It may take the logarithm of 0 or divide by 0, or targets are outside its domain'

@@ -63,9 +63,13 @@ export function requireInit(owner: string, init: unknown): asserts init is InitO
   const name = `${owner}: init`
   checkOptions(name, init, [...KINDS, 'forgetBias'])
   const { forgetBias, ...kinds } = init as InitOptions
-  if (forgetBias !== undefined) requireNumber(name, 'forgetBias', forgetBias)
+  if (forgetBias !== undefined) requireFinite(name, 'forgetBias', forgetBias)
   for (const [kind, value] of Object.entries(kinds)) {
-    if (value === undefined || typeof value === 'number') continue
+    if (value === undefined) continue
+    if (typeof value === 'number') {
+      requireFinite(name, kind, value)
+      continue
+    }
     if (kind === 'bias') {
       if (typeof value !== 'function') throw invalid(name, kind, 'a number or a function', value)
     } else if (typeof value !== 'string') {
@@ -75,6 +79,11 @@ export function requireInit(owner: string, init: unknown): asserts init is InitO
       throw invalid(name, kind, wanted, value, 'ERR_TORCH_VALUE')
     }
   }
+}
+
+function requireFinite(owner: string, name: string, value: unknown): void {
+  requireNumber(owner, name, value)
+  if (!Number.isFinite(value)) throw invalid(owner, name, 'a finite number', value, 'ERR_TORCH_VALUE')
 }
 
 /** A parameter to initialize. */

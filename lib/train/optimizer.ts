@@ -46,6 +46,7 @@ export function readWeightDecay(given: TrainerOptions['weightDecay']): WeightDec
   checkOptions('Trainer', options, ['value', 'biases'])
   const { value, biases = true } = options
   requireNonNegative('Trainer', 'weightDecay', value)
+  if (!Number.isFinite(value)) throw invalid('Trainer', 'weightDecay', 'a finite number', value, 'ERR_TORCH_VALUE')
   requireBoolean('Trainer', 'weightDecay.biases', biases)
   return { value, biases }
 }

@@ -113,7 +113,8 @@ export interface TrainerOptions {
   callbacks?: readonly Callback[]
   /**
    * Gives the trainer its own random number generator with this seed: see `Trainer.generator`. On CUDA, the first `fit`
-   * seeds the device. Default: torch's generator, which `torch.manualSeed` seeds.
+   * seeds the device. A `fit` that is resumed continues with the random numbers of its checkpoint, whatever the seed.
+   * Default: torch's generator, which `torch.manualSeed` seeds.
    */
   seed?: number
   /**

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import type { GradScaler } from '../amp/index.ts'
-import { messageOf, torchError } from '../errors.ts'
+import { messageOf, TorchError, torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { tidy } from '../tensor/context.ts'
@@ -9,7 +9,7 @@ import type { Generator } from '../tensor/generator.ts'
 import { getRngState, setRngState } from '../tensor/random.ts'
 import { keep, type Tensor } from '../tensor/tensor.ts'
 import type { Callbacks } from './callback.ts'
-import { newestIn } from './callbacks/checkpoint.ts'
+import { newestIn, othersIn } from './callbacks/checkpoint.ts'
 import type { CarriedState } from './carry.ts'
 import { loadCheckpoint, type State, saveCheckpoint, tensorsIn } from './checkpoint.ts'
 import type { History } from './history.ts'
@@ -48,6 +48,20 @@ function disposeAll(state: object): void {
 function forget(random: Random | undefined): void {
   random?.numbers.dispose()
   random?.loader?.dispose()
+}
+
+/** The error for the newest checkpoint of a folder, with the newest of the others that can be read. */
+async function withOther(folder: string, error: unknown): Promise<unknown> {
+  if (!(error instanceof TorchError)) return error
+  for (const other of await othersIn(folder)) {
+    try {
+      await loadCheckpoint(other)
+    } catch {
+      continue
+    }
+    return torchError(error.code, `${error.message}. ${other} can be read: resume from it`, { cause: error })
+  }
+  return error
 }
 
 /** Saves a `fit`, and continues a saved one. */
@@ -103,6 +117,7 @@ export class Checkpoints {
         scheduled: rates?.total,
         scaler: this.#scales,
         modules: modules.map((module) => module.stateDict()),
+        frozen: this.#frozenParameters,
         optimizer: optimizer.stateDict(),
         scheduler: rates?.scheduler.stateDict(),
         gradScaler: scaler?.stateDict(),
@@ -117,6 +132,12 @@ export class Checkpoints {
     })
   }
 
+  /** The names of the model's parameters that are not trained. */
+  get #frozenParameters(): string[] {
+    const [model] = this.#saved.modules
+    return [...(model?.namedParameters() ?? [])].flatMap(([name, { requiresGrad }]) => (requiresGrad ? [] : [name]))
+  }
+
   /** The scales of the data that the model sees. */
   get #scales(): State | undefined {
     return this.#saved.source.windows?.dataset.scaler.config as State | undefined
@@ -129,7 +150,13 @@ export class Checkpoints {
   async load(path: string, run: Run): Promise<Resumed | undefined> {
     const file = path.endsWith('.safetensors') ? path : await this.#newestIn(path)
     if (file === undefined) return undefined
-    const state = await tidy(async () => keepAll(await loadCheckpoint(file)))
+    const state = await tidy(async () => {
+      try {
+        return keepAll(await loadCheckpoint(file))
+      } catch (error) {
+        throw file === path ? error : await withOther(path, error)
+      }
+    })
     const { modules, optimizer, scaler, generator, source, history } = this.#saved
     const generators = [generator, source.generator]
     const numbers = keep(this.#numbers())
@@ -179,6 +206,17 @@ export class Checkpoints {
     }
   }
 
+  /** @throws {Error} if other parameters would be trained, after callbacks that freeze some have loaded their state. */
+  #requireSameFrozen(before: readonly string[]): void {
+    const now = this.#frozenParameters
+    const name = [...before, ...now].find((name) => before.includes(name) !== now.includes(name))
+    if (name === undefined) return
+    const [was, is] = before.includes(name) ? [false, true] : [true, false]
+    throw new Error(
+      `the requiresGrad of ${name} was ${was}, and is ${is} now: set it as it was, in the model or in a callback's loadStateDict`,
+    )
+  }
+
   #restore(state: SavedState, run: Run): Resumed | undefined {
     const { modules, optimizer, rates, scaler, carried, callbacks, history } = this.#saved
     const { random, progress, pass } = state
@@ -187,6 +225,7 @@ export class Checkpoints {
     rates?.scheduler.loadStateDict(state.scheduler as never)
     scaler?.loadStateDict(state.gradScaler as never)
     callbacks.loadStateDict(state.callbacks)
+    this.#requireSameFrozen(state.frozen)
     history.epochs.push(...state.history)
     run.step = progress.step
     if (pass === null || random.epoch === undefined || progress.batch === 0) {

@@ -20,6 +20,8 @@ export interface SavedState {
   /** The scales of the data, if these have any. */
   scaler: State | undefined
   modules: Record<string, Tensor>[]
+  /** The names of the model's parameters that are not trained. */
+  frozen: string[]
   optimizer: { readonly [name: string]: State }
   scheduler: { readonly [name: string]: State } | undefined
   gradScaler: { readonly [name: string]: State } | undefined
@@ -45,6 +47,7 @@ export function requireSavedState(state: { readonly [name: string]: State | unde
   requireEntry(scheduled === undefined || isCount(scheduled), 'scheduled', 'a number of steps', scheduled)
   requireEntry(Array.isArray(modules), 'modules', 'a list', modules)
   for (const [i, module] of (modules as State[]).entries()) requireTensors(`modules.${i}`, module)
+  requireEntry(Array.isArray(state.frozen), 'frozen', 'a list', state.frozen)
   const { batch, step } = progress as Record<string, State | undefined>
   requireEntry(isCount(batch), 'progress.batch', 'a number of batches', batch)
   requireEntry(isCount(step), 'progress.step', 'a number of steps', step)

@@ -192,12 +192,43 @@ function passesOf(open: () => BatchSource | Promise<BatchSource>): AsyncIterable
   }
 }
 
+/** The same batches. @throws {TorchError} for an iterator that does not keep the protocol, instead of the engine. */
+function checked(data: BatchSource): BatchSource {
+  const requireIterator = <T>(iterator: T): T => requireObject("the data's iterator", iterator)
+  const requireResult = <T>(result: T): T => requireObject("what next() of the data's iterator returns", result)
+  if (Symbol.asyncIterator in data) {
+    return {
+      [Symbol.asyncIterator]() {
+        const iterator = requireIterator(data[Symbol.asyncIterator]())
+        return {
+          next: async () => requireResult(await iterator.next()),
+          return: async () => (await iterator.return?.()) ?? { done: true, value: undefined },
+        }
+      },
+    }
+  }
+  return {
+    [Symbol.iterator]() {
+      const iterator = requireIterator(data[Symbol.iterator]())
+      return {
+        next: () => requireResult(iterator.next()),
+        return: () => iterator.return?.() ?? { done: true, value: undefined },
+      }
+    },
+  }
+}
+
+function requireObject<T>(name: string, value: T): T {
+  if (!isObject(value)) throw invalid('Trainer', name, 'an object', value)
+  return value
+}
+
 /** The batches of a user's own iterable; they still belong to the user. */
 function ofIterable(data: BatchSource, batchDim: number): Source {
   let exhausted = false
   async function* plans(): AsyncGenerator<BatchPlan> {
     let batches = 0
-    for await (const batch of data) {
+    for await (const batch of checked(data)) {
       requireBatch('Trainer: a batch', batch)
       batches++
       const { input } = namedBatch(batch)

@@ -210,6 +210,7 @@ export class Trainer {
     requireSignal('fit', signal)
     requireChoice('fit', 'onAbort', onAbort, ['reject', 'resolve'])
     if (resume !== undefined) requireString('fit', 'resume', resume)
+    if (resume === '') throw invalid('fit', 'resume', 'the path of a file or folder', resume, 'ERR_TORCH_VALUE')
     this.#requireIdle()
     if (onAbort === 'reject') signal?.throwIfAborted()
     const source = this.#source(data, this.#options.shuffle)

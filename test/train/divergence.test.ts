@@ -1,9 +1,10 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type BatchPair, DataLoader, TensorDataset } from '../../lib/data/index.ts'
-import { nn, type Tensor, torch } from '../../lib/index.ts'
-import { LSTMModel } from '../../lib/models/index.ts'
+import { nn, type Tensor, TorchError, torch } from '../../lib/index.ts'
+import { GRUModel, LSTMModel } from '../../lib/models/index.ts'
+import { refusedLoss } from '../../lib/train/divergence.ts'
 import { History, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
-import { expectRejection } from '../support/error.ts'
+import { expectError, expectRejection } from '../support/error.ts'
 import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
 
 const options: TrainerOptions = { epochs: 3, batchSize: 4, shuffle: false, progress: false }
@@ -183,4 +184,30 @@ test('the best epoch is none of NaN', () => {
   const infinite = new History()
   infinite.epochs.push({ epoch: 1, trainLoss: Number.POSITIVE_INFINITY, seconds: 1 })
   expect(infinite.best?.epoch).toBe(1)
+})
+
+test('weights that are too large are named, not the loss function', async () => {
+  const x = torch.ones([4, 2, 1])
+  const trainer = new Trainer(new GRUModel(1, 2, 1, { batchFirst: true }), { progress: false, epochs: 1 })
+  const weight = torch.full([4, 2], 1e38)
+  await expectRejection(
+    trainer.fit({ input: x, target: x.mul(100), weight }),
+    'ERR_TORCH_NON_FINITE',
+    'The weights of the batch go up to 1.00e+38, and the loss is a sum over them: scale them down',
+  )
+})
+
+test.each(['nan', '-nan'])('a loss of %s is NaN', (value) => {
+  expect(refusedLoss(new TorchError('ERR_TORCH_NON_FINITE', `the loss is not finite: ${value}`))).toBe('NaN')
+})
+
+test.each([
+  [{ init: { bias: Number.NaN } }, 'Trainer: init: bias must be a finite number, got NaN'],
+  [
+    { init: { forgetBias: Number.POSITIVE_INFINITY } },
+    'Trainer: init: forgetBias must be a finite number, got Infinity',
+  ],
+  [{ weightDecay: Number.POSITIVE_INFINITY }, 'Trainer: weightDecay must be a finite number, got Infinity'],
+] as [TrainerOptions, string][])('what is not finite from the start is refused: %j', (options, message) => {
+  expectError(() => new Trainer(new LSTMModel(1, 2, 1), options), 'ERR_TORCH_VALUE', message)
 })

@@ -9,7 +9,7 @@ import { nn, optim, type Tensor, type TorchError, torch } from '../../lib/index.
 import { loadFile, readHeader, saveFile } from '../../lib/io/index.ts'
 import { LSTMModel } from '../../lib/models/index.ts'
 import { PACKAGE } from '../../lib/native/package.ts'
-import { loadCheckpoint } from '../../lib/train/checkpoint.ts'
+import { loadCheckpoint, type State, saveCheckpoint } from '../../lib/train/checkpoint.ts'
 import { checksumOf } from '../../lib/train/checksum.ts'
 import {
   activationRegularization,
@@ -305,6 +305,8 @@ describe('checkpoints', () => {
       'ERR_TORCH_VALUE',
       'resume: the checkpoint was written after 3 batches of an epoch, but the data has only 1',
     )
+    const empty = "fit: resume must be the path of a file or folder, got ''"
+    await expectRejection(trainer().fit(data, { resume: '' }), 'ERR_TORCH_VALUE', empty)
     await expectRejection(trainer().fit(data, { resume: 3 as never }), 'ERR_TORCH_TYPE', 'resume must be a string')
   })
 
@@ -339,6 +341,29 @@ describe('checkpoints', () => {
       expect((await flip(byte, byte % 8))?.code, `byte ${byte}`).toBe('ERR_TORCH_FORMAT')
     }
     expect(await flip(bytes.length - 1, 7)).toMatchObject({ code: 'ERR_TORCH_FORMAT' })
+  })
+
+  test('of which the newest is damaged name another', async () => {
+    const folder = temporaryFolder()
+    await trainer({ callbacks: [checkpoint(folder, { keep: 3 })], epochs: 3 }).fit(data)
+    const step = (steps: string): string => join(folder, `step-0000000${steps}.safetensors`)
+    const refusal = async (): Promise<TorchError> =>
+      await trainer()
+        .fit(data, { resume: folder })
+        .then(() => Promise.reject(new Error('resumed')))
+        .catch((error: TorchError) => error)
+    writeFileSync(step('21'), 'junk')
+    expect(await refusal()).toMatchObject({
+      code: 'ERR_TORCH_FORMAT',
+      message: expect.stringMatching(`step-000000021.safetensors.*. ${step('14')} can be read: resume from it`),
+    })
+    writeFileSync(step('14'), 'junk')
+    expect((await refusal()).message).toContain(`${step('07')} can be read`)
+    writeFileSync(step('07'), 'junk')
+    expect((await refusal()).message).toContain(`${join(folder, 'best.safetensors')} can be read`)
+    writeFileSync(join(folder, 'best.safetensors'), 'junk')
+    expect((await refusal()).message).not.toContain('can be read')
+    expect((await refusal()).message).toContain('step-000000021.safetensors')
   })
 
   test('have a checksum of every element, whatever its place', async () => {
@@ -464,6 +489,37 @@ describe('checkpoints', () => {
     const message = `step-000000008.safetensors does not fit this trainer: ${change}. It continues the training`
     await expectRejection(other.fit(data, { resume: folder }), 'ERR_TORCH_VALUE', message)
     expect(weights(other)).toEqual(before)
+  })
+
+  test('of a training of other parameters say so', async () => {
+    const folder = temporaryFolder()
+    await trainer({ checkpoint: folder, epochs: 1 }).fit(data)
+    const frozen = trainer({ epochs: 2 })
+    const biasOf = ({ model }: Trainer) => (model as LSTMModel).linear.bias as nn.Parameter
+    biasOf(frozen).requiresGrad_(false)
+    const before = weights(frozen)
+    const message =
+      /does not fit this trainer: the requiresGrad of linear.bias was true, and is false now: set it as it was/
+    await expectRejection(frozen.fit(data, { resume: folder }), 'ERR_TORCH_VALUE', message)
+    expect(weights(frozen)).toEqual(before)
+    biasOf(frozen).requiresGrad_(true)
+    expect((await frozen.fit(data, { resume: folder })).epochs).toHaveLength(2)
+
+    // A callback that thaws during the fit has to do so again.
+    const other = temporaryFolder()
+    const make = (epochs: number): Trainer => {
+      const thaw: Callback = {
+        name: 'thaw',
+        onEpochStart: ({ epoch }) => epoch === 2 && biasOf(made).requiresGrad_(true),
+        stateDict: () => biasOf(made).requiresGrad,
+        loadStateDict: (state) => void biasOf(made).requiresGrad_(state as boolean),
+      }
+      const made = trainer({ epochs, checkpoint: other, callbacks: [thaw] })
+      biasOf(made).requiresGrad_(false)
+      return made
+    }
+    await make(2).fit(data)
+    expect((await make(3).fit(data, { resume: other })).epochs).toHaveLength(3)
   })
 
   test('can be continued with more epochs and other metrics, but not by a schedule that is over', async () => {
@@ -629,5 +685,21 @@ describe('checkpoints', () => {
       'ERR_TORCH_TYPE',
       'checkpoint: callbacks.odd.fn cannot be saved: it is a function',
     )
+    const circle: { list: unknown[] } = { list: [1] }
+    circle.list.push(circle)
+    const nested = (levels: number): State => (levels === 0 ? 7 : [nested(levels - 1)])
+    const saving = (state: unknown): Promise<unknown> =>
+      saveCheckpoint(join(folder, 'own.safetensors'), state as State).catch((error: Error) => error)
+    expect(await saving({ circle })).toMatchObject({
+      code: 'ERR_TORCH_VALUE',
+      message: 'checkpoint: circle.list.1 cannot be saved: it is an object that contains it',
+    })
+    expect(await saving(nested(3000))).toMatchObject({
+      code: 'ERR_TORCH_VALUE',
+      message: expect.stringContaining('cannot be saved: it is nested more than 200 levels deep'),
+    })
+    // One object in two places is no circle.
+    const shared = { a: 1 }
+    expect(await saving([shared, shared, nested(150)])).toBeUndefined()
   })
 })

@@ -250,3 +250,41 @@ test('a state is carried through batches that continue each other only', async (
   await expectRejection(trainer.fit(shuffling), 'ERR_TORCH_OPTION', `${sentence} a DataLoader that shuffles`)
   expect((await trainer.fit(new DataLoader(new TensorDataset(x, y), { batchSize: 2 }))).epochs).toHaveLength(2)
 })
+
+test('an iterator that does not keep the protocol is an error that says so', async () => {
+  const trainer = new Trainer(new GRUModel(1, 2, 1), options)
+  const of = (next: unknown) => ({ [Symbol.iterator]: () => next }) as never
+  const result = "Trainer: what next() of the data's iterator returns must be an object, got 5"
+  await expectRejection(trainer.fit(of({ next: () => 5 })), 'ERR_TORCH_TYPE', result)
+  const late = { [Symbol.asyncIterator]: () => ({ next: async () => 5 }) } as never
+  await expectRejection(trainer.fit(late), 'ERR_TORCH_TYPE', result)
+  await expectRejection(
+    trainer.fit(of(undefined)),
+    'ERR_TORCH_TYPE',
+    "Trainer: the data's iterator must be an object, got undefined",
+  )
+})
+
+test('an iterator is told when a fit ends before its batches', async () => {
+  const told: string[] = []
+  const x = torch.ones([2, 1, 1])
+  const next = () => ({ done: false as const, value: [x, x] as BatchPair })
+  const back = (name: string) => {
+    told.push(name)
+    return { done: true, value: undefined } as const
+  }
+  const once = { ...options, epochs: 1, maxSteps: 3 }
+  const sync = { [Symbol.iterator]: () => ({ next, return: () => back('sync') }) }
+  const async = { [Symbol.asyncIterator]: () => ({ next: async () => next(), return: async () => back('async') }) }
+  await new Trainer(new GRUModel(1, 2, 1), once).fit(sync)
+  await new Trainer(new GRUModel(1, 2, 1), once).fit(async)
+  expect(told).toEqual(['sync', 'async'])
+})
+
+test('a dataset whose order does not fit into memory is refused at once', async () => {
+  const x = torch.ones([2, 1])
+  const endless = { length: 2 ** 45, get: () => [x, x] as [Tensor, Tensor] }
+  const message = /the order of 35184372088832 samples needs 524288.0 GiB, but this machine has \d+\.\d GiB/
+  const trainer = new Trainer(new GRUModel(1, 2, 1), { ...options, shuffle: true })
+  await expectRejection(trainer.fit(endless), 'ERR_TORCH_OUT_OF_MEMORY', message)
+})

@@ -27,6 +27,12 @@ export async function newestIn(folder: string): Promise<string | undefined> {
   return newest === undefined ? undefined : join(folder, newest)
 }
 
+/** The other checkpoints of a folder: the older ones, the newest first, and that of the best epoch. */
+export async function othersIn(folder: string): Promise<string[]> {
+  const older = (await checkpointsIn(folder)).slice(1)
+  return [...older, BEST].map((name) => join(folder, name))
+}
+
 /** The names of a folder's checkpoints, the newest first. */
 async function checkpointsIn(folder: string): Promise<string[]> {
   return (await namesIn(folder)).filter((name) => NAME.test(name)).sort((a, b) => stepOf(b) - stepOf(a))
