@@ -1,5 +1,6 @@
 import { isArrayOf } from '../array.ts'
 import { checkOptions, invalid, requireInteger, requireNone } from '../check.ts'
+import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { opaque } from '../opaque.ts'
 import { tensor } from '../tensor/creation.ts'
@@ -183,4 +184,10 @@ export class SequenceDataset implements Dataset<BatchPair> {
       return [windowsOf(this.#inputs), windowsOf(this.#targets)]
     })
   }
+}
+
+/** @internal @throws {TorchError} unless a dataset's `length` is a number of samples. */
+export function requireCount(what: string, length: number): void {
+  if (Number.isSafeInteger(length) && length >= 0) return
+  throw torchError('ERR_TORCH_VALUE', `${what}: its length must be a non-negative integer, got ${describe(length)}`)
 }

@@ -1,13 +1,14 @@
-import { checkOptions, invalid, requireBoolean, requireFunction, requireInteger, requireNone } from '../check.ts'
+import { checkOptions, invalid, requireBoolean, requireInteger, requireNone } from '../check.ts'
 import { isAvailable } from '../cuda/index.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { keeps } from '../inheritance.ts'
 import { opaque } from '../opaque.ts'
-import { isPromise, tidy } from '../tensor/context.ts'
+import { isPromise } from '../tensor/context.ts'
 import { isGenerator, Generator as RandomGenerator } from '../tensor/generator.ts'
 import { type Batch, mapBatch, requireBatch, tensorsOf } from './batch.ts'
-import { collate, isSample, type Sample } from './collate.ts'
+import type { collate, Sample } from './collate.ts'
+import { datasetOf, type SampleSource } from './collated.ts'
 import { type Dataset, SequenceDataset, TensorDataset } from './dataset.ts'
 import { type BatchRequest, type Prefetcher, prefetcherOf } from './prefetch.ts'
 import { WindowDataset } from './series/windows.ts'
@@ -23,14 +24,6 @@ export interface BatchPlan {
   /** Whether `load` calls only tensor operations, so that it can run within `offload`. */
   readonly queueable: boolean
   load(): Batch | Promise<Batch>
-}
-
-/** Samples by number; `collate` makes batches of them. An array of samples is one, too. */
-export interface SampleSource {
-  /** The number of samples. */
-  readonly length: number
-  /** The sample with this index. It may be async. */
-  get(index: number): Sample | Promise<Sample>
 }
 
 export interface DataLoaderOptions<B extends Batch = Batch> {
@@ -285,60 +278,7 @@ function requireSamplers(options: DataLoaderOptions): void {
   }
 }
 
-/** @internal A dataset that makes batches. @throws {TorchError} if `dataset` has none and no samples. */
-export function datasetOf(what: string, dataset: unknown, collateSamples?: DataLoaderOptions['collate']): Dataset {
-  if (collateSamples !== undefined) requireFunction('DataLoader', 'collate', collateSamples)
-  const given = dataset as Partial<Dataset & SampleSource> | null | undefined
-  if (typeof given?.length === 'number') {
-    requireCount(what, given.length)
-    if (typeof given.batch === 'function') {
-      if (collateSamples === undefined) return given as Dataset
-      throw torchError('ERR_TORCH_OPTION', 'DataLoader: collate has no effect: the dataset makes its batches itself')
-    }
-    if (Array.isArray(dataset) && (dataset.length === 0 || isSample(dataset[0])))
-      return new Collated({ length: dataset.length, get: (i) => dataset[i] }, collateSamples)
-    if (!Array.isArray(dataset) && typeof given.get === 'function')
-      return new Collated(given as SampleSource, collateSamples)
-  }
-  const [first] = Array.isArray(dataset) ? (dataset as unknown[]) : []
-  const parts =
-    Array.isArray(first) && first.length > 2
-      ? `, whose first has ${first.length} parts: name them, { input, target, … }`
-      : ''
-  throw torchError(
-    'ERR_TORCH_TYPE',
-    `${what} must be an object with length and batch() or get(), or an array of samples [input, target], got ${describe(dataset)}${parts}`,
-  )
-}
-
-/** @internal @throws {TorchError} unless a dataset's `length` is a number of samples. */
-export function requireCount(what: string, length: number): void {
-  if (Number.isSafeInteger(length) && length >= 0) return
-  throw torchError('ERR_TORCH_VALUE', `${what}: its length must be a non-negative integer, got ${describe(length)}`)
-}
-
 /** The numbers 0 … n - 1: not those of an array, whose length is limited. */
 function* counted(n: number): Generator<number> {
   for (let i = 0; i < n; i++) yield i
-}
-
-/** Batches of samples that are asked for one by one. */
-class Collated implements Dataset {
-  readonly #samples: SampleSource
-  readonly #collate: NonNullable<DataLoaderOptions['collate']>
-
-  constructor(samples: SampleSource, collateSamples: DataLoaderOptions['collate'] = collate) {
-    this.#samples = samples
-    this.#collate = collateSamples
-  }
-
-  get length(): number {
-    return this.#samples.length
-  }
-
-  batch(indices: readonly number[], batchFirst: boolean): Batch | Promise<Batch> {
-    const samples = indices.map((index) => this.#samples.get(index))
-    const make = (given: readonly Sample[]): Batch => tidy(() => this.#collate(given, { batchFirst }))
-    return samples.some(isPromise) ? Promise.all(samples).then(make) : make(samples as Sample[])
-  }
 }

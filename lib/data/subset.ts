@@ -8,8 +8,9 @@ import { slice } from '../tensor/indexing.ts'
 import { functions } from '../tensor/methods.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import { type Batch, namedBatch } from './batch.ts'
-import { type Dataset, requireIndices } from './dataset.ts'
-import { requireCount } from './loader.ts'
+import type { Sample } from './collate.ts'
+import { datasetOf, SAMPLES, type SampleSource } from './collated.ts'
+import { type Dataset, requireCount, requireIndices } from './dataset.ts'
 import { PREFETCHER, type Prefetcher, prefetcherOf } from './prefetch.ts'
 
 function requireDataset(owner: string, value: unknown): asserts value is Dataset {
@@ -21,22 +22,27 @@ function requireDataset(owner: string, value: unknown): asserts value is Dataset
 }
 
 /**
- * The samples of a dataset with the given indices, in their order.
+ * The samples of a dataset with the given indices, in their order. Like a `DataLoader`, it also takes samples by number,
+ * or an array of them.
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Subset
  */
 export class Subset<B extends Batch = Batch> implements Dataset<B> {
+  /** What was given; of samples, the dataset that collates them. */
   readonly dataset: Dataset<B>
   readonly indices: readonly number[]
 
-  constructor(dataset: Dataset<B>, indices: readonly number[], ...none: undefined[]) {
+  constructor(
+    dataset: Dataset<B> | SampleSource | readonly Sample[],
+    indices: readonly number[],
+    ...none: undefined[]
+  ) {
     requireNone(new.target.name, none)
-    requireDataset('Subset', dataset)
+    this.dataset = datasetOf('Subset: dataset', dataset) as Dataset<B>
     const isIndex = (index: unknown): boolean =>
       Number.isSafeInteger(index) && (index as number) >= 0 && (index as number) < dataset.length
     if (!isArrayOf(indices, isIndex)) {
       throw invalid('Subset', 'indices', `an array of indices below ${dataset.length}`, indices, 'ERR_TORCH_VALUE')
     }
-    this.dataset = dataset
     this.indices = [...indices]
   }
 
@@ -47,6 +53,13 @@ export class Subset<B extends Batch = Batch> implements Dataset<B> {
   /** Returns the samples with these indices: see {@link Dataset.batch}. */
   batch(indices: readonly number[], batchFirst: boolean): B | Promise<B> {
     return this.dataset.batch(this.#own(indices), batchFirst)
+  }
+
+  /** @internal The samples, for a `collate` of a loader, unless the dataset or a subclass makes the batches. */
+  get [SAMPLES](): SampleSource | undefined {
+    const samples = (this.dataset as { [SAMPLES]?: SampleSource | undefined })[SAMPLES]
+    if (samples === undefined || this.batch !== Subset.prototype.batch) return undefined
+    return { length: this.length, get: (index) => samples.get(this.indices[index] as number) }
   }
 
   /** @internal That of the dataset, unless a subclass makes batches of its own. */
@@ -68,14 +81,14 @@ export class Subset<B extends Batch = Batch> implements Dataset<B> {
 }
 
 /**
- * Cuts a dataset into parts at random.
+ * Cuts a dataset, or an array of samples, into parts at random.
  *
  * @param lengths how many samples each part has, or fractions that sum to 1
  * @example const [training, validation] = randomSplit(dataset, [0.8, 0.2])
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.random_split
  */
 export function randomSplit<B extends Batch>(
-  dataset: Dataset<B>,
+  dataset: Dataset<B> | SampleSource | readonly Sample[],
   lengths: readonly number[],
   options: { generator?: Generator } = {},
   ...none: undefined[]
@@ -85,14 +98,14 @@ export function randomSplit<B extends Batch>(
   if (generator !== undefined && !isGenerator(generator)) {
     throw invalid('randomSplit', 'generator', 'a torch.Generator', generator)
   }
-  requireDataset('randomSplit', dataset)
+  datasetOf('randomSplit: dataset', dataset)
   const counts = countsOf('randomSplit', dataset.length, lengths)
   const order = tidy(() => randperm(dataset.length, { generator: generator ?? null }).toArray() as (number | bigint)[])
   return cutAt(dataset, order.map(Number), counts)
 }
 
 /**
- * Cuts a dataset into consecutive parts, for samples in the order of time: the last parts are the latest.
+ * Cuts a dataset, or an array of samples, into consecutive parts, for samples in the order of time: the last parts are the latest.
  *
  * @param lengths how many samples each part has, or fractions that sum to 1
  * @param options `gap`: how many samples to leave out between two parts. Windows of one series overlap: with a stride
@@ -100,7 +113,7 @@ export function randomSplit<B extends Batch>(
  * @example const [training, validation] = timeSplit(windows, [0.8, 0.2], { gap: 29 })
  */
 export function timeSplit<B extends Batch>(
-  dataset: Dataset<B>,
+  dataset: Dataset<B> | SampleSource | readonly Sample[],
   lengths: readonly number[],
   options: { gap?: number } = {},
   ...none: undefined[]
@@ -108,13 +121,17 @@ export function timeSplit<B extends Batch>(
   checkOptions('timeSplit', options, ['gap'], none)
   const { gap = 0 } = options
   if (!Number.isSafeInteger(gap) || gap < 0) throw invalid('timeSplit', 'gap', 'a non-negative integer', gap)
-  requireDataset('timeSplit', dataset)
+  datasetOf('timeSplit: dataset', dataset)
   const counts = countsOf('timeSplit', dataset.length, lengths)
   const parts = cutAt(dataset, [...Array(dataset.length).keys()], counts)
   return parts.map((part, i) => (i === 0 || gap === 0 ? part : new Subset(dataset, part.indices.slice(gap))))
 }
 
-function cutAt<B extends Batch>(dataset: Dataset<B>, order: readonly number[], counts: readonly number[]): Subset<B>[] {
+function cutAt<B extends Batch>(
+  dataset: Dataset<B> | SampleSource | readonly Sample[],
+  order: readonly number[],
+  counts: readonly number[],
+): Subset<B>[] {
   let start = 0
   return counts.map((count) => {
     start += count

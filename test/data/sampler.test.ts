@@ -5,14 +5,16 @@ import {
   DataLoader,
   LengthBucketSampler,
   type NamedBatch,
+  type NamedSample,
   randomSplit,
+  type Sample,
   StackDataset,
   Subset,
   TensorDataset,
   timeSplit,
   WeightedRandomSampler,
 } from '../../lib/data/index.ts'
-import { torch } from '../../lib/index.ts'
+import { type Tensor, torch } from '../../lib/index.ts'
 import { expectError } from '../support/error.ts'
 
 const numbers = (n: number, start = 0) => torch.arange(start, start + n, { dtype: 'float32' }).unsqueeze(1)
@@ -127,6 +129,47 @@ describe('parts of datasets', () => {
       'Subset.batch: indices must be an array of integers',
     )
     expectError(() => new Subset({} as never, []), 'ERR_TORCH_TYPE', /an object with length and batch/)
+  })
+
+  test('samples by number, and arrays of them, are taken like datasets', async () => {
+    const samples = [1, 2, 3, 4, 5].map((i) => ({ input: torch.tensor([i]), target: BigInt(i) }))
+    const later = { length: 5, get: async (i: number) => samples[i] as (typeof samples)[number] }
+    const inputsOf = async (part: Subset): Promise<unknown> => {
+      const { input, target } = (await part.batch([...Array(part.length).keys()], true)) as NamedBatch
+      expect(target.dtype).toBe('int64')
+      expect(target.toArray()).toEqual(input.flatten().toArray())
+      return input.flatten().toArray()
+    }
+    for (const data of [samples, later]) {
+      expect(await inputsOf(new Subset(data, [4, 0, 4]))).toEqual([5, 1, 5])
+      const parts = timeSplit(data, [0.6, 0.4], { gap: 1 })
+      expect(await Promise.all(parts.map(inputsOf))).toEqual([[1, 2, 3], [5]])
+      // The order is that of a dataset.
+      const seeded = () => ({ generator: new torch.Generator().manualSeed(0) })
+      const wanted = randomSplit(dataset(5, 1), [2, 3], seeded()).map(inputs)
+      expect(await Promise.all(randomSplit(data, [2, 3], seeded()).map(inputsOf))).toEqual(wanted)
+      // A loader may collate a part in its own way.
+      const [part] = timeSplit(new Subset(data, [1, 2, 3, 4]), [2, 2])
+      const collate = (given: readonly Sample[]): BatchPair => {
+        const found = given as readonly NamedSample[]
+        const rows = torch.stack(found.map(({ input }) => (input as Tensor).neg()))
+        return [rows, torch.zeros([found.length])]
+      }
+      const loader = new DataLoader(part as Subset<BatchPair>, { batchSize: 2, collate })
+      for await (const [input] of loader) expect(input.flatten().toArray()).toEqual([-2, -3])
+      expect(loader.length).toBe(1)
+    }
+    expectError(
+      () => timeSplit([1, 2] as never, [1, 1]),
+      'ERR_TORCH_TYPE',
+      /timeSplit: dataset must be .* array of samples/,
+    )
+    expectError(() => randomSplit({} as never, [1, 1]), 'ERR_TORCH_TYPE', /randomSplit: dataset must be an object with/)
+    expectError(
+      () => new DataLoader(new Subset(dataset(2), [0]), { collate: () => [numbers(1), numbers(1)] }),
+      'ERR_TORCH_OPTION',
+      'collate has no effect',
+    )
   })
 
   test('randomSplit gives the parts that PyTorch gives', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { Series } from '../../lib/data/index.ts'
 import { nn, optim, type Tensor, torch } from '../../lib/index.ts'
 import { GRUModel, LSTMModel } from '../../lib/models/index.ts'
 import { type Criterion, type LossName, Trainer, type TrainerOptions, TrainingStep } from '../../lib/train/index.ts'
@@ -50,11 +51,32 @@ test.each([
   [[10, 4, 3], [10], 'return only the output of the last step, output.select(1, -1)'],
   [[10, 4, 3], [10, 4], 'Give targets with a last dimension of 1: targets.unsqueeze(2)'],
   [[10, 4, 3], [10, 4, 2], 'The model has 1 outputs, but the targets have 2 features'],
-  [[10, 4, 3], [10, 7, 1], 'Give targets with the shape of the output'],
+  [
+    [10, 4, 3],
+    [10, 7, 1],
+    "The model returns an output for each of 4 steps, but the targets have 7. To forecast those after the input, make the model with output: 'last', horizon: 7; else give targets with the shape of the output",
+  ],
+  [[10, 4, 3], [10, 7, 2], 'Give targets with the shape of the output'],
 ] as const)('inputs %j and targets %j', async (inputs, targets, cure) => {
   const data = [torch.randn(inputs), torch.randn(targets)] as const
   await expectRejection(new Trainer(perStep(), options).fit(data), 'ERR_TORCH_SHAPE', cure)
   await expectRejection(new Trainer(perStep(), { ...options, loss: 'l1' }).fit(data), 'ERR_TORCH_SHAPE', cure)
+})
+
+test('windows of a series for a model with an output for each step: the advice works', async () => {
+  const day = Array.from({ length: 40 }, (_, i) => i * 86_400_000)
+  const series = await Series.from({ day, y: day.map((_, i) => i % 7) }, { time: 'day', targets: 'y' })
+  const advice = (batchFirst: boolean, horizon: number): string =>
+    `with ${batchFirst ? '' : 'batchFirst: true, '}output: 'last', horizon: ${horizon}`
+  for (const batchFirst of [true, false]) {
+    for (const horizon of [1, 3]) {
+      const { train } = await series.split({ past: 14, horizon })
+      const wrong = new Trainer(new GRUModel(1, 4, 1, { batchFirst }), options)
+      await expectRejection(wrong.fit(train), 'ERR_TORCH_SHAPE', advice(batchFirst, horizon))
+      const right = new GRUModel(1, 4, 1, { batchFirst: true, output: 'last', horizon })
+      expect((await new Trainer(right, options).evaluate(train)).loss).toBeGreaterThan(0)
+    }
+  }
 })
 
 test('of layouts and models of other kinds', async () => {

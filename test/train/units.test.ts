@@ -149,7 +149,7 @@ describe('metrics of windows are in the units of the data', () => {
 })
 
 describe('a MASE without a scale', () => {
-  const scaleOf = async (windows: ConstructorParameters<typeof Subset>[0], mase: MASE, more: TrainerOptions = {}) => {
+  const scaleOf = async (windows: Subset['dataset'], mase: MASE, more: TrainerOptions = {}) => {
     await new Trainer(new Naive(1, true), { ...quiet, metrics: [mase], ...more }).fit(windows)
     return mase.scale?.item<number>()
   }

@@ -42,7 +42,14 @@ interface Pending {
 
 function failed(what: string, { message, code, cause }: SentError): Error {
   const known = typeof code === 'string' && code.startsWith('ERR_TORCH_') ? (code as ErrorCode) : 'ERR_TORCH_RUNTIME'
-  return torchError(known, `${OWNER}: ${what}: ${message}`, { op: OWNER, cause })
+  return torchError(known, `${OWNER}: ${what}: ${message}${cureOf(message)}`, { op: OWNER, cause })
+}
+
+/** What to do about a module that a worker does not read, although this process may: a loader such as tsx is not there. */
+function cureOf(message: string): string {
+  return /Unknown file extension "\.[cm]?tsx?"/.test(message)
+    ? '. A worker of this Node does not read TypeScript: write the module in JavaScript, or give the compiled one'
+    : ''
 }
 
 /** A worker and what it is asked for. It keeps the process alive only while it has something to do. */

@@ -65,7 +65,8 @@ export class WorkerDataset<B extends Batch = Batch> implements Dataset<B> {
   /**
    * Starts the workers, and waits for their datasets.
    *
-   * @param module the file: URL or the absolute path of a module in JavaScript, or in whatever this process imports
+   * @param module the file: URL or the absolute path of a module in JavaScript. In TypeScript, only if Node itself reads
+   *   it (22.18 and later): tsx does not reach into workers of Node 20
    * @throws {TorchError} (rejects) with the error of the module as its cause.
    */
   static async open<B extends Batch = Batch>(

@@ -12,6 +12,7 @@ import {
   randomSplit,
   WorkerDataset,
 } from '../../../lib/data/index.ts'
+import { messageOf } from '../../../lib/errors.ts'
 import { GRUModel } from '../../../lib/models/index.ts'
 import { isTensor } from '../../../lib/tensor/tensor.ts'
 import { torch } from '../../../lib/torch.ts'
@@ -255,6 +256,20 @@ describe('what fails', () => {
     await expectRejection(dataset.batch([0], true), 'ERR_TORCH_SHAPE', 'could not make a batch')
     const wrong = await open('export default () => ({ length: 1, batch: () => 3 })')
     await expectRejection(wrong.batch([0], true), 'ERR_TORCH_TYPE', 'must be [input, target]')
+  })
+
+  const readsTypeScript = Boolean((process.features as { typescript?: unknown }).typescript)
+  test.skipIf(readsTypeScript)('of a module in TypeScript says what to do, where Node does not read it', async () => {
+    for (const name of ['data.ts', 'data.mts']) {
+      await expectRejection(
+        WorkerDataset.open(moduleOf('export default () => []', name)),
+        'ERR_TORCH_RUNTIME',
+        /Unknown file extension "\.m?ts" .*\. A worker of this Node does not read TypeScript: write the module in JavaScript, or give the compiled one$/,
+      )
+    }
+    // Other errors get no such advice.
+    const error = await WorkerDataset.open(moduleOf('throw new Error("no data")')).catch((thrown: unknown) => thrown)
+    expect(messageOf(error)).toMatch(/: no data$/)
   })
 
   test('at the start ends all workers', async () => {
