@@ -7,6 +7,7 @@ import { tensor } from '../tensor/creation.ts'
 import { functions } from '../tensor/methods.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { TrainableModel } from '../train/step.ts'
+import type { Calibration } from './calibration.ts'
 import { type Head, type Reading, readHead, requireLevels } from './head.ts'
 import { roll } from './roll.ts'
 
@@ -17,19 +18,6 @@ export interface CalibrateOptions {
   head?: Head
   /** How many windows to compute at a time. Default 256. */
   batchSize?: number
-}
-
-/** How far forecasts were from what came, for `forecast`: plain JSON, to be saved with the model as its metadata. */
-export interface Calibration {
-  readonly method: 'splitConformal'
-  readonly past: number
-  readonly steps: number
-  readonly targets: readonly string[]
-  /** The number of windows. */
-  readonly windows: number
-  readonly levels: readonly number[]
-  /** Half the widths of intervals, scaled: by level, step and target. */
-  readonly radii: readonly (readonly (readonly number[])[])[]
 }
 
 const OWNER = 'calibrate'
@@ -53,7 +41,8 @@ export function requireModel(owner: string, model: unknown): asserts model is Tr
  *
  * @example
  * const calibration = await calibrate(model, validation, { levels: [0.9] })
- * await forecast(model, series, { calibration })
+ * await model.save('model.safetensors', { scaler: windows.scaler, calibration })
+ * await forecast(await loadModel('model.safetensors'), series)
  * @throws {TorchError} (rejects) if there are too few windows for a level, or the model does not fit.
  * @see https://arxiv.org/abs/1604.04173
  */

@@ -1,5 +1,4 @@
-import { isArrayOf } from '../array.ts'
-import { checkOptions, invalid, requireDict, requireInteger } from '../check.ts'
+import { checkOptions, invalid, requireInteger } from '../check.ts'
 import { SeriesScaler } from '../data/scaler/series-scaler.ts'
 import { layoutOf } from '../data/series/frame.ts'
 import { type FutureColumns, futureFeatures, futureTimes, readFuture } from '../data/series/future.ts'
@@ -12,7 +11,8 @@ import { tensor } from '../tensor/creation.ts'
 import { functions } from '../tensor/methods.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { TrainableModel } from '../train/step.ts'
-import { type Calibration, MANY, requireModel } from './calibrate.ts'
+import { MANY, requireModel } from './calibrate.ts'
+import { type Calibration, isCalibration } from './calibration.ts'
 import { type Head, levelsOf, type Reading, readHead, requireLevels } from './head.ts'
 import { roll } from './roll.ts'
 
@@ -28,8 +28,11 @@ export interface ForecastOptions {
   scaler?: SeriesScaler
   /** What the output of the model is. Default `'point'`. */
   head?: Head
-  /** Intervals from the errors on held-out data: see `calibrate`. Default: those of the head. */
-  calibration?: Calibration
+  /**
+   * Intervals from the errors on held-out data: see `calibrate`. `null`: those of the head. Default: the `calibration` of
+   * the model, if it has one.
+   */
+  calibration?: Calibration | null
   /**
    * The levels of the intervals of the head. Default: for quantiles all that they give, for a normal distribution `[0.8,
    * 0.95]`. `[]`: none.
@@ -92,9 +95,10 @@ export async function forecast(
   const contents = contentsOf(series)
   if (contents === undefined) throw invalid(OWNER, 'series', 'a Series', series)
   checkOptions(OWNER, options, OPTIONS, none)
-  const { calibration, head = 'point', levels, futureInputs, batchSize = MANY } = options
+  const { head = 'point', levels, futureInputs, batchSize = MANY } = options
   requireInteger(OWNER, 'batchSize', batchSize, 1)
   const scaler = scalerOf(model, options.scaler)
+  const calibration = calibrationOf(model, options.calibration)
   if (calibration !== undefined) requireCalibration(calibration, options, series.targets)
   const past = options.past ?? calibration?.past
   if (past === undefined) throw invalid(OWNER, 'past', 'the steps of inputs that the model was trained on', past)
@@ -155,15 +159,22 @@ function scalerOf(model: TrainableModel, given: unknown): SeriesScaler {
   throw invalid(OWNER, 'scaler', wanted, scaler ?? undefined)
 }
 
-/** @throws {TorchError} unless a calibration is one, and for this forecast. */
-function requireCalibration(calibration: unknown, options: ForecastOptions, targets: readonly string[]): void {
-  if (!isCalibration(requireDict(OWNER, 'calibration', calibration))) {
-    throw invalid(OWNER, 'calibration', 'what calibrate returned', calibration)
-  }
-  const given = calibration as Calibration
+function calibrationOf(model: TrainableModel, given: unknown): Calibration | undefined {
+  const calibration = given === undefined && model instanceof RecurrentModel ? model.calibration : given
+  if (calibration === null || calibration === undefined) return undefined
+  if (isCalibration(calibration)) return calibration
+  throw invalid(OWNER, 'calibration', 'what calibrate returned', calibration)
+}
+
+/** @throws {TorchError} unless a calibration is for this forecast. */
+function requireCalibration(given: Calibration, options: ForecastOptions, targets: readonly string[]): void {
+  const instead = options.calibration === undefined ? ', or pass calibration: null for a forecast without' : ''
   const { past, steps, levels } = given
   if (options.levels !== undefined) {
-    throw torchError('ERR_TORCH_OPTION', `${OWNER}: the calibration has its levels, ${levels.join(', ')}: omit levels`)
+    throw torchError(
+      'ERR_TORCH_OPTION',
+      `${OWNER}: the calibration has its levels, ${levels.join(', ')}: omit levels${instead}`,
+    )
   }
   const problem =
     given.targets.join() !== targets.join()
@@ -174,21 +185,8 @@ function requireCalibration(calibration: unknown, options: ForecastOptions, targ
           ? `${steps} steps, but steps is ${options.steps}: calibrate with windows of that horizon`
           : undefined
   if (problem !== undefined) {
-    throw torchError('ERR_TORCH_VALUE', `${OWNER}: the calibration is for ${problem}`, { op: OWNER })
+    throw torchError('ERR_TORCH_VALUE', `${OWNER}: the calibration is for ${problem}${instead}`, { op: OWNER })
   }
-}
-
-/** Whether a value, which may come from a file, has the form of a calibration. */
-function isCalibration(value: Partial<Record<keyof Calibration, unknown>>): boolean {
-  const { method, past, steps, targets, levels, radii } = value
-  const isList = (list: unknown, length: unknown, fits: (item: unknown) => boolean): boolean =>
-    isArrayOf(list, fits) && list.length === length
-  if (method !== 'splitConformal' || !isArrayOf(targets, (name) => typeof name === 'string')) return false
-  const isLevel = (level: unknown): boolean => typeof level === 'number' && level > 0 && level < 1
-  const isRadius = (radius: unknown): boolean => Number.isFinite(radius) && (radius as number) >= 0
-  if (!Number.isSafeInteger(past) || (past as number) < 1 || !isArrayOf(levels, isLevel)) return false
-  const isRow = (row: unknown): boolean => isList(row, targets.length, isRadius)
-  return isList(radii, levels.length, (rows) => isList(rows, steps, isRow))
 }
 
 function unknownInputs(inputs: readonly string[], horizon: number, ahead: number): Error {

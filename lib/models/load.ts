@@ -4,6 +4,7 @@ import type { ScalerConfig } from '../data/scaler/scaler.ts'
 import { Vocabulary, type VocabularyConfig } from '../data/vocabulary.ts'
 import { describe } from '../describe.ts'
 import { TorchError } from '../errors.ts'
+import { isCalibration } from '../forecast/calibration.ts'
 import { type Coroutine, run, runSync } from '../io/coroutine.ts'
 import { formatError, pathOf } from '../io/file.ts'
 import type { Header } from '../io/header.ts'
@@ -74,7 +75,7 @@ function requireParameters(config: ModelConfig, tensors: Header['tensors'], reje
 
 /** A new model for a config, of one of the classes. */
 function modelOf(
-  { config, metadata, scaler, vocabulary }: Description,
+  { config, metadata, scaler, calibration, vocabulary }: Description,
   classes: Readonly<Record<string, ModelClass>>,
   reject: (problem: string, cause?: TorchError) => never,
 ): RecurrentModel {
@@ -95,6 +96,10 @@ function modelOf(
   }
   if (!(model instanceof RecurrentModel)) throw invalid('loadModel', `${config.model}.fromConfig()`, 'a model', model)
   model.metadata = metadata
+  if (calibration !== undefined) {
+    if (!isCalibration(calibration)) return reject('its calibration is not what calibrate returns')
+    model.calibration = calibration
+  }
   try {
     if (scaler !== undefined) model.scaler = scalerFrom(scaler as ScalerConfig)
     if (vocabulary !== undefined) model.vocabulary = new Vocabulary(vocabulary as VocabularyConfig)
@@ -127,7 +132,7 @@ function* loadingModel(call: string, path: unknown, options: LoadModelOptions): 
 }
 
 /**
- * Makes the model that {@link RecurrentModel.save} wrote, with its weights, `metadata`, `scaler` and `vocabulary`, off the
+ * Makes the model that {@link RecurrentModel.save} wrote, with its weights, `metadata`, `scaler`, `calibration` and `vocabulary`, off the
  * main thread. It is in evaluation mode: call `train()` to go on training it in a loop of your own (a `Trainer` does).
  *
  * A file chooses only among the models of this library and the `classes` that you pass; it never runs code.

@@ -4,6 +4,7 @@ import type { SeriesScaler } from '../data/scaler/series-scaler.ts'
 import type { Vocabulary } from '../data/vocabulary.ts'
 import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
+import type { Calibration } from '../forecast/calibration.ts'
 import { Embedding } from '../nn/embedding.ts'
 import { type FactoryOptions, factoryOf } from '../nn/factory.ts'
 import { dropout } from '../nn/functional/dropout.ts'
@@ -64,6 +65,8 @@ export abstract class RecurrentModel<Network extends RecurrentModule = Recurrent
    * `null`.
    */
   scaler: SeriesScaler | Scaler | null = null
+  /** The errors on held-out data, from `calibrate`, for the intervals of `forecast`; saved with the model. Default `null`. */
+  calibration: Calibration | null = null
   /** The vocabulary of the text that the model was trained on; it is saved with the model. Default `null`. */
   vocabulary: Vocabulary | null = null
   /** The recurrent network. */
@@ -183,7 +186,7 @@ export abstract class RecurrentModel<Network extends RecurrentModule = Recurrent
   }
 
   /**
-   * Writes the weights, {@link config}, metadata, scaler and vocabulary into a safetensors file, off the main thread, for
+   * Writes the weights, {@link config}, metadata, scaler, calibration and vocabulary into a safetensors file, off the main thread, for
    * `loadModel`. Python's safetensors reads the weights. Tied weights are written once, as Python's `save_model` does.
    * Writing is atomic.
    *

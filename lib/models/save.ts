@@ -4,6 +4,7 @@ import { Scaler, type ScalerConfig } from '../data/scaler/scaler.ts'
 import { SeriesScaler, type SeriesScalerConfig } from '../data/scaler/series-scaler.ts'
 import { Vocabulary, type VocabularyConfig } from '../data/vocabulary.ts'
 import { torchError } from '../errors.ts'
+import { type Calibration, isCalibration } from '../forecast/calibration.ts'
 import { type Coroutine, run, runSync } from '../io/coroutine.ts'
 import { savingModule } from '../io/module.ts'
 import type { ModelConfig } from './config.ts'
@@ -21,6 +22,8 @@ export interface ModelSaveOptions {
   metadata?: JSONObject
   /** The scaler to save instead of the model's `scaler`; `null`: none. */
   scaler?: SeriesScaler | Scaler | null
+  /** The calibration to save instead of the model's `calibration`; `null`: none. */
+  calibration?: Calibration | null
   /** The vocabulary to save instead of the model's `vocabulary`; `null`: none. */
   vocabulary?: Vocabulary | null
 }
@@ -36,6 +39,7 @@ export interface Description {
   metadata: JSONObject
   /** Missing if there is none; an older version passes over it. */
   scaler?: ScalerConfig | SeriesScalerConfig
+  calibration?: Calibration
   vocabulary?: VocabularyConfig
 }
 
@@ -53,14 +57,22 @@ function requireJSON(owner: string, path: string, value: unknown, above: readonl
 }
 
 function savingModel(call: string, model: RecurrentModel, path: unknown, options: ModelSaveOptions): Coroutine<void> {
-  checkOptions(call, options, ['metadata', 'scaler', 'vocabulary'])
-  const { metadata = model.metadata, scaler = model.scaler, vocabulary = model.vocabulary } = options
+  checkOptions(call, options, ['metadata', 'scaler', 'calibration', 'vocabulary'])
+  const {
+    metadata = model.metadata,
+    scaler = model.scaler,
+    calibration = model.calibration,
+    vocabulary = model.vocabulary,
+  } = options
   requireDict(call, 'metadata', metadata)
   if (scaler !== null && !(scaler instanceof Scaler || scaler instanceof SeriesScaler)) {
     throw invalid(call, 'scaler', 'a scaler of libtorch-rnn/data, or null', scaler)
   }
   // A scaler of a class of one's own could be written, but not read.
   if (scaler !== null) scalerFrom(scaler.config as ScalerConfig)
+  if (calibration !== null && !isCalibration(calibration)) {
+    throw invalid(call, 'calibration', 'what calibrate returned, or null', calibration)
+  }
   if (vocabulary !== null && !(vocabulary instanceof Vocabulary)) {
     throw invalid(call, 'vocabulary', 'a Vocabulary, or null', vocabulary)
   }
@@ -72,6 +84,7 @@ function savingModel(call: string, model: RecurrentModel, path: unknown, options
     config,
     metadata,
     ...(scaler === null ? {} : { scaler: scaler.config }),
+    ...(calibration === null ? {} : { calibration }),
     ...(vocabulary === null ? {} : { vocabulary: vocabulary.config }),
   }
   return savingModule(call, model, path, { metadata: { format: 'pt', [KEY]: JSON.stringify(description) } })

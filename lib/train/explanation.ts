@@ -7,6 +7,8 @@ export interface Circumstances {
   /** The name of the loss, or `the loss` if it has none. */
   loss: string
   batchFirst: boolean
+  /** The number of outputs of the model, if it is known. */
+  outputs?: number | undefined
 }
 
 const SIZES = /target size \(torch\.Size\(\[(.*?)\]\)\).*?input size \(torch\.Size\(\[(.*?)\]\)\)/i
@@ -46,7 +48,7 @@ function cure(output: readonly number[], target: readonly number[], batchFirst: 
 }
 
 /** The same error, with its meaning for the training if that is known. */
-export function explained(error: unknown, { owner, loss, batchFirst }: Circumstances): unknown {
+export function explained(error: unknown, { owner, loss, batchFirst, outputs }: Circumstances): unknown {
   if (!(error instanceof TorchError)) return error
   const { message, code } = error
   const options: TorchErrorOptions = { cause: error, site: error }
@@ -59,16 +61,22 @@ export function explained(error: unknown, { owner, loss, batchFirst }: Circumsta
       options,
     )
   }
-  const hint = hintOf(message)
+  const hint = hintOf(message, outputs)
   return hint === undefined ? error : torchError(code, `${owner}: ${message.replace(/\.?$/, '.')} ${hint}`, options)
 }
 
-function hintOf(message: string): string | undefined {
+function hintOf(message: string, outputs: number | undefined): string | undefined {
   if (/grad can be implicitly created only for scalar outputs|output with shape \[\] doesn't match/.test(message)) {
     return 'The loss function must return a Tensor of one element: end it with mean() or sum()'
   }
   if (/element 0 of tensors does not require grad/.test(message)) {
     return 'The loss does not depend on any trainable parameter: a tensor on the way was detached or read as a number, or requiresGrad is false everywhere'
+  }
+  if (/Target -?\d+ is out of bounds/.test(message) && outputs !== undefined) {
+    return `The model has ${outputs} outputs, for classes numbered from 0 to ${outputs - 1}`
+  }
+  if (/expected target dtype to be Long or Byte/.test(message)) {
+    return 'Class numbers are integers: write them as bigints, such as 2n, or make the targets with the dtype int64'
   }
   return undefined
 }

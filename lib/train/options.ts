@@ -39,8 +39,9 @@ export interface TrainerOptions {
    */
   schedule?: ScheduleSpec
   /**
-   * Also averages the weights, with this decay of older ones per update, such as 0.999. The averages are validated, and
-   * become the model's weights at the end. Default: no averages.
+   * Also averages the weights, with this decay of older ones per update, such as 0.999: over about 1 / (1 - decay)
+   * updates. As with PyTorch's `AveragedModel`, the first update is copied, so a `fit` should be a few times as long; it
+   * warns if it is shorter. The averages are validated, and become the model's weights at the end. Default: no averages.
    */
   movingAverage?: number
   /**

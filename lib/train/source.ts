@@ -1,11 +1,13 @@
 import { isArrayOf } from '../array.ts'
 import { invalid, isPlain, requireInteger } from '../check.ts'
 import { type Batch, mapBatch, namedBatch, requireBatch } from '../data/batch.ts'
+import { isSample } from '../data/collate.ts'
 import type { SampleSource } from '../data/collated.ts'
 import { type Dataset, SequenceDataset, TensorDataset } from '../data/dataset.ts'
 import { type BatchPlan, DataLoader } from '../data/loader.ts'
 import { StackDataset, type StackedTensors } from '../data/stack-dataset.ts'
 import { TextDataset } from '../data/text.ts'
+import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { Generator } from '../tensor/generator.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
@@ -100,6 +102,7 @@ export function sourceOf(data: TrainingData, options: SourceOptions): Source {
       `Trainer: data must be [inputs, targets], but there ${data.length === 1 ? 'is 1 tensor' : `are ${data.length} tensors`}: give all by name, { input, target, lengths, … }`,
     )
   }
+  requireNoSamples(data)
   if (isFactory(data)) return ofIterable(passesOf(data), batchFirst ? 0 : 1)
   if (isIterable(data)) return ofIterable(data, batchFirst ? 0 : 1)
   if (isPlain(data) && 'input' in data) return ofDataset(new StackDataset(data))
@@ -108,6 +111,18 @@ export function sourceOf(data: TrainingData, options: SourceOptions): Source {
     'data',
     'a DataLoader, a dataset, [inputs, targets], { input, target, … }, an iterable of batches, or a function that returns one',
     data,
+  )
+}
+
+/** @throws {TorchError} for an array of samples, which would be read as batches. */
+function requireNoSamples(data: unknown): void {
+  const first: unknown = Array.isArray(data) ? data[0] : undefined
+  if (!isSample(first)) return
+  const parts = 'input' in first ? [first.input, first.target] : first
+  if (parts.every(isTensor)) return
+  throw torchError(
+    'ERR_TORCH_TYPE',
+    `Trainer: data that is an array has batches of tensors, but the first has ${parts.map(describe).join(' and ')}: give an array of samples to a DataLoader, new DataLoader(samples, { batchSize: 32 })`,
   )
 }
 

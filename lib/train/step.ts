@@ -278,7 +278,9 @@ export class Step {
     const loss = this.#loss
     const name =
       typeof loss === 'object' ? loss.constructor.name : `the loss${typeof loss === 'string' ? ` '${loss}'` : ''}`
-    return explained(error, { owner: this.#owner, loss: name, batchFirst: this.#model.batchFirst ?? true })
+    const outputs = this.#model instanceof RecurrentModel ? this.#model.linear.outFeatures : undefined
+    const batchFirst = this.#model.batchFirst ?? true
+    return explained(error, { owner: this.#owner, loss: name, batchFirst, outputs })
   }
 
   #lossOf(batch: NamedBatch, device: Device, direct?: Direct, auxiliary?: Auxiliary): Outcome & { total: Tensor } {

@@ -19,13 +19,14 @@ import { Module } from '../nn/module.ts'
 import { isFused } from '../optim/fused.ts'
 import { moveState, type Optimizer } from '../optim/optimizer.ts'
 import { LearningRates } from '../optim/rates.ts'
-import { AveragedModel, getEmaMultiAvgFn } from '../optim/swa-utils/index.ts'
+import type { AveragedModel } from '../optim/swa-utils/index.ts'
 import { offload, retain } from '../tensor/context.ts'
 import type { NestedArray } from '../tensor/data.ts'
 import { Generator } from '../tensor/generator.ts'
 import { withGenerator } from '../tensor/random.ts'
 import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
 import { automatic } from './automatic-graph.ts'
+import { averagesOf } from './averages.ts'
 import { type Callback, Callbacks } from './callback.ts'
 import { MANY } from './cut.ts'
 import { causeOf, type NonFinite } from './divergence.ts'
@@ -252,7 +253,7 @@ export class Trainer {
     const { signalFolder: folder, accumulateGradBatches, settings } = this.#options
     if (source.windows !== undefined) await fitScales(metrics, source.windows, metricUnits === 'scaled')
     const { model, optimizer, generator, scaler } = this
-    const averaged = this.#average()
+    const averaged = this.#average(source)
     const rates =
       schedule && scheduledRates(schedule, { optimizer, epochs, maxSteps, monitor, ...this.#updates(source) })
     const training = this.#training(device, source)
@@ -343,11 +344,12 @@ export class Trainer {
   }
 
   /** The model that averages the weights in this `fit`, if they are to be averaged. */
-  #average(): AveragedModel<TrainableModel> | undefined {
-    const { movingAverage } = this.#options
+  #average(source: Source): AveragedModel<TrainableModel> | undefined {
+    const { movingAverage, epochs, maxSteps } = this.#options
     if (movingAverage === undefined) return undefined
-    this.#averaged = new AveragedModel(this.model, { multiAvgFn: getEmaMultiAvgFn(movingAverage), useBuffers: true })
-    this.#averaged.updateParameters(this.model)
+    const { updates } = this.#updates(source)
+    const most = Math.min(maxSteps, updates === undefined ? Infinity : epochs * updates)
+    this.#averaged = averagesOf(this.model, movingAverage, most)
     return this.#averaged
   }
 

@@ -144,10 +144,18 @@ describe('a forecast', () => {
     const calibration = await calibrate(model, validation, { levels: [0.5] })
     const wanted = await forecast(model, series, { scaler: train.scaler, calibration })
     const path = join(temporaryFolder(), 'model.safetensors')
-    await model.save(path, { scaler: train.scaler, metadata: { calibration: { ...calibration } } })
+    await model.save(path, { scaler: train.scaler, calibration })
     const loaded = await loadModel(path)
-    const restored = loaded.metadata.calibration as unknown as typeof calibration
-    expect(await forecast(loaded, series, { calibration: restored })).toEqual(wanted)
+    expect(loaded.calibration).toEqual(calibration)
+    expect(await forecast(loaded, series)).toEqual(wanted)
+    const { past, steps } = calibration
+    const [bare] = await forecast(loaded, series, { past, calibration: null })
+    expect([bare.values, bare.intervals]).toEqual([wanted[0].values, []])
+    await expectRejection(
+      forecast(loaded, series, { steps: steps + 1 }),
+      'ERR_TORCH_VALUE',
+      `steps is ${steps + 1}: calibrate with windows of that horizon, or pass calibration: null for a forecast without`,
+    )
   })
 })
 
@@ -446,7 +454,11 @@ describe('intervals', () => {
       await expectRejection(damaged, 'ERR_TORCH_TYPE', 'calibration must be what calibrate returned')
     }
     await expectRejection(bad({ calibration: {} }), 'ERR_TORCH_TYPE', 'calibration must be what calibrate returned')
-    await expectRejection(bad({ calibration: 0.9 }), 'ERR_TORCH_TYPE', 'calibration must be an object')
+    await expectRejection(
+      bad({ calibration: 0.9 }),
+      'ERR_TORCH_TYPE',
+      'calibration must be what calibrate returned, got 0.9',
+    )
   })
 
   test('that a head does not have are refused', async () => {

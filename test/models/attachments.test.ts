@@ -38,6 +38,39 @@ describe('a model’s file', () => {
     expect([bare.scaler, bare.vocabulary]).toEqual([null, null])
   })
 
+  test('has the calibration of its forecasts, and refuses another thing in its place', async () => {
+    const calibration = {
+      method: 'splitConformal',
+      past: 3,
+      steps: 2,
+      targets: ['x'],
+      windows: 9,
+      levels: [0.5],
+      radii: [[[0.25], [0.5]]],
+    } as const
+    const model = new GRUModel(1, 2, 1)
+    expect(model.calibration).toBe(null)
+    const path = file()
+    await model.save(path, { calibration })
+    const loaded = await loadModel(path)
+    expect(loaded.calibration).toEqual(calibration)
+    loaded.saveSync(path)
+    expect(loadModelSync(path).calibration).toEqual(calibration)
+    await loaded.save(path, { calibration: null })
+    expect((await loadModel(path)).calibration).toBe(null)
+    const damaged = { ...calibration, radii: [[[0.25]]] }
+    await expectRejection(
+      model.save(path, { calibration: damaged }),
+      'ERR_TORCH_TYPE',
+      'GRUModel.save: calibration must be what calibrate returned, or null',
+    )
+    const { metadata } = await io.readHeader(path)
+    const description = { ...JSON.parse(metadata['libtorch-rnn'] as string), calibration: damaged }
+    const changed = { 'libtorch-rnn': JSON.stringify(description) }
+    await io.saveFile(model.stateDict(), path, { metadata: changed })
+    await expectRejection(loadModel(path), 'ERR_TORCH_FORMAT', 'its calibration is not what calibrate returns')
+  })
+
   test('has a scaler of features', async () => {
     const model = new GRUModel(2, 2, 1)
     const data = torch.tensor([

@@ -102,6 +102,31 @@ test('of layouts and models of other kinds', async () => {
   expect((await new Trainer(linear, options).fit([torch.randn([13, 3]), torch.randn([13, 1])])).epochs).toHaveLength(1)
 })
 
+test('classes of another dtype, beyond the outputs, or in an array of samples say what to do', async () => {
+  const trainer = () =>
+    new Trainer(new GRUModel(3, 4, 2, { batchFirst: true, output: 'last' }), { ...options, loss: 'crossEntropy' })
+  const x = torch.randn([2, 4, 3])
+  await expectRejection(
+    trainer().fit([x, torch.tensor([0, 1])]),
+    'ERR_TORCH_DTYPE',
+    'Class numbers are integers: write them as bigints, such as 2n, or make the targets with the dtype int64',
+  )
+  await expectRejection(
+    trainer().fit([x, torch.tensor([0n, 5n])]),
+    'ERR_TORCH_INDEX',
+    'Target 5 is out of bounds. The model has 2 outputs, for classes numbered from 0 to 1',
+  )
+  const samples = [
+    [x.select(0, 0), 0n],
+    [x.select(0, 1), 1n],
+  ]
+  await expectRejection(
+    trainer().fit(samples as never),
+    'ERR_TORCH_TYPE',
+    'give an array of samples to a DataLoader, new DataLoader(samples, { batchSize: 32 })',
+  )
+})
+
 describe('a target that is broadcast in a loop of one’s own', () => {
   const sentence = (name: string, target: string, output: string): string =>
     `${name}: Using a target size (torch.Size([${target}])) that is different to the input size (torch.Size([${output}])). This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.`

@@ -159,20 +159,48 @@ describe('a schedule', () => {
 describe('movingAverage', () => {
   test('averages the weights, validates the averages, and gives them to the model', async () => {
     const model = new RNNModel(1, 4, 1)
-    let average = model.linear.weight.detach().clone()
+    let average: Tensor | undefined
     const last: Tensor[] = []
     const follow: Callback = {
       everySteps: 1,
       onStepEnd: () => {
-        average = torch.keep(average.mul(0.9).add(model.linear.weight.detach(), { alpha: 0.1 }))
+        // As in PyTorch, the first update is copied.
         last[0] = torch.keep(model.linear.weight.detach().clone())
+        average = torch.keep(average?.mul(0.9).add(last[0], { alpha: 0.1 }) ?? last[0].clone())
       },
     }
     const trainer = new Trainer(model, { ...quiet, epochs: 3, movingAverage: 0.9, callbacks: [follow] })
     const { epochs } = await trainer.fit(series(30), { validation: series(20) })
-    expectClose(model.linear.weight, average.toArray() as number[][], { rtol: 1e-5 })
+    expectClose(model.linear.weight, average?.toArray() as number[][], { rtol: 1e-5 })
     expect(model.linear.weight.allclose(last[0] as Tensor)).toBe(false)
     expect((await trainer.evaluate(series(20))).loss).toBe(epochs.at(-1)?.validationLoss)
+  })
+
+  test('begins with the weights after the first update', async () => {
+    const plain = new RNNModel(1, 4, 1)
+    const averaged = plain.clone()
+    const options: TrainerOptions = { ...quiet, epochs: 1, maxSteps: 1, seed: 1 }
+    await new Trainer(plain, options).fit(series(30))
+    await new Trainer(averaged, { ...options, movingAverage: 0.999 }).fit(series(30))
+    expect(averaged.linear.weight.toArray()).toEqual(plain.linear.weight.toArray())
+  })
+
+  test('warns if the fit is shorter than its memory', async () => {
+    const warnings: string[] = []
+    const listen = (warning: Error) => warnings.push(warning.message)
+    process.on('warning', listen)
+    onTestFinished(() => void process.off('warning', listen))
+    const train = async (movingAverage: number, maxSteps: number): Promise<void> => {
+      const options = { ...quiet, epochs: 20, maxSteps, movingAverage }
+      await new Trainer(new RNNModel(1, 4, 1), options).fit(series(30))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await train(0.9, 10)
+    expect(warnings).toEqual([])
+    await train(0.9, 9)
+    expect(warnings).toEqual([
+      'Trainer: movingAverage: 0.9 averages the weights of about 10 updates, but this fit has 9: the averages stay near its first weights. Take a lower decay, such as 0.44',
+    ])
   })
 
   test('and the best of the averages', async () => {

@@ -68,6 +68,8 @@ export class AveragedModel<M extends Module = Module> extends Module {
     this.avgFn = avgFn ?? null
     this.multiAvgFn = multiAvgFn ?? null
     this.useBuffers = useBuffers
+    // Known before a step that is queued, which cannot read it.
+    counts.set(this, 0)
   }
 
   /** The output of the averaged model. */
