@@ -237,7 +237,12 @@ export class Server {
     this.#moveSessions()
   }
 
-  /** Goes back to the versions and shares before the last {@link reload} or {@link route}. */
+  /**
+   * Goes back to the versions and shares before the last {@link reload} or {@link route}, once: those before these are
+   * not kept.
+   *
+   * @throws {TorchError} `ERR_TORCH_VALUE` if there is nothing to go back to.
+   */
   rollback(...none: undefined[]): void {
     requireNone('rollback', none)
     this.#requireOpen('rollback')
