@@ -479,6 +479,17 @@ test('a server prints its state and its versions', async () => {
   expect(inspect([[server]], { depth: 1 })).toContain("state: 'closed'")
 })
 
+test('of a module that returns several tensors, the first is the answer', async () => {
+  class Both extends nn.Module {
+    override forward(input: Tensor): Tensor[] {
+      return [input.sum(1), input.mean(1)]
+    }
+  }
+  const server = await serve(new Both() as nn.Module, { input: { size: 2 } })
+  open.push(server)
+  expect(await server.predict(Float32Array.of(1, 2, 3, 4))).toEqual(Float32Array.of(4, 6))
+})
+
 test('a file of torch.jit.save is refused with what to do instead', async () => {
   const script = formatsPath('script.pt')
   await expectRejection(
