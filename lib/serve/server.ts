@@ -1,3 +1,4 @@
+import { type InspectOptions, inspect } from 'node:util'
 import {
   checkOptions,
   invalid,
@@ -237,7 +238,12 @@ export class Server {
     this.#moveSessions()
   }
 
-  /** Goes back to the versions and shares before the last {@link reload} or {@link route}. */
+  /**
+   * Goes back to the versions and shares before the last {@link reload} or {@link route}, once: those before these are
+   * not kept.
+   *
+   * @throws {TorchError} `ERR_TORCH_VALUE` if there is nothing to go back to.
+   */
   rollback(...none: undefined[]): void {
     requireNone('rollback', none)
     this.#requireOpen('rollback')
@@ -359,6 +365,21 @@ export class Server {
       this.#state = 'closed'
       for (const { engine } of this.#versions) await engine.close()
     }
+  }
+
+  /** Its state, its versions with their shares, and what waits and runs. */
+  [inspect.custom](_depth?: number, options?: InspectOptions): string {
+    const { requests, steps } = this.#counters
+    const summary = {
+      state: this.#state,
+      versions: Object.fromEntries(
+        this.#versions.list().map(({ name, model, engine, share }) => [name, { model, engine, share }]),
+      ),
+      queued: requests.queued + steps.queued,
+      running: requests.running + steps.running,
+      sessions: this.#sessions.size,
+    }
+    return `Server ${inspect(summary, options)}`
   }
 
   /** {@link close}, for `await using`. */

@@ -122,15 +122,18 @@ export class Versions {
   /** @throws {TorchError} if there is nothing to go back to. */
   rollback(): void {
     if (this.#previous === undefined) {
-      throw torchError('ERR_TORCH_VALUE', 'rollback: there were no other versions or shares before these', {
-        op: 'rollback',
-      })
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        'rollback: there is nothing to go back to: only what was before the last reload or route is kept, once',
+        { op: 'rollback' },
+      )
     }
-    this.#change(this.#previous)
+    this.#change(this.#previous, null)
   }
 
-  #change(routes: Map<Version, number>): void {
-    if (this.#routes.size > 0) this.#previous = this.#routes
+  /** @param previous what can be gone back to from then on */
+  #change(routes: Map<Version, number>, previous: Map<Version, number> | null = this.#routes): void {
+    this.#previous = previous?.size ? previous : undefined
     this.#routes = routes
     this.#credit.clear()
     const shares = [...routes].filter(([, weight]) => weight > 0)

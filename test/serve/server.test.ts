@@ -1,6 +1,7 @@
 // Requests, by both engines: what they give, how they fail, and that none of them is lost.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { afterEach, describe, expect, expectTypeOf, test } from 'vitest'
 import { nn, type Tensor, torch } from '../../lib/index.ts'
@@ -460,6 +461,33 @@ test.each<[unknown, string, RegExp]>([
   open.push(server)
   await expectRejection(server.predict(new Float32Array(2), options as object), code as 'ERR_TORCH_TYPE', message)
   expect(server.metrics()).toMatchObject({ queued: 0, running: 0 })
+})
+
+test('a server prints its state and its versions', async () => {
+  const server = await serve(last)
+  open.push(server)
+  server.session('a')
+  await server.reload(last, { share: 0.25 })
+  const printed = (): string => inspect(server, { breakLength: Number.POSITIVE_INFINITY, compact: true })
+  const versions =
+    "{ v1: { model: 'GRUModel', engine: 'native', share: 0.75 }, v2: { model: 'GRUModel', engine: 'native', share: 0.25 } }"
+  const answer = server.predict(new Float32Array(2))
+  expect(printed()).toBe(`Server { state: 'open', versions: ${versions}, queued: 1, running: 0, sessions: 1 }`)
+  await answer
+  await server.close()
+  expect(printed()).toBe(`Server { state: 'closed', versions: ${versions}, queued: 0, running: 0, sessions: 0 }`)
+  expect(inspect([[server]], { depth: 1 })).toContain("state: 'closed'")
+})
+
+test('of a module that returns several tensors, the first is the answer', async () => {
+  class Both extends nn.Module {
+    override forward(input: Tensor): Tensor[] {
+      return [input.sum(1), input.mean(1)]
+    }
+  }
+  const server = await serve(new Both() as nn.Module, { input: { size: 2 } })
+  open.push(server)
+  expect(await server.predict(Float32Array.of(1, 2, 3, 4))).toEqual(Float32Array.of(4, 6))
 })
 
 test('a file of torch.jit.save is refused with what to do instead', async () => {

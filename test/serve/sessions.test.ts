@@ -7,6 +7,7 @@ import { MemoryStore, type Session, type SessionStore } from '../../lib/serve/in
 import { Counters } from '../../lib/serve/metrics.ts'
 import { readOptions, type ServeOptions } from '../../lib/serve/options.ts'
 import { Sessions } from '../../lib/serve/sessions.ts'
+import { encodeState } from '../../lib/serve/state.ts'
 import { Stepper } from '../../lib/serve/stepper.ts'
 import type { Version } from '../../lib/serve/version.ts'
 import { expectError, expectRejection } from '../support/error.ts'
@@ -283,16 +284,29 @@ describe('a session', () => {
   })
 
   test.each<[string, (bytes: Uint8Array) => Uint8Array, RegExp]>([
-    ['a part', (bytes) => bytes.slice(0, -1), /has 19 bytes instead of 20/],
-    ['more', (bytes) => Uint8Array.of(...bytes, 0), /has 21 bytes instead of 20/],
+    ['a part', (bytes) => bytes.slice(0, -1), /is damaged: its CRC-32 differs/],
+    ['more', (bytes) => Uint8Array.of(...bytes, 0), /is damaged: its CRC-32 differs/],
+    ['nothing', (bytes) => bytes.slice(0, 19), /is not one that/],
     ['another beginning', (bytes) => bytes.with(0, 0), /is not one that/],
-    ['NaN', (bytes) => new Uint8Array([...bytes.slice(0, 16), 0, 0, 192, 127]), /is damaged/],
-    ['no count', (bytes) => bytes.with(15, 0xff).with(14, 0xff), /is damaged/],
+    ['NaN', () => encodeState({ state: Float32Array.of(Number.NaN), steps: 0 }, 'sums'), /is damaged$/],
+    ['no count', () => encodeState({ state: Float32Array.of(1), steps: -1 }, 'sums'), /is damaged$/],
+    ['two', () => encodeState({ state: Float32Array.of(1, 2), steps: 1 }, 'sums'), /has 28 bytes instead of 24/],
   ])('does not begin with %s of a state', async (_, damage, message) => {
     const { sessions } = setUp()
     const bytes = await sessions.open('a').save()
     expectError(() => sessions.open('b', { state: damage(bytes) }), 'ERR_TORCH_FORMAT', message)
     expect(sessions.size).toBe(1)
+  })
+
+  test('does not begin with a state of which any bit has changed', async () => {
+    const { sessions } = setUp()
+    const bytes = encodeState({ state: Float32Array.of(0.5), steps: 3 }, 'sums')
+    expect(sessions.open('whole', { state: bytes }).steps).toBe(3)
+    for (let bit = 0; bit < 8 * bytes.length; bit++) {
+      const damaged = bytes.slice()
+      damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7))
+      expectError(() => sessions.open('b', { state: damaged }), 'ERR_TORCH_FORMAT', /saved state is (damaged|not one)/)
+    }
   })
 
   test('ends after its steps, and takes no more', async () => {
