@@ -14,6 +14,7 @@ import type { HttpSettings } from './options.ts'
 import { defaultOf, peer } from './peer.ts'
 import { readQuery } from './query.ts'
 import { CLOSING, GOING_AWAY, parseSample, SessionSocket } from './socket.ts'
+import { HttpError } from './status.ts'
 import type { Tracer } from './tracing.ts'
 
 interface Params {
@@ -60,6 +61,7 @@ export function sessionRoutes(
   if (sessions === 'none' || ![...models].some(({ hasStates }) => hasStates)) return
   const events = new Events(connections)
   if (sessions === 'named') namedRoutes(app, models, settings, tracer, events)
+  else unnamedRoutes(app)
   if (settings.websocket) socketRoutes(app, models, settings, events, connections)
 }
 
@@ -124,6 +126,25 @@ function namedRoutes(
         return reply.code(204).send()
       },
     )
+  }
+}
+
+/** Says why there are no sessions by name. */
+function unnamedRoutes(app: FastifyInstance): void {
+  const refuse = async (): Promise<never> => {
+    throw new HttpError(
+      404,
+      'ERR_HTTP_NO_SESSIONS',
+      "this service has no sessions by name (sessions: 'connection', as with --processes): each of its processes has sessions of its own. A WebSocket at /session is a session while it is open",
+    )
+  }
+  // Before a request becomes a WebSocket, which has no status.
+  const options = { schema: { hide: true }, preValidation: refuse }
+  for (const prefix of PREFIXES) {
+    app.post(`${prefix}/sessions/:id/steps`, options, refuse)
+    app.get(`${prefix}/sessions/:id/events`, options, refuse)
+    app.get(`${prefix}/sessions/:id`, options, refuse)
+    app.delete(`${prefix}/sessions/:id`, options, refuse)
   }
 }
 

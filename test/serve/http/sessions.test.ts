@@ -20,6 +20,14 @@ function expectNear(found: ArrayLike<number>, values: ArrayLike<number> | undefi
 
 const socketUrl = ({ url }: Service, path: string): string => url.replace('http', 'ws') + path
 
+/** The status that refuses a WebSocket. */
+async function refused(url: string): Promise<number | undefined> {
+  const socket = new WebSocket(url)
+  socket.on('error', () => {})
+  const [, response] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode?: number }]
+  return response.statusCode
+}
+
 /** A WebSocket, and what comes over it. */
 class Client {
   readonly socket: WebSocket
@@ -169,14 +177,8 @@ describe('a WebSocket', () => {
   test('is refused before it opens if there are too many, or the model is another', async () => {
     const own = await service(model, { maxConnections: 1 })
     await new Client(socketUrl(own, '/session')).open()
-    const statusOf = async (path: string): Promise<number | undefined> => {
-      const socket = new WebSocket(socketUrl(own, path))
-      socket.on('error', () => {})
-      const [, response] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode?: number }]
-      return response.statusCode
-    }
-    expect(await statusOf('/session')).toBe(503)
-    expect(await statusOf('/nothing')).toBe(404)
+    expect(await refused(socketUrl(own, '/session'))).toBe(503)
+    expect(await refused(socketUrl(own, '/nothing'))).toBe(404)
   })
 
   test('is closed as going away when the server closes, after its last answer', async () => {
@@ -194,6 +196,20 @@ describe('a WebSocket', () => {
     const client = await new Client(socketUrl(own, '/session')).open()
     client.socket.send(JSON.stringify(samples[0]))
     expectNear((await client.nextJson()).y, wanted[0])
-    expect((await post(`${own.url}/sessions/a/steps`, { x: samples[0] })).status).toBe(404)
+    for (const response of [
+      await post(`${own.url}/sessions/a/steps`, { x: samples[0] }),
+      await fetch(`${own.url}/models/m/sessions/a/events`),
+      await fetch(`${own.url}/sessions/a`, { method: 'DELETE' }),
+    ]) {
+      expect([response.status, await response.json()]).toEqual([
+        404,
+        {
+          error: 'Not Found',
+          code: 'ERR_HTTP_NO_SESSIONS',
+          message: expect.stringMatching(/no sessions by name .*--processes.* at \/session /),
+        },
+      ])
+    }
+    expect(await refused(socketUrl(own, '/sessions/a'))).toBe(404)
   })
 })
