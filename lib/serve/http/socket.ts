@@ -118,11 +118,20 @@ export class SessionSocket {
   }
 }
 
-/** @throws {HttpError} unless it is JSON. */
+/** A sample, or `{ "x": … }` as in a body of HTTP. @throws {HttpError} unless it is JSON. */
 export function parseSample(bytes: Buffer): number | number[] {
+  let value: unknown
   try {
-    return JSON.parse(bytes.toString('utf8')) as number | number[]
+    value = JSON.parse(bytes.toString('utf8'))
   } catch (error) {
     throw new HttpError(400, 'ERR_HTTP_JSON', `a message must be JSON, or bytes: ${(error as Error).message}`)
   }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value as number | number[]
+  const keys = Object.keys(value)
+  if (keys.length === 1 && 'x' in value) return value.x as number | number[]
+  throw new HttpError(
+    400,
+    'ERR_HTTP_JSON',
+    `a message must be a sample, or an object { "x": … } with nothing else, got one with ${keys.join(', ') || 'nothing'}`,
+  )
 }

@@ -127,7 +127,8 @@ describe('a WebSocket', () => {
     const own = await service(model)
     const client = await new Client(socketUrl(own, '/sessions/a')).open()
     for (const [i, sample] of samples.entries()) {
-      if (i % 2 === 0) client.socket.send(JSON.stringify(sample))
+      // A sample alone, or as in a body of HTTP.
+      if (i % 2 === 0) client.socket.send(JSON.stringify(i === 2 ? { x: sample } : sample))
       else client.socket.send(Float32Array.from(sample))
     }
     for (const i of samples.keys()) {
@@ -158,9 +159,17 @@ describe('a WebSocket', () => {
     client.socket.send('[1, 2]')
     client.socket.send('[1, 2, null]')
     client.socket.send('{"x": 1}')
+    client.socket.send('{"x": [1, 2, 3], "group": "a"}')
     client.socket.send(Float32Array.of(1, 2, Number.NaN))
     client.socket.send(Uint8Array.of(1))
-    const codes = ['ERR_HTTP_JSON', 'ERR_TORCH_SHAPE', 'ERR_TORCH_TYPE', 'ERR_TORCH_TYPE', 'ERR_TORCH_NON_FINITE']
+    const codes = [
+      'ERR_HTTP_JSON',
+      'ERR_TORCH_SHAPE',
+      'ERR_TORCH_TYPE',
+      'ERR_TORCH_TYPE',
+      'ERR_HTTP_JSON',
+      'ERR_TORCH_NON_FINITE',
+    ]
     for (const code of [...codes, 'ERR_TORCH_SHAPE']) expect((await client.nextJson()).code).toBe(code)
     client.socket.send(JSON.stringify(samples[0]))
     expectNear((await client.nextJson()).y, wanted[0])
