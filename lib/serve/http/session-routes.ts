@@ -4,7 +4,16 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { torchError } from '../../errors.ts'
 import type { Session, StepInput } from '../session.ts'
 import type { SessionOptions } from '../sessions.ts'
-import { acceptedOf, bytesOf, encodingOf, parseInput, parseNumbers, requireFinite, sendNumbers } from './body.ts'
+import {
+  acceptedOf,
+  bytesOf,
+  encodingOf,
+  parseInput,
+  parseNumbers,
+  requireFinite,
+  sendNumbers,
+  stepToArrays,
+} from './body.ts'
 import type { Connections } from './connections.ts'
 import { Events } from './events.ts'
 import { hangUpSignal } from './hang-up.ts'
@@ -103,10 +112,10 @@ function namedRoutes(
     const session = open(model, request, id)
     const y = await tracer.span('step', request, { model: model.name }, () => session.step(sample, limits))
     const values = y instanceof Float32Array ? y : Float32Array.from(y)
-    events.publish(keyOf(model, id), values)
+    events.publish(keyOf(model, id), values, model.signature)
     return sendNumbers(reply, values, accepted, (output) => {
       requireFinite(output)
-      return Array.from(output)
+      return stepToArrays(output, model.signature)
     })
   }
   for (const prefix of PREFIXES) {
@@ -160,9 +169,14 @@ function socketRoutes(
     const session = open(model, request, id)
     const read = (bytes: Buffer, isBinary: boolean): Float32Array | number | number[] =>
       isBinary ? readBytes(bytes, model) : parseSample(bytes)
-    const publish = (y: Float32Array): void => events.publish(keyOf(model, id), y)
+    const publish = (y: Float32Array): void => events.publish(keyOf(model, id), y, model.signature)
     own.add(socket)
-    const connection = new SessionSocket(socket, session, { read, timeout, publish })
+    const connection = new SessionSocket(socket, session, {
+      read,
+      timeout,
+      publish,
+      arrays: (y) => stepToArrays(y, model.signature),
+    })
     connections.add(connection)
     socket.once('close', () => connections.delete(connection))
     return { session }

@@ -32,6 +32,7 @@ export class SessionSocket {
   readonly #read: Read
   readonly #timeout: number
   readonly #publish: (y: Float32Array) => void
+  readonly #arrays: (y: Float32Array) => unknown
   readonly #waiting: Sample[] = []
   readonly #gone = new AbortController()
   readonly #timer: NodeJS.Timeout
@@ -43,13 +44,25 @@ export class SessionSocket {
   constructor(
     socket: WebSocket,
     session: Session,
-    { read, timeout, publish }: { read: Read; timeout: number; publish: (y: Float32Array) => void },
+    {
+      read,
+      timeout,
+      publish,
+      arrays,
+    }: {
+      read: Read
+      timeout: number
+      publish: (y: Float32Array) => void
+      /** An output as JSON has it. */
+      arrays: (y: Float32Array) => unknown
+    },
   ) {
     this.#socket = socket
     this.#session = session
     this.#read = read
     this.#timeout = timeout
     this.#publish = publish
+    this.#arrays = arrays
     socket.on('message', (data, isBinary) => this.#receive({ data: data as Buffer, isBinary }))
     socket.on('pong', () => {
       this.#isAlive = true
@@ -103,7 +116,7 @@ export class SessionSocket {
       this.#publish(values)
       if (isBinary) return values
       requireFinite(values)
-      return JSON.stringify({ y: Array.from(values) })
+      return JSON.stringify({ y: this.#arrays(values) })
     } catch (error) {
       return error === hungUp ? undefined : JSON.stringify(failureOf(error).body)
     }

@@ -122,6 +122,41 @@ test('server-sent events carry the outputs of a session to all who watch it', as
   for (const read of clients) expect(await read()).toBe('end')
 })
 
+test('with a horizon an output is an array of steps, as that of /predict is', async () => {
+  const forecasts = new GRUModel(3, 8, 2, { horizon: 3, output: 'last' })
+  const own = await service(forecasts)
+  const first = torch
+    .noGrad(
+      () =>
+        forecasts
+          .clone()
+          .eval()
+          .forward(torch.tensor([samples[0] as number[]]).unsqueeze(1)) as Tensor,
+    )
+    .squeeze(0)
+    .toArray() as number[][]
+  const expectFirst = ({ y }: { y: unknown }): void => {
+    const rows = y as number[][]
+    expect(rows.length).toBe(3)
+    for (const [i, row] of rows.entries()) expectNear(row, first[i])
+  }
+  expectFirst((await (await post(`${own.url}/predict`, { x: [samples[0]] })).json()) as { y: unknown })
+  const response = await fetch(`${own.url}/sessions/a/events`)
+  const reader = (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader()
+  expect((await reader.read()).value).toBe('retry: 1000\n\n')
+  expectFirst((await (await post(`${own.url}/sessions/a/steps`, { x: samples[0] })).json()) as { y: unknown })
+  const [, event = ''] = /^data: (.*)\n\n$/.exec((await reader.read()).value ?? '') ?? []
+  expectFirst(JSON.parse(event) as { y: unknown })
+  const client = await new Client(socketUrl(own, '/session')).open()
+  client.socket.send(JSON.stringify(samples[0]))
+  expectFirst(await client.nextJson())
+  // Bytes have no shape.
+  const bytes = await numbersOf(
+    await postBytes(`${own.url}/sessions/b/steps`, Float32Array.from(samples[0] as number[])),
+  )
+  expectNear(bytes, first.flat())
+})
+
 describe('a WebSocket', () => {
   test('gets an answer to each message, in order, in its form', async () => {
     const own = await service(model)
