@@ -130,6 +130,11 @@ async function start(file: string, options: ServeCommandOptions): Promise<void> 
     const { peer } = await import('../serve/http/peer.ts')
     const { default: fastify } = await peer('serve', 'fastify', () => import('fastify'))
     const { log } = fastify({ logger: { level: options.logLevel } })
+    log.warn(
+      options.websocket
+        ? 'each process has sessions of its own: there are none by name, only those of a WebSocket, /session'
+        : 'each process has sessions of its own: there are none by name, and without WebSockets none at all',
+    )
     process.exitCode = await superviseProcesses(options.processes, log)
     return
   }

@@ -119,6 +119,10 @@ test('with two processes goes on when one is killed, and counts for both', async
   const metrics = await (await fetch(`${url}/metrics`)).text()
   expect(metrics).toMatch(/^libtorch_rnn_requests_total\{model="weather",outcome="served"\} 10$/m)
   // Sessions live in one process: by name there are none.
+  expect(run.lines[0]).toMatchObject({
+    level: 40,
+    msg: expect.stringMatching(/none by name, only those of .* \/session$/),
+  })
   expect((await post(`${url}/sessions/a/steps`, { x: [1, 2, 3] })).status).toBe(404)
 
   const [line] = await run.logged(/^Server listening at /)

@@ -105,6 +105,13 @@ export function numbersToArrays(y: Float32Array, signature: Signature): OutputAr
   return formed(y, 'nested', signature) as OutputArray
 }
 
+/**
+ * The output of one step for JSON: [outputSize], or [horizon][outputSize]. NaN and infinity become null.
+ */
+export function stepToArrays(y: Float32Array, signature: Signature): OutputArray {
+  return formed(y, 'nested', { ...signature, perStep: false }) as OutputArray
+}
+
 /** @throws {HttpError} if there is NaN or infinity, for which JSON has no number. */
 export function requireFinite(y: Float32Array): void {
   if (y.every(Number.isFinite)) return

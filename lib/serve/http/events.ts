@@ -1,4 +1,6 @@
 import type { FastifyReply } from 'fastify'
+import type { Signature } from '../input.ts'
+import { stepToArrays } from './body.ts'
 import type { Connections } from './connections.ts'
 
 /** How often a comment is sent, in ms, so that no proxy takes the connection for dead. */
@@ -42,10 +44,10 @@ export class Events {
   }
 
   /** Sends an output to those who watch a session. */
-  publish(key: string, y: Float32Array): void {
+  publish(key: string, y: Float32Array, signature: Signature): void {
     const watchers = this.#watchers.get(key)
     if (watchers === undefined) return
-    const data = JSON.stringify({ y: Array.from(y) })
+    const data = JSON.stringify({ y: stepToArrays(y, signature) })
     for (const watcher of watchers) watcher.send(data)
   }
 

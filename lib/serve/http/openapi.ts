@@ -73,13 +73,12 @@ const paramsOf = (...names: string[]): Schema => ({
 
 export function stepSchema({ inputSize, numEmbeddings, outputShape }: Signature): Schema {
   const sample = numEmbeddings === null ? NUMBERS([inputSize]) : { type: 'integer' }
-  const size = outputShape.reduce((all, one) => all * one, 1)
   return {
     summary: 'Takes one step of a session',
     tags: ['sessions'],
     querystring: { type: 'object', properties: { group: { type: 'string' }, timeout: { type: 'number' } } },
     body: numbers('x', sample, 'JSON, or the bytes of the numbers: float32, or int32 of a token'),
-    response: { 200: numbers('y', NUMBERS([size]), 'JSON, or float32'), ...FAILURES },
+    response: { 200: numbers('y', NUMBERS(outputShape), 'JSON, or float32'), ...FAILURES },
   }
 }
 

@@ -4,7 +4,16 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { torchError } from '../../errors.ts'
 import type { Session, StepInput } from '../session.ts'
 import type { SessionOptions } from '../sessions.ts'
-import { acceptedOf, bytesOf, encodingOf, parseInput, parseNumbers, requireFinite, sendNumbers } from './body.ts'
+import {
+  acceptedOf,
+  bytesOf,
+  encodingOf,
+  parseInput,
+  parseNumbers,
+  requireFinite,
+  sendNumbers,
+  stepToArrays,
+} from './body.ts'
 import type { Connections } from './connections.ts'
 import { Events } from './events.ts'
 import { hangUpSignal } from './hang-up.ts'
@@ -14,6 +23,7 @@ import type { HttpSettings } from './options.ts'
 import { defaultOf, peer } from './peer.ts'
 import { readQuery } from './query.ts'
 import { CLOSING, GOING_AWAY, parseSample, SessionSocket } from './socket.ts'
+import { HttpError } from './status.ts'
 import type { Tracer } from './tracing.ts'
 
 interface Params {
@@ -60,6 +70,7 @@ export function sessionRoutes(
   if (sessions === 'none' || ![...models].some(({ hasStates }) => hasStates)) return
   const events = new Events(connections)
   if (sessions === 'named') namedRoutes(app, models, settings, tracer, events)
+  else unnamedRoutes(app)
   if (settings.websocket) socketRoutes(app, models, settings, events, connections)
 }
 
@@ -101,10 +112,10 @@ function namedRoutes(
     const session = open(model, request, id)
     const y = await tracer.span('step', request, { model: model.name }, () => session.step(sample, limits))
     const values = y instanceof Float32Array ? y : Float32Array.from(y)
-    events.publish(keyOf(model, id), values)
+    events.publish(keyOf(model, id), values, model.signature)
     return sendNumbers(reply, values, accepted, (output) => {
       requireFinite(output)
-      return Array.from(output)
+      return stepToArrays(output, model.signature)
     })
   }
   for (const prefix of PREFIXES) {
@@ -127,6 +138,25 @@ function namedRoutes(
   }
 }
 
+/** Says why there are no sessions by name. */
+function unnamedRoutes(app: FastifyInstance): void {
+  const refuse = async (): Promise<never> => {
+    throw new HttpError(
+      404,
+      'ERR_HTTP_NO_SESSIONS',
+      "this service has no sessions by name (sessions: 'connection', as with --processes): each of its processes has sessions of its own. A WebSocket at /session is a session while it is open",
+    )
+  }
+  // Before a request becomes a WebSocket, which has no status.
+  const options = { schema: { hide: true }, preValidation: refuse }
+  for (const prefix of PREFIXES) {
+    app.post(`${prefix}/sessions/:id/steps`, options, refuse)
+    app.get(`${prefix}/sessions/:id/events`, options, refuse)
+    app.get(`${prefix}/sessions/:id`, options, refuse)
+    app.delete(`${prefix}/sessions/:id`, options, refuse)
+  }
+}
+
 function socketRoutes(
   app: FastifyInstance,
   models: ServedModels,
@@ -139,9 +169,14 @@ function socketRoutes(
     const session = open(model, request, id)
     const read = (bytes: Buffer, isBinary: boolean): Float32Array | number | number[] =>
       isBinary ? readBytes(bytes, model) : parseSample(bytes)
-    const publish = (y: Float32Array): void => events.publish(keyOf(model, id), y)
+    const publish = (y: Float32Array): void => events.publish(keyOf(model, id), y, model.signature)
     own.add(socket)
-    const connection = new SessionSocket(socket, session, { read, timeout, publish })
+    const connection = new SessionSocket(socket, session, {
+      read,
+      timeout,
+      publish,
+      arrays: (y) => stepToArrays(y, model.signature),
+    })
     connections.add(connection)
     socket.once('close', () => connections.delete(connection))
     return { session }

@@ -32,6 +32,7 @@ export class SessionSocket {
   readonly #read: Read
   readonly #timeout: number
   readonly #publish: (y: Float32Array) => void
+  readonly #arrays: (y: Float32Array) => unknown
   readonly #waiting: Sample[] = []
   readonly #gone = new AbortController()
   readonly #timer: NodeJS.Timeout
@@ -43,13 +44,25 @@ export class SessionSocket {
   constructor(
     socket: WebSocket,
     session: Session,
-    { read, timeout, publish }: { read: Read; timeout: number; publish: (y: Float32Array) => void },
+    {
+      read,
+      timeout,
+      publish,
+      arrays,
+    }: {
+      read: Read
+      timeout: number
+      publish: (y: Float32Array) => void
+      /** An output as JSON has it. */
+      arrays: (y: Float32Array) => unknown
+    },
   ) {
     this.#socket = socket
     this.#session = session
     this.#read = read
     this.#timeout = timeout
     this.#publish = publish
+    this.#arrays = arrays
     socket.on('message', (data, isBinary) => this.#receive({ data: data as Buffer, isBinary }))
     socket.on('pong', () => {
       this.#isAlive = true
@@ -103,7 +116,7 @@ export class SessionSocket {
       this.#publish(values)
       if (isBinary) return values
       requireFinite(values)
-      return JSON.stringify({ y: Array.from(values) })
+      return JSON.stringify({ y: this.#arrays(values) })
     } catch (error) {
       return error === hungUp ? undefined : JSON.stringify(failureOf(error).body)
     }
@@ -118,11 +131,20 @@ export class SessionSocket {
   }
 }
 
-/** @throws {HttpError} unless it is JSON. */
+/** A sample, or `{ "x": … }` as in a body of HTTP. @throws {HttpError} unless it is JSON. */
 export function parseSample(bytes: Buffer): number | number[] {
+  let value: unknown
   try {
-    return JSON.parse(bytes.toString('utf8')) as number | number[]
+    value = JSON.parse(bytes.toString('utf8'))
   } catch (error) {
     throw new HttpError(400, 'ERR_HTTP_JSON', `a message must be JSON, or bytes: ${(error as Error).message}`)
   }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value as number | number[]
+  const keys = Object.keys(value)
+  if (keys.length === 1 && 'x' in value) return value.x as number | number[]
+  throw new HttpError(
+    400,
+    'ERR_HTTP_JSON',
+    `a message must be a sample, or an object { "x": … } with nothing else, got one with ${keys.join(', ') || 'nothing'}`,
+  )
 }

@@ -1,4 +1,6 @@
 // What those see who operate a service: metrics, spans, the OpenAPI page, logs, what is missing.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { context, propagation, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
@@ -9,6 +11,7 @@ import { GRUModel } from '../../../lib/models/index.ts'
 import { STATUS, servePlugin } from '../../../lib/serve/http/index.ts'
 import { peer } from '../../../lib/serve/http/peer.ts'
 import { serve } from '../../../lib/serve/index.ts'
+import { CHECKOUT } from '../../support/checkout.ts'
 import { post, service } from '../../support/service.ts'
 
 const model = new GRUModel(3, 8, 2, { output: 'last' })
@@ -180,6 +183,26 @@ test('a package that is missing is named with its command', async () => {
   await expect(missing).rejects.toThrow(
     /^\/metrics needs a package: npm install prom-client, or \{ metrics: false \} \(/,
   )
+})
+
+test('the versions that the documentation calls tested are those of the tests', () => {
+  const { devDependencies } = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8')) as {
+    devDependencies: Record<string, string>
+  }
+  const text = readFileSync(join(CHECKOUT, 'docs/serving-http.md'), 'utf8').replaceAll(/\s+/g, ' ')
+  for (const name of ['fastify', '@fastify/websocket', '@fastify/swagger', '@fastify/swagger-ui', 'prom-client']) {
+    expect(text).toContain(` ${name} ${devDependencies[name]}`)
+  }
+})
+
+test('with the hook of the documentation the server closes with the service', async () => {
+  const server = await serve(model)
+  const app = Fastify()
+  await app.register(servePlugin, { models: { m: server }, openapi: false, metrics: false })
+  app.addHook('onClose', async () => await server.close({ drain: 5000 }))
+  expect((await app.inject({ method: 'POST', url: '/predict', payload: { x } })).statusCode).toBe(200)
+  await app.close()
+  expect(server.metrics().state).toBe('closed')
 })
 
 test('each kind of error has a status', () => {

@@ -20,6 +20,14 @@ function expectNear(found: ArrayLike<number>, values: ArrayLike<number> | undefi
 
 const socketUrl = ({ url }: Service, path: string): string => url.replace('http', 'ws') + path
 
+/** The status that refuses a WebSocket. */
+async function refused(url: string): Promise<number | undefined> {
+  const socket = new WebSocket(url)
+  socket.on('error', () => {})
+  const [, response] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode?: number }]
+  return response.statusCode
+}
+
 /** A WebSocket, and what comes over it. */
 class Client {
   readonly socket: WebSocket
@@ -114,12 +122,48 @@ test('server-sent events carry the outputs of a session to all who watch it', as
   for (const read of clients) expect(await read()).toBe('end')
 })
 
+test('with a horizon an output is an array of steps, as that of /predict is', async () => {
+  const forecasts = new GRUModel(3, 8, 2, { horizon: 3, output: 'last' })
+  const own = await service(forecasts)
+  const first = torch
+    .noGrad(
+      () =>
+        forecasts
+          .clone()
+          .eval()
+          .forward(torch.tensor([samples[0] as number[]]).unsqueeze(1)) as Tensor,
+    )
+    .squeeze(0)
+    .toArray() as number[][]
+  const expectFirst = ({ y }: { y: unknown }): void => {
+    const rows = y as number[][]
+    expect(rows.length).toBe(3)
+    for (const [i, row] of rows.entries()) expectNear(row, first[i])
+  }
+  expectFirst((await (await post(`${own.url}/predict`, { x: [samples[0]] })).json()) as { y: unknown })
+  const response = await fetch(`${own.url}/sessions/a/events`)
+  const reader = (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader()
+  expect((await reader.read()).value).toBe('retry: 1000\n\n')
+  expectFirst((await (await post(`${own.url}/sessions/a/steps`, { x: samples[0] })).json()) as { y: unknown })
+  const [, event = ''] = /^data: (.*)\n\n$/.exec((await reader.read()).value ?? '') ?? []
+  expectFirst(JSON.parse(event) as { y: unknown })
+  const client = await new Client(socketUrl(own, '/session')).open()
+  client.socket.send(JSON.stringify(samples[0]))
+  expectFirst(await client.nextJson())
+  // Bytes have no shape.
+  const bytes = await numbersOf(
+    await postBytes(`${own.url}/sessions/b/steps`, Float32Array.from(samples[0] as number[])),
+  )
+  expectNear(bytes, first.flat())
+})
+
 describe('a WebSocket', () => {
   test('gets an answer to each message, in order, in its form', async () => {
     const own = await service(model)
     const client = await new Client(socketUrl(own, '/sessions/a')).open()
     for (const [i, sample] of samples.entries()) {
-      if (i % 2 === 0) client.socket.send(JSON.stringify(sample))
+      // A sample alone, or as in a body of HTTP.
+      if (i % 2 === 0) client.socket.send(JSON.stringify(i === 2 ? { x: sample } : sample))
       else client.socket.send(Float32Array.from(sample))
     }
     for (const i of samples.keys()) {
@@ -150,9 +194,17 @@ describe('a WebSocket', () => {
     client.socket.send('[1, 2]')
     client.socket.send('[1, 2, null]')
     client.socket.send('{"x": 1}')
+    client.socket.send('{"x": [1, 2, 3], "group": "a"}')
     client.socket.send(Float32Array.of(1, 2, Number.NaN))
     client.socket.send(Uint8Array.of(1))
-    const codes = ['ERR_HTTP_JSON', 'ERR_TORCH_SHAPE', 'ERR_TORCH_TYPE', 'ERR_TORCH_TYPE', 'ERR_TORCH_NON_FINITE']
+    const codes = [
+      'ERR_HTTP_JSON',
+      'ERR_TORCH_SHAPE',
+      'ERR_TORCH_TYPE',
+      'ERR_TORCH_TYPE',
+      'ERR_HTTP_JSON',
+      'ERR_TORCH_NON_FINITE',
+    ]
     for (const code of [...codes, 'ERR_TORCH_SHAPE']) expect((await client.nextJson()).code).toBe(code)
     client.socket.send(JSON.stringify(samples[0]))
     expectNear((await client.nextJson()).y, wanted[0])
@@ -169,14 +221,8 @@ describe('a WebSocket', () => {
   test('is refused before it opens if there are too many, or the model is another', async () => {
     const own = await service(model, { maxConnections: 1 })
     await new Client(socketUrl(own, '/session')).open()
-    const statusOf = async (path: string): Promise<number | undefined> => {
-      const socket = new WebSocket(socketUrl(own, path))
-      socket.on('error', () => {})
-      const [, response] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode?: number }]
-      return response.statusCode
-    }
-    expect(await statusOf('/session')).toBe(503)
-    expect(await statusOf('/nothing')).toBe(404)
+    expect(await refused(socketUrl(own, '/session'))).toBe(503)
+    expect(await refused(socketUrl(own, '/nothing'))).toBe(404)
   })
 
   test('is closed as going away when the server closes, after its last answer', async () => {
@@ -194,6 +240,20 @@ describe('a WebSocket', () => {
     const client = await new Client(socketUrl(own, '/session')).open()
     client.socket.send(JSON.stringify(samples[0]))
     expectNear((await client.nextJson()).y, wanted[0])
-    expect((await post(`${own.url}/sessions/a/steps`, { x: samples[0] })).status).toBe(404)
+    for (const response of [
+      await post(`${own.url}/sessions/a/steps`, { x: samples[0] }),
+      await fetch(`${own.url}/models/m/sessions/a/events`),
+      await fetch(`${own.url}/sessions/a`, { method: 'DELETE' }),
+    ]) {
+      expect([response.status, await response.json()]).toEqual([
+        404,
+        {
+          error: 'Not Found',
+          code: 'ERR_HTTP_NO_SESSIONS',
+          message: expect.stringMatching(/no sessions by name .*--processes.* at \/session /),
+        },
+      ])
+    }
+    expect(await refused(socketUrl(own, '/sessions/a'))).toBe(404)
   })
 })
