@@ -116,7 +116,10 @@ export function numbersOfData(
   datatypeOf(name, datatype)
   if (!Array.isArray(data)) throw wrong(`'${name}' must have data, an array of numbers, got ${show(data)}`)
   const count = countOf(shape)
-  const flat: readonly unknown[] = Array.isArray(data[0]) ? data.flat(shape.length - 1) : data
+  const isNested = Array.isArray(data[0])
+  if (isNested && !isOfShape(data, shape))
+    throw wrong(`'${name}' is of shape [${shape}], but its data are not nested so`)
+  const flat: readonly unknown[] = isNested ? data.flat(shape.length - 1) : data
   if (flat.length !== count) {
     throw wrong(`'${name}' of shape [${shape}] has ${count} values, got ${flat.length}`)
   }
@@ -129,4 +132,11 @@ export function numbersOfData(
     values[i] = isInteger ? requireInteger(name, value) : value
   }
   return values
+}
+
+/** Whether nested arrays have the lengths of a shape. */
+function isOfShape(data: readonly unknown[], [length, ...rest]: readonly number[]): boolean {
+  if (data.length !== length) return false
+  if (rest.length === 0) return !data.some(Array.isArray)
+  return data.every((item) => Array.isArray(item) && isOfShape(item, rest))
 }

@@ -122,7 +122,11 @@ function namedRoutes(
     app.post(`${prefix}/sessions/:id/steps`, { bodyLimit, schema }, step)
     app.get(
       `${prefix}/sessions/:id/events`,
-      { schema: { summary: 'The outputs of a session, as server-sent events', tags: ['sessions'] } },
+      {
+        schema: { summary: 'The outputs of a session, as server-sent events', tags: ['sessions'] },
+        // An answer to HEAD would not end.
+        exposeHeadRoute: false,
+      },
       (request, reply) => {
         events.watch(keyOf(modelOf(models, request), (request.params as Params).id), reply)
       },
@@ -183,6 +187,8 @@ function socketRoutes(
   }
   /** Refuses a request before it becomes a WebSocket, which has no status. */
   const preValidation = async (request: FastifyRequest): Promise<void> => {
+    // Otherwise each would leave a session that nobody uses.
+    if (!isHandshake(request)) return
     connections.requireRoom()
     const model = modelOf(models, request)
     const { id = randomUUID() } = request.params as Partial<Params>
@@ -201,6 +207,18 @@ function socketRoutes(
     })
   }
 }
+
+/** Whether a request will become a WebSocket (RFC 6455, section 4.2.1). */
+function isHandshake({ ws, raw: { headers } }: FastifyRequest): boolean {
+  return (
+    ws &&
+    /^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '') &&
+    VERSIONS.has(headers['sec-websocket-version'])
+  )
+}
+
+/** Those that the package `ws` accepts. */
+const VERSIONS = new Set<string | undefined>(['8', '13'])
 
 /** The WebSockets of sessions. */
 const own = new WeakSet<WebSocket>()

@@ -254,6 +254,25 @@ describe('infer', () => {
       /feature 1 of step 0 is NaN/,
     ],
     [
+      'data nested otherwise',
+      [
+        {
+          name: 'input',
+          datatype: 'FP32',
+          shape: [1, 2, 3],
+          data: [
+            [
+              [1, 2, 3],
+              [4, 5],
+            ],
+            6,
+          ] as never,
+        },
+      ],
+      {},
+      /not nested so/,
+    ],
+    [
       'an unknown parameter',
       [{ ...input, datatype: 'FP32', data: [...values] }],
       { parameters: { priority: 1 } },

@@ -1,5 +1,6 @@
 // Sessions by HTTP, server-sent events and WebSockets: the outputs are those of the whole sequence, step by step.
 import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { type Tensor, torch } from '../../../lib/index.ts'
@@ -157,6 +158,11 @@ test('with a horizon an output is an array of steps, as that of /predict is', as
   expectNear(bytes, first.flat())
 })
 
+test('HEAD of events is answered', async () => {
+  const own = await service(model)
+  expect((await fetch(`${own.url}/sessions/q/events`, { method: 'HEAD' })).status).toBe(404)
+})
+
 describe('a WebSocket', () => {
   test('gets an answer to each message, in order, in its form', async () => {
     const own = await service(model)
@@ -186,6 +192,21 @@ describe('a WebSocket', () => {
     expect(own.server.metrics().sessions.open).toBe(3)
     for (const { socket } of clients) socket.terminate()
     while (own.server.metrics().sessions.open > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  })
+
+  test('that is none opens no session', async () => {
+    const own = await service(model)
+    const key = { upgrade: 'websocket', connection: 'Upgrade', 'sec-websocket-version': '13' }
+    for (const path of ['/session', '/sessions/a', '/models/m/session']) {
+      expect((await fetch(own.url + path)).status).toBe(404)
+      for (const headers of [{ ...key, 'sec-websocket-key': 'bad' }, key, { ...key, 'sec-websocket-version': '5' }]) {
+        const sent = request(own.url + path, { headers }).end()
+        const [response] = (await once(sent, 'response')) as [IncomingMessage]
+        expect(response.statusCode).toBe(400)
+        response.resume()
+      }
+    }
+    expect(own.server.metrics().sessions.open).toBe(0)
   })
 
   test('is told mistakes, and goes on', async () => {
