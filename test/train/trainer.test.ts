@@ -337,7 +337,7 @@ test('errors of a step come through, and the trainer can be used again', async (
   await expect(trainer.fit([torch.zeros([20, 2]), torch.zeros([20, 1])])).rejects.toThrow('Expected 1, got 2')
   await expect(trainer.fit([x, torch.zeros([19, 1])])).rejects.toThrow(/20 inputs and 19 targets/)
   await expect(trainer.fit([])).rejects.toThrow(/no batches/)
-  await expect(trainer.fit([[x, 1]] as never)).rejects.toThrow(/a batch must be \[input, target\]/)
+  await expect(trainer.fit([[x, 1]] as never)).rejects.toThrow(/batches of tensors, but the first has Tensor and 1/)
   await expect(trainer.fit(3 as never)).rejects.toMatchObject({ code: 'ERR_TORCH_TYPE' })
   expect((await trainer.fit(series(20))).epochs).toHaveLength(1)
 })
