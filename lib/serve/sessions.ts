@@ -1,5 +1,5 @@
 import { checkOptions, invalid, requirePositive, requireString } from '../check.ts'
-import { TorchError, torchError } from '../errors.ts'
+import { messageOf, TorchError, torchError } from '../errors.ts'
 import type { Tally } from './metrics.ts'
 import type { Settings } from './options.ts'
 import { type Limits, stackless } from './request.ts'
@@ -425,21 +425,23 @@ export class Sessions {
   }
 
   /**
-   * Closes all sessions, of which no step waits or runs; with a store their states are saved.
+   * Closes all sessions, of which no step waits or runs; with a store their states are saved, as far as that takes no
+   * longer than `patience` ms.
    *
    * @throws {TorchError} (rejects) if some could not be saved; all are closed.
    */
-  async end(): Promise<void> {
+  async end(patience = Number.POSITIVE_INFINITY): Promise<void> {
     this.stop()
     const closed = stackless('ERR_TORCH_CLOSED', 'session: the server is closed')
     this.#closed = true
     const states = [...this.#states.values()]
     const errors: unknown[] = []
     const { store } = this.#settings
+    const patient = new Patience(patience)
     await inGroups(states, async (state) => {
       if (store !== undefined && state.slot >= 0 && state.status !== 'closing') {
         try {
-          await this.#write(state)
+          await patient.wait(() => this.#write(state))
         } catch (error) {
           errors.push(error)
         }
@@ -447,11 +449,12 @@ export class Sessions {
       this.#forget(state)
       state.leave(closed)
     })
+    patient.end()
     if (errors.length === 0) return
     const [first] = errors
     throw torchError(
       'ERR_TORCH_RUNTIME',
-      `close: ${errors.length} of ${states.length} sessions could not be saved: ${first instanceof Error ? first.message : String(first)}`,
+      `close: ${errors.length} of ${states.length} sessions could not be saved: ${messageOf(first)}`,
       { cause: first },
     )
   }
@@ -465,6 +468,38 @@ const closedError = (id: string): TorchError => stackless('ERR_TORCH_CLOSED', `s
 function storeError(id: string, thrown: unknown): TorchError {
   const message = thrown instanceof Error ? thrown.message : String(thrown)
   return torchError('ERR_TORCH_RUNTIME', `session: the store could not load '${id}': ${message}`, { cause: thrown })
+}
+
+/** Waits for others, but not longer than so many ms for all of them together. */
+class Patience {
+  readonly #ms: number
+  readonly #late: Promise<void>
+  #timer: NodeJS.Timeout | undefined
+  #isOver = false
+
+  constructor(ms: number) {
+    this.#ms = ms
+    this.#late = new Promise((resolve) => {
+      if (ms > LONGEST) return
+      this.#timer = setTimeout(() => {
+        this.#isOver = true
+        resolve()
+      }, ms)
+    })
+  }
+
+  /** @throws {TorchError} (rejects) `ERR_TORCH_TIMEOUT` if the time is over; as `fn` does. */
+  async wait(fn: () => Promise<void>): Promise<void> {
+    const late = async (): Promise<never> => {
+      await this.#late
+      throw torchError('ERR_TORCH_TIMEOUT', `the store took longer than ${this.#ms} ms`)
+    }
+    await (this.#isOver ? late() : Promise.race([fn(), late()]))
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+  }
 }
 
 /** Calls `fn` for each, a few at a time, so that neither the event loop nor a store has all of them at once. */

@@ -551,6 +551,18 @@ describe('a store', () => {
     await expectRejection(session.step(2), 'ERR_TORCH_CLOSED', /closed/)
   })
 
+  test('that never answers does not keep the server from closing', async () => {
+    const store = new Store()
+    const { sessions, run, engine } = setUp({ sessions: { store } })
+    const asked = Array.from({ length: 100 }, (_, i) => sessions.open(`s${i}`).step(1))
+    await run()
+    await Promise.all(asked)
+    store.save = () => new Promise<void>(() => {}) as never
+    const message = 'close: 100 of 100 sessions could not be saved: the store took longer than 50 ms'
+    await expectRejection(sessions.end(50), 'ERR_TORCH_RUNTIME', message)
+    expect([sessions.size, engine.slots.size]).toEqual([0, 0])
+  })
+
   test('gets changed states at intervals, between two steps, and others only once', async () => {
     const store = new Store()
     const { sessions, run } = setUp({ sessions: { store, interval: 15 } })
