@@ -106,6 +106,15 @@ export function requireNonNegative(owner: string, name: string, value: unknown):
   throw invalid(owner, name, 'a non-negative number', value, codeOf(value))
 }
 
+/** The longest delay of a timer, in ms: of more, Node makes 1 ms. */
+export const LONGEST_DELAY = 2 ** 31 - 1
+
+/** @throws {TorchError} unless `value` is a delay in ms that a timer can have. */
+export function requireDelay(owner: string, name: string, value: unknown): asserts value is number {
+  requireNonNegative(owner, name, value)
+  if (value > LONGEST_DELAY) throw invalid(owner, name, `at most ${LONGEST_DELAY} ms`, value, 'ERR_TORCH_VALUE')
+}
+
 /** @throws {TorchError} unless `value` is a number above 0. Infinity is allowed. */
 export function requirePositive(owner: string, name: string, value: unknown): asserts value is number {
   if (typeof value === 'number' && value > 0) return

@@ -185,10 +185,11 @@ export function torchError(code: ErrorCode, message: string, options?: TorchErro
  */
 export function messageOf(thrown: unknown): string {
   if (isNativeError(thrown)) return thrown.message
-  try {
-    return String(thrown)
-  } catch {
-    // An object without toString.
-    return describe(thrown)
+  // An object without toString.
+  for (const textOf of [String, describe]) {
+    try {
+      return textOf(thrown)
+    } catch {}
   }
+  return 'a revoked Proxy'
 }

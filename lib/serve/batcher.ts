@@ -1,3 +1,4 @@
+import { LONGEST_DELAY } from '../check.ts'
 import { TorchError, torchError } from '../errors.ts'
 import type { Engine } from './engine.ts'
 import { failureOf } from './failure.ts'
@@ -88,7 +89,7 @@ export class Batcher implements Queue {
       const now = performance.now()
       const rest = this.#waiting.size < this.#limit ? this.#since + this.#settings.wait - now : 0
       if (rest > 0) {
-        this.#timer = setTimeout(() => this.#start(), Math.ceil(rest))
+        this.#timer = setTimeout(() => this.#start(), Math.min(LONGEST_DELAY, Math.ceil(rest)))
         return
       }
       this.#since = Number.NEGATIVE_INFINITY

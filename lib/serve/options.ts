@@ -3,6 +3,7 @@ import {
   invalid,
   requireBoolean,
   requireChoice,
+  requireDelay,
   requireFunction,
   requireInteger,
   requireNonNegative,
@@ -202,8 +203,7 @@ function readBatch(batch: BatchOptions): Settings['batch'] {
   checkOptions(`${OWNER}: batch`, batch, ['max', 'wait', 'latency'])
   const { max = 64, wait = 0, latency } = batch
   requireInteger(OWNER, 'batch.max', max, 1, 1 << 16)
-  requireNonNegative(OWNER, 'batch.wait', wait)
-  if (!Number.isFinite(wait)) throw invalid(OWNER, 'batch.wait', 'finite', wait, 'ERR_TORCH_VALUE')
+  requireDelay(OWNER, 'batch.wait', wait)
   if (latency !== undefined) requirePositive(OWNER, 'batch.latency', latency)
   return { max, wait, latency }
 }

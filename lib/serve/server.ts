@@ -33,7 +33,10 @@ export interface ReloadOptions {
 }
 
 export interface CloseOptions {
-  /** How long what waits may take, in ms; what is not done then is `ERR_TORCH_CLOSED`. Default 5000. */
+  /**
+   * How long what waits may take, in ms; what is not done then is `ERR_TORCH_CLOSED`. Saving the sessions may take as long
+   * again, and at least 1000 ms. Default 5000.
+   */
   drain?: number
 }
 
@@ -60,6 +63,9 @@ export interface Description extends Signature {
   /** Whether inputs and outputs are converted by a scaler. */
   readonly scaled: boolean
 }
+
+/** A server that closes at once still saves its sessions, in ms. */
+const LEAST_TO_SAVE = 1000
 
 const CONSTRUCT = Symbol('construct')
 
@@ -358,7 +364,7 @@ export class Server {
     }
     await quiet
     try {
-      await this.#sessions.end()
+      await this.#sessions.end(Math.max(LEAST_TO_SAVE, drain))
     } finally {
       await Promise.allSettled([...this.#pending])
       this.#alive.clear()

@@ -1,5 +1,6 @@
+import { isNativeError } from 'node:util/types'
 import { checkOptions, invalid, requirePositive, requireString } from '../check.ts'
-import { TorchError, torchError } from '../errors.ts'
+import { messageOf, TorchError, torchError } from '../errors.ts'
 import type { Tally } from './metrics.ts'
 import type { Settings } from './options.ts'
 import { type Limits, stackless } from './request.ts'
@@ -174,7 +175,7 @@ export class Sessions {
       await room
       let saved = given
       if (given === undefined && store !== undefined) {
-        const bytes = await this.#asking(() => store.load(state.id))
+        const bytes = await this.#asking('load', state.id, () => store.load(state.id))
         const { stateKind, engine } = state.version
         if (bytes !== undefined && bytes !== null) {
           saved = decodeState('session', bytes, stateKind as string, engine.stateSize as number)
@@ -186,31 +187,31 @@ export class Sessions {
       this.#begin(state, saved)
     } catch (error) {
       this.#forget(state)
-      state.leave(error instanceof TorchError ? error : storeError(state.id, error))
+      state.leave(errorOf('load', state.id, error))
       // The next step asks the store again.
       if (!this.#closed) state.end = undefined
     }
   }
 
   /** Counts the failures of the store. */
-  async #asking<T>(fn: () => Promise<T> | T): Promise<T> {
+  async #asking<T>(what: keyof SessionStore, id: string, fn: () => Promise<T> | T): Promise<T> {
     try {
       return await fn()
     } catch (error) {
       this.counts.storeErrors += 1
-      throw error
+      throw errorOf(what, id, error)
     }
   }
 
   /** Asks the store something about a session after what it was asked before. */
-  async #inOrder(state: SessionState, fn: (store: SessionStore) => unknown): Promise<void> {
+  async #inOrder(state: SessionState, what: 'save' | 'delete', fn: (store: SessionStore) => unknown): Promise<void> {
     const { store } = this.#settings
     if (store === undefined) return
     const before = state.asked
     const asked = (async () => {
       // It was told of this one's failure.
       await before?.catch(() => {})
-      await this.#asking(() => fn(store))
+      await this.#asking(what, state.id, () => fn(store))
     })()
     state.asked = asked
     await asked
@@ -221,7 +222,7 @@ export class Sessions {
     const { steps } = state
     if (steps === state.saved) return
     const bytes = bytesOf(state)
-    await this.#inOrder(state, (store) => store.save(state.id, bytes))
+    await this.#inOrder(state, 'save', (store) => store.save(state.id, bytes))
     state.saved = steps
     this.counts.saved += 1
   }
@@ -310,7 +311,7 @@ export class Sessions {
     }
     state.status = 'closing'
     try {
-      await this.#inOrder(state, (store) => store.delete(state.id))
+      await this.#inOrder(state, 'delete', (store) => store.delete(state.id))
     } finally {
       this.#forget(state)
       state.leave(closedError(state.id))
@@ -425,21 +426,23 @@ export class Sessions {
   }
 
   /**
-   * Closes all sessions, of which no step waits or runs; with a store their states are saved.
+   * Closes all sessions, of which no step waits or runs; with a store their states are saved, as far as that takes no
+   * longer than `patience` ms.
    *
    * @throws {TorchError} (rejects) if some could not be saved; all are closed.
    */
-  async end(): Promise<void> {
+  async end(patience = Number.POSITIVE_INFINITY): Promise<void> {
     this.stop()
     const closed = stackless('ERR_TORCH_CLOSED', 'session: the server is closed')
     this.#closed = true
     const states = [...this.#states.values()]
     const errors: unknown[] = []
     const { store } = this.#settings
+    const patient = new Patience(patience)
     await inGroups(states, async (state) => {
       if (store !== undefined && state.slot >= 0 && state.status !== 'closing') {
         try {
-          await this.#write(state)
+          await patient.wait(() => this.#write(state))
         } catch (error) {
           errors.push(error)
         }
@@ -447,11 +450,12 @@ export class Sessions {
       this.#forget(state)
       state.leave(closed)
     })
+    patient.end()
     if (errors.length === 0) return
     const [first] = errors
     throw torchError(
       'ERR_TORCH_RUNTIME',
-      `close: ${errors.length} of ${states.length} sessions could not be saved: ${first instanceof Error ? first.message : String(first)}`,
+      `close: ${errors.length} of ${states.length} sessions could not be saved: ${messageOf(first)}`,
       { cause: first },
     )
   }
@@ -462,9 +466,44 @@ const bytesOf = ({ version, slot, steps }: SessionState): Uint8Array =>
 
 const closedError = (id: string): TorchError => stackless('ERR_TORCH_CLOSED', `session: '${id}' was closed`)
 
-function storeError(id: string, thrown: unknown): TorchError {
-  const message = thrown instanceof Error ? thrown.message : String(thrown)
-  return torchError('ERR_TORCH_RUNTIME', `session: the store could not load '${id}': ${message}`, { cause: thrown })
+/** What a store throws, which may be any value, as an error of this library. */
+function errorOf(what: keyof SessionStore, id: string, thrown: unknown): TorchError {
+  // Asking a revoked proxy for its class throws.
+  if (isNativeError(thrown) && thrown instanceof TorchError) return thrown
+  const message = `session: the store could not ${what} '${id}': ${messageOf(thrown)}`
+  return torchError('ERR_TORCH_RUNTIME', message, { cause: thrown })
+}
+
+/** Waits for others, but not longer than so many ms for all of them together. */
+class Patience {
+  readonly #ms: number
+  readonly #late: Promise<void>
+  #timer: NodeJS.Timeout | undefined
+  #isOver = false
+
+  constructor(ms: number) {
+    this.#ms = ms
+    this.#late = new Promise((resolve) => {
+      if (ms > LONGEST) return
+      this.#timer = setTimeout(() => {
+        this.#isOver = true
+        resolve()
+      }, ms)
+    })
+  }
+
+  /** @throws {TorchError} (rejects) `ERR_TORCH_TIMEOUT` if the time is over; as `fn` does. */
+  async wait(fn: () => Promise<void>): Promise<void> {
+    const late = async (): Promise<never> => {
+      await this.#late
+      throw torchError('ERR_TORCH_TIMEOUT', `the store took longer than ${this.#ms} ms`)
+    }
+    await (this.#isOver ? late() : Promise.race([fn(), late()]))
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+  }
 }
 
 /** Calls `fn` for each, a few at a time, so that neither the event loop nor a store has all of them at once. */

@@ -1,6 +1,7 @@
 /**
  * Where the states of sessions are kept that are not in memory: a table of bytes by the session's id. Its methods may be
- * those of a database or a cache; what they throw, or reject with, is what the step that needs them rejects with.
+ * those of a database or a cache; what they throw, or reject with, is
+ * the cause of the `ERR_TORCH_RUNTIME` with which the step that needs them rejects.
  */
 export interface SessionStore {
   /** The bytes that were saved under an id, or undefined (or null) if there are none. */

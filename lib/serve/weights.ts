@@ -1,4 +1,5 @@
 import { createHash, webcrypto } from 'node:crypto'
+import { constants } from 'node:fs'
 import fs from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -23,6 +24,8 @@ const MOST_BYTES = 4e9
 const UNUSED = 30 * 24 * 3_600_000
 const PATIENCE = 60_000
 const SUFFIX = '.weights'
+/** So that opening a pipe in place of a file does not wait for its other end. There is no such flag on Windows. */
+const AT_ONCE = constants.O_NONBLOCK ?? 0
 
 /** The packed weights of a model. */
 export interface Weights {
@@ -140,18 +143,18 @@ class WeightFile {
     return written
   }
 
-  /** The weights in the file; `undefined` if it is not there, damaged or somebody else's. */
+  /** The weights in the file; `undefined` if it is not there, no regular file, damaged or somebody else's. */
   async #mapped(): Promise<Weights | undefined> {
     let file: fs.FileHandle
     try {
-      file = await fs.open(this.#path, 'r')
+      file = await fs.open(this.#path, constants.O_RDONLY | AT_ONCE)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
       throw error
     }
     try {
-      const { uid } = await file.stat()
-      if (uid !== process.getuid?.()) return undefined
+      const stats = await file.stat()
+      if (!stats.isFile() || stats.uid !== process.getuid?.()) return undefined
       const handle = await this.#packing.map(file.fd)
       if (typeof handle === 'string') return undefined
       const now = new Date()
@@ -169,7 +172,7 @@ class WeightFile {
  * lock, two processes may write the same weights, and do not share them.
  */
 async function lock(path: string): Promise<() => Promise<void>> {
-  const file = await fs.open(path, 'a', 0o600)
+  const file = await fs.open(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | AT_ONCE, 0o600)
   const end = Date.now() + PATIENCE
   while (native.lockFile(file.fd) === false && Date.now() < end) await setTimeout(20)
   return () => file.close()

@@ -547,8 +547,58 @@ describe('a store', () => {
     const step = session.step(2)
     await run()
     expect(await step).toEqual([3])
-    await expectRejection(sessions.end(), 'ERR_TORCH_RUNTIME', /1 of 1 sessions could not be saved: no save/)
+    await expectRejection(
+      sessions.end(),
+      'ERR_TORCH_RUNTIME',
+      /1 of 1 sessions could not be saved: .*could not save 'a': no save/,
+    )
     await expectRejection(session.step(2), 'ERR_TORCH_CLOSED', /closed/)
+  })
+
+  test.each<[string, () => unknown]>([
+    ['an object without a prototype', () => Object.create(null)],
+    [
+      'a revoked proxy',
+      () => {
+        const { proxy, revoke } = Proxy.revocable({}, {})
+        revoke()
+        return proxy
+      },
+    ],
+    ['a symbol', () => Symbol('no')],
+    ['undefined', () => undefined],
+  ])('that throws %s rejects with an error of this library', async (_, make) => {
+    const store = new Store()
+    const { sessions, run } = setUp({ sessions: { store } })
+    const fail = (): never => {
+      throw make()
+    }
+    const load = vi.spyOn(store, 'load').mockImplementation(fail)
+    const session = sessions.open('a')
+    await expectRejection(session.step(1), 'ERR_TORCH_RUNTIME', /the store could not load 'a': /)
+    load.mockRestore()
+    const step = session.step(1)
+    await run()
+    await step
+    vi.spyOn(store, 'delete').mockImplementation(fail)
+    await expectRejection(session.close(), 'ERR_TORCH_RUNTIME', /the store could not delete 'a': /)
+    const other = sessions.open('b').step(1)
+    await run()
+    await other
+    vi.spyOn(store, 'save').mockImplementation(fail)
+    await expectRejection(sessions.end(), 'ERR_TORCH_RUNTIME', /the store could not save 'b': /)
+  })
+
+  test('that never answers does not keep the server from closing', async () => {
+    const store = new Store()
+    const { sessions, run, engine } = setUp({ sessions: { store } })
+    const asked = Array.from({ length: 100 }, (_, i) => sessions.open(`s${i}`).step(1))
+    await run()
+    await Promise.all(asked)
+    store.save = () => new Promise<void>(() => {}) as never
+    const message = 'close: 100 of 100 sessions could not be saved: the store took longer than 50 ms'
+    await expectRejection(sessions.end(50), 'ERR_TORCH_RUNTIME', message)
+    expect([sessions.size, engine.slots.size]).toEqual([0, 0])
   })
 
   test('gets changed states at intervals, between two steps, and others only once', async () => {

@@ -1,6 +1,16 @@
 // Packed weights in files that processes map.
-import { execFile } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import { execFile, execFileSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -161,6 +171,21 @@ describe.skipIf(process.platform === 'win32')('weights of 4 MB or more', () => {
     expect(engine.weights.reason).toMatch(/ENOTDIR/)
     const batch = batchOf(model)
     expect(await engine.run(batch)).toEqual(await (await open(model, { shareWeights: false })).run(batch))
+  })
+
+  test('are in private memory if a pipe has the place of their file, or of the lock', async () => {
+    const model = large()
+    const first = await nativeEngine(model)
+    await first.close()
+    const file = path()
+    rmSync(file)
+    execFileSync('mkfifo', [file])
+    const { weights } = await open(model)
+    expect(weights).toMatchObject({ file: null, reason: expect.stringMatching(/is not a regular file/) })
+    rmSync(folder, { recursive: true })
+    mkdirSync(folder)
+    execFileSync('mkfifo', [join(folder, 'lock')])
+    expect((await open(model)).weights).toMatchObject({ file: null, reason: expect.stringMatching(/ENXIO/) })
   })
 
   test('that nobody has used for a month are removed when others are written', async () => {

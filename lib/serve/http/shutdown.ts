@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 import type { FastifyInstance } from 'fastify'
-import { checkOptions, invalid, requireNonNegative } from '../../check.ts'
+import { checkOptions, invalid, LONGEST_DELAY, requireDelay, requireNonNegative } from '../../check.ts'
 import { Server } from '../server.ts'
 import { drain as startDraining } from './health.ts'
 
@@ -11,7 +11,10 @@ export interface ShutdownOptions {
    * connections are lost. Default 300.
    */
   grace?: number
-  /** How long requests that have begun may take, in ms; then their connections are closed. Default 10,000. */
+  /**
+   * How long requests that have begun may take, in ms; then their connections are closed. `Infinity`: as long as
+   * they need. Default 10,000.
+   */
   drain?: number
   /** What ends it. Default `['SIGTERM', 'SIGINT']`. */
   signals?: readonly NodeJS.Signals[]
@@ -33,8 +36,9 @@ export async function closeOnSignal(
   const owner = 'closeOnSignal'
   checkOptions(owner, options, ['grace', 'drain', 'signals'], none)
   const { grace = 300, drain = 10_000, signals = ['SIGTERM', 'SIGINT'] } = options
-  requireNonNegative(owner, 'grace', grace)
+  requireDelay(owner, 'grace', grace)
   requireNonNegative(owner, 'drain', drain)
+  if (drain < Number.POSITIVE_INFINITY) requireDelay(owner, 'drain', drain)
   if (typeof app?.close !== 'function' || app.server === undefined)
     throw invalid(owner, 'app', 'an app of Fastify', app)
   if (!Array.isArray(servers) || !servers.every((server) => server instanceof Server)) {
@@ -52,7 +56,7 @@ export async function closeOnSignal(
   if (grace > 0) await new Promise((resolve) => setTimeout(resolve, grace))
   const start = performance.now()
   // Those that have not ended by then are cut off, and closing goes on.
-  const timer = setTimeout(() => app.server.closeAllConnections(), drain)
+  const timer = drain > LONGEST_DELAY ? undefined : setTimeout(() => app.server.closeAllConnections(), drain)
   try {
     await app.close()
   } finally {
