@@ -39,6 +39,7 @@ const LONGEST = 2 ** 31 - 1
  */
 export class Waiting {
   readonly promise: Promise<Float32Array>
+  /** The function that asked, for errors. */
   readonly #owner: string
   /** When it was asked, as of `performance.now()`. */
   readonly since: number
@@ -56,7 +57,6 @@ export class Waiting {
   #timer: NodeJS.Timeout | undefined
   #forget: (() => void) | undefined
 
-  /** @param owner the function that asked, for errors */
   constructor(owner: string, tally: Tally, { signal, deadline }: Limits, timeout: number, now: number) {
     this.#owner = owner
     this.promise = new Promise((resolve, reject) => {
