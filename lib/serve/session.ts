@@ -1,4 +1,4 @@
-import { checkOptions, invalid } from '../check.ts'
+import { checkOptions, invalid, requireSignal } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { Signature } from './input.ts'
 import type { SessionState } from './session-state.ts'
@@ -106,9 +106,7 @@ function checkStepOptions(options: StepOptions): void {
   if (deadline !== undefined && !Number.isFinite(deadline)) {
     throw invalid('step', 'deadline', 'a time in ms, as of Date.now()', deadline)
   }
-  if (signal !== undefined && !(typeof signal === 'object' && signal !== null && 'aborted' in signal)) {
-    throw invalid('step', 'signal', 'an AbortSignal', signal)
-  }
+  requireSignal('step', signal)
 }
 
 function readSample(sample: unknown, { inputSize, numEmbeddings }: Signature): Float32Array | Int32Array {
