@@ -1,3 +1,5 @@
+// Not `instanceof`: other realms have classes of their own.
+import { isFloat32Array, isInt32Array } from 'node:util/types'
 import { invalid } from '../check.ts'
 import { torchError } from '../errors.ts'
 import { tidy } from '../tensor/context.ts'
@@ -41,8 +43,6 @@ export type OutputArray = number[] | OutputArray[]
 export type Form = 'typed' | 'nested' | 'tensor'
 
 export const formOf = (x: unknown): Form => (ArrayBuffer.isView(x) ? 'typed' : isTensor(x) ? 'tensor' : 'nested')
-
-const kindOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1)
 
 /** What an input must be, in words. */
 function wanted({ inputSize, numEmbeddings, steps }: Signature): string {
@@ -93,8 +93,7 @@ export function readInput(
 
 function valuesOf(owner: string, x: unknown, signature: Signature): Float32Array | Int32Array {
   const isTokens = signature.numEmbeddings !== null
-  const kind = kindOf(x)
-  if (kind === (isTokens ? 'Int32Array' : 'Float32Array')) return x as Float32Array | Int32Array
+  if (isTokens ? isInt32Array(x) : isFloat32Array(x)) return x as Float32Array | Int32Array
   if (isTensor(x)) return valuesOfTensor(owner, x, signature)
   if (!Array.isArray(x)) {
     const hint = ArrayBuffer.isView(x) ? `: ${isTokens ? 'Int32Array' : 'Float32Array'}.from(x) converts it` : ''
@@ -125,7 +124,7 @@ function nestedOf(owner: string, x: readonly unknown[], signature: Signature): F
   const values = new Float32Array(x.length * inputSize)
   for (let step = 0, at = 0; step < x.length; step++) {
     const row: unknown = x[step]
-    if (!Array.isArray(row) && kindOf(row) !== 'Float32Array') {
+    if (!Array.isArray(row) && !isFloat32Array(row)) {
       throw invalid(owner, `x[${step}]`, `an array of ${inputSize} numbers`, row)
     }
     const features = row as readonly unknown[]

@@ -15,6 +15,9 @@ const values: Signature = {
 const one: Signature = { ...values, inputSize: 1 }
 const tokens: Signature = { ...values, inputSize: 1, numEmbeddings: 10 }
 
+const named = (name: string, value: object = { length: 2, 0: 1, 1: 2 }): object =>
+  Object.defineProperty(value, Symbol.toStringTag, { value: name })
+
 describe('an input', () => {
   test.each<[string, Signature, unknown, number[], number]>([
     ['a Float32Array', values, Float32Array.of(1, 2, 3, 4), [1, 2, 3, 4], 2],
@@ -74,6 +77,10 @@ describe('an input', () => {
     ['text', values, '1,2', /got '1,2'/],
     ['null', values, null, /got null/],
     ['an object', values, { data: [1] }, /got an object/],
+    ['an object with the name of a typed array', values, named('Float32Array'), /x must be a Float32Array/],
+    ['other numbers with that name', values, named('Float32Array', new Int8Array(4)), /x must be a Float32Array/],
+    ['an object with the name of tokens', tokens, named('Int32Array'), /x must be an Int32Array/],
+    ['a row with that name', values, [named('Float32Array')], /x\[0\] must be an array of 2 numbers/],
     ['a promise', values, Promise.resolve([[1, 2]]), /got Promise/],
     ['a flat array', values, [1, 2], /x\[0\] must be an array of 2 numbers, got 1/],
     ['a short row', values, [[1, 2], [3]], /x\[1\] must have 2 numbers, got 1/],
