@@ -1,6 +1,7 @@
 // Not `instanceof`: other realms have classes of their own.
 import { isFloat32Array, isInt32Array } from 'node:util/types'
 import { invalid } from '../check.ts'
+import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { tidy } from '../tensor/context.ts'
 import { tensor } from '../tensor/creation.ts'
@@ -42,6 +43,9 @@ export type OutputArray = number[] | OutputArray[]
 /** The form of an input, which its output has, too. */
 export type Form = 'typed' | 'nested' | 'tensor'
 
+/** The most values of a sequence, or tokens. */
+export const MOST_VALUES = 2 ** 31 - 1
+
 export const formOf = (x: unknown): Form => (ArrayBuffer.isView(x) ? 'typed' : isTensor(x) ? 'tensor' : 'nested')
 
 /** What an input must be, in words. */
@@ -76,7 +80,7 @@ export function readInput(
   if (shape !== undefined && !(shape.length === 2 && shape[0] === count && shape[1] === inputSize)) {
     throw torchError(
       'ERR_TORCH_SHAPE',
-      `${owner}: the shape is [${Array.from(shape).join(', ')}], but x has [${count}, ${inputSize}]`,
+      `${owner}: the shape is ${describe(shape)}, but x has [${count}, ${inputSize}]`,
       { op: owner },
     )
   }
@@ -99,6 +103,13 @@ function valuesOf(owner: string, x: unknown, signature: Signature): Float32Array
     const hint = ArrayBuffer.isView(x) ? `: ${isTokens ? 'Int32Array' : 'Float32Array'}.from(x) converts it` : ''
     const error = invalid(owner, 'x', wanted(signature), x)
     throw hint === '' ? error : torchError('ERR_TORCH_TYPE', `${error.message}${hint}`, { op: owner })
+  }
+  // Before there is memory for so many: an array may have a length only.
+  const most = signature.steps ?? signature.maxSteps ?? MOST_VALUES
+  if (x.length * signature.inputSize > MOST_VALUES || x.length > most) {
+    const limit =
+      signature.steps === null ? `at most ${Math.min(most, Math.floor(MOST_VALUES / signature.inputSize))}` : most
+    throw torchError('ERR_TORCH_SHAPE', `${owner}: x must have ${limit} steps, got ${x.length}`, { op: owner })
   }
   return isTokens || isFlat(x, signature) ? flatOf(owner, x, signature) : nestedOf(owner, x, signature)
 }
