@@ -143,7 +143,9 @@ export function requireChoice<T extends string>(
 /** @throws {TorchError} unless `value` is an AbortSignal, from any realm, or undefined. */
 export function requireSignal(owner: string, value: unknown): asserts value is AbortSignal | undefined {
   if (value === undefined) return
-  if (typeof value === 'object' && value !== null && 'aborted' in value && 'throwIfAborted' in value) return
+  if (typeof value === 'object' && value !== null && 'aborted' in value && 'throwIfAborted' in value) {
+    if ('addEventListener' in value) return
+  }
   throw invalid(owner, 'signal', 'an AbortSignal', value)
 }
 

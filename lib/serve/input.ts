@@ -1,4 +1,7 @@
+// Not `instanceof`: other realms have classes of their own.
+import { isFloat32Array, isInt32Array } from 'node:util/types'
 import { invalid } from '../check.ts'
+import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { tidy } from '../tensor/context.ts'
 import { tensor } from '../tensor/creation.ts'
@@ -40,9 +43,10 @@ export type OutputArray = number[] | OutputArray[]
 /** The form of an input, which its output has, too. */
 export type Form = 'typed' | 'nested' | 'tensor'
 
-export const formOf = (x: unknown): Form => (ArrayBuffer.isView(x) ? 'typed' : isTensor(x) ? 'tensor' : 'nested')
+/** The most values of a sequence, or tokens. */
+export const MOST_VALUES = 2 ** 31 - 1
 
-const kindOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1)
+export const formOf = (x: unknown): Form => (ArrayBuffer.isView(x) ? 'typed' : isTensor(x) ? 'tensor' : 'nested')
 
 /** What an input must be, in words. */
 function wanted({ inputSize, numEmbeddings, steps }: Signature): string {
@@ -76,7 +80,7 @@ export function readInput(
   if (shape !== undefined && !(shape.length === 2 && shape[0] === count && shape[1] === inputSize)) {
     throw torchError(
       'ERR_TORCH_SHAPE',
-      `${owner}: the shape is [${Array.from(shape).join(', ')}], but x has [${count}, ${inputSize}]`,
+      `${owner}: the shape is ${describe(shape)}, but x has [${count}, ${inputSize}]`,
       { op: owner },
     )
   }
@@ -93,13 +97,19 @@ export function readInput(
 
 function valuesOf(owner: string, x: unknown, signature: Signature): Float32Array | Int32Array {
   const isTokens = signature.numEmbeddings !== null
-  const kind = kindOf(x)
-  if (kind === (isTokens ? 'Int32Array' : 'Float32Array')) return x as Float32Array | Int32Array
+  if (isTokens ? isInt32Array(x) : isFloat32Array(x)) return x as Float32Array | Int32Array
   if (isTensor(x)) return valuesOfTensor(owner, x, signature)
   if (!Array.isArray(x)) {
     const hint = ArrayBuffer.isView(x) ? `: ${isTokens ? 'Int32Array' : 'Float32Array'}.from(x) converts it` : ''
     const error = invalid(owner, 'x', wanted(signature), x)
     throw hint === '' ? error : torchError('ERR_TORCH_TYPE', `${error.message}${hint}`, { op: owner })
+  }
+  // Before there is memory for so many: an array may have a length only.
+  const most = signature.steps ?? signature.maxSteps ?? MOST_VALUES
+  if (x.length * signature.inputSize > MOST_VALUES || x.length > most) {
+    const limit =
+      signature.steps === null ? `at most ${Math.min(most, Math.floor(MOST_VALUES / signature.inputSize))}` : most
+    throw torchError('ERR_TORCH_SHAPE', `${owner}: x must have ${limit} steps, got ${x.length}`, { op: owner })
   }
   return isTokens || isFlat(x, signature) ? flatOf(owner, x, signature) : nestedOf(owner, x, signature)
 }
@@ -125,7 +135,7 @@ function nestedOf(owner: string, x: readonly unknown[], signature: Signature): F
   const values = new Float32Array(x.length * inputSize)
   for (let step = 0, at = 0; step < x.length; step++) {
     const row: unknown = x[step]
-    if (!Array.isArray(row) && kindOf(row) !== 'Float32Array') {
+    if (!Array.isArray(row) && !isFloat32Array(row)) {
       throw invalid(owner, `x[${step}]`, `an array of ${inputSize} numbers`, row)
     }
     const features = row as readonly unknown[]

@@ -11,6 +11,7 @@ import {
   requireString,
 } from '../check.ts'
 import { torchError } from '../errors.ts'
+import { MOST_VALUES } from './input.ts'
 import type { SessionStore } from './store.ts'
 
 /** How requests become batches. */
@@ -149,6 +150,8 @@ export interface Settings {
 }
 
 const OWNER = 'serve'
+/** Of a sequence: each engine is warmed up with as many. */
+const MOST_STEPS = 1 << 24
 const KEYS = [
   'batch',
   'queue',
@@ -242,7 +245,8 @@ function readSessions(sessions: SessionsOptions): Settings['sessions'] {
 function readInput(input: InputOptions): Settings['input'] {
   checkOptions(`${OWNER}: input`, input, ['size', 'numEmbeddings', 'steps', 'maxSteps'])
   for (const key of ['size', 'numEmbeddings', 'steps', 'maxSteps'] as const) {
-    if (input[key] !== undefined) requireInteger(OWNER, `input.${key}`, input[key], 1)
+    if (input[key] !== undefined)
+      requireInteger(OWNER, `input.${key}`, input[key], 1, /steps/i.test(key) ? MOST_STEPS : MOST_VALUES)
   }
   return { ...input }
 }

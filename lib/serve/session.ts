@@ -1,4 +1,5 @@
-import { checkOptions, invalid } from '../check.ts'
+import { isFloat32Array } from 'node:util/types'
+import { checkOptions, invalid, requireSignal } from '../check.ts'
 import { torchError } from '../errors.ts'
 import type { Signature } from './input.ts'
 import type { SessionState } from './session-state.ts'
@@ -106,9 +107,7 @@ function checkStepOptions(options: StepOptions): void {
   if (deadline !== undefined && !Number.isFinite(deadline)) {
     throw invalid('step', 'deadline', 'a time in ms, as of Date.now()', deadline)
   }
-  if (signal !== undefined && !(typeof signal === 'object' && signal !== null && 'aborted' in signal)) {
-    throw invalid('step', 'signal', 'an AbortSignal', signal)
-  }
+  requireSignal('step', signal)
 }
 
 function readSample(sample: unknown, { inputSize, numEmbeddings }: Signature): Float32Array | Int32Array {
@@ -117,9 +116,9 @@ function readSample(sample: unknown, { inputSize, numEmbeddings }: Signature): F
     if (typeof token === 'number' && (token | 0) === token) return Int32Array.of(token)
     throw invalid('step', 'sample', 'a token, an integer', sample)
   }
-  if (sample instanceof Float32Array && sample.length === inputSize) return sample
+  if (isFloat32Array(sample) && sample.length === inputSize) return sample
   if (typeof sample === 'number' && inputSize === 1) return Float32Array.of(sample)
-  const isArray = Array.isArray(sample) || Object.prototype.toString.call(sample) === '[object Float32Array]'
+  const isArray = Array.isArray(sample) || isFloat32Array(sample)
   const wanted = `a Float32Array or an array of ${inputSize} number${inputSize === 1 ? '' : 's'}`
   if (!isArray) throw invalid('step', 'sample', wanted, sample)
   const values = sample as readonly unknown[]

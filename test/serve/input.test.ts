@@ -15,6 +15,9 @@ const values: Signature = {
 const one: Signature = { ...values, inputSize: 1 }
 const tokens: Signature = { ...values, inputSize: 1, numEmbeddings: 10 }
 
+const named = (name: string, value: object = { length: 2, 0: 1, 1: 2 }): object =>
+  Object.defineProperty(value, Symbol.toStringTag, { value: name })
+
 describe('an input', () => {
   test.each<[string, Signature, unknown, number[], number]>([
     ['a Float32Array', values, Float32Array.of(1, 2, 3, 4), [1, 2, 3, 4], 2],
@@ -74,6 +77,13 @@ describe('an input', () => {
     ['text', values, '1,2', /got '1,2'/],
     ['null', values, null, /got null/],
     ['an object', values, { data: [1] }, /got an object/],
+    ['a length', values, new Array(2 ** 32 - 1), /x must have at most 1073741823 steps, got 4294967295/],
+    ['a length of one feature', one, new Array(2 ** 32 - 1), /x must have at most 2147483647 steps, got 4294967295/],
+    ['a length of tokens', tokens, new Array(2 ** 32 - 1), /x must have at most 2147483647 steps, got 4294967295/],
+    ['an object with the name of a typed array', values, named('Float32Array'), /x must be a Float32Array/],
+    ['other numbers with that name', values, named('Float32Array', new Int8Array(4)), /x must be a Float32Array/],
+    ['an object with the name of tokens', tokens, named('Int32Array'), /x must be an Int32Array/],
+    ['a row with that name', values, [named('Float32Array')], /x\[0\] must be an array of 2 numbers/],
     ['a promise', values, Promise.resolve([[1, 2]]), /got Promise/],
     ['a flat array', values, [1, 2], /x\[0\] must be an array of 2 numbers, got 1/],
     ['a short row', values, [[1, 2], [3]], /x\[1\] must have 2 numbers, got 1/],
@@ -95,6 +105,11 @@ describe('an input', () => {
       () => readInput('predict', new Float32Array(6), values, [2, 3]),
       'ERR_TORCH_SHAPE',
       'the shape is [2, 3], but x has [3, 2]',
+    )
+    expectError(
+      () => readInput('predict', new Float32Array(6), values, [Symbol('3'), 2] as never),
+      'ERR_TORCH_SHAPE',
+      'the shape is an array, but x has [3, 2]',
     )
   })
 

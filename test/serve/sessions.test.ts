@@ -234,6 +234,11 @@ describe('steps', () => {
     const step = sessions.open('a').step(1, { priority: 1 } as object)
     await expectRejection(step, 'ERR_TORCH_OPTION', /step: unknown option 'priority'/)
     await expectRejection(sessions.open('a').step(1, { signal: 1 as never }), 'ERR_TORCH_TYPE', /signal must be/)
+    const named = { length: 1, 0: 1, [Symbol.toStringTag]: 'Float32Array' }
+    await expectRejection(sessions.open('a').step(named as never), 'ERR_TORCH_TYPE', /sample must be a Float32Array/)
+    for (const fake of [{ aborted: false }, { aborted: false, throwIfAborted: () => {} }]) {
+      await expectRejection(sessions.open('a').step(1, { signal: fake as never }), 'ERR_TORCH_TYPE', /signal must be/)
+    }
     await expectRejection(sessions.open('a').step(1, { deadline: Number.NaN }), 'ERR_TORCH_TYPE', /deadline must be/)
   })
 })
