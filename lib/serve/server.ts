@@ -302,7 +302,7 @@ export class Server {
     }
   }
 
-  /** @internal The most requests that wait. */
+  /** The most requests that wait, `queue.max`. */
   get queueMax(): number {
     return this.#settings.queue.max
   }
