@@ -160,11 +160,27 @@ export function requireNone(owner: string, none: readonly unknown[]): void {
   })
 }
 
-/** @throws {TorchError} if an abstract class is constructed itself. `example` is a class that extends it. */
-export function requireSubclass(target: { readonly name: string }, Base: unknown, example: string): void {
-  if (target !== Base) return
+/**
+ * `example` is a class that extends `Base`; `methods` are what a subclass has to bring.
+ *
+ * @throws {TorchError} if an abstract class is constructed itself, or a subclass that lacks a method.
+ */
+export function requireSubclass(
+  target: { readonly name: string; readonly prototype: object },
+  Base: { readonly name: string },
+  example: string,
+  methods: readonly string[] = [],
+): void {
   const { name } = target
-  throw torchError('ERR_TORCH_TYPE', `new ${name}(): ${name} is abstract: extend it, or use a class such as ${example}`)
+  if (target === Base) {
+    const cure = `extend it, or use a class such as ${example}`
+    throw torchError('ERR_TORCH_TYPE', `new ${name}(): ${name} is abstract: ${cure}`)
+  }
+  for (const method of methods) {
+    if (typeof (target.prototype as Record<string, unknown>)[method] === 'function') continue
+    const owed = `${name} has no method ${method}, which a subclass of ${Base.name} must have`
+    throw torchError('ERR_TORCH_NOT_IMPLEMENTED', `new ${name}(): ${owed}`, { op: name })
+  }
 }
 
 /** An object literal, also of another realm: no array, tensor or other instance of a class. */

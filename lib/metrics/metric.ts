@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { checkOptions, invalid, requireString } from '../check.ts'
+import { checkOptions, invalid, requireString, requireSubclass } from '../check.ts'
 import { markCopy } from '../copy.ts'
 import { dispose } from '../dispose.ts'
 import { torchError } from '../errors.ts'
@@ -58,6 +58,7 @@ export abstract class Metric<Value = number> implements Disposable {
 
   constructor(options: MetricOptions = {}, ...none: undefined[]) {
     const type = new.target
+    requireSubclass(type, Metric, 'metrics.Accuracy', ['measure', 'result'])
     checkOptions(type.name, options, type.options, none)
     const { name = type.key ?? `${type.name.slice(0, 1).toLowerCase()}${type.name.slice(1)}` } = options
     requireString(type.name, 'name', name)

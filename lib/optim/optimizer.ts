@@ -99,7 +99,7 @@ export abstract class Optimizer<Settings extends object = object> {
   #revision = 0
 
   constructor(params: Params<Settings>, options: Partial<Settings>, defaults: Settings, none: readonly unknown[] = []) {
-    requireSubclass(new.target, Optimizer, 'optim.SGD')
+    requireSubclass(new.target, Optimizer, 'optim.SGD', ['update'])
     const { name } = new.target
     checkOptions(name, options, Object.keys(defaults))
     requireNone(name, none)

@@ -1,6 +1,14 @@
 import { inspect } from 'node:util'
 import { isArrayOf } from '../../array.ts'
-import { checkOptions, invalid, requireDict, requireInteger, requireNone, unknownOption } from '../../check.ts'
+import {
+  checkOptions,
+  invalid,
+  requireDict,
+  requireInteger,
+  requireNone,
+  requireSubclass,
+  unknownOption,
+} from '../../check.ts'
 import { markCopy } from '../../copy.ts'
 import { torchError } from '../../errors.ts'
 import { opaque } from '../../opaque.ts'
@@ -103,6 +111,7 @@ export abstract class LRScheduler<State extends object = object> {
     defaults: Partial<State> = {},
   ) {
     const { name } = new.target
+    requireSubclass(new.target, LRScheduler, 'optim.lrScheduler.StepLR', ['getLr'])
     requireOptimizer(name, optimizer)
     checkOptions(name, settings, Object.keys(settings))
     checkOptions(name, options, [...Object.keys(defaults), 'lastEpoch'])
