@@ -29,7 +29,7 @@ function errorsText({ models, naive, compare }: Comparison): string {
   const modelRow = (model: ComparedModel): string[] => [
     model.name,
     ...names.map((name) => errorText(model, name, compare.seeds)),
-    numberText(model.lr),
+    String(model.lr),
     String(model.parameters),
     `${model.seconds.mean.toFixed(1)} s`,
     `${model.latencyMs.toPrecision(2)} ms`,
