@@ -86,10 +86,12 @@ test('the OpenAPI page describes every path, and the shapes of the model', async
   expect(Object.keys(document.paths).sort()).toEqual([
     '/metrics',
     '/models/{model}/predict',
+    '/models/{model}/session',
     '/models/{model}/sessions/{id}',
     '/models/{model}/sessions/{id}/events',
     '/models/{model}/sessions/{id}/steps',
     '/predict',
+    '/session',
     '/sessions/{id}',
     '/sessions/{id}/events',
     '/sessions/{id}/steps',
@@ -107,6 +109,15 @@ test('the OpenAPI page describes every path, and the shapes of the model', async
   expect(Object.keys(content ?? {})).toEqual(['application/json', 'application/octet-stream'])
   expect(content?.['application/json']?.schema).toMatchObject({
     properties: { x: { items: { minItems: 3, maxItems: 3, items: { type: 'number' } } } },
+  })
+  expect(document.paths['/models/{model}/sessions/{id}']?.get).toMatchObject({
+    summary: 'A WebSocket of a session, which outlives it',
+    parameters: [
+      { in: 'query', name: 'group' },
+      { in: 'path', name: 'model' },
+      { in: 'path', name: 'id' },
+    ],
+    responses: { 101: {}, 426: {} },
   })
   const page = await fetch(`${url}/docs/`)
   expect(page.headers.get('content-type')).toMatch(/^text\/html/)
