@@ -4,7 +4,6 @@ import type { Metrics } from '../server.ts'
 import type { Connections } from './connections.ts'
 import type { ServedModels } from './model.ts'
 import type { HttpSettings } from './options.ts'
-import { peer } from './peer.ts'
 
 type Prometheus = typeof import('prom-client')
 
@@ -46,7 +45,7 @@ export async function addMetrics(
   { allMetrics }: HttpSettings,
   connections: Connections,
 ): Promise<void> {
-  const prometheus = await peer('/metrics', 'prom-client', () => import('prom-client'), '{ metrics: false }')
+  const prometheus = await import('prom-client')
   const register = new prometheus.Registry()
   prometheus.collectDefaultMetrics({ register })
   addServers(prometheus, register, models)

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Signature } from '../input.ts'
-import { defaultOf, peer } from './peer.ts'
+import { defaultOf } from './peer.ts'
 
 type Schema = Record<string, unknown>
 
@@ -130,10 +130,7 @@ export function inferenceSchema(signature: Signature): Schema {
 
 /** Adds `/openapi.json` and a page of it, `/docs`. Before all other routes. */
 export async function addOpenApi(app: FastifyInstance, names: readonly string[]): Promise<void> {
-  const without = '{ openapi: false }'
-  const install = '@fastify/swagger @fastify/swagger-ui'
-  const swagger = await peer('the OpenAPI page', install, () => import('@fastify/swagger'), without)
-  const ui = await peer('the OpenAPI page', install, () => import('@fastify/swagger-ui'), without)
+  const [swagger, ui] = await Promise.all([import('@fastify/swagger'), import('@fastify/swagger-ui')])
   // A service may have it for its own paths.
   if (!app.hasDecorator('swagger')) {
     await app.register(defaultOf(swagger), {

@@ -8,7 +8,7 @@ import type { Events } from './events.ts'
 import type { ServedModels } from './model.ts'
 import { socketSchema } from './openapi.ts'
 import type { HttpSettings } from './options.ts'
-import { defaultOf, peer } from './peer.ts'
+import { defaultOf } from './peer.ts'
 import { keyOf, modelOf, openSession, PREFIXES, readBytes, type SessionParams } from './session-request.ts'
 import { CLOSING, GOING_AWAY, parseSample, SessionSocket } from './socket.ts'
 import { HttpError } from './status.ts'
@@ -21,9 +21,7 @@ export async function addWebSockets(
 ): Promise<void> {
   // A service may have them for its own paths.
   if (app.hasDecorator('websocketServer')) return
-  const without = '{ websocket: false }'
-  const plugin = await peer('a WebSocket', '@fastify/websocket', () => import('@fastify/websocket'), without)
-  await app.register(defaultOf(plugin), {
+  await app.register(defaultOf(await import('@fastify/websocket')), {
     options: { maxPayload: bodyLimit },
     preClose(done) {
       connections.close()

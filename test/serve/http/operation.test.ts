@@ -9,7 +9,7 @@ import Fastify from 'fastify'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { GRUModel } from '../../../lib/models/index.ts'
 import { STATUS, servePlugin } from '../../../lib/serve/http/index.ts'
-import { peer } from '../../../lib/serve/http/peer.ts'
+import { type Peer, type PeerOption, requirePeers } from '../../../lib/serve/http/peer.ts'
 import { serve } from '../../../lib/serve/index.ts'
 import { CHECKOUT } from '../../support/checkout.ts'
 import { post, service } from '../../support/service.ts'
@@ -189,11 +189,27 @@ test('readiness asks the service, too', async () => {
   expect((await fetch(`${url}/v2/health/live`)).status).toBe(200)
 })
 
-test('a package that is missing is named with its command', async () => {
-  const missing = peer('/metrics', 'prom-client', () => import('no-such-package' as string), '{ metrics: false }')
-  await expect(missing).rejects.toThrow(
-    /^\/metrics needs a package: npm install prom-client, or \{ metrics: false \} \(/,
+test('packages that are missing are named with their command, all at once', async () => {
+  const missing = (name: string, option?: PeerOption): Peer => ({
+    name,
+    load: () => import(name),
+    ...(option === undefined ? {} : { option }),
+  })
+  const there: Peer = { name: 'fastify', load: () => import('fastify') }
+  await requirePeers('serve', [there])
+  const one = requirePeers('serve', [there, missing('no-such-package', 'metrics')])
+  await expect(one).rejects.toThrow(
+    /^serve: a package is missing: npm install no-such-package; or do without: \{ metrics: false \}$/,
   )
+  const more = [missing('no-fastify'), missing('no-swagger', 'openapi'), there, missing('no-swagger-ui', 'openapi')]
+  const error = (await requirePeers('serve', more).catch((thrown: unknown) => thrown)) as Error
+  expect(error.message).toBe(
+    'serve: packages are missing: npm install no-fastify no-swagger no-swagger-ui; or do without: { openapi: false }',
+  )
+  expect((error.cause as AggregateError).errors).toHaveLength(3)
+  // One that is there, and does not work.
+  const broken: Peer = { name: 'broken', load: () => Promise.reject(new Error('no such symbol\nmore')) }
+  await expect(requirePeers('serve', [broken])).rejects.toThrow(/npm install broken \(broken: no such symbol\)$/)
 })
 
 test('the versions that the documentation calls tested are those of the tests', () => {
