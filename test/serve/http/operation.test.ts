@@ -31,12 +31,20 @@ test('/metrics counts what became of requests and steps', async () => {
     'libtorch_rnn_steps_total{model="m",outcome="served"} 1',
     'libtorch_rnn_sessions_open{model="m"} 1',
     'libtorch_rnn_queued{model="m"} 0',
+    '# TYPE libtorch_rnn_wait_seconds histogram',
+    'libtorch_rnn_wait_seconds_bucket{model="m",of="requests",le="10"} 4',
+    'libtorch_rnn_wait_seconds_bucket{model="m",of="requests",le="+Inf"} 4',
+    'libtorch_rnn_wait_seconds_count{model="m",of="steps"} 1',
+    'libtorch_rnn_compute_seconds_bucket{model="m",of="requests",le="10"} 4',
+    'libtorch_rnn_compute_seconds_count{model="m",of="steps"} 1',
     'libtorch_rnn_http_request_duration_seconds_count{method="POST",route="/predict",status="200"} 3',
     'libtorch_rnn_http_request_duration_seconds_count{method="POST",route="/predict",status="400"} 1',
   ]) {
     expect(text.split('\n')).toContain(line)
   }
   expect(text).toMatch(/^libtorch_rnn_latency_seconds\{model="m",of="requests",quantile="0.99"\} 0\.\d+$/m)
+  expect(text).toMatch(/^libtorch_rnn_latency_seconds\{model="m",of="steps",quantile="0.95"\} 0\.\d+$/m)
+  expect(text).toMatch(/^libtorch_rnn_compute_seconds_sum\{model="m",of="requests"\} 0\.\d+$/m)
   expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds /m)
   // Counters do not grow by being read.
   expect(await (await fetch(`${url}/metrics`)).text()).toContain('outcome="served"} 3\n')
