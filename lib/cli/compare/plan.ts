@@ -51,7 +51,7 @@ export function comparePlanOf(given: Values, data: string | undefined, options: 
     steps: own.steps ?? (own.seconds == null ? 1000 : null),
     seconds: own.seconds ?? null,
   }
-  requireCompare(compare, found.given, shared)
+  requireCompare(compare, shared, { all: found.given, flags: given })
   return { data: found.data, compare, settings: shared, about: found.about, folder: found.folder }
 }
 
@@ -71,12 +71,16 @@ function requireShared(settings: Settings): void {
   )
 }
 
-function requireCompare(compare: CompareSettings, given: Values, shared: Settings): void {
+function requireCompare(
+  compare: CompareSettings,
+  shared: Settings,
+  given: { readonly all: Values; readonly flags: Values },
+): void {
   const models = compare.models as Settings['model'][]
   if (models.length === 0) throw new UsageError('--models none leaves nothing to compare: name at least one network')
-  const own = Object.fromEntries(Object.entries(given).filter(([key]) => !(key in COMPARE)))
-  requireOwn(own as Given, models)
-  if (given.hiddenSizes !== undefined && models.every((model) => model === 'linear')) {
+  const own = Object.fromEntries(Object.entries(given.all).filter(([key]) => !(key in COMPARE)))
+  requireOwn(own as Given, models, given.flags as Given)
+  if (given.flags.hiddenSizes !== undefined && models.every((model) => model === 'linear')) {
     throw new UsageError('--hidden-sizes has no effect on a linear')
   }
   const schedule = typeof shared.schedule === 'string' ? shared.schedule : shared.schedule?.name
