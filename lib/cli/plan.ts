@@ -136,10 +136,13 @@ export const OWN = {
   transformer: [],
 } as const satisfies Record<Settings['model'], readonly Key[]>
 
+/** Terms of the loss that read hidden states. */
+const OF_HIDDEN = ['activationRegularization', 'temporalActivationRegularization'] as const
+
 /** The settings of all recurrent networks that others do not have. */
 const LACKING: Partial<Record<Settings['model'], readonly Key[]>> = {
-  linear: ['hiddenSize', 'numLayers', 'output', 'dropout', 'outputDropout', 'bidirectional'],
-  transformer: ['bidirectional', 'bias'],
+  linear: ['hiddenSize', 'numLayers', 'output', 'dropout', 'outputDropout', 'bidirectional', ...OF_HIDDEN],
+  transformer: ['bidirectional', 'bias', ...OF_HIDDEN],
 }
 
 /** Whether a setting has an effect on a network. */

@@ -112,7 +112,7 @@ describe('a comparison', () => {
     const { data, test, models, naive, differences, compare: own, about } = comparison
     expect(data).toMatchObject({ path: '../../data.csv', rows: 240, targets: ['temp'], frequency: 'day', gaps: [] })
     expect(data.parts.map(({ name, windows }) => [name, windows])).toEqual([
-      ['train', 161],
+      ['train', 160],
       ['validation', 35],
       ['test', 35],
     ])
@@ -189,6 +189,16 @@ it('what was interrupted leaves whole files, and goes on', async () => {
   expect(read('runs/part/comparison.json').models.flatMap(({ runs }) => runs)).toHaveLength(6)
 }, 120_000)
 
+it('data that have changed are not mixed with those of before', () => {
+  writeFiles(folder, { 'other.csv': weatherCsv(200) })
+  const args = [...COLUMNS, '--models', 'linear', '--seeds', '1', '--lrs', '0.01', '--steps', '5']
+  expect(compare('other.csv', ...args, '--out', 'runs/o', '--quiet')).toEqual({ status: 0, stdout: '', stderr: '' })
+  writeFiles(folder, { 'other.csv': weatherCsv(210) })
+  const { status, stderr } = compare('--out', 'runs/o', '--resume')
+  expect(status).toBe(1)
+  expect(stderr).toMatch(/^error: other\.csv is not what it was when the comparison in runs\/o began/)
+})
+
 it('a rate with which training diverges is passed over', () => {
   const args = [
     '--models',
@@ -235,6 +245,12 @@ describe('a mistake is a sentence, without a trace', () => {
       'no effect on a linear',
     ],
     ['a schedule without steps', ['data.csv', ...COLUMNS, '--seconds', '1', '--schedule', 'cosine'], 2, 'give --steps'],
+    [
+      'weights of none',
+      ['data.csv', ...COLUMNS, '--models', 'gru,linear', '--init', 'recurrent=eye'],
+      2,
+      'on a linear',
+    ],
     ['a flag of train', ['data.csv', ...COLUMNS, '--hidden-size', '8'], 2, '(Did you mean --hidden-sizes?)'],
     ['nothing to resume', ['--out', 'runs/bad', '--resume'], 2, 'runs/bad has no comparison to go on with'],
     ['no file', ['none.csv', ...COLUMNS], 1, 'none.csv cannot be read'],

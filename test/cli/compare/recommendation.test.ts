@@ -53,6 +53,7 @@ describe('the recommendation', () => {
       /gru-8 has mae 2 ± 0\.020, and persistence 2\.500: .* 20\.0 % lower, but that may/,
     )
     expect(found.sentences[1]).toMatch(/p = 0\.20 after Holm's correction\.$/)
+    expect(found.sentences[2]).toMatch(/^A longer test part \(--test\), or more --seeds/)
   })
 
   test('is the naive forecast where it is better', () => {
@@ -72,7 +73,7 @@ describe('the recommendation', () => {
     const found = recommendationOf(evidence(difference('persistence', -0.5, true), { models, seeds: 1 }))
     expect(found.sentences[0]).toMatch(/its mae is 2, 20\.0 % below/)
     expect(found.sentences.slice(2)).toEqual([
-      'rnn-8 cannot be told from gru-8, which is the smallest of them with 300 parameters on these data.',
+      'rnn-8 cannot be told from gru-8 on these data; the smallest of these is gru-8, with 300 parameters.',
       'The least test error is that of rnn-8, 1.900, but who chooses by the test part measures nothing by it.',
       'With one seed, the noise of the training is not in these intervals: use more --seeds.',
     ])

@@ -34,7 +34,7 @@ test('a linear model is a product with all values of the window', () => {
     .reshape([4, 15])
     .matmul(model.linear.weight.t())
     .add(model.linear.bias as never)
-  expectClose(output.flatten(1), wanted, 1e-6)
+  expectClose(output.flatten(1), wanted, { atol: 1e-6 })
   expect(model.countParameters()).toBe(15 * 4 + 4)
   expect(new LinearModel(SIZES, { bias: false }).countParameters()).toBe(60)
 })
@@ -74,7 +74,7 @@ describe('a transformer', () => {
       attention.out.bias?.fill_(0)
     })
     const input = torch.randn([2, 5, 4])
-    expectClose(attention.forward(input), input.mean(1, true).expand([2, 5, 4]), 1e-6)
+    expectClose(attention.forward(input), input.mean(1, true).expand([2, 5, 4]), { atol: 1e-6 })
   })
 
   test('learns', async () => {
