@@ -20,17 +20,15 @@ function sizesOf(text: string | undefined): number[] {
 /** Why the shapes of target and output may differ, and what to do. */
 function cure(output: readonly number[], target: readonly number[], batchFirst: boolean): string {
   const steps = batchFirst ? 1 : 0
-  // A forecast of several steps has the samples first in any model.
-  const model = `${batchFirst ? '' : 'batchFirst: true, '}output: 'last', `
   const withoutSteps = output.filter((_, i) => i !== steps).join()
   if (output.length === 3 && [withoutSteps, output[1 - steps]?.toString()].includes(target.join())) {
     return `The model returns an output for each step, but there is one target per sequence: return only the output of the last step, output.select(${steps}, -1), or give a target for each step`
   }
   if (output.length === 3 && target.length === 3 && target[steps] === 1) {
-    return `The model returns an output for each of ${output[steps]} steps, but the targets have one: return only the output of the last step, output.narrow(${steps}, -1, 1), as models of libtorch-rnn/models do with ${model}horizon: 1, or give a target for each step`
+    return `The model returns an output for each of ${output[steps]} steps, but the targets have one: return only the output of the last step, output.narrow(${steps}, -1, 1), as models of libtorch-rnn/models do with output: 'last', horizon: 1, or give a target for each step`
   }
   if (output.length === 3 && target.length === 3 && target.toSpliced(steps, 1).join() === withoutSteps) {
-    return `The model returns an output for each of ${output[steps]} steps, but the targets have ${target[steps]}. To forecast those after the input, make the model with ${model}horizon: ${target[steps]}; else give targets with the shape of the output`
+    return `The model returns an output for each of ${output[steps]} steps, but the targets have ${target[steps]}. To forecast those after the input, make the model with output: 'last', horizon: ${target[steps]}; else give targets with the shape of the output`
   }
   if (target.length === output.length + 1 && target.toSpliced(-2, 1).join() === output.join()) {
     return `The targets have ${target.at(-2)} steps: make the model with horizon: ${target.at(-2)}`

@@ -18,6 +18,7 @@ import { Pace } from './pace.ts'
 import { onDevice } from './placement.ts'
 import type { Source } from './source.ts'
 import type { Outcome } from './step.ts'
+import { Turns } from './turns.ts'
 import { hasUnits, inUnits, isPerSeries, updateOptions, type Windows } from './units.ts'
 
 export interface RunnerOptions {
@@ -53,9 +54,6 @@ export interface RunnerOptions {
 
 /** The most steps that are queued at a time on the CPU, so that none has to wait for the event loop. */
 const QUEUED = 4
-
-/** How long steps may run without a turn of the event loop: one that reads what is not computed yet, waits here. */
-const TURN_MS = 5
 
 /** How often to check whether all losses on a GPU were finite. */
 const INSPECTION_INTERVAL_MS = 1000
@@ -455,23 +453,6 @@ export class Runner implements Disposable {
 
   [dispose](): void {
     this.dispose()
-  }
-}
-
-/** Turns of the event loop while steps run. */
-class Turns {
-  #last = performance.now()
-
-  /** Waits for a turn, if there has been none for some time. */
-  next(): Promise<void> | undefined {
-    const now = performance.now()
-    if (now - this.#last < TURN_MS) return undefined
-    return new Promise((resolve) => {
-      setImmediate(() => {
-        this.#last = performance.now()
-        resolve()
-      })
-    })
   }
 }
 

@@ -19,6 +19,7 @@ import { criterionOf, divisorOf, type MeanLoss, type Owner } from './criterion.t
 import { type Direct, directOf } from './direct.ts'
 import { finiteLoss } from './divergence.ts'
 import { explained } from './explanation.ts'
+import { hasSamplesFirst } from './layout.ts'
 import { type Counted, countedOf } from './mask.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 
@@ -279,7 +280,7 @@ export class Step {
     const name =
       typeof loss === 'object' ? loss.constructor.name : `the loss${typeof loss === 'string' ? ` '${loss}'` : ''}`
     const outputs = this.#model instanceof RecurrentModel ? this.#model.linear.outFeatures : undefined
-    const batchFirst = this.#model.batchFirst ?? true
+    const batchFirst = (this.#model.batchFirst ?? true) || hasSamplesFirst(this.#model)
     return explained(error, { owner: this.#owner, loss: name, batchFirst, outputs })
   }
 

@@ -45,6 +45,7 @@ import { type Graph, type GraphGuard, Graphs, signatureOf } from './graph.ts'
 import { History } from './history.ts'
 import { initialize } from './initialization.ts'
 import { Interruption } from './interruption.ts'
+import { hasSamplesFirst } from './layout.ts'
 import { requireMonitors } from './monitor.ts'
 import { optimizerOf } from './optimizer.ts'
 import type { TrainerOptions } from './options.ts'
@@ -707,6 +708,7 @@ export class Trainer {
       batchSize,
       shuffle,
       batchFirst: model.batchFirst ?? true,
+      samplesFirst: hasSamplesFirst(model),
       reader,
     })
   }
