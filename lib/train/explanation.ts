@@ -9,6 +9,8 @@ export interface Circumstances {
   batchFirst: boolean
   /** The number of outputs of the model, if it is known. */
   outputs?: number | undefined
+  /** The names of networks by those that errors of native code begin with: see {@link ownNames}. */
+  names?: ReadonlyMap<string, string>
 }
 
 const SIZES = /target size \(torch\.Size\(\[(.*?)\]\)\).*?input size \(torch\.Size\(\[(.*?)\]\)\)/i
@@ -46,8 +48,9 @@ function cure(output: readonly number[], target: readonly number[], batchFirst: 
 }
 
 /** The same error, with its meaning for the training if that is known. */
-export function explained(error: unknown, { owner, loss, batchFirst, outputs }: Circumstances): unknown {
+export function explained(error: unknown, circumstances: Circumstances): unknown {
   if (!(error instanceof TorchError)) return error
+  const { owner, loss, batchFirst, outputs, names } = circumstances
   const { message, code } = error
   const options: TorchErrorOptions = { cause: error, site: error }
   const sizes = SIZES.exec(message)
@@ -58,6 +61,11 @@ export function explained(error: unknown, { owner, loss, batchFirst, outputs }: 
       `${owner}: ${loss} compares the output with the target element by element, but the output has shape (${output.join(', ')}) and the target has shape (${target.join(', ')}). ${cure(output, target, batchFirst)}`,
       options,
     )
+  }
+  const [start, name] = /^(\w+): /.exec(message) ?? []
+  const own = name === undefined ? undefined : names?.get(name)
+  if (start !== undefined && own !== undefined && own !== name) {
+    return torchError(code, `${own}: ${message.slice(start.length)}`, options)
   }
   const hint = hintOf(message, outputs)
   return hint === undefined ? error : torchError(code, `${owner}: ${message.replace(/\.?$/, '.')} ${hint}`, options)

@@ -64,7 +64,7 @@ export interface Source {
   plans(): BatchPlans
 }
 
-type SourceOptions = Pick<ResolvedOptions, 'batchSize' | 'sequenceLength'> & {
+export type SourceOptions = Pick<ResolvedOptions, 'batchSize' | 'sequenceLength'> & {
   carryState?: boolean
   shuffle: boolean
   batchFirst: boolean

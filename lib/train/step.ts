@@ -5,6 +5,7 @@ import { torchError } from '../errors.ts'
 import { RecurrentModel } from '../models/model.ts'
 import { evaluating } from '../nn/evaluating.ts'
 import type { Module } from '../nn/module.ts'
+import { ownNames } from '../nn/recurrent.ts'
 import { clipGradNorm_, clipGradValue_ } from '../nn/utils/index.ts'
 import { isFused } from '../optim/fused.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
@@ -281,7 +282,7 @@ export class Step {
       typeof loss === 'object' ? loss.constructor.name : `the loss${typeof loss === 'string' ? ` '${loss}'` : ''}`
     const outputs = this.#model instanceof RecurrentModel ? this.#model.linear.outFeatures : undefined
     const batchFirst = (this.#model.batchFirst ?? true) || hasSamplesFirst(this.#model)
-    return explained(error, { owner: this.#owner, loss: name, batchFirst, outputs })
+    return explained(error, { owner: this.#owner, loss: name, batchFirst, outputs, names: ownNames(this.#model) })
   }
 
   #lossOf(batch: NamedBatch, device: Device, direct?: Direct, auxiliary?: Auxiliary): Outcome & { total: Tensor } {
