@@ -43,11 +43,10 @@ export async function forecastJob(data: string, settings: Settings, output: Outp
         series: seriesOptions(settings),
         past,
         horizon,
-        ...(calibration === undefined ? {} : { calibration }),
         measures: measures(),
         training,
       })
-      await model.save(path, { scaler: parts.train.scaler, metadata })
+      await model.save(path, { scaler: parts.train.scaler, metadata, calibration: calibration ?? null })
     },
   }
 }
