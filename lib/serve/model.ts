@@ -13,6 +13,7 @@ import type { Engine, Sequence } from './engine.ts'
 import { failureOf } from './failure.ts'
 import { hold } from './holding.ts'
 import type { Counters } from './metrics.ts'
+import { requireLength } from './input.ts'
 import { nativeEngine, whyNotNativeEngine } from './native-engine.ts'
 import type { Settings } from './options.ts'
 import { Stepper } from './stepper.ts'
@@ -171,8 +172,9 @@ async function engineOf(
 function requireSizes(
   { constructor: { name } }: Module,
   { inputSize, numEmbeddings }: Engine,
-  { size, numEmbeddings: tokens }: Settings['input'],
+  { size, numEmbeddings: tokens, steps }: Settings['input'],
 ): void {
+  if (steps !== undefined) requireLength('serve', steps, inputSize)
   const isRight =
     (size === undefined || (numEmbeddings === null && size === inputSize)) &&
     (tokens === undefined || tokens === numEmbeddings)
@@ -212,7 +214,13 @@ function stateKindOf(model: Module, stateSize: number): string {
 async function warmUp({ engine, signature, model }: Version, { batch }: Settings): Promise<void> {
   const { inputSize, numEmbeddings } = signature
   const steps = signature.steps ?? 2
-  const data = numEmbeddings === null ? new Float32Array(steps * inputSize) : new Int32Array(steps)
+  let data: Float32Array | Int32Array
+  try {
+    data = numEmbeddings === null ? new Float32Array(steps * inputSize) : new Int32Array(steps)
+  } catch (cause) {
+    const message = `serve: there is no memory for a sequence of ${steps} steps of ${inputSize} values, as input.steps says`
+    throw torchError('ERR_TORCH_OUT_OF_MEMORY', message, { cause })
+  }
   for (const rows of new Set([1, batch.max])) {
     const sequences: Sequence[] = Array.from({ length: rows }, () => ({ data, steps }))
     let outputs: Awaited<ReturnType<typeof engine.run>>

@@ -386,6 +386,16 @@ describe('what cannot be served is refused', () => {
       'ERR_TORCH_NOT_IMPLEMENTED',
       /the native engine cannot be used: a Tanh is not/,
     ],
+    ...[new GRUModel(256, 4, 1), new nn.Tanh()].map(
+      (source) =>
+        [
+          `more steps than a sequence can have, of a ${source.constructor.name}`,
+          source,
+          { input: { steps: 1 << 24, size: 256 }, warmup: false },
+          'ERR_TORCH_VALUE',
+          /input.steps is 16777216, and a step has 256 values: .* at most 2\^31 - 1, which are 8388607 steps/,
+        ] as [string, unknown, object, string, RegExp],
+    ),
   ])('%s', async (_, source, options, code, message) => {
     await expectRejection(serve(source as ModelSource, options), code as 'ERR_TORCH_TYPE', message)
   })
