@@ -43,6 +43,14 @@ export function locateBoth(model: string, data: string | undefined): Located & {
   throw new UsageError(`name the file with the data after ${model}, or - for standard input`)
 }
 
+/** The folder of a run that is over. @throws {UsageError} if it is none. */
+export function requireRun(folder: string): string {
+  if (!existsSync(folder)) throw new UsageError(`there is no run ${folder}`)
+  if (existsSync(join(folder, FILES.result)) && existsSync(join(folder, FILES.model))) return folder
+  const hint = existsSync(join(folder, FILES.config)) ? `its run is not over, train --out ${folder} --resume` : 'name the folder of a run'
+  throw new UsageError(`${folder} has no ${FILES.result}: ${hint}`)
+}
+
 /** What standard input can be. */
 export const FORMATS = ['csv', 'tsv', 'jsonl', 'parquet'] as const
 export type Format = (typeof FORMATS)[number]
