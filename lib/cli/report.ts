@@ -1,11 +1,14 @@
+import { existsSync } from 'node:fs'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { torchError } from '../errors.ts'
 import { loadModel } from '../models/index.ts'
+import { COMPARISON } from './comparison.ts'
 import { isForecastMetadata } from './metadata.ts'
 import type { Output } from './output.ts'
 import { FILES } from './plan.ts'
 import { UsageError } from './problem.ts'
+import { comparisonReport, readComparison } from './report/comparison/report.ts'
 import { forecastReport } from './report/forecast-report.ts'
 import { forecastRun } from './report/forecast-run.ts'
 import { type Page, pageOf, type Report } from './report/page.ts'
@@ -37,6 +40,10 @@ export async function report(
 }
 
 async function reportOf(folder: string, data: string | undefined, output: Output): Promise<Report> {
+  if (existsSync(join(folder, COMPARISON))) {
+    if (data !== undefined) throw new UsageError('a comparison has its data: name its folder alone')
+    return comparisonReport(readComparison(folder))
+  }
   const run = readRun(folder)
   const path = join(folder, FILES.model)
   const model = await loadModel(path)

@@ -7,8 +7,8 @@ export class Html {
   }
 }
 
-/** What can stand in HTML: texts and numbers are escaped, and nothing is written for `false` and `undefined`. */
-export type Content = Html | string | number | false | undefined | readonly Content[]
+/** What can stand in HTML: texts are escaped, and nothing is written for `false`, `null` and `undefined`. */
+export type Content = Html | string | number | false | null | undefined | readonly Content[]
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -25,7 +25,7 @@ function written(content: Content): string {
   if (content instanceof Html) return content.text
   if (typeof content === 'string') return escaped(content)
   if (typeof content === 'number') return String(content)
-  return content === false || content === undefined ? '' : content.map(written).join('')
+  return content === false || content == null ? '' : content.map(written).join('')
 }
 
 /** HTML with contents, which are escaped unless they are HTML: html`<p>${name}</p>`. */

@@ -3,14 +3,17 @@ const DAY = 86_400_000
 /** The length of the axis that is to be seen, in milliseconds: also after it was enlarged. */
 const SPAN = "(domain('x')[1] - domain('x')[0])"
 
+/** Whether a time is the first of its year that has a label: then it has the year. */
+const BEGINS = `datum.index === 0 || (datum.value - utc(utcyear(datum.value), 0, 1)) * max(2, floor(width / 90)) < ${SPAN}`
+
 /**
  * The label of a time: as fine as the part that is to be seen asks for, with the year at the first label and where a
  * year begins, or the day where a day begins.
  */
 const LABEL = [
   `${SPAN} > ${4 * 365 * DAY} ? utcFormat(datum.value, '%Y')`,
-  `${SPAN} > ${200 * DAY} ? [utcFormat(datum.value, '%b'), datum.index === 0 || utcmonth(datum.value) === 0 ? utcFormat(datum.value, '%Y') : '']`,
-  `${SPAN} > ${4 * DAY} ? [utcFormat(datum.value, '%-d %b'), datum.index === 0 || utcFormat(datum.value, '%j') === '001' ? utcFormat(datum.value, '%Y') : '']`,
+  `${SPAN} > ${200 * DAY} ? [utcFormat(datum.value, '%b'), ${BEGINS} ? utcFormat(datum.value, '%Y') : '']`,
+  `${SPAN} > ${4 * DAY} ? [utcFormat(datum.value, '%-d %b'), ${BEGINS} ? utcFormat(datum.value, '%Y') : '']`,
   `[utcFormat(datum.value, '%H:%M'), datum.index === 0 || utcFormat(datum.value, '%H:%M') === '00:00' ? utcFormat(datum.value, '%-d %b %Y') : '']`,
 ].join(' : ')
 
@@ -19,7 +22,7 @@ export const timeX = {
   field: 't',
   type: 'temporal',
   scale: { type: 'utc' },
-  axis: { title: null, labelExpr: LABEL, tickCount: { expr: 'max(2, floor(width / 90))' }, labelFlush: true },
+  axis: { title: null, labelExpr: LABEL, tickCount: { expr: 'max(2, floor(width / 90))' }, labelFlush: true, labelSeparation: 14 },
 } as const
 
 /** How many steps a number axis has room for. */
@@ -73,5 +76,5 @@ export const legend = (
   options: { symbolType?: string } = {},
 ): object => ({
   scale: { domain: names, range: colors },
-  legend: { symbolType: 'stroke', columns: { expr: 'width < 460 ? 2 : width < 640 ? 3 : 6' }, ...options },
+  legend: { symbolType: 'stroke', symbolOpacity: 1, columns: { expr: 'width < 460 ? 2 : width < 640 ? 3 : 6' }, ...options },
 })

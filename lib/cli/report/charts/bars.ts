@@ -99,7 +99,7 @@ export function histogramChart(bins: readonly Bin[], { name, title, quantity, su
         {
           mark: { type: 'bar', color: tone('model'), binSpacing: 1 },
           encoding: {
-            x: { field: 'from', type: 'quantitative', bin: { binned: true }, axis: { title: quantity, tickCount: 8 } },
+            x: { field: 'from', type: 'quantitative', bin: { binned: true }, axis: { title: quantity, tickCount: { expr: 'max(3, floor(width / 70))' }, labelOverlap: 'parity', labelSeparation: 8 } },
             x2: { field: 'to' },
             y: { field: 'count', ...valueY('Forecasts', { zero: true }) },
             tooltip: [

@@ -103,8 +103,8 @@ export function seriesChart(buckets: readonly Bucket[], options: SeriesOptions):
         },
         {
           data: { values: parts },
-          mark: { type: 'text', align: 'left', baseline: 'bottom', dx: 4, dy: -4, fontSize: 12, color: tone('ink') },
-          encoding: { x: xOf('from'), y: { value: 0 }, text: { field: 'name' } },
+          mark: { type: 'text', align: 'left', baseline: 'top', dx: 5, dy: 5, fontSize: 12, color: tone('ink') },
+          encoding: { x: xOf('from'), y: { value: 0 }, text: { field: 'name', type: 'nominal' } },
         },
         {
           data: { values: buckets },

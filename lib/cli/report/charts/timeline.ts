@@ -31,6 +31,8 @@ export interface TimelineOptions {
   /** The words for the band between `lower` and `upper`. */
   readonly band?: string
   readonly height?: number
+  /** Whether it is long enough to be enlarged. Default `true`. */
+  readonly zooms?: boolean
 }
 
 interface Row {
@@ -44,7 +46,7 @@ interface Row {
 
 /** What came, and what was forecast, in time: each forecast is a line of its own. */
 export function timelineChart(stretches: readonly Stretch[], options: TimelineOptions): Chart {
-  const { name, title, summary, quantity, before, lines, band, height } = options
+  const { name, title, summary, quantity, before, lines, band, height, zooms = true } = options
   const rows: Row[] = [
     ...(before?.times.map((t, i): Row => ({ t, origin: -1, actual: before.values[i] ?? null })) ?? []),
     ...stretches.flatMap(({ times, actual, values, lower, upper }, origin) =>
@@ -94,7 +96,7 @@ export function timelineChart(stretches: readonly Stretch[], options: TimelineOp
     name,
     title,
     summary,
-    zooms: true,
+    zooms,
     ...(height === undefined ? {} : { height }),
     spec: {
       data: { values: rows },

@@ -45,4 +45,4 @@ export function learningSection({ history, result, config }: RunFolder, name: st
 }
 
 /** A reason of an ending as the end of a sentence. */
-const reason = (text: string): string => text.replace(/\.$/, '')
+const reason = (text: string): string => text.replace(/\.$/, '').replace('validationLoss', 'the validation loss').replace('trainLoss', 'the training loss')

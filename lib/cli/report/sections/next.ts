@@ -71,6 +71,7 @@ function figureOf(run: ForecastRun, one: Forecast, target: string, name: string)
         before,
         lines: [{ name: own, color: tone('model') }],
         ...(band === undefined ? {} : { band }),
+        zooms: false,
       },
     ),
     caption: html`<p>${series.targets.length > 1 && `${target}: `}${counted(values.length, 'step')} after ${timeText(new Date(before.times.at(-1) ?? 0))}.${band !== undefined && ` The band is the ${band} interval.`}</p>`,

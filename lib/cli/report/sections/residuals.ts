@@ -58,7 +58,7 @@ function partsOf({ metadata, season }: ForecastRun, { target, residuals }: Targe
       }),
       caption: html`<p>To the right of the dashed line more came than was forecast. On average it was ${numberText(Math.abs(mean))} ${mean > 0 ? 'more' : 'less'}.</p>`,
     },
-    table(['Steps ahead', 'mean', 'standard deviation', 'least', '5 %', 'median', '95 %', 'largest'], stats, {
+    table(['Steps ahead', 'mean', 'std', 'least', '5 %', 'median', '95 %', 'largest'], stats, {
       caption: `Residuals of ${target}`,
     }),
     ...(correlations.length === 0

@@ -4,7 +4,8 @@ import { type Html, html } from '../html.ts'
 import type { Section } from '../section.ts'
 import { table } from '../table.ts'
 
-const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
+const shown = (value: unknown): string =>
+  Array.isArray(value) ? value.join(', ') || 'none' : typeof value === 'string' ? value : JSON.stringify(value)
 
 /** All settings: first those that differ from their values without. */
 export function settingsSection(given: Given): Section {

@@ -100,6 +100,7 @@ function figureOf(run: ForecastRun, { i, k, drawn, naive, error, usual }: Case):
       ],
       ...(band === undefined ? {} : { band }),
       height: 200,
+      zooms: false,
     }),
     caption: html`<p>Off by ${numberText(error)} on average, ${(error / usual).toFixed(1)} times the usual error.</p>`,
   }
