@@ -4,15 +4,17 @@ import { dirname, join } from 'node:path'
 import { torchError } from '../errors.ts'
 import { loadModel } from '../models/index.ts'
 import { COMPARISON } from './comparison.ts'
-import { isForecastMetadata } from './metadata.ts'
+import { isForecastMetadata, isTextMetadata } from './metadata.ts'
 import type { Output } from './output.ts'
 import { FILES } from './plan.ts'
 import { UsageError } from './problem.ts'
+import { classReport } from './report/class-report.ts'
 import { comparisonReport, readComparison } from './report/comparison/report.ts'
 import { forecastReport } from './report/forecast-report.ts'
 import { forecastRun } from './report/forecast-run.ts'
 import { type Page, pageOf, type Report } from './report/page.ts'
 import { readRun } from './report/run-folder.ts'
+import { textReport } from './report/text-report.ts'
 import { loadVega } from './report/vega.ts'
 
 export interface ReportOptions {
@@ -47,12 +49,15 @@ async function reportOf(folder: string, data: string | undefined, output: Output
   const run = readRun(folder)
   const path = join(folder, FILES.model)
   const model = await loadModel(path)
+  const own = data ?? run.config.data
+  if (own === undefined) throw new UsageError(`name the file with the data after ${folder}`)
   if (isForecastMetadata(model.metadata)) {
-    const own = data ?? run.config.data
-    if (own === undefined) throw new UsageError(`name the file with the data after ${folder}`)
     return await forecastReport(await forecastRun(run, { data: own, model, path, output }))
   }
-  throw torchError('ERR_TORCH_FORMAT', `${path} has no report`)
+  if (data !== undefined) throw new UsageError('the report of such a run reads no data: name its folder alone')
+  if (isTextMetadata(model.metadata)) return await textReport(run, model, own)
+  if (model.metadata.task === 'classify') return classReport(run, own)
+  throw torchError('ERR_TORCH_FORMAT', `${path} is not a model that 'libtorch-rnn train' made`)
 }
 
 /** @throws {TorchError} if the files cannot be written. */

@@ -26,6 +26,18 @@ export interface RunResult {
   readonly part: 'test' | 'validation' | null
   readonly errors: Errors | null
   readonly naive: Readonly<Record<string, Errors>>
+  /** Of a model of classes: their scores, and how often each (the rows) was taken for each (the columns). */
+  readonly classes?: readonly ClassResult[]
+  readonly confusion?: readonly (readonly number[])[]
+}
+
+/** The scores of a class. */
+export interface ClassResult {
+  readonly label: string
+  readonly precision: number
+  readonly recall: number
+  readonly f1: number
+  readonly sequences: number
 }
 
 /** The results of an epoch, by name. */

@@ -30,7 +30,7 @@ export function stripChart(rows: readonly StripRow[], { name, title, quantity }:
     sort: order,
     axis: { title: null, ticks: false, domain: false, grid: true, labelColor: tone('ink'), labelLimit: 170 },
   }
-  const x = { field: 'error', ...valueY(quantity), axis: { title: quantity, tickCount: { expr: 'max(3, floor(width / 80))' } } }
+  const x = { field: 'error', ...valueY(quantity), scale: { zero: false, nice: true, padding: 12 }, axis: { title: quantity, tickCount: { expr: 'max(3, floor(width / 80))' } } }
   const color = { field: 'kind', type: 'nominal', ...legend([...kinds], [tone('model'), tone('naive')], { symbolType: 'circle' }) }
   const [best] = sorted
   return {

@@ -8,7 +8,7 @@ import { seriesTone } from '../palette.ts'
 import type { Figure, Section } from '../section.ts'
 import { table } from '../table.ts'
 import { MOST_DRAWN } from '../sections/data.ts'
-import { counted } from '../sections/head.ts'
+import { counted, percent } from '../sections/head.ts'
 import { numberText } from '../../output.ts'
 
 /** How many networks a chart of lines has, and how many forecasts steps. */
@@ -20,6 +20,8 @@ const MOST_STEPS = 240
 export function timesSection({ test, models, naive, data, recommendation }: Comparison): Section {
   const shown = models.slice(0, MOST_NETWORKS)
   const best = naive.find(({ name }) => name === recommendation.bestNaive)
+  const interval = shown[0]?.interval
+  const band = interval === undefined ? undefined : percent(interval.level, 0)
   const groups = [...new Set(test.shown.map(({ group }) => group))].slice(0, MOST_DRAWN)
   const figures = data.targets.slice(0, MOST_DRAWN).flatMap((target, k) =>
     groups.map((group, g): Figure => {
@@ -35,6 +37,7 @@ export function timesSection({ test, models, naive, data, recommendation }: Comp
             ...shown.map((model) => [model.name, of(model.forecasts, i)]),
             ...(best === undefined ? [] : [[naiveTitle(best.name), of(best.forecasts, i)]]),
           ]),
+          ...(interval === undefined ? {} : { lower: of(interval.lower, i), upper: of(interval.upper, i) }),
         }),
       )
       const [from, to] = [last[0]?.times[0] ?? '', last.at(-1)?.times.at(-1) ?? '']
@@ -48,9 +51,10 @@ export function timesSection({ test, models, naive, data, recommendation }: Comp
             ...shown.map((model, i) => ({ name: model.name, color: seriesTone(i === 1 ? 2 : i === 2 ? 3 : i) })),
             ...(best === undefined ? [] : [{ name: naiveTitle(best.name), isNaive: true }]),
           ],
+          ...(band === undefined ? {} : { band }),
           height: 300,
         }),
-        caption: html`<p>${from} to ${to}, ${steps === 1 ? 'one forecast for each step' : `one forecast from every ${steps} steps`}: of the run with the first seed${models.length > shown.length && `, for the best ${shown.length} of ${models.length} networks`}.</p>`,
+        caption: html`<p>${from} to ${to}, ${steps === 1 ? 'one forecast for each step' : `one forecast from every ${steps} steps`}: of the run with the first seed${models.length > shown.length && `, for the best ${shown.length} of ${models.length} networks`}.${band !== undefined && ` The band is the ${band} interval of ${shown[0]?.name}.`}</p>`,
       }
     }),
   )
@@ -118,7 +122,7 @@ export function coursesSection({ models }: Comparison): Section {
             },
           ]),
       ...(diverged.length > 0 ? [html`<p class="warning">Not finite: ${diverged.join('; ')}.</p>`] : []),
-      table(
+      html`<details><summary>All trainings</summary>${table(
         ['Training', 'Seed', 'Learning rate', 'Counts', 'Epochs', 'Best', 'Validation loss', 'Seconds'],
         models.flatMap(({ name, runs }) =>
           runs.map((run) => [
@@ -133,8 +137,7 @@ export function coursesSection({ models }: Comparison): Section {
           ]),
         ),
         { caption: 'All trainings' },
-      ),
-      html`<p class="note">Trainings that do not count were made to choose the learning rate.</p>`,
+      )}<p class="note">Trainings that do not count were made to choose the learning rate.</p></details>`,
     ],
   }
 }

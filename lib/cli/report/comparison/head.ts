@@ -3,10 +3,7 @@ import { naiveTitle } from '../../measure.ts'
 import { numberText } from '../../output.ts'
 import { type Html, html } from '../html.ts'
 import { cards, counted, listed } from '../sections/head.ts'
-
-/** A network or a naive forecast in words. */
-export const titleOf = ({ naive }: Comparison, name: string): string =>
-  naive.some((one) => one.name === name) ? naiveTitle(name) : name
+import { spreadText } from './words.ts'
 
 /** What was asked, and what to take. */
 export function comparisonHead(comparison: Comparison): Html {
@@ -26,7 +23,7 @@ ${cards([
         {
           label: `${by} of ${chosen.name}, test part`,
           value: numberText(chosen.errors[compare.by]?.mean ?? Number.NaN),
-          note: `± ${numberText(chosen.errors[compare.by]?.spread ?? 0)} over seeds, in the units of ${data.targets.join(', ')}`,
+          note: `± ${spreadText(chosen.errors[compare.by]?.spread ?? 0)} over seeds, in the units of ${data.targets.join(', ')}`,
         },
       ]),
   ...(best === undefined

@@ -1,4 +1,4 @@
-import type { Comparison, ComparedModel } from '../../comparison.ts'
+import type { ComparedModel, Comparison, Difference } from '../../comparison.ts'
 import { naiveTitle } from '../../measure.ts'
 import { numberText } from '../../output.ts'
 import { rangeChart, stripChart } from '../charts/strip.ts'
@@ -6,7 +6,7 @@ import { html } from '../html.ts'
 import type { Section } from '../section.ts'
 import { percent } from '../sections/head.ts'
 import { table } from '../table.ts'
-import { titleOf } from './head.ts'
+import { spreadText, titleOf } from './words.ts'
 
 /** All networks beside each other, and beside naive forecasts. */
 export function networksSection(comparison: Comparison): Section {
@@ -28,7 +28,7 @@ export function networksSection(comparison: Comparison): Section {
     })),
   ].filter(({ mean }) => Number.isFinite(mean))
   const mean = (value: { mean: number; spread: number } | undefined): string =>
-    value === undefined ? '-' : compare.seeds > 1 ? `${numberText(value.mean)} ± ${numberText(value.spread)}` : numberText(value.mean)
+    value === undefined ? '-' : compare.seeds > 1 ? `${numberText(value.mean)} ± ${spreadText(value.spread)}` : numberText(value.mean)
   return {
     id: 'networks',
     title: 'Networks side by side',
@@ -38,7 +38,7 @@ export function networksSection(comparison: Comparison): Section {
         caption: html`<p>From the least error to the largest: a ring for each seed, a dot for their mean.</p>`,
       },
       table(
-        ['Forecast', ...metrics.map((name) => name.toUpperCase()), `${compare.by.toUpperCase()}, validation`, 'Parameters', 'Learning rate', 'Training, s', 'One forecast, ms'],
+        ['Forecast', ...metrics.map((name) => name.toUpperCase()), `${compare.by.toUpperCase()}, validation`, 'Parameters', 'lr', 'Training, s', 'Forecast, ms'],
         [
           ...models.map((model) => [
             model.name,
@@ -73,10 +73,7 @@ const seedsOf = ({ runs }: ComparedModel, by: string): number[] =>
 /** Which differences are larger than their noise. */
 export function differencesSection(comparison: Comparison): Section {
   const { differences, compare, recommendation } = comparison
-  const [first] = differences
-  if (first === undefined) {
-    return { id: 'differences', title: 'Are the differences real?', parts: [html`<p>There was nothing to compare with.</p>`] }
-  }
+  const [first] = differences as readonly [Difference, ...Difference[]]
   const own = titleOf(comparison, first.a)
   const loss = compare.by === 'mae' ? 'absolute error' : 'squared error'
   return {

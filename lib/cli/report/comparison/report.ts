@@ -38,7 +38,7 @@ export function comparisonReport(comparison: Comparison): Report {
     head: comparisonHead(comparison),
     sections: [
       networksSection(comparison),
-      differencesSection(comparison),
+      ...(comparison.differences.length === 0 ? [] : [differencesSection(comparison)]),
       timesSection(comparison),
       stepsSection(comparison),
       coursesSection(comparison),
