@@ -32,14 +32,23 @@ export const TONES = {
 
 export type ToneName = keyof typeof TONES
 
-/** The colours of several lines, in this order. */
-export const SERIES: readonly ToneName[] = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh']
+/** The colours of several networks, or of other lines, in this order; those of naive forecasts are others. */
+const SERIES: readonly ToneName[] = ['first', 'third', 'fourth', 'fifth', 'seventh', 'second']
+const NAIVE: readonly ToneName[] = ['second', 'sixth', 'fifth', 'seventh']
 
 /** A colour in charts: that of the page, light or dark. */
 export const tone = (name: ToneName): string => `var(--${name}, ${TONES[name].light})`
 
 /** The colour of the i-th of several lines. */
 export const seriesTone = (i: number): string => tone(SERIES[i % SERIES.length] as ToneName)
+
+/** The colours of lines: networks have the same in all charts in which they have the same order. */
+export function lineTones(lines: readonly { readonly isNaive?: boolean }[]): string[] {
+  let [networks, naive] = [0, 0]
+  return lines.map(({ isNaive = false }) =>
+    isNaive ? tone(NAIVE[naive++ % NAIVE.length] as ToneName) : seriesTone(networks++),
+  )
+}
 
 /** A chart with its colours as they are on a light page, for a file that is on its own. */
 export const onLight = (svg: string): string => svg.replaceAll(/var\(--\w+, (#\w+)\)/g, '$1')

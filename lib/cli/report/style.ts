@@ -49,12 +49,13 @@ caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-pa
 th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; font-weight: 400; }
 thead th { color: var(--soft); font-size: .88rem; white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; }
+.token, th code { white-space: nowrap; }
 tr.own th, tr.own td, strong { font-weight: 600; }
 details { margin: .6rem 0; }
 summary { cursor: pointer; color: var(--link); width: fit-content; }
 pre { background: var(--panel); border-radius: 8px; padding: .8rem 1rem; overflow-x: auto; font-size: .86rem; line-height: 1.45; }
 code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: .92em; }
-p code, td code, th code, li code { overflow-wrap: anywhere; }
+p code, td code, li code { overflow-wrap: anywhere; }
 .note { color: var(--soft); }
 .warning { border-left: 4px solid var(--bad); padding-left: .9rem; }
 footer { margin-top: 2rem; padding-block: 1rem 2.5rem; border-top: 1px solid var(--line); color: var(--soft); font-size: .88rem; }

@@ -15,11 +15,13 @@ export function table(
   rows: readonly (readonly Content[])[],
   { caption, words = 1, named = true }: TableOptions,
 ): Html {
-  const kind = (i: number): Html => html`${i < words ? '' : 'number'}`
+  // Words of one part, such as a day or a flag, are not broken.
+  const kind = (i: number, content?: Content): string =>
+    i >= words ? 'number' : typeof content === 'string' && /^\S{1,24}$/.test(content) ? 'token' : ''
   const cell = (content: Content, i: number): Html =>
     named && i === 0
-      ? html`<th scope="row" class="${kind(i)}">${content}</th>`
-      : html`<td class="${kind(i)}">${content}</td>`
+      ? html`<th scope="row" class="${kind(i, content)}">${content}</th>`
+      : html`<td class="${kind(i, content)}">${content}</td>`
   return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
 <caption>${caption}</caption>
 <thead><tr>${heading.map((content, i) => html`<th scope="col" class="${kind(i)}">${content}</th>`)}</tr></thead>

@@ -69,6 +69,9 @@ export function positiveY(title: string, values: readonly number[]): object {
 export const minOf = (values: readonly number[]): number => values.reduce((a, b) => Math.min(a, b), Infinity)
 export const maxOf = (values: readonly number[]): number => values.reduce((a, b) => Math.max(a, b), -Infinity)
 
+/** The opacity of the name of a span of time: it is left out where it has no room. */
+export const fits = { expr: "scale('x', datum.to) - scale('x', datum.from) > 7.5 * length(datum.name) + 8 ? 1 : 0" } as const
+
 /** Colours of lines by their names, in the order of the legend. */
 export const legend = (
   names: readonly string[],

@@ -1,5 +1,5 @@
 import type { Chart } from '../chart.ts'
-import { seriesTone, tone } from '../palette.ts'
+import { lineTones } from '../palette.ts'
 import { countAxis, legend, valueY } from './axes.ts'
 
 /** Errors of one forecaster at each step of the horizon, from the first. */
@@ -28,7 +28,7 @@ export function byStepChart(lines: readonly StepLine[], { name, title, quantity 
     type: 'nominal',
     ...legend(
       lines.map((line) => line.name),
-      lines.map((_, i) => (own.length === 1 && i === 0 ? tone('model') : seriesTone(i))),
+      lineTones(lines),
     ),
   }
   const x = {

@@ -1,6 +1,6 @@
 import type { Chart } from '../chart.ts'
 import { tone } from '../palette.ts'
-import { timeX, valueY } from './axes.ts'
+import { fits, timeX, valueY } from './axes.ts'
 
 /** A part of the data in time. */
 export interface Span {
@@ -103,7 +103,7 @@ export function seriesChart(buckets: readonly Bucket[], options: SeriesOptions):
         },
         {
           data: { values: parts },
-          mark: { type: 'text', align: 'left', baseline: 'top', dx: 5, dy: 5, fontSize: 12, color: tone('ink') },
+          mark: { type: 'text', align: 'left', baseline: 'top', dx: 5, dy: 5, fontSize: 12, color: tone('ink'), opacity: fits },
           encoding: { x: xOf('from'), y: { value: 0 }, text: { field: 'name', type: 'nominal' } },
         },
         {

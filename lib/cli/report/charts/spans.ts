@@ -1,6 +1,6 @@
 import type { Chart } from '../chart.ts'
 import { tone } from '../palette.ts'
-import { timeX } from './axes.ts'
+import { fits, timeX } from './axes.ts'
 import type { Span } from './series.ts'
 
 /** The parts of data in time, without their values. */
@@ -31,7 +31,7 @@ export function spansChart(parts: readonly Span[], gaps: readonly Span[], { name
         },
         {
           data: { values: parts },
-          mark: { type: 'text', align: 'left', baseline: 'top', dx: 5, dy: 5, color: tone('ink') },
+          mark: { type: 'text', align: 'left', baseline: 'top', dx: 5, dy: 5, color: tone('ink'), opacity: fits },
           encoding: { x: xOf('from'), y: { value: 0 }, text: { field: 'name', type: 'nominal' } },
         },
       ],

@@ -42,7 +42,7 @@ export function stripChart(rows: readonly StripRow[], { name, title, quantity }:
       layer: [
         {
           data: {
-            values: rows.flatMap((row) => row.seeds.map((error) => ({ name: row.name, error, kind: kindOf(row) }))),
+            values: rows.flatMap((row) => (row.seeds.length > 1 ? row.seeds : []).map((error) => ({ name: row.name, error, kind: kindOf(row) }))),
           },
           mark: { type: 'point', filled: false, size: 70, strokeWidth: 1.5, opacity: 0.8 },
           encoding: { x, y, color, tooltip: [{ field: 'name', title: 'forecast' }, { field: 'error', title: `${quantity}, one seed`, format: '.4~g' }] },

@@ -1,5 +1,5 @@
 import type { Chart } from '../chart.ts'
-import { seriesTone, tone } from '../palette.ts'
+import { lineTones, tone } from '../palette.ts'
 import { legend, timeX, valueY } from './axes.ts'
 
 /** Forecasts from one place, and what came: by step of the horizon. */
@@ -15,7 +15,6 @@ export interface Stretch {
 /** A line of forecasts. */
 export interface Line {
   readonly name: string
-  readonly color?: string
   readonly isNaive?: boolean
 }
 
@@ -63,7 +62,7 @@ export function timelineChart(stretches: readonly Stretch[], options: TimelineOp
       ),
     ),
   ]
-  const colors = lines.map(({ color, isNaive = false }, i) => color ?? (isNaive ? tone('naive') : seriesTone(i)))
+  const colors = lineTones(lines)
   const names = ['measured', ...lines.map((line) => line.name)]
   const color = (datum: string): object => ({ datum, ...legend(names, [tone('truth'), ...colors]) })
   const y = (field: string): object => ({ field, ...valueY(quantity) })

@@ -4,7 +4,6 @@ import { byStepChart } from '../charts/by-step.ts'
 import { learningChart } from '../charts/learning.ts'
 import { type Stretch, timelineChart } from '../charts/timeline.ts'
 import { html } from '../html.ts'
-import { seriesTone } from '../palette.ts'
 import type { Figure, Section } from '../section.ts'
 import { table } from '../table.ts'
 import { MOST_DRAWN } from '../sections/data.ts'
@@ -48,7 +47,7 @@ export function timesSection({ test, models, naive, data, recommendation }: Comp
           quantity: target,
           summary: `${counted(stretches.length, 'forecast')} of each from ${from} to ${to}.`,
           lines: [
-            ...shown.map((model, i) => ({ name: model.name, color: seriesTone(i === 1 ? 2 : i === 2 ? 3 : i) })),
+            ...shown.map((model) => ({ name: model.name })),
             ...(best === undefined ? [] : [{ name: naiveTitle(best.name), isNaive: true }]),
           ],
           ...(band === undefined ? {} : { band }),

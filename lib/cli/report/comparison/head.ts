@@ -23,7 +23,7 @@ ${cards([
         {
           label: `${by} of ${chosen.name}, test part`,
           value: numberText(chosen.errors[compare.by]?.mean ?? Number.NaN),
-          note: `± ${spreadText(chosen.errors[compare.by]?.spread ?? 0)} over seeds, in the units of ${data.targets.join(', ')}`,
+          note: `${compare.seeds > 1 ? `± ${spreadText(chosen.errors[compare.by]?.spread ?? 0)} over seeds, ` : ''}in the units of ${data.targets.join(', ')}`,
         },
       ]),
   ...(best === undefined

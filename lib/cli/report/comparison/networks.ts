@@ -35,7 +35,7 @@ export function networksSection(comparison: Comparison): Section {
     parts: [
       {
         chart: stripChart(rows, { name: 'networks', title: `${quantity}, test part`, quantity }),
-        caption: html`<p>From the least error to the largest: a ring for each seed, a dot for their mean.</p>`,
+        caption: html`<p>From the least error to the largest${compare.seeds > 1 && ': a ring for each seed, a dot for their mean'}.</p>`,
       },
       table(
         ['Forecast', ...metrics.map((name) => name.toUpperCase()), `${compare.by.toUpperCase()}, validation`, 'Parameters', 'lr', 'Training, s', 'Forecast, ms'],
@@ -61,7 +61,7 @@ export function networksSection(comparison: Comparison): Section {
         ],
         { caption: 'Errors, sizes and times of all networks' },
       ),
-      html`<p class="note">± is the standard deviation over seeds. The network is chosen by the validation part, and the test part says what that choice is worth.</p>`,
+      html`<p class="note">${compare.seeds > 1 && '± is the standard deviation over seeds. '}The network is chosen by the validation part, and the test part says what that choice is worth.</p>`,
     ],
   }
 }

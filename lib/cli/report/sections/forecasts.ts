@@ -3,7 +3,6 @@ import { timelineChart } from '../charts/timeline.ts'
 import type { TargetEvidence } from '../evidence.ts'
 import { type ForecastRun, naiveName } from '../forecast-run.ts'
 import { html } from '../html.ts'
-import { tone } from '../palette.ts'
 import { sample, shownLevel } from '../sample.ts'
 import type { Figure, Section } from '../section.ts'
 import { table } from '../table.ts'
@@ -95,7 +94,7 @@ async function figureOf(run: ForecastRun, held: WindowDataset, { k, one, group, 
       quantity: one.target,
       summary: `${counted(drawn.length, 'forecast')} from ${first} to ${last}. The MAE on the ${result.part} part is ${errors('model')}, that of ${naive} ${errors(one.bestNaive)}.`,
       lines: [
-        { name: own, color: tone('model') },
+        { name: own },
         { name: naive, isNaive: true },
       ],
       ...(band === undefined ? {} : { band }),

@@ -4,7 +4,6 @@ import { rowsByGroup, scalerOf } from '../../series.ts'
 import { timelineChart } from '../charts/timeline.ts'
 import type { ForecastRun } from '../forecast-run.ts'
 import { html } from '../html.ts'
-import { tone } from '../palette.ts'
 import type { Figure, Section } from '../section.ts'
 import { table } from '../table.ts'
 import { MOST_DRAWN } from './data.ts'
@@ -69,7 +68,7 @@ function figureOf(run: ForecastRun, one: Forecast, target: string, name: string)
         quantity: target,
         summary: `${target} is forecast as ${values.slice(0, 7).map(numberText).join(', ')}${values.length > 7 ? ' and so on' : ''}, from ${timeText(one.times[0] as Date)} on.`,
         before,
-        lines: [{ name: own, color: tone('model') }],
+        lines: [{ name: own }],
         ...(band === undefined ? {} : { band }),
         zooms: false,
       },

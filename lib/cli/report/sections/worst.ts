@@ -2,7 +2,6 @@ import { numberText } from '../../output.ts'
 import { timelineChart } from '../charts/timeline.ts'
 import { type ForecastRun, naiveName } from '../forecast-run.ts'
 import { html } from '../html.ts'
-import { tone } from '../palette.ts'
 import { type SampledWindow, sample, shownLevel } from '../sample.ts'
 import type { Figure, Section } from '../section.ts'
 import { percent } from './head.ts'
@@ -95,7 +94,7 @@ function figureOf(run: ForecastRun, { i, k, drawn, naive, error, usual }: Case):
       summary: `The error is ${numberText(error)} on average, ${(error / usual).toFixed(1)} times the usual one.`,
       before: { times: drawn.past.times.slice(before), values: drawn.past.values.slice(before) },
       lines: [
-        { name: own, color: tone('model') },
+        { name: own },
         { name: naive, isNaive: true },
       ],
       ...(band === undefined ? {} : { band }),
