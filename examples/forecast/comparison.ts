@@ -186,7 +186,6 @@ function recommendationOf(
     bestModel: best.name,
     bestNaive: naive.name as Recommendation['bestNaive'],
     alike: [],
-    run: '',
     sentences: [
       verdict,
       `Its intervals of 80 % held ${(100 * covered).toFixed(0)} % of the values.`,
