@@ -170,6 +170,18 @@ export class Server {
   }
 
   /**
+   * Ends the session of an id after the steps that were called before; its state is forgotten, also by the store. As
+   * {@link Session.close}, without opening a session that there is not.
+   *
+   * @returns (resolves with) whether there was one, in memory or in the store
+   * @throws {TorchError} (rejects) `ERR_TORCH_RUNTIME` if the store fails; `ERR_TORCH_CLOSED` by a closed server.
+   */
+  async closeSession(id: string, ...none: undefined[]): Promise<boolean> {
+    requireNone('closeSession', none)
+    return await this.#sessions.closeId(id)
+  }
+
+  /**
    * Makes and warms up another version, and exchanges it for the present ones between two batches: requests that were
    * called before end on these. Sessions go on with their states. If it fails, nothing has changed.
    *

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { checkOptions, invalid, requireBoolean, requirePositive } from '../../check.ts'
-import { KEYS, type ServePluginOptions } from './options.ts'
-import { peer } from './peer.ts'
-import { servePlugin } from './plugin.ts'
+import { KEYS, readHttpOptions, type ServePluginOptions } from './options.ts'
+import { FASTIFY, requirePeers } from './peer.ts'
+import { pluginPeers, servePlugin } from './plugin.ts'
 
 /** Options of {@link serveApp}. */
 export interface ServeAppOptions extends ServePluginOptions {
@@ -54,8 +54,8 @@ export async function serveApp(options: ServeAppOptions): Promise<FastifyInstanc
     requirePositive(owner, name, ms)
     if (!Number.isFinite(ms)) throw invalid(owner, name, 'finite', ms, 'ERR_TORCH_VALUE')
   }
-  const fastify = await peer('serveApp', 'fastify', () => import('fastify'))
-  const { default: make, LogController } = fastify
+  await requirePeers(owner, [FASTIFY, ...pluginPeers(readHttpOptions(pluginOptions))])
+  const { default: make, LogController } = await import('fastify')
   const app = make({
     logger,
     logController: new LogController({ disableRequestLogging: !logRequests }),
