@@ -8,15 +8,14 @@ import type { Tensor } from '../tensor/tensor.ts'
 /**
  * A dataset in which some features of each sample are those of another one, whole, with all their steps. The other's
  * steps are repeated if it is shorter, and cut if it is longer. A subset, so that a trainer knows the units of windows.
+ *
+ * @param donors from which sample each gets the features
+ * @param features their numbers in the last dimension of the input
  */
 export class Permuted extends Subset {
   readonly #donors: readonly number[]
   readonly #features: readonly number[]
 
-  /**
-   * @param donors from which sample each gets the features
-   * @param features their numbers in the last dimension of the input
-   */
   constructor(dataset: Dataset, donors: readonly number[], features: readonly number[]) {
     super(dataset, [...donors.keys()])
     this.#donors = donors

@@ -9,7 +9,10 @@ import { type Event, encodeEvent } from './event-file.ts'
 /** Files of one process within one second have different names. */
 let files = 0
 
-/** Appends events to a new event file in a folder, which is created if it does not exist. */
+/**
+ * Appends events to a new event file in a folder, which is created if it does not exist. What earlier files have from the
+ * step `purgeStep` on is taken back; by default nothing is.
+ */
 export class EventWriter {
   readonly #owner: string
   readonly #folder: string
@@ -18,7 +21,6 @@ export class EventWriter {
   readonly #start: readonly Event[]
   #written: Promise<void> | undefined
 
-  /** @param purgeStep the step from which on what earlier files have is taken back; default: nothing is */
   constructor(owner: string, folder: string, purgeStep?: number) {
     const seconds = String(Math.floor(Date.now() / 1000)).padStart(10, '0')
     this.#owner = owner
