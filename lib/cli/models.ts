@@ -1,6 +1,8 @@
 // The commands that train and use models: what needs LibTorch is imported when one of them runs.
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { AttributeCommandOptions } from './attribute.ts'
+import { comparePlanOf } from './compare/plan.ts'
+import { COMPARE_PARTS } from './compare/settings.ts'
 import type { EvaluateOptions } from './evaluate.ts'
 import { addFlags, readFlags } from './flags.ts'
 import type { GenerateCommandOptions } from './generate.ts'
@@ -58,6 +60,7 @@ interface RowOptions {
 /** Adds all commands of models to the program. */
 export function addModelCommands(program: Command): void {
   addTrain(program)
+  addCompare(program)
   addEvaluate(program)
   addForecast(program)
   addPredict(program)
@@ -89,6 +92,37 @@ Examples:
       const plan = planOf(readFlags(command, Object.values(PARTS)), data, options)
       const { train } = await import('./train.ts')
       await train(plan, new Output(options))
+    })
+}
+
+function addCompare(program: Command): void {
+  const compare = program
+    .command('compare')
+    .description('train several networks on a file on equal terms, and say which to take, beside naive forecasts')
+    .argument('[data]', 'the file with the data, or a file with a query of DuckDB, data.sql')
+    .option('--out <folder>', 'the folder of the comparison (default: runs/, the name of the data and -compare)')
+    .option('--resume', 'go on with the comparison in the folder, or extend it: what is trained stays')
+    .option(
+      '--config <file>',
+      'a JSON file of settings, such as the compare.json of a comparison; flags come before it',
+    )
+  for (const [heading, part] of Object.entries(COMPARE_PARTS)) addFlags(compare, `${heading}:`, part)
+  addOutput(compare)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  libtorch-rnn compare weather.csv --time date --target temp_max --past 30 --horizon 7 --season 7
+  libtorch-rnn compare weather.csv --time date --target temp_max --models gru,transformer,linear --seeds 5
+  libtorch-rnn compare --out runs/weather-compare --resume --hidden-sizes 32,64,128
+  libtorch-rnn forecast runs/weather-compare
+
+Exit codes: 0 it has worked, 1 it has failed, 2 it was not understood, 130 and 143 it was interrupted (--resume).`,
+    )
+    .action(async (data: string | undefined, options: object, command: Command) => {
+      const plan = comparePlanOf(readFlags(command, Object.values(COMPARE_PARTS)), data, options)
+      const { compare } = await import('./compare/compare.ts')
+      await compare(plan, new Output(options))
     })
 }
 

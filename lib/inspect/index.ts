@@ -4,7 +4,9 @@ import '../tensor/extensions.ts'
 export {
   type AttributeOptions,
   type Attribution,
+  type AttributionBaselines,
   type AttributionMethod,
+  type AttributionMethodOptions,
   attribute,
   attributeSync,
   type ExplainableModel,
