@@ -1,11 +1,12 @@
 // The commands that train and use models: what needs LibTorch is imported when one of them runs.
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { AttributeCommandOptions } from './attribute.ts'
 import { comparePlanOf } from './compare/plan.ts'
 import { COMPARE_PARTS } from './compare/settings.ts'
 import type { EvaluateOptions } from './evaluate.ts'
 import { addFlags, readFlags } from './flags.ts'
 import type { GenerateCommandOptions } from './generate.ts'
-import { count, integer, type Kind, nonNegative, point, probability, text } from './kind.ts'
+import { choice, count, integer, type Kind, natural, nonNegative, point, probability, text } from './kind.ts'
 import { Output, type OutputOptions } from './output.ts'
 import { planOf } from './plan.ts'
 import { ROW_FORMATS, type RowFormat } from './rows.ts'
@@ -64,6 +65,7 @@ export function addModelCommands(program: Command): void {
   addEvaluate(program)
   addForecast(program)
   addPredict(program)
+  addAttribute(program)
   addGenerate(program)
   addInspect(program)
   addReport(program)
@@ -211,6 +213,47 @@ Examples:
       const found = locateBoth(model, data)
       const { predict } = await import('./predict.ts')
       await predict(found, options, new Output({}))
+    })
+}
+
+function addAttribute(program: Command): void {
+  const command = program.command('attribute').description('show which inputs and which past steps forecasts come from')
+  const methods = choice('integratedGradients', 'gradientTimesInput', 'smoothGrad', 'occlusion')
+  addOutput(
+    addInput(command)
+      .addOption(
+        optionOf(
+          '--from <point>',
+          'where the part to look at starts: a time, its share of the rows, or none (default: the test part of the data of the run, all of other data)',
+          point,
+        ),
+      )
+      .addOption(
+        new Option('--method <name>', 'how attributions are found (default: integratedGradients)').choices(
+          methods.choices as readonly string[],
+        ),
+      )
+      .addOption(optionOf('--target <column>', 'the column that is explained (default: the first)', text('<column>')))
+      .addOption(optionOf('--step <n>', 'the step of the horizon that is explained (default: their mean)', count))
+      .addOption(
+        optionOf('--windows <n>', 'how many windows are looked at, spread over the data (default: 500)', count),
+      )
+      .addOption(
+        optionOf('--repeats <n>', 'how often each input is permuted; 0 leaves that out (default: 5)', natural),
+      ),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  libtorch-rnn attribute runs/weather
+  libtorch-rnn attribute runs/weather newer.csv --step 7 --method occlusion
+  libtorch-rnn attribute runs/weather --repeats 0 --json`,
+    )
+    .action(async (model: string, data: string | undefined, options: OutputOptions & AttributeCommandOptions) => {
+      const found = locateBoth(model, data)
+      const { attribute } = await import('./attribute.ts')
+      await attribute(found, options, new Output(options))
     })
 }
 
