@@ -1,8 +1,8 @@
 import { Series } from '../data/index.ts'
 import { torchError } from '../errors.ts'
 import { type Forecast, type ForecastOptions, forecast as forecastSeries } from '../forecast/index.ts'
-import { loadModel } from '../models/index.ts'
 import { calibrationOf, type ForecastMetadata, forecastMetadataOf } from './metadata.ts'
+import { loadTrained } from './networks/load.ts'
 import type { Output } from './output.ts'
 import { type Columns, partsOf, type Row, type RowsOptions, rounded, rowFormatOf, writeRows } from './rows.ts'
 import { readSeries, scalerOf, timeTextOf } from './series.ts'
@@ -22,7 +22,7 @@ export async function forecast(
   output: Output,
 ): Promise<void> {
   if (!output.json) rowFormatOf(options)
-  const model = await loadModel(path)
+  const model = await loadTrained(path)
   const metadata = forecastMetadataOf(model, path)
   await withData(data, options.inputFormat ?? 'csv', async (file) => {
     const series = await readSeries(file, metadata.series, output)

@@ -1,9 +1,9 @@
 import { SeriesScaler } from '../data/index.ts'
 import { summary } from '../inspect/index.ts'
 import { type Header, readHeader } from '../io/index.ts'
-import { loadModel, type RecurrentModel } from '../models/index.ts'
 import { withPresets } from './config.ts'
 import { calibrationOf, type ForecastMetadata, isForecastMetadata, isTextMetadata, type Training } from './metadata.ts'
+import { loadTrained, type TrainedModel } from './networks/load.ts'
 import { numberText, type Output, tableText } from './output.ts'
 import { flagOf, type Key } from './settings.ts'
 
@@ -16,7 +16,7 @@ export async function inspect(path: string, output: Output): Promise<void> {
   if (header.metadata[DESCRIPTION] === undefined) {
     return output.result({ file: path, ...header }, () => tensorsText(header))
   }
-  const model = await loadModel(path)
+  const model = await loadTrained(path)
   const { config, metadata, scaler, calibration, vocabulary } = model
   const description = {
     file: path,
@@ -39,12 +39,12 @@ function tensorsText({ tensors, metadata }: Header): string {
   )
 }
 
-function modelText(path: string, model: RecurrentModel): string {
+function modelText(path: string, model: TrainedModel): string {
   return [`${path}: ${model}`, '', summary(model), ...sectionsOf(model)].join('\n')
 }
 
 /** What is saved with a model, under headings; what this program did not write as JSON. */
-function sectionsOf(model: RecurrentModel): string[] {
+function sectionsOf(model: TrainedModel): string[] {
   const { metadata, scaler, vocabulary } = model
   const sections: [string, string][] = []
   if (isForecastMetadata(metadata))
@@ -57,7 +57,7 @@ function sectionsOf(model: RecurrentModel): string[] {
   return sections.flatMap(([heading, text]) => ['', heading, text.replaceAll(/^/gm, '  ')])
 }
 
-function readsText(model: RecurrentModel, metadata: ForecastMetadata): string {
+function readsText(model: TrainedModel, metadata: ForecastMetadata): string {
   const { series, past, horizon } = metadata
   const { time, targets, inputs = [], calendar = [], groups = [] } = series
   const columns: [string, string | readonly string[]][] = [

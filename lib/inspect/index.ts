@@ -1,6 +1,15 @@
 import '../native/here.cjs'
 import '../tensor/extensions.ts'
 
+export {
+  type AttributeOptions,
+  type Attribution,
+  type AttributionMethod,
+  attribute,
+  attributeSync,
+  type ExplainableModel,
+} from './attribute.ts'
+export type { AttributionTarget } from './explained-value.ts'
 export { type GateTrace, type ModelInputs, traceGates, traceGatesSync } from './gates.ts'
 export { type GradientFlow, gradientFlow, gradientFlowSync, type Model } from './gradient-flow.ts'
 export type { Place } from './run.ts'

@@ -119,6 +119,8 @@ export class Batcher implements Queue {
     this.#counters.batch(batch.length)
     this.#compute(batch).then(
       (rows) => {
+        const now = performance.now()
+        this.#counters.requests.compute.record(now - start, now)
         this.#ended(batch, start)
         for (const [i, request] of batch.entries()) this.#answer(request, rows[i] as Float32Array | TorchError)
         this.#settle()

@@ -166,6 +166,8 @@ export class Stepper implements Queue {
     this.#tally.batches += 1
     this.#compute(block, rows.length).then(
       ({ y, failed }) => {
+        const now = performance.now()
+        this.#tally.compute.record(now - start, now)
         this.#ended()
         this.#answer(rows, ours(y), failed)
       },

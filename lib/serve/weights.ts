@@ -135,7 +135,11 @@ class WeightFile {
       await makeRoom(folder, native.modelBytes(packed))
       // Others would get the wrong weights from this file.
       if ((await this.#packing.path()) !== this.#path) throw new Error('the weights changed while they were packed')
+      // A damaged one gives its mode to that which replaces it, and this must be writable to be locked meanwhile.
+      await fs.chmod(this.#path, 0o600).catch(() => undefined)
       await run(writeFile('serve', this.#path, (file) => file.append((fd) => native.writeModel(packed, fd))))
+      // What truncates it ends all processes that map it (SIGBUS), and what writes into it changes their weights.
+      await fs.chmod(this.#path, 0o444)
     } finally {
       native.closeModel(packed)
     }
