@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { dirname, relative, resolve } from 'node:path'
 import { isPlain, unknownOption } from '../check.ts'
 import { torchError } from '../errors.ts'
+import { makeFolder } from '../io/folder.ts'
 import { UsageError } from './problem.ts'
 import { flagOf, type Given, IDLE, type Key, SETTINGS, type Setting, type Settings, TASK_PRESETS } from './settings.ts'
 
@@ -85,7 +86,7 @@ export async function writeConfig(path: string, { data, settings, about }: Setti
 /** @throws {TorchError} if the file cannot be written. */
 export async function writeJSON(path: string, value: object): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true })
+    await makeFolder(dirname(path))
     await writeFile(`${path}.new`, `${JSON.stringify(value, null, 2)}\n`)
     await rename(`${path}.new`, path)
   } catch (cause) {

@@ -15,6 +15,7 @@ export interface ForecastMetadata {
   readonly series: SeriesOptions
   readonly past: number
   readonly horizon: number
+  /** Files of earlier versions have it here, and not in the model. */
   readonly calibration?: Calibration
   readonly measures: Measures
   readonly training: Training
@@ -54,6 +55,11 @@ export function isTextMetadata(metadata: object): metadata is TextMetadata {
   const { task, batchSize, sequenceLength, metrics, training } = metadata as Partial<Record<string, unknown>>
   const sizes = [batchSize, sequenceLength].every(Number.isSafeInteger)
   return task === 'text' && sizes && Array.isArray(metrics) && isPlain(training)
+}
+
+/** The calibration of a model that `train` saved, if it has one. */
+export function calibrationOf(model: TrainedModel, metadata: ForecastMetadata): Calibration | undefined {
+  return model.calibration ?? metadata.calibration
 }
 
 /** @throws {TorchError} unless the model was trained to forecast, by this program. */

@@ -34,6 +34,7 @@ function setUp(options: ServeOptions = {}, stateKind = 'sums') {
       weight: 1,
       requests: 0,
       successor: undefined,
+      close: () => engine.close(),
     }
   }
   const version = make()
@@ -92,6 +93,10 @@ describe('steps', () => {
   test('of more sessions than one group are in several', async () => {
     const { sessions, engine, run } = setUp()
     const asked = Array.from({ length: 1200 }, (_, i) => sessions.open(`s${i}`).step(i))
+    await turns()
+    // One is computed, and one is ready when that is done. The rest waits for company.
+    expect(engine.stepBatches.map(({ x }) => x.length)).toEqual([512, 512])
+    engine.stepBatches.shift()?.finish()
     await turns()
     expect(engine.stepBatches.map(({ x }) => x.length)).toEqual([512])
     await run()

@@ -1,6 +1,7 @@
 // Networks that are not recurrent, to compare with: they read a whole window at once, and have no state.
 import { type SeriesScaler, type SeriesScalerConfig, scalerFrom } from '../../data/index.ts'
-import type { Calibration } from '../../forecast/index.ts'
+import { torchError } from '../../errors.ts'
+import { type Calibration, isCalibration } from '../../forecast/calibration.ts'
 import { saveModule } from '../../io/index.ts'
 import type { JSONObject } from '../../models/index.ts'
 import { Module } from '../../nn/index.ts'
@@ -26,6 +27,14 @@ export interface WindowDescription {
   readonly config: WindowConfig
   readonly metadata: JSONObject
   readonly scaler?: SeriesScalerConfig
+  readonly calibration?: Calibration
+}
+
+/** What is saved beside the weights. */
+export interface WindowAbout {
+  readonly scaler: SeriesScaler
+  readonly metadata: JSONObject
+  readonly calibration: Calibration | null
 }
 
 /** The entry of a safetensors file's metadata that describes a model. */
@@ -37,7 +46,7 @@ export abstract class WindowModel extends Module {
   readonly config: WindowConfig
   metadata: JSONObject = {}
   scaler: SeriesScaler | null = null
-  readonly calibration: Calibration | null = null
+  calibration: Calibration | null = null
   readonly vocabulary = null
 
   constructor(config: WindowConfig) {
@@ -48,14 +57,25 @@ export abstract class WindowModel extends Module {
   abstract override forward(input: Tensor): Tensor
 
   /** Writes weights and description into a safetensors file, as a whole or not at all. */
-  async save(path: string, { scaler, metadata }: { scaler: SeriesScaler; metadata: JSONObject }): Promise<void> {
-    const description: WindowDescription = { version: 1, config: this.config, metadata, scaler: scaler.config }
+  async save(path: string, { scaler, metadata, calibration }: WindowAbout): Promise<void> {
+    const description: WindowDescription = {
+      version: 1,
+      config: this.config,
+      metadata,
+      scaler: scaler.config,
+      ...(calibration === null ? {} : { calibration }),
+    }
     await saveModule(this, path, { metadata: { format: 'pt', [DESCRIPTION]: JSON.stringify(description) } })
   }
 
-  /** Takes what was saved beside the weights. @throws {TorchError} for a scaler that is damaged. */
-  restore({ metadata, scaler }: WindowDescription): void {
+  /** Takes what was saved beside the weights. @throws {TorchError} for a scaler or a calibration that is damaged. */
+  restore({ metadata, scaler, calibration }: WindowDescription): void {
     this.metadata = metadata
     if (scaler !== undefined) this.scaler = scalerFrom(scaler)
+    if (calibration === undefined) return
+    if (!isCalibration(calibration)) {
+      throw torchError('ERR_TORCH_FORMAT', 'the calibration of the model is not what calibrate returns')
+    }
+    this.calibration = calibration
   }
 }

@@ -60,11 +60,10 @@ export function forecastJobOn({ series, parts }: ForecastData, settings: Setting
         series: seriesOptions(settings),
         past,
         horizon,
-        ...(calibration === undefined ? {} : { calibration }),
         measures: measures(),
         training,
       })
-      await model.save(path, { scaler: parts.train.scaler, metadata })
+      await model.save(path, { scaler: parts.train.scaler, metadata, calibration: calibration ?? null })
     },
   }
 }
