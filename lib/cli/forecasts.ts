@@ -54,7 +54,10 @@ export function boundsOf(
   level: number,
 ): [lower: Tensor, upper: Tensor] {
   const rows = radii[levels.indexOf(level)] as readonly (readonly number[])[]
-  const radius = torch.tensor(rows.slice(0, windows.horizon).map((row) => [...row]), { dtype: 'float64' })
+  const radius = torch.tensor(
+    rows.slice(0, windows.horizon).map((row) => [...row]),
+    { dtype: 'float64' },
+  )
   const inUnits = (scaled: Tensor): Tensor => windows.inverseTransform(scaled, indices)
   return [inUnits(output.sub(radius)), inUnits(output.add(radius))]
 }

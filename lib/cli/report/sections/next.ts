@@ -24,7 +24,9 @@ export async function nextSection(run: ForecastRun): Promise<Section> {
   })
   const figures = forecasts
     .slice(0, MOST_DRAWN)
-    .flatMap((one, g) => series.targets.slice(0, MOST_DRAWN).map((target, k) => figureOf(run, one, target, `next-${k}-${g}`)))
+    .flatMap((one, g) =>
+      series.targets.slice(0, MOST_DRAWN).map((target, k) => figureOf(run, one, target, `next-${k}-${g}`)),
+    )
   const left = forecasts.length * series.targets.length - figures.length
   return {
     id: 'next',
@@ -32,7 +34,11 @@ export async function nextSection(run: ForecastRun): Promise<Section> {
     parts: [
       html`<p>The forecast from the end of the data.</p>`,
       ...figures,
-      ...(left > 0 ? [html`<p class="note">${counted(left, 'more')} of columns and series are not drawn: <code>npx libtorch-rnn forecast</code> writes them all.</p>`] : []),
+      ...(left > 0
+        ? [
+            html`<p class="note">${counted(left, 'more')} of columns and series are not drawn: <code>npx libtorch-rnn forecast</code> writes them all.</p>`,
+          ]
+        : []),
     ],
   }
 }
