@@ -192,6 +192,7 @@ function recommendationOf(
   return {
     choice: better > 0 ? best.name : naive.name,
     kind: better > 0 ? 'model' : 'naive',
+    run: '',
     bestModel: best.name,
     bestNaive: naive.name as Recommendation['bestNaive'],
     alike: [],

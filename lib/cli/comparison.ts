@@ -7,6 +7,9 @@ import type { Given } from './settings.ts'
 /** The file of a comparison in its folder. */
 export const COMPARISON = 'comparison.json'
 
+/** The most epochs of a run in the file. */
+export const MOST_EPOCHS = 500
+
 /** What is averaged, and by what networks are told apart. */
 export type ComparedError = 'mae' | 'rmse'
 
@@ -182,13 +185,20 @@ export interface Difference {
    * The test of Diebold and Mariano with the correction of Harvey, Leybourne and Newbold; `adjusted` is p by Holm for all
    * of these differences together. `null` if its variance cannot be estimated.
    */
-  readonly dieboldMariano: { readonly statistic: number; readonly pValue: number; readonly adjusted: number } | null
+  readonly dieboldMariano: {
+    readonly statistic: number
+    readonly pValue: number
+    readonly adjusted: number
+    /** How autocovariances are weighted: `bartlett` where the variance by the article's own weights is not positive. */
+    readonly weights: 'uniform' | 'bartlett'
+  } | null
   /** An interval of the difference, by a bootstrap of blocks of origins and of seeds. */
   readonly bootstrap: {
     readonly level: number
     readonly lower: number
     readonly upper: number
     readonly blockLength: number
+    readonly samples: number
   }
   /** Whether both tell the two apart: `adjusted` is below 0.05, and 0 is not in the interval. */
   readonly isClear: boolean
@@ -198,6 +208,8 @@ export interface Recommendation {
   /** Whose forecasts to take: a network or a naive forecast. */
   readonly choice: string
   readonly kind: 'model' | 'naive'
+  /** The run of `bestModel` whose model is in the folder of the comparison: that with the least validation error. */
+  readonly run: string
   /** The network with the least validation error, and the naive forecast with the least test error. */
   readonly bestModel: string
   readonly bestNaive: NaiveMethod

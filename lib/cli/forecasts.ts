@@ -1,9 +1,9 @@
 import { Subset, type WindowDataset } from '../data/index.ts'
 import type { Calibration } from '../forecast/index.ts'
-import type { RecurrentModel } from '../models/index.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { torch } from '../torch.ts'
 import { Trainer } from '../train/index.ts'
+import type { TrainedModel } from './networks/load.ts'
 
 /** How many windows are computed at a time. */
 const PART = 4096
@@ -21,7 +21,7 @@ export interface Forecasts {
 
 /** The forecasts of windows, some at a time: all, or those with these indices. The tensors last until the next. */
 export async function* forecastsIn(
-  model: RecurrentModel,
+  model: TrainedModel,
   windows: WindowDataset,
   wanted: readonly number[] | undefined = undefined,
 ): AsyncGenerator<Forecasts> {

@@ -1,9 +1,12 @@
 // The commands that train and use models: what needs LibTorch is imported when one of them runs.
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { AttributeCommandOptions } from './attribute.ts'
+import { comparePlanOf } from './compare/plan.ts'
+import { COMPARE_PARTS } from './compare/settings.ts'
 import type { EvaluateOptions } from './evaluate.ts'
 import { addFlags, readFlags } from './flags.ts'
 import type { GenerateCommandOptions } from './generate.ts'
-import { count, integer, type Kind, nonNegative, point, probability, text } from './kind.ts'
+import { choice, count, integer, type Kind, natural, nonNegative, point, probability, text } from './kind.ts'
 import { Output, type OutputOptions } from './output.ts'
 import { planOf } from './plan.ts'
 import type { ReportOptions } from './report.ts'
@@ -58,9 +61,11 @@ interface RowOptions {
 /** Adds all commands of models to the program. */
 export function addModelCommands(program: Command): void {
   addTrain(program)
+  addCompare(program)
   addEvaluate(program)
   addForecast(program)
   addPredict(program)
+  addAttribute(program)
   addGenerate(program)
   addInspect(program)
   addReport(program)
@@ -89,6 +94,37 @@ Examples:
       const plan = planOf(readFlags(command, Object.values(PARTS)), data, options)
       const { train } = await import('./train.ts')
       await train(plan, new Output(options))
+    })
+}
+
+function addCompare(program: Command): void {
+  const compare = program
+    .command('compare')
+    .description('train several networks on a file on equal terms, and say which to take, beside naive forecasts')
+    .argument('[data]', 'the file with the data, or a file with a query of DuckDB, data.sql')
+    .option('--out <folder>', 'the folder of the comparison (default: runs/, the name of the data and -compare)')
+    .option('--resume', 'go on with the comparison in the folder, or extend it: what is trained stays')
+    .option(
+      '--config <file>',
+      'a JSON file of settings, such as the compare.json of a comparison; flags come before it',
+    )
+  for (const [heading, part] of Object.entries(COMPARE_PARTS)) addFlags(compare, `${heading}:`, part)
+  addOutput(compare)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  libtorch-rnn compare weather.csv --time date --target temp_max --past 30 --horizon 7 --season 7
+  libtorch-rnn compare weather.csv --time date --target temp_max --models gru,transformer,linear --seeds 5
+  libtorch-rnn compare --out runs/weather-compare --resume --hidden-sizes 32,64,128
+  libtorch-rnn forecast runs/weather-compare
+
+Exit codes: 0 it has worked, 1 it has failed, 2 it was not understood, 130 and 143 it was interrupted (--resume).`,
+    )
+    .action(async (data: string | undefined, options: object, command: Command) => {
+      const plan = comparePlanOf(readFlags(command, Object.values(COMPARE_PARTS)), data, options)
+      const { compare } = await import('./compare/compare.ts')
+      await compare(plan, new Output(options))
     })
 }
 
@@ -177,6 +213,47 @@ Examples:
       const found = locateBoth(model, data)
       const { predict } = await import('./predict.ts')
       await predict(found, options, new Output({}))
+    })
+}
+
+function addAttribute(program: Command): void {
+  const command = program.command('attribute').description('show which inputs and which past steps forecasts come from')
+  const methods = choice('integratedGradients', 'gradientTimesInput', 'smoothGrad', 'occlusion')
+  addOutput(
+    addInput(command)
+      .addOption(
+        optionOf(
+          '--from <point>',
+          'where the part to look at starts: a time, its share of the rows, or none (default: the test part of the data of the run, all of other data)',
+          point,
+        ),
+      )
+      .addOption(
+        new Option('--method <name>', 'how attributions are found (default: integratedGradients)').choices(
+          methods.choices as readonly string[],
+        ),
+      )
+      .addOption(optionOf('--target <column>', 'the column that is explained (default: the first)', text('<column>')))
+      .addOption(optionOf('--step <n>', 'the step of the horizon that is explained (default: their mean)', count))
+      .addOption(
+        optionOf('--windows <n>', 'how many windows are looked at, spread over the data (default: 500)', count),
+      )
+      .addOption(
+        optionOf('--repeats <n>', 'how often each input is permuted; 0 leaves that out (default: 5)', natural),
+      ),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  libtorch-rnn attribute runs/weather
+  libtorch-rnn attribute runs/weather newer.csv --step 7 --method occlusion
+  libtorch-rnn attribute runs/weather --repeats 0 --json`,
+    )
+    .action(async (model: string, data: string | undefined, options: OutputOptions & AttributeCommandOptions) => {
+      const found = locateBoth(model, data)
+      const { attribute } = await import('./attribute.ts')
+      await attribute(found, options, new Output(options))
     })
 }
 

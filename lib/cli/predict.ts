@@ -1,8 +1,8 @@
 import type { WindowDataset } from '../data/index.ts'
-import { loadModel, type RecurrentModel } from '../models/index.ts'
 import { windowsFrom } from './evaluate.ts'
 import { forecastsIn } from './forecasts.ts'
 import { type ForecastMetadata, forecastMetadataOf } from './metadata.ts'
+import { loadTrained, type TrainedModel } from './networks/load.ts'
 import type { Output } from './output.ts'
 import { type Columns, type Row, type RowsOptions, rounded, rowFormatOf, writeRows } from './rows.ts'
 import { timeTextOf } from './series.ts'
@@ -20,7 +20,7 @@ export async function predict(
   output: Output,
 ): Promise<void> {
   rowFormatOf(options)
-  const model = await loadModel(path)
+  const model = await loadTrained(path)
   const metadata = forecastMetadataOf(model, path)
   await withData(data, options.inputFormat ?? 'csv', async (file) => {
     const { series, windows } = await windowsFrom(file, options.from, { model, path, metadata, output })
@@ -44,7 +44,7 @@ function columnsOf({ series }: ForecastMetadata): Columns {
 
 /** The rows of all windows, some windows at a time. */
 async function* forecastsOf(
-  model: RecurrentModel,
+  model: TrainedModel,
   metadata: ForecastMetadata,
   windows: WindowDataset,
   text: (time: Date) => string,

@@ -8,7 +8,7 @@ import {
 } from '../data/index.ts'
 import { contentsOf } from '../data/series/series.ts'
 import { torchError } from '../errors.ts'
-import type { RecurrentModel } from '../models/index.ts'
+import type { TrainedModel } from './networks/load.ts'
 import type { Output } from './output.ts'
 import type { Settings } from './settings.ts'
 import { readText } from './source.ts'
@@ -81,7 +81,7 @@ export function rowsByGroup(
 }
 
 /** The scales of a model that forecasts. @throws {TorchError} if it has none. */
-export function scalerOf({ scaler }: RecurrentModel, path: string): SeriesScaler {
+export function scalerOf({ scaler }: TrainedModel, path: string): SeriesScaler {
   if (scaler instanceof SeriesScaler) return scaler
   throw torchError('ERR_TORCH_FORMAT', `${path} has no scales of a series`)
 }

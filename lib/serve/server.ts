@@ -205,7 +205,7 @@ export class Server {
       if (name !== undefined) requireName(owner, this.#versions, name)
       this.#requireSame(version, sessions)
     } catch (error) {
-      await version.engine.close()
+      await version.close()
       throw error
     }
     this.#add(version, name, share)
@@ -280,7 +280,7 @@ export class Server {
     await Promise.all([version.batcher.drained(), this.#sessions.leave(version)])
     this.#alive.delete(version)
     try {
-      await version.engine.close()
+      await version.close()
     } catch (error) {
       // Nobody waits for this.
       process.emitWarning(`libtorch-rnn: version ${version.name} could not be closed: ${messageOf(error)}`)
@@ -381,7 +381,7 @@ export class Server {
       await Promise.allSettled([...this.#pending])
       this.#alive.clear()
       this.#state = 'closed'
-      for (const { engine } of this.#versions) await engine.close()
+      for (const version of this.#versions) await version.close()
     }
   }
 

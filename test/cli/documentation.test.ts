@@ -34,7 +34,7 @@ describe('help', () => {
     expect(stdout).toMatch(/^Examples:$/m)
   })
 
-  it.each(['train', 'evaluate', 'forecast', 'predict', 'generate', 'inspect', 'report'])(
+  it.each(['train', 'evaluate', 'forecast', 'predict', 'attribute', 'generate', 'inspect', 'report'])(
     'of %s has examples that can be understood',
     (name) => {
       const { stdout } = command(temporaryFolder(), ['help', name])

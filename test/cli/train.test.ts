@@ -86,7 +86,8 @@ describe('a run', () => {
       horizon: 2,
       series: { time: 'date', targets: ['temp'] },
     })
-    expect(model.metadata.calibration).toMatchObject({ levels: [0.8, 0.95], steps: 2 })
+    expect(model.metadata.calibration).toBeUndefined()
+    expect(model.calibration).toMatchObject({ levels: [0.8, 0.95], steps: 2 })
     expect(model.scaler).not.toBeNull()
   })
 

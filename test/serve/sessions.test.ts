@@ -34,6 +34,7 @@ function setUp(options: ServeOptions = {}, stateKind = 'sums') {
       weight: 1,
       requests: 0,
       successor: undefined,
+      close: () => engine.close(),
     }
   }
   const version = make()
