@@ -74,7 +74,9 @@ export function timeTextOf({ frequency, times: [first] }: Series): (time: Date) 
 }
 
 /** The rows of each of several series, which are one behind the other; all rows without groups. */
-export function rowsByGroup(series: Series): { readonly name: string | null; readonly start: number; readonly end: number }[] {
+export function rowsByGroup(
+  series: Series,
+): { readonly name: string | null; readonly start: number; readonly end: number }[] {
   return (contentsOf(series)?.table.groups ?? []).map(({ name, start, end }) => ({ name: name ?? null, start, end }))
 }
 

@@ -49,7 +49,9 @@ export function requireRun(folder: string): string {
   if (!existsSync(folder)) throw new UsageError(`there is no run ${folder}`)
   if (existsSync(join(folder, COMPARISON))) return folder
   if (existsSync(join(folder, FILES.result)) && existsSync(join(folder, FILES.model))) return folder
-  const hint = existsSync(join(folder, FILES.config)) ? `its run is not over, train --out ${folder} --resume` : 'name the folder of a run'
+  const hint = existsSync(join(folder, FILES.config))
+    ? `its run is not over, train --out ${folder} --resume`
+    : 'name the folder of a run'
   throw new UsageError(`${folder} has no ${FILES.result}: ${hint}`)
 }
 

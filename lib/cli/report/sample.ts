@@ -41,8 +41,7 @@ export async function sample(
     const { indices, forecast, actual } = forecasts
     const options = method === 'seasonalNaive' && season !== undefined ? { season } : {}
     const [made, came, other, past, lower, upper] = torch.tidy(() => {
-      const bounds =
-        calibration === undefined ? [] : boundsOf(windows, forecasts, calibration, shownLevel(calibration))
+      const bounds = calibration === undefined ? [] : boundsOf(windows, forecasts, calibration, shownLevel(calibration))
       const read = windows.inverseTransform(windows[pastTargets](indices).double(), indices)
       return [forecast, actual, naiveForecast(windows, indices, method, options), read, ...bounds].map((tensor) =>
         rowsOf(tensor, target),
