@@ -3,10 +3,12 @@ import type { MetricName } from '../metrics/index.ts'
 import { loadModel, type RecurrentModel } from '../models/index.ts'
 import { Trainer } from '../train/index.ts'
 import { sha256Of } from './checksum.ts'
+import { evaluateClasses } from './classify/use.ts'
 import { type Errors, errorTable, metricsFor, naiveErrors, verdict } from './measure.ts'
 import {
   type ForecastMetadata,
   forecastMetadataOf,
+  isClassMetadata,
   isTextMetadata,
   type TextMetadata,
   type Training,
@@ -33,6 +35,9 @@ export async function evaluate(
   output: Output,
 ): Promise<void> {
   const model = await loadModel(path)
+  if (isClassMetadata(model.metadata)) {
+    return await evaluateClasses(model, model.metadata, { model: path, data, isOwn }, options, output)
+  }
   if (isTextMetadata(model.metadata)) {
     return await evaluateText(model, model.metadata, { model: path, data, isOwn }, options, output)
   }

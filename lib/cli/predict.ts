@@ -4,8 +4,9 @@ import { loadModel, type RecurrentModel } from '../models/index.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { torch } from '../torch.ts'
 import { Trainer } from '../train/index.ts'
+import { predictClasses } from './classify/use.ts'
 import { windowsFrom } from './evaluate.ts'
-import { type ForecastMetadata, forecastMetadataOf } from './metadata.ts'
+import { type ForecastMetadata, forecastMetadataOf, isClassMetadata } from './metadata.ts'
 import type { Output } from './output.ts'
 import { type Columns, type Row, type RowsOptions, rounded, rowFormatOf, writeRows } from './rows.ts'
 import { timeTextOf } from './series.ts'
@@ -21,12 +22,14 @@ const PART = 4096
 
 /** Writes what a model forecasts from each place in the data, beside what came. */
 export async function predict(
-  { model: path, data }: Located & { readonly data: string },
+  found: Located & { readonly data: string },
   options: PredictCommandOptions,
   output: Output,
 ): Promise<void> {
   rowFormatOf(options)
+  const { model: path, data } = found
   const model = await loadModel(path)
+  if (isClassMetadata(model.metadata)) return await predictClasses(model, model.metadata, found, options, output)
   const metadata = forecastMetadataOf(model, path)
   await withData(data, options.inputFormat ?? 'csv', async (file) => {
     const { series, windows } = await windowsFrom(file, options.from, { model, path, metadata, output })

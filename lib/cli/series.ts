@@ -10,7 +10,7 @@ import { torchError } from '../errors.ts'
 import type { RecurrentModel } from '../models/index.ts'
 import type { Output } from './output.ts'
 import type { Settings } from './settings.ts'
-import { readText } from './source.ts'
+import { sourceOf } from './source.ts'
 
 type Options = Required<Pick<Settings, 'time' | 'target'>> &
   Pick<
@@ -34,11 +34,6 @@ export function seriesOptions(settings: Options): SeriesOptions {
     ...(group === undefined ? {} : { groups: group }),
     ...(frequency === undefined ? {} : { frequency: frequency as NonNullable<SeriesOptions['frequency']> }),
   }
-}
-
-/** The query in a file whose name ends in .sql, else the file itself. */
-async function sourceOf(data: string): Promise<string | { sql: string }> {
-  return data.endsWith('.sql') ? { sql: await readText(data) } : data
 }
 
 /** Reads a series, and says what it is. */
@@ -102,7 +97,7 @@ export interface Parts {
 
 /** Cuts a series into its parts. */
 export async function splitSeries(series: Series, settings: Settings): Promise<Parts> {
-  const { past, horizon, stride, validation, test, scaler, scalers, scalePerGroup } = settings
+  const { past, horizon, stride, validation, test, scaler, scalers, scalePerGroup, difference } = settings
   const options: SplitOptions = {
     past,
     horizon,
@@ -110,6 +105,7 @@ export async function splitSeries(series: Series, settings: Settings): Promise<P
     scaler,
     scalePerGroup,
     ...(scalers === undefined ? {} : { scalers: scalers as NonNullable<SplitOptions['scalers']> }),
+    ...(difference === undefined ? {} : { difference }),
     ...(validation === 'none' ? {} : { validation }),
     ...(test === 'none' ? {} : { test }),
   }
