@@ -9,9 +9,9 @@ import type { GenerateCommandOptions } from './generate.ts'
 import { choice, count, integer, type Kind, natural, nonNegative, point, probability, text } from './kind.ts'
 import { Output, type OutputOptions } from './output.ts'
 import { planOf } from './plan.ts'
+import type { ReportOptions } from './report.ts'
 import { ROW_FORMATS, type RowFormat } from './rows.ts'
 import { PARTS, TRAINING } from './settings.ts'
-import type { ReportOptions } from './report.ts'
 import { FORMATS, type Format, locate, locateBoth, requireRun } from './source.ts'
 
 const OUTPUT = 'Output:'
@@ -319,7 +319,9 @@ function addReport(program: Command): void {
     .argument('<run>', 'the folder of a run, or of a comparison')
     .argument('[data]', 'the file with the data (default: the data of the run)')
     .addOption(new Option('--out <file>', 'the page (default: report.html in the folder)').helpGroup(OUTPUT))
-    .addOption(new Option('--no-svg', 'leaves out the charts as SVG files, in a folder beside the page').helpGroup(OUTPUT))
+    .addOption(
+      new Option('--no-svg', 'leaves out the charts as SVG files, in a folder beside the page').helpGroup(OUTPUT),
+    )
   addOutput(command)
     .addHelpText(
       'after',

@@ -38,7 +38,7 @@ describe('help', () => {
     expect(stdout).toMatch(/^Examples:$/m)
   })
 
-  it.each(['train', 'compare', 'evaluate', 'forecast', 'predict', 'attribute', 'generate', 'inspect'])(
+  it.each(['train', 'compare', 'evaluate', 'forecast', 'predict', 'attribute', 'generate', 'inspect', 'report'])(
     'of %s has examples that can be understood',
     (name) => {
       const { stdout } = command(temporaryFolder(), ['help', name])
