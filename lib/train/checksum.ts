@@ -15,7 +15,6 @@ class Checksum {
   readonly #all = createHash('sha256')
   #used = 0
 
-  /** @param size how much is to be written */
   constructor(size: number) {
     this.#piece = Buffer.allocUnsafeSlow(Math.max(1, Math.min(size, PIECE)))
   }
