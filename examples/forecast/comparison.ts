@@ -2,9 +2,8 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { torch } from 'libtorch-rnn'
-import { dataFile } from '../support/data.ts'
 import type { Comparison, TargetValues } from '../../lib/cli/comparison.ts'
-import type { Series } from './series.ts'
+import { dataFile } from '../support/data.ts'
 import { coverageOf, errorsOf, type Forecasts, type Task } from './task.ts'
 import type { Settings, Trained } from './train.ts'
 
@@ -113,10 +112,20 @@ export function comparisonOf(
       libtorch: torch.version,
       node: process.version,
       platform: `${process.platform}-${process.arch}`,
-      dataSha256: createHash('sha256').update(readFileSync(dataFile(series.file))).digest('hex'),
+      dataSha256: createHash('sha256')
+        .update(readFileSync(dataFile(series.file)))
+        .digest('hex'),
     },
     created: new Date().toISOString(),
-    compare: { models: trained.map(({ name }) => name), hiddenSizes: [hidden], seeds: 1, lrs: [3e-3], steps: null, seconds: null, by: 'mae' },
+    compare: {
+      models: trained.map(({ name }) => name),
+      hiddenSizes: [hidden],
+      seeds: 1,
+      lrs: [3e-3],
+      steps: null,
+      seconds: null,
+      by: 'mae',
+    },
     settings: {
       task: 'forecast',
       target: [series.quantity],

@@ -48,9 +48,7 @@ function phaseOf(date: Date): [number, number] {
 
 /** Monthly means of CO2 at Mauna Loa. Five months without data, before 1965, are interpolated. */
 export function co2(): Series {
-  const measured = new Map(
-    read(CO2).map((row) => [(row.Date as string).slice(0, 7), Number(row.CO2)]),
-  )
+  const measured = new Map(read(CO2).map((row) => [(row.Date as string).slice(0, 7), Number(row.CO2)]))
   const months = [...measured.keys()]
   const [first, last] = [new Date(`${months[0]}-01`), new Date(`${months.at(-1)}-01`)]
   const dates: Date[] = []

@@ -1,16 +1,17 @@
 // The commands that train and use models: what needs LibTorch is imported when one of them runs.
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { AttributeCommandOptions } from './attribute.ts'
 import { comparePlanOf } from './compare/plan.ts'
 import { COMPARE_PARTS } from './compare/settings.ts'
 import type { EvaluateOptions } from './evaluate.ts'
 import { addFlags, readFlags } from './flags.ts'
 import type { GenerateCommandOptions } from './generate.ts'
-import { count, integer, type Kind, nonNegative, point, probability, text } from './kind.ts'
+import { choice, count, integer, type Kind, natural, nonNegative, point, probability, text } from './kind.ts'
 import { Output, type OutputOptions } from './output.ts'
 import { planOf } from './plan.ts'
+import type { ReportOptions } from './report.ts'
 import { ROW_FORMATS, type RowFormat } from './rows.ts'
 import { PARTS, TRAINING } from './settings.ts'
-import type { ReportOptions } from './report.ts'
 import { FORMATS, type Format, locate, locateBoth, requireRun } from './source.ts'
 
 const OUTPUT = 'Output:'
@@ -64,6 +65,7 @@ export function addModelCommands(program: Command): void {
   addEvaluate(program)
   addForecast(program)
   addPredict(program)
+  addAttribute(program)
   addGenerate(program)
   addInspect(program)
   addReport(program)
@@ -214,6 +216,47 @@ Examples:
     })
 }
 
+function addAttribute(program: Command): void {
+  const command = program.command('attribute').description('show which inputs and which past steps forecasts come from')
+  const methods = choice('integratedGradients', 'gradientTimesInput', 'smoothGrad', 'occlusion')
+  addOutput(
+    addInput(command)
+      .addOption(
+        optionOf(
+          '--from <point>',
+          'where the part to look at starts: a time, its share of the rows, or none (default: the test part of the data of the run, all of other data)',
+          point,
+        ),
+      )
+      .addOption(
+        new Option('--method <name>', 'how attributions are found (default: integratedGradients)').choices(
+          methods.choices as readonly string[],
+        ),
+      )
+      .addOption(optionOf('--target <column>', 'the column that is explained (default: the first)', text('<column>')))
+      .addOption(optionOf('--step <n>', 'the step of the horizon that is explained (default: their mean)', count))
+      .addOption(
+        optionOf('--windows <n>', 'how many windows are looked at, spread over the data (default: 500)', count),
+      )
+      .addOption(
+        optionOf('--repeats <n>', 'how often each input is permuted; 0 leaves that out (default: 5)', natural),
+      ),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  libtorch-rnn attribute runs/weather
+  libtorch-rnn attribute runs/weather newer.csv --step 7 --method occlusion
+  libtorch-rnn attribute runs/weather --repeats 0 --json`,
+    )
+    .action(async (model: string, data: string | undefined, options: OutputOptions & AttributeCommandOptions) => {
+      const found = locateBoth(model, data)
+      const { attribute } = await import('./attribute.ts')
+      await attribute(found, options, new Output(options))
+    })
+}
+
 function addGenerate(program: Command): void {
   program
     .command('generate')
@@ -276,7 +319,9 @@ function addReport(program: Command): void {
     .argument('<run>', 'the folder of a run, or of a comparison')
     .argument('[data]', 'the file with the data (default: the data of the run)')
     .addOption(new Option('--out <file>', 'the page (default: report.html in the folder)').helpGroup(OUTPUT))
-    .addOption(new Option('--no-svg', 'leaves out the charts as SVG files, in a folder beside the page').helpGroup(OUTPUT))
+    .addOption(
+      new Option('--no-svg', 'leaves out the charts as SVG files, in a folder beside the page').helpGroup(OUTPUT),
+    )
   addOutput(command)
     .addHelpText(
       'after',

@@ -37,7 +37,10 @@ export async function report(
   await write(page, out, pictures)
   const result = { report: out, pictures, charts: [...page.pictures.keys()] }
   output.result(result, () =>
-    [`Wrote ${out}`, ...(pictures === null ? [] : [`and its ${page.pictures.size} charts as SVG into ${pictures}`])].join(' '),
+    [
+      `Wrote ${out}`,
+      ...(pictures === null ? [] : [`and its ${page.pictures.size} charts as SVG into ${pictures}`]),
+    ].join(' '),
   )
 }
 

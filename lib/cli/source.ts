@@ -49,7 +49,9 @@ export function requireRun(folder: string): string {
   if (!existsSync(folder)) throw new UsageError(`there is no run ${folder}`)
   if (existsSync(join(folder, COMPARISON))) return folder
   if (existsSync(join(folder, FILES.result)) && existsSync(join(folder, FILES.model))) return folder
-  const hint = existsSync(join(folder, FILES.config)) ? `its run is not over, train --out ${folder} --resume` : 'name the folder of a run'
+  const hint = existsSync(join(folder, FILES.config))
+    ? `its run is not over, train --out ${folder} --resume`
+    : 'name the folder of a run'
   throw new UsageError(`${folder} has no ${FILES.result}: ${hint}`)
 }
 
@@ -87,4 +89,9 @@ export async function readText(path: string): Promise<string> {
   }
   if (text !== '') return text
   throw torchError('ERR_TORCH_VALUE', `${path} is empty`)
+}
+
+/** The query in a file whose name ends in .sql, else the file itself. */
+export async function sourceOf(data: string): Promise<string | { sql: string }> {
+  return data.endsWith('.sql') ? { sql: await readText(data) } : data
 }

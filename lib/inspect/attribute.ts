@@ -12,11 +12,11 @@ import { gaussLegendre } from './quadrature.ts'
 import { slidingWindows } from './sliding-windows.ts'
 
 /** The options that only one method has, by their names in Captum. */
-interface MethodOptions {
+export interface AttributionMethodOptions {
   integratedGradients: {
     /** The points at which gradients are taken, those of Gauss–Legendre quadrature. Default 50. */
     nSteps?: number
-    baselines?: Baselines
+    baselines?: AttributionBaselines
   }
   gradientTimesInput: unknown
   smoothGrad: {
@@ -35,14 +35,14 @@ interface MethodOptions {
     slidingWindowShapes?: readonly number[]
     /** How far a window is from the next, at most its shape. Default: its shape. */
     strides?: readonly number[]
-    baselines?: Baselines
+    baselines?: AttributionBaselines
   }
 }
 
 /** A number, or a tensor in the shape of the input, of one sequence of it, or (features). */
-type Baselines = number | Tensor
+export type AttributionBaselines = number | Tensor
 
-export type AttributionMethod = keyof MethodOptions
+export type AttributionMethod = keyof AttributionMethodOptions
 
 /** Options of {@link attribute}: those of all methods, and of the one that is chosen. */
 export type AttributeOptions<Method extends AttributionMethod = AttributionMethod, Output = Tensor> = {
@@ -67,7 +67,7 @@ export type AttributeOptions<Method extends AttributionMethod = AttributionMetho
   internalBatchSize?: number
   /** Aborting it ends the work: the promise rejects with the signal's reason. */
   signal?: AbortSignal
-} & MethodOptions[Method]
+} & AttributionMethodOptions[Method]
 
 /** What {@link attribute} finds. */
 export interface Attribution<Method extends AttributionMethod = AttributionMethod> {

@@ -30,6 +30,8 @@ export interface ExplainedModelOptions {
 /**
  * A model, its input, and the number of its output that is explained. The features that get attributions are the input
  * itself, or what an embedding makes of tokens.
+ *
+ * @throws {TorchError} unless the model can be explained for that input.
  */
 export class ExplainedModel {
   readonly owner: string
@@ -46,7 +48,6 @@ export class ExplainedModel {
   readonly #lengths: readonly number[] | undefined
   readonly #value: ExplainedValue
 
-  /** @throws {TorchError} unless the model can be explained for that input. */
   constructor(owner: string, model: unknown, input: unknown, { target, lengths }: ExplainedModelOptions) {
     if (!(model instanceof Module)) throw invalid(owner, 'model', 'a Module', model)
     if (input instanceof PackedSequence) {

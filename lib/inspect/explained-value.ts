@@ -25,14 +25,17 @@ export interface OutputLayout {
   readonly lengths: readonly number[] | undefined
 }
 
-/** Picks the value to explain from an output: one number for each row. */
+/**
+ * Picks the value to explain from an output: one number for each row.
+ *
+ * @throws {TorchError} unless `target` is an {@link AttributionTarget} for `count` sequences.
+ */
 export class ExplainedValue {
   readonly #owner: string
   readonly #function: ((output: unknown) => unknown) | undefined
   /** The index for each sequence, or one for all. */
   readonly #paths: readonly (readonly number[])[]
 
-  /** @throws {TorchError} unless `target` is an {@link AttributionTarget} for `count` sequences. */
   constructor(owner: string, target: unknown, count: number) {
     this.#owner = owner
     this.#function = typeof target === 'function' ? (target as (output: unknown) => unknown) : undefined

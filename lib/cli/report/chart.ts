@@ -1,3 +1,4 @@
+import { escaped } from './html.ts'
 import { onLight, tone } from './palette.ts'
 import type { Spec, Vegas } from './vega.ts'
 
@@ -103,9 +104,10 @@ export async function draw(chart: Chart, vegas: Vegas): Promise<Drawn> {
   const compiled = vegas.compile(whole(chart))
   // Names of clip paths are those of the document, which has several charts.
   const svg = (await vegas.svg(compiled)).replaceAll(/\b(id="|url\(#)(?=(?:clip|gradient))/g, `$1${chart.name}-`)
-  const named = svg.replace('<svg ', `<svg role="img" aria-label="${attribute(`${chart.title}. ${chart.summary}`)}" `)
-  return { svg, compiled, file: onLight(named).replace(/(<svg [^>]*>)/, '$1<rect width="100%" height="100%" fill="#ffffff"/>') }
+  const label = escaped(`${chart.title}. ${chart.summary}`)
+  const ground = '<rect width="100%" height="100%" fill="#ffffff"/>'
+  const file = onLight(svg).replace(/^<svg ([^>]*)>/, (_, attributes: string) => {
+    return `<svg role="img" aria-label="${label}" ${attributes}>${ground}`
+  })
+  return { svg, compiled, file }
 }
-
-const attribute = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;')

@@ -52,8 +52,16 @@ ${cards([
     .filter(([name]) => name !== 'loss')
     .slice(0, 2)
     .map(([name, value]) => ({ label: `${name}, ${part} part`, value: numberText(value) })),
-  { label: 'Sequences', value: String(classes.reduce((sum, one) => sum + one.sequences, 0)), note: `of the ${part} part` },
-  { label: 'Training', value: `${result.seconds.toFixed(1)} s`, note: `${counted(result.epochs, 'epoch')}, ${counted(result.parameters, 'parameter')}` },
+  {
+    label: 'Sequences',
+    value: String(classes.reduce((sum, one) => sum + one.sequences, 0)),
+    note: `of the ${part} part`,
+  },
+  {
+    label: 'Training',
+    value: `${result.seconds.toFixed(1)} s`,
+    note: `${counted(result.epochs, 'epoch')}, ${counted(result.parameters, 'parameter')}`,
+  },
 ])}`
 }
 

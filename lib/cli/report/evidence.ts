@@ -107,7 +107,7 @@ export async function measure(
             sum += Math.abs(error)
             count++
             for (const [c, cycle] of cycles.entries()) {
-              const place = cycle.place((times[n]?.[h] as Date).getTime())
+              const place = cycle.place(times[n]?.[h]?.getTime() ?? Number.NaN)
               const row = counts[k]?.[c] as number[]
               row[place] = (row[place] as number) + 1
             }
@@ -148,7 +148,7 @@ export async function measure(
           bestNaive,
           cycles: measured.filter(({ places }) => places.length > 1),
           coverage: levels.map((level, i) => {
-            const { inside, count } = covered[k]?.[i] as Covered
+            const { inside, count } = (covered[k] as Covered[])[i] as Covered
             return { level, share: inside / count }
           }),
           residuals: { first: first[k] as Float64Array, last: last[k] as Float64Array },

@@ -1,12 +1,13 @@
-import { learningSection } from './sections/learning.ts'
-import type { ForecastRun } from './forecast-run.ts'
 import { footOf } from './foot.ts'
+import type { ForecastRun } from './forecast-run.ts'
 import type { Report } from './page.ts'
+import { attributionsSection } from './sections/attributions.ts'
 import { dataSection } from './sections/data.ts'
 import { errorsSection } from './sections/errors.ts'
 import { forecastsSection } from './sections/forecasts.ts'
 import { forecastHead } from './sections/head.ts'
 import { insideSection } from './sections/inside.ts'
+import { learningSection } from './sections/learning.ts'
 import { nextSection } from './sections/next.ts'
 import { repeatSection } from './sections/repeat.ts'
 import { residualsSection } from './sections/residuals.ts'
@@ -27,6 +28,7 @@ export async function forecastReport(run: ForecastRun): Promise<Report> {
       errorsSection(run),
       residualsSection(run),
       await worstSection(run),
+      await attributionsSection(run),
       await insideSection(run),
       settingsSection(config.settings),
       repeatSection(run, run.data),

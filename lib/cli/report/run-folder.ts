@@ -62,7 +62,9 @@ export function readRun(folder: string): RunFolder {
   try {
     result = JSON.parse(text) as RunResult
   } catch (cause) {
-    throw torchError('ERR_TORCH_FORMAT', `${join(folder, FILES.result)} is not valid JSON: ${messageOf(cause)}`, { cause })
+    throw torchError('ERR_TORCH_FORMAT', `${join(folder, FILES.result)} is not valid JSON: ${messageOf(cause)}`, {
+      cause,
+    })
   }
   if (!Number.isSafeInteger(result.epochs) || typeof result.naive !== 'object') {
     throw torchError('ERR_TORCH_FORMAT', `${join(folder, FILES.result)} is not the result of a training`)

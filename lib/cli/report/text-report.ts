@@ -34,7 +34,11 @@ export async function textReport(run: RunFolder, model: RecurrentModel, data: st
   }
 }
 
-const NAMES: Readonly<Record<string, string>> = { bpc: 'bits per token', accuracy: 'accuracy', perplexity: 'perplexity' }
+const NAMES: Readonly<Record<string, string>> = {
+  bpc: 'bits per token',
+  accuracy: 'accuracy',
+  perplexity: 'perplexity',
+}
 
 function head({ result, config }: RunFolder, own: string, { vocabulary }: RecurrentModel): Html {
   const settings = config.settings as Settings
@@ -45,21 +49,30 @@ ${cards([
     .filter(([name]) => name !== 'loss')
     .map(([name, value]) => ({ label: `${NAMES[name] ?? name}, ${result.part} part`, value: numberText(value) })),
   { label: 'Vocabulary', value: (vocabulary?.size ?? 0).toLocaleString('en-US'), note: `${unit}s` },
-  { label: 'Training', value: `${result.seconds.toFixed(1)} s`, note: `${counted(result.epochs, 'epoch')}, ${counted(result.parameters, 'parameter')}` },
+  {
+    label: 'Training',
+    value: `${result.seconds.toFixed(1)} s`,
+    note: `${counted(result.epochs, 'epoch')}, ${counted(result.parameters, 'parameter')}`,
+  },
 ])}`
 }
 
 function scoresSection({ result: { errors, part } }: RunFolder, own: string): Section {
-  if (errors === null) return { id: 'scores', title: 'How well it predicts', parts: [html`<p>No part of the text was held out.</p>`] }
+  if (errors === null)
+    return { id: 'scores', title: 'How well it predicts', parts: [html`<p>No part of the text was held out.</p>`] }
   const names = Object.keys(errors)
   return {
     id: 'scores',
     title: 'How well it predicts',
     parts: [
       html`<p>On the ${part} part of the text, which the network has not read.</p>`,
-      table(['Model', ...names.map((name) => NAMES[name] ?? name)], [[own, ...names.map((name) => numberText(errors[name] ?? Number.NaN))]], {
-        caption: 'Scores on the part that is held out',
-      }),
+      table(
+        ['Model', ...names.map((name) => NAMES[name] ?? name)],
+        [[own, ...names.map((name) => numberText(errors[name] ?? Number.NaN))]],
+        {
+          caption: 'Scores on the part that is held out',
+        },
+      ),
     ],
   }
 }
@@ -72,7 +85,9 @@ async function writtenSection(model: RecurrentModel): Promise<Section> {
   for (const temperature of WRITTEN.temperatures) {
     let text = start
     for await (const part of generateStream(model, start, { steps: WRITTEN.steps, temperature, seed: 0 })) text += part
-    samples.push(html`<h3>Temperature ${temperature}</h3><pre tabindex="0" aria-label="A text with temperature ${temperature}"><code>${text}</code></pre>`)
+    samples.push(
+      html`<h3>Temperature ${temperature}</h3><pre tabindex="0" aria-label="A text with temperature ${temperature}"><code>${text}</code></pre>`,
+    )
   }
   return {
     id: 'written',

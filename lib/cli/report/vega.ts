@@ -59,9 +59,9 @@ const strict: Logger = {
 }
 
 /** The file of the build for browsers of a package, which lies beside its main file. */
-function fileOf(name: string, build: string): string {
+function fileOf(name: string, build: string, resolve: (name: string) => string): string {
   try {
-    const main = createRequire(join(PACKAGE, 'package.json')).resolve(name)
+    const main = resolve(name)
     return join(dirname(main), build)
   } catch (cause) {
     throw torchError(
@@ -78,10 +78,13 @@ function run(path: string, text: string, needs: (name: string) => unknown): unkn
   return module.exports
 }
 
+/** Finds a package from here: in the project that has installed this one. */
+const resolveHere = (name: string): string => createRequire(join(PACKAGE, 'package.json')).resolve(name)
+
 /** Loads them. @throws {TorchError} with the command that installs them, if they are missing. */
-export function loadVega(): Vegas {
-  const path = fileOf('vega', 'vega.min.js')
-  const litePath = fileOf('vega-lite', 'vega-lite.min.js')
+export function loadVega(resolve: (name: string) => string = resolveHere): Vegas {
+  const path = fileOf('vega', 'vega.min.js', resolve)
+  const litePath = fileOf('vega-lite', 'vega-lite.min.js', resolve)
   const program = readFileSync(path, 'utf8')
   const vega = run(path, program, () => undefined) as Vega
   const lite = run(litePath, readFileSync(litePath, 'utf8'), () => vega) as VegaLite

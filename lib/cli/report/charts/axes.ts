@@ -22,7 +22,13 @@ export const timeX = {
   field: 't',
   type: 'temporal',
   scale: { type: 'utc' },
-  axis: { title: null, labelExpr: LABEL, tickCount: { expr: 'max(2, floor(width / 90))' }, labelFlush: true, labelSeparation: 14 },
+  axis: {
+    title: null,
+    labelExpr: LABEL,
+    tickCount: { expr: 'max(2, floor(width / 90))' },
+    labelFlush: true,
+    labelSeparation: 14,
+  },
 } as const
 
 /** How many steps a number axis has room for. */
@@ -70,7 +76,9 @@ export const minOf = (values: readonly number[]): number => values.reduce((a, b)
 export const maxOf = (values: readonly number[]): number => values.reduce((a, b) => Math.max(a, b), -Infinity)
 
 /** The opacity of the name of a span of time: it is left out where it has no room. */
-export const fits = { expr: "scale('x', datum.to) - scale('x', datum.from) > 7.5 * length(datum.name) + 8 ? 1 : 0" } as const
+export const fits = {
+  expr: "scale('x', datum.to) - scale('x', datum.from) > 7.5 * length(datum.name) + 8 ? 1 : 0",
+} as const
 
 /** Colours of lines by their names, in the order of the legend. */
 export const legend = (
@@ -79,5 +87,10 @@ export const legend = (
   options: { symbolType?: string } = {},
 ): object => ({
   scale: { domain: names, range: colors },
-  legend: { symbolType: 'stroke', symbolOpacity: 1, columns: { expr: 'width < 460 ? 2 : width < 640 ? 3 : 6' }, ...options },
+  legend: {
+    symbolType: 'stroke',
+    symbolOpacity: 1,
+    columns: { expr: 'width < 460 ? 2 : width < 640 ? 3 : 6' },
+    ...options,
+  },
 })

@@ -99,7 +99,17 @@ export function histogramChart(bins: readonly Bin[], { name, title, quantity, su
         {
           mark: { type: 'bar', color: tone('model'), binSpacing: 1 },
           encoding: {
-            x: { field: 'from', type: 'quantitative', bin: { binned: true }, axis: { title: quantity, tickCount: { expr: 'max(3, floor(width / 70))' }, labelOverlap: 'parity', labelSeparation: 8 } },
+            x: {
+              field: 'from',
+              type: 'quantitative',
+              bin: { binned: true },
+              axis: {
+                title: quantity,
+                tickCount: { expr: 'max(3, floor(width / 70))' },
+                labelOverlap: 'parity',
+                labelSeparation: 8,
+              },
+            },
             x2: { field: 'to' },
             y: { field: 'count', ...valueY('Forecasts', { zero: true }) },
             tooltip: [
@@ -123,20 +133,15 @@ export function histogramChart(bins: readonly Bin[], { name, title, quantity, su
 export interface Bar {
   readonly label: string
   readonly value: number
-  readonly low?: number
-  readonly high?: number
 }
 
-export interface BarOptions {
-  readonly name: string
-  readonly title: string
-  readonly quantity: string
-  readonly summary: string
+export interface BarOptions extends HistogramOptions {
+  /** How the values are written, as d3-format has it. Default `'.4~g'`. */
+  readonly format?: string
 }
 
 /** Bars from the left, one below the other, in their order. */
-export function barChart(bars: readonly Bar[], { name, title, quantity, summary }: BarOptions): Chart {
-  const spread = bars.some(({ low }) => low !== undefined)
+export function barChart(bars: readonly Bar[], { name, title, quantity, summary, format = '.4~g' }: BarOptions): Chart {
   const y = {
     field: 'label',
     type: 'nominal',
@@ -155,21 +160,17 @@ export function barChart(bars: readonly Bar[], { name, title, quantity, summary 
           mark: { type: 'bar', color: tone('model'), height: { band: 0.7 } },
           encoding: {
             y,
-            x: { field: 'value', ...valueY(quantity, { zero: true }), axis: { title: quantity, grid: true, tickCount: 5 } },
+            x: {
+              field: 'value',
+              ...valueY(quantity, { zero: true }),
+              axis: { title: quantity, grid: true, tickCount: 5, format: format.endsWith('%') ? format : '~g' },
+            },
             tooltip: [
               { field: 'label', title: 'input' },
-              { field: 'value', title: quantity, format: '.4~g' },
+              { field: 'value', title: quantity, format },
             ],
           },
         },
-        ...(spread
-          ? [
-              {
-                mark: { type: 'rule', color: tone('ink'), strokeWidth: 1.5 },
-                encoding: { y, x: { field: 'low', type: 'quantitative' }, x2: { field: 'high' } },
-              },
-            ]
-          : []),
       ],
     },
   }

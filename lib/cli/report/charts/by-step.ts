@@ -59,7 +59,13 @@ export function byStepChart(lines: readonly StepLine[], { name, title, quantity 
             strokeDash: {
               field: 'naive',
               type: 'nominal',
-              scale: { domain: [false, true], range: [[1, 0], [4, 3]] },
+              scale: {
+                domain: [false, true],
+                range: [
+                  [1, 0],
+                  [4, 3],
+                ],
+              },
               legend: null,
             },
           },

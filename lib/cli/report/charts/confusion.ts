@@ -15,7 +15,12 @@ export function confusionChart(labels: readonly string[], counts: readonly (read
   const right = counts.reduce((sum, row, i) => sum + (row[i] ?? 0), 0)
   const all = totals.reduce((sum, total) => sum + total, 0)
   const axis = { labelColor: tone('ink'), labelLimit: 120, ticks: false, domain: false }
-  const x = { field: 'taken', type: 'nominal', sort: null, axis: { ...axis, title: 'Taken for', labelAngle: labels.length > 6 ? -45 : 0 } }
+  const x = {
+    field: 'taken',
+    type: 'nominal',
+    sort: null,
+    axis: { ...axis, title: 'Taken for', labelAngle: labels.length > 6 ? -45 : 0 },
+  }
   const y = { field: 'actual', type: 'nominal', sort: null, axis: { ...axis, title: 'Class' } }
   return {
     name: 'confusion',

@@ -109,7 +109,10 @@ export function flowChart(lines: readonly FlowLine[], { name, title }: { name: s
     name,
     title,
     summary: lines
-      .map(({ name, norms }) => `${name}: ${norms[0]?.toPrecision(2)} at the first step, ${norms.at(-1)?.toPrecision(2)} at the last.`)
+      .map(
+        ({ name, norms }) =>
+          `${name}: ${norms[0]?.toPrecision(2)} at the first step, ${norms.at(-1)?.toPrecision(2)} at the last.`,
+      )
       .join(' '),
     height: 220,
     spec: {
@@ -128,6 +131,40 @@ export function flowChart(lines: readonly FlowLine[], { name, title }: { name: s
           },
         },
       ],
+    },
+  }
+}
+
+/** How contributions are spread over the steps before a forecast. */
+export function shareChart(
+  shares: readonly number[],
+  { name, title, quantity, summary }: GateOptions & { readonly summary: string },
+): Chart {
+  const values = shares.map((share, i) => ({ step: i + 1 - shares.length, share }))
+  const x = {
+    field: 'step',
+    type: 'quantitative',
+    scale: { domain: [0.5 - shares.length, 0.5], nice: false, zero: false },
+    axis: countAxis('Steps before the forecast'),
+  }
+  const y = { field: 'share', ...valueY(quantity, { zero: true }), axis: { title: quantity, format: '.0%' } }
+  return {
+    name,
+    title,
+    summary,
+    height: 180,
+    spec: {
+      data: { values: values.map((value) => ({ ...value, none: 0 })) },
+      mark: { type: 'rule', strokeWidth: shares.length > 60 ? 2 : 6, color: tone('model') },
+      encoding: {
+        x,
+        y,
+        y2: { field: 'none' },
+        tooltip: [
+          { field: 'step', title: 'step' },
+          { field: 'share', title: quantity, format: '.1%' },
+        ],
+      },
     },
   }
 }

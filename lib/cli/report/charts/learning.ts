@@ -32,7 +32,13 @@ export function learningChart(name: string, title: string, courses: readonly Cou
     scale: { domain: [1, Math.max(last, 2)], nice: false, zero: false },
     axis: countAxis('Epoch'),
   }
-  const y = { field: 'loss', ...positiveY('Loss', finite.map(({ loss }) => loss)) }
+  const y = {
+    field: 'loss',
+    ...positiveY(
+      'Loss',
+      finite.map(({ loss }) => loss),
+    ),
+  }
   const single = courses.length === 1
   const [key, names] = single ? ['part', ['training', 'validation']] : ['course', courses.map((one) => one.name)]
   const present = single && !finite.some(({ part }) => part === 'validation') ? ['training'] : names

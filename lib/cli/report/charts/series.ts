@@ -103,7 +103,16 @@ export function seriesChart(buckets: readonly Bucket[], options: SeriesOptions):
         },
         {
           data: { values: parts },
-          mark: { type: 'text', align: 'left', baseline: 'top', dx: 5, dy: 5, fontSize: 12, color: tone('ink'), opacity: fits },
+          mark: {
+            type: 'text',
+            align: 'left',
+            baseline: 'top',
+            dx: 5,
+            dy: 5,
+            fontSize: 12,
+            color: tone('ink'),
+            opacity: fits,
+          },
           encoding: { x: xOf('from'), y: { value: 0 }, text: { field: 'name', type: 'nominal' } },
         },
         {

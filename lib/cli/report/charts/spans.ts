@@ -4,7 +4,11 @@ import { fits, timeX } from './axes.ts'
 import type { Span } from './series.ts'
 
 /** The parts of data in time, without their values. */
-export function spansChart(parts: readonly Span[], gaps: readonly Span[], { name, title, summary }: Pick<Chart, 'name' | 'title' | 'summary'>): Chart {
+export function spansChart(
+  parts: readonly Span[],
+  gaps: readonly Span[],
+  { name, title, summary }: Pick<Chart, 'name' | 'title' | 'summary'>,
+): Chart {
   const xOf = (field: string): object => ({ ...timeX, field })
   const shades: Readonly<Record<string, number>> = { training: 0.12, validation: 0.3, test: 0.55 }
   return {

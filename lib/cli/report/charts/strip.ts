@@ -30,8 +30,17 @@ export function stripChart(rows: readonly StripRow[], { name, title, quantity }:
     sort: order,
     axis: { title: null, ticks: false, domain: false, grid: true, labelColor: tone('ink'), labelLimit: 170 },
   }
-  const x = { field: 'error', ...valueY(quantity), scale: { zero: false, nice: true, padding: 12 }, axis: { title: quantity, tickCount: { expr: 'max(3, floor(width / 80))' } } }
-  const color = { field: 'kind', type: 'nominal', ...legend([...kinds], [tone('model'), tone('naive')], { symbolType: 'circle' }) }
+  const x = {
+    field: 'error',
+    ...valueY(quantity),
+    scale: { zero: false, nice: true, padding: 12 },
+    axis: { title: quantity, tickCount: { expr: 'max(3, floor(width / 80))' } },
+  }
+  const color = {
+    field: 'kind',
+    type: 'nominal',
+    ...legend([...kinds], [tone('model'), tone('naive')], { symbolType: 'circle' }),
+  }
   const [best] = sorted
   return {
     name,
@@ -42,15 +51,33 @@ export function stripChart(rows: readonly StripRow[], { name, title, quantity }:
       layer: [
         {
           data: {
-            values: rows.flatMap((row) => (row.seeds.length > 1 ? row.seeds : []).map((error) => ({ name: row.name, error, kind: kindOf(row) }))),
+            values: rows.flatMap((row) =>
+              (row.seeds.length > 1 ? row.seeds : []).map((error) => ({ name: row.name, error, kind: kindOf(row) })),
+            ),
           },
           mark: { type: 'point', filled: false, size: 70, strokeWidth: 1.5, opacity: 0.8 },
-          encoding: { x, y, color, tooltip: [{ field: 'name', title: 'forecast' }, { field: 'error', title: `${quantity}, one seed`, format: '.4~g' }] },
+          encoding: {
+            x,
+            y,
+            color,
+            tooltip: [
+              { field: 'name', title: 'forecast' },
+              { field: 'error', title: `${quantity}, one seed`, format: '.4~g' },
+            ],
+          },
         },
         {
           data: { values: rows.map((row) => ({ name: row.name, error: row.mean, kind: kindOf(row) })) },
           mark: { type: 'point', filled: true, size: 80, opacity: 1 },
-          encoding: { x, y, color, tooltip: [{ field: 'name', title: 'forecast' }, { field: 'error', title: quantity, format: '.4~g' }] },
+          encoding: {
+            x,
+            y,
+            color,
+            tooltip: [
+              { field: 'name', title: 'forecast' },
+              { field: 'error', title: quantity, format: '.4~g' },
+            ],
+          },
         },
       ],
     },
@@ -77,7 +104,11 @@ export function rangeChart(rows: readonly RangeRow[], { name, title, quantity }:
     axis: { title: null, ticks: false, domain: false, labelColor: tone('ink'), labelLimit: 170 },
   }
   const axis = { title: quantity, grid: true, tickCount: { expr: 'max(3, floor(width / 80))' } }
-  const color = { field: 'kind', type: 'nominal', ...legend([...kinds], [tone('model'), tone('soft')], { symbolType: 'circle' }) }
+  const color = {
+    field: 'kind',
+    type: 'nominal',
+    ...legend([...kinds], [tone('model'), tone('soft')], { symbolType: 'circle' }),
+  }
   const tooltip = [
     { field: 'name', title: 'compared with' },
     { field: 'value', title: 'difference', format: '.3~g' },
@@ -87,7 +118,12 @@ export function rangeChart(rows: readonly RangeRow[], { name, title, quantity }:
   return {
     name,
     title,
-    summary: values.map((row) => `${row.name}: ${row.value.toPrecision(3)}, from ${row.lower.toPrecision(3)} to ${row.upper.toPrecision(3)}, ${row.kind}.`).join(' '),
+    summary: values
+      .map(
+        (row) =>
+          `${row.name}: ${row.value.toPrecision(3)}, from ${row.lower.toPrecision(3)} to ${row.upper.toPrecision(3)}, ${row.kind}.`,
+      )
+      .join(' '),
     height: ROW * rows.length + 10,
     spec: {
       data: { values },

@@ -55,9 +55,7 @@ export function timelineChart(stretches: readonly Stretch[], options: TimelineOp
           origin,
           ...(actual[h] === undefined ? {} : { actual: actual[h] ?? null }),
           ...Object.fromEntries(lines.map((line, i) => [`f${i}`, values[line.name]?.[h] ?? null])),
-          ...(lower === undefined || upper === undefined
-            ? {}
-            : { lower: lower[h] ?? null, upper: upper[h] ?? null }),
+          ...(lower === undefined || upper === undefined ? {} : { lower: lower[h] ?? null, upper: upper[h] ?? null }),
         }),
       ),
     ),

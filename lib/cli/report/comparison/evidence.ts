@@ -1,14 +1,14 @@
 import type { Comparison, TargetValues } from '../../comparison.ts'
 import { naiveTitle } from '../../measure.ts'
+import { numberText } from '../../output.ts'
 import { byStepChart } from '../charts/by-step.ts'
 import { learningChart } from '../charts/learning.ts'
 import { type Stretch, timelineChart } from '../charts/timeline.ts'
 import { html } from '../html.ts'
 import type { Figure, Section } from '../section.ts'
-import { table } from '../table.ts'
 import { MOST_DRAWN } from '../sections/data.ts'
 import { counted, percent } from '../sections/head.ts'
-import { numberText } from '../../output.ts'
+import { table } from '../table.ts'
 
 /** How many networks a chart of lines has, and how many forecasts steps. */
 const MOST_NETWORKS = 3
@@ -60,7 +60,10 @@ export function timesSection({ test, models, naive, data, recommendation }: Comp
   return {
     id: 'forecasts',
     title: 'Forecasts and what came',
-    parts: [html`<p>Each line is a forecast that knew nothing of what followed: no network was trained on this part.</p>`, ...figures],
+    parts: [
+      html`<p>Each line is a forecast that knew nothing of what followed: no network was trained on this part.</p>`,
+      ...figures,
+    ],
   }
 }
 
@@ -68,7 +71,9 @@ export function timesSection({ test, models, naive, data, recommendation }: Comp
 export function stepsSection({ models, naive, compare, data }: Comparison): Section {
   const lines = [
     ...models.slice(0, MOST_LINES).map(({ name, byStep }) => ({ name, errors: byStep[compare.by], isNaive: false })),
-    ...naive.slice(0, 2).map(({ name, byStep }) => ({ name: naiveTitle(name), errors: byStep[compare.by], isNaive: true })),
+    ...naive
+      .slice(0, 2)
+      .map(({ name, byStep }) => ({ name: naiveTitle(name), errors: byStep[compare.by], isNaive: true })),
   ]
   const quantity = `${compare.by.toUpperCase()} of ${data.targets.join(', ')}`
   return {
@@ -80,7 +85,10 @@ export function stepsSection({ models, naive, compare, data }: Comparison): Sect
         caption: html`<p>Networks are a mean over seeds; the best naive forecasts are dashed.</p>`,
         table: table(
           ['Steps ahead', ...lines.map(({ name }) => name)],
-          (lines[0]?.errors ?? []).map((_, h) => [h + 1, ...lines.map(({ errors }) => numberText(errors[h] ?? Number.NaN))]),
+          (lines[0]?.errors ?? []).map((_, h) => [
+            h + 1,
+            ...lines.map(({ errors }) => numberText(errors[h] ?? Number.NaN)),
+          ]),
           { caption: `${quantity} by steps ahead` },
         ),
       },
@@ -106,7 +114,9 @@ export function coursesSection({ models }: Comparison): Section {
     ]
   })
   const diverged = models.flatMap(({ name, runs }) =>
-    runs.filter(({ hasDiverged }) => hasDiverged).map(({ lr, seed }) => `${name} with a learning rate of ${lr} and seed ${seed}`),
+    runs
+      .filter(({ hasDiverged }) => hasDiverged)
+      .map(({ lr, seed }) => `${name} with a learning rate of ${lr} and seed ${seed}`),
   )
   return {
     id: 'learning',

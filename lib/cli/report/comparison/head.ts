@@ -36,7 +36,11 @@ ${cards([
         },
       ]),
   { label: 'Trainings', value: String(runs.length), note: `${seconds.toFixed(0)} s together` },
-  { label: 'Forecasts', value: comparison.test.windows.toLocaleString('en-US'), note: `from ${counted(comparison.test.origins, 'origin')} of the test part` },
+  {
+    label: 'Forecasts',
+    value: comparison.test.windows.toLocaleString('en-US'),
+    note: `from ${counted(comparison.test.origins, 'origin')} of the test part`,
+  },
 ])}
 ${warnings.map((warning) => html`<p class="warning">${warning}</p>`)}`
 }

@@ -28,7 +28,11 @@ export function networksSection(comparison: Comparison): Section {
     })),
   ].filter(({ mean }) => Number.isFinite(mean))
   const mean = (value: { mean: number; spread: number } | undefined): string =>
-    value === undefined ? '-' : compare.seeds > 1 ? `${numberText(value.mean)} ± ${spreadText(value.spread)}` : numberText(value.mean)
+    value === undefined
+      ? '-'
+      : compare.seeds > 1
+        ? `${numberText(value.mean)} ± ${spreadText(value.spread)}`
+        : numberText(value.mean)
   return {
     id: 'networks',
     title: 'Networks side by side',
@@ -38,7 +42,15 @@ export function networksSection(comparison: Comparison): Section {
         caption: html`<p>From the least error to the largest${compare.seeds > 1 && ': a ring for each seed, a dot for their mean'}.</p>`,
       },
       table(
-        ['Forecast', ...metrics.map((name) => name.toUpperCase()), `${compare.by.toUpperCase()}, validation`, 'Parameters', 'lr', 'Training, s', 'Forecast, ms'],
+        [
+          'Forecast',
+          ...metrics.map((name) => name.toUpperCase()),
+          `${compare.by.toUpperCase()}, validation`,
+          'Parameters',
+          'lr',
+          'Training, s',
+          'Forecast, ms',
+        ],
         [
           ...models.map((model) => [
             model.name,
@@ -95,7 +107,17 @@ export function differencesSection(comparison: Comparison): Section {
         caption: html`<p>Lines are ${percent(first.bootstrap.level, 0)} intervals, by a bootstrap of blocks of ${first.bootstrap.blockLength} origins and of seeds.</p>`,
       },
       table(
-        ['Compared with', 'Difference', 'in %', 'from', 'to', 'Diebold-Mariano', 'p', 'p, adjusted', 'Larger than its noise'],
+        [
+          'Compared with',
+          'Difference',
+          'in %',
+          'from',
+          'to',
+          'Diebold-Mariano',
+          'p',
+          'p, adjusted',
+          'Larger than its noise',
+        ],
         differences.map(({ b, difference, relative, bootstrap, dieboldMariano, isClear }) => [
           titleOf(comparison, b),
           numberText(difference),

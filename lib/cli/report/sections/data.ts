@@ -1,6 +1,6 @@
 import { examine } from '../../../data/index.ts'
-import { bucketsOf, MOST_POINTS, type Span, seriesChart } from '../charts/series.ts'
 import { rowsByGroup } from '../../series.ts'
+import { bucketsOf, MOST_POINTS, type Span, seriesChart } from '../charts/series.ts'
 import { type ForecastRun, targetsOf } from '../forecast-run.ts'
 import { html } from '../html.ts'
 import type { Figure, Section } from '../section.ts'
@@ -56,7 +56,14 @@ export function dataSection(run: ForecastRun): Section {
     id: 'data',
     title: 'The data',
     parts: [
-      html`<p><code>${data}</code> has ${counted(times.length, 'row')}${series.frequency !== undefined && `, one for each ${typeof series.frequency === 'number' ? `${series.frequency} ms` : series.frequency}`}${series.groups.length > 0 && `, in ${series.groups.length} series`}. ${missing.some(([, count]) => count > 0) ? `Cells without a value: ${missing.filter(([, count]) => count > 0).map(([name, count]) => `${count} of ${name}`).join(', ')}.` : 'No cell that is read is without a value.'}</p>`,
+      html`<p><code>${data}</code> has ${counted(times.length, 'row')}${series.frequency !== undefined && `, one for each ${typeof series.frequency === 'number' ? `${series.frequency} ms` : series.frequency}`}${series.groups.length > 0 && `, in ${series.groups.length} series`}. ${
+        missing.some(([, count]) => count > 0)
+          ? `Cells without a value: ${missing
+              .filter(([, count]) => count > 0)
+              .map(([name, count]) => `${count} of ${name}`)
+              .join(', ')}.`
+          : 'No cell that is read is without a value.'
+      }</p>`,
       ...findings.map(({ message }) => html`<p class="warning">${message}</p>`),
       ...figures,
       ...(left > 0 ? [html`<p class="note">${counted(left, 'more')} of columns and series are not drawn.</p>`] : []),
@@ -66,7 +73,9 @@ export function dataSection(run: ForecastRun): Section {
           const part = parts[name]
           if (part === undefined) return []
           const [from, to] = [part.times(0)[0], part.times(part.length - 1).at(-1)] as [Date, Date]
-          return [[name === 'train' ? 'training' : name, timeText(from), timeText(to), part.length.toLocaleString('en-US')]]
+          return [
+            [name === 'train' ? 'training' : name, timeText(from), timeText(to), part.length.toLocaleString('en-US')],
+          ]
         }),
         { caption: 'The parts of the data', words: 3 },
       ),
@@ -109,7 +118,11 @@ function spansOf({ parts, series }: ForecastRun): Span[] {
 }
 
 /** The first time that the windows of a part forecast, of all groups. */
-function earliest(part: { readonly length: number; times(index: number): Date[]; groups(indices: readonly number[]): string[] | undefined }): number {
+function earliest(part: {
+  readonly length: number
+  times(index: number): Date[]
+  groups(indices: readonly number[]): string[] | undefined
+}): number {
   const all = Array.from({ length: part.length }, (_, i) => i)
   const groups = part.groups(all)
   const firsts = groups === undefined ? [0] : all.filter((i) => groups[i] !== groups[i - 1])

@@ -29,11 +29,15 @@ export function errorsSection(run: ForecastRun): Section {
         [row(own, errors), ...Object.entries(naive).map(([method, values]) => row(naiveTitle(method), values))],
         { caption: 'Errors of the model and of naive forecasts' },
       ),
-      ...evidence.slice(0, MOST_DRAWN).flatMap((one, k): Part[] => [
-        stepFigure(run, one, k),
-        ...one.cycles.map((cycle, c) => seasonFigure(run, one, cycle, `season-${k}-${c}`)),
-      ]),
-      ...(evidence.length > MOST_DRAWN ? [html`<p class="note">The charts are those of the first ${MOST_DRAWN} columns.</p>`] : []),
+      ...evidence
+        .slice(0, MOST_DRAWN)
+        .flatMap((one, k): Part[] => [
+          stepFigure(run, one, k),
+          ...one.cycles.map((cycle, c) => seasonFigure(run, one, cycle, `season-${k}-${c}`)),
+        ]),
+      ...(evidence.length > MOST_DRAWN
+        ? [html`<p class="note">The charts are those of the first ${MOST_DRAWN} columns.</p>`]
+        : []),
     ],
   }
 }
@@ -75,11 +79,22 @@ function seasonFigure(
   }))
   const behind = seasons.filter((season) => season.own > season.naive).map(({ label }) => label)
   return {
-    chart: bySeasonChart(seasons, { name, title: `${target}: by the ${cycle}`, quantity: `MAE of ${target}`, own, naive }),
+    chart: bySeasonChart(seasons, {
+      name,
+      title: `${target}: by the ${cycle}`,
+      quantity: `MAE of ${target}`,
+      own,
+      naive,
+    }),
     caption: html`<p>By the ${cycle} of what was forecast, in UTC, on the ${result.part} part. ${behind.length === 0 ? `The ${own} is nowhere behind ${naive}.` : `The ${own} is behind ${naive} at ${behind.join(', ')}.`}</p>`,
     table: table(
       [cycle, own, naive, 'values'],
-      seasons.map(({ label, own, naive, count }) => [label, numberText(own), numberText(naive), count.toLocaleString('en-US')]),
+      seasons.map(({ label, own, naive, count }) => [
+        label,
+        numberText(own),
+        numberText(naive),
+        count.toLocaleString('en-US'),
+      ]),
       { caption: `MAE of ${target} by the ${cycle}` },
     ),
   }

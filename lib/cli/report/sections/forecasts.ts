@@ -1,4 +1,5 @@
 import type { WindowDataset } from '../../../data/index.ts'
+import { numberText } from '../../output.ts'
 import { timelineChart } from '../charts/timeline.ts'
 import type { TargetEvidence } from '../evidence.ts'
 import { type ForecastRun, naiveName } from '../forecast-run.ts'
@@ -8,7 +9,6 @@ import type { Figure, Section } from '../section.ts'
 import { table } from '../table.ts'
 import { MOST_DRAWN } from './data.ts'
 import { counted, percent } from './head.ts'
-import { numberText } from '../../output.ts'
 
 /** How many steps a chart has at most: more could not be told apart. */
 const MOST_STEPS = 240
@@ -39,14 +39,19 @@ function apart(windows: WindowDataset, indices: readonly number[]): number[] {
 export async function forecastsSection(run: ForecastRun): Promise<Section> {
   const { held, series, evidence } = run
   if (held === undefined) {
-    return { id: 'forecasts', title: 'Forecasts and what came', parts: [html`<p>No part of the data was held out.</p>`] }
+    return {
+      id: 'forecasts',
+      title: 'Forecasts and what came',
+      parts: [html`<p>No part of the data was held out.</p>`],
+    }
   }
   const groups = series.groups.length === 0 ? [null] : series.groups.slice(0, MOST_DRAWN)
   const figures: Figure[] = []
   for (const [k, one] of evidence.slice(0, MOST_DRAWN).entries()) {
     for (const [g, group] of groups.entries()) {
       const indices = windowsOf(held, group)
-      if (indices.length > 0) figures.push(await figureOf(run, held, { k, one, group, name: `forecasts-${k}-${g}`, indices }))
+      if (indices.length > 0)
+        figures.push(await figureOf(run, held, { k, one, group, name: `forecasts-${k}-${g}`, indices }))
     }
   }
   const left = evidence.length * Math.max(1, series.groups.length) - figures.length
@@ -70,7 +75,11 @@ interface Drawing {
   readonly indices: readonly number[]
 }
 
-async function figureOf(run: ForecastRun, held: WindowDataset, { k, one, group, name, indices }: Drawing): Promise<Figure> {
+async function figureOf(
+  run: ForecastRun,
+  held: WindowDataset,
+  { k, one, group, name, indices }: Drawing,
+): Promise<Figure> {
   const { model, metadata, season, own, timeText, result } = run
   const { calibration } = metadata
   const naive = naiveName(one)
@@ -86,17 +95,15 @@ async function figureOf(run: ForecastRun, held: WindowDataset, { k, one, group, 
   const band = calibration === undefined ? undefined : percent(shownLevel(calibration), 0)
   const [first, last] = [drawn[0]?.times[0], drawn.at(-1)?.times.at(-1)].map((time) => timeText(new Date(time ?? 0)))
   const every = held.horizon === 1 ? 'one for each step' : `one from every ${held.horizon} steps`
-  const errors = (who: 'model' | TargetEvidence['bestNaive']): string => numberText(one.errors.get(who)?.all ?? Number.NaN)
+  const errors = (who: 'model' | TargetEvidence['bestNaive']): string =>
+    numberText(one.errors.get(who)?.all ?? Number.NaN)
   return {
     chart: timelineChart(drawn, {
       name,
       title: group === null ? one.target : `${one.target}, ${group}`,
       quantity: one.target,
       summary: `${counted(drawn.length, 'forecast')} from ${first} to ${last}. The MAE on the ${result.part} part is ${errors('model')}, that of ${naive} ${errors(one.bestNaive)}.`,
-      lines: [
-        { name: own },
-        { name: naive, isNaive: true },
-      ],
+      lines: [{ name: own }, { name: naive, isNaive: true }],
       ...(band === undefined ? {} : { band }),
       height: 280,
     }),
@@ -106,9 +113,12 @@ async function figureOf(run: ForecastRun, held: WindowDataset, { k, one, group, 
       drawn.flatMap(({ times, actual, values, lower, upper }) =>
         times.map((time, h) => [
           timeText(new Date(time)),
-          ...[actual[h], values[own]?.[h], values[naive]?.[h], ...(lower === undefined ? [] : [lower[h], upper?.[h]])].map(
-            (value) => numberText(value ?? Number.NaN),
-          ),
+          ...[
+            actual[h],
+            values[own]?.[h],
+            values[naive]?.[h],
+            ...(lower === undefined ? [] : [lower[h], upper?.[h]]),
+          ].map((value) => numberText(value ?? Number.NaN)),
         ]),
       ),
       { caption: `Forecasts of ${one.target}` },

@@ -32,7 +32,7 @@ export const percent = (share: number, digits = 1): string => `${(100 * share).t
 
 /** What was asked, and the answer. */
 export function forecastHead(run: ForecastRun): Html {
-  const { settings, metadata, series, result, own } = run
+  const { settings, metadata, series, own } = run
   const targets = targetsOf(run)
   const inputs = [...series.inputs, ...series.calendar.map((name) => `the ${CYCLES[name] ?? name}`)]
   const seen = [...(settings.autoregressive ? [targets.length > 1 ? 'their past' : 'its past'] : []), ...inputs]
@@ -52,7 +52,9 @@ const CYCLES: Readonly<Record<string, string>> = {
 }
 
 /** The error that is first among those of the training. */
-function errorsOf({ result: { errors, naive } }: ForecastRun): [name: string, own: number, best: string, error: number] | undefined {
+function errorsOf({
+  result: { errors, naive },
+}: ForecastRun): [name: string, own: number, best: string, error: number] | undefined {
   const name = Object.keys(errors ?? {}).find((metric) => metric !== 'loss' && metric !== 'r2')
   if (name === undefined) return undefined
   const [best] = Object.entries(naive).sort(([, a], [, b]) => (a[name] ?? Infinity) - (b[name] ?? Infinity))
@@ -81,12 +83,26 @@ function cardsOf(run: ForecastRun): Card[] {
     ...(found === undefined
       ? []
       : [
-          { label: `${found[0].toUpperCase()}, ${result.part} part`, value: numberText(found[1]), note: `in the units of ${listOf(run)}` },
-          { label: `${found[0].toUpperCase()} of ${naiveTitle(found[2])}`, value: numberText(found[3]), note: 'the best naive forecast' },
+          {
+            label: `${found[0].toUpperCase()}, ${result.part} part`,
+            value: numberText(found[1]),
+            note: `in the units of ${listOf(run)}`,
+          },
+          {
+            label: `${found[0].toUpperCase()} of ${naiveTitle(found[2])}`,
+            value: numberText(found[3]),
+            note: 'the best naive forecast',
+          },
         ]),
     ...(widest === undefined
       ? []
-      : [{ label: `In the ${percent(widest.level, 0)} interval`, value: percent(widest.share, 0), note: `of the ${result.part} part` }]),
+      : [
+          {
+            label: `In the ${percent(widest.level, 0)} interval`,
+            value: percent(widest.share, 0),
+            note: `of the ${result.part} part`,
+          },
+        ]),
     {
       label: 'Training',
       value: `${result.seconds.toFixed(1)} s`,

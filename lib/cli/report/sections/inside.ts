@@ -38,10 +38,15 @@ export async function insideSection(run: ForecastRun): Promise<Section> {
     const gates = lines.filter(({ isGate }) => isGate)
     const states = lines.filter(({ isGate }) => !isGate)
     const place = (one: { layer: number; direction: string }): string =>
-      `${layer > 0 ? `layer ${one.layer + 1}` : ''}${one.direction === 'reverse' ? ', backwards' : ''}`.replace(/^, /, '')
+      `${layer > 0 ? `layer ${one.layer + 1}` : ''}${one.direction === 'reverse' ? ', backwards' : ''}`.replace(
+        /^, /,
+        '',
+      )
     const flowLines = flows.flatMap((flow) => [
       { name: ['state', place(flow)].filter(Boolean).join(', '), norms: flow.hidden },
-      ...(flow.cell === undefined ? [] : [{ name: ['cell', place(flow)].filter(Boolean).join(', '), norms: flow.cell }]),
+      ...(flow.cell === undefined
+        ? []
+        : [{ name: ['cell', place(flow)].filter(Boolean).join(', '), norms: flow.cell }]),
     ])
     const reach = flows.at(-1)?.hidden ?? []
     const ratio = (reach[0] ?? 0) / (reach.at(-1) ?? Number.NaN)
@@ -80,7 +85,8 @@ const GATES: Readonly<Record<string, string>> = {
   MinGRU: 'The update gate blends the old state with a new one.',
 }
 
-const isDisposable = (value: unknown): value is Tensor => typeof value === 'object' && value !== null && 'dispose' in value
+const isDisposable = (value: unknown): value is Tensor =>
+  typeof value === 'object' && value !== null && 'dispose' in value
 
 /** The window whose error is the median. */
 function usualOf({ held, evidence }: ForecastRun): number {
@@ -99,7 +105,8 @@ function linesOf(traces: readonly GateTrace[]): (GateLine & { readonly isGate: b
     const values = (trace as unknown as Record<string, Tensor | undefined>)[name]
     if (values === undefined) return []
     const units = values.squeeze(0).double()
-    const rows = (tensor: Tensor): number[] => (tensor.toArray() as number[]).map((value) => Number(value.toPrecision(5)))
+    const rows = (tensor: Tensor): number[] =>
+      (tensor.toArray() as number[]).map((value) => Number(value.toPrecision(5)))
     return [
       {
         name: title,

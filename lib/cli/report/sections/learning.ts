@@ -36,7 +36,13 @@ export function learningSection({ history, result, config }: RunFolder, name: st
         caption: html`<p>The loss is that of scaled values. ${bestEpoch !== null && 'The ring is the best epoch.'} The training loss of an epoch is measured while the weights change, the validation loss after it.</p>`,
         table: html`${table(
           columns,
-          rows.map((row) => columns.map((column) => (column === 'epoch' ? html`${row.epoch}${row.epoch === bestEpoch && ' (best)'}` : numberText(row[column] ?? Number.NaN)))),
+          rows.map((row) =>
+            columns.map((column) =>
+              column === 'epoch'
+                ? html`${row.epoch}${row.epoch === bestEpoch && ' (best)'}`
+                : numberText(row[column] ?? Number.NaN),
+            ),
+          ),
           { caption: 'The results of each epoch' },
         )}${rows.length < history.length && html`<p class="note">The last ${MOST_ROWS} epochs; the others are in history.csv.</p>`}`,
       },
@@ -45,4 +51,5 @@ export function learningSection({ history, result, config }: RunFolder, name: st
 }
 
 /** A reason of an ending as the end of a sentence. */
-const reason = (text: string): string => text.replace(/\.$/, '').replace('validationLoss', 'the validation loss').replace('trainLoss', 'the training loss')
+const reason = (text: string): string =>
+  text.replace(/\.$/, '').replace('validationLoss', 'the validation loss').replace('trainLoss', 'the training loss')

@@ -1,5 +1,7 @@
+import { TorchError } from '../../../errors.ts'
 import { type Forecast, forecast } from '../../../forecast/index.ts'
 import { numberText } from '../../output.ts'
+import { messageFor } from '../../problem.ts'
 import { rowsByGroup, scalerOf } from '../../series.ts'
 import { timelineChart } from '../charts/timeline.ts'
 import type { ForecastRun } from '../forecast-run.ts'
@@ -16,15 +18,25 @@ const BEFORE = { horizons: 6, steps: 30 }
 export async function nextSection(run: ForecastRun): Promise<Section> {
   const { model, series, metadata, result } = run
   const { calibration, past, horizon } = metadata
-  const forecasts = await forecast(model, series, {
-    past,
-    steps: horizon,
-    scaler: scalerOf(model, result.model),
-    ...(calibration === undefined ? {} : { calibration }),
-  })
+  let forecasts: Forecast[]
+  try {
+    forecasts = await forecast(model, series, {
+      past,
+      steps: horizon,
+      scaler: scalerOf(model, result.model),
+      ...(calibration === undefined ? {} : { calibration }),
+    })
+  } catch (error) {
+    // The past may be too short behind the last gap: the rest of the report is worth reading nevertheless.
+    if (!(error instanceof TorchError) || error.code !== 'ERR_TORCH_VALUE') throw error
+    const why = messageFor(error)
+    return { id: 'next', title: 'What comes next', parts: [html`<p class="warning">There is no forecast: ${why}</p>`] }
+  }
   const figures = forecasts
     .slice(0, MOST_DRAWN)
-    .flatMap((one, g) => series.targets.slice(0, MOST_DRAWN).map((target, k) => figureOf(run, one, target, `next-${k}-${g}`)))
+    .flatMap((one, g) =>
+      series.targets.slice(0, MOST_DRAWN).map((target, k) => figureOf(run, one, target, `next-${k}-${g}`)),
+    )
   const left = forecasts.length * series.targets.length - figures.length
   return {
     id: 'next',
@@ -32,7 +44,11 @@ export async function nextSection(run: ForecastRun): Promise<Section> {
     parts: [
       html`<p>The forecast from the end of the data.</p>`,
       ...figures,
-      ...(left > 0 ? [html`<p class="note">${counted(left, 'more')} of columns and series are not drawn: <code>npx libtorch-rnn forecast</code> writes them all.</p>`] : []),
+      ...(left > 0
+        ? [
+            html`<p class="note">${counted(left, 'more')} of columns and series are not drawn: <code>npx libtorch-rnn forecast</code> writes them all.</p>`,
+          ]
+        : []),
     ],
   }
 }

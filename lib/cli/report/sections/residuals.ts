@@ -26,7 +26,12 @@ export function residualsSection(run: ForecastRun): Section {
   }
 }
 
-function partsOf({ metadata, season }: ForecastRun, { target, residuals }: TargetEvidence, k: number, runs: readonly number[][]): Part[] {
+function partsOf(
+  { metadata, season }: ForecastRun,
+  { target, residuals }: TargetEvidence,
+  k: number,
+  runs: readonly number[][],
+): Part[] {
   const { horizon } = metadata
   const first = [...residuals.first].filter((value) => !Number.isNaN(value))
   const last = [...residuals.last].filter((value) => !Number.isNaN(value))
@@ -65,7 +70,11 @@ function partsOf({ metadata, season }: ForecastRun, { target, residuals }: Targe
       ? []
       : [
           {
-            chart: lagChart(correlations, { name: `autocorrelation-${k}`, title: `${target}: autocorrelation of residuals${step}`, bound }),
+            chart: lagChart(correlations, {
+              name: `autocorrelation-${k}`,
+              title: `${target}: autocorrelation of residuals${step}`,
+              bound,
+            }),
             caption: html`<p>How residuals are related to those some steps before. Of ${correlations.length} values, about ${percent(0.05, 0)} would be outside of the band by chance; ${outside} are.</p>`,
             table: table(
               ['Steps apart', 'correlation'],

@@ -42,7 +42,10 @@ export async function worstSection(run: ForecastRun): Promise<Section> {
   }
   const figures: Figure[] = []
   for (const [i, { index }] of chosen.entries()) {
-    const k = evidence.reduce((most, one, j) => (relative(one, index) > relative(evidence[most] as typeof one, index) ? j : most), 0)
+    const k = evidence.reduce(
+      (most, one, j) => (relative(one, index) > relative(evidence[most] as typeof one, index) ? j : most),
+      0,
+    )
     const one = evidence[k] as (typeof evidence)[number]
     const naive = naiveName(one)
     const [drawn] = (await sample(run.model, held, [index], {
@@ -53,7 +56,16 @@ export async function worstSection(run: ForecastRun): Promise<Section> {
       season: run.season,
       calibration: metadata.calibration,
     })) as [SampledWindow]
-    figures.push(figureOf(run, { i, k, drawn, naive, error: one.byWindow[index] as number, usual: one.errors.get('model')?.all as number }))
+    figures.push(
+      figureOf(run, {
+        i,
+        k,
+        drawn,
+        naive,
+        error: one.byWindow[index] as number,
+        usual: one.errors.get('model')?.all as number,
+      }),
+    )
   }
   return {
     id: 'worst',
@@ -93,10 +105,7 @@ function figureOf(run: ForecastRun, { i, k, drawn, naive, error, usual }: Case):
       quantity: target,
       summary: `The error is ${numberText(error)} on average, ${(error / usual).toFixed(1)} times the usual one.`,
       before: { times: drawn.past.times.slice(before), values: drawn.past.values.slice(before) },
-      lines: [
-        { name: own },
-        { name: naive, isNaive: true },
-      ],
+      lines: [{ name: own }, { name: naive, isNaive: true }],
       ...(band === undefined ? {} : { band }),
       height: 200,
       zooms: false,
