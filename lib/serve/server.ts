@@ -17,6 +17,7 @@ import { type PredictOptions, readOptions, readPredict, type ServeOptions, type 
 import { Request, stackless } from './request.ts'
 import type { Session } from './session.ts'
 import { type SessionCounts, type SessionOptions, Sessions } from './sessions.ts'
+import type { HangUp } from './signal.ts'
 import type { Version } from './version.ts'
 import { type Routes, requireName, type VersionInfo, Versions } from './versions.ts'
 
@@ -69,6 +70,14 @@ const LEAST_TO_SAVE = 1000
 
 const CONSTRUCT = Symbol('construct')
 
+/** @internal {@link Server.predict} for a client that may hang up. Throws what is wrong with the request. */
+export let predictFor: (
+  server: Server,
+  x: Float32Array | Int32Array,
+  options: PredictOptions,
+  client: HangUp,
+) => Promise<Float32Array>
+
 /**
  * Computes requests in batches, and steps of sessions together, off the event loop. Made by {@link serve}.
  */
@@ -83,6 +92,11 @@ export class Server {
   readonly #alive = new Set<Version>()
   /** What versions have to end. */
   readonly #pending = new Set<Promise<unknown>>()
+
+  static {
+    predictFor = (server, x, options, client) =>
+      server.#predict(x, 'typed', readPredict('predict', options), client) as Promise<Float32Array>
+  }
 
   /** @internal */
   static async [CONSTRUCT](source: ModelSource, options: ServeOptions): Promise<Server> {
@@ -118,7 +132,7 @@ export class Server {
     }
   }
 
-  #predict(x: Input, form: Form, options: PredictOptions): Promise<Output<Input>> {
+  #predict(x: Input, form: Form, options: PredictOptions, client?: HangUp): Promise<Output<Input>> {
     const { requests } = this.#counters
     const { queue } = this.#settings
     this.#requireOpen('predict')
@@ -132,6 +146,7 @@ export class Server {
     const { signal, group } = options
     requireSignal('predict', signal)
     if (signal?.aborted) return Promise.reject(signal.reason)
+    if (client?.aborted) return Promise.reject(client.reason)
     const version =
       options.version === undefined ? this.#versions.next() : this.#versions.get('predict', options.version)
     const { signature, units } = version
@@ -146,7 +161,8 @@ export class Server {
     } else if (group !== undefined) throw invalid('predict', 'group', 'left out: the model has no scaler', group)
     const now = performance.now()
     const order = now - (options.priority ?? 0) * queue.aging
-    const request = new Request(sequence, order, requests, options, queue.timeout, now)
+    const limits = client === undefined ? options : { ...options, signal: client }
+    const request = new Request(sequence, order, requests, limits, queue.timeout, now)
     version.requests += 1
     version.batcher.add(request, now)
     const { promise } = request
