@@ -8,13 +8,15 @@ import { type About, writeConfig, writeJSON } from './config.ts'
 import { type Errors, errorTable, verdict } from './measure.ts'
 import type { Output } from './output.ts'
 import { FILES, type Plan } from './plan.ts'
+import type { Settings } from './settings.ts'
 import { forecastJob } from './tasks/forecast.ts'
+import type { Job } from './tasks/job.ts'
 import { textJob } from './tasks/text.ts'
 import { checkpointsIn, Ending, runOptions } from './training.ts'
 import { VERSION } from './version.ts'
 
 /** Tells what differs from the run that a file of settings comes from. */
-function compareAbout(then: About | undefined, now: About, output: Output): void {
+export function compareAbout(then: About | undefined, now: About, output: Output): void {
   if (then === undefined) return
   const differ = (['libtorch-rnn', 'libtorch', 'platform'] as const).filter((key) => then[key] !== now[key])
   for (const key of differ)
@@ -52,29 +54,40 @@ export async function train(plan: Plan, output: Output): Promise<void> {
     return
   }
 
+  const reason = ending.reason ?? null
+  const result = await finish(job, trainer, { folder: plan.folder, settings, about, reason })
+  output.result(result, () => summary(result, settings.model))
+}
+
+/** Measures and saves the model of a `fit` that has ended, and writes down what it came to. */
+export async function finish(
+  job: Job,
+  trainer: Trainer,
+  { folder, settings, about, reason }: { folder: string; settings: Settings; about: About; reason: string | null },
+): Promise<Result> {
   const part = job.test !== undefined ? 'test' : job.validation !== undefined ? 'validation' : null
   const held = part === null ? undefined : job[part]
   const errors = held === undefined ? null : await trainer.evaluate(held)
   const { bestEpoch, epochs, seconds } = courseOf(trainer.history as History)
-  const path = join(plan.folder, FILES.model)
+  const path = join(folder, FILES.model)
   await job.save(path, { settings, about, epochs, bestEpoch })
   const result: Result = {
     model: path,
     epochs,
     bestEpoch,
-    stopReason: ending.reason ?? null,
+    stopReason: reason,
     seconds,
-    parameters: model.countParameters(),
+    parameters: job.model.countParameters(),
     part,
     errors,
     naive: part === null ? {} : await job.compare(part),
   }
-  await writeJSON(join(plan.folder, FILES.result), result)
-  output.result(result, () => summary(result, settings.model))
+  await writeJSON(join(folder, FILES.result), result)
+  return result
 }
 
 /** What a run came to, as `--json` prints it. */
-interface Result {
+export interface Result {
   readonly model: string
   readonly epochs: number
   readonly bestEpoch: number | null
@@ -99,7 +112,8 @@ function summary({ model, epochs, bestEpoch, stopReason, seconds, part, errors, 
   ].join('\n')
 }
 
-async function aboutOf(data: string): Promise<About> {
+/** With what a run is made. */
+export async function aboutOf(data: string): Promise<About> {
   return {
     'libtorch-rnn': VERSION,
     libtorch: torch.version,

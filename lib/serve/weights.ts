@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import { messageOf } from '../errors.ts'
 import { writeFile } from '../io/atomic.ts'
 import { run } from '../io/coroutine.ts'
+import { makeFolder } from '../io/folder.ts'
 import type { RecurrentModel } from '../models/model.ts'
 import { streamedModel } from '../models/stream.ts'
 import type { ServedModelHandle } from '../native/addon.ts'
@@ -119,7 +120,7 @@ class WeightFile {
     const found = await this.#mapped()
     if (found !== undefined) return found
     const folder = weightsFolder()
-    await fs.mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(folder, 0o700)
     const unlock = await lock(join(folder, 'lock'))
     try {
       return (await this.#mapped()) ?? (await this.#written(folder))

@@ -2,34 +2,12 @@ import { Buffer } from 'node:buffer'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { invalid } from '../../check.ts'
-import { messageOf, TorchError, torchError } from '../../errors.ts'
-import { run } from '../../io/coroutine.ts'
+import { torchError } from '../../errors.ts'
 import { pathOf } from '../../io/file.ts'
-import type { Sink, Storage } from './storage.ts'
-import { disorder, GroupNumbers, groupName, inGroup, type Names, OWNER, otherColumns, type RawTable } from './table.ts'
-
-/** What is used of a `DuckDBConnection` of `@duckdb/node-api`. */
-export interface SeriesConnection {
-  stream(sql: string, values?: never): Promise<object>
-}
-
-interface QueryResult {
-  columnNames(): readonly string[]
-  columnTypes(): readonly { toString(): string }[]
-  fetchChunk(): Promise<Chunk | null>
-}
-
-interface Chunk {
-  readonly rowCount: number
-  getColumnVector(index: number): unknown
-  getColumnValues(index: number): readonly unknown[]
-}
-
-/** Numbers as DuckDB holds them: what `validity` marks as NULL has any value. */
-interface NumberVector {
-  readonly items: Float64Array
-  readonly validity: { itemValid(index: number): boolean }
-}
+import { CSV, collect, placeOf, type Source } from './collect.ts'
+import { quoted, type SeriesConnection, Session, text, withDatabase } from './session.ts'
+import type { Storage } from './storage.ts'
+import { disorder, type FileNames, groupName, inGroup, OWNER, otherColumns, type RawTable } from './table.ts'
 
 /** A query for DuckDB. */
 export interface QuerySource {
@@ -43,129 +21,11 @@ export interface QuerySource {
   readonly connection?: SeriesConnection
 }
 
-type Values = QuerySource['values']
+const tableOfQuery = (sql: string): string => `(${sql.replace(/[;\s]+$/, '')}\n)`
 
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
-const text = (value: string): string => `'${value.replaceAll("'", "''")}'`
-
-async function loadDuckDB(): Promise<typeof import('@duckdb/node-api')> {
-  try {
-    return await import('@duckdb/node-api')
-  } catch (cause) {
-    throw torchError(
-      'ERR_TORCH_RUNTIME',
-      `${OWNER}: reading files and databases needs DuckDB: npm install @duckdb/node-api (${messageOf(cause).split('\n')[0]})`,
-      { op: OWNER, cause },
-    )
-  }
-}
-
-/** DuckDB's error, whose text says what is wrong with a query or a file. */
-function failed(cause: unknown): Error {
-  const message = messageOf(cause).trim()
-  const isFile = message.startsWith('IO Error')
-  // The place in the query is of no use for a file: the query is not the user's.
-  return torchError(
-    isFile ? 'ERR_TORCH_FILE' : 'ERR_TORCH_VALUE',
-    `${OWNER}: ${isFile ? message.split('\n\n')[0] : message}`,
-    { op: OWNER, cause },
-  )
-}
-
-/** A connection for the time of one reading. */
-class Session {
-  readonly #connection: SeriesConnection
-
-  constructor(connection: SeriesConnection) {
-    this.#connection = connection
-  }
-
-  async start(sql: string, values?: Values): Promise<QueryResult> {
-    try {
-      return (await this.#connection.stream(sql, values as never)) as QueryResult
-    } catch (cause) {
-      throw failed(cause)
-    }
-  }
-
-  async *chunks(result: QueryResult): AsyncGenerator<Chunk> {
-    for (;;) {
-      let chunk: Chunk | null
-      try {
-        chunk = await result.fetchChunk()
-      } catch (cause) {
-        throw failed(cause)
-      }
-      if (chunk === null || chunk.rowCount === 0) return
-      yield chunk
-    }
-  }
-
-  /** All rows of a short result. */
-  async rows(sql: string, values?: Values): Promise<unknown[][]> {
-    const result = await this.start(sql, values)
-    const rows: unknown[][] = []
-    for await (const chunk of this.chunks(result)) {
-      const columns = result.columnNames().map((_, i) => chunk.getColumnValues(i))
-      for (let row = 0; row < chunk.rowCount; row++) rows.push(columns.map((column) => column[row]))
-    }
-    return rows
-  }
-
-  /** The types of the columns of `table`, by name. */
-  async typesOf(table: string, values?: Values): Promise<Map<string, string>> {
-    const result = await this.start(`SELECT * FROM ${table} LIMIT 0`, values)
-    const types = result.columnTypes()
-    const named = new Map(result.columnNames().map((name, i) => [name, String(types[i])]))
-    for await (const _ of this.chunks(result)) {
-      // To the end, so that the connection is free again.
-    }
-    return named
-  }
-}
-
-/** Opens a database, in memory without `path`, calls `fn`, and closes it. */
-async function withDatabase<T>(
-  path: string | undefined,
-  { folder }: Storage,
-  fn: (session: Session) => Promise<T>,
-): Promise<T> {
-  const { DuckDBInstance } = await loadDuckDB()
-  try {
-    // What does not fit into memory while rows are sorted goes to the disk; by default, to the current folder.
-    const spill = join(folder, `libtorch-rnn-duckdb-${process.pid}`)
-    const options = path === undefined ? {} : { access_mode: 'READ_ONLY' }
-    const instance = await DuckDBInstance.create(path ?? ':memory:', { temp_directory: spill, ...options })
-    try {
-      const connection = await instance.connect()
-      try {
-        // Times as text are in UTC.
-        await connection.run("SET TimeZone = 'UTC'")
-        return await fn(new Session(connection))
-      } finally {
-        connection.closeSync()
-      }
-    } finally {
-      instance.closeSync()
-    }
-  } catch (cause) {
-    throw cause instanceof TorchError ? cause : failed(cause)
-  }
-}
-
-/** A table expression, and what is known about it. */
-interface Source {
-  readonly session: Session
-  /** For messages. */
-  readonly title: string
-  readonly table: string
-  readonly values: Values
-  readonly types: ReadonlyMap<string, string>
-}
-
-export async function readQuery(source: QuerySource, names: Names, storage: Storage): Promise<RawTable> {
+export async function readQuery(source: QuerySource, names: FileNames, storage: Storage): Promise<RawTable> {
   const { sql, values, database, connection } = source
-  const table = `(${sql.replace(/[;\s]+$/, '')}\n)`
+  const table = tableOfQuery(sql)
   const read = async (session: Session, ownTimeZone: boolean): Promise<RawTable> => {
     const types = await session.typesOf(table, values)
     return readTable({ session, title: 'the query', table, values, types }, names, { storage, ownTimeZone })
@@ -180,26 +40,38 @@ export async function readQuery(source: QuerySource, names: Names, storage: Stor
   return read(new Session(connection), false)
 }
 
-const CSV = /\.(csv|tsv|txt)(\.gz)?$/i
 const JSON_FILE = /\.(json|jsonl|ndjson)(\.gz)?$/i
 const PARQUET = /\.parquet$/i
 
-export async function readFile(path: string, names: Names, storage: Storage): Promise<RawTable> {
-  await requireText(path)
-  const title = path
-  if (CSV.test(path)) return withDatabase(undefined, storage, (session) => readCsv(session, path, names, storage))
-  const reader = JSON_FILE.test(path) ? 'read_json' : PARQUET.test(path) ? 'read_parquet' : undefined
-  if (reader === undefined) {
-    throw torchError(
-      'ERR_TORCH_VALUE',
-      `${OWNER}: ${path}: the name of a file must end in .csv, .tsv, .txt, .parquet, .json, .jsonl or .ndjson; other files can be read with { sql: "SELECT * FROM read_csv('…')" }`,
-      { op: OWNER },
-    )
+/** The columns of a file or of a query's result, with their types in DuckDB. */
+export async function typesIn(source: string | QuerySource, storage: Storage): Promise<Map<string, string>> {
+  if (typeof source !== 'string') {
+    const table = tableOfQuery(source.sql)
+    return withDatabase(undefined, storage, (session) => session.typesOf(table, source.values))
   }
+  await requireText(source)
+  const table = CSV.test(source) ? `read_csv(${text(source)}, header = true)` : `${readerOf(source)}(${text(source)})`
+  return withDatabase(undefined, storage, (session) => session.typesOf(table))
+}
+
+/** The function of DuckDB that reads a file that is no CSV. @throws {TorchError} if there is none. */
+function readerOf(path: string): string {
+  const reader = JSON_FILE.test(path) ? 'read_json' : PARQUET.test(path) ? 'read_parquet' : undefined
+  if (reader !== undefined) return reader
+  throw torchError(
+    'ERR_TORCH_VALUE',
+    `${OWNER}: ${path}: the name of a file must end in .csv, .tsv, .txt, .parquet, .json, .jsonl or .ndjson; other files can be read with { sql: "SELECT * FROM read_csv('…')" }`,
+    { op: OWNER },
+  )
+}
+
+export async function readFile(path: string, names: FileNames, storage: Storage): Promise<RawTable> {
+  await requireText(path)
+  if (CSV.test(path)) return withDatabase(undefined, storage, (session) => readCsv(session, path, names, storage))
+  const table = `${readerOf(path)}(${text(path)})`
   return withDatabase(undefined, storage, async (session) => {
-    const table = `${reader}(${text(path)})`
     const types = await session.typesOf(table)
-    return readTable({ session, title, table, values: undefined, types }, names, { storage, ownTimeZone: true })
+    return readTable({ session, title: path, table, values: undefined, types }, names, { storage, ownTimeZone: true })
   })
 }
 
@@ -238,7 +110,7 @@ const YEAR_1000 = Date.UTC(1000, 0)
  * Columns of numbers are read as such, whatever the first lines look like: a cell that is none is rejected, with its
  * line.
  */
-async function readCsv(session: Session, path: string, names: Names, storage: Storage): Promise<RawTable> {
+async function readCsv(session: Session, path: string, names: FileNames, storage: Storage): Promise<RawTable> {
   const tableWith = (types: Readonly<Record<string, string>>, formats = FORMATS): string => {
     const list = Object.entries(types).map(([name, type]) => `${text(name)}: ${text(type)}`)
     const typed = list.length === 0 ? '' : `, types = {${list.join(', ')}}`
@@ -250,25 +122,29 @@ async function readCsv(session: Session, path: string, names: Names, storage: St
   for (const name of names.values) if (sniffed.get(name) !== 'BOOLEAN') types[name] = 'DOUBLE'
   for (const name of names.groups) types[name] = 'VARCHAR'
   // Times with an offset are NULL if they cannot be read, and not rejected: they are converted as text.
-  const isText = sniffed.get(names.time) === 'TIMESTAMP WITH TIME ZONE' || names.timeFormat !== undefined
-  if (isText) types[names.time] = 'VARCHAR'
+  const { time, timeFormat } = names
+  const sniffedTime = time === undefined ? undefined : sniffed.get(time)
+  if (time !== undefined && (sniffedTime === 'TIMESTAMP WITH TIME ZONE' || timeFormat !== undefined)) {
+    types[time] = 'VARCHAR'
+  }
   const known = new Map([...sniffed, ...Object.entries(types)])
   const source = { session, title: path, table: tableWith(types), values: undefined, types: known }
   const [read] = await Promise.allSettled([readTable(source, names, { storage, ownTimeZone: true })])
   await requireNoRejects(session)
   if (read.status === 'fulfilled') {
-    const ancient = names.timeFormat === undefined && read.value.times.find((time) => time < YEAR_1000)
-    if (ancient === undefined || ancient === false) return read.value
+    const isWritten = sniffedTime !== undefined && !NUMERIC.test(sniffedTime) && timeFormat === undefined
+    const ancient = isWritten ? read.value.times.find((value) => value < YEAR_1000) : undefined
+    if (ancient === undefined) return read.value
     throw torchError(
       'ERR_TORCH_FORMAT',
-      `${OWNER}: ${path}: column '${names.time}' has a time in the year ${new Date(ancient).getUTCFullYear()}: years need four digits${hintOf(['24-01-02'])}`,
+      `${OWNER}: ${path}: column '${time}' has a time in the year ${new Date(ancient).getUTCFullYear()}: years need four digits${hintOf(['24-01-02'])}`,
       { op: OWNER },
     )
   }
-  if (known.get(names.time) === 'VARCHAR' && names.timeFormat === undefined) {
+  if (time !== undefined && known.get(time) === 'VARCHAR' && timeFormat === undefined) {
     // A text that is no time is rejected, with its line, when the column is read as TIMESTAMP.
-    const table = tableWith({ ...types, [names.time]: 'TIMESTAMP' }, '')
-    await session.rows(`SELECT count(${quoted(names.time)}) FROM ${table}`)
+    const table = tableWith({ ...types, [time]: 'TIMESTAMP' }, '')
+    await session.rows(`SELECT count(${quoted(time)}) FROM ${table}`)
     await requireNoRejects(session, "\nIf they are times, say in which format, as in timeFormat: '%b %d %Y'")
   }
   throw read.reason
@@ -310,8 +186,8 @@ function hintOf(cells: readonly string[]): string {
   return hints.join('')
 }
 
-function requireColumns(title: string, types: ReadonlyMap<string, string>, names: Names): void {
-  const missing = [names.time, ...names.values, ...names.groups].find((name) => !types.has(name))
+function requireColumns(title: string, types: ReadonlyMap<string, string>, names: FileNames): void {
+  const missing = [names.time ?? [], names.values, names.groups].flat().find((name) => !types.has(name))
   if (missing === undefined) return
   throw torchError(
     'ERR_TORCH_VALUE',
@@ -329,7 +205,11 @@ function numberSql(name: string, type: string): string | undefined {
 }
 
 /** The SQL of milliseconds since 1970, NULL for a text that is no time. */
-function timeSql({ time, timeFormat }: Names, type: string, ownTimeZone: boolean): string | undefined {
+function timeSql(
+  { time, timeFormat }: { time: string; timeFormat: string | undefined },
+  type: string,
+  ownTimeZone: boolean,
+): string | undefined {
   const column = quoted(time)
   if (timeFormat !== undefined) {
     return `CAST(epoch_ms(try_strptime(CAST(${column} AS VARCHAR), ${text(timeFormat)})) AS DOUBLE)`
@@ -353,7 +233,7 @@ interface Reading {
   readonly ownTimeZone: boolean
 }
 
-async function readTable(source: Source, names: Names, { storage, ownTimeZone }: Reading): Promise<RawTable> {
+async function readTable(source: Source, names: FileNames, { storage, ownTimeZone }: Reading): Promise<RawTable> {
   const { session, title, table, values, types } = source
   requireColumns(title, types, names)
   const typeOf = (name: string): string => types.get(name) as string
@@ -364,22 +244,26 @@ async function readTable(source: Source, names: Names, { storage, ownTimeZone }:
       { op: OWNER },
     )
   }
-  const time = timeSql(names, typeOf(names.time), ownTimeZone) ?? refuse(names.time, 'a DATE or TIMESTAMP')
+  const { time: clock, timeFormat } = names
+  const time =
+    clock === undefined
+      ? ROW_NUMBER
+      : (timeSql({ time: clock, timeFormat }, typeOf(clock), ownTimeZone) ?? refuse(clock, 'a DATE or TIMESTAMP'))
   const numbers = names.values.map((name) => numberSql(name, typeOf(name)) ?? refuse(name, 'numeric'))
   const groups = names.groups.map((name) => `CAST(${quoted(name)} AS VARCHAR)`)
   for (const [i, name] of names.values.entries()) {
     if (typeOf(name) === 'VARCHAR') await requireReadable(source, name, numbers[i] as string, 'a number')
   }
-  const { timeFormat } = names
-  if (typeOf(names.time) === 'VARCHAR' || timeFormat !== undefined) {
+  if (clock !== undefined && (typeOf(clock) === 'VARCHAR' || timeFormat !== undefined)) {
     const wanted = timeFormat === undefined ? 'a time' : `a time of the format ${text(timeFormat)}`
-    await requireReadable(source, names.time, time, wanted)
+    await requireReadable(source, clock, time, wanted)
   }
-  if (names.order === 'monotonic') await requireOrder(source, time, names.time, groups)
+  if (clock !== undefined && names.order === 'monotonic') await requireOrder(source, time, clock, groups)
   // By position: a name could be that of a column of the source.
   const order = [...groups.map((_, i) => numbers.length + 2 + i), 1]
+  const rows = names.numbered === true ? [ROW_NUMBER] : []
   const result = await session.start(
-    `SELECT ${[time, ...numbers, ...groups].join(', ')} FROM ${table} AS source ORDER BY ${order.join(', ')}`,
+    `SELECT ${[time, ...numbers, ...groups, ...rows].join(', ')} FROM ${table} AS source ORDER BY ${order.join(', ')}`,
     values,
   )
   return collect(session, result, source, { names, storage })
@@ -401,10 +285,8 @@ async function requireReadable(source: Source, name: string, converted: string, 
   )
 }
 
-/** Where a row is, counted from 1: its line if it is in one CSV file, where a line is a record. */
-function placeOf(title: string, row: number): string {
-  return CSV.test(title) && !/[*?[]/.test(title) ? `${title}, line ${row + 1}` : `${title}, row ${row}`
-}
+/** The number of a row, from 1, as float64. */
+const ROW_NUMBER = 'CAST(row_number() OVER () AS DOUBLE)'
 
 /** @throws {TorchError} unless times rise, or fall, from row to row of each group. */
 async function requireOrder(
@@ -426,54 +308,4 @@ async function requireOrder(
   const [row, at, before, ...names] = found[0]
   const group = keys.length === 0 ? '' : inGroup({ name: groupName(names.map(String)) })
   throw disorder(`${placeOf(title, Number(row))}, column '${name}'`, Number(at), Number(before), group)
-}
-
-/** Copies the numbers out of DuckDB's chunks: no object is made per row. */
-async function collect(
-  session: Session,
-  result: QueryResult,
-  source: Source,
-  { names, storage }: { names: Names; storage: Storage },
-): Promise<RawTable> {
-  const refuse = (name: string, problem: string): never => {
-    throw torchError('ERR_TORCH_FORMAT', `${OWNER}: ${source.title}: column '${name}' ${problem}`, { op: OWNER })
-  }
-  const numbers = new GroupNumbers()
-  const titles = [names.time, ...names.values]
-  const sinks: Sink<Float64Array, Float64Array>[] = []
-  try {
-    for (const _ of [...titles, ...names.groups.slice(0, 1)]) sinks.push(storage.column())
-    for await (const chunk of session.chunks(result)) {
-      for (const [i, name] of titles.entries()) {
-        const { items, validity } = chunk.getColumnVector(i) as NumberVector
-        const copy = items.slice(0, chunk.rowCount)
-        for (let row = 0; row < copy.length; row++) {
-          if (!validity.itemValid(row)) copy[row] = Number.NaN
-          else if (Math.abs(copy[row] as number) === Number.POSITIVE_INFINITY) refuse(name, 'has infinite values')
-        }
-        if (i === 0 && copy.some(Number.isNaN)) refuse(name, 'is empty in some rows: each row needs a time')
-        await run((sinks[i] as (typeof sinks)[number]).append(copy))
-      }
-      if (names.groups.length === 0) continue
-      const texts = names.groups.map((_, i) => chunk.getColumnValues(titles.length + i))
-      const ids = Float64Array.from({ length: chunk.rowCount }, (_, row) => {
-        const values = texts.map((column, i) =>
-          typeof column[row] === 'string' ? column[row] : refuse(names.groups[i] as string, 'is empty in some rows'),
-        )
-        return numbers.numberOf(groupName(values))
-      })
-      await run((sinks[titles.length] as (typeof sinks)[number]).append(ids))
-    }
-    const columns: Float64Array[] = []
-    for (const sink of sinks) columns.push(await run(sink.finish()))
-    return {
-      times: columns[0] as Float64Array,
-      columns: new Map(names.values.map((name, i) => [name, columns[i + 1] as Float64Array])),
-      groupIndices: columns[titles.length],
-      names: numbers.names,
-    }
-  } catch (error) {
-    for (const sink of sinks) sink.abort()
-    throw error
-  }
 }

@@ -24,6 +24,14 @@ export interface Names {
   readonly order: RowOrder
 }
 
+/** The columns to read from a file or a query. */
+export interface FileNames extends Omit<Names, 'time'> {
+  /** Undefined: the order of rows is that of time. */
+  readonly time: string | undefined
+  /** Whether to read the number of each row, too. */
+  readonly numbered?: true
+}
+
 /** The columns of a source: rows by group, and by time within each. A missing value is NaN. */
 export interface Table {
   readonly times: Float64Array
@@ -50,6 +58,8 @@ export interface RawTable {
   /** The index of each row's group in `names`; undefined without groups. */
   readonly groupIndices: Float64Array | undefined
   readonly names: readonly string[]
+  /** The number of each row in the source, from 1; undefined unless it was asked for. */
+  readonly rows?: Float64Array
 }
 
 /** The latest time of a Date. */

@@ -277,7 +277,7 @@ describe('files', () => {
       'ERR_TORCH_VALUE',
       "has no column 'date': its columns are temp, wind (those of the first line)",
     ],
-    ['date,temp\n2024-01-01,1\n,2\n', 'ERR_TORCH_FORMAT', "column 'date' is empty in some rows"],
+    ['date,temp\n2024-01-01,1\n,2\n', 'ERR_TORCH_FORMAT', "line 3, column 'date' is empty"],
     ['date,temp\n2024-01-01,inf\n', 'ERR_TORCH_FORMAT', "column 'temp' has infinite values"],
     ['date,temp\n', 'ERR_TORCH_VALUE', 'the source has no rows'],
     ['', 'ERR_TORCH_VALUE', "has no column 'date'"],
@@ -360,11 +360,7 @@ describe('queries', () => {
 
   test('a group without a name is refused', async () => {
     const sql = "SELECT range AS date, 1 AS temp, CASE WHEN range < 2 THEN 'a' END AS station FROM range(3)"
-    await expectRejection(
-      read({ sql }, { groups: 'station' }),
-      'ERR_TORCH_FORMAT',
-      "column 'station' is empty in some rows",
-    )
+    await expectRejection(read({ sql }, { groups: 'station' }), 'ERR_TORCH_FORMAT', "row 3, column 'station' is empty")
   })
 })
 
