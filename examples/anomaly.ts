@@ -117,8 +117,8 @@ const chart = {
         },
         {
           data: { values: faults },
-          mark: { type: 'text', align: 'left', dy: -4, fontSize: 11, color: '#8a3b1f', baseline: 'bottom' },
-          encoding: { x: { ...x, field: 'start' }, y: { value: 12 }, text: { field: 'name' } },
+          mark: { type: 'text', align: 'left', dy: -3, fontSize: 11, color: '#8a3b1f', baseline: 'bottom' },
+          encoding: { x: { ...x, field: 'start' }, y: { value: 0 }, text: { field: 'name' } },
         },
       ],
     },

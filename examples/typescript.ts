@@ -1,5 +1,5 @@
 // A network reads the declarations that come with the TypeScript compiler, letter by letter, and writes some of its own.
-// The compiler says how many of them it understands.
+// The compiler says how many of them it can parse.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { Command } from 'commander'
@@ -60,17 +60,18 @@ function isTypeScript(text: string): boolean {
   return diagnostics.every(({ category }) => category !== ts.DiagnosticCategory.Error)
 }
 
-let right = 0
 const written: string[] = []
 for (const name of ['Network', 'Layer', 'Weights', 'Gate', 'Sequence', 'Batch', 'Loss', 'Epoch', 'Token', 'Trainer']) {
   const start = `interface ${name} `
+  const more = await generate(model, start, { steps: 500, temperature: 0.5, seed: written.length })
   // Up to the first brace that closes at the start of a line.
-  const more = await generate(model, start, { steps: 500, temperature: 0.6, seed: written.length })
-  const whole = `${start}${more}`
-  const end = whole.indexOf('\n}')
-  const declaration = end < 0 ? whole : whole.slice(0, end + 2)
-  if (end >= 0 && isTypeScript(declaration)) right++
-  written.push(declaration)
+  written.push(`${start}${more}`.split(/(?<=\n\})/)[0] as string)
 }
-console.log(`of ${written.length} interfaces that it writes, the compiler can parse ${right}; the first two:\n`)
-console.log(written.slice(0, 2).join('\n\n'))
+const members = written.flatMap((declaration) => declaration.split('\n').filter((line) => /^ +.*;$/.test(line)))
+const right = members.filter((member) => isTypeScript(`interface Own {\n${member}\n}`))
+const names = new Set(text.match(/\w+/g))
+const used = members.flatMap((member) => member.match(/\w+/g) ?? [])
+const own = new Set(used.filter((name) => !names.has(name)))
+console.log(`it writes ${members.length} members of interfaces, of which the compiler can parse ${right.length};`)
+console.log(`${own.size} of the names are its own, such as ${[...own].slice(0, 5).join(', ')}`)
+console.log(`\n${written.slice(0, 2).join('\n\n')}`)

@@ -3,6 +3,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { torch } from 'libtorch-rnn'
 import { Series } from 'libtorch-rnn/data'
+import { evaluateNaive } from 'libtorch-rnn/forecast'
 import { type EpochResult, Trainer } from 'libtorch-rnn/train'
 import { save } from '../support/chart.ts'
 import { dataFile } from '../support/data.ts'
@@ -22,7 +23,7 @@ function namesIn(list: string): string[] {
 const { seeds, epochs, only } = new Command('questions')
   .description('Shows what each setting of a recurrent network does, over several seeds.')
   .option('--seeds <n>', 'runs for each value, with different weights and orders of the samples', positive, 3)
-  .option('--epochs <n>', 'passes over the training part in each run', positive, 12)
+  .option('--epochs <n>', 'passes over the training part in each run', positive, 10)
   .option('--only <names>', 'some of the questions, separated by commas', namesIn, NAMES)
   .parse()
   .opts<{ seeds: number; epochs: number; only: string[] }>()
@@ -54,6 +55,11 @@ async function run({ past = 14, model = gru, trainer = {}, ...rest }: Setting, s
   return [...history.epochs]
 }
 
+/** What a forecast needs at least: that of the last value again. */
+const { validation } = await series.split({ past: 14, horizon: HORIZON, validation: '2015' })
+const { persistence } = await evaluateNaive(validation, { metrics: ['mae'] })
+const naive = persistence?.mae as number
+
 const meanOf = (list: readonly number[]): number => list.reduce((sum, value) => sum + value, 0) / list.length
 const spreadOf = (list: readonly number[]): number =>
   list.length < 2 ? 0 : Math.sqrt(list.reduce((sum, value) => sum + (value - meanOf(list)) ** 2, 0) / (list.length - 1))
@@ -61,6 +67,7 @@ const spreadOf = (list: readonly number[]): number =>
 console.log(
   `Forecasts of ${HORIZON} days of Seattle's highs: the mean error in 2015 in °C, and its spread over ${seeds} seeds`,
 )
+console.log(`The last value again is off by ${naive.toFixed(2)} °C`)
 for (const { name, title, settings } of QUESTIONS.filter(({ name }) => only.includes(name))) {
   console.log(`\n${title}`)
   const results: { label: string; seed: number; error: number }[] = []
@@ -77,6 +84,7 @@ for (const { name, title, settings } of QUESTIONS.filter(({ name }) => only.incl
     `questions-${name}`,
     await plotQuestion(
       title,
+      naive,
       results,
       settings.map(({ label }) => label),
     ),

@@ -3,9 +3,10 @@ import { render } from '../support/chart.ts'
 
 const SUBTITLE = 'Mean error of three days of highs in 2015. Points are runs from different seeds, lines their mean.'
 
-/** One point per run, and the mean of each value. */
+/** One point per run, the mean of each value, and the error of a forecast without a network. */
 export function plotQuestion(
   title: string,
+  naive: number,
   results: readonly { label: string; seed: number; error: number }[],
   labels: readonly string[],
 ): Promise<string> {
@@ -29,6 +30,20 @@ export function plotQuestion(
     width: Math.max(360, 100 * labels.length),
     height: 220,
     layer: [
+      { mark: { type: 'rule', color: '#999', strokeDash: [4, 3] }, encoding: { y: { datum: naive } } },
+      {
+        data: { values: [{}] },
+        mark: {
+          type: 'text',
+          align: 'right',
+          baseline: 'bottom',
+          dy: -3,
+          dx: 4,
+          color: '#777',
+          text: 'the last value again',
+        },
+        encoding: { x: { value: 'width' }, y: { datum: naive } },
+      },
       {
         mark: { type: 'tick', thickness: 2, size: 46, color: '#2f9e6e' },
         encoding: { x, y: { ...y, aggregate: 'mean' } },

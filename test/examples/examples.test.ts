@@ -165,7 +165,9 @@ describe('examples', { timeout: 120_000 }, () => {
     // 6 would be a guess among 64 characters.
     expect(first).toBeLessThan(6)
     expect(last).toBeLessThan(first as number)
-    expect(stdout).toMatch(/^of 10 interfaces that it writes, the compiler can parse \d+;/m)
+    const [members, right] = /writes (\d+) members .* parse (\d+);/.exec(stdout)?.slice(1).map(Number) ?? []
+    expect(members, stdout).toBeGreaterThan(0)
+    expect(right).toBeLessThanOrEqual(members as number)
     expect(stdout).toMatch(/^interface Network /m)
   })
 
