@@ -116,7 +116,7 @@ export function comparison(target: string): Comparison {
     recommendation: {
       choice: 'gru-8',
       kind: 'model',
-      run: 'runs/gru-8-lr0.003-seed0',
+      run: 'gru-8-seed0',
       bestModel: 'gru-8',
       bestNaive: 'persistence',
       alike: ['lstm-8'],
