@@ -109,6 +109,12 @@ export interface ComparedModel {
   readonly byStep: StepErrors
   /** Of the run with the first seed, for each of `test.shown`. */
   readonly forecasts: readonly TargetValues[]
+  /** The bounds around these forecasts that are to hold a value with the probability `level`, if there are some. */
+  readonly interval?: {
+    readonly level: number
+    readonly lower: readonly TargetValues[]
+    readonly upper: readonly TargetValues[]
+  }
 }
 
 /** One training. */

@@ -9,9 +9,10 @@ import type { GenerateCommandOptions } from './generate.ts'
 import { choice, count, integer, type Kind, natural, nonNegative, point, probability, text } from './kind.ts'
 import { Output, type OutputOptions } from './output.ts'
 import { planOf } from './plan.ts'
+import type { ReportOptions } from './report.ts'
 import { ROW_FORMATS, type RowFormat } from './rows.ts'
 import { PARTS, TRAINING } from './settings.ts'
-import { FORMATS, type Format, locate, locateBoth } from './source.ts'
+import { FORMATS, type Format, locate, locateBoth, requireRun } from './source.ts'
 
 const OUTPUT = 'Output:'
 
@@ -67,6 +68,7 @@ export function addModelCommands(program: Command): void {
   addAttribute(program)
   addGenerate(program)
   addInspect(program)
+  addReport(program)
 }
 
 function addTrain(program: Command): void {
@@ -307,5 +309,29 @@ Examples:
       const { model } = locate(path, undefined)
       const { inspect } = await import('./inspect.ts')
       await inspect(model, new Output(options))
+    })
+}
+
+function addReport(program: Command): void {
+  const command = program
+    .command('report')
+    .description('write what a run has come to as a page for people')
+    .argument('<run>', 'the folder of a run, or of a comparison')
+    .argument('[data]', 'the file with the data (default: the data of the run)')
+    .addOption(new Option('--out <file>', 'the page (default: report.html in the folder)').helpGroup(OUTPUT))
+    .addOption(
+      new Option('--no-svg', 'leaves out the charts as SVG files, in a folder beside the page').helpGroup(OUTPUT),
+    )
+  addOutput(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  libtorch-rnn report runs/weather
+  libtorch-rnn report runs/weather --out weather.html --no-svg`,
+    )
+    .action(async (folder: string, data: string | undefined, options: OutputOptions & ReportOptions) => {
+      const { report } = await import('./report.ts')
+      await report(requireRun(folder), data, options, new Output(options))
     })
 }

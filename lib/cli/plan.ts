@@ -4,7 +4,18 @@ import { basename, join } from 'node:path'
 import { type Config, differences, readConfig, requireSettings, withoutIdle, withPresets } from './config.ts'
 import type { OutputOptions } from './output.ts'
 import { UsageError } from './problem.ts'
-import { flagOf, type Given, IDLE, type Key, METRICS, RECURRENT, type Settings, WINDOWED } from './settings.ts'
+import {
+  flagOf,
+  type Given,
+  IDLE,
+  type Key,
+  METRICS,
+  RECURRENT,
+  SETTINGS,
+  type Setting,
+  type Settings,
+  WINDOWED,
+} from './settings.ts'
 
 export interface TrainOptions extends OutputOptions {
   /** A file of settings; flags come before it. */
@@ -43,7 +54,7 @@ export function planOf(given: Given, data: string | undefined, options: TrainOpt
   const found = find(given, data, options)
   const settings = withPresets(found.given)
   requireTask(found.given, settings)
-  requireOwn(found.given, [settings.model])
+  requireOwn(found.given, [settings.model], given)
   if (settings.validation === 'none' && (found.given.intervals?.length ?? 0) > 0) {
     throw new UsageError('--intervals come from the errors on the validation part: give --validation')
   }
@@ -125,10 +136,13 @@ export const OWN = {
   transformer: [],
 } as const satisfies Record<Settings['model'], readonly Key[]>
 
+/** Terms of the loss that read hidden states. */
+const OF_HIDDEN = ['activationRegularization', 'temporalActivationRegularization'] as const
+
 /** The settings of all recurrent networks that others do not have. */
 const LACKING: Partial<Record<Settings['model'], readonly Key[]>> = {
-  linear: ['hiddenSize', 'numLayers', 'output', 'dropout', 'outputDropout', 'bidirectional'],
-  transformer: ['bidirectional', 'bias'],
+  linear: ['hiddenSize', 'numLayers', 'output', 'dropout', 'outputDropout', 'bidirectional', ...OF_HIDDEN],
+  transformer: ['bidirectional', 'bias', ...OF_HIDDEN],
 }
 
 /** Whether a setting has an effect on a network. */
@@ -143,10 +157,16 @@ export function withoutLacking(settings: Settings): Settings {
   return Object.fromEntries(entries) as unknown as Settings
 }
 
-/** @throws {UsageError} for a setting that none of the networks has: it would have no effect. */
-export function requireOwn(given: Given, models: readonly Settings['model'][]): void {
+/**
+ * @param flags what was given on the command line; of a file, which may have all settings, those without an effect may
+ *   have their values by default
+ * @throws {UsageError} for a setting that none of the networks has: it would have no effect.
+ */
+export function requireOwn(given: Given, models: readonly Settings['model'][], flags: Given): void {
   for (const key of Object.keys(given) as Key[]) {
     if (given[key] === undefined || models.some((model) => applies(key, model))) continue
+    const { preset }: Setting = SETTINGS[key]
+    if (flags[key] === undefined && JSON.stringify(given[key]) === JSON.stringify(preset)) continue
     const having = (Object.keys(OWN) as Settings['model'][]).filter((model) => applies(key, model))
     throw new UsageError(
       `${flagOf(key)} has no effect on a ${models.join(' or a ')}: it is a setting of ${having.join(', ')}`,

@@ -1,9 +1,6 @@
 import type { WindowDataset } from '../data/index.ts'
-import { Subset } from '../data/index.ts'
-import type { Tensor } from '../tensor/tensor.ts'
-import { torch } from '../torch.ts'
-import { Trainer } from '../train/index.ts'
 import { windowsFrom } from './evaluate.ts'
+import { forecastsIn } from './forecasts.ts'
 import { type ForecastMetadata, forecastMetadataOf } from './metadata.ts'
 import { loadTrained, type TrainedModel } from './networks/load.ts'
 import type { Output } from './output.ts'
@@ -15,9 +12,6 @@ export interface PredictCommandOptions extends RowsOptions {
   from?: string | number
   inputFormat?: Format
 }
-
-/** How many windows are computed and written at a time. */
-const PART = 4096
 
 /** Writes what a model forecasts from each place in the data, beside what came. */
 export async function predict(
@@ -56,18 +50,8 @@ async function* forecastsOf(
   text: (time: Date) => string,
 ): AsyncGenerator<Row[]> {
   const targets = [metadata.series.targets].flat()
-  const trainer = new Trainer(model, { progress: false })
-  for (let start = 0; start < windows.length; start += PART) {
-    const indices = Array.from({ length: Math.min(PART, windows.length - start) }, (_, i) => start + i)
-    const output = await trainer.predict(new Subset(windows, indices))
-    const [values, actual] = torch.tidy(() => {
-      const { target, mask } = windows.batch(indices, true)
-      const wanted = mask === undefined ? target : target.maskedFill(mask.logicalNot(), Number.NaN)
-      const inUnits = (scaled: Tensor): number[][][] =>
-        windows.inverseTransform(scaled.double(), indices).toArray() as number[][][]
-      return [inUnits(output), inUnits(wanted)]
-    })
-    output.dispose()
+  for await (const { indices, forecast, actual } of forecastsIn(model, windows)) {
+    const [values, came] = [forecast, actual].map((tensor) => tensor.toArray() as number[][][])
     const groups = windows.groups(indices)
     yield indices.flatMap((index, n) =>
       windows.times(index).map(
@@ -78,7 +62,7 @@ async function* forecastsOf(
             ['step', h + 1],
             ...targets.flatMap((target, k) => [
               [target, rounded(values?.[n]?.[h]?.[k])],
-              [`${target}_actual`, rounded(actual?.[n]?.[h]?.[k])],
+              [`${target}_actual`, rounded(came?.[n]?.[h]?.[k])],
             ]),
           ]) as Row,
       ),

@@ -6,6 +6,7 @@ import {
   type SplitOptions,
   type WindowDataset,
 } from '../data/index.ts'
+import { contentsOf } from '../data/series/series.ts'
 import { torchError } from '../errors.ts'
 import type { TrainedModel } from './networks/load.ts'
 import type { Output } from './output.ts'
@@ -72,6 +73,13 @@ export function timeTextOf({ frequency, times: [first] }: Series): (time: Date) 
   return (time) => (isDaily ? time.toISOString().slice(0, 10) : time.toISOString().replace('.000Z', 'Z'))
 }
 
+/** The rows of each of several series, which are one behind the other; all rows without groups. */
+export function rowsByGroup(
+  series: Series,
+): { readonly name: string | null; readonly start: number; readonly end: number }[] {
+  return (contentsOf(series)?.table.groups ?? []).map(({ name, start, end }) => ({ name: name ?? null, start, end }))
+}
+
 /** The scales of a model that forecasts. @throws {TorchError} if it has none. */
 export function scalerOf({ scaler }: TrainedModel, path: string): SeriesScaler {
   if (scaler instanceof SeriesScaler) return scaler
@@ -100,16 +108,22 @@ export interface Parts {
   readonly test: WindowDataset | undefined
 }
 
-/** Cuts a series into its parts. */
-export async function splitSeries(series: Series, settings: Settings): Promise<Parts> {
+/** Cuts a series into its parts, with new scales or those of a model. */
+export async function splitSeries(series: Series, settings: Settings, fitted?: SeriesScaler): Promise<Parts> {
   const { past, horizon, stride, validation, test, scaler, scalers, scalePerGroup } = settings
+  const scales: Pick<SplitOptions, 'scaler' | 'scalers' | 'scalePerGroup'> =
+    fitted === undefined
+      ? {
+          scaler,
+          scalePerGroup,
+          ...(scalers === undefined ? {} : { scalers: scalers as NonNullable<SplitOptions['scalers']> }),
+        }
+      : { scaler: fitted }
   const options: SplitOptions = {
     past,
     horizon,
     stride,
-    scaler,
-    scalePerGroup,
-    ...(scalers === undefined ? {} : { scalers: scalers as NonNullable<SplitOptions['scalers']> }),
+    ...scales,
     ...(validation === 'none' ? {} : { validation }),
     ...(test === 'none' ? {} : { test }),
   }

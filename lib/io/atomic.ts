@@ -2,11 +2,10 @@ import { Buffer } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import fs from 'node:fs'
 import { dirname, join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { torchError } from '../errors.ts'
 import { native } from '../tensor/binding.ts'
 import { type Coroutine, perform } from './coroutine.ts'
-import { close, fileError, open, pathOf, statOf } from './file.ts'
+import { close, fileError, open, pathOf, readFile, statOf } from './file.ts'
 
 const BUFFER = 1 << 22
 const PIECE = 1 << 20
@@ -236,12 +235,15 @@ export function* writeFile(
   }
 }
 
-/** Copies a file, as atomically as {@link writeFile} and off the main thread. There is only an asynchronous form. */
+/** Copies a file, as atomically as {@link writeFile}. */
 export function copyFile(name: string, source: string, given: unknown): Coroutine<void> {
-  const copy = (fd: number): Promise<void> =>
-    pipeline(
-      fs.createReadStream(source, { highWaterMark: PIECE }),
-      fs.createWriteStream('', { fd, autoClose: false, highWaterMark: PIECE }),
-    )
-  return writeFile(name, given, (file) => file.append(copy), 0)
+  return readFile(name, source, (from) => {
+    const write = function* (to: FileWriter): Coroutine<void> {
+      for (let offset = 0; offset < from.size; offset += PIECE) {
+        const piece = yield* from.read(offset, Math.min(PIECE, from.size - offset))
+        yield* to.write(piece.length, (target, start) => target.set(piece.subarray(start, start + target.length)))
+      }
+    }
+    return writeFile(name, given, write, Math.min(PIECE, from.size))
+  })
 }

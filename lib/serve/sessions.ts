@@ -231,7 +231,7 @@ export class Sessions {
     const { stepper } = state.version
     const { isBusy } = stepper
     step.wait(state, now, isBusy)
-    if (!isBusy) stepper.hope(step)
+    if (!isBusy && this.#queue.timeout < Number.POSITIVE_INFINITY) stepper.hope(step)
     if (state.status === 'ready' && !state.busy) state.begin(step, sample)
     else {
       step.sample = sample.slice()

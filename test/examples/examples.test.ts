@@ -57,7 +57,10 @@ describe('examples', { timeout: 120_000 }, () => {
       expect(inside).toBeGreaterThan(60)
       expect(inside).toBeLessThan(95)
     }
-    expectPictures(folder, 'co2-forecasts', 'co2-losses')
+    expectPictures(join(folder, 'co2'), 'networks', 'forecasts-0-0', 'steps', 'learning')
+    const page = readFileSync(join(folder, 'co2.html'), 'utf8').replaceAll(/<(script|svg|style)\b[\s\S]*?<\/\1>/g, '')
+    for (const name of ['RNN', 'LSTM', 'GRU', 'seasonal naive with drift']) expect(page).toContain(`>${name}</th>`)
+    expect(page).toMatch(/class="verdict good">Take the \w+: .* % below that of the best naive forecast/)
   })
 
   test('gradients: gates and gains decide what is left', () => {

@@ -39,6 +39,12 @@ import { comparisonText } from './table.ts'
 export async function compare(plan: ComparePlan, output: Output): Promise<void> {
   const { data, folder } = plan
   const about = await aboutOf(data)
+  if (plan.resumes && plan.about?.dataSha256 !== about.dataSha256) {
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `${data} is not what it was when the comparison in ${folder} began: compare anew, in another folder (--out)`,
+    )
+  }
   compareAbout(plan.about, about, output)
   if (plan.settings.threads !== undefined) torch.setNumThreads(plan.settings.threads)
   const settings = { ...plan.settings, threads: torch.getNumThreads() }

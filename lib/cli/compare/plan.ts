@@ -5,7 +5,7 @@ import type { CompareSettings } from '../comparison.ts'
 import { type About, readSettings, requireSettings } from '../config.ts'
 import { requireOwn } from '../plan.ts'
 import { UsageError } from '../problem.ts'
-import { flagOf, type Given, METRICS, type Settings } from '../settings.ts'
+import { flagOf, type Given, METRICS, RECURRENT, type Settings } from '../settings.ts'
 import { COMPARE, COMPARE_SETTINGS, PRESETS } from './settings.ts'
 
 export interface ComparePlanOptions {
@@ -31,6 +31,8 @@ export interface ComparePlan {
   readonly settings: Settings
   readonly about: About | undefined
   readonly folder: string
+  /** Whether the folder has a comparison to go on with. */
+  readonly resumes: boolean
 }
 
 /**
@@ -51,9 +53,18 @@ export function comparePlanOf(given: Values, data: string | undefined, options: 
     steps: own.steps ?? (own.seconds == null ? 1000 : null),
     seconds: own.seconds ?? null,
   }
-  requireCompare(compare, found.given, shared)
-  return { data: found.data, compare, settings: shared, about: found.about, folder: found.folder }
+  requireCompare(compare, shared, { all: found.given, flags: given })
+  return { ...found, compare, settings: shared }
 }
+
+/** The networks without the weights that `--init` names. */
+const LACKING_INIT: Readonly<Record<string, (model: Settings['model']) => boolean>> = {
+  input: (model) => !isRecurrent(model),
+  recurrent: (model) => !isRecurrent(model) || model === 'minGru',
+  forgetBias: (model) => !['lstm', 'peepholeLstm'].includes(model),
+}
+
+const isRecurrent = (model: Settings['model']): boolean => (RECURRENT as readonly string[]).includes(model)
 
 const distinct = <T>(list: readonly T[]): T[] => [...new Set(list)]
 
@@ -71,13 +82,22 @@ function requireShared(settings: Settings): void {
   )
 }
 
-function requireCompare(compare: CompareSettings, given: Values, shared: Settings): void {
+function requireCompare(
+  compare: CompareSettings,
+  shared: Settings,
+  given: { readonly all: Values; readonly flags: Values },
+): void {
   const models = compare.models as Settings['model'][]
   if (models.length === 0) throw new UsageError('--models none leaves nothing to compare: name at least one network')
-  const own = Object.fromEntries(Object.entries(given).filter(([key]) => !(key in COMPARE)))
-  requireOwn(own as Given, models)
-  if (given.hiddenSizes !== undefined && models.every((model) => model === 'linear')) {
+  const own = Object.fromEntries(Object.entries(given.all).filter(([key]) => !(key in COMPARE)))
+  requireOwn(own as Given, models, given.flags as Given)
+  if (given.flags.hiddenSizes !== undefined && models.every((model) => model === 'linear')) {
     throw new UsageError('--hidden-sizes has no effect on a linear')
+  }
+  for (const part of Object.keys(shared.init ?? {})) {
+    const lacking = models.find((model) => LACKING_INIT[part]?.(model))
+    if (lacking !== undefined)
+      throw new UsageError(`--init ${part} has no effect on a ${lacking}: leave one of them out`)
   }
   const schedule = typeof shared.schedule === 'string' ? shared.schedule : shared.schedule?.name
   if (compare.steps === null && schedule !== undefined && !['constant', 'plateau'].includes(String(schedule))) {
@@ -92,6 +112,7 @@ interface Found {
   readonly given: Values
   readonly about: About | undefined
   readonly folder: string
+  readonly resumes: boolean
 }
 
 function find(given: Values, data: string | undefined, { config, out, resume = false }: ComparePlanOptions): Found {
@@ -103,7 +124,7 @@ function find(given: Values, data: string | undefined, { config, out, resume = f
   const path = join(folder, COMPARE_FILE)
   if (!existsSync(path)) {
     if (existsSync(join(folder, 'run.json'))) throw new UsageError(`${folder} has a run: name another folder (--out)`)
-    if (own.data !== undefined) return { data: own.data, given: own.given, about: own.about, folder }
+    if (own.data !== undefined) return { data: own.data, given: own.given, about: own.about, folder, resumes: false }
     throw new UsageError(
       resume
         ? `${folder} has no comparison to go on with: name the data and the settings for a new one`
@@ -131,5 +152,5 @@ function resumed(own: { data: string | undefined; given: Values }, path: string,
   }
   const data = own.data ?? before.data
   if (data === undefined) throw new UsageError(`${path} names no data: name the file`)
-  return { data, given, about: before.about, folder }
+  return { data, given, about: before.about, folder, resumes: true }
 }

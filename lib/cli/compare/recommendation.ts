@@ -84,6 +84,7 @@ function forNaive(best: ComparedModel, rival: ComparedNaive, beside: Difference,
   return [
     `Take ${title}, which needs no training: the best network does not beat it by more than noise.`,
     `On the test part ${best.name} has ${own}: its error is ${change} lower, but that may be chance: ${noiseText(beside, by)}.`,
+    'A longer test part (--test), or more --seeds, would tell smaller differences.',
   ]
 }
 
@@ -104,11 +105,8 @@ function aboutOthers(best: ComparedModel, alike: readonly string[], { models, by
   if (alike.length > 0) {
     const equals = models.filter(({ name }) => name === best.name || alike.includes(name))
     const smallest = equals.reduce((least, one) => (one.parameters < least.parameters ? one : least))
-    const which = smallest.name === best.name ? ', which is the smallest of them' : ''
-    const other = smallest.name === best.name ? '' : `; the smallest of these is ${smallest.name}`
-    const size = ` with ${smallest.parameters} parameters`
     sentences.push(
-      `${list(alike)} cannot be told from ${best.name}${which}${which === '' ? '' : size} on these data${other}${other === '' ? '' : `,${size}`}.`,
+      `${list(alike)} cannot be told from ${best.name} on these data; the smallest of these is ${smallest.name}, with ${smallest.parameters} parameters.`,
     )
   }
   const [least] = models

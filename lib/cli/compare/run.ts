@@ -7,7 +7,7 @@ import { csvLogger, Trainer } from '../../train/index.ts'
 import { type ComparedRun, MOST_EPOCHS, type RunEpoch } from '../comparison.ts'
 import { type About, writeConfig, writeJSON } from '../config.ts'
 import type { Output } from '../output.ts'
-import { FILES, withoutLacking } from '../plan.ts'
+import { FILES } from '../plan.ts'
 import type { Settings } from '../settings.ts'
 import { type ForecastData, forecastJobOn } from '../tasks/forecast.ts'
 import type { Job } from '../tasks/job.ts'
@@ -78,7 +78,7 @@ async function trained(folder: string, settings: Settings, shared: Shared): Prom
   const ending = new Ending()
   const callbacks = [csvLogger(join(folder, 'history.csv')), ending]
   const trainer = new Trainer(job.model, { ...job.options, progress: false, callbacks })
-  await writeConfig(join(folder, FILES.config), { data, settings: { ...withoutLacking(settings) }, about })
+  await writeConfig(join(folder, FILES.config), { data, settings, about })
   try {
     await trainer.fit(job.train, { ...(job.validation === undefined ? {} : { validation: job.validation }), signal })
   } catch (error) {

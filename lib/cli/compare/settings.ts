@@ -1,7 +1,9 @@
 // The settings of a comparison: its own, and those of `train` that all its trainings share.
 import type { CompareSettings } from '../comparison.ts'
+import { withoutIdle, withPresets } from '../config.ts'
 import type { Part } from '../flags.ts'
 import { choice, choicesOf, count, counts, positive, positives } from '../kind.ts'
+import { withoutLacking } from '../plan.ts'
 import {
   DATA,
   MACHINE,
@@ -93,9 +95,10 @@ export function runSettings(
   { model, hiddenSize }: Candidate,
   { lr, seed }: { lr: number; seed: number },
 ): Settings {
-  const { hiddenSize: _, ...rest } = shared
-  return {
-    ...rest,
+  const settings = {
+    // Those that a comparison has no use for are as in any training.
+    ...withPresets({}),
+    ...shared,
     model,
     ...(hiddenSize === null ? {} : { hiddenSize }),
     lr,
@@ -104,5 +107,6 @@ export function runSettings(
     epochs: steps ?? 1_000_000,
     ...(steps === null ? {} : { maxSteps: steps }),
     ...(seconds === null ? {} : { maxSeconds: seconds }),
-  } as Settings
+  }
+  return withoutIdle(withoutLacking(settings))
 }
