@@ -3,10 +3,12 @@ import type { MetricName } from '../metrics/index.ts'
 import type { RecurrentModel } from '../models/index.ts'
 import { Trainer } from '../train/index.ts'
 import { sha256Of } from './checksum.ts'
+import { evaluateClasses } from './classify/use.ts'
 import { type Errors, errorTable, metricsFor, naiveErrors, verdict } from './measure.ts'
 import {
   type ForecastMetadata,
   forecastMetadataOf,
+  isClassMetadata,
   isTextMetadata,
   type TextMetadata,
   type Training,
@@ -34,6 +36,9 @@ export async function evaluate(
   output: Output,
 ): Promise<void> {
   const model = await loadTrained(path)
+  if (isClassMetadata(model.metadata)) {
+    return await evaluateClasses(model as RecurrentModel, model.metadata, { model: path, data, isOwn }, options, output)
+  }
   if (isTextMetadata(model.metadata)) {
     return await evaluateText(model as RecurrentModel, model.metadata, { model: path, data, isOwn }, options, output)
   }

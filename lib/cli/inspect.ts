@@ -2,7 +2,15 @@ import { SeriesScaler } from '../data/index.ts'
 import { summary } from '../inspect/index.ts'
 import { type Header, readHeader } from '../io/index.ts'
 import { withPresets } from './config.ts'
-import { calibrationOf, type ForecastMetadata, isForecastMetadata, isTextMetadata, type Training } from './metadata.ts'
+import {
+  type ClassMetadata,
+  calibrationOf,
+  type ForecastMetadata,
+  isClassMetadata,
+  isForecastMetadata,
+  isTextMetadata,
+  type Training,
+} from './metadata.ts'
 import { loadTrained, type TrainedModel } from './networks/load.ts'
 import { numberText, type Output, tableText } from './output.ts'
 import { flagOf, type Key } from './settings.ts'
@@ -49,12 +57,40 @@ function sectionsOf(model: TrainedModel): string[] {
   const sections: [string, string][] = []
   if (isForecastMetadata(metadata))
     sections.push(['Reads', readsText(model, metadata)], ['Training', trainingText(metadata)])
+  else if (isClassMetadata(metadata))
+    sections.push(
+      ['Reads', sequencesText(metadata)],
+      ['Classes', classesText(metadata)],
+      ['Training', trainingText(metadata)],
+    )
   else if (isTextMetadata(metadata)) sections.push(['Training', trainingText(metadata)])
   else if (Object.keys(metadata).length > 0) sections.push(['Metadata', JSON.stringify(metadata, null, 2)])
   if (scaler instanceof SeriesScaler) sections.push(['Scales', scalesText(scaler)])
   else if (scaler !== null) sections.push(['Scales', JSON.stringify(scaler.config)])
   if (vocabulary !== null) sections.push(['Vocabulary', `${vocabulary.size} tokens, by ${vocabulary.level}`])
   return sections.flatMap(([heading, text]) => ['', heading, text.replaceAll(/^/gm, '  ')])
+}
+
+function sequencesText({ columns: { sequence, label, time, inputs } }: ClassMetadata): string {
+  const rows: [string, readonly string[]][] = [
+    ['sequence', sequence ?? ['a row each']],
+    ['label', [label]],
+    ['time', [time ?? 'the order of rows']],
+    ['inputs', inputs],
+  ]
+  return tableText(
+    rows.map(([name, values]) => [name, values.join(', ')]),
+    'left',
+  )
+}
+
+function classesText({ labels, counts, weights }: ClassMetadata): string {
+  const heading = ['class', 'sequences', ...(weights === null ? [] : ['weight'])]
+  const rows = labels.map((label, k) => [
+    label,
+    ...[counts[k], weights?.[k]].flatMap((value) => (value === undefined ? [] : [numberText(value)])),
+  ])
+  return tableText([heading, ...rows])
 }
 
 function readsText(model: TrainedModel, metadata: ForecastMetadata): string {
@@ -97,13 +133,13 @@ function trainingText({ training: { settings, about, epochs, bestEpoch } }: { re
   )
 }
 
-function scalesText({ config: { targets, inputs, groups, scalers } }: SeriesScaler): string {
+function scalesText({ config: { targets, inputs, groups, scalers, difference } }: SeriesScaler): string {
   const columns = [...targets, ...inputs]
   const rows = scalers.flatMap((row, g) =>
     row.map((scaler, i) => [
       ...(groups === null ? [] : [groups[g] as string]),
       columns[i] as string,
-      scaler?.type ?? 'none',
+      `${scaler?.type ?? 'none'}${difference !== undefined && i < targets.length ? `, difference of ${difference}` : ''}`,
       numberText(scaler?.center[0] ?? 0),
       numberText(scaler?.scale[0] ?? 1),
     ]),

@@ -46,6 +46,7 @@ export const TITLES: Readonly<Record<string, string>> = {
   seasonalNaive: 'seasonal naive',
   drift: 'drift',
   movingAverage: 'moving average',
+  mostFrequent: 'most frequent class',
 }
 
 /** A naive forecast in words. */
@@ -63,6 +64,13 @@ export function errorTable(title: string, own: Errors, naive: Readonly<Record<st
   ])
 }
 
+/** Metrics of which more is better. */
+const SCORES = ['accuracy', 'f1', 'precision', 'recall']
+
+/** What a table of metrics has above it. */
+export const headingFor = (errors: Errors): string =>
+  SCORES.some((name) => errors[name] !== undefined) ? 'Results on' : 'Errors on'
+
 /** A line on whether the model is better than all naive forecasts, by its first metric that is an error. */
 export function verdict(own: Errors, naive: Readonly<Record<string, Errors>>): string[] {
   const [name] = Object.keys(own).filter((metric) => metric !== 'loss' && metric !== 'r2')
@@ -70,6 +78,12 @@ export function verdict(own: Errors, naive: Readonly<Record<string, Errors>>): s
   const [best] = Object.entries(naive).sort(([, a], [, b]) => (a[name] ?? Infinity) - (b[name] ?? Infinity))
   if (best === undefined) return []
   const [method, errors] = best
+  if (SCORES.includes(name)) {
+    const [own_, other] = [own[name], errors[name]].map((value) => `${(100 * (value as number)).toFixed(1)} %`)
+    const isBetter = (own[name] as number) > (errors[name] as number)
+    const sentence = `Its ${name} is ${own_}; always the most frequent class would have ${other}.`
+    return ['', isBetter ? sentence : `${sentence} It has learned nothing of use.`]
+  }
   const change = 1 - (own[name] as number) / (errors[name] as number)
   const percent = `${Math.abs(100 * change).toFixed(1)} %`
   const sentence =

@@ -1,8 +1,10 @@
+import { isArrayOf } from '../array.ts'
 import { isPlain } from '../check.ts'
 import type { SeriesOptions } from '../data/index.ts'
 import { torchError } from '../errors.ts'
 import type { Calibration } from '../forecast/index.ts'
 import type { JSONObject } from '../models/index.ts'
+import type { SequenceColumns } from './classify/sequences.ts'
 import type { About } from './config.ts'
 import type { Measures } from './measure.ts'
 import type { TrainedModel } from './networks/load.ts'
@@ -30,6 +32,21 @@ export interface TextMetadata {
   readonly training: Training
 }
 
+/** What `train` saves with a model that tells classes of sequences, beside its scaler. */
+export interface ClassMetadata {
+  readonly task: 'classify'
+  /** How sequences were read. */
+  readonly columns: SequenceColumns
+  /** The classes, in the order of the outputs. */
+  readonly labels: readonly string[]
+  /** How many sequences of each were trained on. */
+  readonly counts: readonly number[]
+  /** The weight of each in the loss. */
+  readonly weights: readonly number[] | null
+  readonly metrics: readonly string[]
+  readonly training: Training
+}
+
 /** How a model was trained. */
 export interface Training {
   readonly settings: Given
@@ -39,7 +56,7 @@ export interface Training {
 }
 
 /** As plain JSON, without what is undefined. */
-export function toJSON(metadata: ForecastMetadata | TextMetadata): JSONObject {
+export function toJSON(metadata: ForecastMetadata | ClassMetadata | TextMetadata): JSONObject {
   return JSON.parse(JSON.stringify(metadata)) as JSONObject
 }
 
@@ -48,6 +65,19 @@ export function isForecastMetadata(metadata: object): metadata is ForecastMetada
   const { task, series, past, horizon, measures, training } = metadata as Partial<Record<string, unknown>>
   const sizes = [past, horizon].every(Number.isSafeInteger)
   return task === 'forecast' && sizes && [series, measures, training].every(isPlain)
+}
+
+/** The same for classes. */
+export function isClassMetadata(metadata: object): metadata is ClassMetadata {
+  const { task, columns, labels, counts, metrics, training } = metadata as Partial<Record<string, unknown>>
+  const isNames = (value: unknown): boolean => isArrayOf(value, (name) => typeof name === 'string')
+  return (
+    task === 'classify' &&
+    isPlain(columns) &&
+    [labels, metrics].every(isNames) &&
+    Array.isArray(counts) &&
+    isPlain(training)
+  )
 }
 
 /** The same for texts. */

@@ -70,6 +70,13 @@ function requireTask(given: Given, settings: Settings): void {
     )
   }
   if (task === 'forecast') requireSettings(settings, ['time', 'target'])
+  if (task === 'classify') {
+    requireSettings(settings, ['label'])
+    const ofSteps = (['time', 'timeFormat'] as const).find((key) => given[key] !== undefined)
+    if (ofSteps !== undefined && given.sequence === undefined) {
+      throw new UsageError(`${flagOf(ofSteps)} has no effect without --sequence: each row is a sequence then`)
+    }
+  }
   const idle = IDLE[task].find((key) => given[key] !== undefined)
   if (idle !== undefined) throw new UsageError(`${flagOf(idle)} has no effect with --task ${task}`)
   const other = settings.metrics.find((name) => !(METRICS[task] as readonly string[]).includes(name))

@@ -1,7 +1,9 @@
 import type { WindowDataset } from '../data/index.ts'
+import type { RecurrentModel } from '../models/index.ts'
+import { predictClasses } from './classify/use.ts'
 import { windowsFrom } from './evaluate.ts'
 import { forecastsIn } from './forecasts.ts'
-import { type ForecastMetadata, forecastMetadataOf } from './metadata.ts'
+import { type ForecastMetadata, forecastMetadataOf, isClassMetadata } from './metadata.ts'
 import { loadTrained, type TrainedModel } from './networks/load.ts'
 import type { Output } from './output.ts'
 import { type Columns, type Row, type RowsOptions, rounded, rowFormatOf, writeRows } from './rows.ts'
@@ -15,12 +17,16 @@ export interface PredictCommandOptions extends RowsOptions {
 
 /** Writes what a model forecasts from each place in the data, beside what came. */
 export async function predict(
-  { model: path, data }: Located & { readonly data: string },
+  found: Located & { readonly data: string },
   options: PredictCommandOptions,
   output: Output,
 ): Promise<void> {
   rowFormatOf(options)
+  const { model: path, data } = found
   const model = await loadTrained(path)
+  if (isClassMetadata(model.metadata)) {
+    return await predictClasses(model as RecurrentModel, model.metadata, found, options, output)
+  }
   const metadata = forecastMetadataOf(model, path)
   await withData(data, options.inputFormat ?? 'csv', async (file) => {
     const { series, windows } = await windowsFrom(file, options.from, { model, path, metadata, output })

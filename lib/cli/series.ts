@@ -11,7 +11,7 @@ import { torchError } from '../errors.ts'
 import type { TrainedModel } from './networks/load.ts'
 import type { Output } from './output.ts'
 import type { Settings } from './settings.ts'
-import { readText } from './source.ts'
+import { sourceOf } from './source.ts'
 
 type Options = Required<Pick<Settings, 'time' | 'target'>> &
   Pick<
@@ -35,11 +35,6 @@ export function seriesOptions(settings: Options): SeriesOptions {
     ...(group === undefined ? {} : { groups: group }),
     ...(frequency === undefined ? {} : { frequency: frequency as NonNullable<SeriesOptions['frequency']> }),
   }
-}
-
-/** The query in a file whose name ends in .sql, else the file itself. */
-async function sourceOf(data: string): Promise<string | { sql: string }> {
-  return data.endsWith('.sql') ? { sql: await readText(data) } : data
 }
 
 /** Reads a series, and says what it is. */
@@ -110,7 +105,7 @@ export interface Parts {
 
 /** Cuts a series into its parts, with new scales or those of a model. */
 export async function splitSeries(series: Series, settings: Settings, fitted?: SeriesScaler): Promise<Parts> {
-  const { past, horizon, stride, validation, test, scaler, scalers, scalePerGroup } = settings
+  const { past, horizon, stride, validation, test, scaler, scalers, scalePerGroup, difference } = settings
   const scales: Pick<SplitOptions, 'scaler' | 'scalers' | 'scalePerGroup'> =
     fitted === undefined
       ? {
@@ -124,6 +119,7 @@ export async function splitSeries(series: Series, settings: Settings, fitted?: S
     horizon,
     stride,
     ...scales,
+    ...(difference === undefined ? {} : { difference }),
     ...(validation === 'none' ? {} : { validation }),
     ...(test === 'none' ? {} : { test }),
   }

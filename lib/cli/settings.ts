@@ -20,7 +20,7 @@ import {
 } from './kind.ts'
 
 /** What a network learns to do. */
-export const TASKS = ['forecast', 'text'] as const
+export const TASKS = ['forecast', 'classify', 'text'] as const
 export type Task = (typeof TASKS)[number]
 
 export interface Setting<T = unknown> {
@@ -43,7 +43,7 @@ const POINT = 'where it starts: a time such as 2014 or 2014-06-30T12:00, its sha
 export const TASK = {
   task: setting(
     choice(...TASKS),
-    'what is learned: to forecast columns of numbers, or to go on with a text',
+    'what is learned: to forecast columns of numbers, to tell the classes of sequences, or to go on with a text',
     'forecast',
   ),
 } as const
@@ -60,7 +60,10 @@ export const DATA = {
     'monotonic',
   ),
   target: setting(texts('<column,…>'), 'the columns to forecast'),
-  input: setting(texts('<column,…>'), 'further columns that the network sees up to the present'),
+  input: setting(
+    texts('<column,…>'),
+    'further columns that the network sees up to the present; for classes, those that it reads, by default all of numbers',
+  ),
   calendar: setting(
     choicesOf('minute', 'hour', 'weekday', 'dayOfMonth', 'dayOfYear'),
     'inputs made from the time: the place in these cycles',
@@ -89,12 +92,29 @@ export const WINDOWS = {
   scaler: setting(choice(...SCALERS), 'how columns are scaled, by their training part', 'standard'),
   scalers: setting(pairs, 'other scalers for single columns'),
   scalePerGroup: setting(flag, 'each group has scales of its own', true),
+  difference: setting(
+    count,
+    'the network forecasts what targets add to their values so many steps before: 1 takes a trend away, 12 the season of months, too',
+  ),
   intervals: setting(
     levels,
     'the probabilities of the intervals of forecasts, from the errors on the validation part; none for no intervals',
     [0.8, 0.95],
   ),
   season: setting(count, 'the steps of a season, for the seasonal naive forecast to compare with'),
+} as const
+
+export const CLASSES = {
+  label: setting(text('<column>'), 'the column of the class of a sequence'),
+  sequence: setting(
+    texts('<column,…>'),
+    'the columns that tell sequences apart, if a row is a step; without, a row is a sequence and its inputs are the steps',
+  ),
+  classWeights: setting(
+    choice('none', 'balanced'),
+    'whether rare classes count more in the loss, so that all count the same',
+    'none',
+  ),
 } as const
 
 export const TEXT = {
@@ -179,8 +199,11 @@ export const TRAINING = {
   accumulateGradBatches: setting(count, 'the batches of an update of the weights', 1),
   movingAverage: setting(probability, 'the decay of averages of the weights, which the model gets in the end'),
   metrics: setting(
-    choicesOf('mae', 'mape', 'mase', 'mse', 'r2', 'rmse', 'smape', 'wape', 'accuracy', 'bpc', 'perplexity'),
-    'what is measured; by default bpc and accuracy of a text',
+    choicesOf(
+      ...(['mae', 'mape', 'mase', 'mse', 'r2', 'rmse', 'smape', 'wape'] as const),
+      ...(['accuracy', 'f1', 'precision', 'recall', 'bpc', 'perplexity'] as const),
+    ),
+    'what is measured; by default accuracy and f1 of classes, bpc and accuracy of a text',
     ['mae', 'rmse'],
   ),
   metricUnits: setting(choice('data', 'scaled'), 'the units of metrics', 'data'),
@@ -206,13 +229,23 @@ export const PARTS = {
   Task: TASK,
   Data: DATA,
   Windows: WINDOWS,
+  Classes: CLASSES,
   Text: TEXT,
   Model: MODEL,
   Training: TRAINING,
   Machine: MACHINE,
 } as const
 
-export const SETTINGS = { ...TASK, ...DATA, ...WINDOWS, ...TEXT, ...MODEL, ...TRAINING, ...MACHINE } as const
+export const SETTINGS = {
+  ...TASK,
+  ...DATA,
+  ...WINDOWS,
+  ...CLASSES,
+  ...TEXT,
+  ...MODEL,
+  ...TRAINING,
+  ...MACHINE,
+} as const
 
 export type Key = keyof typeof SETTINGS
 
@@ -228,22 +261,36 @@ export type Settings = Omit<Given, Preset> & Required<Pick<Given, Preset>>
 /** The metrics of each task. */
 export const METRICS = {
   forecast: ['mae', 'mape', 'mase', 'mse', 'r2', 'rmse', 'smape', 'wape'],
+  classify: ['accuracy', 'f1', 'precision', 'recall'],
   text: ['accuracy', 'bpc', 'perplexity'],
 } as const satisfies Record<Task, Given['metrics']>
 
 /** Values without one that are others for a task. */
 export const TASK_PRESETS: Readonly<Record<Task, Given>> = {
   forecast: {},
+  classify: { metrics: ['accuracy', 'f1'] },
   text: { metrics: ['bpc', 'accuracy'], validation: 0.1, test: 0.1, lr: 3e-3 },
 }
 
 const ONLY_FORECAST = ['output', 'bidirectional', 'loss', 'metricUnits', 'shuffle', 'dtype', 'mmap'] as const
 
+/** The settings of data and windows that sequences have, too. */
+const OF_SEQUENCES: readonly Key[] = [
+  ...(['time', 'timeFormat', 'input', 'missing', 'validation', 'test', 'scaler', 'scalers'] as const),
+]
+
 /** The settings that have no effect on a task. */
 export const IDLE: Readonly<Record<Task, readonly Key[]>> = {
-  forecast: Object.keys(TEXT) as Key[],
+  forecast: [...Object.keys(CLASSES), ...Object.keys(TEXT)] as Key[],
+  classify: [
+    ...([...Object.keys(DATA), ...Object.keys(WINDOWS)] as Key[]).filter((key) => !OF_SEQUENCES.includes(key)),
+    ...(Object.keys(TEXT) as Key[]),
+    'loss',
+    'metricUnits',
+    'mmap',
+  ],
   text: [
-    ...([...Object.keys(DATA), ...Object.keys(WINDOWS)] as Key[]).filter(
+    ...([...Object.keys(DATA), ...Object.keys(WINDOWS), ...Object.keys(CLASSES)] as Key[]).filter(
       (key) => !['validation', 'test'].includes(key),
     ),
     ...ONLY_FORECAST,

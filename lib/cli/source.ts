@@ -90,3 +90,8 @@ export async function readText(path: string): Promise<string> {
   if (text !== '') return text
   throw torchError('ERR_TORCH_VALUE', `${path} is empty`)
 }
+
+/** The query in a file whose name ends in .sql, else the file itself. */
+export async function sourceOf(data: string): Promise<string | { sql: string }> {
+  return data.endsWith('.sql') ? { sql: await readText(data) } : data
+}

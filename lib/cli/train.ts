@@ -5,10 +5,11 @@ import { torch } from '../torch.ts'
 import { type History, Trainer } from '../train/index.ts'
 import { sha256Of } from './checksum.ts'
 import { type About, writeConfig, writeJSON } from './config.ts'
-import { type Errors, errorTable, verdict } from './measure.ts'
+import { type Errors, errorTable, headingFor, verdict } from './measure.ts'
 import type { Output } from './output.ts'
 import { FILES, type Plan } from './plan.ts'
 import type { Settings } from './settings.ts'
+import { classifyJob } from './tasks/classify.ts'
 import { forecastJob } from './tasks/forecast.ts'
 import type { Job } from './tasks/job.ts'
 import { textJob } from './tasks/text.ts'
@@ -32,8 +33,7 @@ export async function train(plan: Plan, output: Output): Promise<void> {
   const threads = torch.getNumThreads()
   const settings = { ...plan.settings, threads }
 
-  const job =
-    settings.task === 'text' ? await textJob(plan.data, settings) : await forecastJob(plan.data, settings, output)
+  const job = await jobOf(plan.data, settings, output)
   const { model } = job
   const ending = new Ending()
   const trainer = new Trainer(model, { ...job.options, ...runOptions(plan.folder, output, ending) })
@@ -55,8 +55,19 @@ export async function train(plan: Plan, output: Output): Promise<void> {
   }
 
   const reason = ending.reason ?? null
-  const result = await finish(job, trainer, { folder: plan.folder, settings, about, reason })
-  output.result(result, () => summary(result, settings.model))
+  const { result, detail } = await finish(job, trainer, { folder: plan.folder, settings, about, reason })
+  output.result(result, () => summary(result, settings.model, detail))
+}
+
+async function jobOf(data: string, settings: Settings, output: Output): Promise<Job> {
+  switch (settings.task) {
+    case 'forecast':
+      return await forecastJob(data, settings, output)
+    case 'classify':
+      return await classifyJob(data, settings, output)
+    case 'text':
+      return await textJob(data, settings)
+  }
 }
 
 /** Measures and saves the model of a `fit` that has ended, and writes down what it came to. */
@@ -64,7 +75,7 @@ export async function finish(
   job: Job,
   trainer: Trainer,
   { folder, settings, about, reason }: { folder: string; settings: Settings; about: About; reason: string | null },
-): Promise<Result> {
+): Promise<{ result: Result; detail: string | undefined }> {
   const part = job.test !== undefined ? 'test' : job.validation !== undefined ? 'validation' : null
   const held = part === null ? undefined : job[part]
   const errors = held === undefined ? null : await trainer.evaluate(held)
@@ -82,8 +93,10 @@ export async function finish(
     errors,
     naive: part === null ? {} : await job.compare(part),
   }
-  await writeJSON(join(folder, FILES.result), result)
-  return result
+  const detail = part === null ? undefined : await job.detail?.(part)
+  const whole = { ...result, ...detail?.result }
+  await writeJSON(join(folder, FILES.result), whole)
+  return { result: whole, detail: detail?.text }
 }
 
 /** What a run came to, as `--json` prints it. */
@@ -100,14 +113,19 @@ export interface Result {
   readonly naive: Readonly<Record<string, Errors>>
 }
 
-function summary({ model, epochs, bestEpoch, stopReason, seconds, part, errors, naive }: Result, name: string): string {
+function summary(
+  { model, epochs, bestEpoch, stopReason, seconds, part, errors, naive }: Result,
+  name: string,
+  detail: string | undefined,
+): string {
   const best = bestEpoch === null ? '' : `, the best is ${bestEpoch}`
   const why = stopReason === null ? '' : ` (${stopReason})`
   return [
     `${epochs} ${epochs === 1 ? 'epoch' : 'epochs'} in ${seconds.toFixed(1)} s${why}${best}.`,
     ...(errors === null
       ? []
-      : [`\nErrors on the ${part} part:`, errorTable(name, errors, naive), ...verdict(errors, naive)]),
+      : [`\n${headingFor(errors)} the ${part} part:`, errorTable(name, errors, naive), ...verdict(errors, naive)]),
+    ...(detail === undefined ? [] : ['', detail, '']),
     `Saved ${model}`,
   ].join('\n')
 }

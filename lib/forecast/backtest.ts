@@ -73,6 +73,7 @@ async function ofModel(
     const { input } = windows.batch(indices, true)
     const continuation = {
       layout: windows[layout],
+      difference: windows.scaler.difference,
       features: (steps: number) => windows[ahead](indices).narrow(1, 0, steps),
     }
     const output = await roll(owner, model, input, { steps: windows.horizon, reading, continuation })

@@ -104,6 +104,7 @@ async function errorsOf(
   const { input, target, mask }: WindowBatch = windows.batch(indices, true)
   const continuation = {
     layout: windows[layout],
+    difference: windows.scaler.difference,
     features: (steps: number) => windows[ahead](indices).narrow(1, 0, steps),
   }
   const output = await roll(OWNER, model, input, { steps: windows.horizon, reading, continuation })

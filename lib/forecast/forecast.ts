@@ -1,7 +1,10 @@
 import { checkOptions, invalid, requireInteger } from '../check.ts'
 import { SeriesScaler } from '../data/scaler/series-scaler.ts'
+import type { Contents } from '../data/series/contents.ts'
+import { inverseOf } from '../data/series/difference.ts'
 import { layoutOf } from '../data/series/frame.ts'
 import { type FutureColumns, futureFeatures, futureTimes, readFuture } from '../data/series/future.ts'
+import { originsOf } from '../data/series/latest.ts'
 import { contentsOf, type Series } from '../data/series/series.ts'
 import { parseFrequency } from '../data/series/time.ts'
 import { torchError } from '../errors.ts'
@@ -125,13 +128,13 @@ export async function forecast(
         const inputs = future?.slice(start, start + batchSize) ?? table.groups.map(() => ({}))
         return futureFeatures(OWNER, part, scaler, { step, steps: ahead, inputs })
       }
-      const continuation = { layout: layoutOf(contents), features }
+      const continuation = { layout: layoutOf(contents), features, difference: scaler.difference }
       await tidy(async () => {
         const read = input.narrow(0, start, table.groups.length)
         const output = await roll(OWNER, model, read, { steps, reading, continuation })
         const length = output.size(1)
         if (fed && calibration === undefined && wanted.length > 0) throw uncertain(length)
-        const values = await inUnits(output, { reading, wanted, calibration, scaler, groups: names })
+        const values = await inUnits(output, { reading, wanted, calibration, scaler, contents: part, groups: names })
         const times = futureTimes(part, step, length)
         for (const [n, kinds] of values.entries()) {
           requireFinite(kinds[0], { group: names?.[n], targets: series.targets })
@@ -210,13 +213,14 @@ interface Scaled {
   readonly wanted: readonly number[]
   readonly calibration: Calibration | undefined
   readonly scaler: SeriesScaler
+  readonly contents: Contents
   readonly groups: readonly string[] | undefined
 }
 
 /** The values, and the bounds of each level, in the units of the data: by sample, kind, step and target. */
 async function inUnits(
   output: Tensor,
-  { reading, wanted, calibration, scaler, groups }: Scaled,
+  { reading, wanted, calibration, scaler, contents, groups }: Scaled,
 ): Promise<number[][][][]> {
   const found = await offload(() =>
     inferenceMode(() =>
@@ -229,6 +233,14 @@ async function inUnits(
           return [point.sub(radius), point.add(radius)]
         })
         const kinds = [point, ...bounds.map((bound) => bound.to({ device: 'cpu', dtype: 'float64' }))]
+        if (scaler.difference !== undefined) {
+          const [origins, horizon] = [originsOf(contents), point.size(1)]
+          const all = { contents, scaler, origins, horizon, batchFirst: true }
+          return functions.stack(
+            kinds.map((kind) => inverseOf(OWNER, kind, all)),
+            1,
+          )
+        }
         // Steps and kinds as one dimension: scales differ by sample only.
         const rows = functions.stack(kinds, 1).flatten(1, 2)
         const back = scaler.inverseTransform(rows, groups === undefined ? {} : { groups })

@@ -20,6 +20,8 @@ export type Head = 'point' | { quantiles: readonly number[] } | { gaussian: Gaus
 
 /** How to read the outputs of a model, (N, H, K). All values are scaled. */
 export interface Reading {
+  /** Whether outputs are the values themselves. */
+  readonly isPoint: boolean
   /** The levels of the intervals that it has, if these are few. */
   readonly levels: readonly number[] | undefined
   /** The values to forecast, (N, H, O): medians of quantiles, means of a normal distribution. */
@@ -34,7 +36,12 @@ const isSame = (a: number, b: number): boolean => Math.abs(a - b) < 1e-9
 /** @throws {TorchError} unless `head` is a {@link Head}. */
 export function readHead(owner: string, head: unknown, targets: number): Reading {
   if (head === 'point') {
-    return { levels: [], bounds: undefined, point: (output) => ofWidth(owner, output, targets, 'values') }
+    return {
+      isPoint: true,
+      levels: [],
+      bounds: undefined,
+      point: (output) => ofWidth(owner, output, targets, 'values'),
+    }
   }
   if (typeof head !== 'object' || head === null) {
     throw invalid(owner, 'head', "'point', { quantiles } or { gaussian }", head)
@@ -75,6 +82,7 @@ function quantileHead(owner: string, { quantiles }: { quantiles?: unknown }, tar
   }
   const levels = quantiles.flatMap((q) => (q < 0.5 && find(1 - q) >= 0 ? [1 - 2 * q] : []))
   return {
+    isPoint: false,
     levels,
     point: (output) => of(output, 0.5),
     bounds: (output, level) => [of(output, (1 - level) / 2), of(output, (1 + level) / 2)],
@@ -99,6 +107,7 @@ function gaussianHead(owner: string, gaussian: unknown, targets: number): Readin
     )
   }
   return {
+    isPoint: false,
     levels: undefined,
     point: (output) => of(output)[0],
     bounds: (output, level) => {

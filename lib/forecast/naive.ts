@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { isArrayOf } from '../array.ts'
 import { checkOptions, invalid, requireChoice, requireInteger } from '../check.ts'
-import { pastTargets, WindowDataset } from '../data/series/windows.ts'
+import { pastValues, WindowDataset } from '../data/series/windows.ts'
 import { torchError } from '../errors.ts'
 import type { Metric } from '../metrics/metric.ts'
 import { type MetricName, metricOf } from '../metrics/metric-of.ts'
@@ -103,9 +103,7 @@ export function naiveForecast(
   const { past, horizon } = windows
   return tidy(() => {
     const size = windows.outputSize
-    const values = windows
-      .inverseTransform(windows[pastTargets](indices).double(), indices)
-      .toTypedArray() as Float64Array
+    const values = windows[pastValues](indices)
     const made = new Float64Array(indices.length * horizon * size)
     for (let n = 0; n < indices.length; n++) {
       for (let k = 0; k < size; k++) {

@@ -1,3 +1,4 @@
+import { separated } from '../data/series/difference.ts'
 import type { Layout } from '../data/series/frame.ts'
 import { torchError } from '../errors.ts'
 import { RecurrentModel } from '../models/model.ts'
@@ -13,6 +14,8 @@ import type { Reading } from './head.ts'
 /** What a model needs to go on from its own forecasts. */
 export interface Continuation {
   readonly layout: Layout
+  /** Targets are what their values add to those so many steps before the horizon; undefined if they are the values. */
+  readonly difference: number | undefined
   /**
    * The features of inputs at the first `steps` steps after the window, (N, steps, I); those of the targets do not count.
    * `horizon`: how many steps the model forecasts at a time.
@@ -46,6 +49,8 @@ export async function roll(
     const wanted = steps ?? horizon
     if (wanted <= horizon) return first.narrow(1, 0, wanted)
     requireRecursion(owner, model, horizon, wanted)
+    const { difference } = continuation
+    if (difference !== undefined && !reading.isPoint) throw unknownSums(owner, horizon, wanted)
     const times = Math.ceil(wanted / horizon)
     const future = continuation.features((times - 1) * horizon, horizon).to({ device })
     const outputs: Tensor[] = []
@@ -57,10 +62,15 @@ export async function roll(
         const read =
           last === undefined
             ? input.to({ device })
-            : fedBack(future.narrow(1, (i - 1) * horizon, horizon), reading.point(last), continuation.layout)
+            : fedBack(
+                future.narrow(1, (i - 1) * horizon, horizon),
+                fed(outputs, horizon, { reading, difference }),
+                continuation.layout,
+              )
         const options = before === undefined ? {} : { state: before }
         const [made, next] = (model as unknown as StatefulModel).forwardWithState(laidOut(model, read), options)
-        return [stepsOf(owner, model, made, input.size(0)), next as State]
+        const steps = stepsOf(owner, model, made, input.size(0))
+        return [difference === undefined ? steps : continued(outputs, steps, difference), next as State]
       })
       outputs.push(output)
       // All states of a long forecast would be more than its outputs.
@@ -69,6 +79,41 @@ export async function roll(
     }
     return await offload(() => functions.cat(outputs, 1).narrow(1, 0, wanted))
   })
+}
+
+/** The last outputs as inputs: the values, or their differences. */
+function fed(
+  outputs: readonly Tensor[],
+  horizon: number,
+  { reading, difference }: { reading: Reading; difference: number | undefined },
+): Tensor {
+  if (difference === undefined) return reading.point(outputs.at(-1) as Tensor)
+  const all = separated(functions.cat([...outputs], 1), 1, difference)
+  return all.narrow(1, all.size(1) - horizon, horizon)
+}
+
+/**
+ * What the values at further steps add to those before all forecasts: a model that goes on tells what they add to those
+ * that it has forecast.
+ */
+function continued(outputs: readonly Tensor[], steps: Tensor, difference: number): Tensor {
+  if (outputs.length === 0) return steps
+  const before = functions.cat([...outputs], 1)
+  const [known, length] = [before.size(1), steps.size(1)]
+  const columns = Array.from({ length }, (_, j) => {
+    const step = steps.narrow(1, j, 1)
+    const from = known + j - difference * Math.ceil((j + 1) / difference)
+    return from < 0 ? step : step.add(before.narrow(1, from, 1))
+  })
+  return functions.cat(columns, 1)
+}
+
+function unknownSums(owner: string, horizon: number, steps: number): Error {
+  return torchError(
+    'ERR_TORCH_VALUE',
+    `${owner}: the model forecasts ${horizon} step${horizon === 1 ? '' : 's'} at a time, of differences, and bounds of sums do not follow from those of differences: train a model with a horizon of ${steps}, or with points as outputs`,
+    { op: owner },
+  )
 }
 
 /** A batch (N, L, I) in the layout of a model. */

@@ -33,13 +33,21 @@ interface Columns {
 export function unitsOf(model: Module, { units, head, autoregressive }: Settings): Units | undefined {
   const scaler = model instanceof RecurrentModel ? model.scaler : null
   if (scaler === null || units === 'scaled') return undefined
+  if (scaler instanceof SeriesScaler && scaler.difference !== undefined) {
+    throw torchError(
+      'ERR_TORCH_OPTION',
+      `${OWNER}: the model forecasts what targets add to their values ${scaler.difference} steps before, which a request does not tell: say { units: 'scaled' }, and take differences yourself, or use forecast(model, series)`,
+      { op: OWNER },
+    )
+  }
   const { inputSize, outputSize, embedding } = model as RecurrentModel
   const inputs = embedding === null ? inputSize : 0
   if (!(scaler instanceof SeriesScaler)) {
     const columns = columnsOfScaler(scaler, inputs, outputSize, head)
     return new Converter(() => columns, undefined)
   }
-  const perTarget = requireOutputs(outputSize, scaler.targets.length, head)
+  // The outputs of a scaler of inputs alone, as that of a model of classes, have no units.
+  const perTarget = scaler.targets.length === 0 ? 1 : requireOutputs(outputSize, scaler.targets.length, head)
   const of = (owner: string, group: string | undefined): Columns => {
     const scalers = scaler[COLUMNS_OF](owner, group)
     const targets = scalers.slice(0, scaler.targets.length)

@@ -1,5 +1,5 @@
 import type { BatchPlan } from '../data/loader.ts'
-import { targets, training, WindowDataset } from '../data/series/windows.ts'
+import { levels, training, WindowDataset } from '../data/series/windows.ts'
 import { Subset } from '../data/subset.ts'
 import { MASE, type MASEUpdateOptions } from '../metrics/mase.ts'
 import type { Metric } from '../metrics/metric.ts'
@@ -78,10 +78,7 @@ export async function fitScales(metrics: readonly Metric<unknown>[], windows: Wi
     const converts = hasUnits(metric) && !scaled
     await offload(() =>
       tidy(() => {
-        const rowsOf = (indices: readonly number[]): Tensor => {
-          const rows = dataset[targets](indices, metric.seasonality)
-          return converts ? dataset.inverseTransform(rows.unsqueeze(0), indices.slice(0, 1)).squeeze(0) : rows
-        }
+        const rowsOf = (indices: readonly number[]): Tensor => dataset[levels](indices, metric.seasonality, !converts)
         if (groups.size < 2) metric.fit(rowsOf(all))
         else metric.fit(Object.fromEntries([...groups].map(([name, indices]) => [name, rowsOf(indices)])))
       }),

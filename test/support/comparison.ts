@@ -55,8 +55,13 @@ export function comparison(target: string): Comparison {
     b,
     difference: value,
     relative: value / 2,
-    dieboldMariano: { statistic: 8 * value, pValue: isClear ? 0.0001 : 0.3, adjusted: isClear ? 0.0003 : 0.6 },
-    bootstrap: { level: 0.95, lower: value - 0.2, upper: value + 0.2, blockLength: 5 },
+    dieboldMariano: {
+      statistic: 8 * value,
+      pValue: isClear ? 0.0001 : 0.3,
+      adjusted: isClear ? 0.0003 : 0.6,
+      weights: 'uniform',
+    },
+    bootstrap: { level: 0.95, lower: value - 0.2, upper: value + 0.2, blockLength: 5, samples: 1000 },
     isClear,
   })
   return {
@@ -111,6 +116,7 @@ export function comparison(target: string): Comparison {
     recommendation: {
       choice: 'gru-8',
       kind: 'model',
+      run: 'gru-8-seed0',
       bestModel: 'gru-8',
       bestNaive: 'persistence',
       alike: ['lstm-8'],

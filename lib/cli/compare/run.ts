@@ -88,7 +88,8 @@ async function trained(folder: string, settings: Settings, shared: Shared): Prom
     return ended
   }
   signal.throwIfAborted()
-  return await finish(job, trainer, { folder, settings, about, reason: ending.reason ?? null })
+  const { result } = await finish(job, trainer, { folder, settings, about, reason: ending.reason ?? null })
+  return result
 }
 
 /** The rows that a `csvLogger` has written; none if there was no epoch. */

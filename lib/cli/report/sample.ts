@@ -1,5 +1,5 @@
 import type { WindowDataset } from '../../data/index.ts'
-import { pastTargets } from '../../data/series/windows.ts'
+import { pastValues } from '../../data/series/windows.ts'
 import { type Calibration, type NaiveMethod, naiveForecast } from '../../forecast/index.ts'
 import type { RecurrentModel } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
@@ -42,7 +42,9 @@ export async function sample(
     const options = method === 'seasonalNaive' && season !== undefined ? { season } : {}
     const [made, came, other, past, lower, upper] = torch.tidy(() => {
       const bounds = calibration === undefined ? [] : boundsOf(windows, forecasts, calibration, shownLevel(calibration))
-      const read = windows.inverseTransform(windows[pastTargets](indices).double(), indices)
+      const read = torch.tensor(windows[pastValues](indices), {
+        shape: [indices.length, windows.past, forecast.size(2)],
+      })
       return [forecast, actual, naiveForecast(windows, indices, method, options), read, ...bounds].map((tensor) =>
         rowsOf(tensor, target),
       )

@@ -15,6 +15,8 @@ export interface Job {
   readonly size: string
   /** The errors of what needs no model on the part that is held out. */
   compare(part: 'test' | 'validation'): Promise<Readonly<Record<string, Errors>>>
+  /** What else there is to say about the part that is held out: for the result, and as text. */
+  detail?(part: 'test' | 'validation'): Promise<{ result: object; text: string } | undefined>
   /** Writes the model with all that is needed to use it. */
   save(path: string, training: Training): Promise<void>
 }

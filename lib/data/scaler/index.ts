@@ -1,5 +1,5 @@
 import { isArrayOf } from '../../array.ts'
-import { checkOptions, invalid, isPlain, requireChoice, requireDict } from '../../check.ts'
+import { checkOptions, invalid, isPlain, requireChoice, requireDict, requireInteger } from '../../check.ts'
 import { torchError } from '../../errors.ts'
 import { LogScaler, type LogScalerOptions } from './log.ts'
 import { MinMaxScaler, type MinMaxScalerOptions } from './min-max.ts'
@@ -56,8 +56,9 @@ function requireNames(name: string, value: unknown): asserts value is string[] {
 }
 
 function seriesScalerOf(config: Record<string, unknown>): SeriesScaler {
-  checkOptions('scalerFrom', config, ['type', 'targets', 'inputs', 'groups', 'scalers'])
-  const { targets, inputs, groups, scalers } = config
+  checkOptions('scalerFrom', config, ['type', 'targets', 'inputs', 'groups', 'scalers', 'difference'])
+  const { targets, inputs, groups, scalers, difference } = config
+  if (difference !== undefined) requireInteger('scalerFrom', 'config.difference', difference, 1)
   requireNames('targets', targets)
   requireNames('inputs', inputs)
   if (groups !== null) requireNames('groups', groups)
@@ -72,7 +73,7 @@ function seriesScalerOf(config: Record<string, unknown>): SeriesScaler {
     if (others.every((other) => other?.type === first?.type && other?.offset === first?.offset)) continue
     throw torchError('ERR_TORCH_VALUE', `scalerFrom: config.scalers differ in type for column '${columns[k]}'`)
   }
-  return new SeriesScaler(targets, inputs, groups ?? undefined, made)
+  return new SeriesScaler(targets, inputs, groups ?? undefined, made, difference)
 }
 
 /** The scaler of one column, or undefined for null. */

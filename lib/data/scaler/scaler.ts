@@ -78,12 +78,19 @@ export abstract class Scaler {
     return runSync(this[FIT_COLUMNS](columns, (feature) => `${this.#owner}.fit: feature ${feature}`))
   }
 
-  /** @internal The same for columns, each in several parts, which `nameOf` names at the start of errors. */
-  *[FIT_COLUMNS](columns: readonly (readonly Float64Array[])[], nameOf: (feature: number) => string): Coroutine<this> {
+  /**
+   * @internal The same for columns, each in several parts, which `nameOf` names at the start of errors.
+   * @param areLevels whether values have their logarithm already, if the scaler has one
+   */
+  *[FIT_COLUMNS](
+    columns: readonly (readonly Float64Array[])[],
+    nameOf: (feature: number) => string,
+    areLevels = false,
+  ): Coroutine<this> {
     const center: number[] = []
     const scale: number[] = []
     for (const [feature, parts] of columns.entries()) {
-      const values = new Values(parts, this.offset)
+      const values = new Values(parts, areLevels ? undefined : this.offset)
       const count = yield* values.check(this.#owner, nameOf(feature))
       const [middle, width] = yield* this.measure(values)
       if (!Number.isFinite(middle) || !Number.isFinite(width)) {

@@ -20,6 +20,8 @@ export interface SeriesScalerConfig {
   readonly groups: readonly string[] | null
   /** By group, or only once, and by column: targets first. */
   readonly scalers: readonly (readonly (ScalerConfig | null)[])[]
+  /** Missing unless targets are differences. */
+  readonly difference?: number
 }
 
 export interface InverseOptions {
@@ -31,6 +33,8 @@ export interface InverseOptions {
 
 /** @internal */
 export const COLUMNS_OF = Symbol('COLUMNS_OF')
+/** @internal */
+export const INVERSE = Symbol('INVERSE')
 
 const OWNER = 'SeriesScaler.inverseTransform'
 const stack = tensorOp('aten::stack')
@@ -45,6 +49,8 @@ export class SeriesScaler {
   readonly inputs: readonly string[]
   /** The groups with scales of their own; undefined if all have the same, or there are none. */
   readonly groups: readonly string[] | undefined
+  /** Targets are what their values add to those so many steps before; undefined if they are the values. */
+  readonly difference: number | undefined
   readonly #scalers: readonly ColumnScalers[]
   #places: ReadonlyMap<string, number> | undefined
 
@@ -54,12 +60,14 @@ export class SeriesScaler {
     inputs: readonly string[],
     groups: readonly string[] | undefined,
     scalers: readonly ColumnScalers[],
+    difference?: number,
     ...none: undefined[]
   ) {
     requireNone('SeriesScaler', none)
     this.targets = targets
     this.inputs = inputs
     this.groups = groups
+    this.difference = difference
     this.#scalers = scalers
   }
 
@@ -85,13 +93,32 @@ export class SeriesScaler {
   /**
    * Turns the output of a model back into the units of the targets. `output` is of shape (N, …, O) or, without
    * `batchFirst` and with three or more dimensions, (L, N, …, O), where O is the number of targets.
-   * @throws {TorchError} if `groups` is missing, or has another length than N.
+   * @throws {TorchError} if `groups` is missing, or has another length than N; or if targets are differences, whose values
+   *   depend on those before: then the `inverseTransform` of windows, or of `series.latest`, knows these.
    */
   inverseTransform(output: Tensor, options: InverseOptions = {}): Tensor {
     requireTensor(OWNER, 'output', output)
     checkOptions(OWNER, options, ['groups', 'batchFirst'])
     const { groups, batchFirst = true } = options
     requireBoolean(OWNER, 'batchFirst', batchFirst)
+    if (this.difference !== undefined) {
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `${OWNER}: targets are differences of ${this.difference} steps: use inverseTransform of windows, or of series.latest, which know the values before`,
+        { op: OWNER },
+      )
+    }
+    return this[INVERSE](output, { groups, batchFirst })
+  }
+
+  /**
+   * @internal The same. `starts`: what is added to differences before a logarithm is undone, of a shape that broadcasts to
+   * that of the output.
+   */
+  [INVERSE](
+    output: Tensor,
+    { groups, batchFirst, starts }: { groups: unknown; batchFirst: boolean; starts?: Tensor },
+  ): Tensor {
     const size = this.targets.length
     if (output.ndim < 1 || output.size(-1) !== size) {
       throw torchError(
@@ -113,6 +140,7 @@ export class SeriesScaler {
           select(output, -1, k),
           rows.map((row) => row[k]),
           shape,
+          starts === undefined ? undefined : select(starts, -1, k),
         ),
       )
       return stack(columns, -1)
@@ -152,6 +180,7 @@ export class SeriesScaler {
       inputs: [...this.inputs],
       groups: this.groups === undefined ? null : [...this.groups],
       scalers: this.#scalers.map((row) => row.map((scaler) => scaler?.config ?? null)),
+      ...(this.difference === undefined ? {} : { difference: this.difference }),
     }
   }
 }
@@ -161,12 +190,19 @@ function sampleDim(output: Tensor, batchFirst: boolean): number {
 }
 
 /** One target's values in its units. All `scalers` are of one kind, with the same offset. */
-function inverse(values: Tensor, scalers: ColumnScalers, shape: readonly number[]): Tensor {
-  if (scalers[0] === undefined) return values
+function inverse(values: Tensor, scalers: ColumnScalers, shape: readonly number[], starts: Tensor | undefined): Tensor {
+  if (scalers[0] === undefined)
+    return starts === undefined ? values : values.add(starts.to(values.device)).to(values.dtype)
   const { offset } = scalers[0]
   const all = (which: 'center' | 'scale'): Float64Array =>
     Float64Array.from(scalers, (scaler) => scaler?.scales[which][0] as number)
   const [center, scale] = [all('center'), all('scale')]
+  if (starts !== undefined) {
+    // In float64: levels may be large beside what is added to them.
+    const steps = values.double().mul(tensor(scale, { dtype: 'float64', device: values.device, shape }))
+    const levels = steps.add(starts.to(values.device))
+    return (offset === undefined ? levels : levels.exp().sub(offset)).to(values.dtype)
+  }
   return inScales(values, [...center, ...scale], (x, options) => {
     const scaled = x.mul(tensor(scale, { ...options, shape })).add(tensor(center, { ...options, shape }))
     return offset === undefined ? scaled : scaled.exp().sub(offset)

@@ -69,7 +69,7 @@ export async function collect(
       const ids = Float64Array.from({ length: chunk.rowCount }, (_, row) => {
         const cells = texts.map((column, i) => {
           if (typeof column[row] === 'string') return column[row]
-          empty ??= [groups[i] as string, 'it must say of each row to which series it belongs']
+          empty ??= [groups[i] as string, 'each row needs a value there']
           return ''
         })
         return groupNumbers.numberOf(groupName(cells))

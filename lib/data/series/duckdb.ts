@@ -221,7 +221,8 @@ function timeSql(
   }
   // The time zone of a connection of the user's could be any. A year of two digits would be one of antiquity.
   if (type === 'VARCHAR' && ownTimeZone) {
-    const iso = `CASE WHEN regexp_matches(${column}, '^\\s*\\d{4}') THEN ${column} END`
+    const month = `regexp_full_match(trim(${column}), '\\d{4}-\\d{2}')`
+    const iso = `CASE WHEN ${month} THEN trim(${column}) || '-01' WHEN regexp_matches(${column}, '^\\s*\\d{4}') THEN ${column} END`
     return `CAST(epoch_ms(TRY_CAST(${iso} AS TIMESTAMPTZ)) AS DOUBLE)`
   }
   return undefined

@@ -8,7 +8,7 @@ import { timeText } from './time.ts'
  * Something in a series that training will not mend:
  * - `'leak'`: an input is a target of later steps, which a forecast will not have
  * - `'constant'`: a column has one value only, in all of the series or in a group
- * - `'time'`: all times are within a second of 1970, as if years had been read as milliseconds
+ * - `'time'`: all times are within hours of 1970, as if years, or dates as 20240131, had been read as milliseconds
  */
 export interface Finding {
   readonly kind: 'leak' | 'constant' | 'time'
@@ -53,9 +53,20 @@ export function examine(series: Series, options: ExamineOptions = {}, ...none: u
 
 function timesIn({ table: { times, groups }, time }: Contents): Finding[] {
   const bounds = groups.flatMap(({ start, end }) => [times[start] as number, times[end - 1] as number])
-  if (times.length < 2 || !bounds.every((value) => Math.abs(value) < 10 * SECOND)) return []
+  if (times.length < 2) return []
+  if (bounds.every(isDateNumber)) {
+    const message = `column '${time}': ${bounds[0]} looks like a date, but numbers are milliseconds since 1970: for such dates, timeFormat: '%Y%m%d'`
+    return [{ kind: 'time', column: time, message }]
+  }
+  if (!bounds.every((value) => Math.abs(value) < 10 * SECOND)) return []
   const message = `column '${time}': all times are within seconds of ${timeText(0)}: numbers are milliseconds since 1970; for years, timeFormat: '%Y'`
   return [{ kind: 'time', column: time, message }]
+}
+
+/** Whether a number has the form 20240131. */
+function isDateNumber(value: number): boolean {
+  const [month, day] = [Math.floor(value / 100) % 100, value % 100]
+  return Number.isInteger(value) && value >= 1e7 && value < 3e7 && month >= 1 && month <= 12 && day >= 1 && day <= 31
 }
 
 function constantsIn({ table: { columns, groups } }: Contents): Finding[] {

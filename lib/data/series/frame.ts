@@ -5,6 +5,7 @@ import { FORWARD } from '../scaler/scaler.ts'
 import { COLUMNS_OF, type SeriesScaler } from '../scaler/series-scaler.ts'
 import { circleOf } from './calendar.ts'
 import type { Contents } from './contents.ts'
+import { differenceAt, rowBefore, segmentAt } from './difference.ts'
 import { BLOCK, pacing } from './pace.ts'
 import { type Group, inGroup } from './table.ts'
 import { timeText } from './time.ts'
@@ -13,7 +14,7 @@ import { timeText } from './time.ts'
 export interface Frame {
   /** (T, I), float32. */
   readonly inputs: Tensor
-  /** (T, O), float32. */
+  /** (T, O), float32: scaled values, or what they add to those before, 0 where that is not known. */
   readonly targets: Tensor
   /** (T, O), float32: 1 where a target was observed, else 0. Undefined unless missing values are marked. */
   readonly observed: Tensor | undefined
@@ -42,10 +43,17 @@ type Feature = (rows: Float32Array, start: number, end: number, offset: number, 
 export function* frameOf(owner: string, contents: Contents, scaler: SeriesScaler): Coroutine<Frame> {
   const { targets, inputs, calendar, autoregressive, masked, table } = contents
   const names = [...(autoregressive ? targets : []), ...inputs]
-  const scaled = scaling(owner, contents, scaler)
+  const { difference } = scaler
+  const values = scaling(owner, contents, scaler)
+  const steps = difference === undefined ? values : differencing(owner, contents, scaler)
+  const scaled = (name: string, missing: number): Feature => (targets.includes(name) ? steps : values)(name, missing)
+  const observation = (name: string): Feature =>
+    difference !== undefined && targets.includes(name)
+      ? presenceOfSteps(contents, name, difference)
+      : presence(table.columns.get(name) as Float64Array)
   const features: Feature[] = [
     ...names.map((name) => scaled(name, masked ? 0 : Number.NaN)),
-    ...(masked ? names.map((name) => presence(table.columns.get(name) as Float64Array)) : []),
+    ...(masked ? names.map(observation) : []),
   ]
   const times = table.times
   for (const name of calendar) {
@@ -68,7 +76,7 @@ export function* frameOf(owner: string, contents: Contents, scaler: SeriesScaler
     const wanted = targets.map((name) => scaled(name, masked ? 0 : Number.NaN))
     made.push(yield* fill(targets.length, wanted, [...wanted.keys()]))
     if (masked) {
-      const seen = targets.map((name) => presence(table.columns.get(name) as Float64Array))
+      const seen = targets.map(observation)
       made.push(yield* fill(targets.length, seen, [...seen.keys()]))
     }
   } catch (error) {
@@ -111,8 +119,62 @@ function presence(column: Float64Array): Feature {
   }
 }
 
+/** Which values were observed, and one before from which they differ. */
+function presenceOfSteps({ table, segments }: Contents, name: string, steps: number): Feature {
+  const column = table.columns.get(name) as Float64Array
+  return (rows, start, end, offset, stride) => {
+    for (let row = start, at = offset; row < end; row++, at += stride) {
+      const segment = Number.isNaN(column[row]) ? undefined : segmentAt(segments, row)
+      rows[at] = segment !== undefined && rowBefore(column, row, steps, segment.start) >= 0 ? 1 : 0
+    }
+  }
+}
+
+/** Scaled differences of targets; those that are not known are 0. */
+function differencing(
+  owner: string,
+  { table, segments, targets, inputs }: Contents,
+  scaler: SeriesScaler,
+): (name: string) => Feature {
+  const steps = scaler.difference as number
+  const all = [...targets, ...inputs]
+  const ofGroups = table.groups.map(({ name }) => scaler[COLUMNS_OF](owner, name))
+  return (name) => {
+    const column = table.columns.get(name) as Float64Array
+    const index = all.indexOf(name)
+    return (rows, start, end, offset, stride) => {
+      for (let row = start, at = offset; row < end; row++, at += stride) {
+        const segment = segmentAt(segments, row)
+        const one = ofGroups[segment?.group ?? 0]?.[index]
+        const value = column[row] as number
+        if (one?.offset !== undefined && value + one.offset <= 0) {
+          throw tooSmall(owner, table, name, row, { value, offset: one.offset })
+        }
+        const found =
+          segment === undefined ? Number.NaN : differenceAt(column, row, segment.start, { steps, scaler: one })
+        rows[at] = Number.isNaN(found) ? 0 : found
+      }
+    }
+  }
+}
+
+function tooSmall(
+  owner: string,
+  { times, groups }: Contents['table'],
+  name: string,
+  row: number,
+  { value, offset }: { value: number; offset: number | undefined },
+): Error {
+  const group = groups.find(({ end }) => row < end) as Group
+  return torchError(
+    'ERR_TORCH_VALUE',
+    `${owner}: column '${name}' at ${timeText(times[row] as number)}${inGroup(group)}: ${value} is too small for the logarithm of x + ${offset}`,
+    { op: owner },
+  )
+}
+
 function scaling(owner: string, contents: Contents, scaler: SeriesScaler): (name: string, missing: number) => Feature {
-  const { columns, times, groups } = contents.table
+  const { columns, groups } = contents.table
   const ofGroups = groups.map(({ name }) => scaler[COLUMNS_OF](owner, name))
   const all = [...contents.targets, ...contents.inputs]
   return (name, missing) => {
@@ -133,11 +195,7 @@ function scaling(owner: string, contents: Contents, scaler: SeriesScaler): (name
         const result = forward(value)
         rows[position] = Number.isNaN(value) ? missing : result
         if (Number.isFinite(result) || Number.isNaN(value)) continue
-        throw torchError(
-          'ERR_TORCH_VALUE',
-          `${owner}: column '${name}' at ${timeText(times[row] as number)}${inGroup(groups[group] as Group)}: ${value} is too small for the logarithm of x + ${one?.offset}`,
-          { op: owner },
-        )
+        throw tooSmall(owner, contents.table, name, row, { value, offset: one?.offset })
       }
     }
     return (rows, start, end, offset, stride) => {

@@ -101,7 +101,8 @@ export function futureFeatures(
     groups: groups.map(({ name }, i) => ({ name, start: i * steps, end: (i + 1) * steps })),
   }
   return tidy(() => {
-    const { inputs: rows } = runSync(frameOf(owner, { ...contents, table, storage: MEMORY }, scaler))
+    const segments = table.groups.map(({ start, end }, group) => ({ group, start, end }))
+    const { inputs: rows } = runSync(frameOf(owner, { ...contents, table, segments, storage: MEMORY }, scaler))
     return rows.reshape([groups.length, steps, -1])
   })
 }

@@ -1,13 +1,14 @@
-import { checkOptions, requireBoolean, requireDict } from '../../check.ts'
+import { checkOptions, requireBoolean, requireDict, requireInteger } from '../../check.ts'
 import { torchError } from '../../errors.ts'
 import type { Coroutine } from '../../io/coroutine.ts'
 import { type ScalerChoice, scalerOf } from '../scaler/index.ts'
 import { FIT_COLUMNS, type Scaler } from '../scaler/scaler.ts'
 import { SeriesScaler } from '../scaler/series-scaler.ts'
 import type { Contents } from './contents.ts'
+import { differencesIn } from './difference.ts'
 import { frameOf } from './frame.ts'
 import { pacing } from './pace.ts'
-import { inGroup, type Table } from './table.ts'
+import { inGroup, type Rows, type Table } from './table.ts'
 import { requireSplitPoint, type SplitPoint, timeOf, timeText } from './time.ts'
 import { requireWindow, WindowDataset, type WindowOptions, Windows } from './windows.ts'
 
@@ -25,6 +26,12 @@ export interface SplitOptions extends WindowOptions {
   scalers?: Readonly<Record<string, ScalerChoice | 'none'>>
   /** Whether each group has scales of its own. Default `true`. */
   scalePerGroup?: boolean
+  /**
+   * Models see, and forecast, what targets add to their values so many steps before: 1 takes a trend away, the steps of a
+   * season a season and its trend. With the scaler `'log'` it is the growth. Windows then need so many steps more before
+   * their past. Default: targets are the values.
+   */
+  difference?: number
 }
 
 /** The parts that were asked for. */
@@ -33,7 +40,17 @@ export type Split<O> = { train: WindowDataset } & {
 }
 
 const OWNER = 'Series.split'
-const OPTIONS = ['validation', 'test', 'past', 'horizon', 'stride', 'scaler', 'scalers', 'scalePerGroup'] as const
+const OPTIONS = [
+  'validation',
+  'test',
+  'past',
+  'horizon',
+  'stride',
+  'scaler',
+  'scalers',
+  'scalePerGroup',
+  'difference',
+] as const
 
 export function* splitSeries(contents: Contents, options: SplitOptions): Coroutine<Record<string, WindowDataset>> {
   checkOptions(OWNER, options, OPTIONS)
@@ -47,8 +64,8 @@ export function* splitSeries(contents: Contents, options: SplitOptions): Corouti
   if (test !== undefined) parts.push(['test', test, Number.POSITIVE_INFINITY])
   const found: [name: string, windows: Windows][] = []
   for (const [name, start, end] of parts) {
-    const windows = yield* windowsIn(contents, size, start, end)
-    if (windows.length === 0) throw noWindows(contents, size, name)
+    const windows = yield* windowsIn(contents, size, { start, end }, scaler.difference ?? 0)
+    if (windows.length === 0) throw noWindows(contents, size, name, scaler.difference)
     found.push([name, windows])
   }
   const frame = yield* frameOf(OWNER, contents, scaler)
@@ -122,12 +139,16 @@ function lowerBound(values: Float64Array, value: number, start = 0, end = values
 }
 
 function* scalerFor(contents: Contents, options: SplitOptions, trainEnd: number): Coroutine<SeriesScaler> {
-  const { targets, inputs, table } = contents
-  const { scaler = 'standard', scalers = {}, scalePerGroup = true } = options
+  const { targets, inputs, table, segments } = contents
+  const { scaler = 'standard', scalers = {}, scalePerGroup = true, difference } = options
   requireBoolean(OWNER, 'scalePerGroup', scalePerGroup)
+  if (difference !== undefined) requireInteger(OWNER, 'difference', difference, 1)
   if (scaler instanceof SeriesScaler) {
-    if (options.scalers !== undefined || options.scalePerGroup !== undefined) {
-      throw torchError('ERR_TORCH_OPTION', `${OWNER}: the scaler is fitted: scalers and scalePerGroup cannot change it`)
+    if (options.scalers !== undefined || options.scalePerGroup !== undefined || difference !== undefined) {
+      throw torchError(
+        'ERR_TORCH_OPTION',
+        `${OWNER}: the scaler is fitted: scalers, scalePerGroup and difference cannot change it`,
+      )
     }
     return requireFitting(OWNER, contents, scaler)
   }
@@ -155,18 +176,24 @@ function* scalerFor(contents: Contents, options: SplitOptions, trainEnd: number)
     const scalers: (Scaler | undefined)[] = []
     for (const column of columns) {
       const values = table.columns.get(column) as Float64Array
-      const parts = rows.map(({ start, end }) => values.subarray(start, end))
+      const isDifferenced = difference !== undefined && targets.includes(column)
       const nameOf = (): string => {
         const where = perGroup && rows[0] ? inGroup(rows[0]) : ''
         return `${OWNER}: column '${column}'${where}, before ${trainEnd === Number.POSITIVE_INFINITY ? 'its end' : timeText(trainEnd)},`
       }
       const scaler = make(column)
-      scalers.push(scaler && (yield* scaler[FIT_COLUMNS]([parts], nameOf)))
+      const parts = isDifferenced
+        ? rows.map((range) => differencesIn(values, segments, range, { steps: difference, scaler }))
+        : rows.map(({ start, end }) => values.subarray(start, end))
+      if (isDifferenced && parts.every(({ length }) => length === 0)) {
+        throw torchError('ERR_TORCH_VALUE', `${nameOf()} has no two values ${difference} steps apart`, { op: OWNER })
+      }
+      scalers.push(scaler && (yield* scaler[FIT_COLUMNS]([parts], nameOf, isDifferenced)))
     }
     fitted.push(scalers)
   }
   const groups = perGroup ? table.groups.map(({ name }) => name as string) : undefined
-  return new SeriesScaler(targets, inputs, groups, fitted)
+  return new SeriesScaler(targets, inputs, groups, fitted, difference)
 }
 
 /** @throws {TorchError} unless the scaler is for these columns. */
@@ -182,13 +209,21 @@ export function requireFitting(owner: string, { targets, inputs }: Contents, sca
 }
 
 /** The windows whose targets are all within a part, and of which at least one was observed. */
-function* windowsIn(contents: Contents, size: Required<WindowOptions>, from: number, to: number): Coroutine<Windows> {
+function* windowsIn(
+  contents: Contents,
+  size: Required<WindowOptions>,
+  { start: from, end: to }: Rows,
+  difference: number,
+): Coroutine<Windows> {
   const { past, horizon, stride } = size
   const { times, columns } = contents.table
   const targets = contents.targets.map((name) => columns.get(name) as Float64Array)
   const pace = pacing()
   const windows = new Windows(size)
-  for (const { group, start, end } of contents.segments) {
+  for (const { group, start: begin, end } of contents.segments) {
+    // The first steps have nothing to differ from.
+    const start = begin + difference
+    if (start >= end) continue
     const first = Math.max(start, lowerBound(times, from, start, end) - past)
     const last = lowerBound(times, to, start, end) - past - horizon
     if (!contents.masked) {
@@ -212,7 +247,13 @@ function* windowsIn(contents: Contents, size: Required<WindowOptions>, from: num
 /** Rows that are looked at between two looks at the clock. */
 const CHECKED = 1024
 
-function noWindows({ table, segments }: Contents, { past, horizon }: Required<WindowOptions>, name: string): Error {
+function noWindows(
+  { table, segments }: Contents,
+  { past, horizon }: Required<WindowOptions>,
+  name: string,
+  difference: number | undefined,
+): Error {
+  const before = difference === undefined ? '' : `, after ${difference} to differ from`
   const longest = segments.reduce((most, { start, end }) => Math.max(most, end - start), 0)
   const { times, groups } = table
   const first = timeText(groups.reduce((least, { start }) => Math.min(least, times[start] as number), Infinity))
@@ -223,7 +264,7 @@ function noWindows({ table, segments }: Contents, { past, horizon }: Required<Wi
       : ''
   return torchError(
     'ERR_TORCH_VALUE',
-    `${OWNER}: the ${name} part has no window of ${past} past and ${horizon} future steps. The series goes from ${first} to ${last}; the longest run of steps is ${longest}${gaps}`,
+    `${OWNER}: the ${name} part has no window of ${past} past and ${horizon} future steps${before}. The series goes from ${first} to ${last}; the longest run of steps is ${longest}${gaps}`,
     { op: OWNER },
   )
 }

@@ -8,24 +8,25 @@ import { tensorOp } from '../../tensor/packet.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { NamedBatch } from '../batch.ts'
 import type { Dataset } from '../dataset.ts'
-import type { SeriesScaler } from '../scaler/series-scaler.ts'
+import { COLUMNS_OF, type SeriesScaler } from '../scaler/series-scaler.ts'
 import type { Contents } from './contents.ts'
+import { accumulated, inverseOf, levelOf, scaleOf, segmentAt } from './difference.ts'
 import { type Frame, type Layout, layoutOf } from './frame.ts'
+import type { Rows } from './table.ts'
 
 const indexSelect = tensorOp('aten::index_select')
 const view = tensorOp('aten::view')
-const narrow = tensorOp('aten::narrow')
 const cat = tensorOp('aten::cat')
 const ne = tensorOp('aten::ne.Scalar')
 
 /** @internal The keys of what only this library reads of windows. */
 export const ahead = Symbol('ahead')
 /** @internal */
-export const targets = Symbol('targets')
+export const levels = Symbol('levels')
 /** @internal */
 export const layout = Symbol('layout')
 /** @internal */
-export const pastTargets = Symbol('pastTargets')
+export const pastValues = Symbol('pastValues')
 /** @internal */
 export const training = Symbol('training')
 
@@ -172,9 +173,13 @@ export class WindowDataset implements Dataset<WindowBatch> {
     const starts = this.#startsOf(owner, indices)
     const { inputs, targets, observed } = this.#frame
     const ahead = (source: Tensor): Tensor => gather(source, starts, this.past, this.horizon, batchFirst)
+    const { difference } = this.scaler
     return {
       input: gather(inputs, starts, 0, this.past, batchFirst),
-      target: ahead(targets),
+      target:
+        difference === undefined
+          ? ahead(targets)
+          : tidy(() => accumulated(ahead(targets), batchFirst ? 1 : 0, difference)),
       ...(observed === undefined ? {} : { mask: tidy(() => ne(ahead(observed), 0)) }),
     }
   }
@@ -185,44 +190,63 @@ export class WindowDataset implements Dataset<WindowBatch> {
     return gather(this.#frame.inputs, starts, this.past, this.horizon, true)
   }
 
-  /** @internal The scaled targets at the steps of the inputs, (N, past, O); NaN are missing ones. */
-  [pastTargets](indices: readonly number[]): Tensor {
+  /** @internal The targets at the steps of the inputs, in their units, (N, past, O) in a row; NaN are missing ones. */
+  [pastValues](indices: readonly number[]): Float64Array {
     const starts = this.#startsOf('WindowDataset.targets', indices)
-    return tidy(() => {
-      const { targets: values, observed } = this.#frame
-      const found = gather(values, starts, 0, this.past, true)
-      return observed === undefined
-        ? found
-        : found.maskedFill(gather(observed, starts, 0, this.past, true).eq(0), Number.NaN)
-    })
+    return this.#values(starts.map((start) => ({ start, end: start + this.past })))
   }
 
   /**
-   * @internal The scaled targets of all rows in these windows, each once, in the order of time: (T, O). NaN are missing
-   * ones, and `apart` rows between those that are not neighbours.
+   * @internal The targets of all rows in these windows, each once, in the order of time: (T, O). NaN are missing ones, and
+   * `apart` rows between those that are not neighbours.
+   * @param scaled whether they are divided by their scale, rather than in their units
    */
-  [targets](indices: readonly number[], apart: number): Tensor {
+  [levels](indices: readonly number[], apart: number, scaled: boolean): Tensor {
     const starts = this.#startsOf('WindowDataset.targets', indices).sort((a, b) => a - b)
     const length = this.past + this.horizon
-    return tidy(() => {
-      const { targets: values, observed } = this.#frame
-      const rows = observed === undefined ? values : values.maskedFill(observed.eq(0), Number.NaN)
-      const between = full([apart, this.outputSize], Number.NaN)
-      const begins = new Set(this.#contents.segments.map(({ start }) => start))
-      const parts: Tensor[] = []
-      for (let i = 0; i < starts.length; ) {
-        const first = starts[i] as number
-        let end = first + length
-        for (i++; i < starts.length; i++) {
-          const start = starts[i] as number
-          // A gap is between two rows that follow each other in the table.
-          if (start > end || (start === end && begins.has(start))) break
-          end = start + length
-        }
-        parts.push(...(parts.length > 0 ? [between] : []), narrow(rows, 0, first, end - first))
+    const begins = new Set(this.#contents.segments.map(({ start }) => start))
+    const runs: Rows[] = []
+    for (let i = 0; i < starts.length; ) {
+      const first = starts[i] as number
+      let end = first + length
+      for (i++; i < starts.length; i++) {
+        const start = starts[i] as number
+        // A gap is between two rows that follow each other in the table.
+        if (start > end || (start === end && begins.has(start))) break
+        end = start + length
       }
+      runs.push({ start: first, end })
+    }
+    const size = this.outputSize
+    const group = this.groups(indices.slice(0, 1))?.[0]
+    const scalers = this.scaler[COLUMNS_OF]('WindowDataset', group)
+    return tidy(() => {
+      const between = full([apart, size], Number.NaN, { dtype: 'float64' })
+      const parts = runs.flatMap((run, i) => {
+        const values = this.#values([run])
+        for (let at = 0; scaled && at < values.length; at++) {
+          const scaler = scalers[at % size]
+          values[at] = levelOf(scaler)(values[at] as number) / scaleOf(scaler)[1]
+        }
+        return [...(i > 0 ? [between] : []), tensor(values, { shape: [run.end - run.start, size] })]
+      })
       return cat(parts, 0)
     })
+  }
+
+  /** The targets of ranges of rows, one after the other. */
+  #values(ranges: readonly Rows[]): Float64Array {
+    const { table, targets } = this.#contents
+    const size = targets.length
+    const values = new Float64Array(ranges.reduce((sum, { start, end }) => sum + end - start, 0) * size)
+    for (const [k, name] of targets.entries()) {
+      const column = table.columns.get(name) as Float64Array
+      let at = k
+      for (const { start, end } of ranges) {
+        for (let row = start; row < end; row++, at += size) values[at] = column[row] as number
+      }
+    }
+    return values
   }
 
   /** @internal The part to train on of the split that made this one; it may be this one. */
@@ -261,7 +285,22 @@ export class WindowDataset implements Dataset<WindowBatch> {
    */
   inverseTransform(output: Tensor, indices: readonly number[], batchFirst = true): Tensor {
     const groups = this.groups(indices)
-    return this.scaler.inverseTransform(output, { batchFirst, ...(groups === undefined ? {} : { groups }) })
+    const { scaler } = this
+    if (scaler.difference === undefined) {
+      return scaler.inverseTransform(output, { batchFirst, ...(groups === undefined ? {} : { groups }) })
+    }
+    const origins = this.#startsOf('WindowDataset.inverseTransform', indices).map((start, n) => ({
+      group: groups?.[n],
+      start: (segmentAt(this.#contents.segments, start) as Rows).start,
+      last: start + this.past - 1,
+    }))
+    return inverseOf('WindowDataset.inverseTransform', output, {
+      contents: this.#contents,
+      scaler,
+      origins,
+      horizon: this.horizon,
+      batchFirst,
+    })
   }
 
   #startsOf(owner: string, indices: unknown): number[] {
