@@ -40,7 +40,8 @@ export async function naiveErrors(windows: WindowDataset, measures: Measures): P
   })) as Record<string, Errors>
 }
 
-const TITLES: Readonly<Record<string, string>> = {
+/** What naive forecasts are called in tables. */
+export const TITLES: Readonly<Record<string, string>> = {
   persistence: 'persistence',
   seasonalNaive: 'seasonal naive',
   drift: 'drift',

@@ -1,3 +1,4 @@
+import type { Series } from '../../data/index.ts'
 import { TorchError } from '../../errors.ts'
 import { type Calibration, calibrate } from '../../forecast/index.ts'
 import type { RecurrentModel } from '../../models/index.ts'
@@ -19,6 +20,7 @@ export async function forecastJob(data: string, settings: Settings, output: Outp
   const series = await readSeries(data, seriesOptions(settings), output, settings.mmap)
   requireUsable(series, horizon, data, output)
   const parts = await splitSeries(series, settings)
+  if (settings.difference === undefined) warnOfTrend(series, parts, output)
   torch.manualSeed(seed)
   const { inputSize, outputSize } = series
   const model = modelOf(settings, { inputSize, outputSize, horizon, output: mode })
@@ -49,6 +51,32 @@ export async function forecastJob(data: string, settings: Settings, output: Outp
       })
       await model.save(path, { scaler: parts.train.scaler, metadata })
     },
+  }
+}
+
+/** Says so if what is held out is mostly beyond all that is trained on: a network cannot follow a trend that far. */
+function warnOfTrend(series: Series, { validation, test }: Parts, output: Output): void {
+  const held = test ?? validation
+  if (held === undefined || series.groups.length > 0) return
+  const [trained, start] = [validation ?? held, held].map((part) => (part.times(0)[0] as Date).getTime())
+  const times = series.times.map((time) => time.getTime())
+  for (const target of series.targets) {
+    const column = series.column(target)
+    let [least, most, beyond, count] = [Infinity, -Infinity, 0, 0]
+    for (const [i, time] of times.entries()) {
+      const value = column[i] as number
+      if (Number.isNaN(value)) continue
+      if (time < (trained as number)) [least, most] = [Math.min(least, value), Math.max(most, value)]
+      else if (time >= (start as number)) {
+        count++
+        if (value < least || value > most) beyond++
+      }
+    }
+    if (beyond <= count / 2) continue
+    const part = test === undefined ? 'validation' : 'test'
+    output.warn(
+      `most values of '${target}' in the ${part} part are beyond all that is trained on: differences follow a trend, --difference 1, or the steps of a season`,
+    )
   }
 }
 
