@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
+import { COMPARE } from '../lib/cli/compare/settings.ts'
 import { helpOf, type Part, termOf } from '../lib/cli/flags.ts'
 import { addModelCommands } from '../lib/cli/models.ts'
 import { PARTS, type Setting } from '../lib/cli/settings.ts'
@@ -43,8 +44,9 @@ export function updated(guide: string): string {
   addModelCommands(program)
   const tables = new Map<string, string>([
     ...Object.entries(PARTS).map(([heading, part]): [string, string] => [heading, settingsTable(part)]),
+    ['compare', settingsTable(COMPARE)],
     ...program.commands
-      .filter((one) => one.name() !== 'train')
+      .filter((one) => !['train', 'compare'].includes(one.name()))
       .map((one): [string, string] => [one.name(), commandTable(one)]),
   ])
   const sections = guide.split(/(?=^#{2,3} )/m).map((section) => {

@@ -1,5 +1,6 @@
 // npm run bench:serve: what serving costs beyond the kernels, in process and without HTTP, all sides in turns in one run;
 // `-- sessions` runs a part, and `-- --http` what HTTP costs, beside other servers. Answers are compared before anything is timed.
+// `-- --soak 10` runs a service for ten minutes, `-- --overload` at three times what it can, and `-- --start` times its start.
 import { cpus, loadavg } from 'node:os'
 import { Command } from 'commander'
 import { torch } from 'libtorch-rnn'
@@ -18,15 +19,30 @@ const command = new Command('bench:serve')
   .option('--http', 'through HTTP, with other servers; words are names of sides')
   .option('--connections <list>', 'with --http', (text) => text.split(',').map(Number), [64, 512, 1000])
   .option('--seconds <n>', 'with --http, of each measurement', Number, 5)
+  .option('--soak <minutes>', 'a service at 70 % of its greatest rate', Number)
+  .option('--overload [seconds]', 'a service at three times its greatest rate (default: 10 s)', Number)
+  .option('--start [rounds]', 'from the start of a process to its first answer (default: 7 times)', Number)
   .parse()
-const { rounds, requests, steps, http, connections, seconds } = command.opts<{
+const { rounds, requests, steps, http, connections, seconds, soak, overload, start } = command.opts<{
   rounds: number
   requests: number
   steps: number
   http?: boolean
   connections: number[]
   seconds: number
+  soak?: number
+  overload?: number | true
+  start?: number | true
 }>()
+if (soak !== undefined || overload !== undefined || start !== undefined) {
+  const { benchEndurance } = await import('./endurance/main.ts')
+  const isGood = await benchEndurance({
+    ...(soak === undefined ? {} : { soak }),
+    ...(overload === undefined ? {} : { overload: overload === true ? 10 : overload }),
+    ...(start === undefined ? {} : { start: start === true ? 7 : start }),
+  })
+  process.exit(isGood ? 0 : 1)
+}
 if (http) {
   const { benchHttp } = await import('./http/main.ts')
   await benchHttp({ sides: command.args, connections, seconds })

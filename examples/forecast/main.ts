@@ -1,9 +1,9 @@
 // npm run demo: forecasts CO2 at Mauna Loa and temperatures in Seattle with RNN, LSTM and GRU, trained side by side.
 import { Command, Option } from 'commander'
 import { torch } from 'libtorch-rnn'
-import { save } from '../support/chart.ts'
 import { deviceOption, positive } from '../support/options.ts'
-import { plotForecasts, plotLosses } from './plot.ts'
+import { comparisonOf } from './comparison.ts'
+import { writeReport } from './report.ts'
 import { co2, seattle } from './series.ts'
 import { coverageOf, errorsOf, type Forecasts, Task } from './task.ts'
 import { MODELS, type ModelName, type Settings, type Trained, train } from './train.ts'
@@ -75,8 +75,7 @@ async function run(id: keyof typeof SERIES): Promise<void> {
     trained.push(result)
   }
   console.log(table(task, trained))
-  save(`${id}-forecasts`, await plotForecasts(task, trained))
-  save(`${id}-losses`, await plotLosses(task, trained))
+  writeReport(id, comparisonOf(task, trained, options))
 }
 
 for (const id of options.series === 'both' ? (['co2', 'seattle'] as const) : [options.series]) await run(id)

@@ -10,11 +10,15 @@ export interface Series {
   quantity: string
   unit: string
   step: string
+  /** The file of the package vega-datasets, and whose data they are. */
+  file: string
   source: string
   dates: Date[]
   values: number[]
   /** The inputs of a network at each step: nothing later than the step. NaN until all of them are known. */
   inputs: number[][]
+  /** What these inputs are. */
+  inputNames: string[]
   /** Steps per year. */
   season: number
   /** The number of steps to forecast. */
@@ -27,6 +31,9 @@ export interface Series {
   validationStart: Date
   testStart: Date
 }
+
+const CO2 = 'co2-concentration.csv'
+const SEATTLE = 'seattle-weather.csv'
 
 function read(file: string): Record<string, string>[] {
   return parse(readFileSync(dataFile(file)), { columns: true, skip_empty_lines: true }) as Record<string, string>[]
@@ -41,9 +48,7 @@ function phaseOf(date: Date): [number, number] {
 
 /** Monthly means of CO2 at Mauna Loa. Five months without data, before 1965, are interpolated. */
 export function co2(): Series {
-  const measured = new Map(
-    read('co2-concentration.csv').map((row) => [(row.Date as string).slice(0, 7), Number(row.CO2)]),
-  )
+  const measured = new Map(read(CO2).map((row) => [(row.Date as string).slice(0, 7), Number(row.CO2)]))
   const months = [...measured.keys()]
   const [first, last] = [new Date(`${months[0]}-01`), new Date(`${months.at(-1)}-01`)]
   const dates: Date[] = []
@@ -57,7 +62,9 @@ export function co2(): Series {
     quantity: 'CO₂ (ppm)',
     unit: 'ppm',
     step: 'month',
-    source: 'Scripps Institution of Oceanography, through vega-datasets',
+    file: CO2,
+    source: 'Scripps Institution of Oceanography',
+    inputNames: ['the change of the yearly growth over a month, a year and two years', 'the time of the year'],
     dates,
     values,
     // The change of the yearly growth over the last month, the last year and the last two years.
@@ -86,7 +93,7 @@ function interpolate(values: (number | undefined)[]): number[] {
 
 /** The daily maximum temperature in Seattle, with other weather data of the day. */
 export function seattle(): Series {
-  const rows = read('seattle-weather.csv')
+  const rows = read(SEATTLE)
   const dates = rows.map((row) => new Date(row.date as string))
   return {
     id: 'seattle',
@@ -94,7 +101,9 @@ export function seattle(): Series {
     quantity: 'Temperature (°C)',
     unit: '°C',
     step: 'day',
-    source: 'NOAA, through vega-datasets',
+    file: SEATTLE,
+    source: 'NOAA',
+    inputNames: ['the highest and the lowest temperature', 'precipitation', 'wind', 'the time of the year'],
     dates,
     values: rows.map((row) => Number(row.temp_max)),
     inputs: rows.map((row, t) => [

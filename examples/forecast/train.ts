@@ -1,4 +1,4 @@
-import { type Device, torch } from 'libtorch-rnn'
+import { type Device, type Tensor, torch } from 'libtorch-rnn'
 import { GRUModel, LSTMModel, RNNModel } from 'libtorch-rnn/models'
 import { type History, Trainer } from 'libtorch-rnn/train'
 import { type Forecasts, rangesOf, type Task } from './task.ts'
@@ -17,6 +17,11 @@ export interface Trained {
   name: ModelName
   history: History
   forecasts: Forecasts
+  /** Those on the validation part. */
+  validated: Forecasts
+  parameters: number
+  /** The median time of one forecast, alone. */
+  latencyMs: number
   /** How far four fifths of the values lie from their forecasts, for each step ahead. */
   ranges: [low: number, high: number][]
 }
@@ -46,5 +51,18 @@ export async function train(name: ModelName, task: Task, { epochs, hidden, seed,
   const { validationPart, testPart } = task
   const validated = validationPart.forecasts(await trainer.predict(validationPart.contexts))
   const forecasts = testPart.forecasts(await trainer.predict(testPart.contexts))
-  return { name, history, forecasts, ranges: rangesOf(validated, validationPart.actual) }
+  const latencyMs = await latencyOf(trainer, testPart.contexts.narrow(0, 0, 1))
+  const ranges = rangesOf(validated, validationPart.actual)
+  return { name, history, forecasts, validated, ranges, parameters: model.countParameters(), latencyMs }
+}
+
+async function latencyOf(trainer: Trainer, context: Tensor): Promise<number> {
+  const times: number[] = []
+  for (let i = 0; i < 21; i++) {
+    const start = performance.now()
+    const output = await trainer.predict(context)
+    times.push(performance.now() - start)
+    output.dispose()
+  }
+  return times.sort((a, b) => a - b)[10] as number
 }

@@ -1,11 +1,12 @@
 // Shared by the charts of all examples.
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { relative } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as vega from 'vega'
 import { compile, type TopLevelSpec } from 'vega-lite'
 
-const OUTPUT = fileURLToPath(new URL('../output/', import.meta.url))
+/** Where examples write: examples/output, or the folder set in the environment. */
+export const OUTPUT = process.env.EXAMPLES_OUTPUT ?? fileURLToPath(new URL('../output/', import.meta.url))
 
 export const COLORS = { RNN: '#e4632d', LSTM: '#2a78b5', GRU: '#2f9e6e' } as const
 
@@ -55,11 +56,10 @@ export function modelColors(): { domain: string[]; range: string[] } {
   return { domain: Object.keys(COLORS), range: Object.values(COLORS) }
 }
 
-/** Writes a picture to examples/output, or to the folder set in the environment, and prints its path. */
+/** Writes a picture to {@link OUTPUT}, and prints its path. */
 export function save(name: string, svg: string): void {
-  const folder = process.env.EXAMPLES_OUTPUT ?? OUTPUT
-  mkdirSync(folder, { recursive: true })
-  const file = `${folder}/${name}.svg`.replace('//', '/')
+  mkdirSync(OUTPUT, { recursive: true })
+  const file = join(OUTPUT, `${name}.svg`)
   writeFileSync(file, svg)
   console.log(`  ${relative(process.cwd(), file)}`)
 }

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs'
-import { mkdir, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Transform } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { crc32 } from 'node:zlib'
 import { type Entry, openPromise, type ZipFile } from 'yauzl'
 import { LibTorchError } from '../errors.ts'
+import { makeFolder } from '../io/folder.ts'
 import type { Manifest } from '../native/manifest.ts'
 
 // The files in a wheel of PyTorch or NVIDIA, or in a libtorch archive.
@@ -64,7 +65,7 @@ export async function requireSpace(folder: string, bytes: number): Promise<void>
 async function unpackEntry(zip: ZipFile, entry: Entry, folder: string): Promise<void> {
   if (entry.externalFileAttributes >>> 28 === SYMBOLIC_LINK) throw new Error(`${entry.fileName} is a symbolic link`)
   const target = join(folder, entry.fileName)
-  await mkdir(dirname(target), { recursive: true })
+  await makeFolder(dirname(target))
   let sum = 0
   const check = new Transform({
     transform(chunk: Buffer, _encoding, done) {

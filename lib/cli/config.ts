@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { dirname, relative, resolve } from 'node:path'
 import { isPlain, unknownOption } from '../check.ts'
 import { torchError } from '../errors.ts'
+import { makeFolder } from '../io/folder.ts'
 import { UsageError } from './problem.ts'
 import { flagOf, type Given, IDLE, type Key, SETTINGS, type Setting, type Settings, TASK_PRESETS } from './settings.ts'
 
@@ -30,6 +31,19 @@ export interface Config {
  * @throws {UsageError} that names the key that is unknown or has a wrong value.
  */
 export function readConfig(path: string): Config {
+  const { data, about, settings } = readSettings(path, SETTINGS)
+  return { data, about, settings: settings as Given }
+}
+
+/** What a file of settings has, by the table of all settings that it may have. */
+export interface SettingsFile {
+  readonly data: string | undefined
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly about: About | undefined
+}
+
+/** The same for other settings. */
+export function readSettings(path: string, table: Readonly<Record<string, Setting>>): SettingsFile {
   let content: string
   try {
     content = readFileSync(path, 'utf8')
@@ -46,10 +60,10 @@ export function readConfig(path: string): Config {
   const { data, about, ...settings } = found as Record<string, unknown>
   if (data !== undefined && typeof data !== 'string') throw new UsageError(`${path}: data must be the path of a file`)
   for (const [key, value] of Object.entries(settings)) {
-    if (!Object.hasOwn(SETTINGS, key)) {
-      throw new UsageError(`${path}: ${unknownOption(key, ['data', ...Object.keys(SETTINGS)])}`)
+    if (!Object.hasOwn(table, key)) {
+      throw new UsageError(`${path}: ${unknownOption(key, ['data', ...Object.keys(table)])}`)
     }
-    const { kind }: Setting = SETTINGS[key as Key]
+    const { kind } = table[key] as Setting
     if (!kind.accepts(value)) {
       throw new UsageError(`${path}: ${key} must be ${kind.wanted}, in JSON, got ${JSON.stringify(value)}`)
     }
@@ -57,13 +71,13 @@ export function readConfig(path: string): Config {
   const folder = dirname(resolve(path))
   return {
     data: data === undefined ? undefined : relative(process.cwd(), resolve(folder, data)),
-    settings: settings as Given,
+    settings,
     about: isPlain(about) ? (about as About) : undefined,
   }
 }
 
 /** Writes a file of settings, as a whole or not at all. */
-export async function writeConfig(path: string, { data, settings, about }: Config): Promise<void> {
+export async function writeConfig(path: string, { data, settings, about }: SettingsFile): Promise<void> {
   const folder = dirname(resolve(path))
   const from = data === undefined ? {} : { data: relative(folder, resolve(data)) }
   await writeJSON(path, { ...from, ...settings, about })
@@ -72,7 +86,7 @@ export async function writeConfig(path: string, { data, settings, about }: Confi
 /** @throws {TorchError} if the file cannot be written. */
 export async function writeJSON(path: string, value: object): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true })
+    await makeFolder(dirname(path))
     await writeFile(`${path}.new`, `${JSON.stringify(value, null, 2)}\n`)
     await rename(`${path}.new`, path)
   } catch (cause) {

@@ -1,6 +1,6 @@
 import { type Series, TextDataset, type Vocabulary, type WindowDataset } from '../data/index.ts'
 import type { MetricName } from '../metrics/index.ts'
-import { loadModel, type RecurrentModel } from '../models/index.ts'
+import type { RecurrentModel } from '../models/index.ts'
 import { Trainer } from '../train/index.ts'
 import { errorsByStep, type StepErrors, stepsText } from './by-step.ts'
 import { sha256Of } from './checksum.ts'
@@ -14,6 +14,7 @@ import {
   type TextMetadata,
   type Training,
 } from './metadata.ts'
+import { loadTrained, type TrainedModel } from './networks/load.ts'
 import type { Output } from './output.ts'
 import { UsageError } from './problem.ts'
 import { readSeries, scalerOf, timeTextOf } from './series.ts'
@@ -35,12 +36,12 @@ export async function evaluate(
   options: EvaluateOptions,
   output: Output,
 ): Promise<void> {
-  const model = await loadModel(path)
+  const model = await loadTrained(path)
   if (isClassMetadata(model.metadata)) {
-    return await evaluateClasses(model, model.metadata, { model: path, data, isOwn }, options, output)
+    return await evaluateClasses(model as RecurrentModel, model.metadata, { model: path, data, isOwn }, options, output)
   }
   if (isTextMetadata(model.metadata)) {
-    return await evaluateText(model, model.metadata, { model: path, data, isOwn }, options, output)
+    return await evaluateText(model as RecurrentModel, model.metadata, { model: path, data, isOwn }, options, output)
   }
   const metadata = forecastMetadataOf(model, path)
   await withData(data, options.inputFormat ?? 'csv', async (file) => {
@@ -138,12 +139,7 @@ export function heldOutFrom({ training }: { readonly training: Training }): stri
 export async function windowsFrom(
   file: string,
   from: string | number | undefined,
-  {
-    model,
-    path,
-    metadata,
-    output,
-  }: { model: RecurrentModel; path: string; metadata: ForecastMetadata; output: Output },
+  { model, path, metadata, output }: { model: TrainedModel; path: string; metadata: ForecastMetadata; output: Output },
 ): Promise<{ series: Series; windows: WindowDataset }> {
   const { past, horizon } = metadata
   const series = await readSeries(file, metadata.series, output)

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { flagOf, type Given, type Key, type Setting } from './settings.ts'
+import { flagOf, type Given, type Setting } from './settings.ts'
 
 /** A part of the table of settings. */
-export type Part = Readonly<Partial<Record<Key, Setting>>>
+export type Part = Readonly<Record<string, Setting>>
 
 /** The help of a setting with its choices and its value without one. */
 export function helpOf({ kind, help, preset }: Setting): string {

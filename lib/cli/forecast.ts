@@ -1,8 +1,8 @@
 import { Series } from '../data/index.ts'
 import { torchError } from '../errors.ts'
 import { type Forecast, type ForecastOptions, forecast as forecastSeries } from '../forecast/index.ts'
-import { loadModel } from '../models/index.ts'
-import { type ForecastMetadata, forecastMetadataOf } from './metadata.ts'
+import { calibrationOf, type ForecastMetadata, forecastMetadataOf } from './metadata.ts'
+import { loadTrained } from './networks/load.ts'
 import type { Output } from './output.ts'
 import { type Columns, partsOf, type Row, type RowsOptions, rounded, rowFormatOf, writeRows } from './rows.ts'
 import { readSeries, scalerOf, timeTextOf } from './series.ts'
@@ -22,12 +22,12 @@ export async function forecast(
   output: Output,
 ): Promise<void> {
   if (!output.json) rowFormatOf(options)
-  const model = await loadModel(path)
+  const model = await loadTrained(path)
   const metadata = forecastMetadataOf(model, path)
   await withData(data, options.inputFormat ?? 'csv', async (file) => {
     const series = await readSeries(file, metadata.series, output)
     const { steps = metadata.horizon, future } = options
-    const { calibration } = metadata
+    const calibration = calibrationOf(model, metadata)
     const isCalibrated = calibration !== undefined && steps <= calibration.steps
     if (calibration !== undefined && !isCalibrated) {
       output.warn(`the intervals of the model are for ${calibration.steps} steps: a forecast of ${steps} has none`)
@@ -36,7 +36,7 @@ export async function forecast(
       past: metadata.past,
       steps,
       scaler: scalerOf(model, path),
-      ...(isCalibrated ? { calibration } : {}),
+      calibration: isCalibrated ? calibration : null,
       ...(future === undefined ? {} : { futureInputs: await futureInputs(future, metadata, series) }),
     })
     if (output.json) return output.result({ model: path, data, forecasts: found }, () => '')

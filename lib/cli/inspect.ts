@@ -1,16 +1,17 @@
 import { SeriesScaler } from '../data/index.ts'
 import { summary } from '../inspect/index.ts'
 import { type Header, readHeader } from '../io/index.ts'
-import { loadModel, type RecurrentModel } from '../models/index.ts'
 import { withPresets } from './config.ts'
 import {
   type ClassMetadata,
+  calibrationOf,
   type ForecastMetadata,
   isClassMetadata,
   isForecastMetadata,
   isTextMetadata,
   type Training,
 } from './metadata.ts'
+import { loadTrained, type TrainedModel } from './networks/load.ts'
 import { numberText, type Output, tableText } from './output.ts'
 import { flagOf, type Key } from './settings.ts'
 
@@ -23,14 +24,15 @@ export async function inspect(path: string, output: Output): Promise<void> {
   if (header.metadata[DESCRIPTION] === undefined) {
     return output.result({ file: path, ...header }, () => tensorsText(header))
   }
-  const model = await loadModel(path)
-  const { config, metadata, scaler, vocabulary } = model
+  const model = await loadTrained(path)
+  const { config, metadata, scaler, calibration, vocabulary } = model
   const description = {
     file: path,
     config,
     parameters: model.countParameters(),
     metadata,
     scaler: scaler?.config ?? null,
+    calibration,
     vocabulary: vocabulary?.config ?? null,
     tensors: header.tensors,
   }
@@ -45,15 +47,16 @@ function tensorsText({ tensors, metadata }: Header): string {
   )
 }
 
-function modelText(path: string, model: RecurrentModel): string {
+function modelText(path: string, model: TrainedModel): string {
   return [`${path}: ${model}`, '', summary(model), ...sectionsOf(model)].join('\n')
 }
 
 /** What is saved with a model, under headings; what this program did not write as JSON. */
-function sectionsOf(model: RecurrentModel): string[] {
+function sectionsOf(model: TrainedModel): string[] {
   const { metadata, scaler, vocabulary } = model
   const sections: [string, string][] = []
-  if (isForecastMetadata(metadata)) sections.push(['Reads', readsText(metadata)], ['Training', trainingText(metadata)])
+  if (isForecastMetadata(metadata))
+    sections.push(['Reads', readsText(model, metadata)], ['Training', trainingText(metadata)])
   else if (isClassMetadata(metadata))
     sections.push(
       ['Reads', sequencesText(metadata)],
@@ -90,7 +93,8 @@ function classesText({ labels, counts, weights }: ClassMetadata): string {
   return tableText([heading, ...rows])
 }
 
-function readsText({ series, past, horizon, calibration }: ForecastMetadata): string {
+function readsText(model: TrainedModel, metadata: ForecastMetadata): string {
+  const { series, past, horizon } = metadata
   const { time, targets, inputs = [], calendar = [], groups = [] } = series
   const columns: [string, string | readonly string[]][] = [
     ['time', time],
@@ -100,7 +104,7 @@ function readsText({ series, past, horizon, calibration }: ForecastMetadata): st
     ['groups', groups],
     ['past', `${past} steps`],
     ['horizon', `${horizon} steps`],
-    ['intervals', calibration?.levels.map(String) ?? []],
+    ['intervals', calibrationOf(model, metadata)?.levels.map(String) ?? []],
   ]
   return tableText(
     columns.filter(([, value]) => value.length > 0).map(([name, value]) => [name, [value].flat().join(', ')]),

@@ -48,6 +48,17 @@ export const texts = (placeholder: string): Kind<readonly string[]> => ({
   accepts: (value): value is readonly string[] => Array.isArray(value) && value.every(isText),
 })
 
+const numbers = (kind: Kind<number>, placeholder: string, wanted: string): Kind<readonly number[]> => ({
+  placeholder,
+  wanted: `one or more ${wanted}, separated by commas`,
+  parse: (value) => value.split(',').map(toNumber),
+  accepts: (value): value is readonly number[] =>
+    Array.isArray(value) && value.length > 0 && value.every((item) => kind.accepts(item)),
+})
+
+export const counts = numbers(count, '<n,…>', 'positive integers')
+export const positives = numbers(positive, '<x,…>', 'positive numbers')
+
 /** Several numbers between 0 and 1. */
 export const levels: Kind<readonly number[]> = {
   placeholder: '<p,…>',

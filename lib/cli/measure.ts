@@ -40,7 +40,7 @@ export async function naiveErrors(windows: WindowDataset, measures: Measures): P
   })) as Record<string, Errors>
 }
 
-/** What naive forecasts are called in tables. */
+/** The names of naive forecasts in texts. */
 export const TITLES: Readonly<Record<string, string>> = {
   persistence: 'persistence',
   seasonalNaive: 'seasonal naive',
@@ -49,6 +49,10 @@ export const TITLES: Readonly<Record<string, string>> = {
   mostFrequent: 'most frequent class',
 }
 
+/** A naive forecast in words. */
+export const naiveTitle = (method: string): string =>
+  TITLES[method] ?? method.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+
 /** A table of errors, the model's first. */
 export function errorTable(title: string, own: Errors, naive: Readonly<Record<string, Errors>>): string {
   const names = Object.keys(own).filter((name) => name !== 'loss')
@@ -56,7 +60,7 @@ export function errorTable(title: string, own: Errors, naive: Readonly<Record<st
   return tableText([
     ['', ...names],
     [title, ...cells(own)],
-    ...Object.entries(naive).map(([method, errors]) => [TITLES[method] ?? method, ...cells(errors)]),
+    ...Object.entries(naive).map(([method, errors]) => [naiveTitle(method), ...cells(errors)]),
   ])
 }
 
@@ -84,7 +88,7 @@ export function verdict(own: Errors, naive: Readonly<Record<string, Errors>>): s
   const percent = `${Math.abs(100 * change).toFixed(1)} %`
   const sentence =
     change > 0
-      ? `Its ${name} is ${percent} lower than that of the best naive forecast, ${TITLES[method]}.`
-      : `The best naive forecast, ${TITLES[method]}, is not beaten: the model's ${name} is ${percent} higher.`
+      ? `Its ${name} is ${percent} lower than that of the best naive forecast, ${naiveTitle(method)}.`
+      : `The best naive forecast, ${naiveTitle(method)}, is not beaten: the model's ${name} is ${percent} higher.`
   return ['', sentence]
 }

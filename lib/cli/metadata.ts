@@ -3,10 +3,11 @@ import { isPlain } from '../check.ts'
 import type { SeriesOptions } from '../data/index.ts'
 import { torchError } from '../errors.ts'
 import type { Calibration } from '../forecast/index.ts'
-import type { JSONObject, RecurrentModel } from '../models/index.ts'
+import type { JSONObject } from '../models/index.ts'
 import type { SequenceColumns } from './classify/sequences.ts'
 import type { About } from './config.ts'
 import type { Measures } from './measure.ts'
+import type { TrainedModel } from './networks/load.ts'
 import type { Given } from './settings.ts'
 
 /** What `train` saves with a model that forecasts, beside its scaler. */
@@ -16,6 +17,7 @@ export interface ForecastMetadata {
   readonly series: SeriesOptions
   readonly past: number
   readonly horizon: number
+  /** Files of earlier versions have it here, and not in the model. */
   readonly calibration?: Calibration
   readonly measures: Measures
   readonly training: Training
@@ -85,8 +87,13 @@ export function isTextMetadata(metadata: object): metadata is TextMetadata {
   return task === 'text' && sizes && Array.isArray(metrics) && isPlain(training)
 }
 
+/** The calibration of a model that `train` saved, if it has one. */
+export function calibrationOf(model: TrainedModel, metadata: ForecastMetadata): Calibration | undefined {
+  return model.calibration ?? metadata.calibration
+}
+
 /** @throws {TorchError} unless the model was trained to forecast, by this program. */
-export function forecastMetadataOf(model: RecurrentModel, path: string): ForecastMetadata {
+export function forecastMetadataOf(model: TrainedModel, path: string): ForecastMetadata {
   const { metadata } = model
   if (isForecastMetadata(metadata)) return metadata
   throw torchError(

@@ -1,14 +1,18 @@
 // The commands that train and use models: what needs LibTorch is imported when one of them runs.
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { AttributeCommandOptions } from './attribute.ts'
+import { comparePlanOf } from './compare/plan.ts'
+import { COMPARE_PARTS } from './compare/settings.ts'
 import type { EvaluateOptions } from './evaluate.ts'
 import { addFlags, readFlags } from './flags.ts'
 import type { GenerateCommandOptions } from './generate.ts'
-import { count, integer, type Kind, nonNegative, point, probability, text } from './kind.ts'
+import { choice, count, integer, type Kind, natural, nonNegative, point, probability, text } from './kind.ts'
 import { Output, type OutputOptions } from './output.ts'
 import { planOf } from './plan.ts'
+import type { ReportOptions } from './report.ts'
 import { ROW_FORMATS, type RowFormat } from './rows.ts'
 import { PARTS, TRAINING } from './settings.ts'
-import { FORMATS, type Format, locate, locateBoth } from './source.ts'
+import { FORMATS, type Format, locate, locateBoth, requireRun } from './source.ts'
 
 const OUTPUT = 'Output:'
 
@@ -57,11 +61,14 @@ interface RowOptions {
 /** Adds all commands of models to the program. */
 export function addModelCommands(program: Command): void {
   addTrain(program)
+  addCompare(program)
   addEvaluate(program)
   addForecast(program)
   addPredict(program)
+  addAttribute(program)
   addGenerate(program)
   addInspect(program)
+  addReport(program)
 }
 
 function addTrain(program: Command): void {
@@ -87,6 +94,37 @@ Examples:
       const plan = planOf(readFlags(command, Object.values(PARTS)), data, options)
       const { train } = await import('./train.ts')
       await train(plan, new Output(options))
+    })
+}
+
+function addCompare(program: Command): void {
+  const compare = program
+    .command('compare')
+    .description('train several networks on a file on equal terms, and say which to take, beside naive forecasts')
+    .argument('[data]', 'the file with the data, or a file with a query of DuckDB, data.sql')
+    .option('--out <folder>', 'the folder of the comparison (default: runs/, the name of the data and -compare)')
+    .option('--resume', 'go on with the comparison in the folder, or extend it: what is trained stays')
+    .option(
+      '--config <file>',
+      'a JSON file of settings, such as the compare.json of a comparison; flags come before it',
+    )
+  for (const [heading, part] of Object.entries(COMPARE_PARTS)) addFlags(compare, `${heading}:`, part)
+  addOutput(compare)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  libtorch-rnn compare weather.csv --time date --target temp_max --past 30 --horizon 7 --season 7
+  libtorch-rnn compare weather.csv --time date --target temp_max --models gru,transformer,linear --seeds 5
+  libtorch-rnn compare --out runs/weather-compare --resume --hidden-sizes 32,64,128
+  libtorch-rnn forecast runs/weather-compare
+
+Exit codes: 0 it has worked, 1 it has failed, 2 it was not understood, 130 and 143 it was interrupted (--resume).`,
+    )
+    .action(async (data: string | undefined, options: object, command: Command) => {
+      const plan = comparePlanOf(readFlags(command, Object.values(COMPARE_PARTS)), data, options)
+      const { compare } = await import('./compare/compare.ts')
+      await compare(plan, new Output(options))
     })
 }
 
@@ -178,6 +216,47 @@ Examples:
     })
 }
 
+function addAttribute(program: Command): void {
+  const command = program.command('attribute').description('show which inputs and which past steps forecasts come from')
+  const methods = choice('integratedGradients', 'gradientTimesInput', 'smoothGrad', 'occlusion')
+  addOutput(
+    addInput(command)
+      .addOption(
+        optionOf(
+          '--from <point>',
+          'where the part to look at starts: a time, its share of the rows, or none (default: the test part of the data of the run, all of other data)',
+          point,
+        ),
+      )
+      .addOption(
+        new Option('--method <name>', 'how attributions are found (default: integratedGradients)').choices(
+          methods.choices as readonly string[],
+        ),
+      )
+      .addOption(optionOf('--target <column>', 'the column that is explained (default: the first)', text('<column>')))
+      .addOption(optionOf('--step <n>', 'the step of the horizon that is explained (default: their mean)', count))
+      .addOption(
+        optionOf('--windows <n>', 'how many windows are looked at, spread over the data (default: 500)', count),
+      )
+      .addOption(
+        optionOf('--repeats <n>', 'how often each input is permuted; 0 leaves that out (default: 5)', natural),
+      ),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  libtorch-rnn attribute runs/weather
+  libtorch-rnn attribute runs/weather newer.csv --step 7 --method occlusion
+  libtorch-rnn attribute runs/weather --repeats 0 --json`,
+    )
+    .action(async (model: string, data: string | undefined, options: OutputOptions & AttributeCommandOptions) => {
+      const found = locateBoth(model, data)
+      const { attribute } = await import('./attribute.ts')
+      await attribute(found, options, new Output(options))
+    })
+}
+
 function addGenerate(program: Command): void {
   program
     .command('generate')
@@ -230,5 +309,29 @@ Examples:
       const { model } = locate(path, undefined)
       const { inspect } = await import('./inspect.ts')
       await inspect(model, new Output(options))
+    })
+}
+
+function addReport(program: Command): void {
+  const command = program
+    .command('report')
+    .description('write what a run has come to as a page for people')
+    .argument('<run>', 'the folder of a run, or of a comparison')
+    .argument('[data]', 'the file with the data (default: the data of the run)')
+    .addOption(new Option('--out <file>', 'the page (default: report.html in the folder)').helpGroup(OUTPUT))
+    .addOption(
+      new Option('--no-svg', 'leaves out the charts as SVG files, in a folder beside the page').helpGroup(OUTPUT),
+    )
+  addOutput(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  libtorch-rnn report runs/weather
+  libtorch-rnn report runs/weather --out weather.html --no-svg`,
+    )
+    .action(async (folder: string, data: string | undefined, options: OutputOptions & ReportOptions) => {
+      const { report } = await import('./report.ts')
+      await report(requireRun(folder), data, options, new Output(options))
     })
 }

@@ -36,8 +36,9 @@ export class Output {
     if (this.verbose) this.note(text)
   }
 
-  /** Says what may be wrong, also with `--quiet`. */
+  /** Says what may be wrong, once, also with `--quiet`. */
   warn(text: string): void {
+    if (this.warnings.includes(text)) return
     this.warnings.push(text)
     process.stderr.write(`${styled(process.stderr, 'yellow', 'warning:')} ${text}\n`)
   }

@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { LibTorchError } from '../errors.ts'
+import { makeFolderSync } from '../io/folder.ts'
 import { findPython } from '../native/python.ts'
 import { readText } from './archive.ts'
 import { missingTool } from './tools.ts'
@@ -97,7 +98,7 @@ function wheelsIn(folder: string): string[] {
  * lists.
  */
 export async function downloadWheels(folder: string, version: string, cuda: boolean): Promise<string[]> {
-  mkdirSync(folder, { recursive: true })
+  makeFolderSync(folder)
   // On macOS, PyPI's CPU wheels have the version `2.13.0`; on Linux that is a CUDA build.
   const suffix = cuda || process.platform === 'darwin' ? '' : '+cpu'
   const from = sources(cuda)

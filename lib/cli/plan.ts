@@ -4,7 +4,18 @@ import { basename, join } from 'node:path'
 import { type Config, differences, readConfig, requireSettings, withoutIdle, withPresets } from './config.ts'
 import type { OutputOptions } from './output.ts'
 import { UsageError } from './problem.ts'
-import { flagOf, type Given, IDLE, type Key, METRICS, type Settings } from './settings.ts'
+import {
+  flagOf,
+  type Given,
+  IDLE,
+  type Key,
+  METRICS,
+  RECURRENT,
+  SETTINGS,
+  type Setting,
+  type Settings,
+  WINDOWED,
+} from './settings.ts'
 
 export interface TrainOptions extends OutputOptions {
   /** A file of settings; flags come before it. */
@@ -43,16 +54,21 @@ export function planOf(given: Given, data: string | undefined, options: TrainOpt
   const found = find(given, data, options)
   const settings = withPresets(found.given)
   requireTask(found.given, settings)
-  requireOwn(found.given, settings.model)
+  requireOwn(found.given, [settings.model], given)
   if (settings.validation === 'none' && (found.given.intervals?.length ?? 0) > 0) {
     throw new UsageError('--intervals come from the errors on the validation part: give --validation')
   }
-  return { ...found, settings: withoutIdle(settings) }
+  return { ...found, settings: withoutIdle(withoutLacking(settings)) }
 }
 
 /** @throws {UsageError} for settings and metrics that are not of the task, or that it lacks. */
 function requireTask(given: Given, settings: Settings): void {
   const { task } = settings
+  if (task !== 'forecast' && (WINDOWED as readonly string[]).includes(settings.model)) {
+    throw new UsageError(
+      `--model ${settings.model} can only forecast: with --task ${task} choose among ${RECURRENT.join(', ')}`,
+    )
+  }
   if (task === 'forecast') requireSettings(settings, ['time', 'target'])
   if (task === 'classify') {
     requireSettings(settings, ['label'])
@@ -123,13 +139,44 @@ export const OWN = {
   ],
   chungGru: ['resetAfter', 'innerBias', 'gateActivation', 'activation', 'layerNorm', 'zoneout'],
   minGru: ['zoneout'],
+  linear: [],
+  transformer: [],
 } as const satisfies Record<Settings['model'], readonly Key[]>
 
-/** @throws {UsageError} for a setting that the network does not have: it would have no effect. */
-function requireOwn(given: Given, model: Settings['model']): void {
-  for (const key of new Set(Object.values(OWN).flat())) {
-    if (given[key] === undefined || (OWN[model] as readonly Key[]).includes(key)) continue
-    const having = Object.keys(OWN).filter((name) => (OWN[name as keyof typeof OWN] as readonly Key[]).includes(key))
-    throw new UsageError(`${flagOf(key)} has no effect on a ${model}: it is a setting of ${having.join(', ')}`)
+/** Terms of the loss that read hidden states. */
+const OF_HIDDEN = ['activationRegularization', 'temporalActivationRegularization'] as const
+
+/** The settings of all recurrent networks that others do not have. */
+const LACKING: Partial<Record<Settings['model'], readonly Key[]>> = {
+  linear: ['hiddenSize', 'numLayers', 'output', 'dropout', 'outputDropout', 'bidirectional', ...OF_HIDDEN],
+  transformer: ['bidirectional', 'bias', ...OF_HIDDEN],
+}
+
+/** Whether a setting has an effect on a network. */
+function applies(key: Key, model: Settings['model']): boolean {
+  const isOwn = Object.values(OWN).some((keys) => (keys as readonly Key[]).includes(key))
+  return isOwn ? (OWN[model] as readonly Key[]).includes(key) : LACKING[model]?.includes(key) !== true
+}
+
+/** The settings that have an effect on their network. */
+export function withoutLacking(settings: Settings): Settings {
+  const entries = Object.entries(settings).filter(([key]) => applies(key as Key, settings.model))
+  return Object.fromEntries(entries) as unknown as Settings
+}
+
+/**
+ * @param flags what was given on the command line; of a file, which may have all settings, those without an effect may
+ *   have their values by default
+ * @throws {UsageError} for a setting that none of the networks has: it would have no effect.
+ */
+export function requireOwn(given: Given, models: readonly Settings['model'][], flags: Given): void {
+  for (const key of Object.keys(given) as Key[]) {
+    if (given[key] === undefined || models.some((model) => applies(key, model))) continue
+    const { preset }: Setting = SETTINGS[key]
+    if (flags[key] === undefined && JSON.stringify(given[key]) === JSON.stringify(preset)) continue
+    const having = (Object.keys(OWN) as Settings['model'][]).filter((model) => applies(key, model))
+    throw new UsageError(
+      `${flagOf(key)} has no effect on a ${models.join(' or a ')}: it is a setting of ${having.join(', ')}`,
+    )
   }
 }

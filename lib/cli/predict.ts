@@ -1,12 +1,10 @@
 import type { WindowDataset } from '../data/index.ts'
-import { Subset } from '../data/index.ts'
-import { loadModel, type RecurrentModel } from '../models/index.ts'
-import type { Tensor } from '../tensor/tensor.ts'
-import { torch } from '../torch.ts'
-import { Trainer } from '../train/index.ts'
+import type { RecurrentModel } from '../models/index.ts'
 import { predictClasses } from './classify/use.ts'
 import { windowsFrom } from './evaluate.ts'
+import { forecastsIn } from './forecasts.ts'
 import { type ForecastMetadata, forecastMetadataOf, isClassMetadata } from './metadata.ts'
+import { loadTrained, type TrainedModel } from './networks/load.ts'
 import type { Output } from './output.ts'
 import { type Columns, type Row, type RowsOptions, rounded, rowFormatOf, writeRows } from './rows.ts'
 import { timeTextOf } from './series.ts'
@@ -17,9 +15,6 @@ export interface PredictCommandOptions extends RowsOptions {
   inputFormat?: Format
 }
 
-/** How many windows are computed and written at a time. */
-const PART = 4096
-
 /** Writes what a model forecasts from each place in the data, beside what came. */
 export async function predict(
   found: Located & { readonly data: string },
@@ -28,8 +23,10 @@ export async function predict(
 ): Promise<void> {
   rowFormatOf(options)
   const { model: path, data } = found
-  const model = await loadModel(path)
-  if (isClassMetadata(model.metadata)) return await predictClasses(model, model.metadata, found, options, output)
+  const model = await loadTrained(path)
+  if (isClassMetadata(model.metadata)) {
+    return await predictClasses(model as RecurrentModel, model.metadata, found, options, output)
+  }
   const metadata = forecastMetadataOf(model, path)
   await withData(data, options.inputFormat ?? 'csv', async (file) => {
     const { series, windows } = await windowsFrom(file, options.from, { model, path, metadata, output })
@@ -53,24 +50,14 @@ function columnsOf({ series }: ForecastMetadata): Columns {
 
 /** The rows of all windows, some windows at a time. */
 async function* forecastsOf(
-  model: RecurrentModel,
+  model: TrainedModel,
   metadata: ForecastMetadata,
   windows: WindowDataset,
   text: (time: Date) => string,
 ): AsyncGenerator<Row[]> {
   const targets = [metadata.series.targets].flat()
-  const trainer = new Trainer(model, { progress: false })
-  for (let start = 0; start < windows.length; start += PART) {
-    const indices = Array.from({ length: Math.min(PART, windows.length - start) }, (_, i) => start + i)
-    const output = await trainer.predict(new Subset(windows, indices))
-    const [values, actual] = torch.tidy(() => {
-      const { target, mask } = windows.batch(indices, true)
-      const wanted = mask === undefined ? target : target.maskedFill(mask.logicalNot(), Number.NaN)
-      const inUnits = (scaled: Tensor): number[][][] =>
-        windows.inverseTransform(scaled.double(), indices).toArray() as number[][][]
-      return [inUnits(output), inUnits(wanted)]
-    })
-    output.dispose()
+  for await (const { indices, forecast, actual } of forecastsIn(model, windows)) {
+    const [values, came] = [forecast, actual].map((tensor) => tensor.toArray() as number[][][])
     const groups = windows.groups(indices)
     yield indices.flatMap((index, n) =>
       windows.times(index).map(
@@ -81,7 +68,7 @@ async function* forecastsOf(
             ['step', h + 1],
             ...targets.flatMap((target, k) => [
               [target, rounded(values?.[n]?.[h]?.[k])],
-              [`${target}_actual`, rounded(actual?.[n]?.[h]?.[k])],
+              [`${target}_actual`, rounded(came?.[n]?.[h]?.[k])],
             ]),
           ]) as Row,
       ),

@@ -6,8 +6,9 @@ import {
   type SplitOptions,
   type WindowDataset,
 } from '../data/index.ts'
+import { contentsOf } from '../data/series/series.ts'
 import { torchError } from '../errors.ts'
-import type { RecurrentModel } from '../models/index.ts'
+import type { TrainedModel } from './networks/load.ts'
 import type { Output } from './output.ts'
 import type { Settings } from './settings.ts'
 import { sourceOf } from './source.ts'
@@ -67,8 +68,15 @@ export function timeTextOf({ frequency, times: [first] }: Series): (time: Date) 
   return (time) => (isDaily ? time.toISOString().slice(0, 10) : time.toISOString().replace('.000Z', 'Z'))
 }
 
+/** The rows of each of several series, which are one behind the other; all rows without groups. */
+export function rowsByGroup(
+  series: Series,
+): { readonly name: string | null; readonly start: number; readonly end: number }[] {
+  return (contentsOf(series)?.table.groups ?? []).map(({ name, start, end }) => ({ name: name ?? null, start, end }))
+}
+
 /** The scales of a model that forecasts. @throws {TorchError} if it has none. */
-export function scalerOf({ scaler }: RecurrentModel, path: string): SeriesScaler {
+export function scalerOf({ scaler }: TrainedModel, path: string): SeriesScaler {
   if (scaler instanceof SeriesScaler) return scaler
   throw torchError('ERR_TORCH_FORMAT', `${path} has no scales of a series`)
 }
@@ -95,16 +103,22 @@ export interface Parts {
   readonly test: WindowDataset | undefined
 }
 
-/** Cuts a series into its parts. */
-export async function splitSeries(series: Series, settings: Settings): Promise<Parts> {
+/** Cuts a series into its parts, with new scales or those of a model. */
+export async function splitSeries(series: Series, settings: Settings, fitted?: SeriesScaler): Promise<Parts> {
   const { past, horizon, stride, validation, test, scaler, scalers, scalePerGroup, difference } = settings
+  const scales: Pick<SplitOptions, 'scaler' | 'scalers' | 'scalePerGroup'> =
+    fitted === undefined
+      ? {
+          scaler,
+          scalePerGroup,
+          ...(scalers === undefined ? {} : { scalers: scalers as NonNullable<SplitOptions['scalers']> }),
+        }
+      : { scaler: fitted }
   const options: SplitOptions = {
     past,
     horizon,
     stride,
-    scaler,
-    scalePerGroup,
-    ...(scalers === undefined ? {} : { scalers: scalers as NonNullable<SplitOptions['scalers']> }),
+    ...scales,
     ...(difference === undefined ? {} : { difference }),
     ...(validation === 'none' ? {} : { validation }),
     ...(test === 'none' ? {} : { test }),

@@ -124,11 +124,18 @@ async function serveCommand(file: string, options: ServeCommandOptions): Promise
   }
 }
 
+/** @throws {TorchError} (rejects) before anything is loaded, if optional packages are missing. */
+async function requirePackages({ websocket, metrics, openapi, tracing = false }: ServeCommandOptions): Promise<void> {
+  const { FASTIFY, peersOf, requirePeers } = await import('../serve/http/peer.ts')
+  const peers = [FASTIFY, ...peersOf({ websocket, metrics, openapi, tracing })]
+  await requirePeers('serve', peers, (option) => (option === 'tracing' ? 'no --tracing' : `--no-${option}`))
+}
+
 async function start(file: string, options: ServeCommandOptions): Promise<void> {
   whole('--processes', options.processes)
+  await requirePackages(options)
   if (options.processes > 1 && cluster.isPrimary) {
-    const { peer } = await import('../serve/http/peer.ts')
-    const { default: fastify } = await peer('serve', 'fastify', () => import('fastify'))
+    const { default: fastify } = await import('fastify')
     const { log } = fastify({ logger: { level: options.logLevel } })
     log.warn(
       options.websocket

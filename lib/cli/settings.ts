@@ -31,9 +31,9 @@ export interface Setting<T = unknown> {
   readonly preset?: T
 }
 
-function setting<T>(kind: Kind<T>, help: string): Setting<T>
-function setting<T>(kind: Kind<T>, help: string, preset: NoInfer<T>): Setting<T> & { readonly preset: T }
-function setting<T>(kind: Kind<T>, help: string, preset?: T): Setting<T> {
+export function setting<T>(kind: Kind<T>, help: string): Setting<T>
+export function setting<T>(kind: Kind<T>, help: string, preset: NoInfer<T>): Setting<T> & { readonly preset: T }
+export function setting<T>(kind: Kind<T>, help: string, preset?: T): Setting<T> {
   return preset === undefined ? { kind, help } : { kind, help, preset }
 }
 
@@ -131,8 +131,17 @@ export const TEXT = {
   ),
 } as const
 
+/** The networks that are recurrent. */
+export const RECURRENT = ['rnn', 'lstm', 'gru', 'peepholeLstm', 'chungGru', 'minGru'] as const
+/** Those that read a whole window at once, to compare with. */
+export const WINDOWED = ['linear', 'transformer'] as const
+
 export const MODEL = {
-  model: setting(choice('rnn', 'lstm', 'gru', 'peepholeLstm', 'chungGru', 'minGru'), 'the network', 'gru'),
+  model: setting(
+    choice(...RECURRENT, ...WINDOWED),
+    'the network; a linear one and a transformer, an encoder, read whole windows, and forecast only',
+    'gru',
+  ),
   hiddenSize: setting(count, 'the units of each layer', 64),
   numLayers: setting(count, 'the number of layers', 1),
   output: setting(choice('last', 'mean', 'max'), 'what the head sees of the outputs of all steps', 'last'),

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { messageOf, TorchError, torchError } from '../errors.ts'
+import { COMPARISON } from './comparison.ts'
 import { readConfig } from './config.ts'
 import { FILES } from './plan.ts'
 import { UsageError } from './problem.ts'
@@ -41,6 +42,17 @@ export function locateBoth(model: string, data: string | undefined): Located & {
   const found = locate(model, data)
   if (found.data !== undefined) return { ...found, data: found.data }
   throw new UsageError(`name the file with the data after ${model}, or - for standard input`)
+}
+
+/** The folder of a run that is over. @throws {UsageError} if it is none. */
+export function requireRun(folder: string): string {
+  if (!existsSync(folder)) throw new UsageError(`there is no run ${folder}`)
+  if (existsSync(join(folder, COMPARISON))) return folder
+  if (existsSync(join(folder, FILES.result)) && existsSync(join(folder, FILES.model))) return folder
+  const hint = existsSync(join(folder, FILES.config))
+    ? `its run is not over, train --out ${folder} --resume`
+    : 'name the folder of a run'
+  throw new UsageError(`${folder} has no ${FILES.result}: ${hint}`)
 }
 
 /** What standard input can be. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeFolderSync } from '../io/folder.ts'
 import { requireHere } from '../native/package.ts'
 
 // It has no type declarations.
@@ -41,7 +42,7 @@ function removeAbandoned(parent: string): void {
  * signal. If a process is killed, the next one removes its folder.
  */
 export async function withStaging<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
-  mkdirSync(parent, { recursive: true })
+  makeFolderSync(parent)
   removeAbandoned(parent)
   const folder = join(parent, `partial-${randomUUID()}`)
   const lockFile = `${folder}.lock`

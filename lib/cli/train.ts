@@ -17,7 +17,7 @@ import { checkpointsIn, Ending, runOptions } from './training.ts'
 import { VERSION } from './version.ts'
 
 /** Tells what differs from the run that a file of settings comes from. */
-function compareAbout(then: About | undefined, now: About, output: Output): void {
+export function compareAbout(then: About | undefined, now: About, output: Output): void {
   if (then === undefined) return
   const differ = (['libtorch-rnn', 'libtorch', 'platform'] as const).filter((key) => then[key] !== now[key])
   for (const key of differ)
@@ -54,27 +54,9 @@ export async function train(plan: Plan, output: Output): Promise<void> {
     return
   }
 
-  const part = job.test !== undefined ? 'test' : job.validation !== undefined ? 'validation' : null
-  const held = part === null ? undefined : job[part]
-  const errors = held === undefined ? null : await trainer.evaluate(held)
-  const { bestEpoch, epochs, seconds } = courseOf(trainer.history as History)
-  const path = join(plan.folder, FILES.model)
-  await job.save(path, { settings, about, epochs, bestEpoch })
-  const result: Result = {
-    model: path,
-    epochs,
-    bestEpoch,
-    stopReason: ending.reason ?? null,
-    seconds,
-    parameters: model.countParameters(),
-    part,
-    errors,
-    naive: part === null ? {} : await job.compare(part),
-  }
-  const detail = part === null ? undefined : await job.detail?.(part)
-  const whole = { ...result, ...detail?.result }
-  await writeJSON(join(plan.folder, FILES.result), whole)
-  output.result(whole, () => summary(result, settings.model, detail?.text))
+  const reason = ending.reason ?? null
+  const { result, detail } = await finish(job, trainer, { folder: plan.folder, settings, about, reason })
+  output.result(result, () => summary(result, settings.model, detail))
 }
 
 async function jobOf(data: string, settings: Settings, output: Output): Promise<Job> {
@@ -88,8 +70,37 @@ async function jobOf(data: string, settings: Settings, output: Output): Promise<
   }
 }
 
+/** Measures and saves the model of a `fit` that has ended, and writes down what it came to. */
+export async function finish(
+  job: Job,
+  trainer: Trainer,
+  { folder, settings, about, reason }: { folder: string; settings: Settings; about: About; reason: string | null },
+): Promise<{ result: Result; detail: string | undefined }> {
+  const part = job.test !== undefined ? 'test' : job.validation !== undefined ? 'validation' : null
+  const held = part === null ? undefined : job[part]
+  const errors = held === undefined ? null : await trainer.evaluate(held)
+  const { bestEpoch, epochs, seconds } = courseOf(trainer.history as History)
+  const path = join(folder, FILES.model)
+  await job.save(path, { settings, about, epochs, bestEpoch })
+  const result: Result = {
+    model: path,
+    epochs,
+    bestEpoch,
+    stopReason: reason,
+    seconds,
+    parameters: job.model.countParameters(),
+    part,
+    errors,
+    naive: part === null ? {} : await job.compare(part),
+  }
+  const detail = part === null ? undefined : await job.detail?.(part)
+  const whole = { ...result, ...detail?.result }
+  await writeJSON(join(folder, FILES.result), whole)
+  return { result: whole, detail: detail?.text }
+}
+
 /** What a run came to, as `--json` prints it. */
-interface Result {
+export interface Result {
   readonly model: string
   readonly epochs: number
   readonly bestEpoch: number | null
@@ -119,7 +130,8 @@ function summary(
   ].join('\n')
 }
 
-async function aboutOf(data: string): Promise<About> {
+/** With what a run is made. */
+export async function aboutOf(data: string): Promise<About> {
   return {
     'libtorch-rnn': VERSION,
     libtorch: torch.version,

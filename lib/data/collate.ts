@@ -51,9 +51,12 @@ export function collate(samples: readonly Sample[], options: CollateOptions = {}
       `collate: samples must have the same parts, but sample ${index} has ${Object.keys(sample).join(', ')} and the first has ${names.join(', ')}`,
     )
   }
-  const parts = names.map((name) => {
-    const tensors = named.map((sample) => tensorOf(sample[name] as SamplePart))
-    return [name, tensors, stackedOrPadded(name, tensors, batchFirst, paddingValue)] as const
+  const rows = names.map((name) => [name, named.map((sample) => tensorOf(sample[name] as SamplePart))] as const)
+  // Masks and weights (L) have the layout of a target (L, O).
+  const follows = rows.some(([name, [first]]) => name === 'target' && first !== undefined && first.ndim >= 2)
+  const parts = rows.map(([name, tensors]) => {
+    const hasSteps = (tensors[0]?.ndim ?? 0) >= (follows && FOLLOWING.includes(name) ? 1 : 2)
+    return [name, tensors, stackedOrPadded(name, tensors, { batchFirst, hasSteps, paddingValue })] as const
   })
   const batch = Object.fromEntries(parts.map(([name, , part]) => [name, part])) as unknown as NamedBatch
   const ragged = parts.filter(([, tensors]) => isRagged(tensors))
@@ -82,7 +85,18 @@ function isRagged(tensors: readonly Tensor[]): boolean {
   return tensors.some(({ shape }) => shape[0] !== tensors[0]?.shape[0])
 }
 
-function stackedOrPadded(name: string, tensors: readonly Tensor[], batchFirst: boolean, paddingValue: number): Tensor {
+/** The parts of a sample that can have a value for each step of the target. */
+const FOLLOWING: readonly string[] = ['mask', 'weight']
+
+interface Stacking {
+  batchFirst: boolean
+  /** Whether the first dimension of a sample is one of steps. */
+  hasSteps: boolean
+  paddingValue: number
+}
+
+function stackedOrPadded(name: string, tensors: readonly Tensor[], options: Stacking): Tensor {
+  const { batchFirst, hasSteps, paddingValue } = options
   const [first] = tensors as [Tensor]
   const other = tensors.find(({ shape }) => shape.slice(1).join() !== first.shape.slice(1).join())
   if (other !== undefined || tensors.some(({ ndim }) => ndim !== first.ndim)) {
@@ -92,7 +106,7 @@ function stackedOrPadded(name: string, tensors: readonly Tensor[], batchFirst: b
     )
   }
   if (isRagged(tensors)) return padSequence(tensors, { batchFirst, paddingValue })
-  return functions.stack([...tensors], batchFirst || first.ndim < 2 ? 0 : 1)
+  return functions.stack([...tensors], batchFirst || !hasSteps ? 0 : 1)
 }
 
 /** The lengths of the padded parts, which must be those of one sequence per sample. */

@@ -12,7 +12,7 @@ import { datasetOf, type SampleSource } from './collated.ts'
 import { type Dataset, SequenceDataset, TensorDataset } from './dataset.ts'
 import { type BatchRequest, type Prefetcher, prefetcherOf } from './prefetch.ts'
 import { WindowDataset } from './series/windows.ts'
-import { drawSeed, permuted, skipOrder, skipSeed } from './shuffle.ts'
+import { drawSeed, permuted, permutedOff, skipOrder, skipOrderOff, skipSeed } from './shuffle.ts'
 import { StackDataset } from './stack-dataset.ts'
 
 /** A planned batch: `load` makes its tensors. */
@@ -24,6 +24,13 @@ export interface BatchPlan {
   /** Whether `load` calls only tensor operations, so that it can run within `offload`. */
   readonly queueable: boolean
   load(): Batch | Promise<Batch>
+}
+
+/** An iterator of batches whose `next` returns a promise only where there is something to wait for. */
+export interface BatchPlans {
+  next(): IteratorResult<BatchPlan> | Promise<IteratorResult<BatchPlan>>
+  /** Ends the pass early. */
+  return?(value: undefined): unknown
 }
 
 export interface DataLoaderOptions<B extends Batch = Batch> {
@@ -147,23 +154,67 @@ export class DataLoader<B extends Batch = Batch> implements Iterable<B>, AsyncIt
 
   /** The batches of one pass, not made yet. */
   *plans(): Generator<BatchPlan> {
-    const queueable = [TensorDataset, StackDataset, SequenceDataset, WindowDataset].some((Class) =>
-      keeps(this.#batches, Class),
-    )
-    const prefetcher = prefetcherOf(this.#batches)
-    if (prefetcher !== undefined) yield* this.#ahead(prefetcher, drawSeed(this.generator))
-    else {
-      skipSeed(this.generator)
-      for (const indices of this.#indices()) {
-        yield { size: indices.length, indices, queueable, load: () => this.#load(indices) }
-      }
-    }
+    const seed = this.#begin()
+    yield* this.#planned(this.#order(), seed)
     if (this.shuffle && this.generator !== undefined) skipOrder(this.dataset.length, this.generator)
   }
 
+  /**
+   * {@link DataLoader.plans} with a random order that is drawn off the main thread: for that, the first call of `next`
+   * returns a promise, and so may the last.
+   */
+  plansOff(): BatchPlans {
+    return this.shuffle ? this.#shuffledOff() : this.plans()
+  }
+
+  #shuffledOff(): BatchPlans {
+    const { length } = this.dataset
+    let plans: Generator<BatchPlan> | undefined
+    let isOver = false
+    const start = async (): Promise<IteratorResult<BatchPlan>> => {
+      const seed = this.#begin()
+      plans = this.#planned(await permutedOff(length, this.generator), seed)
+      return next()
+    }
+    const end = (): IteratorResult<BatchPlan> | Promise<IteratorResult<BatchPlan>> => {
+      const done = { done: true, value: undefined } as const
+      if (isOver || this.generator === undefined) return done
+      isOver = true
+      return skipOrderOff(length, this.generator).then(() => done)
+    }
+    const next = (): IteratorResult<BatchPlan> | Promise<IteratorResult<BatchPlan>> => {
+      if (plans === undefined) return isOver ? end() : start()
+      const result = plans.next()
+      return result.done ? end() : result
+    }
+    const close = (): IteratorResult<BatchPlan> => {
+      isOver = true
+      return plans?.return(undefined) ?? { done: true, value: undefined }
+    }
+    return { next, return: close }
+  }
+
+  /** The draws at the start of a pass: the seed for workers, which is not read if there are none. */
+  #begin(): bigint | undefined {
+    if (prefetcherOf(this.#batches) !== undefined) return drawSeed(this.generator)
+    skipSeed(this.generator)
+    return undefined
+  }
+
+  *#planned(order: Iterable<number>, seed: bigint | undefined): Generator<BatchPlan> {
+    const prefetcher = prefetcherOf(this.#batches)
+    if (prefetcher !== undefined && seed !== undefined) return yield* this.#ahead(prefetcher, order, seed)
+    const queueable = [TensorDataset, StackDataset, SequenceDataset, WindowDataset].some((Class) =>
+      keeps(this.#batches, Class),
+    )
+    for (const indices of this.#indices(order)) {
+      yield { size: indices.length, indices, queueable, load: () => this.#load(indices) }
+    }
+  }
+
   /** Requests the batches that follow one that is loaded; none that are passed over, as when a run is resumed. */
-  *#ahead({ depth, request }: Prefetcher, seed: bigint): Generator<BatchPlan> {
-    const indices = this.#indices()
+  *#ahead({ depth, request }: Prefetcher, order: Iterable<number>, seed: bigint): Generator<BatchPlan> {
+    const indices = this.#indices(order)
     const coming: { indices: readonly number[]; seed: bigint; request?: BatchRequest }[] = []
     let pulled = 0n
     const pull = (): boolean => {
@@ -213,16 +264,17 @@ export class DataLoader<B extends Batch = Batch> implements Iterable<B>, AsyncIt
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<B> {
-    for (const plan of this.plans()) yield (await plan.load()) as B
+    const plans = { [Symbol.asyncIterator]: () => asyncOf(this.plansOff()) }
+    for await (const plan of plans) yield (await plan.load()) as B
   }
 
-  *#indices(): Generator<readonly number[]> {
+  *#indices(order: Iterable<number>): Generator<readonly number[]> {
     if (this.#batchSampler !== undefined) {
       for (const indices of this.#batchSampler) yield [...indices]
       return
     }
     let batch: number[] = []
-    for (const index of this.#order()) {
+    for (const index of order) {
       batch.push(index)
       if (batch.length < this.batchSize) continue
       yield batch
@@ -247,6 +299,16 @@ export class DataLoader<B extends Batch = Batch> implements Iterable<B>, AsyncIt
     const pinned = mapBatch(batch, (tensor, name) => (name === 'lengths' ? tensor.clone() : tensor.pinMemory()))
     for (const tensor of tensorsOf(batch)) tensor.dispose()
     return pinned
+  }
+}
+
+function asyncOf(plans: BatchPlans): AsyncIterator<BatchPlan> {
+  return {
+    next: async () => await plans.next(),
+    return: async () => {
+      await plans.return?.(undefined)
+      return { done: true, value: undefined }
+    },
   }
 }
 

@@ -1,9 +1,10 @@
 import { totalmem } from 'node:os'
 import { torchError } from '../errors.ts'
 import { native } from '../tensor/binding.ts'
-import { enter, tidy } from '../tensor/context.ts'
-import { empty } from '../tensor/creation.ts'
+import { enter, offload, tidy } from '../tensor/context.ts'
+import { empty, randperm } from '../tensor/creation.ts'
 import { Generator, handleOf } from '../tensor/generator.ts'
+import { keep } from '../tensor/tensor.ts'
 
 /**
  * The numbers 0 … n - 1 in random order, with the same draws as one pass of PyTorch's `DataLoader`: with the same seed,
@@ -19,9 +20,23 @@ export function shuffled(n: number, generator?: Generator): Float64Array {
 /** The same after {@link skipSeed} or {@link drawSeed}. */
 export function permuted(n: number, generator?: Generator): Float64Array {
   requireMemory(n)
+  return native.permutation(handleOf(generator ?? seeded()), n)
+}
+
+/** {@link permuted} off the main thread, which takes seconds for some ten million numbers. */
+export async function permutedOff(n: number, generator?: Generator): Promise<Float64Array> {
+  requireMemory(n)
+  const drawn = generator ?? seeded()
+  const order = await offload(() => tidy(() => keep(randperm(n, { dtype: 'float64', generator: drawn }))))
+  const numbers = order.toTypedArray({ copy: false }) as Float64Array
+  order.dispose()
+  return numbers
+}
+
+/** The generator of one order, where torch's own draws only its seed. */
+function seeded(): Generator {
   enter()
-  const drawn = generator ?? new Generator().manualSeed(native.drawSeed(null))
-  return native.permutation(handleOf(drawn), n)
+  return new Generator().manualSeed(native.drawSeed(null))
 }
 
 /** An order is drawn as a tensor and read as an array, of 8 bytes per number each: more would only be noticed late. */
@@ -37,8 +52,12 @@ function requireMemory(n: number): void {
 
 /** The extra draw from a generator at the end of a pass: PyTorch's sampler looks for more samples than there are. */
 export function skipOrder(n: number, generator: Generator): void {
-  enter()
-  native.permutation(handleOf(generator), n)
+  tidy(() => void randperm(n, { dtype: 'float64', generator }))
+}
+
+/** {@link skipOrder} off the main thread. */
+export async function skipOrderOff(n: number, generator: Generator): Promise<void> {
+  await offload(() => skipOrder(n, generator))
 }
 
 /** Draws the seed for workers, as PyTorch's loader does at the start of each pass, shuffled or not. */

@@ -10,15 +10,29 @@ import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import { type Batch, namedBatch } from './batch.ts'
 import type { Sample } from './collate.ts'
 import { datasetOf, SAMPLES, type SampleSource } from './collated.ts'
-import { type Dataset, requireCount, requireIndices } from './dataset.ts'
+import { type Dataset, requireIndices } from './dataset.ts'
 import { PREFETCHER, type Prefetcher, prefetcherOf } from './prefetch.ts'
 
-function requireDataset(owner: string, value: unknown): asserts value is Dataset {
-  const dataset = value as Dataset | null | undefined
-  if (typeof dataset?.length === 'number' && typeof dataset.batch === 'function') {
-    return requireCount(`${owner}: dataset`, dataset.length)
+/** Indices in their order. */
+interface Order {
+  readonly length: number
+  /** `undefined` for a place that there is not. */
+  at(place: number): number | undefined
+}
+
+/** `length` indices that follow each other. */
+class Range implements Order {
+  readonly length: number
+  readonly #start: number
+
+  constructor(start: number, length: number) {
+    this.#start = start
+    this.length = length
   }
-  throw invalid(owner, 'dataset', 'an object with length and batch()', value)
+
+  at(place: number): number | undefined {
+    return place < this.length ? this.#start + place : undefined
+  }
 }
 
 /**
@@ -29,7 +43,8 @@ function requireDataset(owner: string, value: unknown): asserts value is Dataset
 export class Subset<B extends Batch = Batch> implements Dataset<B> {
   /** What was given; of samples, the dataset that collates them. */
   readonly dataset: Dataset<B>
-  readonly indices: readonly number[]
+  readonly #order: Order
+  #indices: readonly number[] | undefined
 
   constructor(
     dataset: Dataset<B> | SampleSource | readonly Sample[],
@@ -38,16 +53,28 @@ export class Subset<B extends Batch = Batch> implements Dataset<B> {
   ) {
     requireNone(new.target.name, none)
     this.dataset = datasetOf('Subset: dataset', dataset) as Dataset<B>
+    if (indices instanceof Range) {
+      this.#order = indices
+      return
+    }
     const isIndex = (index: unknown): boolean =>
       Number.isSafeInteger(index) && (index as number) >= 0 && (index as number) < dataset.length
     if (!isArrayOf(indices, isIndex)) {
       throw invalid('Subset', 'indices', `an array of indices below ${dataset.length}`, indices, 'ERR_TORCH_VALUE')
     }
-    this.indices = [...indices]
+    const own = [...indices]
+    this.#indices = own
+    this.#order = { length: own.length, at: (place) => own[place] }
+  }
+
+  /** The indices in the dataset. Consecutive ones, as of {@link timeSplit}, need memory only when they are asked for. */
+  get indices(): readonly number[] {
+    this.#indices ??= Array.from({ length: this.length }, (_, place) => this.#order.at(place) as number)
+    return this.#indices
   }
 
   get length(): number {
-    return this.indices.length
+    return this.#order.length
   }
 
   /** Returns the samples with these indices: see {@link Dataset.batch}. */
@@ -59,7 +86,7 @@ export class Subset<B extends Batch = Batch> implements Dataset<B> {
   get [SAMPLES](): SampleSource | undefined {
     const samples = (this.dataset as { [SAMPLES]?: SampleSource | undefined })[SAMPLES]
     if (samples === undefined || this.batch !== Subset.prototype.batch) return undefined
-    return { length: this.length, get: (index) => samples.get(this.indices[index] as number) }
+    return { length: this.length, get: (index) => samples.get(this.#order.at(index) as number) }
   }
 
   /** @internal That of the dataset, unless a subclass makes batches of its own. */
@@ -72,7 +99,7 @@ export class Subset<B extends Batch = Batch> implements Dataset<B> {
   /** The indices in the dataset. */
   #own(indices: readonly number[]): number[] {
     requireIndices('Subset', indices)
-    const own = indices.map((index) => this.indices[index])
+    const own = indices.map((index) => (index < 0 ? undefined : this.#order.at(index)))
     if (own.includes(undefined)) {
       throw invalid('Subset.batch', 'indices', `indices below ${this.length}`, indices, 'ERR_TORCH_VALUE')
     }
@@ -101,7 +128,8 @@ export function randomSplit<B extends Batch>(
   datasetOf('randomSplit: dataset', dataset)
   const counts = countsOf('randomSplit', dataset.length, lengths)
   const order = tidy(() => randperm(dataset.length, { generator: generator ?? null }).toArray() as (number | bigint)[])
-  return cutAt(dataset, order.map(Number), counts)
+  const indices = order.map(Number)
+  return cutAt(counts).map(({ start, count }) => new Subset(dataset, indices.slice(start, start + count)))
 }
 
 /**
@@ -123,19 +151,18 @@ export function timeSplit<B extends Batch>(
   if (!Number.isSafeInteger(gap) || gap < 0) throw invalid('timeSplit', 'gap', 'a non-negative integer', gap)
   datasetOf('timeSplit: dataset', dataset)
   const counts = countsOf('timeSplit', dataset.length, lengths)
-  const parts = cutAt(dataset, [...Array(dataset.length).keys()], counts)
-  return parts.map((part, i) => (i === 0 || gap === 0 ? part : new Subset(dataset, part.indices.slice(gap))))
+  return cutAt(counts).map(({ start, count }, i) => {
+    const left = i === 0 ? 0 : Math.min(gap, count)
+    return new Subset(dataset, new Range(start + left, count - left) as Order as readonly number[])
+  })
 }
 
-function cutAt<B extends Batch>(
-  dataset: Dataset<B> | SampleSource | readonly Sample[],
-  order: readonly number[],
-  counts: readonly number[],
-): Subset<B>[] {
-  let start = 0
+/** Where parts of these sizes start, one after another. */
+function cutAt(counts: readonly number[]): { start: number; count: number }[] {
+  let end = 0
   return counts.map((count) => {
-    start += count
-    return new Subset(dataset, order.slice(start - count, start))
+    end += count
+    return { start: end - count, count }
   })
 }
 
@@ -159,26 +186,42 @@ function countsOf(owner: string, length: number, lengths: readonly number[]): nu
 }
 
 /**
- * Several datasets, one after another.
+ * Several datasets, one after another. Like a `DataLoader`, it also takes samples by number, or arrays of them: if it has
+ * only such, they are collated across datasets.
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.ConcatDataset
  */
 export class ConcatDataset implements Dataset {
+  /** What was given; of samples, the dataset that collates them. */
   readonly datasets: readonly Dataset[]
   readonly length: number
+  readonly #collated: Dataset | undefined
 
-  constructor(datasets: readonly Dataset[], ...none: undefined[]) {
+  constructor(datasets: readonly (Dataset | SampleSource | readonly Sample[])[], ...none: undefined[]) {
     requireNone(new.target.name, none)
     if (!Array.isArray(datasets) || datasets.length === 0) {
       throw invalid('ConcatDataset', 'datasets', 'a non-empty array of datasets', datasets)
     }
-    for (const dataset of datasets) requireDataset('ConcatDataset', dataset)
-    this.datasets = [...datasets]
-    this.length = datasets.reduce((sum, { length }) => sum + length, 0)
+    this.datasets = datasets.map((dataset, i) => datasetOf(`ConcatDataset: datasets[${i}]`, dataset))
+    this.length = this.datasets.reduce((sum, { length }) => sum + length, 0)
+    const samples = this[SAMPLES]
+    this.#collated = samples && datasetOf('ConcatDataset', samples)
+  }
+
+  /** @internal The samples, if all datasets have some, unless a subclass makes the batches. */
+  get [SAMPLES](): SampleSource | undefined {
+    const sources = this.datasets.flatMap((dataset) => (dataset as { [SAMPLES]?: SampleSource })[SAMPLES] ?? [])
+    if (sources.length < this.datasets.length || this.batch !== ConcatDataset.prototype.batch) return undefined
+    const get = (index: number): Sample | Promise<Sample> => {
+      const [which, own] = this.#find(index)
+      return (sources[which] as SampleSource).get(own)
+    }
+    return { length: this.length, get }
   }
 
   /** Returns the samples with these indices: see {@link Dataset.batch}. Each dataset is asked once. */
   batch(indices: readonly number[], batchFirst: boolean): Batch | Promise<Batch> {
     requireIndices('ConcatDataset', indices)
+    if (this.#collated !== undefined) return this.#collated.batch(indices, batchFirst)
     if (indices.length === 0) return (this.datasets[0] as Dataset).batch(indices, batchFirst)
     const groups = this.datasets.map(() => ({ own: [] as number[], places: [] as number[] }))
     for (const [place, index] of indices.entries()) {

@@ -5,9 +5,10 @@ import { dirname, join } from 'node:path'
 import { torchError } from '../errors.ts'
 import { native } from '../tensor/binding.ts'
 import { type Coroutine, perform } from './coroutine.ts'
-import { close, fileError, open, pathOf, statOf } from './file.ts'
+import { close, fileError, open, pathOf, readFile, statOf } from './file.ts'
 
 const BUFFER = 1 << 22
+const PIECE = 1 << 20
 const HOUR = 3_600_000
 const PREFIX = '.libtorch-rnn-'
 const SUFFIX = '.tmp'
@@ -41,21 +42,23 @@ function forget(path: string): void {
 /** A buffered writer, so that many small tensors need few writes. */
 export class FileWriter {
   readonly #fd: number
-  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER)
+  readonly #buffer: Buffer
   #used = 0
 
-  constructor(fd: number) {
+  /** @param size how much is to be written, if that is known: a small file needs no large buffer */
+  constructor(fd: number, size = BUFFER) {
     this.#fd = fd
+    this.#buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(size, BUFFER)))
   }
 
   /** Appends `length` bytes; `fill` writes them piece by piece to the given places. */
   *write(length: number, fill: (target: Uint8Array, offset: number) => void): Coroutine<void> {
     for (let offset = 0; offset < length; ) {
-      const size = Math.min(length - offset, BUFFER - this.#used)
+      const size = Math.min(length - offset, this.#buffer.length - this.#used)
       fill(this.#buffer.subarray(this.#used, this.#used + size), offset)
       offset += size
       this.#used += size
-      if (this.#used === BUFFER) yield* this.flush()
+      if (this.#used === this.#buffer.length) yield* this.flush()
     }
   }
 
@@ -187,8 +190,15 @@ function* resolved(path: string): Coroutine<string> {
 /**
  * Writes a file atomically: to a temporary file in the same folder, which replaces `given` when all of it is on the
  * disk. Until then, readers of `given` see the old file.
+ *
+ * @param size how much `work` writes, if that is known
  */
-export function* writeFile(name: string, given: unknown, work: (file: FileWriter) => Coroutine<void>): Coroutine<void> {
+export function* writeFile(
+  name: string,
+  given: unknown,
+  work: (file: FileWriter) => Coroutine<void>,
+  size?: number,
+): Coroutine<void> {
   const path = pathOf(name, given)
   try {
     const target = yield* resolved(path)
@@ -201,7 +211,7 @@ export function* writeFile(name: string, given: unknown, work: (file: FileWriter
     const { temporary, fd } = yield* createTemporary(folder, former === undefined ? 0o666 : former.mode & 0o777)
     try {
       try {
-        const writer = new FileWriter(fd)
+        const writer = new FileWriter(fd, size)
         yield* work(writer)
         yield* writer.flush()
         yield* fsync(fd)
@@ -223,4 +233,17 @@ export function* writeFile(name: string, given: unknown, work: (file: FileWriter
   } catch (cause) {
     throw fileError(name, cause)
   }
+}
+
+/** Copies a file, as atomically as {@link writeFile}. */
+export function copyFile(name: string, source: string, given: unknown): Coroutine<void> {
+  return readFile(name, source, (from) => {
+    const write = function* (to: FileWriter): Coroutine<void> {
+      for (let offset = 0; offset < from.size; offset += PIECE) {
+        const piece = yield* from.read(offset, Math.min(PIECE, from.size - offset))
+        yield* to.write(piece.length, (target, start) => target.set(piece.subarray(start, start + target.length)))
+      }
+    }
+    return writeFile(name, given, write, Math.min(PIECE, from.size))
+  })
 }

@@ -1,4 +1,4 @@
-import { TorchError } from '../errors.ts'
+import { type Site, siteOf, TorchError } from '../errors.ts'
 
 /** One action in two forms: synchronous, or off the main thread. */
 export interface Action {
@@ -32,7 +32,7 @@ export function* pause(): Coroutine<void> {
  * Runs the coroutine and gives its errors the trace of `site`, because their own ends at a generator and does not show
  * the caller.
  */
-function* fromSite<T>(coroutine: Coroutine<T>, site: TorchError): Coroutine<T> {
+function* fromSite<T>(coroutine: Coroutine<T>, site: Site): Coroutine<T> {
   try {
     return yield* coroutine
   } catch (error) {
@@ -44,7 +44,7 @@ function* fromSite<T>(coroutine: Coroutine<T>, site: TorchError): Coroutine<T> {
 
 /** Runs all actions synchronously, which blocks. */
 export function runSync<T>(work: Coroutine<T>): T {
-  const coroutine = fromSite(work, new TorchError('ERR_TORCH_RUNTIME', ''))
+  const coroutine = fromSite(work, siteOf(runSync))
   let next = coroutine.next()
   while (!next.done) {
     let value: unknown
@@ -61,7 +61,7 @@ export function runSync<T>(work: Coroutine<T>): T {
 
 /** Runs the actions one after the other, each off the main thread. */
 export async function run<T>(work: Coroutine<T>): Promise<T> {
-  const coroutine = fromSite(work, new TorchError('ERR_TORCH_RUNTIME', ''))
+  const coroutine = fromSite(work, siteOf(run))
   let next = coroutine.next()
   while (!next.done) {
     let value: unknown

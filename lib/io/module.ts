@@ -1,5 +1,6 @@
 import { checkOptions, invalid, requireBoolean, requireNone } from '../check.ts'
-import { type LoadResult, Module, type StateDict } from '../nn/module.ts'
+import { Module } from '../nn/module.ts'
+import type { LoadResult, StateDict } from '../nn/state-dict.ts'
 import { memoryRange } from '../tensor/memory.ts'
 import type { Device, Tensor } from '../tensor/tensor.ts'
 import { type Coroutine, run, runSync } from './coroutine.ts'

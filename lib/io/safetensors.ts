@@ -8,7 +8,7 @@ import { requireDevice } from '../tensor/device.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { allocate, getBytes, setBytes } from '../tensor/memory.ts'
 import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
-import { writeFile } from './atomic.ts'
+import { type FileWriter, writeFile } from './atomic.ts'
 import { type Coroutine, perform, run, runSync } from './coroutine.ts'
 import { type FileReader, readFile } from './file.ts'
 import {
@@ -121,13 +121,19 @@ export function saving(call: string, tensors: unknown, path: unknown, options: S
   const sources = sourcesOf(call, tensors)
   refuseShared(call, sources)
   const { header, ordered } = formatHeader(call, sources, metadata)
-  return writeFile(call, path, function* (file) {
+  const write = function* (file: FileWriter): Coroutine<void> {
     yield* file.write(header.length, (target, offset) => target.set(header.subarray(offset, offset + target.length)))
     for (const { entry, bytes } of ordered) {
       yield* withBytes(entry, (tensor) => file.write(bytes, (target, offset) => getBytes(tensor, offset, target)))
     }
     for (const { entry } of ordered) checkUnchanged(call, entry)
-  })
+  }
+  return writeFile(
+    call,
+    path,
+    write,
+    ordered.reduce((sum, { bytes }) => sum + bytes, header.length),
+  )
 }
 
 /**

@@ -140,12 +140,17 @@ export abstract class DecisionMetric<Value = number> extends ClassificationMetri
     this.#chosen = options.threshold !== undefined
   }
 
-  /** Which predictions are those of the targets. An output with NaN predicts nothing, whatever its greatest value. */
-  protected hits({ batch: { output }, binary, target }: Classes, predicted: Tensor): Tensor {
-    const isUnknown = binary ? output.isnan() : output.isnan().any(-1)
+  /** Which outputs have NaN: they predict nothing, whatever their greatest value. */
+  protected unknown({ batch: { output }, binary }: Classes): Tensor {
+    return binary ? output.isnan() : output.isnan().any(-1)
+  }
+
+  /** Which predictions are those of the targets. */
+  protected hits(classes: Classes, predicted: Tensor): Tensor {
+    const { target } = classes
     // (…), or (…, k) for the best k classes.
     const found = predicted.ndim > target.ndim ? predicted.eq(target.unsqueeze(-1)).any(-1) : predicted.eq(target)
-    return found.logicalAnd(isUnknown.logicalNot())
+    return found.logicalAnd(this.unknown(classes).logicalNot())
   }
 
   /** The predicted classes, int64. */

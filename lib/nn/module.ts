@@ -5,12 +5,13 @@ import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import { markAsUncloneable } from '../opaque.ts'
 import { noGrad, tidy } from '../tensor/context.ts'
-import { isDeviceLike, requireCudaDevice } from '../tensor/device.ts'
+import { requireCudaDevice } from '../tensor/device.ts'
 import type { DType } from '../tensor/dtype.ts'
-import { setData, zeroGrad } from '../tensor/gradient.ts'
+import { zeroGrad } from '../tensor/gradient.ts'
 import { type Device, isTensor, type Tensor, type ToOptions } from '../tensor/tensor.ts'
 import type { BackwardHook, BackwardPreHook } from './backward-hooks.ts'
 import { BLANK, blankOf, COPIED, COPY, Copies } from './clone.ts'
+import { conversionOf, convertAll, FLOATING, REAL } from './conversion.ts'
 import {
   type ForwardHook,
   type ForwardPreHook,
@@ -20,19 +21,10 @@ import {
   type PreHook,
   type RemovableHandle,
 } from './hooks.ts'
+import { requireName, requirePath } from './member-name.ts'
 import { Buffer, type BufferOptions, Parameter } from './parameter.ts'
 import { type Kind, Registry } from './registry.ts'
-
-/** Parameters and buffers by PyTorch's names: `lstm.weight_ih_l0`. */
-export type StateDict = Record<string, Tensor>
-
-/** The result of {@link Module.loadStateDict}. */
-export interface LoadResult {
-  /** Names in the module but not in the dictionary. */
-  missingKeys: string[]
-  /** Names in the dictionary but not in the module. */
-  unexpectedKeys: string[]
-}
+import { copyInto, type LoadResult, type StateDict } from './state-dict.ts'
 
 /**
  * The base class of all networks: PyTorch's `torch.nn.Module`. Parameters, buffers and modules assigned to properties
@@ -222,7 +214,7 @@ export abstract class Module {
   registerBuffer(name: string, tensor: Tensor | null, options: BufferOptions = {}): void {
     checkOptions('registerBuffer', options, ['persistent'])
     requireBoolean('registerBuffer', 'persistent', options.persistent ?? true)
-    this.#requireName('buffer', name, Buffer)
+    requireName(this, 'buffer', name, Buffer)
     if (tensor !== null && !isTensor(tensor)) {
       const message = `cannot assign ${describe(tensor)} to buffer '${name}' (a Tensor or null required)`
       throw torchError('ERR_TORCH_TYPE', message, { op: 'registerBuffer' })
@@ -239,7 +231,7 @@ export abstract class Module {
    * @throws {TorchError} if the name is taken, empty, or contains a dot.
    */
   registerParameter(name: string, parameter: Parameter | null): void {
-    this.#requireName('parameter', name, Parameter)
+    requireName(this, 'parameter', name, Parameter)
     if (parameter !== null && !(parameter instanceof Parameter)) {
       const message = `cannot assign ${describe(parameter)} to parameter '${name}' (an nn.Parameter or null required)`
       throw torchError('ERR_TORCH_TYPE', message, { op: 'registerParameter' })
@@ -252,26 +244,9 @@ export abstract class Module {
    * @throws {TorchError} if the name is taken, empty, or contains a dot.
    */
   addModule(name: string, module: Module): void {
-    this.#requireName('module', name, Module)
+    requireName(this, 'module', name, Module)
     if (!(module instanceof Module)) throw invalid(this.constructor.name, `module '${name}'`, 'a Module', module)
     this.register('child module', name, module)
-  }
-
-  #requireName(kind: string, name: unknown, replaceable: abstract new (...args: never[]) => object): void {
-    const { name: op } = this.constructor
-    if (typeof name !== 'string') {
-      throw torchError('ERR_TORCH_TYPE', `${kind} name should be a string. Got ${describe(name)}`, { op })
-    }
-    const own: unknown = Object.hasOwn(this, name) ? this[name as keyof this] : undefined
-    const wrong =
-      name in this && own !== null && !(own instanceof replaceable)
-        ? `attribute '${name}' already exists`
-        : name.includes('.')
-          ? `${kind} name can't contain ".", got: ${name}`
-          : name === ''
-            ? `${kind} name can't be empty string ""`
-            : undefined
-    if (wrong !== undefined) throw torchError('ERR_TORCH_VALUE', wrong, { op })
   }
 
   /**
@@ -442,7 +417,7 @@ export abstract class Module {
    * @example model.to('float64'); model.to({ device: 'cuda' })
    */
   to(target: DType | Device | Pick<ToOptions, 'dtype' | 'device' | 'nonBlocking'>): this {
-    return this.#convert(optionsOf(target), FLOATING)
+    return this.#convert(conversionOf(target), FLOATING)
   }
 
   /**
@@ -450,15 +425,7 @@ export abstract class Module {
    * device.
    */
   #convert(options: ToOptions, floating: RegExp): this {
-    noGrad(() => {
-      for (const tensor of [...this.parameters(), ...this.buffers()]) {
-        convert(tensor, options, floating)
-        const gradient = tensor.grad
-        if (gradient === null) continue
-        tensor.grad = null
-        tensor.grad = converted(gradient, options, floating)
-      }
-    })
+    convertAll([...this.parameters(), ...this.buffers()], options, floating)
     for (const module of this.modules()) module.onReplaced()
     return this
   }
@@ -542,38 +509,10 @@ export abstract class Module {
     let given = stateDict
     for (const [path, module] of this.#everywhere()) given = module.renamed(given, path)
     const own = this.stateDict()
-    const missingKeys = Object.keys(own).filter((name) => !Object.hasOwn(given, name))
-    const unexpectedKeys = Object.keys(given).filter((name) => !Object.hasOwn(own, name))
-    const pairs = Object.entries(own).flatMap(([name, tensor]) =>
-      Object.hasOwn(given, name) ? [[name, tensor, given[name]] as const] : [],
-    )
-    const problems: string[] = []
-    const list = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ')
-    if (strict && unexpectedKeys.length > 0) problems.push(`Unexpected key(s) in state_dict: ${list(unexpectedKeys)}. `)
-    if (strict && missingKeys.length > 0) problems.unshift(`Missing key(s) in state_dict: ${list(missingKeys)}. `)
-    for (const [name, tensor, value] of pairs) {
-      if (!isTensor(value)) {
-        problems.push(
-          `While copying the parameter named "${name}", expected torch.Tensor or Tensor-like object from checkpoint but received ${describe(value)}`,
-        )
-      } else if (value.shape.join() !== tensor.shape.join()) {
-        problems.push(
-          `size mismatch for ${name}: copying a param with shape torch.Size([${value.shape.join(', ')}]) from checkpoint, the shape in current model is torch.Size([${tensor.shape.join(', ')}]).`,
-        )
-      }
-    }
-    if (problems.length > 0) {
-      throw torchError(
-        'ERR_TORCH_VALUE',
-        `Error(s) in loading state_dict for ${this.constructor.name}:\n\t${problems.join('\n\t')}`,
-      )
-    }
-    noGrad(() => {
-      for (const [, tensor, value] of pairs) tensor.copy_(value as Tensor)
-    })
+    const result = copyInto(this.constructor.name, own, given, strict)
     for (const tensor of Object.values(own)) tensor.dispose()
     for (const module of this.modules()) module.onReplaced()
-    return { missingKeys, unexpectedKeys }
+    return result
   }
 
   /** The text between the parentheses when the module is printed. */
@@ -608,42 +547,4 @@ function isModule(value: unknown): boolean {
 
 function pathOf(prefix: string, name: string): string {
   return prefix === '' ? name : `${prefix}.${name}`
-}
-
-function optionsOf(target: DType | Device | Pick<ToOptions, 'dtype' | 'device' | 'nonBlocking'>): ToOptions {
-  if (typeof target === 'object' && target !== null) {
-    checkOptions('to', target, ['dtype', 'device', 'nonBlocking'])
-    return requireFloating(target)
-  }
-  if (typeof target !== 'string')
-    throw torchError('ERR_TORCH_TYPE', `Module.to: expected a dtype, a device or options, got ${describe(target)}`)
-  return requireFloating(isDeviceLike(target) ? { device: target as Device } : { dtype: target as DType })
-}
-
-function requireFloating(options: ToOptions): ToOptions {
-  if (options.dtype !== undefined && !FLOATING.test(options.dtype)) {
-    throw torchError(
-      'ERR_TORCH_TYPE',
-      `nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.${options.dtype}`,
-    )
-  }
-  return options
-}
-
-const FLOATING = /^(float|bfloat|complex)/
-const REAL = /^b?float/
-
-function converted(tensor: Tensor, { dtype, ...rest }: ToOptions, floating: RegExp): Tensor {
-  return tensor.to({ ...rest, ...(dtype !== undefined && floating.test(tensor.dtype) ? { dtype } : {}) })
-}
-
-function convert(tensor: Tensor, options: ToOptions, floating: RegExp): void {
-  const other = converted(tensor, options, floating)
-  setData(tensor, other)
-  other.dispose()
-}
-
-function requirePath(name: string, path: unknown): void {
-  if (typeof path === 'string') return
-  throw torchError('ERR_TORCH_TYPE', `${name}: the path must be a string, got ${describe(path)}`, { op: name })
 }

@@ -106,12 +106,6 @@ export class PeepholeLSTM extends RecurrentModule {
     requireBoolean('PeepholeLSTM', 'forgetInCandidate', forgetInCandidate)
     requireBoolean('PeepholeLSTM', 'layerNorm', layerNorm)
     const { zoneout, cellZoneout } = readZoneout('PeepholeLSTM', options ?? {}, ['zoneout', 'cellZoneout'])
-    const gains = {
-      weight_ln_ih: [4 * hiddenSize],
-      weight_ln_hh: [4 * hiddenSize],
-      weight_ln_c: [hiddenSize],
-      ...(bias ? { bias_ln_c: [hiddenSize] } : {}),
-    }
     super('LSTM', inputSize, hiddenSize, options, OWN, none, (inputs, outputs) => ({
       weight_ih: [4 * hiddenSize, inputs],
       weight_hh: [4 * hiddenSize, outputs],
@@ -119,7 +113,10 @@ export class PeepholeLSTM extends RecurrentModule {
       ...(peephole === 'full' ? { weight_ch: [3 * hiddenSize, hiddenSize] } : {}),
       ...(bias ? { bias: [4 * hiddenSize] } : {}),
       ...(projSize > 0 ? { weight_hr: [projSize, hiddenSize] } : {}),
-      ...(layerNorm ? gains : {}),
+      ...(layerNorm
+        ? { weight_ln_ih: [4 * hiddenSize], weight_ln_hh: [4 * hiddenSize], weight_ln_c: [hiddenSize] }
+        : {}),
+      ...(layerNorm && bias ? { bias_ln_c: [hiddenSize] } : {}),
     }))
     this.peephole = peephole
     this.forgetInCandidate = forgetInCandidate

@@ -8,12 +8,13 @@ import {
   requireProbability,
   requireSubclass,
 } from '../check.ts'
+import { describe } from '../describe.ts'
 import { torchError } from '../errors.ts'
 import type { RecurrentHandle, StreamedModel } from '../native/addon.ts'
 import { native } from '../tensor/binding.ts'
 import { enter } from '../tensor/context.ts'
 import { empty } from '../tensor/creation.ts'
-import { idsOf, type Tensor, wrap } from '../tensor/tensor.ts'
+import { idsOf, isTensor, type Tensor, wrap } from '../tensor/tensor.ts'
 import { COPIED } from './clone.ts'
 import { type Equations, STANDARD } from './equations.ts'
 import { type FactoryOptions, factoryOf } from './factory.ts'
@@ -458,6 +459,12 @@ function argumentsOf(
 ): Parameters<typeof native.recurrent> {
   const { names, handle } = insideOf(module)
   const packed = input instanceof PackedSequence
+  const wrong = state.find((one) => !isTensor(one))
+  if (wrong !== undefined) {
+    const wanted = state.length === 2 ? '[h, c], two Tensors' : 'a Tensor'
+    const { name } = module.constructor
+    throw torchError('ERR_TORCH_TYPE', `${name}: the state must be ${wanted}, got ${describe(wrong)}`, { op: name })
+  }
   return [
     handle,
     module.dropout,
@@ -475,6 +482,24 @@ function modelArguments(
   { parameters, last, dropout }: Head,
 ): Parameters<typeof native.modelOutput> {
   return [...argumentsOf(network, input, []), idsOf(parameters), last, dropout]
+}
+
+/**
+ * @internal The names of networks by those that native code gives them in errors: of classes with equations of their own,
+ * if the model has no other network of that name.
+ */
+export function ownNames(model: Module): Map<string, string> {
+  const found = new Map<string, Set<string>>()
+  for (const module of model.modules()) {
+    if (!(module instanceof RecurrentModule)) continue
+    const { family: name } = RECURRENCES[insideOf(module).recurrence]
+    const names = found.get(name) ?? new Set<string>()
+    names.add(module[equations] === undefined ? name : module.constructor.name)
+    found.set(name, names)
+  }
+  return new Map(
+    [...found].flatMap(([name, [own, ...others]]) => (own === undefined || others.length > 0 ? [] : [[name, own]])),
+  )
 }
 
 /** The names of a layer's parameters, without `_l0`. */

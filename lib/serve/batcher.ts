@@ -3,13 +3,21 @@ import { TorchError, torchError } from '../errors.ts'
 import type { Engine } from './engine.ts'
 import { failureOf } from './failure.ts'
 import { Heap } from './heap.ts'
+import { Lanes, type Run } from './lanes.ts'
 import type { Counters } from './metrics.ts'
 import type { Settings } from './options.ts'
 import { ours } from './realm.ts'
 import type { Queue, Request } from './request.ts'
+import { EndOfTurn } from './turn.ts'
 
 /** The share of a new measurement in a running mean. */
 const SHARE = 0.1
+
+/**
+ * A full batch that takes no longer, in ms, is handed over while all lanes are busy. A longer one loses little while a
+ * lane waits for the event loop, and what was aborted or comes with a higher priority meanwhile is worth more.
+ */
+const AHEAD = 5
 
 /**
  * Makes batches of the requests to one engine: of what came while the last one ran, those first whose turn it is.
@@ -17,11 +25,10 @@ const SHARE = 0.1
 export class Batcher implements Queue {
   readonly #engine: Engine
   readonly #settings: Settings['batch']
-  readonly #lanes: number
+  readonly #lanes: Lanes
   readonly #counters: Counters
   readonly #waiting = new Heap()
-  #running = 0
-  #scheduled = false
+  readonly #endOfTurn = new EndOfTurn(() => this.#start())
   #timer: NodeJS.Timeout | undefined
   /** Whether some came when a lane was free, and may not get it. */
   #areHopeful = false
@@ -36,7 +43,7 @@ export class Batcher implements Queue {
   constructor(engine: Engine, { batch, lanes }: Pick<Settings, 'batch' | 'lanes'>, counters: Counters) {
     this.#engine = engine
     this.#settings = batch
-    this.#lanes = lanes
+    this.#lanes = new Lanes(lanes)
     this.#counters = counters
     this.#limit = batch.max
   }
@@ -53,17 +60,16 @@ export class Batcher implements Queue {
 
   /** About how long what waits will take, in ms. */
   get backlog(): number {
-    return (this.#waiting.size * this.#share) / this.#lanes
+    return (this.#waiting.size * this.#share) / this.#lanes.count
   }
 
   add(request: Request, now: number): void {
-    const isFree = this.#running < this.#lanes
+    const isFree = this.#lanes.areFree
     request.wait(this, now, !isFree)
     if (this.#waiting.size === 0) this.#since = now
     this.#waiting.push(request)
-    if (!isFree) return
-    this.#areHopeful = true
-    this.#schedule()
+    if (isFree) this.#areHopeful = true
+    if (isFree || this.#canPrepare) this.#endOfTurn.ask()
   }
 
   remove(request: Request): void {
@@ -72,20 +78,10 @@ export class Batcher implements Queue {
     this.#settle()
   }
 
-  /** At the end of this turn, when all have come that come in it. */
-  #schedule(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      this.#start()
-    })
-  }
-
   #start(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    while (this.#running < this.#lanes && this.#waiting.size > 0) {
+    while (this.#waiting.size > 0 && (this.#lanes.areFree || this.#canPrepare)) {
       const now = performance.now()
       const rest = this.#waiting.size < this.#limit ? this.#since + this.#settings.wait - now : 0
       if (rest > 0) {
@@ -94,7 +90,7 @@ export class Batcher implements Queue {
       }
       this.#since = Number.NEGATIVE_INFINITY
       const batch = this.#take(now)
-      if (batch.length > 0) this.#run(batch, now)
+      if (batch.length > 0) this.#run(batch, this.#lanes.begin(now))
     }
     if (this.#areHopeful) {
       this.#areHopeful = false
@@ -114,17 +110,24 @@ export class Batcher implements Queue {
     return batch
   }
 
-  #run(batch: readonly Request[], start: number): void {
-    this.#running += 1
+  /** Whether a batch is full, though all lanes are busy, and one may be handed over before they are free. */
+  get #canPrepare(): boolean {
+    if (!this.#lanes.canPrepare || this.#waiting.size < this.#limit) return false
+    // A goal of latency counts with the batch before only.
+    if (this.#settings.latency !== undefined) return false
+    return this.#share > 0 && this.#share * this.#limit <= AHEAD
+  }
+
+  #run(batch: readonly Request[], run: Run): void {
     this.#counters.batch(batch.length)
     this.#compute(batch).then(
       (rows) => {
-        this.#ended(batch, start)
+        this.#ended(batch, run)
         for (const [i, request] of batch.entries()) this.#answer(request, rows[i] as Float32Array | TorchError)
         this.#settle()
       },
       (error: unknown) => {
-        this.#ended(batch, start)
+        this.#ended(batch, run, false)
         for (const request of batch) request.reject(failureOf('predict', error), 'failed')
         this.#settle()
       },
@@ -142,10 +145,12 @@ export class Batcher implements Queue {
   }
 
   /** The next batch starts before the answers to the last are given: the engine need not wait for these. */
-  #ended(batch: readonly Request[], start: number): void {
-    this.#running -= 1
-    const took = performance.now() - start
-    this.#share += SHARE * (took / batch.length - this.#share)
+  #ended(batch: readonly Request[], run: Run, isDone = true): void {
+    const now = performance.now()
+    const took = this.#lanes.end(run, now)
+    if (isDone) this.#counters.requests.compute.record(took, now)
+    const share = took / batch.length
+    this.#share = this.#share === 0 ? share : this.#share + SHARE * (share - this.#share)
     this.#adapt(batch.length, took)
     if (this.#waiting.size > 0) this.#start()
   }
@@ -187,7 +192,7 @@ export class Batcher implements Queue {
   }
 
   get #isIdle(): boolean {
-    return this.#running === 0 && this.#waiting.size === 0
+    return this.#lanes.areIdle && this.#waiting.size === 0
   }
 
   #settle(): void {

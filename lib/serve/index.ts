@@ -2,7 +2,7 @@ import '../native/here.cjs'
 import '../tensor/extensions.ts'
 
 export type { Input, NumberArray, Output, OutputArray, Signature } from './input.ts'
-export type { Counts, LatencySummary } from './metrics.ts'
+export type { Counts, Histogram, LatencySummary } from './metrics.ts'
 export type { ModelSource } from './model.ts'
 export type {
   BatchOptions,

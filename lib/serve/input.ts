@@ -46,6 +46,16 @@ export type Form = 'typed' | 'nested' | 'tensor'
 /** The most values of a sequence, or tokens. */
 export const MOST_VALUES = 2 ** 31 - 1
 
+/** @throws {TorchError} if a sequence of so many steps would have too many values. */
+export function requireLength(owner: string, steps: number, inputSize: number): void {
+  if (steps * inputSize <= MOST_VALUES) return
+  throw torchError(
+    'ERR_TORCH_VALUE',
+    `${owner}: input.steps is ${steps}, and a step has ${inputSize} values: a sequence has at most 2^31 - 1, which are ${Math.floor(MOST_VALUES / inputSize)} steps`,
+    { op: owner },
+  )
+}
+
 export const formOf = (x: unknown): Form => (ArrayBuffer.isView(x) ? 'typed' : isTensor(x) ? 'tensor' : 'nested')
 
 /** What an input must be, in words. */

@@ -4,6 +4,7 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 export interface LatencySummary {
   readonly p50: number | null
   readonly p90: number | null
+  readonly p95: number | null
   readonly p99: number | null
   readonly max: number | null
 }
@@ -41,7 +42,52 @@ export class Latency {
     all.add(this.#previous)
     const at = (percentile: number): number | null =>
       all.count === 0 ? null : all.percentile(percentile) / MICROSECONDS
-    return { p50: at(50), p90: at(90), p99: at(99), max: all.count === 0 ? null : all.max / MICROSECONDS }
+    return {
+      p50: at(50),
+      p90: at(90),
+      p95: at(95),
+      p99: at(99),
+      max: all.count === 0 ? null : all.max / MICROSECONDS,
+    }
+  }
+}
+
+/** The bounds of buckets in ms: a small model takes less than one. */
+const BOUNDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] as const
+
+/** How long something took: percentiles of the last minute or two, and counts of all since the server began. */
+export interface Histogram extends LatencySummary {
+  readonly count: number
+  /** Of all of them, in ms. */
+  readonly sum: number
+  /** How many took no more than so many ms: `[ms, count]`, each with those before it. */
+  readonly buckets: readonly (readonly [number, number])[]
+}
+
+/** Counts durations by their lengths. */
+export class Durations {
+  readonly #latency = new Latency()
+  /** The last one has those that took longer than all bounds. */
+  readonly #counts = new Float64Array(BOUNDS.length + 1)
+  #sum = 0
+
+  /** @param ms a duration, @param now as of `performance.now()` */
+  record(ms: number, now: number): void {
+    this.#latency.record(ms, now)
+    let bucket = 0
+    while (bucket < BOUNDS.length && ms > (BOUNDS[bucket] as number)) bucket += 1
+    this.#counts[bucket] = (this.#counts[bucket] as number) + 1
+    this.#sum += ms
+  }
+
+  histogram(): Histogram {
+    let count = 0
+    const upTo = [...this.#counts].map((one) => {
+      count += one
+      return count
+    })
+    const buckets = BOUNDS.map((bound, i) => [bound, upTo[i] as number] as const)
+    return { ...this.#latency.summary(), count, sum: this.#sum, buckets }
   }
 }
 
@@ -64,6 +110,10 @@ export interface Counts {
   readonly batches: number
   /** From the call to the output. */
   readonly latency: LatencySummary
+  /** Of that, from the call until it was begun, of each. */
+  readonly wait: Histogram
+  /** How long a batch was computed, of each batch that did not fail. */
+  readonly compute: Histogram
 }
 
 /** Counts requests, or steps. */
@@ -77,6 +127,8 @@ export class Tally {
   aborted = 0
   batches = 0
   readonly latency = new Latency()
+  readonly wait = new Durations()
+  readonly compute = new Durations()
   #quiet: (() => void) | undefined
 
   /** Called when something has its answer. */
@@ -93,8 +145,13 @@ export class Tally {
   }
 
   counts(): Counts {
-    const { queued, running, served, failed, rejected, timedOut, aborted, batches, latency } = this
-    return { queued, running, served, failed, rejected, timedOut, aborted, batches, latency: latency.summary() }
+    const { queued, running, served, failed, rejected, timedOut, aborted, batches } = this
+    return {
+      ...{ queued, running, served, failed, rejected, timedOut, aborted, batches },
+      latency: this.latency.summary(),
+      wait: this.wait.histogram(),
+      compute: this.compute.histogram(),
+    }
   }
 }
 

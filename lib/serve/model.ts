@@ -11,6 +11,8 @@ import { outside } from '../tensor/context.ts'
 import { Batcher } from './batcher.ts'
 import type { Engine, Sequence } from './engine.ts'
 import { failureOf } from './failure.ts'
+import { hold } from './holding.ts'
+import { requireLength } from './input.ts'
 import type { Counters } from './metrics.ts'
 import { nativeEngine, whyNotNativeEngine } from './native-engine.ts'
 import type { Settings } from './options.ts'
@@ -22,25 +24,38 @@ import type { Version } from './version.ts'
 /**
  * A model: the path of a file that `model.save` wrote, a module, or a function that makes one.
  *
- * A module is copied, so that it can be trained on while it is served. A `ScriptModule` cannot be copied, and belongs to
- * the server from then on, as what a function makes does.
+ * A module is copied, so that it can be trained on while it is served. A `ScriptModule` cannot be copied, and must not be
+ * changed while it is served. What a function makes belongs to the server, which disposes it when no version has it any
+ * more.
  */
 export type ModelSource = string | URL | Module | (() => Module | Promise<Module>)
 
+/** Where a model comes from: what a function made may have other versions, and an instance is the caller's. */
+type Origin = 'file' | 'function' | 'instance'
+
 interface Given {
   readonly model: Module
-  /** Whether it belongs to the server. */
-  readonly isOwn: boolean
-  /** Whether nobody else can have it. */
-  readonly isLoaded?: boolean
+  readonly origin: Origin
 }
 
 /** Makes a version of a model, which is computed once before it is served. */
 export async function versionOf(source: ModelSource, settings: Settings, counters: Counters): Promise<Version> {
   const given = await outside(() => modelOf(source))
   const { model } = given
-  const units = unitsOf(model, settings)
-  const { engine, kind, reason, weights } = await outside(() => engineOf(given, settings))
+  const isOurs = given.origin !== 'instance'
+  const releaseGiven = isOurs ? hold(model) : () => {}
+  let units: Version['units']
+  let computed: Awaited<ReturnType<typeof engineOf>>
+  try {
+    units = unitsOf(model, settings)
+    computed = await outside(() => engineOf(given, settings))
+  } catch (error) {
+    releaseGiven()
+    throw error
+  }
+  const { engine, kind, reason, weights, releaseCopy } = computed
+  // The engine has a copy of the weights, and at best shares it with other processes.
+  if (given.origin === 'file' && kind === 'native') releaseGiven()
   const { inputSize, numEmbeddings, perStep, stateSize, outputShape } = engine
   const version: Version = {
     name: '',
@@ -64,13 +79,21 @@ export async function versionOf(source: ModelSource, settings: Settings, counter
     weight: 0,
     requests: 0,
     successor: undefined,
+    async close() {
+      try {
+        await engine.close()
+      } finally {
+        releaseCopy()
+        releaseGiven()
+      }
+    },
   }
   try {
     requireSizes(model, engine, settings.input)
     if (settings.warmup) await warmUp(version, settings)
     return version
   } catch (error) {
-    await engine.close()
+    await version.close()
     throw error
   }
 }
@@ -79,8 +102,8 @@ export async function versionOf(source: ModelSource, settings: Settings, counter
 const isURL = (value: unknown): value is URL => Object.prototype.toString.call(value) === '[object URL]'
 
 async function modelOf(source: ModelSource): Promise<Given> {
-  if (typeof source === 'string' || isURL(source)) return { model: await load(source), isOwn: true, isLoaded: true }
-  if (source instanceof Module) return { model: source, isOwn: source instanceof ScriptModule }
+  if (typeof source === 'string' || isURL(source)) return { model: await load(source), origin: 'file' }
+  if (source instanceof Module) return { model: source, origin: 'instance' }
   if (typeof source !== 'function') {
     throw invalid('serve', 'source', 'a path, a Module, or a function that makes one', source)
   }
@@ -90,7 +113,7 @@ async function modelOf(source: ModelSource): Promise<Given> {
   } catch (error) {
     throw failureOf('serve', error)
   }
-  if (made instanceof Module) return { model: made, isOwn: true }
+  if (made instanceof Module) return { model: made, origin: 'function' }
   throw invalid('serve', 'what the source makes', 'a Module', made)
 }
 
@@ -113,30 +136,33 @@ const isScriptFile = (path: string | URL): Promise<boolean> =>
     }),
   )
 
-/** The engine for a model, and if it is not the native one, why. */
+/** The engine for a model, and if it is not the native one, why. `releaseCopy` ends what it has of its own. */
 async function engineOf(
-  { model, isOwn, isLoaded = false }: Given,
+  { model, origin }: Given,
   settings: Settings,
-): Promise<Pick<Version, 'engine' | 'kind' | 'reason' | 'weights'>> {
+): Promise<Pick<Version, 'engine' | 'kind' | 'reason' | 'weights'> & { releaseCopy: () => void }> {
   const reason = settings.engine === 'tensor' ? "engine is 'tensor'" : whyNotNativeEngine(model)
-  if (reason === undefined) {
-    // Another one may be trained on while its weights are packed.
-    const served = isOwn ? model : model.clone()
-    try {
-      const engine = await nativeEngine(served, { ...settings, isLoaded })
-      return { engine, kind: 'native', reason: null, weights: engine.weights }
-    } finally {
-      // The engine has a copy of the weights, and at best shares it with other processes.
-      if (isLoaded || !isOwn) for (const parameter of served.parameters()) parameter.dispose()
-    }
-  }
-  if (settings.engine === 'native') {
+  if (reason !== undefined && settings.engine === 'native') {
     throw torchError('ERR_TORCH_NOT_IMPLEMENTED', `serve: the native engine cannot be used: ${reason}`, { op: 'serve' })
   }
-  requireOneLane(reason, settings)
+  if (reason !== undefined) requireOneLane(reason, settings)
+  // An instance may be trained on, also while its weights are packed.
+  const isCopied = origin === 'instance' && !(model instanceof ScriptModule)
   try {
-    const served = isOwn ? model : model.clone()
-    return { engine: await tensorEngine(served.eval(), settings), kind: 'tensor', reason, weights: null }
+    const served = isCopied ? model.clone() : model
+    const releaseCopy = isCopied ? hold(served) : () => {}
+    try {
+      if (reason === undefined) {
+        const engine = await nativeEngine(served, { ...settings, isLoaded: origin === 'file' })
+        releaseCopy()
+        return { engine, kind: 'native', reason: null, weights: engine.weights, releaseCopy }
+      }
+      const engine = await tensorEngine(served.eval(), settings)
+      return { engine, kind: 'tensor', reason, weights: null, releaseCopy }
+    } catch (error) {
+      releaseCopy()
+      throw error
+    }
   } catch (error) {
     throw failureOf('serve', error)
   }
@@ -146,8 +172,9 @@ async function engineOf(
 function requireSizes(
   { constructor: { name } }: Module,
   { inputSize, numEmbeddings }: Engine,
-  { size, numEmbeddings: tokens }: Settings['input'],
+  { size, numEmbeddings: tokens, steps }: Settings['input'],
 ): void {
+  if (steps !== undefined) requireLength('serve', steps, inputSize)
   const isRight =
     (size === undefined || (numEmbeddings === null && size === inputSize)) &&
     (tokens === undefined || tokens === numEmbeddings)
@@ -187,7 +214,13 @@ function stateKindOf(model: Module, stateSize: number): string {
 async function warmUp({ engine, signature, model }: Version, { batch }: Settings): Promise<void> {
   const { inputSize, numEmbeddings } = signature
   const steps = signature.steps ?? 2
-  const data = numEmbeddings === null ? new Float32Array(steps * inputSize) : new Int32Array(steps)
+  let data: Float32Array | Int32Array
+  try {
+    data = numEmbeddings === null ? new Float32Array(steps * inputSize) : new Int32Array(steps)
+  } catch (cause) {
+    const message = `serve: there is no memory for a sequence of ${steps} steps of ${inputSize} values, as input.steps says`
+    throw torchError('ERR_TORCH_OUT_OF_MEMORY', message, { cause })
+  }
   for (const rows of new Set([1, batch.max])) {
     const sequences: Sequence[] = Array.from({ length: rows }, () => ({ data, steps }))
     let outputs: Awaited<ReturnType<typeof engine.run>>

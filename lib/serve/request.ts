@@ -102,6 +102,7 @@ export class Waiting {
     this.queue = undefined
     this.#tally.queued -= 1
     this.#tally.running += 1
+    this.#tally.wait.record(now - this.since, now)
     if (this.#begin < this.#end) {
       clearTimeout(this.#timer)
       this.#timer = undefined

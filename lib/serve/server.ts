@@ -170,6 +170,18 @@ export class Server {
   }
 
   /**
+   * Ends the session of an id after the steps that were called before; its state is forgotten, also by the store. As
+   * {@link Session.close}, without opening a session that there is not.
+   *
+   * @returns (resolves with) whether there was one, in memory or in the store
+   * @throws {TorchError} (rejects) `ERR_TORCH_RUNTIME` if the store fails; `ERR_TORCH_CLOSED` by a closed server.
+   */
+  async closeSession(id: string, ...none: undefined[]): Promise<boolean> {
+    requireNone('closeSession', none)
+    return await this.#sessions.closeId(id)
+  }
+
+  /**
    * Makes and warms up another version, and exchanges it for the present ones between two batches: requests that were
    * called before end on these. Sessions go on with their states. If it fails, nothing has changed.
    *
@@ -193,7 +205,7 @@ export class Server {
       if (name !== undefined) requireName(owner, this.#versions, name)
       this.#requireSame(version, sessions)
     } catch (error) {
-      await version.engine.close()
+      await version.close()
       throw error
     }
     this.#add(version, name, share)
@@ -268,7 +280,7 @@ export class Server {
     await Promise.all([version.batcher.drained(), this.#sessions.leave(version)])
     this.#alive.delete(version)
     try {
-      await version.engine.close()
+      await version.close()
     } catch (error) {
       // Nobody waits for this.
       process.emitWarning(`libtorch-rnn: version ${version.name} could not be closed: ${messageOf(error)}`)
@@ -369,7 +381,7 @@ export class Server {
       await Promise.allSettled([...this.#pending])
       this.#alive.clear()
       this.#state = 'closed'
-      for (const { engine } of this.#versions) await engine.close()
+      for (const version of this.#versions) await version.close()
     }
   }
 

@@ -1,14 +1,16 @@
-import { isNativeError } from 'node:util/types'
-import { checkOptions, invalid, requirePositive, requireString } from '../check.ts'
-import { messageOf, TorchError, torchError } from '../errors.ts'
+import { checkOptions, invalid, LONGEST_DELAY, requirePositive, requireString } from '../check.ts'
+import { messageOf, type TorchError, torchError } from '../errors.ts'
+import { Archive, bytesOf, storeError } from './archive.ts'
+import { inGroups } from './groups.ts'
+import { IdleWatch } from './idle-watch.ts'
 import type { Tally } from './metrics.ts'
 import type { Settings } from './options.ts'
+import { Patience } from './patience.ts'
 import { type Limits, stackless } from './request.ts'
 import { type Session, sessionOf } from './session.ts'
 import { SessionState } from './session-state.ts'
-import { decodeState, encodeState, type SavedState } from './state.ts'
+import { decodeState, type SavedState } from './state.ts'
 import { Step } from './stepper.ts'
-import type { SessionStore } from './store.ts'
 import type { Version } from './version.ts'
 
 export interface SessionOptions {
@@ -38,10 +40,6 @@ export interface SessionCounts {
   storeErrors: number
 }
 
-/** The longest delay of a timer. */
-const LONGEST = 2 ** 31 - 1
-/** How many states are saved or moved at a time. */
-const AT_ONCE = 64
 /** The share of the sessions that leave the memory together when it is full: finding them takes a look at each. */
 const EVICTED = 0.01
 
@@ -61,9 +59,12 @@ export class Sessions {
     refused: 0,
     storeErrors: 0,
   }
-  #sweep: NodeJS.Timeout | undefined
+  readonly #archive: Archive
+  readonly #idle = new IdleWatch(
+    () => this.#states.values(),
+    (state) => this.#retire(state),
+  )
   #writer: NodeJS.Timeout | undefined
-  #sweepAt = Number.POSITIVE_INFINITY
   /** Whether it takes no more steps, and whether all are closed. */
   #stopped = false
   #closed = false
@@ -79,9 +80,10 @@ export class Sessions {
     this.#queue = queue
     this.#tally = tally
     this.#versionOf = versionOf
+    this.#archive = new Archive(sessions.store, this.counts)
     const { interval } = sessions
     if (interval < Number.POSITIVE_INFINITY) {
-      this.#writer = setInterval(() => void this.#writeChanged(), Math.min(LONGEST, Math.max(1, interval)))
+      this.#writer = setInterval(() => void this.#writeChanged(), Math.min(LONGEST_DELAY, Math.max(1, interval)))
       this.#writer.unref()
     }
   }
@@ -94,8 +96,7 @@ export class Sessions {
   open(id: unknown, options: SessionOptions = {}): Session {
     const owner = 'session'
     this.#requireOpen(owner)
-    requireString(owner, 'id', id)
-    if (id === '' || id.length > 1024) throw invalid(owner, 'id', 'of 1 to 1024 letters', id, 'ERR_TORCH_VALUE')
+    requireId(owner, id)
     checkOptions(owner, options, ['idle', 'group', 'state'])
     const { idle, group, state } = options
     if (idle !== undefined) requirePositive(owner, 'idle', idle)
@@ -106,7 +107,7 @@ export class Sessions {
         const what = state === undefined ? `in group '${known.group}'` : 'with a state of its own'
         throw torchError('ERR_TORCH_VALUE', `session: '${id}' is open already, ${what}: close() it first`)
       }
-      if (idle !== undefined) this.#watch(known, idle)
+      if (idle !== undefined) this.#idle.watch(known, idle)
       return known.session as Session
     }
     return this.#make(id, group, idle ?? this.#settings.idle, state).session as Session
@@ -119,7 +120,7 @@ export class Sessions {
   /** Takes no more steps and sessions. */
   stop(): void {
     this.#stopped = true
-    clearTimeout(this.#sweep)
+    this.#idle.stop()
     clearInterval(this.#writer)
   }
 
@@ -135,23 +136,23 @@ export class Sessions {
     }
     units?.requireGroup('session', group)
     const saved = given === undefined ? undefined : decodeState('session', given, stateKind, engine.stateSize as number)
-    const { store, max } = this.#settings
+    const { max } = this.#settings
     const isFull = this.#states.size >= max && !this.#states.has(id)
-    if (isFull && (store === undefined || this.#states.size >= 2 * max)) {
+    if (isFull && (!this.#archive.exists || this.#states.size >= 2 * max)) {
       this.counts.refused += 1
       throw stackless('ERR_TORCH_OVERLOADED', `session: ${max} sessions are open, which is the most (sessions.max)`)
     }
-    const before = this.#states.get(id)?.closing
+    const before = this.#states.get(id)?.closing ?? this.#archive.deleting(id)
     const state = new SessionState(id, group, idle, version, performance.now())
     state.session = sessionOf(this, state)
     this.#states.set(id, state)
     this.counts.opened += 1
     const room = isFull ? this.#evict() : this.#evicting
     // Without a store there is nothing to wait for.
-    if (before === undefined && room === undefined && (saved !== undefined || store === undefined)) {
+    if (before === undefined && room === undefined && (saved !== undefined || !this.#archive.exists)) {
       this.#begin(state, saved)
     } else void this.#load(state, saved, before, room)
-    this.#watch(state, idle)
+    this.#idle.watch(state, idle)
     return state
   }
 
@@ -166,65 +167,22 @@ export class Sessions {
   async #load(
     state: SessionState,
     given: SavedState | undefined,
-    before: Promise<void> | undefined,
+    before: Promise<unknown> | undefined,
     room: Promise<void> | undefined,
   ): Promise<void> {
-    const { store } = this.#settings
     try {
       await before
       await room
-      let saved = given
-      if (given === undefined && store !== undefined) {
-        const bytes = await this.#asking('load', state.id, () => store.load(state.id))
-        const { stateKind, engine } = state.version
-        if (bytes !== undefined && bytes !== null) {
-          saved = decodeState('session', bytes, stateKind as string, engine.stateSize as number)
-          state.saved = saved.steps
-          this.counts.restored += 1
-        }
-      }
+      const saved = given ?? (await this.#archive.load(state))
+      if (given === undefined && saved !== undefined) state.saved = saved.steps
       if (this.#closed) throw stackless('ERR_TORCH_CLOSED', 'session: the server is closed')
       this.#begin(state, saved)
     } catch (error) {
       this.#forget(state)
-      state.leave(errorOf('load', state.id, error))
+      state.leave(storeError('load', state.id, error))
       // The next step asks the store again.
       if (!this.#closed) state.end = undefined
     }
-  }
-
-  /** Counts the failures of the store. */
-  async #asking<T>(what: keyof SessionStore, id: string, fn: () => Promise<T> | T): Promise<T> {
-    try {
-      return await fn()
-    } catch (error) {
-      this.counts.storeErrors += 1
-      throw errorOf(what, id, error)
-    }
-  }
-
-  /** Asks the store something about a session after what it was asked before. */
-  async #inOrder(state: SessionState, what: 'save' | 'delete', fn: (store: SessionStore) => unknown): Promise<void> {
-    const { store } = this.#settings
-    if (store === undefined) return
-    const before = state.asked
-    const asked = (async () => {
-      // It was told of this one's failure.
-      await before?.catch(() => {})
-      await this.#asking(what, state.id, () => fn(store))
-    })()
-    state.asked = asked
-    await asked
-  }
-
-  /** Writes the present state into the store, unless it is there. */
-  async #write(state: SessionState): Promise<void> {
-    const { steps } = state
-    if (steps === state.saved) return
-    const bytes = bytesOf(state)
-    await this.#inOrder(state, 'save', (store) => store.save(state.id, bytes))
-    state.saved = steps
-    this.counts.saved += 1
   }
 
   /** Writes the states that have changed, each between two of its steps. */
@@ -234,7 +192,7 @@ export class Sessions {
     await inGroups(changed, async (state) => {
       try {
         await this.#after(state)
-        if (isIn(state)) await this.#write(state)
+        if (isIn(state)) await this.#archive.write(state)
       } catch {
         // It is counted, and tried again the next time.
       }
@@ -273,7 +231,7 @@ export class Sessions {
     const { stepper } = state.version
     const { isBusy } = stepper
     step.wait(state, now, isBusy)
-    if (!isBusy) stepper.hope(step)
+    if (!isBusy && this.#queue.timeout < Number.POSITIVE_INFINITY) stepper.hope(step)
     if (state.status === 'ready' && !state.busy) state.begin(step, sample)
     else {
       step.sample = sample.slice()
@@ -302,6 +260,22 @@ export class Sessions {
     await state.closing
   }
 
+  /**
+   * Ends the session of an id, which may be in the store only.
+   *
+   * @returns false if there is none
+   */
+  async closeId(id: unknown): Promise<boolean> {
+    const owner = 'closeSession'
+    this.#requireOpen(owner)
+    requireId(owner, id)
+    const state = this.#states.get(id)
+    if (state === undefined) return await this.#archive.deleteId(id)
+    const isFirst = state.closing === undefined
+    await this.close(state)
+    return isFirst
+  }
+
   async #close(state: SessionState): Promise<void> {
     try {
       // A state that is being saved must not come into the store after it was deleted there.
@@ -311,7 +285,7 @@ export class Sessions {
     }
     state.status = 'closing'
     try {
-      await this.#inOrder(state, 'delete', (store) => store.delete(state.id))
+      await this.#archive.delete(state)
     } finally {
       this.#forget(state)
       state.leave(closedError(state.id))
@@ -320,9 +294,8 @@ export class Sessions {
 
   /** Takes a session out of memory that no step has come for: into the store, or for good. */
   async #retire(state: SessionState): Promise<void> {
-    const { store } = this.#settings
     if (state.status !== 'ready' || state.busy || state.pending.length > 0) return
-    if (store === undefined) {
+    if (!this.#archive.exists) {
       this.#forget(state)
       this.counts.dropped += 1
       state.leave(
@@ -335,7 +308,7 @@ export class Sessions {
     }
     state.status = 'saving'
     try {
-      await this.#write(state)
+      await this.#archive.write(state)
     } catch {
       if (state.status !== 'saving') return
       // It stays in memory, and is tried again after as long a time.
@@ -354,7 +327,7 @@ export class Sessions {
 
   #resume(state: SessionState): void {
     state.status = 'ready'
-    this.#watch(state, state.idle)
+    this.#idle.watch(state, state.idle)
     state.next()
   }
 
@@ -377,34 +350,6 @@ export class Sessions {
       }
     })()
     return this.#evicting
-  }
-
-  /** Sees to it that a session is looked at when it may be idle. */
-  #watch(state: SessionState, idle: number): void {
-    state.idle = idle
-    if (idle === Number.POSITIVE_INFINITY || this.#stopped) return
-    this.#sweepNotAfter(state.used + idle)
-  }
-
-  #sweepNotAfter(at: number): void {
-    if (at >= this.#sweepAt) return
-    clearTimeout(this.#sweep)
-    this.#sweepAt = at
-    const delay = Math.min(LONGEST, Math.max(1, Math.ceil(at - performance.now())))
-    this.#sweep = setTimeout(() => void this.#sweepIdle(), delay)
-    this.#sweep.unref()
-  }
-
-  async #sweepIdle(): Promise<void> {
-    this.#sweepAt = Number.POSITIVE_INFINITY
-    const now = performance.now()
-    const idle = [...this.#states.values()].filter((state) => state.used + state.idle <= now)
-    await inGroups(idle, (state) => this.#retire(state))
-    if (this.#stopped) return
-    let next = Number.POSITIVE_INFINITY
-    for (const state of this.#states.values()) next = Math.min(next, state.used + state.idle)
-    // Those of about the same time are looked at together.
-    if (next < Number.POSITIVE_INFINITY) this.#sweepNotAfter(Math.max(next, now + 10))
   }
 
   /** Moves all sessions of a version, as long as it gets no more, to those that follow it. */
@@ -437,12 +382,11 @@ export class Sessions {
     this.#closed = true
     const states = [...this.#states.values()]
     const errors: unknown[] = []
-    const { store } = this.#settings
     const patient = new Patience(patience)
     await inGroups(states, async (state) => {
-      if (store !== undefined && state.slot >= 0 && state.status !== 'closing') {
+      if (this.#archive.exists && state.slot >= 0 && state.status !== 'closing') {
         try {
-          await patient.wait(() => this.#write(state))
+          await patient.wait(() => this.#archive.write(state))
         } catch (error) {
           errors.push(error)
         }
@@ -461,55 +405,9 @@ export class Sessions {
   }
 }
 
-const bytesOf = ({ version, slot, steps }: SessionState): Uint8Array =>
-  encodeState({ state: version.engine.readSlot(slot), steps }, version.stateKind as string)
-
 const closedError = (id: string): TorchError => stackless('ERR_TORCH_CLOSED', `session: '${id}' was closed`)
 
-/** What a store throws, which may be any value, as an error of this library. */
-function errorOf(what: keyof SessionStore, id: string, thrown: unknown): TorchError {
-  // Asking a revoked proxy for its class throws.
-  if (isNativeError(thrown) && thrown instanceof TorchError) return thrown
-  const message = `session: the store could not ${what} '${id}': ${messageOf(thrown)}`
-  return torchError('ERR_TORCH_RUNTIME', message, { cause: thrown })
-}
-
-/** Waits for others, but not longer than so many ms for all of them together. */
-class Patience {
-  readonly #ms: number
-  readonly #late: Promise<void>
-  #timer: NodeJS.Timeout | undefined
-  #isOver = false
-
-  constructor(ms: number) {
-    this.#ms = ms
-    this.#late = new Promise((resolve) => {
-      if (ms > LONGEST) return
-      this.#timer = setTimeout(() => {
-        this.#isOver = true
-        resolve()
-      }, ms)
-    })
-  }
-
-  /** @throws {TorchError} (rejects) `ERR_TORCH_TIMEOUT` if the time is over; as `fn` does. */
-  async wait(fn: () => Promise<void>): Promise<void> {
-    const late = async (): Promise<never> => {
-      await this.#late
-      throw torchError('ERR_TORCH_TIMEOUT', `the store took longer than ${this.#ms} ms`)
-    }
-    await (this.#isOver ? late() : Promise.race([fn(), late()]))
-  }
-
-  end(): void {
-    clearTimeout(this.#timer)
-  }
-}
-
-/** Calls `fn` for each, a few at a time, so that neither the event loop nor a store has all of them at once. */
-async function inGroups<T>(items: readonly T[], fn: (item: T) => Promise<void> | void): Promise<void> {
-  for (let start = 0; start < items.length; start += AT_ONCE) {
-    await Promise.all(items.slice(start, start + AT_ONCE).map(fn))
-    await new Promise((resolve) => setImmediate(resolve))
-  }
+function requireId(owner: string, id: unknown): asserts id is string {
+  requireString(owner, 'id', id)
+  if (id === '' || id.length > 1024) throw invalid(owner, 'id', 'of 1 to 1024 letters', id, 'ERR_TORCH_VALUE')
 }

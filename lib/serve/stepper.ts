@@ -1,9 +1,11 @@
 import { type TorchError, torchError } from '../errors.ts'
 import type { Engine } from './engine.ts'
 import { failureOf } from './failure.ts'
+import { Lanes } from './lanes.ts'
 import type { Tally } from './metrics.ts'
 import { ours } from './realm.ts'
 import { type Limits, type Queue, Waiting } from './request.ts'
+import { EndOfTurn } from './turn.ts'
 import type { Units } from './units.ts'
 
 /** The session of a step, as its steps see it. */
@@ -42,37 +44,38 @@ export class Step extends Waiting {
  * the other are given and its next steps come.
  */
 const ROWS = 512
+/** As many steps are handed over while all lanes are busy, so that a lane need not wait for the event loop. */
+const AHEAD = ROWS / 2
 
 /** Computes the steps of sessions of one version together: those that come within one turn, or while others run. */
 export class Stepper implements Queue {
   readonly #engine: Engine
   readonly #units: Units | undefined
-  readonly #lanes: number
+  readonly #lanes: Lanes
   readonly #tally: Tally
   /** The last one is being filled. */
   readonly #blocks: Block[] = []
   readonly #spare: Block[] = []
   /** Those that were asked when a lane was free, in this turn. */
   readonly #hopeful: Step[] = []
-  #running = 0
-  #scheduled = false
+  readonly #endOfTurn = new EndOfTurn(() => this.#turn())
 
   constructor(engine: Engine, units: Units | undefined, lanes: number, tally: Tally) {
     this.#engine = engine
     this.#units = units
-    this.#lanes = lanes
+    this.#lanes = new Lanes(lanes)
     this.#tally = tally
   }
 
   /** Whether all lanes are busy. */
   get isBusy(): boolean {
-    return this.#running >= this.#lanes
+    return !this.#lanes.areFree
   }
 
   /** Notes a step that was asked when a lane was free: it may not get it. */
   hope(step: Step): void {
     this.#hopeful.push(step)
-    this.#schedule()
+    this.#endOfTurn.ask()
   }
 
   /** Adds a step of a session of which no other step is here. */
@@ -92,7 +95,7 @@ export class Stepper implements Queue {
     step.block = block
     step.row = block.count
     block.steps[block.count++] = step
-    if (this.#running < this.#lanes) this.#schedule()
+    if (this.#lanes.areFree || this.#lanes.canPrepare) this.#endOfTurn.ask()
   }
 
   #newBlock(): Block {
@@ -114,21 +117,18 @@ export class Stepper implements Queue {
     for (const step of this.#blocks.flatMap(({ steps }) => [...steps])) step?.reject(error, 'rejected')
   }
 
-  #schedule(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      this.#start()
-      const now = performance.now()
-      for (const step of this.#hopeful.splice(0)) step.passOver(now)
-    })
+  #turn(): void {
+    this.#start()
+    if (this.#hopeful.length === 0) return
+    const now = performance.now()
+    for (const step of this.#hopeful.splice(0)) step.passOver(now)
   }
 
   #start(): void {
-    while (this.#running < this.#lanes) {
-      const block = this.#blocks.shift()
-      if (block === undefined) return
+    for (let block = this.#blocks[0]; block !== undefined; block = this.#blocks[0]) {
+      const isNext = this.#lanes.areFree || (this.#lanes.canPrepare && block.count >= AHEAD)
+      if (!isNext) return
+      this.#blocks.shift()
       this.#run(block)
     }
   }
@@ -156,25 +156,28 @@ export class Stepper implements Queue {
   }
 
   #run(block: Block): void {
-    const start = performance.now()
-    const rows = this.#gather(block, start)
+    const now = performance.now()
+    const rows = this.#gather(block, now)
     if (rows.length === 0) {
       this.#recycle(block)
       return
     }
-    this.#running += 1
+    const run = this.#lanes.begin(now)
     this.#tally.batches += 1
     this.#compute(block, rows.length).then(
       ({ y, failed }) => {
+        const end = performance.now()
+        this.#tally.compute.record(this.#lanes.end(run, end), end)
         this.#ended()
         this.#answer(rows, ours(y), failed)
       },
       (error: unknown) => {
+        const end = performance.now()
+        this.#lanes.end(run, end)
         this.#ended()
-        const now = performance.now()
         for (const step of rows) {
           step.reject(failureOf('step', error), 'failed')
-          step.session.free(false, now)
+          step.session.free(false, end)
         }
       },
     )
@@ -192,9 +195,8 @@ export class Stepper implements Queue {
 
   /** What is full goes on at once; the rest waits for those that come when they have their answers. */
   #ended(): void {
-    this.#running -= 1
     if (this.#blocks.length > 1) this.#start()
-    else if (this.#blocks.length > 0) this.#schedule()
+    else if (this.#blocks.length > 0) this.#endOfTurn.ask()
   }
 
   #answer(rows: readonly Step[], y: Float32Array, failed: readonly number[]): void {

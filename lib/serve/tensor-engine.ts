@@ -10,6 +10,7 @@ import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
 import { deviceOf } from '../train/placement.ts'
 import type { Engine, Sequence } from './engine.ts'
 import { failureOf } from './failure.ts'
+import { requireLength } from './input.ts'
 import type { Settings } from './options.ts'
 import { noToken, notFinite } from './problem.ts'
 
@@ -105,6 +106,7 @@ async function probe(model: Module, layout: Layout, given: Settings['input']): P
     )
   }
   const known = { inputSize: inputSize as number, numEmbeddings: numEmbeddings as number | null }
+  if (given.steps !== undefined) requireLength(OWNER, given.steps, known.inputSize)
   // Unlike each other, and unlike the number of sequences.
   const lengths = given.steps === undefined ? [4, 5] : [given.steps]
   const samples = 3

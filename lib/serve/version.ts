@@ -37,4 +37,6 @@ export interface Version {
   requests: number
   /** Of a version that gets no more: where each of its sessions goes on. */
   successor: ((id: string) => Version) | undefined
+  /** Waits for what runs, and frees the model. */
+  close(): Promise<void>
 }

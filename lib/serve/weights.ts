@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import { messageOf } from '../errors.ts'
 import { writeFile } from '../io/atomic.ts'
 import { run } from '../io/coroutine.ts'
+import { makeFolder } from '../io/folder.ts'
 import type { RecurrentModel } from '../models/model.ts'
 import { streamedModel } from '../models/stream.ts'
 import type { ServedModelHandle } from '../native/addon.ts'
@@ -119,7 +120,7 @@ class WeightFile {
     const found = await this.#mapped()
     if (found !== undefined) return found
     const folder = weightsFolder()
-    await fs.mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(folder, 0o700)
     const unlock = await lock(join(folder, 'lock'))
     try {
       return (await this.#mapped()) ?? (await this.#written(folder))
@@ -134,7 +135,11 @@ class WeightFile {
       await makeRoom(folder, native.modelBytes(packed))
       // Others would get the wrong weights from this file.
       if ((await this.#packing.path()) !== this.#path) throw new Error('the weights changed while they were packed')
+      // A damaged one gives its mode to that which replaces it, and this must be writable to be locked meanwhile.
+      await fs.chmod(this.#path, 0o600).catch(() => undefined)
       await run(writeFile('serve', this.#path, (file) => file.append((fd) => native.writeModel(packed, fd))))
+      // What truncates it ends all processes that map it (SIGBUS), and what writes into it changes their weights.
+      await fs.chmod(this.#path, 0o444)
     } finally {
       native.closeModel(packed)
     }

@@ -46,6 +46,12 @@ export interface Callback {
 /** @internal The key of the folder that a callback writes checkpoints into. */
 export const FOLDER = Symbol('folder')
 
+/**
+ * @internal The key of a callback whose `onStepEnd` is synchronous, and reads nothing that a step computes: it is called
+ * while steps are still queued.
+ */
+export const AHEAD = Symbol('ahead')
+
 type Hook = 'onFitStart' | 'onEpochStart' | 'onStepEnd' | 'onValidationEnd' | 'onEpochEnd' | 'onFitEnd'
 
 const HOOKS = ['onFitStart', 'onEpochStart', 'onStepEnd', 'onValidationEnd', 'onEpochEnd', 'onFitEnd', 'onException']
@@ -117,7 +123,10 @@ export class Callbacks {
 
   /** Calls a hook of each callback. Awaits only if it must. */
   async call(hook: Exclude<Hook, 'onStepEnd'>, run: Run): Promise<void> {
-    for (const callback of this.#callbacks) {
+    // A folder with another's checkpoints is refused before other callbacks begin their files.
+    const isFirst = (callback: Callback): boolean => hook === 'onFitStart' && FOLDER in callback
+    const ordered = [...this.#callbacks.filter(isFirst), ...this.#callbacks.filter((one) => !isFirst(one))]
+    for (const callback of ordered) {
       if (callback[hook] !== undefined) await this.#call(callback, hook, () => callback[hook]?.(run))
     }
   }
@@ -125,7 +134,9 @@ export class Callbacks {
   /** Calls `onStepEnd` where it is due, after `settled`. Returns `undefined` if there is nothing to wait for. */
   stepEnd(run: Run, settled?: () => Promise<void>): Promise<void> | undefined {
     const due = this.#callbacks.filter((callback) => callback.onStepEnd !== undefined && this.#isDue(callback, run))
-    return due.length === 0 ? undefined : this.#stepEnd(due, run, settled)
+    if (due.some((callback) => !(AHEAD in callback))) return this.#stepEnd(due, run, settled)
+    for (const callback of due) callback.onStepEnd?.(run)
+    return undefined
   }
 
   async #stepEnd(due: readonly Callback[], run: Run, settled: (() => Promise<void>) | undefined): Promise<void> {

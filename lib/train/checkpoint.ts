@@ -33,6 +33,12 @@ const NUMBERS: Record<string, number> = {
   '-Infinity': Number.NEGATIVE_INFINITY,
 }
 
+/** The tensors of a state by name, and the names of those that are known. */
+interface Collected {
+  readonly tensors: Record<string, Tensor>
+  readonly names: Map<Tensor | string, string>
+}
+
 /** How deep a state may be nested. */
 const DEPTH = 200
 
@@ -41,13 +47,8 @@ const DEPTH = 200
  *
  * @param parents the objects around the value
  */
-function encode(
-  value: State | undefined,
-  path: string,
-  tensors: Record<string, Tensor>,
-  parents: readonly object[] = [],
-): unknown {
-  if (isTensor(value)) return { $: `tensor ${collect(value, path, tensors)}` } satisfies Placeholder
+function encode(value: State | undefined, path: string, found: Collected, parents: readonly object[] = []): unknown {
+  if (isTensor(value)) return { $: `tensor ${collect(value, path, found)}` } satisfies Placeholder
   if (typeof value === 'number' && !Number.isFinite(value)) return { $: String(value) } satisfies Placeholder
   if (Array.isArray(value) || isPlain(value)) {
     if (parents.includes(value)) {
@@ -60,11 +61,11 @@ function encode(
       )
     }
     const within = [...parents, value]
-    if (Array.isArray(value)) return value.map((item, i) => encode(item, `${path}.${i}`, tensors, within))
+    if (Array.isArray(value)) return value.map((item, i) => encode(item, `${path}.${i}`, found, within))
     if ('$' in value) throw torchError('ERR_TORCH_VALUE', `checkpoint: ${path} cannot be saved: '$' is not a name`)
     const entries = Object.entries(value).filter(([, item]) => item !== undefined)
     return Object.fromEntries(
-      entries.map(([name, item]) => [name, encode(item, path === '' ? name : `${path}.${name}`, tensors, within)]),
+      entries.map(([name, item]) => [name, encode(item, path === '' ? name : `${path}.${name}`, found, within)]),
     )
   }
   if (value === null || ['number', 'string', 'boolean'].includes(typeof value)) return value
@@ -72,21 +73,23 @@ function encode(
 }
 
 /** The path under which a tensor is saved: that of the same tensor, such as a tied weight, if there is one. */
-function collect(tensor: Tensor, path: string, tensors: Record<string, Tensor>): string {
-  const same = Object.entries(tensors).find(([, known]) => isSame(tensor, known))
-  if (same !== undefined) return same[0]
+function collect(tensor: Tensor, path: string, { tensors, names }: Collected): string {
+  const key = keyOf(tensor)
+  const same = names.get(key)
+  if (same !== undefined) return same
   let name = path
   for (let i = 1; Object.hasOwn(tensors, name); i++) name = `${path}#${i}`
   tensors[name] = tensor
+  names.set(key, name)
   return name
 }
 
-function isSame(one: Tensor, other: Tensor): boolean {
-  if (one === other) return true
-  if (one.numel === 0 || one.dtype !== other.dtype || one.shape.join() !== other.shape.join()) return false
-  if (one.stride.join() !== other.stride.join()) return false
-  const [range, known] = [memoryRange(one), memoryRange(other)]
-  return range.storage === known.storage && range.first === known.first && range.last === known.last
+/** The same for tensors that are the same elements in the same order. */
+function keyOf(tensor: Tensor): Tensor | string {
+  if (tensor.numel === 0) return tensor
+  const { storage, first, last } = memoryRange(tensor)
+  const { dtype, shape, stride } = tensor
+  return [storage, first, last, dtype, shape.join(), stride.join()].join(' ')
 }
 
 function decode(value: unknown, tensors: Record<string, Tensor>): State {
@@ -104,8 +107,9 @@ function decode(value: unknown, tensors: Record<string, Tensor>): State {
 
 /** Writes a state as one safetensors file: at once as a whole, or not at all. */
 export async function saveCheckpoint(path: string, state: State): Promise<void> {
-  const tensors: Record<string, Tensor> = {}
-  const json = JSON.stringify({ version: VERSION, state: encode(state, '', tensors) })
+  const found: Collected = { tensors: {}, names: new Map() }
+  const json = JSON.stringify({ version: VERSION, state: encode(state, '', found) })
+  const { tensors } = found
   const checksum = await checksumOf(json, tensors)
   await saveFile(tensors, path, { metadata: { [KEY]: json, [CHECKSUM]: checksum } })
 }

@@ -13,8 +13,9 @@ class Checksum {
   readonly #all = createHash('sha256')
   #used = 0
 
-  constructor() {
-    this.#piece = Buffer.allocUnsafeSlow(PIECE)
+  /** @param size how much is to be written */
+  constructor(size: number) {
+    this.#piece = Buffer.allocUnsafeSlow(Math.max(1, Math.min(size, PIECE)))
   }
 
   /** Appends `length` bytes; `fill` writes them piece by piece to the given places. */
@@ -28,8 +29,7 @@ class Checksum {
     }
   }
 
-  *text(text: string): Coroutine<void> {
-    const bytes = Buffer.from(`${text}\n`)
+  *bytes(bytes: Uint8Array): Coroutine<void> {
     yield* this.write(bytes.length, (target, offset) => target.set(bytes.subarray(offset, offset + target.length)))
   }
 
@@ -57,15 +57,20 @@ class Checksum {
 export async function checksumOf(text: string, tensors: Readonly<Record<string, Tensor>>): Promise<string> {
   const names = Object.keys(tensors).sort()
   const sources = names.map((name) => sourceOf(name, tensors[name] as Tensor))
+  const line = (value: string): Buffer => Buffer.from(`${value}\n`)
+  const parts = sources.map((source) => {
+    const { dtype, shape, numel } = source.tensor
+    const length = numel * source.tensor.elementSize()
+    return { source, length, head: line(JSON.stringify([source.name, dtype, shape])) }
+  })
+  const first = line(text)
+  const size = parts.reduce((sum, { head, length }) => sum + head.length + length, first.length)
   return await run(
     (function* () {
-      const checksum = new Checksum()
-      yield* checksum.text(text)
-      for (const source of sources) {
-        const { name, tensor } = source
-        const { dtype, shape, numel } = tensor
-        yield* checksum.text(JSON.stringify([name, dtype, shape]))
-        const length = numel * tensor.elementSize()
+      const checksum = new Checksum(size)
+      yield* checksum.bytes(first)
+      for (const { source, head, length } of parts) {
+        yield* checksum.bytes(head)
         yield* withBytes(source, (packed) =>
           checksum.write(length, (target, offset) => getBytes(packed, offset, target)),
         )

@@ -17,19 +17,25 @@ export interface Cut {
   join(outputs: readonly Tensor[]): Tensor
 }
 
+export interface CutOptions {
+  /** The model's `batchFirst`; `undefined` if it has none. */
+  batchFirst: boolean | undefined
+  /** Whether the model's outputs have the samples first in any case. */
+  samplesFirst?: boolean
+  /** The batch size that the user asks for. */
+  wanted?: number | undefined
+  /** The batch size in training. */
+  usual: number
+}
+
 /**
  * How to cut inputs into batches; `undefined` if they fit into one.
  *
- * @param batchFirst the model's `batchFirst`; `undefined` if it has none
- * @param wanted the batch size that the user asks for
- * @param usual the batch size in training
  * @throws {TorchError} for an invalid batch size.
  */
 export function cutOf(
   inputs: Tensor,
-  batchFirst: boolean | undefined,
-  wanted: number | undefined,
-  usual: number,
+  { batchFirst, samplesFirst = false, wanted, usual }: CutOptions,
 ): Cut | undefined {
   if (wanted !== undefined) requireInteger('predict', 'batchSize', wanted, 1)
   const { shape } = inputs
@@ -43,7 +49,7 @@ export function cutOf(
     return inputs.narrow(dim, start, Math.min(size, samples - start))
   })
   // An output without steps has its samples first.
-  const dimOf = ({ shape }: Tensor): number => (shape.length >= 3 || shape[0] !== size ? dim : 0)
+  const dimOf = ({ shape }: Tensor): number => (!samplesFirst && (shape.length >= 3 || shape[0] !== size) ? dim : 0)
   return {
     parts,
     fits: ([first, ...others]) => {

@@ -75,7 +75,9 @@ export function directOf(model: Module, loss: Loss, strict = false): Direct | un
   if (known === undefined) return undefined
   const partsNow = (batch: NamedBatch): Plain | undefined => {
     if (known !== undefined && !isStill(model, known)) known = plain(model)
-    return isPlain(batch) ? known : undefined
+    // An input of another dtype is an error, for the network to tell.
+    const fits = known !== undefined && batch.input.dtype === known.linear.weight.dtype
+    return fits && isPlain(batch) ? known : undefined
   }
   const headOf = ({ linear: { weight, bias }, last }: Plain): Head => ({
     parameters: bias === null ? [weight] : [weight, bias],

@@ -9,6 +9,8 @@ export interface Circumstances {
   batchFirst: boolean
   /** The number of outputs of the model, if it is known. */
   outputs?: number | undefined
+  /** The names of networks by those that errors of native code begin with: see {@link ownNames}. */
+  names?: ReadonlyMap<string, string>
 }
 
 const SIZES = /target size \(torch\.Size\(\[(.*?)\]\)\).*?input size \(torch\.Size\(\[(.*?)\]\)\)/i
@@ -20,17 +22,15 @@ function sizesOf(text: string | undefined): number[] {
 /** Why the shapes of target and output may differ, and what to do. */
 function cure(output: readonly number[], target: readonly number[], batchFirst: boolean): string {
   const steps = batchFirst ? 1 : 0
-  // A forecast of several steps has the samples first in any model.
-  const model = `${batchFirst ? '' : 'batchFirst: true, '}output: 'last', `
   const withoutSteps = output.filter((_, i) => i !== steps).join()
   if (output.length === 3 && [withoutSteps, output[1 - steps]?.toString()].includes(target.join())) {
     return `The model returns an output for each step, but there is one target per sequence: return only the output of the last step, output.select(${steps}, -1), or give a target for each step`
   }
   if (output.length === 3 && target.length === 3 && target[steps] === 1) {
-    return `The model returns an output for each of ${output[steps]} steps, but the targets have one: return only the output of the last step, output.narrow(${steps}, -1, 1), as models of libtorch-rnn/models do with ${model}horizon: 1, or give a target for each step`
+    return `The model returns an output for each of ${output[steps]} steps, but the targets have one: return only the output of the last step, output.narrow(${steps}, -1, 1), as models of libtorch-rnn/models do with output: 'last', horizon: 1, or give a target for each step`
   }
   if (output.length === 3 && target.length === 3 && target.toSpliced(steps, 1).join() === withoutSteps) {
-    return `The model returns an output for each of ${output[steps]} steps, but the targets have ${target[steps]}. To forecast those after the input, make the model with ${model}horizon: ${target[steps]}; else give targets with the shape of the output`
+    return `The model returns an output for each of ${output[steps]} steps, but the targets have ${target[steps]}. To forecast those after the input, make the model with output: 'last', horizon: ${target[steps]}; else give targets with the shape of the output`
   }
   if (target.length === output.length + 1 && target.toSpliced(-2, 1).join() === output.join()) {
     return `The targets have ${target.at(-2)} steps: make the model with horizon: ${target.at(-2)}`
@@ -48,8 +48,9 @@ function cure(output: readonly number[], target: readonly number[], batchFirst: 
 }
 
 /** The same error, with its meaning for the training if that is known. */
-export function explained(error: unknown, { owner, loss, batchFirst, outputs }: Circumstances): unknown {
+export function explained(error: unknown, circumstances: Circumstances): unknown {
   if (!(error instanceof TorchError)) return error
+  const { owner, loss, batchFirst, outputs, names } = circumstances
   const { message, code } = error
   const options: TorchErrorOptions = { cause: error, site: error }
   const sizes = SIZES.exec(message)
@@ -60,6 +61,11 @@ export function explained(error: unknown, { owner, loss, batchFirst, outputs }: 
       `${owner}: ${loss} compares the output with the target element by element, but the output has shape (${output.join(', ')}) and the target has shape (${target.join(', ')}). ${cure(output, target, batchFirst)}`,
       options,
     )
+  }
+  const [start, name] = /^(\w+): /.exec(message) ?? []
+  const own = name === undefined ? undefined : names?.get(name)
+  if (start !== undefined && own !== undefined && own !== name) {
+    return torchError(code, `${own}: ${message.slice(start.length)}`, options)
   }
   const hint = hintOf(message, outputs)
   return hint === undefined ? error : torchError(code, `${owner}: ${message.replace(/\.?$/, '.')} ${hint}`, options)

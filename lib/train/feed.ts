@@ -1,10 +1,11 @@
 import { type Batch, mapBatch, type NamedBatch, namedBatch, tensorsOf } from '../data/batch.ts'
-import type { BatchPlan } from '../data/loader.ts'
+import type { BatchPlan, BatchPlans } from '../data/loader.ts'
 import { torchError } from '../errors.ts'
 import { isPromise, offload, retain, tidy } from '../tensor/context.ts'
 import { tensorOp } from '../tensor/packet.ts'
 import { type Device, keep, type Tensor } from '../tensor/tensor.ts'
 import type { Source } from './source.ts'
+import { Turns } from './turns.ts'
 
 /** The next batch, ready to use. */
 export interface Ready {
@@ -22,6 +23,9 @@ export interface FeedOptions {
   ahead?: boolean
 }
 
+const transpose = tensorOp('aten::transpose.int')
+/** The parts of a batch that have the layout of the output. */
+const TARGETS: readonly string[] = ['target', 'mask', 'weight']
 const toDevice = tensorOp('libtorch_rnn::to_device')
 
 /** @internal A tensor on a device; from the CPU to CUDA it is copied through pinned memory. */
@@ -34,13 +38,21 @@ export function movedBatch(batch: NamedBatch, device: Device): NamedBatch {
   return mapBatch(batch, (tensor, name) => (name === 'lengths' ? tensor : moved(tensor, device)))
 }
 
+/** A batch whose targets (h, N, O), and what counts of them, are (N, h, O). */
+function samplesFirst(batch: NamedBatch): NamedBatch {
+  if (batch.target.ndim < 3) return batch
+  return mapBatch(batch, (tensor, name) =>
+    TARGETS.includes(name) && tensor.ndim >= 2 ? transpose(tensor, 0, 1) : tensor,
+  )
+}
+
 /**
  * The batches of one pass, each on the device of the model. With `ahead`, the next batch is loaded, pinned and sent
  * while the device works on the previous one; there are never more than two.
  */
 export class Feed {
   readonly #source: Source
-  readonly #plans: Iterator<BatchPlan> | AsyncIterator<BatchPlan>
+  readonly #plans: BatchPlans
   readonly #device: Device | undefined
   readonly #ahead: boolean
   #coming: Promise<Ready | undefined> | undefined
@@ -62,8 +74,10 @@ export class Feed {
 
   /** Passes over batches without making them. */
   async skip(batches: number): Promise<void> {
+    const turns = new Turns()
     for (let i = 0; i < batches; i++) {
       const { done } = await this.#plans.next()
+      await turns.next()
       if (!done) continue
       this.#ended = true
       throw torchError(
@@ -87,7 +101,7 @@ export class Feed {
     coming?.dispose()
     if (this.#ended) return
     this.#ended = true
-    await this.#plans.return?.()
+    await this.#plans.return?.(undefined)
   }
 
   async #make(): Promise<Ready | undefined> {
@@ -130,7 +144,7 @@ export class Feed {
   }
 
   #moved(batch: Batch): NamedBatch {
-    const named = namedBatch(batch)
+    const named = this.#source.samplesFirst === true ? samplesFirst(namedBatch(batch)) : namedBatch(batch)
     return this.#device === undefined ? named : movedBatch(named, this.#device)
   }
 }

@@ -3,10 +3,11 @@ import type { Callbacks } from './callback.ts'
 import type { Ending } from './ending.ts'
 import type { EpochResult } from './history.ts'
 import type { Interruption } from './interruption.ts'
+import type { PassResult, Resumed } from './pass.ts'
 import type { ScheduledRates } from './rates.ts'
 import { resultName } from './resolved-options.ts'
 import type { Run } from './run.ts'
-import type { PassResult, Resumed, Runner } from './runner.ts'
+import type { Runner } from './runner.ts'
 import type { Source } from './source.ts'
 
 /** What a `fit` works with. */

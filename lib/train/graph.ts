@@ -1,5 +1,6 @@
+import { CUDAGraph } from '../cuda/index.ts'
 import { dispose } from '../dispose.ts'
-import { messageOf } from '../errors.ts'
+import { messageOf, torchError } from '../errors.ts'
 import type { Module } from '../nn/module.ts'
 import { Buffer, Parameter } from '../nn/parameter.ts'
 import { type Optimizer, revisionOf } from '../optim/optimizer.ts'
@@ -9,6 +10,7 @@ import { noGrad, tidy } from '../tensor/context.ts'
 import { memoryRange } from '../tensor/memory.ts'
 import { seedings } from '../tensor/seed.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
+import { onDevice } from './placement.ts'
 
 /** The part of `torch.cuda.CUDAGraph` that is needed here. */
 export interface Graph {
@@ -266,4 +268,20 @@ function describeModule(module: Module, seen: Set<Module>, parts: unknown[]): vo
     }
   }
   for (const child of module.children()) describeModule(child, seen, parts)
+}
+
+/** A graph of CUDA to capture into. @throws {TorchError} if CUDA graphs are not available. */
+export function graphOn(device: Device): Graph {
+  if (device === 'cpu') {
+    throw torchError(
+      'ERR_TORCH_DEVICE',
+      "CUDA graphs need a CUDA device, but the model is on the CPU: pass device: 'cuda'",
+    )
+  }
+  const graph = new CUDAGraph()
+  return {
+    capture: (fn) => onDevice(device, () => graph.capture(fn)),
+    replay: () => graph.replay(),
+    reset: () => graph.reset(),
+  }
 }

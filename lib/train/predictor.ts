@@ -1,5 +1,4 @@
 import { torchError } from '../errors.ts'
-import { RecurrentModel } from '../models/model.ts'
 import { evaluating } from '../nn/evaluating.ts'
 import { inferenceMode, offload, tidy } from '../tensor/context.ts'
 import { tensor, zeros } from '../tensor/creation.ts'
@@ -8,6 +7,7 @@ import { type Device, requireTensor, type Tensor } from '../tensor/tensor.ts'
 import { type Cut, cutOf } from './cut.ts'
 import { Feed, moved } from './feed.ts'
 import { type Graphs, signatureOf } from './graph.ts'
+import { hasSamplesFirst } from './layout.ts'
 import { onDevice } from './placement.ts'
 import type { Source } from './source.ts'
 import type { Step, TrainableModel } from './step.ts'
@@ -110,8 +110,7 @@ export class Predictor {
   /** Where the samples of an output are. */
   #dimOf({ ndim }: Tensor): 0 | 1 {
     const { model } = this.#options
-    const hasSteps = !(model instanceof RecurrentModel) || model.output === 'sequence'
-    return (model.batchFirst ?? true) || ndim < 3 || !hasSteps ? 0 : 1
+    return (model.batchFirst ?? true) || ndim < 3 || hasSamplesFirst(model) ? 0 : 1
   }
 
   #requireSamples(output: Tensor, size: number): Tensor {
@@ -150,7 +149,13 @@ export class Predictor {
 
   #cut(inputs: unknown, batchSize: number | undefined): Cut | undefined {
     requireTensor('predict', 'inputs', inputs)
-    return cutOf(inputs, this.#options.model.batchFirst, batchSize, this.#options.batchSize)
+    const { model, batchSize: usual } = this.#options
+    return cutOf(inputs, {
+      batchFirst: model.batchFirst,
+      samplesFirst: hasSamplesFirst(model),
+      wanted: batchSize,
+      usual,
+    })
   }
 
   async #compute(inputs: Tensor, cudaGraph: boolean): Promise<Tensor> {

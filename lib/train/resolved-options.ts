@@ -213,9 +213,18 @@ export function readMetrics(owner: string, given: unknown, others: readonly Metr
   if (!Array.isArray(given)) throw invalid(owner, 'metrics', 'an array of names or metrics', given)
   const metrics = given.map((metric) => metricOf(owner, metric))
   const all = [...others, ...metrics]
-  const twice = all.find(({ name }, i) => all.findIndex((other) => other.name === name) !== i)
+  const results = all.map(({ name }) => resultName('', name))
+  if (results.includes('Loss')) {
+    throw torchError(
+      'ERR_TORCH_OPTION',
+      `${owner}: a metric has the name '${all[results.indexOf('Loss')]?.name}', which is that of the loss in results: give it another, { name: 'error' }`,
+    )
+  }
+  const twice = all.find((_, i) => results.indexOf(results[i] as string) !== i)
   if (twice === undefined) return metrics
-  const own = others.some(({ name }) => name === twice.name) ? ', one of them of the trainer' : ''
+  const own = others.some(({ name }) => resultName('', name) === resultName('', twice.name))
+    ? ', one of them of the trainer'
+    : ''
   throw torchError(
     'ERR_TORCH_OPTION',
     `${owner}: two metrics have the name '${twice.name}'${own}: give one of them a name`,

@@ -1,24 +1,24 @@
 import { mapBatch, type NamedBatch, tensorsOf } from '../data/batch.ts'
 import type { BatchPlan } from '../data/loader.ts'
-import { describe } from '../describe.ts'
 import { dispose } from '../dispose.ts'
-import { messageOf, torchError } from '../errors.ts'
-import type { UpdateOptions } from '../metrics/batch.ts'
+import { torchError } from '../errors.ts'
 import type { Metric } from '../metrics/metric.ts'
 import type { LearningRates } from '../optim/rates.ts'
 import { isPromise, offload, tidy } from '../tensor/context.ts'
 import { zeros } from '../tensor/creation.ts'
-import type { NestedArray } from '../tensor/data.ts'
 import { type Device, isTensor, keep, type Tensor } from '../tensor/tensor.ts'
 import { type NonFinite, refusedLoss } from './divergence.ts'
-import type { Ending } from './ending.ts'
 import { Feed, type Ready } from './feed.ts'
 import type { Graphs } from './graph.ts'
+import { Inspection, read } from './inspection.ts'
+import { type Convert, convertedOf, type Extra, measure, resultsOf } from './measurement.ts'
 import { Pace } from './pace.ts'
+import type { Pass, PassOptions, PassResult, PassState } from './pass.ts'
 import { onDevice } from './placement.ts'
 import type { Source } from './source.ts'
 import type { Outcome } from './step.ts'
-import { hasUnits, inUnits, isPerSeries, updateOptions, type Windows } from './units.ts'
+import { Turns } from './turns.ts'
+import { inUnits, updateOptions } from './units.ts'
 
 export interface RunnerOptions {
   /** The device of the model. */
@@ -54,70 +54,6 @@ export interface RunnerOptions {
 /** The most steps that are queued at a time on the CPU, so that none has to wait for the event loop. */
 const QUEUED = 4
 
-/** How long steps may run without a turn of the event loop: one that reads what is not computed yet, waits here. */
-const TURN_MS = 5
-
-/** How often to check whether all losses on a GPU were finite. */
-const INSPECTION_INTERVAL_MS = 1000
-
-/** The sums of a pass so far. */
-export interface PassState {
-  total: Tensor
-  count: Tensor
-  metrics: Record<string, Record<string, Tensor>>
-}
-
-/** A pass to continue. */
-export interface Resumed {
-  /** The number of steps that are done. */
-  readonly steps: number
-  /** The state of the runner after them: see {@link Runner.stateDict}. */
-  readonly state: PassState
-  /** Called when those batches have been passed over. */
-  ready(): void
-}
-
-export interface PassOptions {
-  /** A description of the pass, for errors. */
-  name: string
-  /** Called before each step. It may be async, and end the pass by throwing. */
-  begin?(): unknown
-  /**
-   * Called after a step has been queued, with the number of steps so far. It may be async; `true` ends the pass. What
-   * reads or changes anything of a step must await `settled` first: that all of them have run.
-   */
-  end?(step: number, settled: () => Promise<void>): unknown
-  /** Called if a step fails, with the number of steps that have run: those queued after it have been skipped. */
-  failed?(steps: number): void
-  /** When to wait no more for data that do not come. */
-  ending?: Ending
-  resumed?: Resumed | undefined
-}
-
-/** The means over all targets of a pass. */
-export interface PassResult {
-  loss: number
-  /** The values of the metrics, by their names: numbers, unless they may be arrays. */
-  metrics: Record<string, NestedArray>
-  /** Whether all data have come. */
-  isWhole: boolean
-}
-
-/** One pass over the data. */
-interface Pass extends PassOptions {
-  /** The windows that the data are, if they are. */
-  readonly windows: Windows | undefined
-  /** The same, if metrics are to be in their units. */
-  readonly converted: Windows | undefined
-  readonly steps: number | undefined
-  step: number
-  /** Whether data that do not come are no longer waited for. */
-  isLeft: boolean
-  /** The steps since the last check of a GPU, if their batches can be made again. */
-  recent: { step: number; plan: BatchPlan }[]
-  inspected: number
-}
-
 /** A step that has been queued. */
 interface Queued {
   readonly step: number
@@ -132,11 +68,7 @@ export class Runner implements Disposable {
   readonly #total: Tensor
   readonly #count: Tensor
   #known = 0
-  // The number of steps of a pass until a non-finite loss, or until a non-finite sum of losses in JavaScript's
-  // precision.
-  readonly #finite: Tensor | undefined
-  readonly #seen: Float64Array | undefined
-  #warned = false
+  readonly #inspection: Inspection
   readonly #pace: Pace
   readonly #graphs: Graphs | undefined
   /** Whether steps may be queued before others have run. */
@@ -148,25 +80,22 @@ export class Runner implements Disposable {
 
   constructor(options: RunnerOptions) {
     this.#options = options
-    const { device, makeGraphs, nonFinite, exact } = options
+    const { device, makeGraphs } = options
     this.#total = keep(zeros([], { dtype: 'float64', device }))
     this.#count = keep(zeros([], { dtype: 'float64', device }))
-    if (!exact && nonFinite !== 'ignore') this.#finite = keep(zeros([], { dtype: 'float64', device }))
-    if (exact && nonFinite === 'warn') {
-      this.#seen = this.#total.toTypedArray({ copy: false }) as Float64Array
-    }
+    this.#inspection = new Inspection(this.#total, options)
     this.#pace = onDevice(device, () => new Pace(device))
     this.#graphs = makeGraphs?.((fn) => this.#queue(fn))
     // A warning looks at the sum of losses between two steps.
-    this.#ahead = device === 'cpu' && this.#graphs === undefined && this.#seen === undefined
+    this.#ahead = device === 'cpu' && this.#graphs === undefined && !this.#inspection.isBetween
   }
 
   /** Runs a step for each batch. */
   async pass(source: Source, options: PassOptions): Promise<PassResult> {
-    const { device, moves } = this.#options
+    const { device, moves, metrics, inUnits, arrays = false } = this.#options
     const ahead = device !== 'cpu' || this.#graphs !== undefined
     const feed = new Feed(source, { device: moves || ahead ? device : undefined, ahead })
-    const converted = this.#converted(source)
+    const converted = convertedOf(source, { metrics, inUnits, captures: this.#graphs !== undefined })
     const pass: Pass = {
       ...options,
       windows: source.windows,
@@ -189,12 +118,12 @@ export class Runner implements Disposable {
       await close()
       if (pass.isLeft && pass.step === 0) return { loss: Number.NaN, metrics: {}, isWhole: false }
       if (pass.step === 0) throw torchError('ERR_TORCH_VALUE', 'Trainer: the data has no batches')
-      const total = await this.#inspect(pass)
+      const total = await this.#inspection.inspect(pass)
       const count = await this.#counted()
       if (count === 0) {
         throw torchError('ERR_TORCH_VALUE', `Trainer: ${pass.name}: no target counts: masks and weights leave out all`)
       }
-      return { loss: total / count, metrics: await this.#measured(), isWhole: !pass.isLeft }
+      return { loss: total / count, metrics: await resultsOf(metrics, arrays), isWhole: !pass.isLeft }
     } catch (error) {
       // The first error counts.
       await close().catch(() => {})
@@ -221,7 +150,7 @@ export class Runner implements Disposable {
     await offload(() => {
       this.#total.zero_()
       this.#count.zero_()
-      this.#finite?.zero_()
+      this.#inspection.begin()
       for (const metric of metrics) metric.reset()
     })
     if (pass.resumed === undefined) return
@@ -242,22 +171,6 @@ export class Runner implements Disposable {
   /** The number of targets so far. */
   async #counted(): Promise<number> {
     return this.#known + (await read(this.#count))
-  }
-
-  async #measured(): Promise<Record<string, NestedArray>> {
-    const { metrics, arrays = false } = this.#options
-    const values: Record<string, NestedArray> = {}
-    for (const metric of metrics) {
-      const value = await metric.compute()
-      if (typeof value !== 'number' && !(arrays && isTensor(value))) {
-        throw torchError(
-          'ERR_TORCH_OPTION',
-          `Trainer: the result of the metric '${metric.name}' is ${describe(value)}, not a number${arrays ? ' or a Tensor' : ''}: update and compute it in a loop of your own`,
-        )
-      }
-      values[metric.name] = typeof value === 'number' ? value : arrayOf(value)
-    }
-    return values
   }
 
   async #run(feed: Feed, pass: Pass, own: boolean): Promise<void> {
@@ -306,27 +219,8 @@ export class Runner implements Disposable {
       throw await this.#explained(error, ready.plan, pass, step)
     }
     await this.#pace.wait()
-    await this.#look(ready.plan, pass, step, own)
+    await this.#inspection.look(ready.plan, pass, step, own)
     ready.dispose()
-  }
-
-  /** The windows whose metrics are to be converted. */
-  #converted({ windows }: Source): Windows | undefined {
-    const { inUnits, metrics } = this.#options
-    if (windows === undefined) return undefined
-    const converts = inUnits && metrics.some(hasUnits)
-    if (this.#graphs === undefined) return converts ? windows : undefined
-    if (metrics.some(isPerSeries)) {
-      throw torchError(
-        'ERR_TORCH_OPTION',
-        'Trainer: with cudaGraph, a MASE cannot have a scale for each of several series',
-      )
-    }
-    if (!converts) return undefined
-    throw torchError(
-      'ERR_TORCH_OPTION',
-      "Trainer: with cudaGraph, metrics cannot be in the units of the data, since scales are those of each batch: set metricUnits: 'scaled'",
-    )
   }
 
   #take({ plan, take }: Ready, { windows, converted }: Pass): Promise<void> {
@@ -365,62 +259,19 @@ export class Runner implements Disposable {
       if (this.#graphs === undefined) this.#known += count
       else this.#count.add_(count)
     }
-    this.#finite?.add_(this.#total.isfinite())
+    this.#inspection.add()
   }
 
   async #explained(error: unknown, plan: BatchPlan, pass: Pass, step: number): Promise<unknown> {
     const value = refusedLoss(error)
     if (value === undefined) return this.#options.explained(error)
-    return torchError('ERR_TORCH_NON_FINITE', await this.#sentence(pass, step, value, plan, false), {
-      cause: error,
-    })
-  }
-
-  /** Checks after a step whether the losses so far were finite, without waiting for a GPU. */
-  async #look(plan: BatchPlan, pass: Pass, step: number, own: boolean): Promise<void> {
-    if (this.#seen !== undefined && !this.#warned && !Number.isFinite(this.#seen[0])) {
-      this.#warn(await this.#sentence(pass, step, String(this.#seen[0]), plan, true))
-    }
-    if (this.#finite === undefined || this.#warned) return
-    if (own) pass.recent.push({ step, plan })
-    if (performance.now() - pass.inspected > INSPECTION_INTERVAL_MS) await this.#inspect(pass)
-  }
-
-  /** Reads the sum of the losses, on the lane, which waits for the device. */
-  async #inspect(pass: Pass): Promise<number> {
-    const total = await read(this.#total)
-    if (this.#finite !== undefined && !this.#warned && !Number.isFinite(total)) {
-      const step = (await read(this.#finite)) + 1
-      const plan = pass.recent.find((one) => one.step === step)?.plan
-      const sentence = await this.#sentence(pass, step, 'not finite', plan, true)
-      if (this.#options.nonFinite === 'throw') throw torchError('ERR_TORCH_NON_FINITE', sentence)
-      this.#warn(sentence)
-    }
-    pass.recent = []
-    pass.inspected = performance.now()
-    return total
-  }
-
-  async #sentence(
-    pass: Pass,
-    step: number,
-    value: string,
-    plan: BatchPlan | undefined,
-    late: boolean,
-  ): Promise<string> {
-    const of = pass.steps === undefined ? '' : ` of ${pass.steps}`
-    const sentence = `Trainer: ${pass.name}, step ${step}${of}: the loss is ${value}.`
-    if (plan === undefined) return sentence
-    // A failure of the model or the data here must not hide the original problem.
-    const cause = await this.#options
-      .cause(plan, late)
-      .catch((error: unknown) => `Looking for the cause failed: ${messageOf(error)}`)
-    return `${sentence} ${cause}`
-  }
-
-  #warn(sentence: string): void {
-    this.#warned = true
-    process.emitWarning(sentence, { code: 'TORCH_NON_FINITE' })
+    return torchError(
+      'ERR_TORCH_NON_FINITE',
+      await this.#inspection.sentence(pass, { step, value, plan, late: false }),
+      {
+        cause: error,
+      },
+    )
   }
 
   #queue<T>(fn: () => T): Promise<T> {
@@ -450,28 +301,11 @@ export class Runner implements Disposable {
     this.#options.rates?.dispose()
     this.#total.dispose()
     this.#count.dispose()
-    this.#finite?.dispose()
+    this.#inspection.dispose()
   }
 
   [dispose](): void {
     this.dispose()
-  }
-}
-
-/** Turns of the event loop while steps run. */
-class Turns {
-  #last = performance.now()
-
-  /** Waits for a turn, if there has been none for some time. */
-  next(): Promise<void> | undefined {
-    const now = performance.now()
-    if (now - this.#last < TURN_MS) return undefined
-    return new Promise((resolve) => {
-      setImmediate(() => {
-        this.#last = performance.now()
-        resolve()
-      })
-    })
   }
 }
 
@@ -486,41 +320,4 @@ async function next(feed: Feed, pass: Pass): Promise<Ready | undefined> {
   })
   pass.isLeft = !has
   return ready
-}
-
-/** Gives values in the units of the data. */
-type Convert = (values: Tensor) => Tensor
-
-/** Gives what a metric needs to know of the batch besides. */
-type Extra = (metric: Metric<unknown>) => UpdateOptions
-
-/** Adds a step to metrics, if it made an output. */
-export function measure(
-  metrics: readonly Metric<unknown>[],
-  { output, target, counted: { mask, weight } }: Outcome,
-  convert?: Convert,
-  extra?: Extra,
-): void {
-  if (output === undefined) return
-  const options = { ...(mask === undefined ? {} : { mask }), ...(weight === undefined ? {} : { weight }) }
-  const converted = convert && ([convert(output), convert(target)] as const)
-  for (const metric of metrics) {
-    const [own, wanted] = converted !== undefined && hasUnits(metric) ? converted : [output, target]
-    metric.update(own, wanted, extra === undefined ? options : { ...options, ...extra(metric) })
-  }
-}
-
-/** The values of the result of a metric, which is used up. */
-function arrayOf(result: Tensor): NestedArray {
-  const values = result.toArray()
-  result.dispose()
-  return values
-}
-
-/** The value of a tensor that no queued operation changes but those before; on the lane, which waits for the device. */
-async function read(tensor: Tensor): Promise<number> {
-  const there = await offload(() => tensor.to({ device: 'cpu', copy: true }))
-  const value = there.item<number>()
-  there.dispose()
-  return value
 }

@@ -3,7 +3,7 @@ import { describe } from '../describe.ts'
 import { isTensor, type Tensor } from '../tensor/tensor.ts'
 import type { State } from './checkpoint.ts'
 import type { EpochResult } from './history.ts'
-import type { PassState } from './runner.ts'
+import type { PassState } from './pass.ts'
 import type { Settings } from './settings.ts'
 
 /** The states of the random numbers that the order of an epoch's samples was drawn from. */

@@ -4,7 +4,7 @@ import { type Batch, mapBatch, namedBatch, requireBatch } from '../data/batch.ts
 import { isSample } from '../data/collate.ts'
 import type { SampleSource } from '../data/collated.ts'
 import { type Dataset, SequenceDataset, TensorDataset } from '../data/dataset.ts'
-import { type BatchPlan, DataLoader } from '../data/loader.ts'
+import { type BatchPlan, type BatchPlans, DataLoader } from '../data/loader.ts'
 import { StackDataset, type StackedTensors } from '../data/stack-dataset.ts'
 import { TextDataset } from '../data/text.ts'
 import { describe } from '../describe.ts'
@@ -57,15 +57,19 @@ export interface Source {
   readonly generator: Generator | undefined
   /** Whether batches are made for the trainer alone, so that one can be made while another is in use. */
   readonly own: boolean
-  /** The windows of a series that the data consist of, if they do. */
+  /** Whether targets come as (h, N, …), but the model's outputs are (N, h, …), so that {@link Feed} turns the former. */
+  readonly samplesFirst?: boolean
+  /** The windows of a series that the data consist of, if they do; their layout is that of the outputs. */
   readonly windows?: Windows | undefined
-  plans(): Iterator<BatchPlan> | AsyncIterator<BatchPlan>
+  plans(): BatchPlans
 }
 
-type SourceOptions = Pick<ResolvedOptions, 'batchSize' | 'sequenceLength'> & {
+export type SourceOptions = Pick<ResolvedOptions, 'batchSize' | 'sequenceLength'> & {
   carryState?: boolean
   shuffle: boolean
   batchFirst: boolean
+  /** Whether the model's outputs have the samples first although its inputs have not. */
+  samplesFirst?: boolean
   /** A model that only reads sequences. */
   reader?: Reader | undefined
 }
@@ -78,12 +82,13 @@ export interface Reader {
 
 /** @throws {TorchError} if `data` is not training data. */
 export function sourceOf(data: TrainingData, options: SourceOptions): Source {
-  const { batchSize, sequenceLength, shuffle, batchFirst, reader, carryState } = options
+  const { batchSize, sequenceLength, shuffle, batchFirst, samplesFirst = false, reader, carryState } = options
   const ofDataset = (dataset: Dataset | SampleSource): Source =>
-    ofLoader(new DataLoader(dataset, { batchSize, shuffle, batchFirst }), reader)
+    ofLoader(new DataLoader(dataset, { batchSize, shuffle, batchFirst }), samplesFirst, reader)
   if (carryState) requireContinued(data)
   if (data instanceof DataLoader || data instanceof TextDataset) {
-    const source = data instanceof DataLoader ? ofLoader(data, reader) : ofIterable(data, batchFirst ? 0 : 1)
+    const source =
+      data instanceof DataLoader ? ofLoader(data, samplesFirst, reader) : ofIterable(data, batchFirst ? 0 : 1)
     if (reader !== undefined) requireLayout(data, reader, batchFirst)
     return source
   }
@@ -126,13 +131,15 @@ function requireNoSamples(data: unknown): void {
   )
 }
 
-function ofLoader(loader: DataLoader, reader: Reader | undefined): Source {
+function ofLoader(loader: DataLoader, outputsFirst: boolean, reader: Reader | undefined): Source {
   if (reader !== undefined) requireSequences(loader.dataset, reader)
-  const windows = windowsOf(loader.dataset, loader.batchFirst)
-  return { length: loader.length, generator: loader.generator, own: true, windows, plans: () => loader.plans() }
+  const samplesFirst = outputsFirst && !loader.batchFirst
+  const windows = windowsOf(loader.dataset, loader.batchFirst || samplesFirst)
+  const { length, generator } = loader
+  return { length, generator, own: true, samplesFirst, windows, plans: () => loader.plansOff() }
 }
 
-/** BatchSource in the other layout than the model's would be read with steps and samples exchanged. */
+/** Batches in the other layout than the model's would be read with steps and samples exchanged. */
 function requireLayout(data: DataLoader | TextDataset, { name }: Reader, batchFirst: boolean): void {
   if (data.batchFirst === batchFirst) return
   const what = data instanceof DataLoader ? 'the DataLoader' : 'the TextDataset'

@@ -5,6 +5,7 @@ import { torchError } from '../errors.ts'
 import { RecurrentModel } from '../models/model.ts'
 import { evaluating } from '../nn/evaluating.ts'
 import type { Module } from '../nn/module.ts'
+import { ownNames } from '../nn/recurrent.ts'
 import { clipGradNorm_, clipGradValue_ } from '../nn/utils/index.ts'
 import { isFused } from '../optim/fused.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
@@ -19,6 +20,7 @@ import { criterionOf, divisorOf, type MeanLoss, type Owner } from './criterion.t
 import { type Direct, directOf } from './direct.ts'
 import { finiteLoss } from './divergence.ts'
 import { explained } from './explanation.ts'
+import { hasSamplesFirst } from './layout.ts'
 import { type Counted, countedOf } from './mask.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 
@@ -279,8 +281,8 @@ export class Step {
     const name =
       typeof loss === 'object' ? loss.constructor.name : `the loss${typeof loss === 'string' ? ` '${loss}'` : ''}`
     const outputs = this.#model instanceof RecurrentModel ? this.#model.linear.outFeatures : undefined
-    const batchFirst = this.#model.batchFirst ?? true
-    return explained(error, { owner: this.#owner, loss: name, batchFirst, outputs })
+    const batchFirst = (this.#model.batchFirst ?? true) || hasSamplesFirst(this.#model)
+    return explained(error, { owner: this.#owner, loss: name, batchFirst, outputs, names: ownNames(this.#model) })
   }
 
   #lossOf(batch: NamedBatch, device: Device, direct?: Direct, auxiliary?: Auxiliary): Outcome & { total: Tensor } {

@@ -1,38 +1,18 @@
 import type { GradScaler } from '../amp/index.ts'
-import {
-  checkOptions,
-  invalid,
-  requireBoolean,
-  requireChoice,
-  requireNone,
-  requireSignal,
-  requireString,
-} from '../check.ts'
-import { CUDAGraph, manualSeed as seedCuda } from '../cuda/index.ts'
-import { type Batch, namedBatch } from '../data/batch.ts'
-import type { BatchPlan } from '../data/loader.ts'
-import { messageOf, torchError } from '../errors.ts'
-import type { Metric } from '../metrics/metric.ts'
-import type { MetricName } from '../metrics/metric-of.ts'
-import { RecurrentModel } from '../models/model.ts'
+import { checkOptions, invalid, requireBoolean, requireNone, requireSignal } from '../check.ts'
+import { manualSeed as seedCuda } from '../cuda/index.ts'
+import { torchError } from '../errors.ts'
 import { Module } from '../nn/module.ts'
-import { isFused } from '../optim/fused.ts'
 import { moveState, type Optimizer } from '../optim/optimizer.ts'
-import { LearningRates } from '../optim/rates.ts'
-import type { AveragedModel } from '../optim/swa-utils/index.ts'
-import { offload, retain } from '../tensor/context.ts'
 import type { NestedArray } from '../tensor/data.ts'
 import { Generator } from '../tensor/generator.ts'
 import { withGenerator } from '../tensor/random.ts'
 import { type Device, isTensor, type Tensor } from '../tensor/tensor.ts'
-import { automatic } from './automatic-graph.ts'
-import { averagesOf } from './averages.ts'
 import { type Callback, Callbacks } from './callback.ts'
 import { MANY } from './cut.ts'
-import { causeOf, type NonFinite } from './divergence.ts'
 import { checkDryRun, type DryRun, type DryRunOptions, dryRun } from './dry-run.ts'
 import { Ending } from './ending.ts'
-import { movedBatch } from './feed.ts'
+import { type EvaluateOptions, type Evaluation, type EvaluationOf, evaluate, type Measured } from './evaluation.ts'
 import {
   type BatchSizeSearch,
   type FindBatchSizeOptions,
@@ -40,23 +20,23 @@ import {
   readFindOptions,
   requireResizable,
 } from './find-batch-size.ts'
-import { runEpochs } from './fit.ts'
-import { type Graph, type GraphGuard, Graphs, signatureOf } from './graph.ts'
+import { type FitOptions, readFitOptions } from './fit-options.ts'
+import { runFit } from './fitting.ts'
+import { type Graph, graphOn } from './graph.ts'
+import { GraphMaker } from './graph-maker.ts'
 import { History } from './history.ts'
 import { initialize } from './initialization.ts'
-import { Interruption } from './interruption.ts'
 import { requireMonitors } from './monitor.ts'
 import { optimizerOf } from './optimizer.ts'
 import type { TrainerOptions } from './options.ts'
+import type { TrainerParts } from './parts.ts'
 import { deviceOf, onDevice, place } from './placement.ts'
 import { type PredictOptions, Predictor } from './predictor.ts'
-import { scheduledRates } from './rates.ts'
-import { type ResolvedOptions, readMetrics, readOptions, resultNames } from './resolved-options.ts'
-import { Checkpoints } from './resume.ts'
-import { close, Run } from './run.ts'
-import { Runner, type RunnerOptions } from './runner.ts'
+import { sourceFor } from './reader.ts'
+import { type ResolvedOptions, readOptions, resultNames } from './resolved-options.ts'
+import { Runners } from './runners.ts'
 import { Signals } from './signals.ts'
-import { type PredictionData, predictable, type Source, sourceOf, type TrainingData } from './source.ts'
+import { type PredictionData, predictable, type Source, type TrainingData } from './source.ts'
 import { Step, type TrainableModel } from './step.ts'
 import type { TrialParts } from './trial.ts'
 import {
@@ -65,64 +45,10 @@ import {
   type TuneLearningRateOptions,
   tuneLearningRate,
 } from './tune-learning-rate.ts'
-import { fitScales, trainingOf } from './units.ts'
 import { use } from './usage.ts'
-
-type MakeGraphs = RunnerOptions['makeGraphs']
 
 /** @internal The key of the method that makes graphs: tests exchange it. */
 export const makeGraph = Symbol('makeGraph')
-
-export interface FitOptions {
-  /** Held-out data; its loss is computed after each epoch. */
-  validation?: TrainingData
-  /** Stops between two steps. */
-  signal?: AbortSignal
-  /**
-   * What an aborted signal means: `'reject'`: `fit` rejects with its reason. `'resolve'`: the epoch ends after the
-   * current step, and `fit` resolves with its history. Default `'reject'`.
-   */
-  onAbort?: 'reject' | 'resolve'
-  /**
-   * Continue a `fit` from a checkpoint: a file, or a folder with checkpoints, of which the newest is taken; if the
-   * folder has none yet, the `fit` starts from the beginning. On the CPU, the weights are then bit for bit those of a
-   * `fit` that was never interrupted. The settings must be those that it was written with. A folder that does not exist
-   * is an error, unless a callback of this trainer writes checkpoints there.
-   */
-  resume?: string
-}
-
-/** The working data of a `fit`. */
-interface Fit {
-  source: Source
-  held: Source | undefined
-  device: Device
-  history: History
-  callbacks: Callbacks
-  ending: Ending
-  signals: Signals | undefined
-  signal: AbortSignal | undefined
-  /** Whether an abort of the signal is a regular end. */
-  resolves: boolean
-  resume: string | undefined
-}
-
-/** The mean loss of a pass in evaluation mode, and the values of the trainer's metrics by name. */
-export interface Evaluation<Value = number> {
-  loss: number
-  [metric: string]: Value | number
-}
-
-export interface EvaluateOptions {
-  /** Stops between two steps. */
-  signal?: AbortSignal
-  /**
-   * What to measure besides the trainer's metrics: names or instances, whose results may be tensors, such as
-   * `new F1({ average: 'none' })` or `'confusionMatrix'`. A `MASE` without a scale gets that of the training windows of
-   * the split that the data are a part of. Default: nothing.
-   */
-  metrics?: readonly (MetricName | Metric<unknown>)[]
-}
 
 /**
  * Trains a model. Each step (batch, forward, loss, backward, clipping, optimizer) runs on a separate thread, including
@@ -147,49 +73,48 @@ export class Trainer {
    */
   readonly generator: Generator | undefined
   readonly #options: ResolvedOptions
-  // The model and a loss module: the modules with tensors to move.
-  readonly #modules: Module[]
-  readonly #step: Step
-  // Another one, since a state that is carried belongs to a pass.
-  readonly #evaluation: Step
-  #averaged: AveragedModel<TrainableModel> | undefined
+  readonly #parts: TrainerParts
+  readonly #graphs: GraphMaker
+  readonly #runners: Runners
+  readonly #predictor: Predictor
   // The method that trains at the moment.
   #running: string | undefined
   #history: History | undefined
   #seededCuda = false
-  #fallback: string | null = null
-  readonly #warnings = new Set<string>()
-  readonly #predictor: Predictor
 
   constructor(model: TrainableModel, options: TrainerOptions = {}, ...none: undefined[]) {
     requireNone('Trainer', none)
     if (typeof model?.forward !== 'function' || typeof model.parameters !== 'function') {
       throw invalid('Trainer', 'model', 'a Module', model)
     }
-    this.#options = readOptions(options)
-    const { device, dtype, loss, seed, init } = this.#options
+    const read = readOptions(options)
+    const { device, dtype, loss, seed, init, batchSize } = read
+    this.#options = read
     this.model = model
-    this.#modules = loss instanceof Module ? [model, loss] : [model]
+    const modules = loss instanceof Module ? [model, loss] : [model]
     this.generator = seed === undefined ? undefined : new Generator().manualSeed(seed)
     if (init !== undefined) this.#drawing(() => initialize('Trainer', model, init))
     // An optimizer creates its state on the devices of the parameters, and in their dtypes.
-    if (dtype !== undefined) for (const module of this.#modules) module.to({ dtype })
-    if (device !== undefined) place(this.#modules, device)
-    this.optimizer = optimizerOf(this.#options, model)
-    const stepOptions = { ...this.#options, owner: 'Trainer' } as const
-    this.#step = new Step(model, this.optimizer, {
-      ...stepOptions,
-      onUpdated: () => this.#averaged?.updateParameters(model),
-    })
-    this.#evaluation = new Step(model, this.optimizer, stepOptions)
-    this.#step.prepare(this.#place())
+    if (dtype !== undefined) for (const module of modules) module.to({ dtype })
+    if (device !== undefined) place(modules, device)
+    const optimizer = optimizerOf(read, model)
+    this.optimizer = optimizer
+    const stepOptions = { ...read, owner: 'Trainer' } as const
+    const onUpdated = (): void => this.#parts.averaged?.updateParameters(model)
+    const step = new Step(model, optimizer, { ...stepOptions, onUpdated })
+    const evaluation = new Step(model, optimizer, stepOptions)
+    const { generator } = this
+    this.#parts = { model, modules, optimizer, generator, options: read, step, evaluation, averaged: undefined }
+    this.#graphs = new GraphMaker(this.#parts, (device) => this[makeGraph](device))
+    this.#runners = new Runners(this.#parts, this.#graphs)
+    step.prepare(this.#place())
     this.#predictor = new Predictor({
       model,
-      step: this.#evaluation,
-      batchSize: this.#options.batchSize,
+      step: evaluation,
+      batchSize,
       place: () => this.#place(),
-      moves: (device) => this.#moves(device),
-      makeGraphs: (device) => this.#makeGraphs(device),
+      moves: (device) => this.#runners.moves(device),
+      makeGraphs: (device) => this.#graphs.make(device),
     })
   }
 
@@ -206,12 +131,7 @@ export class Trainer {
    *   throws. {@link Trainer.history} then has the completed epochs.
    */
   async fit(data: TrainingData, options: FitOptions = {}): Promise<History> {
-    checkOptions('fit', options, ['validation', 'signal', 'onAbort', 'resume'])
-    const { validation, signal, onAbort = 'reject', resume } = options
-    requireSignal('fit', signal)
-    requireChoice('fit', 'onAbort', onAbort, ['reject', 'resolve'])
-    if (resume !== undefined) requireString('fit', 'resume', resume)
-    if (resume === '') throw invalid('fit', 'resume', 'the path of a file or folder', resume, 'ERR_TORCH_VALUE')
+    const { validation, signal, onAbort, resume } = readFitOptions(options)
     this.#requireIdle()
     if (onAbort === 'reject') signal?.throwIfAborted()
     const source = this.#source(data, this.#options.shuffle)
@@ -220,11 +140,11 @@ export class Trainer {
     const ending = new Ending()
     const callbacks = new Callbacks(this.#options.callbacks, ending)
     const device = this.#place()
-    this.#step.prepare(device)
+    this.#parts.step.prepare(device)
     this.#seedCuda(device)
     const release = this.#use('fit', this.#options.callbacks)
     this.#running = 'fit'
-    this.#fallback = null
+    this.#graphs.forget()
     const history = new History()
     this.#history = history
     const signals = this.#options.signalFolder === undefined ? undefined : new Signals(() => ending.demand())
@@ -233,128 +153,17 @@ export class Trainer {
     signal?.addEventListener('abort', aborted)
     if (signal?.aborted === true) aborted()
     try {
-      await this.#drawing(() =>
-        this.#fit({ source, held, device, history, callbacks, ending, signals, signal, resolves, resume }),
-      )
+      const fit = { source, held, device, history, callbacks, ending, signals, signal, resolves, resume }
+      await this.#drawing(() => runFit(this.#parts, this.#runners, this.#graphs, fit))
     } finally {
       signal?.removeEventListener('abort', aborted)
-      this.#step.reset()
+      this.#parts.step.reset()
       this.#running = undefined
       release()
       signals?.close()
     }
     await signals?.raise()
     return history
-  }
-
-  async #fit(fit: Fit): Promise<void> {
-    const { source, held, device, history, callbacks, ending, signals, signal, resolves, resume } = fit
-    const { epochs, maxSteps, maxSeconds, nonFinite, schedule, monitor, metrics, metricUnits } = this.#options
-    const { signalFolder: folder, accumulateGradBatches, settings } = this.#options
-    if (source.windows !== undefined) await fitScales(metrics, source.windows, metricUnits === 'scaled')
-    const { model, optimizer, generator, scaler } = this
-    const averaged = this.#average(source)
-    const rates =
-      schedule && scheduledRates(schedule, { optimizer, epochs, maxSteps, monitor, ...this.#updates(source) })
-    const training = this.#training(device, source)
-    const validated = averaged?.module ?? model
-    const validation = averaged && new Step(validated, optimizer, { ...this.#options, owner: 'Trainer' })
-    const validating =
-      held === undefined
-        ? undefined
-        : this.#evaluating(device, nonFinite, this.#graphsFor(device, held), { step: validation })
-    const modules = averaged === undefined ? this.#modules : [...this.#modules, averaged]
-    const { carried } = this.#step
-    const saved = {
-      settings,
-      modules,
-      optimizer,
-      rates,
-      scaler,
-      generator,
-      source,
-      training,
-      carried,
-      callbacks,
-      history,
-    }
-    const checkpoints = new Checkpoints(saved)
-    const save = (path: string): Promise<void> => checkpoints.save(path, run)
-    const loss = (): Promise<number> => training.meanLoss()
-    const batches = source.length
-    const run = new Run({
-      model,
-      validated,
-      optimizer,
-      history,
-      epochs,
-      batches,
-      resume,
-      loss,
-      save,
-      onStop: () => ending.ask(),
-    })
-    const interruption =
-      signals === undefined || folder === undefined
-        ? undefined
-        : new Interruption({ signals, run, checkpoints, folder })
-    const check = (): void => {
-      if (signal?.aborted !== true) return
-      if (!resolves) signal.throwIfAborted()
-      run.stop(`aborted: ${messageOf(signal.reason)}`)
-    }
-    try {
-      await runEpochs({
-        run,
-        callbacks,
-        held,
-        source,
-        training,
-        validating,
-        rates,
-        maxSteps,
-        maxSeconds,
-        accumulateGradBatches,
-        isUpdated: () => this.#step.isUpdated,
-        finish: () => this.#step.finish(),
-        begin: () => checkpoints.begin(),
-        passed: () => {
-          this.#step.reset()
-          validation?.reset()
-          this.#evaluation.reset()
-        },
-        end: () => {
-          if (averaged !== undefined) model.loadStateDict(averaged.module.stateDict())
-        },
-        check,
-        ending,
-        interruption,
-        resumed: resume === undefined ? undefined : await checkpoints.load(resume, run),
-      })
-    } catch (error) {
-      await callbacks.exception(run, error)
-      throw error
-    } finally {
-      this.#averaged = undefined
-      run[close]()
-      await checkpoints.close()
-      training.dispose()
-      validating?.dispose()
-    }
-  }
-
-  /** The model that averages the weights in this `fit`, if they are to be averaged. */
-  #average(source: Source): AveragedModel<TrainableModel> | undefined {
-    const { movingAverage, epochs, maxSteps } = this.#options
-    if (movingAverage === undefined) return undefined
-    const { updates } = this.#updates(source)
-    const most = Math.min(maxSteps, updates === undefined ? Infinity : epochs * updates)
-    this.#averaged = averagesOf(this.model, movingAverage, most)
-    return this.#averaged
-  }
-
-  #updates({ length }: Source): { updates: number | undefined } {
-    return { updates: length === undefined ? undefined : Math.ceil(length / this.#options.accumulateGradBatches) }
   }
 
   /**
@@ -413,20 +222,21 @@ export class Trainer {
   async #trying<T>(name: string, signal: AbortSignal | undefined, fn: (parts: TrialParts) => Promise<T>): Promise<T> {
     this.#requireIdle()
     signal?.throwIfAborted()
+    const { modules, step } = this.#parts
     const device = this.#place()
-    this.#step.prepare(device)
+    step.prepare(device)
     const release = this.#use(name)
     this.#running = name
     try {
       return await fn({
-        modules: this.#modules,
+        modules,
         optimizer: this.optimizer,
         generator: this.generator,
         metrics: this.#options.metrics,
         inUnits: this.#options.metricUnits === 'data',
-        step: this.#step,
+        step,
         device,
-        moves: this.#moves(device),
+        moves: this.#runners.moves(device),
         signal,
         drawing: (draw) => this.#drawing(draw),
       })
@@ -482,32 +292,17 @@ export class Trainer {
    * const { f1, confusionMatrix } = await trainer.evaluate(test, { metrics: [new F1({ average: 'none' }), 'confusionMatrix'] })
    * @throws {TorchError} (rejects) if two metrics have the same name.
    */
+  evaluate<const Metrics extends Measured>(
+    data: TrainingData,
+    options: EvaluateOptions<Metrics> & { metrics: Metrics },
+  ): Promise<EvaluationOf<Metrics>>
+  /** The same with options that may or may not have metrics. */
   evaluate(data: TrainingData, options: EvaluateOptions): Promise<Evaluation<NestedArray>>
   async evaluate(data: TrainingData, options: EvaluateOptions = {}): Promise<Evaluation<NestedArray>> {
     checkOptions('evaluate', options, ['signal', 'metrics'])
-    const { signal, metrics: further = [] } = options
-    requireSignal('evaluate', signal)
-    const added = readMetrics('evaluate', further, this.#options.metrics)
-    const source = this.#source(data, false)
-    const measured = [...this.#options.metrics, ...added]
-    const release = use(measured, [], { trainer: this, method: 'evaluate' })
-    try {
-      const { windows } = source
-      if (windows !== undefined) await fitScales(added, trainingOf(windows), this.#options.metricUnits === 'scaled')
-      const device = this.#place()
-      const graphs = this.#options.cudaGraph === true ? this.#makeGraphs(device) : undefined
-      const runner = this.#evaluating(device, 'ignore', graphs, { metrics: measured, arrays: true })
-      try {
-        const { loss, metrics } = await runner.pass(source, { name: 'evaluate', begin: () => signal?.throwIfAborted() })
-        return { loss, ...metrics }
-      } finally {
-        this.#evaluation.reset()
-        runner.dispose()
-      }
-    } finally {
-      release()
-      for (const metric of added) if (!(further as readonly unknown[]).includes(metric)) metric.dispose()
-    }
+    requireSignal('evaluate', options.signal)
+    const runners = { runners: this.#runners, graphs: this.#graphs, place: () => this.#place() }
+    return await evaluate(this, this.#parts, runners, () => this.#source(data, false), options)
   }
 
   /**
@@ -549,165 +344,29 @@ export class Trainer {
    * `false`: a sentence; else `null`. With `cudaGraph: true` it was also emitted as a warning, on the CPU, too.
    */
   get cudaGraphFallback(): string | null {
-    return this.#fallback
+    return this.#graphs.fallback
   }
 
   /** The scaler of `autocast: 'float16'`, whose state belongs in checkpoints; `undefined` without float16. */
   get scaler(): GradScaler | undefined {
-    return this.#step.scaler
+    return this.#parts.step.scaler
   }
 
   /** @internal A graph to capture into. @throws {TorchError} if CUDA graphs are not available. */
   protected [makeGraph](device: Device): Graph {
-    if (device === 'cpu')
-      throw torchError(
-        'ERR_TORCH_DEVICE',
-        "CUDA graphs need a CUDA device, but the model is on the CPU: pass device: 'cuda'",
-      )
-    const graph = new CUDAGraph()
-    return {
-      capture: (fn) => onDevice(device, () => graph.capture(fn)),
-      replay: () => graph.replay(),
-      reset: () => graph.reset(),
-    }
-  }
-
-  #training(device: Device, source: Source): Runner {
-    const { nonFinite, metrics, metricUnits } = this.#options
-    // An optimizer with its own step reads its rates as numbers.
-    const rates = isFused(this.optimizer) ? this.#rates() : undefined
-    return new Runner({
-      device,
-      moves: this.#moves(device),
-      step: (batch, rates) =>
-        this.#step.train(batch, device, { rates, finite: nonFinite === 'throw', output: metrics.length > 0 }),
-      metrics,
-      inUnits: metricUnits === 'data',
-      makeGraphs: this.#graphsFor(device, source),
-      signature: () => signatureOf(this.#modules, this.optimizer, rates),
-      rates,
-      nonFinite,
-      exact: device === 'cpu',
-      ...this.#reasons(device),
-    })
-  }
-
-  #evaluating(
-    device: Device,
-    nonFinite: NonFinite,
-    makeGraphs: MakeGraphs,
-    {
-      step = this.#evaluation,
-      ...measuring
-    }: { step?: Step | undefined } & Partial<Pick<RunnerOptions, 'metrics' | 'arrays'>> = {},
-  ): Runner {
-    return new Runner({
-      device,
-      moves: this.#moves(device),
-      step: (batch) => step.evaluate(batch, device, nonFinite === 'throw'),
-      metrics: this.#options.metrics,
-      ...measuring,
-      inUnits: this.#options.metricUnits === 'data',
-      makeGraphs,
-      signature: () => signatureOf(this.#modules),
-      nonFinite,
-      exact: device === 'cpu',
-      ...this.#reasons(device),
-    })
-  }
-
-  /** Explains a failed step for a runner. */
-  #reasons(device: Device): Pick<RunnerOptions, 'cause' | 'explained'> {
-    const { model } = this
-    const cause = async (plan: BatchPlan, late: boolean): Promise<string> => {
-      const { result, release } = retain(() => (plan.queueable ? offload(() => plan.load() as Batch) : plan.load()))
-      try {
-        return await causeOf({
-          batch: namedBatch(await result),
-          indices: plan.indices,
-          batchFirst: model.batchFirst ?? true,
-          model,
-          predict: (batch) => this.#evaluation.output(movedBatch(batch, device), device),
-          late,
-        })
-      } finally {
-        release()
-      }
-    }
-    return { cause, explained: (error) => this.#step.explained(error) }
-  }
-
-  #rates(): LearningRates | undefined {
-    const { optimizer } = this
-    return optimizer.paramGroups.every(({ lr }) => typeof lr === 'number') ? new LearningRates(optimizer) : undefined
-  }
-
-  /** Graphs for a `fit` with these data, if they are wanted and available. */
-  #graphsFor(device: Device, { windows }: Source): MakeGraphs {
-    const { model, optimizer } = this
-    const options = this.#options
-    if (options.cudaGraph === false) return undefined
-    if (options.cudaGraph === true) return this.#makeGraphs(device)
-    const guard = automatic({ model, optimizer, options, device, windows })
-    if (typeof guard !== 'string') return this.#makeGraphs(device, guard)
-    if (device !== 'cpu') this.#fallBack(guard, false)
-    return undefined
-  }
-
-  /** Graphs, if they are available. `guard`: nobody asked for them, so what is in their way is no reason to warn. */
-  #makeGraphs(device: Device, guard?: GraphGuard): MakeGraphs {
-    const warns = guard === undefined
-    try {
-      this[makeGraph](device).reset()
-    } catch (error) {
-      if (warns || device !== 'cpu') this.#fallBack((error as Error).message, warns)
-      return undefined
-    }
-    return (queue) =>
-      new Graphs({
-        device,
-        queue,
-        make: () => this[makeGraph](device),
-        onFallback: (reason) => this.#fallBack(reason, warns),
-        guard,
-      })
-  }
-
-  #fallBack(reason: string, warns: boolean): void {
-    this.#fallback = reason
-    if (!warns || this.#warnings.has(reason)) return
-    this.#warnings.add(reason)
-    process.emitWarning(`Trainer: cudaGraph: ${reason}`, { code: 'TORCH_CUDA_GRAPH' })
+    return graphOn(device)
   }
 
   /** The device of the model, after moving it there if needed. */
   #place(): Device {
     const { device } = this.#options
     if (device === undefined) return deviceOf(this.model)
-    const target = place(this.#modules, device)
+    const target = place(this.#parts.modules, device)
     moveState(this.optimizer)
     return target
   }
 
-  #moves(device: Device): boolean {
-    return this.#options.device !== undefined || device !== 'cpu'
-  }
-
   #source(data: TrainingData, shuffle: boolean, batchSize = this.#options.batchSize): Source {
-    const { model } = this
-    // A model with its own forward may well read rows.
-    const reads = model instanceof RecurrentModel && model.forward === RecurrentModel.prototype.forward
-    // With batchFirst, an embedding reads rows of tokens as they are.
-    const reader =
-      reads && (model.embedding === null || !model.batchFirst)
-        ? { name: model.constructor.name, tokens: model.embedding !== null }
-        : undefined
-    return sourceOf(data, {
-      ...this.#options,
-      batchSize,
-      shuffle,
-      batchFirst: model.batchFirst ?? true,
-      reader,
-    })
+    return sourceFor(this.model, data, { ...this.#options, batchSize, shuffle })
   }
 }

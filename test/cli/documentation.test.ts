@@ -1,6 +1,7 @@
 // Help texts and docs/command-line.md say the same.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { COMPARE_PARTS } from '../../lib/cli/compare/settings.ts'
 import { helpOf, termOf } from '../../lib/cli/flags.ts'
 import { PARTS, type Setting } from '../../lib/cli/settings.ts'
 import { GUIDE, updated } from '../../scripts/command-line.ts'
@@ -21,11 +22,14 @@ describe('the guide', () => {
 })
 
 describe('help', () => {
-  it('of train has each setting, with its choices and defaults, and examples', () => {
-    const { status, stdout } = command(temporaryFolder(), ['help', 'train'])
+  it.each([
+    ['train', PARTS],
+    ['compare', COMPARE_PARTS],
+  ])('of %s has each setting, with its choices and defaults, and examples', (name, parts) => {
+    const { status, stdout } = command(temporaryFolder(), ['help', name])
     expect(status).toBe(0)
     const help = squeezed(stdout)
-    for (const [heading, part] of Object.entries(PARTS)) {
+    for (const [heading, part] of Object.entries(parts)) {
       expect(stdout).toMatch(new RegExp(`^${heading}:$`, 'm'))
       for (const [key, setting] of Object.entries(part) as [string, Setting][]) {
         expect(help).toContain(` ${termOf(key, setting)} ${squeezed(helpOf(setting))} `)
@@ -34,7 +38,7 @@ describe('help', () => {
     expect(stdout).toMatch(/^Examples:$/m)
   })
 
-  it.each(['train', 'evaluate', 'forecast', 'predict', 'generate', 'inspect'])(
+  it.each(['train', 'compare', 'evaluate', 'forecast', 'predict', 'attribute', 'generate', 'inspect', 'report'])(
     'of %s has examples that can be understood',
     (name) => {
       const { stdout } = command(temporaryFolder(), ['help', name])
@@ -49,7 +53,9 @@ describe('help', () => {
     const { stdout } = command(temporaryFolder(), ['--help'])
     const list = stdout.slice(stdout.indexOf('Commands:'))
     const commands = [...list.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name as string)
-    expect(commands).toEqual(expect.arrayContaining(['train', 'evaluate', 'forecast', 'predict', 'inspect', 'doctor']))
+    expect(commands).toEqual(
+      expect.arrayContaining(['train', 'compare', 'evaluate', 'forecast', 'predict', 'inspect', 'doctor']),
+    )
     for (const [, name] of guide.matchAll(/npx libtorch-rnn (\w+)/g)) expect(commands).toContain(name)
   })
 })

@@ -86,7 +86,8 @@ describe('a run', () => {
       horizon: 2,
       series: { time: 'date', targets: ['temp'] },
     })
-    expect(model.metadata.calibration).toMatchObject({ levels: [0.8, 0.95], steps: 2 })
+    expect(model.metadata.calibration).toBeUndefined()
+    expect(model.calibration).toMatchObject({ levels: [0.8, 0.95], steps: 2 })
     expect(model.scaler).not.toBeNull()
   })
 
@@ -183,7 +184,24 @@ describe('a mistake is a sentence, without a trace', () => {
       2,
       "'--past <n>' argument '0' is invalid. It must be a positive integer.",
     ],
-    ['a choice', ['data.csv', '--model', 'GRU'], 2, 'It must be rnn, lstm, gru, peepholeLstm, chungGru or minGru.'],
+    [
+      'a choice',
+      ['data.csv', '--model', 'GRU'],
+      2,
+      'It must be rnn, lstm, gru, peepholeLstm, chungGru, minGru, linear or transformer.',
+    ],
+    [
+      'a size of a network without one',
+      [...SMALL, 'data.csv', '--model', 'linear'],
+      2,
+      '--hidden-size has no effect on a linear',
+    ],
+    [
+      'a text by a network of windows',
+      ['data.csv', '--task', 'text', '--model', 'transformer'],
+      2,
+      '--model transformer can only forecast: with --task text choose among rnn, lstm',
+    ],
     ['a flag of another network', [...SMALL, 'data.csv', '--zoneout', '0.1'], 2, '--zoneout has no effect on a gru'],
     [
       'intervals of nothing',

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Series } from '../../lib/data/index.ts'
 import { type Calibration, forecast } from '../../lib/forecast/index.ts'
 import { saveFileSync } from '../../lib/io/index.ts'
-import { loadModel } from '../../lib/models/index.ts'
+import { loadModel, type ModelSaveOptions } from '../../lib/models/index.ts'
 import { torch } from '../../lib/torch.ts'
 import { command, type Ended, weatherCsv } from '../support/command.ts'
 import { writeFiles } from '../support/folder.ts'
@@ -84,7 +84,11 @@ describe('forecast', () => {
     ])
     const model = await loadModel(inFolder('runs/a/model.safetensors'))
     const series = await Series.from(inFolder('data.csv'), { time: 'date', targets: 'temp', inputs: 'wind' })
-    const calibration = model.metadata.calibration as unknown as Calibration
+    const calibration = model.calibration as Calibration
+    // Files of earlier versions have it in their metadata.
+    const old = { metadata: { ...model.metadata, calibration: { ...calibration } }, calibration: null }
+    await model.save(inFolder('old.safetensors'), old as ModelSaveOptions)
+    expect(table(ok(['forecast', 'old.safetensors', 'data.csv']))).toEqual([header, ...rows])
     const [{ values, intervals }] = await forecast(model, series, { calibration })
     expect(rows.map(([date]) => date)).toEqual(['2024-08-28', '2024-08-29'])
     for (const [i, [, value, lower, upper]] of rows.entries()) {

@@ -39,6 +39,19 @@ describe('collate', () => {
     expect(first.input.select(1, 1).toArray()).toEqual([[4], [-1], [-1]])
   })
 
+  test('masks and weights for each step are laid out as the target', () => {
+    const sample = { input: [[1], [2]], target: [[1], [2]], mask: [true, false], weight: [1, 3] }
+    const { mask, weight, target } = collate([sample, sample, sample], { batchFirst: false }) as NamedBatch
+    expect(target.shape).toEqual([2, 3, 1])
+    expect(mask?.toArray()).toEqual([Array(3).fill(true), Array(3).fill(false)])
+    expect(weight?.toArray()).toEqual([
+      [1, 1, 1],
+      [3, 3, 3],
+    ])
+    const classes = { ...sample, target: [1, 2] }
+    expect((collate([classes, classes, classes], { batchFirst: false }) as NamedBatch).mask?.shape).toEqual([3, 2])
+  })
+
   test('keeps named parts, and pads inputs and targets alike', () => {
     const { input, target, lengths, weight } = collate([
       { input: [1, 2, 3], target: [1, 0, 1], weight: 2 },

@@ -4,6 +4,7 @@ import {
   type BatchPair,
   DataLoader,
   type DataLoaderOptions,
+  type Dataset,
   SequenceDataset,
   TensorDataset,
 } from '../../lib/data/index.ts'
@@ -86,6 +87,45 @@ describe('TensorDataset and DataLoader', () => {
     expectClose(torch.rand([1], { generator }).item<number>(), orders.afterGenerator as number)
     expect(passes({ shuffle: true, seed: 3 })).toEqual(orders.ofGenerator)
     expect(torch.getRngState().equal(before)).toBe(true)
+  })
+
+  test('the order is the same when it is drawn off the main thread', async () => {
+    const passes = async (options: DataLoaderOptions<BatchPair>): Promise<number[][]> => {
+      const loader = new DataLoader(dataset(10), { batchSize: 4, ...options })
+      const orders: number[][] = []
+      for (let pass = 0; pass < 2; pass++) {
+        const order: number[] = []
+        for await (const [x] of loader) order.push(...(x.toArray() as number[][]).flat())
+        orders.push(order)
+      }
+      return orders
+    }
+    const { orders } = readFixture<{ orders: Record<string, unknown> }>('generators')
+    torch.manualSeed(3)
+    expect(await passes({ shuffle: true })).toEqual(orders.shuffled)
+    expectClose(torch.rand([1]).item<number>(), orders.afterShuffled as number)
+    const generator = new torch.Generator().manualSeed(3)
+    expect(await passes({ shuffle: true, generator })).toEqual(orders.ofGenerator)
+    expectClose(torch.rand([1], { generator }).item<number>(), orders.afterGenerator as number)
+  })
+
+  test('the event loop turns while the order of many samples is drawn', async () => {
+    const many: Dataset<BatchPair> = { length: 2e6, batch: (indices) => [torch.tensor([...indices]), torch.zeros([1])] }
+    const firstOf = (batch: BatchPair): number[] => batch[0].toArray() as number[]
+    const loader = new DataLoader(many, { batchSize: 4, shuffle: true, seed: 1 })
+    let [ticks, first] = [0, [] as number[]]
+    const timer = setInterval(() => ticks++, 1)
+    try {
+      for await (const batch of loader) {
+        first = firstOf(batch)
+        break
+      }
+    } finally {
+      clearInterval(timer)
+    }
+    expect(ticks).toBeGreaterThan(1)
+    const [expected] = new DataLoader(many, { batchSize: 4, shuffle: true, seed: 1 })
+    expect(first).toEqual(firstOf(expected as BatchPair))
   })
 
   test('a loader is iterated over in order within offload', async () => {

@@ -197,6 +197,52 @@ describe('parts of datasets', () => {
     expectError(() => timeSplit(dataset(10), [1], { gap: -1 }), 'ERR_TORCH_TYPE', /gap must be/)
   })
 
+  test('timeSplit needs no memory for its indices', () => {
+    const long = { length: 2 ** 45, get: (index: number): Sample => [[index % 1000], [0]] }
+    const [, late] = timeSplit(long, [0.5, 0.5], { gap: 3 }) as [Subset, Subset]
+    expect(late.length).toBe(2 ** 44 - 3)
+    expect((late.batch([0, 1], true) as BatchPair)[0].toArray()).toEqual([
+      [(2 ** 44 + 3) % 1000],
+      [(2 ** 44 + 4) % 1000],
+    ])
+    expectError(() => late.batch([2 ** 44 - 3], true), 'ERR_TORCH_VALUE', /indices below/)
+    expectError(() => late.batch([-1], true), 'ERR_TORCH_VALUE', /indices below/)
+    const [first, second] = timeSplit(dataset(5), [2, 3])
+    expect([first?.indices, second?.indices]).toEqual([
+      [0, 1],
+      [2, 3, 4],
+    ])
+  })
+
+  test('ConcatDataset takes samples by number and arrays of them, and collates them as one', async () => {
+    const source = { length: 2, get: (index: number): Sample => [[1, 2, 3].slice(index), [index]] }
+    const slow = { length: 1, get: async (): Promise<Sample> => [[7, 8], [9]] }
+    const samples: Sample[] = [[[4], [5]]]
+    const all = new ConcatDataset([source, samples])
+    const batch = all.batch([2, 0, 1], true) as NamedBatch
+    expect(batch.input.toArray()).toEqual([
+      [4, 0, 0],
+      [1, 2, 3],
+      [2, 3, 0],
+    ])
+    expect(batch.lengths?.toArray()).toEqual([1, 3, 2])
+    const late = (await new ConcatDataset([samples, slow]).batch([1], true)) as BatchPair
+    expect(late[0].toArray()).toEqual([[7, 8]])
+    const own = new DataLoader(all, {
+      batchSize: 3,
+      collate: (some) => [torch.tensor([some.length]), torch.zeros([1])],
+    })
+    expect([...own].map((made) => (made as BatchPair)[0].item())).toEqual([3])
+    const mixed = new ConcatDataset([dataset(1), [[[6], [60]]]])
+    expect((mixed.batch([1, 0], true) as BatchPair)[1].toArray()).toEqual([[60], [0]])
+    expectError(() => all.batch([3], true), 'ERR_TORCH_VALUE', /indices below 3/)
+    expectError(
+      () => new ConcatDataset([dataset(1), 3 as never]),
+      'ERR_TORCH_TYPE',
+      /datasets\[1\] must be an object with/,
+    )
+  })
+
   test('ConcatDataset joins, in the order that is asked for', async () => {
     const all = new ConcatDataset([dataset(3), dataset(2, 100)])
     expect(all.length).toBe(5)

@@ -57,7 +57,10 @@ describe('examples', { timeout: 120_000 }, () => {
       expect(inside).toBeGreaterThan(60)
       expect(inside).toBeLessThan(95)
     }
-    expectPictures(folder, 'co2-forecasts', 'co2-losses')
+    expectPictures(join(folder, 'co2'), 'networks', 'forecasts-0-0', 'steps', 'learning')
+    const page = readFileSync(join(folder, 'co2.html'), 'utf8').replaceAll(/<(script|svg|style)\b[\s\S]*?<\/\1>/g, '')
+    for (const name of ['RNN', 'LSTM', 'GRU', 'seasonal naive with drift']) expect(page).toContain(`>${name}</th>`)
+    expect(page).toMatch(/class="verdict good">Take the \w+: .* % below that of the best naive forecast/)
   })
 
   test('gradients: gates and gains decide what is left', () => {
@@ -139,22 +142,68 @@ describe('examples', { timeout: 120_000 }, () => {
     expect(stdout.slice(stdout.indexOf('\nThe ')).length).toBeGreaterThan(300)
   })
 
+  test('anomaly: each fault of the sensor is found', () => {
+    const { stdout, stderr, status, folder } = run('anomaly')
+    expect(status, stderr).toBe(0)
+    for (const [name, within] of [
+      ['a spike', 1],
+      ['stuck', 12],
+      ['a drift', 24],
+      ['a dropout', 2],
+    ] as const) {
+      const hours = Number(new RegExp(`^${name}: found after (\\d+) of`, 'm').exec(stdout)?.[1])
+      expect(hours, stdout).toBeLessThanOrEqual(within)
+    }
+    expect(numbers(stdout, 'false alarms:')[0]).toBeLessThanOrEqual(10)
+    expectPictures(folder, 'anomaly')
+  })
+
+  test('typescript: the network learns, and the compiler reads what it writes', () => {
+    const { stdout, stderr, status } = run('typescript', '--epochs', '3', '--characters', '60000', '--hidden', '64')
+    expect(status, stderr).toBe(0)
+    const [first, , last] = numbers(stdout, '60000 characters; bits per character on the last tenth:')
+    // 6 would be a guess among 64 characters.
+    expect(first).toBeLessThan(6)
+    expect(last).toBeLessThan(first as number)
+    const [members, right] = /writes (\d+) members .* parse (\d+);/.exec(stdout)?.slice(1).map(Number) ?? []
+    expect(members, stdout).toBeGreaterThan(0)
+    expect(right).toBeLessThanOrEqual(members as number)
+    expect(stdout).toMatch(/^interface Network /m)
+  })
+
+  test('questions: mean and spread of each value, and a picture', () => {
+    const args = ['questions', '--seeds', '2', '--epochs', '2', '--only', 'learning-rate,epochs']
+    const { stdout, stderr, status, folder } = run(...args)
+    expect(status, stderr).toBe(0)
+    const plain = stdout.replaceAll('±', '')
+    const [slow] = numbers(plain, '0.0003 ') as [number]
+    const [good, spread] = numbers(plain, '0.003 ') as [number, number]
+    expect(good).toBeLessThan(slow)
+    expect(spread).toBeLessThan(1)
+    const [first, end] = [numbers(plain, '1 '), numbers(plain, '8 ')] as [[number, number], [number, number]]
+    expect(end[0]).toBeLessThan(first[0])
+    expectPictures(folder, 'questions-learning-rate', 'questions-epochs')
+  })
+
   test('an unknown one is answered with a list', () => {
     const { stderr, status } = run('gradient')
     expect(status).toBe(1)
     expect(stderr).toContain("There is no 'gradient'")
     const names = [
       'adding',
+      'anomaly',
       'article',
       'forecast',
       'gates',
       'gradients',
       'holes',
       'lengths',
+      'questions',
       'resume',
       'service',
       'sweep',
       'text',
+      'typescript',
     ]
     expect(stderr.match(/-- \w+$/gm)).toEqual(names.map((name) => `-- ${name}`))
     expect(stderr).not.toContain('support')
@@ -179,6 +228,8 @@ describe('examples', { timeout: 120_000 }, () => {
       ['adding', '--lengths', '2'],
       ['gates', '--updates', '0'],
       ['gradients', '--stepss', '3'],
+      ['questions', '--only', 'luck'],
+      ['typescript', '--epochs', '0'],
     ]) {
       const { stderr, status } = run(...args)
       expect(status).toBe(1)

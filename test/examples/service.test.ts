@@ -1,5 +1,4 @@
 // The example of a service: its page in a real browser, its paths, and its sessions in Redis.
-import { existsSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
@@ -8,11 +7,8 @@ import { RedisStore } from '../../examples/service/redis-store.ts'
 import { makeService } from '../../examples/service/service.ts'
 import { trainModel } from '../../examples/service/train.ts'
 import { serve } from '../../lib/serve/index.ts'
+import { CHROMIUM, isWithoutBrowser } from '../support/browser.ts'
 import { temporaryFolder } from '../support/folder.ts'
-
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
-  existsSync(path),
-)
 
 /** Runs in the page: how many pixels of the canvas have the colours of the lines. */
 const COLORS = `(() => {
@@ -42,10 +38,7 @@ async function started(): Promise<{ url: string; close: () => Promise<void> }> {
   return { url: `http://127.0.0.1:${port}`, close }
 }
 
-/** `npm run ci:full` fails without one. */
-const canSkip = CHROMIUM === undefined && process.env.REQUIRE_BROWSER === undefined
-
-describe.skipIf(canSkip)('in Chromium, which is not installed here if this is skipped', () => {
+describe.skipIf(isWithoutBrowser)('in Chromium, which is not installed here if this is skipped', () => {
   test('the page draws measurements and forecasts that are better than repeating the last value', async () => {
     const { url, close } = await started()
     const browser = await chromium.launch({ executablePath: CHROMIUM as string, args: ['--no-sandbox'] })

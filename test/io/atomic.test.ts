@@ -15,6 +15,8 @@ import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { io, nn, optim, torch } from '../../lib/index.ts'
+import { copyFile } from '../../lib/io/atomic.ts'
+import { run, runSync } from '../../lib/io/coroutine.ts'
 import { expectError, expectRejection } from '../support/error.ts'
 import { temporaryFolder } from '../support/folder.ts'
 
@@ -220,4 +222,24 @@ test('saves at the same time do not mix', async () => {
   const x = loadFileSync(path).x
   expect(x?.min().item()).toBe(x?.max().item())
   expect(readdirSync(folder)).toEqual(['x'])
+})
+
+test('a copy is a file of its own, or an error that leaves the former file', async () => {
+  const folder = temporaryFolder()
+  const [from, to] = [join(folder, 'from'), join(folder, 'to')]
+  for (const size of [0, 1, 1 << 20, 2_500_000]) {
+    const bytes = Uint8Array.from({ length: size }, (_, i) => (i * i) % 251)
+    writeFileSync(from, bytes)
+    await run(copyFile('save', from, to))
+    expect(readFileSync(to).equals(bytes)).toBe(true)
+    writeFileSync(from, 'other')
+    runSync(copyFile('save', from, join(folder, 'again')))
+    expect(readFileSync(to).equals(bytes)).toBe(true)
+    expect(readFileSync(join(folder, 'again'), 'utf8')).toBe('other')
+  }
+  const former = readFileSync(to)
+  await expectRejection(run(copyFile('save', join(folder, 'no'), to)), 'ERR_TORCH_FILE', 'save: ENOENT')
+  await expectRejection(run(copyFile('save', from, join(folder, 'no', 'to'))), 'ERR_TORCH_FILE', 'save: ENOENT')
+  expect(readFileSync(to).equals(former)).toBe(true)
+  expect(readdirSync(folder).sort()).toEqual(['again', 'from', 'to'])
 })

@@ -2,7 +2,7 @@ import { mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { torch } from '../../lib/index.ts'
-import { makeFolder } from '../../lib/io/folder.ts'
+import { makeFolder, makeFolderSync } from '../../lib/io/folder.ts'
 import { GRUModel } from '../../lib/models/index.ts'
 import { checkpoint, csvLogger, Trainer, tensorBoard } from '../../lib/train/index.ts'
 import { expectRejection } from '../support/error.ts'
@@ -18,6 +18,12 @@ test('a folder is made with those that it lies in, once', async () => {
   symlinkSync(join(folder, 'real'), join(folder, 'link'))
   await makeFolder(join(folder, 'link', 'inner'))
   expect(statSync(join(folder, 'real', 'inner')).isDirectory()).toBe(true)
+  makeFolderSync(join(folder, 'e', 'f'))
+  makeFolderSync(join(folder, 'e', 'f'))
+  expect(statSync(join(folder, 'e', 'f')).isDirectory()).toBe(true)
+  await makeFolder(join(folder, 'own', 'inner'), 0o700)
+  if (process.platform === 'win32') return
+  for (const name of ['own', join('own', 'inner')]) expect(statSync(join(folder, name)).mode & 0o777).toBe(0o700)
 })
 
 test('a file in the place of a folder is an error', async () => {
@@ -26,10 +32,13 @@ test('a file in the place of a folder is an error', async () => {
   await expect(makeFolder(join(folder, 'file'))).rejects.toMatchObject({ code: 'EEXIST' })
   await expect(makeFolder(join(folder, 'file', 'a', 'b'))).rejects.toMatchObject({ code: 'ENOTDIR' })
   await expect(makeFolder('')).rejects.toMatchObject({ code: 'ENOENT' })
+  expect(() => makeFolderSync(join(folder, 'file'))).toThrow('EEXIST')
+  expect(() => makeFolderSync(join(folder, 'file', 'a', 'b'))).toThrow('ENOTDIR')
 })
 
 test.runIf(process.platform === 'linux')('a folder in which none can be made is an error, not a wait', async () => {
   await expect(makeFolder('/proc/x/y')).rejects.toMatchObject({ code: 'ENOENT' })
+  expect(() => makeFolderSync('/proc/x/y')).toThrow('ENOENT')
   const x = torch.ones([2, 2, 1])
   for (const callback of [checkpoint('/proc/x'), csvLogger('/proc/x/log.csv'), tensorBoard('/proc/x')]) {
     const trainer = new Trainer(new GRUModel(1, 2, 1), { progress: false, epochs: 1, callbacks: [callback] })

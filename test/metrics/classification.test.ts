@@ -162,6 +162,27 @@ describe('classes', () => {
     ])
   })
 
+  test('an output with NaN predicts no class: it is found by no metric, and its row of the matrix is unknown', () => {
+    const output = torch.tensor([
+      [1, Number.NaN, 0],
+      [0, 1, 0],
+      [Number.NaN, 0, 1],
+    ])
+    const matrix = new ConfusionMatrix()
+    matrix.update(output, classes(1, 1, 2), { mask: torch.tensor([true, true, false]) })
+    expect(matrix.computeSync().toArray()).toEqual([[0, 0, 0], Array(3).fill(Number.NaN), [0, 0, 0]])
+    const accuracy = new Accuracy()
+    accuracy.update(output, classes(1, 1, 2))
+    expect(accuracy.computeSync()).toBe(1 / 3)
+    const binary = new ConfusionMatrix()
+    binary.update(torch.tensor([Number.NaN, 3]), classes(0, 1))
+    binary.update(torch.tensor([-3, 3]), classes(0, 1))
+    expect(binary.computeSync().toArray()).toEqual([
+      [Number.NaN, Number.NaN],
+      [0, 2],
+    ])
+  })
+
   test('micro F1 of all targets is the accuracy, and the matrix has all of both', () => {
     const rows = fc.array(fc.tuple(fc.nat(2), fc.nat(2)), { minLength: 1, maxLength: 20 })
     fc.assert(

@@ -282,6 +282,7 @@ describe('refuses', () => {
     [() => new PeepholeLSTM(I, H).forward(x, state as never), 'ERR_TORCH_TYPE', /the state must be \[h, c\]/],
     [() => new PeepholeLSTM(I, H).forward(x.index(torch.slice(0, 0))), 'ERR_TORCH_RUNTIME', /larger than 0/],
     [() => new PeepholeLSTM(I, 0), 'ERR_TORCH_VALUE', /hiddenSize must be a positive integer, got 0/],
+    [() => new PeepholeLSTM(I, Symbol('size') as never, { layerNorm: true }), 'ERR_TORCH_TYPE', /hiddenSize must be/],
     [
       () => new PeepholeLSTM(I, H, { peephole: 'half' as never }),
       'ERR_TORCH_VALUE',

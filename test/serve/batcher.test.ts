@@ -68,6 +68,8 @@ describe('batches', () => {
     const asked = [1, 2, 3, 4, 5].map((value) => ask(value))
     await turns()
     expect(engine.batches.length).toBe(3)
+    // Of shorter ones, the next one would be handed over already.
+    await pause(20)
     engine.batches[1]?.finish()
     await asked[1]
     expect(engine.batches.length).toBe(4)
@@ -75,6 +77,61 @@ describe('batches', () => {
     await turns()
     engine.batches[4]?.finish()
     await Promise.all(asked)
+  })
+
+  test('that are full and short are ready before a lane is free, one at a time', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    const { engine, counters, ask, sizes } = setUp({ batch: { max: 2 } })
+    const answers = (...values: number[]): void => {
+      for (const value of values) void ask(value)
+    }
+    answers(1)
+    await turns()
+    vi.advanceTimersByTime(1)
+    engine.batches[0]?.finish()
+    await turns()
+    answers(2, 3)
+    await turns()
+    answers(4)
+    await turns()
+    expect(sizes()).toEqual([1, 2])
+    answers(5, 6, 7)
+    await turns()
+    expect(sizes()).toEqual([1, 2, 2])
+    expect([counters.running, counters.queued]).toEqual([4, 2])
+    vi.advanceTimersByTime(2)
+    engine.batches[1]?.finish()
+    await turns()
+    expect(sizes()).toEqual([1, 2, 2, 2])
+    vi.advanceTimersByTime(3)
+    engine.batches[2]?.finish()
+    await turns()
+    // Each is computed when the one before is done.
+    expect(counters.compute.histogram()).toMatchObject({ count: 3, sum: 6 })
+    engine.batches[3]?.finish()
+    await turns()
+    vi.useRealTimers()
+  })
+
+  test.each<[string, ServeOptions, number]>([
+    ['take long', { batch: { max: 2 } }, 20],
+    ['have a goal of latency', { batch: { max: 2, latency: 1000 } }, 1],
+  ])('that %s are not ready before a lane is free', async (_, options, ms) => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    const { engine, ask, sizes } = setUp(options)
+    const first = [ask(1), ask(2)]
+    await turns()
+    vi.advanceTimersByTime(ms)
+    engine.batches[0]?.finish()
+    await Promise.all(first)
+    const others = [3, 4, 5, 6].map((value) => ask(value))
+    await turns()
+    expect(sizes()).toEqual([2, 2])
+    engine.batches[1]?.finish()
+    await turns()
+    engine.batches[2]?.finish()
+    await Promise.all(others)
+    vi.useRealTimers()
   })
 
   test('wait for company as long as they are told, unless they are full', async () => {
@@ -431,7 +488,7 @@ test('whatever happens, each request ends once, and none that was given up befor
             if (!computed().includes(which)) given.add(which)
             controllers[which]?.abort()
           } else end(one.which, one.kind)
-          expect(counters.running).toBeLessThanOrEqual(max * lanes)
+          expect(counters.running).toBeLessThanOrEqual(max * (lanes + 1))
         }
         for (let i = 0; i < controllers.length + 2; i++) {
           end(0, 'finish')

@@ -2,7 +2,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { GRUModel } from '../../lib/models/index.ts'
 import { serve } from '../../lib/serve/index.ts'
-import { Latency } from '../../lib/serve/metrics.ts'
+import { Durations, Latency } from '../../lib/serve/metrics.ts'
 
 afterEach(() => {
   vi.useRealTimers()
@@ -10,12 +10,13 @@ afterEach(() => {
 
 test('percentiles are those of the values', () => {
   const latency = new Latency()
-  expect(latency.summary()).toEqual({ p50: null, p90: null, p99: null, max: null })
+  expect(latency.summary()).toEqual({ p50: null, p90: null, p95: null, p99: null, max: null })
   const now = performance.now()
   for (let i = 1; i <= 1000; i++) latency.record(i / 10, now)
-  const { p50, p90, p99, max } = latency.summary()
+  const { p50, p90, p95, p99, max } = latency.summary()
   expect(p50).toBeCloseTo(50, 0)
   expect(p90).toBeCloseTo(90, 0)
+  expect(p95).toBeCloseTo(95, 0)
   expect(p99).toBeCloseTo(99, 0)
   expect(max).toBeCloseTo(100, 0)
 })
@@ -33,9 +34,37 @@ test('what is older than two minutes does not count', () => {
   vi.advanceTimersByTime(61_000)
   expect(latency.summary().max).toBeCloseTo(2, 1)
   vi.advanceTimersByTime(300_000)
-  expect(latency.summary()).toEqual({ p50: null, p90: null, p99: null, max: null })
+  expect(latency.summary()).toEqual({ p50: null, p90: null, p95: null, p99: null, max: null })
   latency.record(7, performance.now())
   expect(latency.summary().p50).toBeCloseTo(7, 1)
+})
+
+test('a histogram counts all durations, up to each bound', () => {
+  const durations = new Durations()
+  expect(durations.histogram()).toMatchObject({ p50: null, count: 0, sum: 0 })
+  const now = performance.now()
+  for (const ms of [0.05, 0.1, 0.3, 7, 7, 20_000]) durations.record(ms, now)
+  const { count, sum, buckets, max, p50 } = durations.histogram()
+  expect([count, sum]).toEqual([6, 20_014.45])
+  expect(max).toBeCloseTo(20_000, -2)
+  expect(p50).toBeCloseTo(0.3, 1)
+  const of = new Map(buckets)
+  expect([0.1, 0.25, 0.5, 5, 10, 10_000].map((ms) => of.get(ms))).toEqual([2, 2, 3, 3, 5, 5])
+})
+
+test('what a request waits is told from what its batch takes', async () => {
+  const server = await serve(new GRUModel(16, 64, 1), { batch: { max: 1 } })
+  const x = new Float32Array(16 * 200)
+  await Promise.all(Array.from({ length: 20 }, () => server.predict(x)))
+  await server.session('a').step(new Float32Array(16))
+  const { wait, compute, latency, steps } = server.metrics()
+  expect([wait.count, compute.count, steps.wait.count, steps.compute.count]).toEqual([20, 20, 1, 1])
+  // One after the other: the last one waits for all others.
+  expect(wait.max).toBeGreaterThan(compute.p50 as number)
+  expect(wait.max).toBeLessThan(latency.max as number)
+  // Each waits for those before it: the times of 0 to 19 of them, which overlap with nothing else.
+  expect(wait.sum).toBeGreaterThan(compute.sum)
+  await server.close()
 })
 
 test('metrics and descriptions are plain JSON', async () => {

@@ -3,13 +3,14 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
-import { afterEach, describe, expect, expectTypeOf, test } from 'vitest'
+import { afterEach, describe, expect, expectTypeOf, test, vi } from 'vitest'
 import { nn, type Tensor, torch } from '../../lib/index.ts'
 import { GRUModel, LSTMModel, RNNModel } from '../../lib/models/index.ts'
 import { type ModelSource, type OutputArray, type ServeOptions, type Server, serve } from '../../lib/serve/index.ts'
 import { expectError, expectRejection } from '../support/error.ts'
 import { formatsPath } from '../support/fixture.ts'
 import { temporaryFolder } from '../support/folder.ts'
+import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
 
 torch.setNumThreads(1)
 const generator = new torch.Generator().manualSeed(1)
@@ -385,6 +386,16 @@ describe('what cannot be served is refused', () => {
       'ERR_TORCH_NOT_IMPLEMENTED',
       /the native engine cannot be used: a Tanh is not/,
     ],
+    ...[new GRUModel(256, 4, 1), new nn.Tanh()].map(
+      (source) =>
+        [
+          `more steps than a sequence can have, of a ${source.constructor.name}`,
+          source,
+          { input: { steps: 1 << 24, size: 256 }, warmup: false },
+          'ERR_TORCH_VALUE',
+          /input.steps is 16777216, and a step has 256 values: .* at most 2\^31 - 1, which are 8388607 steps/,
+        ] as [string, unknown, object, string, RegExp],
+    ),
   ])('%s', async (_, source, options, code, message) => {
     await expectRejection(serve(source as ModelSource, options), code as 'ERR_TORCH_TYPE', message)
   })
@@ -393,6 +404,73 @@ describe('what cannot be served is refused', () => {
     const path = join(temporaryFolder(), 'text.safetensors')
     writeFileSync(path, 'no weights')
     await expectRejection(serve(path), 'ERR_TORCH_FORMAT', /text.safetensors/)
+  })
+})
+
+describe.each(['native', 'tensor'] as const)('what a model of the %s engine holds', (engine) => {
+  const disposed = (model: GRUModel): boolean[] => [...new Set([...model.parameters()].map((one) => one.disposed))]
+
+  test('of a function is disposed when no version has it any more', async () => {
+    const made: GRUModel[] = []
+    const make = (): GRUModel => {
+      made.push(last())
+      return made.at(-1) as GRUModel
+    }
+    const server = await serve(make, { engine })
+    await server.reload(make)
+    // The first one can be brought back until the third one comes.
+    expect(made.map(disposed)).toEqual([[false], [false]])
+    await server.reload(make)
+    await vi.waitFor(() => expect(made.map(disposed)).toEqual([[true], [false], [false]]))
+    expect(await server.predict(Float32Array.of(1, 2))).toHaveLength(1)
+    await server.close()
+    expect(made.map(disposed)).toEqual([[true], [true], [true]])
+  })
+
+  test('of a function that makes the same one again is disposed with the last version, of any server', async () => {
+    const one = last()
+    const servers = [await serve(() => one, { engine }), await serve(async () => one, { engine })]
+    for (let i = 0; i < 3; i++) await servers[0]?.reload(() => one)
+    await servers[0]?.close()
+    expect(disposed(one)).toEqual([false])
+    expect(await servers[1]?.predict(Float32Array.of(1, 2))).toHaveLength(1)
+    await servers[1]?.close()
+    expect(disposed(one)).toEqual([true])
+  })
+
+  test('of a function that is refused is disposed', async () => {
+    const server = await serve(last, { engine })
+    const other = new GRUModel(3, 4, 1, { output: 'last' })
+    await expectRejection(
+      server.reload(() => other),
+      'ERR_TORCH_SHAPE',
+      /the server computes/,
+    )
+    expect(disposed(other)).toEqual([true])
+    const damaged = last()
+    torch.noGrad(() => damaged.linear.weight.fill_(Number.NaN))
+    await expectRejection(
+      serve(() => damaged, { engine }),
+      'ERR_TORCH_NON_FINITE',
+      /its weights may be damaged/,
+    )
+    expect(disposed(damaged)).toEqual([true])
+    await server.close()
+  })
+
+  test('of an instance is a copy, and nothing is left of it', async () => {
+    const model = last()
+    const path = join(temporaryFolder(), 'model.safetensors')
+    await model.save(path)
+    for (const source of [model, path]) {
+      await collectGarbage()
+      const before = torch.memory().tensors
+      const server = await serve(source, { engine })
+      await server.predict(Float32Array.of(1, 2))
+      await server.close()
+      await expectNoMoreTensors(before)
+    }
+    expect(disposed(model)).toEqual([false])
   })
 })
 

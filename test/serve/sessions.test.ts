@@ -34,6 +34,7 @@ function setUp(options: ServeOptions = {}, stateKind = 'sums') {
       weight: 1,
       requests: 0,
       successor: undefined,
+      close: () => engine.close(),
     }
   }
   const version = make()
@@ -92,6 +93,10 @@ describe('steps', () => {
   test('of more sessions than one group are in several', async () => {
     const { sessions, engine, run } = setUp()
     const asked = Array.from({ length: 1200 }, (_, i) => sessions.open(`s${i}`).step(i))
+    await turns()
+    // One is computed, and one is ready when that is done. The rest waits for company.
+    expect(engine.stepBatches.map(({ x }) => x.length)).toEqual([512, 512])
+    engine.stepBatches.shift()?.finish()
     await turns()
     expect(engine.stepBatches.map(({ x }) => x.length)).toEqual([512])
     await run()
@@ -333,6 +338,23 @@ describe('a session', () => {
     expect(await next).toEqual([5])
   })
 
+  test('ends by its id after its steps, if there is one', async () => {
+    const { sessions, run } = setUp()
+    const session = sessions.open('a')
+    const before = session.step(1)
+    const ends = [sessions.closeId('a'), sessions.closeId('a'), sessions.closeId('b')]
+    await expectRejection(session.step(2), 'ERR_TORCH_CLOSED', /'a' was closed/)
+    await run()
+    expect(await before).toEqual([1])
+    expect(await Promise.all(ends)).toEqual([true, false, false])
+    expect(sessions.counts.opened).toBe(1)
+    expect(sessions.size).toBe(0)
+    await expectRejection(sessions.closeId(''), 'ERR_TORCH_VALUE', /id must be of 1 to 1024 letters/)
+    await expectRejection(sessions.closeId(7), 'ERR_TORCH_TYPE', /id must be a string/)
+    sessions.stop()
+    await expectRejection(sessions.closeId('a'), 'ERR_TORCH_CLOSED', /closeSession: the server is closed/)
+  })
+
   test('of which too many are open is refused', async () => {
     const { sessions } = setUp({ sessions: { max: 2 } })
     sessions.open('a')
@@ -466,6 +488,27 @@ describe('a store', () => {
     const anew = sessions.open('a').step(3)
     await run()
     expect(await anew).toEqual([3])
+  })
+
+  test('is told of a session that ends by its id, without opening it', async () => {
+    const store = new Store()
+    const all = setUp({ sessions: { idle: 20, store } })
+    const { sessions, run } = all
+    void sessions.open('a').step(1)
+    await run()
+    await idleUntilStored(all)
+    store.asked = []
+    // One that is opened meanwhile waits, and begins anew.
+    const ends = [sessions.closeId('a'), sessions.closeId('a'), sessions.closeId('b')]
+    const anew = sessions.open('a').step(3)
+    expect(await Promise.all(ends)).toEqual([true, false, false])
+    await run()
+    expect(await anew).toEqual([3])
+    expect(store.asked).toEqual(['load a', 'load b', 'delete a', 'load a'])
+    expect(sessions.counts).toMatchObject({ opened: 2, restored: 0 })
+    store.fails = 'load'
+    await expectRejection(sessions.closeId('b'), 'ERR_TORCH_RUNTIME', /the store could not load 'b': no load/)
+    expect(sessions.counts.storeErrors).toBe(1)
   })
 
   test('a session that is opened while the last of its id is being deleted begins anew', async () => {

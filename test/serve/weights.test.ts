@@ -1,6 +1,7 @@
 // Packed weights in files that processes map.
 import { execFile, execFileSync } from 'node:child_process'
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -107,6 +108,8 @@ describe.skipIf(process.platform === 'win32')('weights of 4 MB or more', () => {
     expect(statSync(path())).toMatchObject({ ino })
     expect(statSync(path()).mtimeMs).toBeGreaterThanOrEqual(mtimeMs)
     expect(statSync(folder).mode & 0o077).toBe(0)
+    // A program that opens it for writing by mistake is refused.
+    expect(statSync(path()).mode & 0o777).toBe(0o444)
     await open(model, { dtype: 'bfloat16' })
     expect(files().length).toBe(2)
     await open(large())
@@ -154,11 +157,13 @@ describe.skipIf(process.platform === 'win32')('weights of 4 MB or more', () => {
     const wanted = await first.run(batch)
     await first.close()
     const whole = readFileSync(path())
+    chmodSync(path(), 0o600)
     damage(path())
     const engine = await open(model)
     expect(engine.weights).toMatchObject({ file: path(), reason: null })
     expect(await engine.run(batch)).toEqual(wanted)
     expect(readFileSync(path()).equals(whole)).toBe(true)
+    expect(statSync(path()).mode & 0o777).toBe(0o444)
   })
 
   test('are in private memory if the folder cannot be made', async () => {

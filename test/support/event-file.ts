@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { crc32c, type Event } from '../../lib/train/event-file.ts'
+import { crc32c, type Event, type Histogram, type Image } from '../../lib/train/event-file.ts'
 
 /** The events of an event file of TensorBoard, whose checksums must be right. */
 export function readEvents(file: Buffer): Event[] {
@@ -27,19 +27,45 @@ function eventOf(data: Buffer): Event {
     if (field === 1) event.wallTime = (value as Buffer).readDoubleLE()
     else if (field === 2) event.step = value as number
     else if (field === 3) event.fileVersion = String(value)
-    else if (field === 5) event.scalars = scalarsOf(value as Buffer)
+    else if (field === 5) Object.assign(event, summaryOf(value as Buffer))
     else if (field === 7) event.isStart = fieldsOf(value as Buffer).join() === '1,1'
     else throw new Error(`unexpected field ${field}`)
   }
   return event
 }
 
-function scalarsOf(data: Buffer): Record<string, number> {
-  const entries = fieldsOf(data).map(([, value]) => {
-    const { 1: tag, 2: number } = Object.fromEntries(fieldsOf(value as Buffer))
-    return [String(tag), (number as Buffer).readFloatLE()] as const
-  })
-  return Object.fromEntries(entries)
+/** The values of a summary, by kind and tag; scalars also if there are none, unless there is something else. */
+function summaryOf(data: Buffer): Event {
+  const event: Event = {}
+  const values = fieldsOf(data).map(([, value]) => Object.fromEntries(fieldsOf(value as Buffer)))
+  for (const { 1: name, 2: number, 4: image, 5: histogram, 8: tensor, 9: metadata } of values) {
+    const tag = String(name)
+    if (number !== undefined) event.scalars = { ...event.scalars, [tag]: (number as Buffer).readFloatLE() }
+    else if (image !== undefined) event.images = { ...event.images, [tag]: imageOf(image as Buffer) }
+    else if (histogram !== undefined)
+      event.histograms = { ...event.histograms, [tag]: histogramOf(histogram as Buffer) }
+    else {
+      const { 8: text } = Object.fromEntries(fieldsOf(tensor as Buffer))
+      expect(String(metadata)).toContain('text')
+      event.texts = { ...event.texts, [tag.replace(/\/text_summary$/, '')]: String(text) }
+    }
+  }
+  return values.length === 0 ? { scalars: {} } : event
+}
+
+function imageOf(data: Buffer): Image {
+  const { 1: height, 2: width, 3: channels, 4: png } = Object.fromEntries(fieldsOf(data))
+  return { height, width, channels, png } as Image
+}
+
+function histogramOf(data: Buffer): Histogram {
+  const { 6: limits, 7: counts, ...numbers } = Object.fromEntries(fieldsOf(data)) as Record<number, Buffer>
+  const [min, max, num, sum, sumSquares] = [1, 2, 3, 4, 5].map((field) => numbers[field]?.readDoubleLE() ?? 0)
+  return { min, max, num, sum, sumSquares, limits: doublesOf(limits), counts: doublesOf(counts) } as Histogram
+}
+
+function doublesOf(data: Buffer | undefined): number[] {
+  return Array.from({ length: (data?.length ?? 0) / 8 }, (_, i) => (data as Buffer).readDoubleLE(8 * i))
 }
 
 /** The fields of a protocol buffer message; all but integers as bytes. */

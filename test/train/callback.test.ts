@@ -5,7 +5,19 @@ import { SequenceDataset } from '../../lib/data/index.ts'
 import { nn, type Tensor, torch } from '../../lib/index.ts'
 import { MAE } from '../../lib/metrics/index.ts'
 import { RNNModel } from '../../lib/models/index.ts'
-import { type Callback, earlyStopping, type Run, Trainer, type TrainerOptions } from '../../lib/train/index.ts'
+import { Callbacks } from '../../lib/train/callback.ts'
+import { Ending } from '../../lib/train/ending.ts'
+import {
+  type Callback,
+  checkpoint,
+  csvLogger,
+  earlyStopping,
+  learningRateMonitor,
+  type Run,
+  Trainer,
+  type TrainerOptions,
+  tensorBoard,
+} from '../../lib/train/index.ts'
 import { expectRejection } from '../support/error.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { series } from '../support/series.ts'
@@ -277,4 +289,29 @@ test('a class with hooks is a callback', async () => {
   const counter = new Counter()
   await new Trainer(new nn.Linear(1, 1), { progress: false, epochs: 3, callbacks: [counter] }).fit(series(30))
   expect(counter.count).toBe(3)
+})
+
+test('no callback begins its files before a folder of checkpoints is refused', async () => {
+  const path = temporaryFolder()
+  const [folder, table, events] = ['a', 'a.csv', 'events'].map((name) => join(path, name)) as [string, string, string]
+  const callbacks = (): Callback[] => [csvLogger(table), tensorBoard(events), checkpoint(folder)]
+  const model = new RNNModel(1, 4, 1)
+  await new Trainer(model, { ...quiet, epochs: 1, callbacks: [checkpoint(folder)] }).fit(series(30))
+  const again = new Trainer(model, { ...quiet, epochs: 1, callbacks: callbacks() }).fit(series(30))
+  await expectRejection(again, 'ERR_TORCH_FILE', 'has checkpoints of another fit')
+  expect(readdirSync(path)).toEqual(['a'])
+})
+
+test('the learning rates are noted without waiting for the steps that are queued', async () => {
+  const monitor = learningRateMonitor()
+  const run = { step: 1, optimizer: { paramGroups: [{ lr: 0.5 }] } } as unknown as Run
+  let settled = 0
+  const wait = async (): Promise<void> => void settled++
+  expect(new Callbacks([monitor], new Ending()).stepEnd(run, wait)).toBeUndefined()
+  expect([settled, monitor.entries]).toEqual([0, [{ step: 1, rates: [0.5] }]])
+  // Beside one that may read what a step computes, they keep their order.
+  const other: Callback = { everySteps: 1, onStepEnd: () => expect(monitor.entries).toHaveLength(2) }
+  const changed = { step: 2, optimizer: { paramGroups: [{ lr: 0.25 }] } } as unknown as Run
+  await new Callbacks([monitor, other], new Ending()).stepEnd(changed, wait)
+  expect(settled).toBe(1)
 })

@@ -1,8 +1,15 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Series } from '../../lib/data/index.ts'
 import { nn, optim, type Tensor, torch } from '../../lib/index.ts'
-import { GRUModel, LSTMModel } from '../../lib/models/index.ts'
-import { type Criterion, type LossName, Trainer, type TrainerOptions, TrainingStep } from '../../lib/train/index.ts'
+import { GRUModel, LSTMModel, SequenceModel } from '../../lib/models/index.ts'
+import {
+  type Criterion,
+  type LossName,
+  Trainer,
+  type TrainerOptions,
+  type TrainingData,
+  TrainingStep,
+} from '../../lib/train/index.ts'
 import { expectClose } from '../support/close.ts'
 import { expectError, expectRejection } from '../support/error.ts'
 
@@ -66,14 +73,12 @@ test.each([
 test('windows of a series for a model with an output for each step: the advice works', async () => {
   const day = Array.from({ length: 40 }, (_, i) => i * 86_400_000)
   const series = await Series.from({ day, y: day.map((_, i) => i % 7) }, { time: 'day', targets: 'y' })
-  const advice = (batchFirst: boolean, horizon: number): string =>
-    `with ${batchFirst ? '' : 'batchFirst: true, '}output: 'last', horizon: ${horizon}`
   for (const batchFirst of [true, false]) {
     for (const horizon of [1, 3]) {
       const { train } = await series.split({ past: 14, horizon })
       const wrong = new Trainer(new GRUModel(1, 4, 1, { batchFirst }), options)
-      await expectRejection(wrong.fit(train), 'ERR_TORCH_SHAPE', advice(batchFirst, horizon))
-      const right = new GRUModel(1, 4, 1, { batchFirst: true, output: 'last', horizon })
+      await expectRejection(wrong.fit(train), 'ERR_TORCH_SHAPE', `with output: 'last', horizon: ${horizon}`)
+      const right = new GRUModel(1, 4, 1, { batchFirst, output: 'last', horizon })
       expect((await new Trainer(right, options).evaluate(train)).loss).toBeGreaterThan(0)
     }
   }
@@ -284,4 +289,40 @@ test('a model that gives more than a tensor', async () => {
   await expectRejection(trainer.fit([x, x]), 'ERR_TORCH_TYPE', sentence)
   await expectRejection(trainer.predict(x), 'ERR_TORCH_TYPE', sentence)
   expectError(() => trainer.predictSync(x), 'ERR_TORCH_TYPE', sentence)
+})
+
+test('an error of a network names its class', async () => {
+  const train = (network: nn.RecurrentModule, data: TrainingData = [torch.randn([4, 3, 5]), torch.randn([4, 1])]) =>
+    new Trainer(new SequenceModel(network, 1, { output: 'last' }), options).fit(data)
+  const batchFirst = true
+  for (const network of [new nn.PeepholeLSTM(2, 3, { batchFirst }), new nn.ChungGRU(2, 3, { batchFirst })]) {
+    const { name } = network.constructor
+    await expectRejection(
+      train(network),
+      'ERR_TORCH_SHAPE',
+      `${name}: input.size(-1) must be equal to inputSize. Expected 2, got 5`,
+    )
+  }
+  for (const network of [
+    new nn.LSTM(2, 3, { batchFirst }),
+    new nn.GRU(2, 3, { batchFirst }),
+    new nn.MinGRU(2, 3, { batchFirst }),
+  ]) {
+    await expectRejection(train(network), 'ERR_TORCH_SHAPE', `${network.constructor.name}: input.size(-1)`)
+  }
+  const [h, c] = [torch.zeros([1, 4, 3]), torch.zeros([1, 4, 3])]
+  const batch = { input: torch.randn([4, 3, 2]), target: torch.randn([4, 1]), state: [h, c] }
+  await expectRejection(
+    train(new nn.GRU(2, 3, { batchFirst }), [batch]),
+    'ERR_TORCH_TYPE',
+    'GRU: the state must be a Tensor, got an array',
+  )
+  // The dtype of the input is told by the network, not by a metric of its output.
+  const model = new GRUModel(2, 3, 1, { batchFirst, output: 'last' })
+  const whole = [torch.ones([4, 3, 2], { dtype: 'int64' }), torch.randn([4, 1])] as const
+  await expectRejection(
+    new Trainer(model, { ...options, metrics: ['mae'] }).fit(whole),
+    'ERR_TORCH_VALUE',
+    "RNN input dtype (int64) does not match weight dtype (float32). Convert input: input.to('float32')",
+  )
 })

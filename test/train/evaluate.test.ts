@@ -1,9 +1,17 @@
 // Metrics of evaluate besides those of the trainer.
-import { expect, test } from 'vitest'
-import { nn, type Tensor, torch } from '../../lib/index.ts'
-import { Accuracy, ConfusionMatrix, F1, Metric, type MetricBatch, type MetricState } from '../../lib/metrics/index.ts'
+import { expect, expectTypeOf, test } from 'vitest'
+import { type NestedArray, nn, type Tensor, torch } from '../../lib/index.ts'
+import {
+  Accuracy,
+  ConfusionMatrix,
+  F1,
+  Metric,
+  type MetricBatch,
+  type MetricName,
+  type MetricState,
+} from '../../lib/metrics/index.ts'
 import { Trainer, type TrainerOptions } from '../../lib/train/index.ts'
-import { expectRejection } from '../support/error.ts'
+import { expectError, expectRejection } from '../support/error.ts'
 import { collectGarbage, expectNoMoreTensors } from '../support/garbage.ts'
 
 /** Gives its input, times 1. */
@@ -87,9 +95,38 @@ test('what cannot be measured is refused', async () => {
     "evaluate: two metrics have the name 'accuracy', one of them of the trainer: give one of them a name",
   )
   await expectRejection(bad(['f1', new F1({ average: 'none' })]), 'ERR_TORCH_OPTION', "have the name 'f1': give")
+  await expectRejection(
+    bad([new F1({ name: 'loss' })]),
+    'ERR_TORCH_OPTION',
+    "evaluate: a metric has the name 'loss', which is that of the loss in results: give it another, { name: 'error' }",
+  )
+  await expectRejection(bad([new F1({ name: 'Accuracy' })]), 'ERR_TORCH_OPTION', "have the name 'Accuracy'")
+  expectError(
+    () => new Trainer(new Same(), { ...options, metrics: [new Accuracy({ name: 'Loss' })] }),
+    'ERR_TORCH_OPTION',
+    "Trainer: a metric has the name 'Loss'",
+  )
   await expectRejection(bad(['f2']), 'ERR_TORCH_VALUE', 'evaluate: a metric must be')
   await expectRejection(bad('f1'), 'ERR_TORCH_TYPE', 'evaluate: metrics must be an array')
   await expectRejection(bad([new Label()]), 'ERR_TORCH_OPTION', "'label' is 'many', not a number or a Tensor")
   // The trainer's own metrics go on.
   expect((await trainer.evaluate([scores, classes])).accuracy).toBeCloseTo(0.6, 12)
+})
+
+test('results have exact types where the metrics have names', async () => {
+  const trainer = new Trainer(new Same(), options)
+  const own = await trainer.evaluate([scores, classes])
+  expectTypeOf(own.loss).toEqualTypeOf<number>()
+  expectTypeOf(own.accuracy).toEqualTypeOf<number | undefined>()
+  const found = await trainer.evaluate([scores, classes], {
+    metrics: ['f1', 'confusionMatrix', new F1({ name: 'other' })],
+  })
+  expectTypeOf(found.f1).toEqualTypeOf<number>()
+  expectTypeOf(found.confusionMatrix).toEqualTypeOf<number[][]>()
+  expectTypeOf(found.other).toEqualTypeOf<NestedArray | undefined>()
+  expect(found.confusionMatrix[1]?.[0]).toBe(1)
+  const names: MetricName[] = ['f1']
+  const some = await trainer.evaluate([scores, classes], { metrics: names })
+  expectTypeOf(some.f1).toEqualTypeOf<NestedArray | undefined>()
+  expect(some.f1).toBe(found.f1)
 })

@@ -1,29 +1,46 @@
 import type { Series } from '../../data/index.ts'
 import { TorchError } from '../../errors.ts'
 import { type Calibration, calibrate } from '../../forecast/index.ts'
-import type { RecurrentModel } from '../../models/index.ts'
 import { torch } from '../../torch.ts'
 import { requireSettings } from '../config.ts'
 import { maseScaleOf, metricsFor, naiveErrors } from '../measure.ts'
 import { toJSON } from '../metadata.ts'
-import { modelOf } from '../network.ts'
+import { forecasterOf } from '../network.ts'
+import type { TrainedModel } from '../networks/load.ts'
 import type { Output } from '../output.ts'
 import { type Parts, readSeries, requireUsable, seriesOptions, splitSeries } from '../series.ts'
 import type { Settings } from '../settings.ts'
 import { trainingOptions } from '../training.ts'
 import type { Job } from './job.ts'
 
-/** A model that forecasts columns of a file. */
-export async function forecastJob(data: string, settings: Settings, output: Output): Promise<Job> {
+/** A series and its parts. */
+export interface ForecastData {
+  readonly series: Series
+  readonly parts: Parts
+}
+
+/** Reads what models are to forecast. */
+export async function readForecastData(data: string, settings: Settings, output: Output): Promise<ForecastData> {
   requireSettings(settings, ['time', 'target'])
-  const { past, horizon, season, seed, output: mode } = settings
   const series = await readSeries(data, seriesOptions(settings), output, settings.mmap)
-  requireUsable(series, horizon, data, output)
+  requireUsable(series, settings.horizon, data, output)
   const parts = await splitSeries(series, settings)
   if (settings.difference === undefined) warnOfTrend(series, parts, output)
+  return { series, parts }
+}
+
+/** A model that forecasts columns of a file. */
+export async function forecastJob(data: string, settings: Settings, output: Output): Promise<Job> {
+  return forecastJobOn(await readForecastData(data, settings, output), settings, output)
+}
+
+/** The same with data that were read before. */
+export function forecastJobOn({ series, parts }: ForecastData, settings: Settings, output: Output): Job {
+  requireSettings(settings, ['time', 'target'])
+  const { past, horizon, season, seed, output: mode } = settings
   torch.manualSeed(seed)
   const { inputSize, outputSize } = series
-  const model = modelOf(settings, { inputSize, outputSize, horizon, output: mode })
+  const model = forecasterOf(settings, { inputSize, outputSize, horizon, output: mode })
   const metrics = metricsFor({ metrics: settings.metrics, season, maseScale: undefined })
   const measures = () => ({ metrics: settings.metrics, season, maseScale: maseScaleOf(metrics) })
   const [validated, tested] = [parts.validation?.length ?? 0, parts.test?.length ?? 0]
@@ -45,11 +62,10 @@ export async function forecastJob(data: string, settings: Settings, output: Outp
         series: seriesOptions(settings),
         past,
         horizon,
-        ...(calibration === undefined ? {} : { calibration }),
         measures: measures(),
         training,
       })
-      await model.save(path, { scaler: parts.train.scaler, metadata })
+      await model.save(path, { scaler: parts.train.scaler, metadata, calibration: calibration ?? null })
     },
   }
 }
@@ -85,7 +101,7 @@ const windowsFor = (level: number): number => Math.ceil(level / (1 - level) - 1e
 
 /** Measures how far forecasts are off on the validation part, for their intervals. */
 async function calibrated(
-  model: RecurrentModel,
+  model: TrainedModel,
   { validation }: Parts,
   levels: readonly number[],
   output: Output,

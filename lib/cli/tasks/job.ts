@@ -1,11 +1,11 @@
-import type { RecurrentModel } from '../../models/index.ts'
 import type { TrainerOptions, TrainingData } from '../../train/index.ts'
 import type { Errors } from '../measure.ts'
 import type { Training } from '../metadata.ts'
+import type { TrainedModel } from '../networks/load.ts'
 
 /** A training that is ready to start: what the tasks have in common. */
 export interface Job {
-  readonly model: RecurrentModel
+  readonly model: TrainedModel
   readonly train: TrainingData
   readonly validation: TrainingData | undefined
   readonly test: TrainingData | undefined

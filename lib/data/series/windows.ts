@@ -266,6 +266,12 @@ export class WindowDataset implements Dataset<WindowBatch> {
     return Array.from(this.#contents.table.times.subarray(first, first + this.horizon), (time) => new Date(time))
   }
 
+  /** The times of the inputs of a window. */
+  inputTimes(index: number): Date[] {
+    const [start = 0] = this.#startsOf('WindowDataset.inputTimes', [index])
+    return Array.from(this.#contents.table.times.subarray(start, start + this.past), (time) => new Date(time))
+  }
+
   /** The group of each of these windows; undefined if the series has no groups. */
   groups(indices: readonly number[]): string[] | undefined {
     requireWindowIndices('WindowDataset.groups', indices, this.length)

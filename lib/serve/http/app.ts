@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
-import { checkOptions, invalid, requireBoolean, requirePositive } from '../../check.ts'
-import { KEYS, type ServePluginOptions } from './options.ts'
-import { peer } from './peer.ts'
-import { servePlugin } from './plugin.ts'
+import { checkOptions, LONGEST_DELAY, requireBoolean, requireInteger } from '../../check.ts'
+import { KEYS, readHttpOptions, type ServePluginOptions } from './options.ts'
+import { FASTIFY, requirePeers } from './peer.ts'
+import { pluginPeers, servePlugin } from './plugin.ts'
 
 /** Options of {@link serveApp}. */
 export interface ServeAppOptions extends ServePluginOptions {
@@ -11,9 +11,9 @@ export interface ServeAppOptions extends ServePluginOptions {
   logger?: FastifyServerOptions['logger']
   /** Whether each request is two lines of the log, and not only those that the server fails. Default `false`. */
   logRequests?: boolean
-  /** How long a client may take to send a request, in ms; then it is status 408. Default 30,000. */
+  /** How long a client may take to send a request, in whole ms; then it is status 408. Default 30,000. */
   requestTimeout?: number
-  /** For how long a connection without requests is kept open, in ms. Default 72,000. */
+  /** For how long a connection without requests is kept open, in whole ms. Default 72,000. */
   keepAliveTimeout?: number
   /** Where clients are behind proxies: as of Fastify. Default `false`. */
   trustProxy?: FastifyServerOptions['trustProxy']
@@ -51,11 +51,11 @@ export async function serveApp(options: ServeAppOptions): Promise<FastifyInstanc
   } = options
   requireBoolean(owner, 'logRequests', logRequests)
   for (const [name, ms] of Object.entries({ requestTimeout, keepAliveTimeout })) {
-    requirePositive(owner, name, ms)
-    if (!Number.isFinite(ms)) throw invalid(owner, name, 'finite', ms, 'ERR_TORCH_VALUE')
+    // Node.js has no others, and of more than that makes 1 ms.
+    requireInteger(owner, name, ms, 1, LONGEST_DELAY)
   }
-  const fastify = await peer('serveApp', 'fastify', () => import('fastify'))
-  const { default: make, LogController } = fastify
+  await requirePeers(owner, [FASTIFY, ...pluginPeers(readHttpOptions(pluginOptions))])
+  const { default: make, LogController } = await import('fastify')
   const app = make({
     logger,
     logController: new LogController({ disableRequestLogging: !logRequests }),

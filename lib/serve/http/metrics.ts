@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
-import type { Registry } from 'prom-client'
+import type { Metric, Registry } from 'prom-client'
+import type { Histogram } from '../metrics.ts'
 import type { Metrics } from '../server.ts'
 import type { Connections } from './connections.ts'
 import type { ServedModels } from './model.ts'
 import type { HttpSettings } from './options.ts'
-import { peer } from './peer.ts'
 
 type Prometheus = typeof import('prom-client')
 
@@ -35,6 +35,12 @@ const GAUGES: readonly [string, string, (metrics: Metrics) => number][] = [
   ['sessions_open', 'Sessions in memory', ({ sessions }) => sessions.open],
 ]
 
+/** How long things took: the name, the text, and of what of a server. */
+const HISTOGRAMS: readonly [string, string, 'wait' | 'compute'][] = [
+  ['wait_seconds', 'From the call of a request or a step until it was begun', 'wait'],
+  ['compute_seconds', 'How long a batch of requests or steps was computed', 'compute'],
+]
+
 const PREFIX = 'libtorch_rnn_'
 /** In seconds: a small model takes less than a millisecond. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -46,7 +52,7 @@ export async function addMetrics(
   { allMetrics }: HttpSettings,
   connections: Connections,
 ): Promise<void> {
-  const prometheus = await peer('/metrics', 'prom-client', () => import('prom-client'), '{ metrics: false }')
+  const prometheus = await import('prom-client')
   const register = new prometheus.Registry()
   prometheus.collectDefaultMetrics({ register })
   addServers(prometheus, register, models)
@@ -111,6 +117,19 @@ function addServers(prometheus: Prometheus, register: Registry, models: ServedMo
       },
     })
   }
+  for (const [name, help, key] of HISTOGRAMS) {
+    register.registerMetric(
+      countedHistogram(PREFIX + name, help, () =>
+        [...models].flatMap(({ name: model, server }) => {
+          const metrics = server.metrics()
+          return [
+            { labels: { model, of: 'requests' }, histogram: metrics[key] },
+            { labels: { model, of: 'steps' }, histogram: metrics.steps[key] },
+          ]
+        }),
+      ),
+    )
+  }
   new prometheus.Gauge({
     name: `${PREFIX}latency_seconds`,
     help: 'From the call to the output, of the last minute or two',
@@ -121,13 +140,14 @@ function addServers(prometheus: Prometheus, register: Registry, models: ServedMo
       this.reset()
       for (const { name: model, server } of models) {
         const { latency, steps } = server.metrics()
-        for (const [of, { p50, p90, p99 }] of [
+        for (const [of, { p50, p90, p95, p99 }] of [
           ['requests', latency],
           ['steps', steps.latency],
         ] as const) {
           for (const [quantile, ms] of [
             ['0.5', p50],
             ['0.9', p90],
+            ['0.95', p95],
             ['0.99', p99],
           ] as const) {
             if (ms !== null) this.set({ model, of, quantile }, ms / 1000)
@@ -160,4 +180,30 @@ function addServers(prometheus: Prometheus, register: Registry, models: ServedMo
       }
     },
   })
+}
+
+interface Counted {
+  readonly labels: Readonly<Record<string, string>>
+  readonly histogram: Histogram
+}
+
+/**
+ * A histogram of counts that there are already: prom-client's own would look for the labels and the bucket of each
+ * request again.
+ */
+function countedHistogram(name: string, help: string, read: () => readonly Counted[]): Metric {
+  const get = async () => ({
+    ...{ name, help, type: 'histogram', aggregator: 'sum' },
+    values: read().flatMap(({ labels, histogram: { buckets, count, sum } }) => [
+      ...[...buckets, [Number.POSITIVE_INFINITY, count] as const].map(([ms, value]) => ({
+        metricName: `${name}_bucket`,
+        labels: { ...labels, le: ms === Number.POSITIVE_INFINITY ? '+Inf' : ms / 1000 },
+        value,
+      })),
+      { metricName: `${name}_sum`, labels, value: sum / 1000 },
+      { metricName: `${name}_count`, labels, value: count },
+    ]),
+  })
+  // What a registry asks of a metric.
+  return { name, get } as unknown as Metric
 }

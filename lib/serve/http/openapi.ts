@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Signature } from '../input.ts'
-import { defaultOf, peer } from './peer.ts'
+import { defaultOf } from './peer.ts'
 
 type Schema = Record<string, unknown>
 
@@ -82,6 +82,20 @@ export function stepSchema({ inputSize, numEmbeddings, outputShape }: Signature)
   }
 }
 
+/** What is said of a path that is a WebSocket, for which OpenAPI has no words: status 101, and messages in prose. */
+export function socketSchema(summary: string, path: string, { numEmbeddings }: Signature): Schema {
+  const bytes = numEmbeddings === null ? 'the bytes of its numbers, float32' : 'the bytes of a token, int32'
+  const names = ['model', 'id'].filter((name) => path.includes(`:${name}`))
+  return {
+    summary,
+    description: `Each message is a sample: JSON, { "x": … } or the sample alone, or ${bytes}. It gets one answer in its form, in order: { "y": … }, float32, or { "error", "code", "message" }.`,
+    tags: ['sessions'],
+    ...(names.length === 0 ? {} : { params: paramsOf(...names) }),
+    querystring: { type: 'object', properties: { group: { type: 'string' } } },
+    response: { 101: { description: 'It is a WebSocket from then on' }, 426: FAILURE, ...FAILURES },
+  }
+}
+
 /** What is said of a path of the Open Inference Protocol. */
 export const plainSchema = (summary: string): Schema => ({ summary, tags: ['open inference protocol'] })
 
@@ -116,10 +130,7 @@ export function inferenceSchema(signature: Signature): Schema {
 
 /** Adds `/openapi.json` and a page of it, `/docs`. Before all other routes. */
 export async function addOpenApi(app: FastifyInstance, names: readonly string[]): Promise<void> {
-  const without = '{ openapi: false }'
-  const install = '@fastify/swagger @fastify/swagger-ui'
-  const swagger = await peer('the OpenAPI page', install, () => import('@fastify/swagger'), without)
-  const ui = await peer('the OpenAPI page', install, () => import('@fastify/swagger-ui'), without)
+  const [swagger, ui] = await Promise.all([import('@fastify/swagger'), import('@fastify/swagger-ui')])
   // A service may have it for its own paths.
   if (!app.hasDecorator('swagger')) {
     await app.register(defaultOf(swagger), {

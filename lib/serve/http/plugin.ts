@@ -6,8 +6,10 @@ import { addMetrics } from './metrics.ts'
 import { type ServedModel, ServedModels } from './model.ts'
 import { addOpenApi } from './openapi.ts'
 import { type HttpSettings, readHttpOptions, type ServePluginOptions } from './options.ts'
+import { type Peer, peersOf, requirePeers } from './peer.ts'
 import { predictRoutes } from './predict.ts'
-import { addWebSockets, sessionRoutes } from './session-routes.ts'
+import { sessionRoutes } from './session-routes.ts'
+import { addWebSockets } from './socket-routes.ts'
 import { failureOf } from './status.ts'
 import { makeTracer } from './tracing.ts'
 
@@ -19,11 +21,12 @@ import { makeTracer } from './tracing.ts'
  * const app = Fastify({ logger: true })
  * await app.register(servePlugin, { models: { weather: await serve('weather.safetensors') } })
  * await app.listen({ port: 8080 })
- * @throws {TorchError} (rejects) for an unknown option, a wrong value, or a package that is missing, with the command
- *   that installs it.
+ * @throws {TorchError} (rejects) for an unknown option, a wrong value, or packages that are missing, with the command
+ *   that installs them.
  */
 export async function servePlugin(app: FastifyInstance, options: ServePluginOptions): Promise<void> {
   const settings = readHttpOptions(options)
+  await requirePeers('servePlugin', pluginPeers(settings))
   const connections = new Connections(settings.maxConnections)
   if (settings.websocket && settings.sessions !== 'none') await addWebSockets(app, settings, connections)
   const { prefix } = options as { prefix?: string }
@@ -32,6 +35,10 @@ export async function servePlugin(app: FastifyInstance, options: ServePluginOpti
     prefix === undefined ? {} : { prefix },
   )
 }
+
+/** The packages that a plugin with such settings needs. */
+export const pluginPeers = (settings: HttpSettings): Peer[] =>
+  peersOf({ ...settings, websocket: settings.websocket && settings.sessions !== 'none' })
 
 // Fastify's mark of a plugin that belongs to the service, and has no scope of its own: WebSockets are refused by hooks,
 // which otherwise would not see those of unknown paths, and the connections would stay.

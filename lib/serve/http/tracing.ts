@@ -1,6 +1,5 @@
 import type { FastifyRequest } from 'fastify'
 import { messageOf } from '../../errors.ts'
-import { peer } from './peer.ts'
 
 /** Runs what a span covers. */
 export interface Tracer {
@@ -17,7 +16,7 @@ const silent: Tracer = { span: (_name, _request, _attributes, work) => work() }
 /** Spans of OpenTelemetry, as children of those that are active, or that the request's `traceparent` names. */
 export async function makeTracer(enabled: boolean): Promise<Tracer> {
   if (!enabled) return silent
-  const api = await peer('tracing', '@opentelemetry/api', () => import('@opentelemetry/api'), 'leave out tracing')
+  const api = await import('@opentelemetry/api')
   const { trace, context, propagation, SpanKind, SpanStatusCode } = api
   const tracer = trace.getTracer('libtorch-rnn')
   return {

@@ -3,6 +3,8 @@ import { dirname, join } from 'node:path'
 import { checkOptions, requireInteger, requireString } from '../../check.ts'
 import { describe } from '../../describe.ts'
 import { torchError } from '../../errors.ts'
+import { copyFile } from '../../io/atomic.ts'
+import { run as runCoroutine } from '../../io/coroutine.ts'
 import { makeFolder } from '../../io/folder.ts'
 import { type Callback, FOLDER } from '../callback.ts'
 import { FolderLock } from '../folder-lock.ts'
@@ -75,16 +77,22 @@ async function requireOwn(folder: string, { resume, step }: Run): Promise<void> 
   )
 }
 
+async function copied(path: string, target: string): Promise<void> {
+  await runCoroutine(copyFile('checkpoint', path, target))
+}
+
 /** Whether a path is a folder, or a file in it. */
 async function isWithin(path: string, folder: string): Promise<boolean> {
   return (await realpath(path.endsWith('.safetensors') ? dirname(path) : path)) === (await realpath(folder))
 }
 
-/** Writes a checkpoint into a folder, and removes all but the newest `keep`. */
-export async function writeCheckpoint(folder: string, run: Run, keep = 1): Promise<void> {
-  await run.save(join(folder, `step-${String(run.step).padStart(9, '0')}.safetensors`))
+/** Writes a checkpoint into a folder, and removes all but the newest `keep`. Returns its path. */
+export async function writeCheckpoint(folder: string, run: Run, keep = 1): Promise<string> {
+  const path = join(folder, `step-${String(run.step).padStart(9, '0')}.safetensors`)
+  await run.save(path)
   const old = (await checkpointsIn(folder)).slice(keep)
   await Promise.all(old.map((name) => rm(join(folder, name), { force: true })))
+  return path
 }
 
 /**
@@ -110,7 +118,7 @@ export function checkpoint(folder: string, options: CheckpointOptions = {}, ...n
     lock?.release()
     lock = undefined
   }
-  const write = (run: Run): Promise<void> => writeCheckpoint(folder, run, keep)
+  const write = (run: Run): Promise<string> => writeCheckpoint(folder, run, keep)
   const callback: Callback & { [FOLDER]: string; [MONITOR]: string | undefined } = {
     [FOLDER]: folder,
     [MONITOR]: options.monitor,
@@ -138,8 +146,12 @@ export function checkpoint(folder: string, options: CheckpointOptions = {}, ...n
       const value = monitored(owner, run, options)
       const improves = isBetter(value, best, options.mode)
       if (improves) best = value
-      if (run.epoch % everyEpochs === 0 || run.stopReason !== undefined || run.epoch === run.epochs) await write(run)
-      if (improves) await run.save(join(folder, BEST))
+      const isDue = run.epoch % everyEpochs === 0 || run.stopReason !== undefined || run.epoch === run.epochs
+      const path = isDue ? await write(run) : undefined
+      if (!improves) return
+      // Not a second name for the same file: one that is damaged should leave the other.
+      if (path === undefined) await run.save(join(folder, BEST))
+      else await copied(path, join(folder, BEST))
     },
     stateDict: () => ({ best }),
     loadStateDict(state) {

@@ -1,5 +1,5 @@
 import { requireNone } from '../../check.ts'
-import type { Callback } from '../callback.ts'
+import { AHEAD, type Callback } from '../callback.ts'
 
 /** A learning rate that held from `step` on. */
 export interface LearningRateEntry {
@@ -26,7 +26,8 @@ export function learningRateMonitor(...none: undefined[]): LearningRateMonitor {
     const rates = optimizer.paramGroups.map(({ lr }) => lr)
     if (entries.at(-1)?.rates.join() !== rates.join()) entries.push({ step, rates })
   }
-  return {
+  const monitor: LearningRateMonitor & { [AHEAD]: true } = {
+    [AHEAD]: true,
     name: 'learningRateMonitor',
     everySteps: 1,
     entries,
@@ -40,4 +41,5 @@ export function learningRateMonitor(...none: undefined[]): LearningRateMonitor {
       entries.splice(0, entries.length, ...(state as unknown as LearningRateEntry[]))
     },
   }
+  return monitor
 }

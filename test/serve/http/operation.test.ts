@@ -9,7 +9,7 @@ import Fastify from 'fastify'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { GRUModel } from '../../../lib/models/index.ts'
 import { STATUS, servePlugin } from '../../../lib/serve/http/index.ts'
-import { peer } from '../../../lib/serve/http/peer.ts'
+import { type Peer, type PeerOption, requirePeers } from '../../../lib/serve/http/peer.ts'
 import { serve } from '../../../lib/serve/index.ts'
 import { CHECKOUT } from '../../support/checkout.ts'
 import { post, service } from '../../support/service.ts'
@@ -31,12 +31,20 @@ test('/metrics counts what became of requests and steps', async () => {
     'libtorch_rnn_steps_total{model="m",outcome="served"} 1',
     'libtorch_rnn_sessions_open{model="m"} 1',
     'libtorch_rnn_queued{model="m"} 0',
+    '# TYPE libtorch_rnn_wait_seconds histogram',
+    'libtorch_rnn_wait_seconds_bucket{model="m",of="requests",le="10"} 4',
+    'libtorch_rnn_wait_seconds_bucket{model="m",of="requests",le="+Inf"} 4',
+    'libtorch_rnn_wait_seconds_count{model="m",of="steps"} 1',
+    'libtorch_rnn_compute_seconds_bucket{model="m",of="requests",le="10"} 4',
+    'libtorch_rnn_compute_seconds_count{model="m",of="steps"} 1',
     'libtorch_rnn_http_request_duration_seconds_count{method="POST",route="/predict",status="200"} 3',
     'libtorch_rnn_http_request_duration_seconds_count{method="POST",route="/predict",status="400"} 1',
   ]) {
     expect(text.split('\n')).toContain(line)
   }
   expect(text).toMatch(/^libtorch_rnn_latency_seconds\{model="m",of="requests",quantile="0.99"\} 0\.\d+$/m)
+  expect(text).toMatch(/^libtorch_rnn_latency_seconds\{model="m",of="steps",quantile="0.95"\} 0\.\d+$/m)
+  expect(text).toMatch(/^libtorch_rnn_compute_seconds_sum\{model="m",of="requests"\} 0\.\d+$/m)
   expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds /m)
   // Counters do not grow by being read.
   expect(await (await fetch(`${url}/metrics`)).text()).toContain('outcome="served"} 3\n')
@@ -86,10 +94,12 @@ test('the OpenAPI page describes every path, and the shapes of the model', async
   expect(Object.keys(document.paths).sort()).toEqual([
     '/metrics',
     '/models/{model}/predict',
+    '/models/{model}/session',
     '/models/{model}/sessions/{id}',
     '/models/{model}/sessions/{id}/events',
     '/models/{model}/sessions/{id}/steps',
     '/predict',
+    '/session',
     '/sessions/{id}',
     '/sessions/{id}/events',
     '/sessions/{id}/steps',
@@ -107,6 +117,15 @@ test('the OpenAPI page describes every path, and the shapes of the model', async
   expect(Object.keys(content ?? {})).toEqual(['application/json', 'application/octet-stream'])
   expect(content?.['application/json']?.schema).toMatchObject({
     properties: { x: { items: { minItems: 3, maxItems: 3, items: { type: 'number' } } } },
+  })
+  expect(document.paths['/models/{model}/sessions/{id}']?.get).toMatchObject({
+    summary: 'A WebSocket of a session, which outlives it',
+    parameters: [
+      { in: 'query', name: 'group' },
+      { in: 'path', name: 'model' },
+      { in: 'path', name: 'id' },
+    ],
+    responses: { 101: {}, 426: {} },
   })
   const page = await fetch(`${url}/docs/`)
   expect(page.headers.get('content-type')).toMatch(/^text\/html/)
@@ -178,11 +197,27 @@ test('readiness asks the service, too', async () => {
   expect((await fetch(`${url}/v2/health/live`)).status).toBe(200)
 })
 
-test('a package that is missing is named with its command', async () => {
-  const missing = peer('/metrics', 'prom-client', () => import('no-such-package' as string), '{ metrics: false }')
-  await expect(missing).rejects.toThrow(
-    /^\/metrics needs a package: npm install prom-client, or \{ metrics: false \} \(/,
+test('packages that are missing are named with their command, all at once', async () => {
+  const missing = (name: string, option?: PeerOption): Peer => ({
+    name,
+    load: () => import(name),
+    ...(option === undefined ? {} : { option }),
+  })
+  const there: Peer = { name: 'fastify', load: () => import('fastify') }
+  await requirePeers('serve', [there])
+  const one = requirePeers('serve', [there, missing('no-such-package', 'metrics')])
+  await expect(one).rejects.toThrow(
+    /^serve: a package is missing: npm install no-such-package; or do without: \{ metrics: false \}$/,
   )
+  const more = [missing('no-fastify'), missing('no-swagger', 'openapi'), there, missing('no-swagger-ui', 'openapi')]
+  const error = (await requirePeers('serve', more).catch((thrown: unknown) => thrown)) as Error
+  expect(error.message).toBe(
+    'serve: packages are missing: npm install no-fastify no-swagger no-swagger-ui; or do without: { openapi: false }',
+  )
+  expect((error.cause as AggregateError).errors).toHaveLength(3)
+  // One that is there, and does not work.
+  const broken: Peer = { name: 'broken', load: () => Promise.reject(new Error('no such symbol\nmore')) }
+  await expect(requirePeers('serve', [broken])).rejects.toThrow(/npm install broken \(broken: no such symbol\)$/)
 })
 
 test('the versions that the documentation calls tested are those of the tests', () => {

@@ -249,6 +249,12 @@ test('options that there are not are refused', async () => {
   await expect(serveApp({ models: { 'a/b': server } })).rejects.toThrow(/the name of a model/)
   await expect(serveApp({ models: server as never })).rejects.toThrow(/servers by their names/)
   await expect(serveApp({ models: { m: model as never } })).rejects.toThrow(/what serve\(\) resolves with/)
-  await expect(serveApp({ models: { m: server }, requestTimeout: 0 })).rejects.toThrow(/requestTimeout/)
+  for (const name of ['requestTimeout', 'keepAliveTimeout']) {
+    for (const ms of [0, 0.5, 2 ** 31, Number.POSITIVE_INFINITY]) {
+      await expect(serveApp({ models: { m: server }, [name]: ms })).rejects.toThrow(
+        new RegExp(`^serveApp: ${name} must be `),
+      )
+    }
+  }
   await server.close()
 })

@@ -95,6 +95,23 @@ describe('by HTTP', () => {
     expect(await response.json()).toMatchObject({ code: 'ERR_TORCH_OVERLOADED' })
   })
 
+  test('the end of one that there is not is status 404, and opens none, also when there is no room', async () => {
+    const { url, server } = await service(model, {}, { sessions: { max: 1 } })
+    expect((await post(`${url}/sessions/a/steps`, { x: samples[0] })).status).toBe(200)
+    const end = async (path: string): Promise<[number, string]> => {
+      const response = await fetch(url + path, { method: 'DELETE' })
+      return [response.status, await response.text()]
+    }
+    const missing = { error: 'Not Found', code: 'ERR_HTTP_NO_SESSION', message: "model 'm' has no session 'b'" }
+    expect(await end('/sessions/b')).toEqual([404, JSON.stringify(missing)])
+    expect(await end('/models/m/sessions/b')).toEqual([404, JSON.stringify(missing)])
+    const { open, opened, refused } = server.metrics().sessions
+    expect({ open, opened, refused }).toEqual({ open: 1, opened: 1, refused: 0 })
+    expect(await end('/sessions/a')).toEqual([204, ''])
+    expect((await end('/sessions/a'))[0]).toBe(404)
+    expect((await post(`${url}/sessions/b/steps`, { x: samples[0] })).status).toBe(200)
+  })
+
   test('there are none of a model that cannot be stepped', async () => {
     const { url } = await service(new LSTMModel(3, 4, 2, { output: 'last', bidirectional: true }))
     expect((await post(`${url}/sessions/a/steps`, { x: samples[0] })).status).toBe(404)
@@ -198,7 +215,16 @@ describe('a WebSocket', () => {
     const own = await service(model)
     const key = { upgrade: 'websocket', connection: 'Upgrade', 'sec-websocket-version': '13' }
     for (const path of ['/session', '/sessions/a', '/models/m/session']) {
-      expect((await fetch(own.url + path)).status).toBe(404)
+      const plain = await fetch(own.url + path)
+      expect([plain.status, plain.headers.get('upgrade'), await plain.json()]).toEqual([
+        426,
+        'websocket',
+        {
+          error: 'Upgrade Required',
+          code: 'ERR_HTTP_UPGRADE_REQUIRED',
+          message: 'this path is a WebSocket: connect to it with ws:// or wss://',
+        },
+      ])
       for (const headers of [{ ...key, 'sec-websocket-key': 'bad' }, key, { ...key, 'sec-websocket-version': '5' }]) {
         const sent = request(own.url + path, { headers }).end()
         const [response] = (await once(sent, 'response')) as [IncomingMessage]

@@ -4,7 +4,14 @@ import { expect, test } from 'vitest'
 import { torch } from '../../../lib/index.ts'
 import { GRUModel } from '../../../lib/models/index.ts'
 import type { Event } from '../../../lib/train/event-file.ts'
-import { type Callback, checkpoint, Trainer, type TrainerOptions, tensorBoard } from '../../../lib/train/index.ts'
+import {
+  type Callback,
+  checkpoint,
+  type TensorBoardOptions,
+  Trainer,
+  type TrainerOptions,
+  tensorBoard,
+} from '../../../lib/train/index.ts'
 import { expectError, expectRejection } from '../../support/error.ts'
 import { readEvents } from '../../support/event-file.ts'
 import { temporaryFolder } from '../../support/folder.ts'
@@ -74,6 +81,41 @@ test('has the results of the epochs, and learning rate and loss at intervals', a
   expect(Object.keys(expected)).toEqual(expect.arrayContaining(['epoch/validationMae', 'epoch/trainLoss', 'epoch/lr']))
 })
 
+test('has distributions of weights and gradients, texts and images, if they are asked for', async () => {
+  const folder = temporaryFolder()
+  const seen: number[] = []
+  const images: TensorBoardOptions['images'] = async ({ epoch }) => {
+    seen.push(epoch)
+    return { pixels: torch.full([2, 3], epoch / 10) }
+  }
+  const board = tensorBoard(folder, { histograms: true, texts: { note: 'a **try**' }, images })
+  const own = trainer({ callbacks: [board], epochs: 2 })
+  await own.fit([x, x])
+  const [events = []] = eventsIn(folder)
+  const [text] = events.filter(({ texts }) => texts !== undefined)
+  expect(text).toMatchObject({ step: 0, texts: { note: 'a **try**' } })
+  expect(text?.texts?.model).toMatch(/^ {4}GRUModel\(\n {6}\(gru\): GRU\(1, 4/)
+  const ends = events.filter(({ histograms }) => histograms !== undefined)
+  expect(ends.map(({ step }) => step)).toEqual([6, 12])
+  expect(seen).toEqual([1, 2])
+  const names = [...own.model.namedParameters()].map(([name]) => name)
+  for (const { histograms = {}, images } of ends) {
+    const tags = names.flatMap((name) => [`weights/${name}`, `gradients/${name}`])
+    expect(new Set(Object.keys(histograms))).toEqual(new Set(tags))
+    expect(images?.pixels).toMatchObject({ width: 3, height: 2, channels: 1 })
+  }
+  for (const [name, parameter] of own.model.namedParameters()) {
+    for (const [tag, values] of [
+      [`weights/${name}`, parameter],
+      [`gradients/${name}`, parameter.grad],
+    ] as const) {
+      const { min, max, num, counts = [] } = ends[1]?.histograms?.[tag] ?? {}
+      expect([min, max, num]).toEqual([values?.min().item(), values?.max().item(), values?.numel])
+      expect(counts.reduce((sum, count) => sum + count, 0)).toBe(num)
+    }
+  }
+})
+
 test('run.loss is the mean of the epoch so far', async () => {
   const seen: number[] = []
   const callbacks: Callback[] = [{ everySteps: 1, onStepEnd: async (run) => seen.push(await run.loss()) }]
@@ -114,6 +156,17 @@ test('what cannot be used is refused', async () => {
   expectError(() => tensorBoard(3 as never), 'ERR_TORCH_TYPE', 'tensorBoard: folder must be a string, got 3')
   expectError(() => tensorBoard('a', { every: 2 } as never), 'ERR_TORCH_OPTION', "unknown option 'every'")
   expectError(() => tensorBoard('a', { everySteps: 0 }), 'ERR_TORCH_VALUE', 'everySteps must be a positive integer')
+  expectError(() => tensorBoard('a', { histograms: 1 } as never), 'ERR_TORCH_TYPE', 'histograms must be a boolean')
+  expectError(() => tensorBoard('a', { texts: { a: 1 } } as never), 'ERR_TORCH_TYPE', 'texts.a must be a string')
+  expectError(() => tensorBoard('a', { texts: 'a' } as never), 'ERR_TORCH_TYPE', 'texts must be an object of texts')
+  expectError(() => tensorBoard('a', { images: [] } as never), 'ERR_TORCH_TYPE', 'images must be a function, got []')
+  for (const [images, code, message] of [
+    [() => 'a.png', 'ERR_TORCH_TYPE', "what images returns must be an object of images by tag, got 'a.png'"],
+    [() => ({ a: 'a.png' }), 'ERR_TORCH_TYPE', 'image must be a Tensor or the bytes of a PNG file'],
+  ] as const) {
+    const callbacks = [tensorBoard(temporaryFolder(), { images } as never)]
+    await expectRejection(trainer({ callbacks }).fit([x, x]), code, message)
+  }
   const file = join(temporaryFolder(), 'file')
   writeFileSync(file, '')
   await expectRejection(
