@@ -2,6 +2,7 @@ import { type Series, TextDataset, type Vocabulary, type WindowDataset } from '.
 import type { MetricName } from '../metrics/index.ts'
 import type { RecurrentModel } from '../models/index.ts'
 import { Trainer } from '../train/index.ts'
+import { errorsByStep, type StepErrors, stepsText } from './by-step.ts'
 import { sha256Of } from './checksum.ts'
 import { evaluateClasses } from './classify/use.ts'
 import { type Errors, errorTable, metricsFor, naiveErrors, verdict } from './measure.ts'
@@ -58,6 +59,7 @@ export async function evaluate(
     const trainer = new Trainer(model, { loss, metrics: metricsFor(measures), progress: false })
     const errors = await trainer.evaluate(windows)
     const naive = await naiveErrors(windows, measures)
+    const steps = await errorsByStep(trainer, windows, measures, Object.keys(naive))
     const [text, times] = [
       timeTextOf(series),
       [windows.times(0)[0], windows.times(windows.length - 1).at(-1)] as Date[],
@@ -71,6 +73,7 @@ export async function evaluate(
       to: last,
       errors,
       naive,
+      steps,
     }
     output.result(result, () => summary(result))
   })
@@ -112,14 +115,17 @@ interface Result {
   readonly to: string
   readonly errors: Errors
   readonly naive: Readonly<Record<string, Errors>>
+  /** The errors at each step of the horizon. */
+  readonly steps: readonly StepErrors[]
 }
 
-function summary({ data, windows, from, to, errors, naive }: Result): string {
+function summary({ data, windows, from, to, errors, naive, steps }: Result): string {
   return [
     `${windows} forecasts of ${data}, from ${from} to ${to}`,
     '',
     errorTable('model', errors, naive),
     ...verdict(errors, naive),
+    ...stepsText(steps),
   ].join('\n')
 }
 

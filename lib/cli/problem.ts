@@ -24,6 +24,10 @@ export function messageFor(error: Error): string {
       Object.hasOwn(SETTINGS, key) ? `${flagOf(key)} ${unquoted(list)}` : all,
     )
     .replaceAll(/\{ sql: "([^"]*)" \}/g, 'a query in a file, data.sql: $1')
+    .replaceAll(
+      'apart in groups, or aggregate the rows in SQL; a',
+      'apart with --group, or aggregate the rows in a query, data.sql; a',
+    )
     .replaceAll('see series.gaps, and ', '')
     .replaceAll(/\bin futureInputs\b/g, 'in the file of --future')
     .replaceAll(/\bfutureInputs\b/g, 'the file of --future')

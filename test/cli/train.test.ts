@@ -282,6 +282,37 @@ describe('a mistake is a sentence, without a trace', () => {
     expect(JSON.parse(stdout).warnings).toEqual([expect.stringContaining(warning)])
   })
 
+  it('a trend that leaves what is trained on is a warning, unless differences follow it', () => {
+    const line = weatherCsv(240, (at, [date = '', , wind = '']) => [date, String(at + (at % 3)), wind])
+    writeFiles(folder, { 'line.csv': line })
+    const { status, stderr } = train('line.csv', ...SMALL, '--quiet', '--out', 'runs/line')
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr:
+        "warning: most values of 'temp' in the test part are beyond all that is trained on: differences follow a trend, --difference 1, or the steps of a season\n",
+    })
+    const followed = train('line.csv', ...SMALL, '--difference', '3', '--json', '--out', 'runs/followed')
+    const [plain, result] = [JSON.parse(read('runs/line/result.json')), JSON.parse(followed.stdout)]
+    expect(result.warnings).toEqual([])
+    // Each value is 3 above that of 3 days before.
+    expect(result.errors.mae).toBeLessThan(1)
+    expect(plain.errors.mae).toBeGreaterThan(20)
+    const forecast = command(folder, ['forecast', 'runs/followed'])
+    expect(forecast.status).toBe(0)
+    expect(Number(forecast.stdout.split('\n')[1]?.split(',')[1])).toBeCloseTo(242, -1)
+  })
+
+  it.each([
+    ['years as numbers, twice', (line: number) => String(1900 + (line >> 1)), 'for years, --time-format %Y'],
+    ['dates as numbers', (line: number) => String(20240100 + (line % 28) + 1), '--time-format %Y%m%d'],
+    ['days before months', (line: number) => `${(line % 28) + 1}.12.2024 10:00`, '--time-format %d.%m.%Y %H:%M'],
+  ])('%s are told with their format', (_, time, message) => {
+    writeFiles(folder, { 'times.csv': weatherCsv(240, (line, cells) => [time(line), ...cells.slice(1)]) })
+    const { status, stderr } = train('times.csv', ...SMALL, '--out', 'runs/bad')
+    expect(status).toBe(1)
+    expect(stderr.replaceAll("'", '')).toContain(message)
+  })
+
   it('as JSON, too', () => {
     const { status, stdout } = train('data.csv', '--target', 'temp', '--json', '--out', 'runs/bad')
     expect(status).toBe(2)

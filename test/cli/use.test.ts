@@ -43,12 +43,21 @@ describe('evaluate', () => {
     const { errors, naive } = JSON.parse(readFileSync(inFolder('runs/a/result.json'), 'utf8'))
     expect(result).toMatchObject({ windows: 35, from: '2024-07-23', to: '2024-08-27', naive, warnings: [] })
     for (const name of ['loss', 'mae', 'rmse']) expect(result.errors[name]).toBeCloseTo(errors[name], 5)
+    // All steps have the same number of windows.
+    expect(result.steps.map(({ step }: { step: number }) => step)).toEqual([1, 2])
+    const mean = (of: (step: { errors: { mae: number }; naive: typeof naive }) => number): number =>
+      (of(result.steps[0]) + of(result.steps[1])) / 2
+    expect(mean((step) => step.errors.mae)).toBeCloseTo(errors.mae, 5)
+    for (const [method, { mae }] of Object.entries<{ mae: number }>(naive)) {
+      expect(mean((step) => step.naive[method].mae)).toBeCloseTo(mae, 5)
+    }
   })
 
   it('measures all of other data, by other metrics', () => {
     const text = ok(['evaluate', 'runs/a', 'newer.csv', '--metrics', 'mape'])
     expect(text).toMatch(/^52 forecasts of newer\.csv, from 2024-07-26 to 2024-09-16$/m)
     expect(text).toMatch(/^ +mape\nmodel +\d/m)
+    expect(text).toMatch(/^The mape by step of the horizon:\nstep +model +persistence .*\n1 +\d.*\n2 +\d/m)
     expect(text).toMatch(/mape is \d+\.\d % lower than that of the best naive forecast|is not beaten/)
   })
 

@@ -24,7 +24,9 @@ export async function readForecastData(data: string, settings: Settings, output:
   requireSettings(settings, ['time', 'target'])
   const series = await readSeries(data, seriesOptions(settings), output, settings.mmap)
   requireUsable(series, settings.horizon, data, output)
-  return { series, parts: await splitSeries(series, settings) }
+  const parts = await splitSeries(series, settings)
+  if (settings.difference === undefined) warnOfTrend(series, parts, output)
+  return { series, parts }
 }
 
 /** A model that forecasts columns of a file. */
@@ -65,6 +67,32 @@ export function forecastJobOn({ series, parts }: ForecastData, settings: Setting
       })
       await model.save(path, { scaler: parts.train.scaler, metadata, calibration: calibration ?? null })
     },
+  }
+}
+
+/** Says so if what is held out is mostly beyond all that is trained on: a network cannot follow a trend that far. */
+function warnOfTrend(series: Series, { validation, test }: Parts, output: Output): void {
+  const held = test ?? validation
+  if (held === undefined || series.groups.length > 0) return
+  const [trained, start] = [validation ?? held, held].map((part) => (part.times(0)[0] as Date).getTime())
+  const times = series.times.map((time) => time.getTime())
+  for (const target of series.targets) {
+    const column = series.column(target)
+    let [least, most, beyond, count] = [Infinity, -Infinity, 0, 0]
+    for (const [i, time] of times.entries()) {
+      const value = column[i] as number
+      if (Number.isNaN(value)) continue
+      if (time < (trained as number)) [least, most] = [Math.min(least, value), Math.max(most, value)]
+      else if (time >= (start as number)) {
+        count++
+        if (value < least || value > most) beyond++
+      }
+    }
+    if (beyond <= count / 2) continue
+    const part = test === undefined ? 'validation' : 'test'
+    output.warn(
+      `most values of '${target}' in the ${part} part are beyond all that is trained on: differences follow a trend, --difference 1, or the steps of a season`,
+    )
   }
 }
 

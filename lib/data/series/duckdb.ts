@@ -168,16 +168,24 @@ async function requireNoRejects(session: Session, hint = ''): Promise<void> {
   throw torchError('ERR_TORCH_FORMAT', `${OWNER}: ${shown.join('\n')}${rest}${hintOf(cells) || hint}`, { op: OWNER })
 }
 
+const DAY_FIRST = /^\s*\d{1,2}([./-])\d{1,2}\1(\d{4}|\d{2})(?!\d)([ T]\d{1,2}:\d{2})?(:\d{2})?/
+
+/** The format of times such as 31.12.2024 10:00 that fits the first of them; of two days it takes that of Europe. */
+function dayFormat(cells: readonly string[]): string {
+  const found = cells.flatMap((cell) => DAY_FIRST.exec(cell) ?? [])
+  const [, separator = '/', year = '2024', clock = '', seconds] = found
+  const monthFirst = cells.some((cell) => /^\s*\d{1,2}\D(1[3-9]|2\d|3[01])\D/.test(cell))
+  const day = (monthFirst ? ['%m', '%d'] : ['%d', '%m']).join(separator)
+  const time = clock === '' ? '' : `${clock[0]}%H:%M${seconds === undefined ? '' : ':%S'}`
+  return `${day}${separator}${year.length === 4 ? '%Y' : '%y'}${time}`
+}
+
 /** What to do about cells that are no numbers or times as DuckDB reads them, but may be in another form. */
 function hintOf(cells: readonly string[]): string {
   const query = (option: string): string => `{ sql: "SELECT * FROM read_csv('…', ${option})" }`
   const forms: [form: RegExp, what: string, remedy: string][] = [
     [/^[-+]?\d+(\.\d{3})*,\d+$/, 'Decimal commas', query("decimal_separator = ','")],
-    [
-      /^\s*\d{1,2}[./-]\d{1,2}[./-]\d{2,4}/,
-      'Times that are not in ISO 8601, 2024-02-01T10:00,',
-      "timeFormat: '%d/%m/%Y'",
-    ],
+    [DAY_FIRST, 'Times that are not in ISO 8601, 2024-02-01T10:00,', `timeFormat: '${dayFormat(cells)}'`],
     [/^(n\/?a|null|nil|none|missing|-+|\?|\.)$/i, 'Texts for missing values', query("nullstr = 'NA'")],
   ]
   const hints = forms.flatMap(([form, what, remedy]) =>

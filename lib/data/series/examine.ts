@@ -2,7 +2,7 @@ import { checkOptions, invalid, requireInteger } from '../../check.ts'
 import type { Contents } from './contents.ts'
 import { contentsOf, type Series } from './series.ts'
 import { inGroup } from './table.ts'
-import { timeText } from './time.ts'
+import { timeHint, timeText } from './time.ts'
 
 /**
  * Something in a series that training will not mend:
@@ -54,19 +54,14 @@ export function examine(series: Series, options: ExamineOptions = {}, ...none: u
 function timesIn({ table: { times, groups }, time }: Contents): Finding[] {
   const bounds = groups.flatMap(({ start, end }) => [times[start] as number, times[end - 1] as number])
   if (times.length < 2) return []
-  if (bounds.every(isDateNumber)) {
-    const message = `column '${time}': ${bounds[0]} looks like a date, but numbers are milliseconds since 1970: for such dates, timeFormat: '%Y%m%d'`
+  const hint = timeHint(times)
+  if (hint?.includes('%Y%m%d') === true) {
+    const message = `column '${time}': numbers are milliseconds since 1970; ${hint}`
     return [{ kind: 'time', column: time, message }]
   }
   if (!bounds.every((value) => Math.abs(value) < 10 * SECOND)) return []
   const message = `column '${time}': all times are within seconds of ${timeText(0)}: numbers are milliseconds since 1970; for years, timeFormat: '%Y'`
   return [{ kind: 'time', column: time, message }]
-}
-
-/** Whether a number has the form 20240131. */
-function isDateNumber(value: number): boolean {
-  const [month, day] = [Math.floor(value / 100) % 100, value % 100]
-  return Number.isInteger(value) && value >= 1e7 && value < 3e7 && month >= 1 && month <= 12 && day >= 1 && day <= 31
 }
 
 function constantsIn({ table: { columns, groups } }: Contents): Finding[] {

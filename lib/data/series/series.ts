@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os'
 import { isArrayOf } from '../../array.ts'
 import { checkOptions, invalid, requireBoolean, requireChoice, requireNone, requireString } from '../../check.ts'
-import { torchError } from '../../errors.ts'
+import { TorchError, torchError } from '../../errors.ts'
 import { type Coroutine, run, runSync } from '../../io/coroutine.ts'
 import { isURL, pathOf } from '../../io/file.ts'
 import { opaque } from '../../opaque.ts'
@@ -14,7 +14,7 @@ import { isInMemory, readSource, type SeriesSource } from './source.ts'
 import { type Split, type SplitOptions, splitSeries } from './split.ts'
 import { MappedStorage, MEMORY, type Storage } from './storage.ts'
 import { type Names, OWNER, type RawTable, type RowOrder, type Table, tableOf } from './table.ts'
-import { type Frequency, parseFrequency, type Step } from './time.ts'
+import { type Frequency, parseFrequency, type Step, timeHint } from './time.ts'
 
 export interface SeriesOptions {
   /** The column of times: Dates, ISO 8601 texts (in UTC unless they have an offset), or milliseconds since 1970. */
@@ -162,7 +162,7 @@ export class Series {
 
     const storage = storageFor(source, options.mmap)
     const raw = await readSource(source, names, storage)
-    const { table, step, behind, found } = await run(arrange(raw, { storage, exact, missing, gaps }))
+    const { table, step, behind, found } = await arranged(raw, options, { storage, exact, missing, gaps })
     const segments = segmentsOf(table, behind, missing !== 'mask')
     const masked = missing === 'mask'
     return new Series(
@@ -263,6 +263,24 @@ interface Arranged {
   /** The rows behind gaps that windows do not cross. */
   readonly behind: GapRows
   readonly found: Gap[]
+}
+
+/** What {@link arrange} makes; its errors say so if times look as if they had been read wrong. */
+async function arranged(
+  raw: RawTable,
+  { time, timeFormat }: { time: string; timeFormat?: string },
+  how: Arranging,
+): Promise<Arranged> {
+  try {
+    return await run(arrange(raw, how))
+  } catch (error) {
+    const hint = timeFormat === undefined ? timeHint(raw.times) : undefined
+    if (!(error instanceof TorchError) || hint === undefined) throw error
+    throw torchError(error.code, `${error.message}\nNumbers in column '${time}' are milliseconds since 1970; ${hint}`, {
+      op: OWNER,
+      cause: error,
+    })
+  }
 }
 
 /** Sorts the rows, and does what was said about missing values and gaps. */

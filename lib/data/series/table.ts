@@ -152,7 +152,7 @@ export function* tableOf(raw: RawTable, storage: Storage): Coroutine<Table> {
         const group = { name: id === undefined ? undefined : names[id] }
         throw torchError(
           'ERR_TORCH_VALUE',
-          `${OWNER}: two rows have the time ${timeText(times[row] as number)}${inGroup(group)}: name the columns that tell their series apart in groups, or aggregate the rows in SQL`,
+          `${OWNER}: two rows have the time ${timeText(times[row] as number)}${inGroup(group)}: name the columns that tell their series apart in groups, or aggregate the rows in SQL; a time in several columns is made there, such as make_date(year, month, 1)`,
           { op: OWNER },
         )
       }

@@ -130,3 +130,18 @@ export function requireSplitPoint(owner: string, name: string, value: unknown): 
     { op: owner },
   )
 }
+
+/** What to do about times that look like years, or like dates as 20240131, and not like milliseconds since 1970. */
+export function timeHint(times: ArrayLike<number>): string | undefined {
+  const all = Array.from({ length: Math.min(times.length, LOOKED_AT) }, (_, i) => times[i] as number)
+  if (all.length < 2 || !all.every(Number.isInteger)) return undefined
+  if (all.every((value) => value >= 1000 && value < 3000)) return "for years, timeFormat: '%Y'"
+  const isDate = (value: number): boolean => {
+    const [month, day] = [Math.floor(value / 100) % 100, value % 100]
+    return value >= 1e7 && value < 3e7 && month >= 1 && month <= 12 && day >= 1 && day <= 31
+  }
+  return all.every(isDate) ? "for dates such as 20240131, timeFormat: '%Y%m%d'" : undefined
+}
+
+/** Times that are looked at: more would tell the same. */
+const LOOKED_AT = 1000
