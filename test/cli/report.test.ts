@@ -283,116 +283,120 @@ describe('mistakes', () => {
   })
 })
 
-describe.skipIf(isWithoutBrowser)('in Chromium, which is not installed here if this is skipped', () => {
-  let browser: Browser
-  beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: CHROMIUM as string, args: ['--no-sandbox'] })
-  })
-  afterAll(() => browser.close())
-
-  /** Opens a page, scrolls through it, and returns what went wrong in it. */
-  async function opened(
-    path: string,
-    width: number,
-    colorScheme: 'light' | 'dark',
-  ): Promise<{ page: Page; problems: string[] }> {
-    const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme })
-    const problems: string[] = []
-    page.on('pageerror', ({ message }) => problems.push(message))
-    page.on('console', (message) => problems.push(message.text()))
-    page.on('request', (request) => {
-      if (!/^(file|data):/.test(request.url())) problems.push(request.url())
+describe.skipIf(isWithoutBrowser)(
+  'in Chromium, which is not installed here if this is skipped',
+  { timeout: 180_000 },
+  () => {
+    let browser: Browser
+    beforeAll(async () => {
+      browser = await chromium.launch({ executablePath: CHROMIUM as string, args: ['--no-sandbox'] })
     })
-    await page.goto(`file://${inFolder(path)}`)
-    const figures = await page.locator('figure').all()
-    for (const figure of figures) {
+    afterAll(() => browser.close())
+
+    /** Opens a page, scrolls through it, and returns what went wrong in it. */
+    async function opened(
+      path: string,
+      width: number,
+      colorScheme: 'light' | 'dark',
+    ): Promise<{ page: Page; problems: string[] }> {
+      const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme })
+      const problems: string[] = []
+      page.on('pageerror', ({ message }) => problems.push(message))
+      page.on('console', (message) => problems.push(message.text()))
+      page.on('request', (request) => {
+        if (!/^(file|data):/.test(request.url())) problems.push(request.url())
+      })
+      await page.goto(`file://${inFolder(path)}`)
+      const figures = await page.locator('figure').all()
+      for (const figure of figures) {
+        await figure.scrollIntoViewIfNeeded()
+        // Vega has drawn it in place of the picture.
+        await figure.locator('.chart > div > svg, .chart > div > * > svg').first().waitFor()
+      }
+      return { page, problems }
+    }
+
+    it.each([
+      ['runs/a', 390, 'dark', 16],
+      ['runs/a', 1280, 'light', 16],
+      ['runs/hostile', 1280, 'dark', 16],
+      ['runs/compare', 390, 'light', 6],
+      ['runs/book', 1280, 'light', 1],
+    ] as const)(
+      '%s at %i pixels, %s: all charts are there, nothing fails, nothing is cut off',
+      async (path, width, scheme, count) => {
+        const { page, problems } = await opened(`${path}/report.html`, width, scheme)
+        expect(problems).toEqual([])
+        expect(await page.locator('figure .chart svg').count()).toBe(count)
+        expect(await page.title()).not.toBe('1')
+        const sizes = (await page.evaluate(WIDTHS)) as { page: number; charts: number[] }
+        expect(sizes.page).toBe(width)
+        for (const chart of sizes.charts) expect(chart).toBeLessThanOrEqual(width)
+        await page.close()
+      },
+    )
+
+    it('colours are those of the page, with enough contrast', async () => {
+      for (const scheme of ['light', 'dark'] as const) {
+        const { page } = await opened('runs/a/report.html', 1280, scheme)
+        const ratios = (await page.evaluate(CONTRASTS)) as { texts: number; drawn: number; count: number }
+        expect(ratios.texts).toBeGreaterThan(4.5)
+        expect(ratios.drawn).toBeGreaterThan(4.5)
+        expect(ratios.count).toBeGreaterThan(50)
+        await page.close()
+      }
+    })
+
+    it('is for those who do not see it: names of charts, an order of headings, tables with headings', async () => {
+      const { page } = await opened('runs/a/report.html', 1280, 'light')
+      const found = (await page.evaluate(NAMES)) as { levels: number[] }
+      expect(found).toMatchObject({ lang: 'en', unnamed: 0, headless: 0, buttons: 0, links: 0 })
+      expect(found.levels[0]).toBe(1)
+      for (const [i, level] of found.levels.entries()) {
+        if (i > 0) expect(level - (found.levels[i - 1] as number)).toBeLessThanOrEqual(1)
+      }
+      expect(found.levels.filter((level) => level === 1)).toHaveLength(1)
+      await page.close()
+    })
+
+    it('shows values under the pointer, and is enlarged by keys', async () => {
+      const { page, problems } = await opened('runs/a/report.html', 1280, 'light')
+      const figure = page.locator('figure[data-chart="forecasts-0-0"]')
       await figure.scrollIntoViewIfNeeded()
-      // Vega has drawn it in place of the picture.
-      await figure.locator('.chart > div > svg, .chart > div > * > svg').first().waitFor()
-    }
-    return { page, problems }
-  }
-
-  it.each([
-    ['runs/a', 390, 'dark', 16],
-    ['runs/a', 1280, 'light', 16],
-    ['runs/hostile', 1280, 'dark', 16],
-    ['runs/compare', 390, 'light', 6],
-    ['runs/book', 1280, 'light', 1],
-  ] as const)(
-    '%s at %i pixels, %s: all charts are there, nothing fails, nothing is cut off',
-    async (path, width, scheme, count) => {
-      const { page, problems } = await opened(`${path}/report.html`, width, scheme)
+      const box = await figure.locator('.chart svg').boundingBox()
+      if (box === null) throw new Error('the chart has no place')
+      await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2)
+      await page.mouse.move(box.x + box.width / 2 + 3, box.y + box.height / 2)
+      const tip = page.locator('#tip')
+      await tip.waitFor({ state: 'visible' })
+      expect(await tip.textContent()).toMatch(/time2024-\d\d-\d\dmeasured[\d.]+LSTM[\d.]+/)
+      await page.keyboard.press('Escape')
+      expect(await tip.isVisible()).toBe(false)
+      const labels = async (): Promise<string> =>
+        (await figure.locator('.role-axis-label').first().locator('text').allTextContents()).sort().join()
+      const before = await labels()
+      await figure.locator('button').first().focus()
+      await page.keyboard.press('Enter')
+      await expect.poll(labels).not.toBe(before)
+      await figure.locator('button', { hasText: 'Reset' }).press('Enter')
+      await expect.poll(labels).toBe(before)
       expect(problems).toEqual([])
-      expect(await page.locator('figure .chart svg').count()).toBe(count)
-      expect(await page.title()).not.toBe('1')
-      const sizes = (await page.evaluate(WIDTHS)) as { page: number; charts: number[] }
-      expect(sizes.page).toBe(width)
-      for (const chart of sizes.charts) expect(chart).toBeLessThanOrEqual(width)
       await page.close()
-    },
-  )
+    })
 
-  it('colours are those of the page, with enough contrast', async () => {
-    for (const scheme of ['light', 'dark'] as const) {
-      const { page } = await opened('runs/a/report.html', 1280, scheme)
-      const ratios = (await page.evaluate(CONTRASTS)) as { texts: number; drawn: number; count: number }
-      expect(ratios.texts).toBeGreaterThan(4.5)
-      expect(ratios.drawn).toBeGreaterThan(4.5)
-      expect(ratios.count).toBeGreaterThan(50)
+    it('has the same charts without its program, and opens its tables for paper', async () => {
+      const page = await browser.newPage({ javaScriptEnabled: false })
+      await page.goto(`file://${inFolder('runs/a/report.html')}`)
+      expect(await page.locator('figure .chart > svg').count()).toBe(CHARTS.length)
       await page.close()
-    }
-  })
-
-  it('is for those who do not see it: names of charts, an order of headings, tables with headings', async () => {
-    const { page } = await opened('runs/a/report.html', 1280, 'light')
-    const found = (await page.evaluate(NAMES)) as { levels: number[] }
-    expect(found).toMatchObject({ lang: 'en', unnamed: 0, headless: 0, buttons: 0, links: 0 })
-    expect(found.levels[0]).toBe(1)
-    for (const [i, level] of found.levels.entries()) {
-      if (i > 0) expect(level - (found.levels[i - 1] as number)).toBeLessThanOrEqual(1)
-    }
-    expect(found.levels.filter((level) => level === 1)).toHaveLength(1)
-    await page.close()
-  })
-
-  it('shows values under the pointer, and is enlarged by keys', async () => {
-    const { page, problems } = await opened('runs/a/report.html', 1280, 'light')
-    const figure = page.locator('figure[data-chart="forecasts-0-0"]')
-    await figure.scrollIntoViewIfNeeded()
-    const box = await figure.locator('.chart svg').boundingBox()
-    if (box === null) throw new Error('the chart has no place')
-    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2)
-    await page.mouse.move(box.x + box.width / 2 + 3, box.y + box.height / 2)
-    const tip = page.locator('#tip')
-    await tip.waitFor({ state: 'visible' })
-    expect(await tip.textContent()).toMatch(/time2024-\d\d-\d\dmeasured[\d.]+LSTM[\d.]+/)
-    await page.keyboard.press('Escape')
-    expect(await tip.isVisible()).toBe(false)
-    const labels = async (): Promise<string> =>
-      (await figure.locator('.role-axis-label').first().locator('text').allTextContents()).sort().join()
-    const before = await labels()
-    await figure.locator('button').first().focus()
-    await page.keyboard.press('Enter')
-    await expect.poll(labels).not.toBe(before)
-    await figure.locator('button', { hasText: 'Reset' }).press('Enter')
-    await expect.poll(labels).toBe(before)
-    expect(problems).toEqual([])
-    await page.close()
-  })
-
-  it('has the same charts without its program, and opens its tables for paper', async () => {
-    const page = await browser.newPage({ javaScriptEnabled: false })
-    await page.goto(`file://${inFolder('runs/a/report.html')}`)
-    expect(await page.locator('figure .chart > svg').count()).toBe(CHARTS.length)
-    await page.close()
-    const { page: printed } = await opened('runs/a/report.html', 1280, 'dark')
-    await printed.evaluate(BEFORE_PRINT)
-    expect(await printed.locator('details:not([open])').count()).toBe(0)
-    await printed.emulateMedia({ media: 'print', colorScheme: 'dark' })
-    expect(await printed.evaluate(GROUND)).toBe('rgb(255, 255, 255)')
-    expect(await printed.locator('nav').isVisible()).toBe(false)
-    expect((await printed.pdf({ format: 'A4' })).length).toBeGreaterThan(10_000)
-    await printed.close()
-  })
-})
+      const { page: printed } = await opened('runs/a/report.html', 1280, 'dark')
+      await printed.evaluate(BEFORE_PRINT)
+      expect(await printed.locator('details:not([open])').count()).toBe(0)
+      await printed.emulateMedia({ media: 'print', colorScheme: 'dark' })
+      expect(await printed.evaluate(GROUND)).toBe('rgb(255, 255, 255)')
+      expect(await printed.locator('nav').isVisible()).toBe(false)
+      expect((await printed.pdf({ format: 'A4' })).length).toBeGreaterThan(10_000)
+      await printed.close()
+    })
+  },
+)

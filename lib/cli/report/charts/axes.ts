@@ -91,7 +91,7 @@ export const legend = (
   legend: {
     symbolType: 'stroke',
     symbolOpacity: 1,
-    columns: { expr: 'width < 460 ? 2 : width < 640 ? 3 : 6' },
+    columns: { expr: 'width < 280 ? 1 : width < 460 ? 2 : width < 640 ? 3 : 6' },
     ...options,
   },
 })
