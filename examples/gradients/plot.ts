@@ -95,11 +95,12 @@ function panel({ title, note, kind, curves }: Panel): object {
         mark: { type: 'line', strokeWidth: 2, clip: true },
         encoding: { x, y, color },
       },
-      {
+      // Lines that pass under a name leave it free.
+      ...[{ stroke: '#fff', strokeWidth: 5, strokeJoin: 'round' }, {}].map((halo) => ({
         data: { values: kind === 'all' ? list(curves) : places(curves) },
-        mark: { type: 'text', align: 'left', dx: 5, fontSize: 11.5, fontWeight: 600 },
-        encoding: { x, y, color, text: { field: 'curve' } },
-      },
+        mark: { type: 'text', align: 'left', dx: 8, fontSize: 11.5, fontWeight: 600, ...halo },
+        encoding: { x, y, ...('stroke' in halo ? {} : { color }), text: { field: 'curve' } },
+      })),
     ],
   }
 }
@@ -137,7 +138,7 @@ export function plotClipping(runs: readonly Run[]): Promise<string> {
     field: 'update',
     type: 'quantitative',
     title: 'Update',
-    scale: { domain: [0, updates], nice: false },
+    scale: { domain: [1, updates], nice: false, zero: false },
     axis: { grid: false, tickCount: 5 },
   } as const
   const y = powersOfTen([low, high], powers)

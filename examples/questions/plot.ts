@@ -1,8 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite'
 import { render } from '../support/chart.ts'
 
-const SUBTITLE = 'Mean error of three days of highs in 2015. Points are runs from different seeds, lines their mean.'
-
 /** One point per run, the mean of each value, and the error of a forecast without a network. */
 export function plotQuestion(
   title: string,
@@ -22,27 +20,23 @@ export function plotQuestion(
     type: 'quantitative',
     title: 'Mean absolute error (°C)',
     scale: { zero: false, nice: true },
-    axis: { tickCount: 5 },
+    axis: { tickCount: 5, grid: true },
   } as const
   return render({
-    title: { text: title, subtitle: SUBTITLE },
+    title: {
+      text: title,
+      subtitle: [
+        'Mean error of three days of highs in 2015. Points are runs from different seeds, bars their mean;',
+        `dashed is the error of the last value again, ${naive.toFixed(2)} °C.`,
+      ],
+    },
     data: { values: results },
     width: Math.max(360, 100 * labels.length),
     height: 220,
     layer: [
-      { mark: { type: 'rule', color: '#999', strokeDash: [4, 3] }, encoding: { y: { datum: naive } } },
       {
-        data: { values: [{}] },
-        mark: {
-          type: 'text',
-          align: 'right',
-          baseline: 'bottom',
-          dy: -3,
-          dx: 4,
-          color: '#777',
-          text: 'the last value again',
-        },
-        encoding: { x: { value: 'width' }, y: { datum: naive } },
+        mark: { type: 'rule', color: '#999', strokeDash: [4, 3] },
+        encoding: { y: { ...y, field: undefined, datum: naive } },
       },
       {
         mark: { type: 'tick', thickness: 2, size: 46, color: '#2f9e6e' },

@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { torchError } from '../errors.ts'
-import { loadModel } from '../models/index.ts'
+import { RecurrentModel } from '../models/index.ts'
 import { COMPARISON } from './comparison.ts'
-import { isForecastMetadata, isTextMetadata } from './metadata.ts'
+import { isClassMetadata, isForecastMetadata, isTextMetadata } from './metadata.ts'
+import { loadTrained } from './networks/load.ts'
 import type { Output } from './output.ts'
 import { FILES } from './plan.ts'
 import { UsageError } from './problem.ts'
@@ -51,15 +52,15 @@ async function reportOf(folder: string, data: string | undefined, output: Output
   }
   const run = readRun(folder)
   const path = join(folder, FILES.model)
-  const model = await loadModel(path)
+  const model = await loadTrained(path)
   const own = data ?? run.config.data
   if (own === undefined) throw new UsageError(`name the file with the data after ${folder}`)
   if (isForecastMetadata(model.metadata)) {
     return await forecastReport(await forecastRun(run, { data: own, model, path, output }))
   }
   if (data !== undefined) throw new UsageError('the report of such a run reads no data: name its folder alone')
-  if (isTextMetadata(model.metadata)) return await textReport(run, model, own)
-  if (model.metadata.task === 'classify') return classReport(run, own)
+  if (isTextMetadata(model.metadata) && model instanceof RecurrentModel) return await textReport(run, model, own)
+  if (isClassMetadata(model.metadata)) return classReport(run, own)
   throw torchError('ERR_TORCH_FORMAT', `${path} is not a model that 'libtorch-rnn train' made`)
 }
 

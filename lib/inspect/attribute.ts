@@ -137,7 +137,8 @@ export async function attribute<Output, const Method extends AttributionMethod =
   ...none: undefined[]
 ): Promise<Attribution<Method>> {
   requireNone('attribute', none)
-  const { signal } = options
+  // What is no options object is refused within.
+  const signal = (options as { signal?: AbortSignal } | null)?.signal
   return (await tidy(async () => {
     const work = attributing('attribute', model, input, options as AnyOptions)
     let step = work.next()

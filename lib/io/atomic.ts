@@ -42,10 +42,10 @@ function forget(path: string): void {
 /** A buffered writer, so that many small tensors need few writes. */
 export class FileWriter {
   readonly #fd: number
+  // A file of a known, small size needs no large one.
   readonly #buffer: Buffer
   #used = 0
 
-  /** @param size how much is to be written, if that is known: a small file needs no large buffer */
   constructor(fd: number, size = BUFFER) {
     this.#fd = fd
     this.#buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(size, BUFFER)))

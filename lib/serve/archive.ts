@@ -1,7 +1,7 @@
 import { isNativeError } from 'node:util/types'
 import { messageOf, TorchError, torchError } from '../errors.ts'
+import type { SessionCounts } from './session-options.ts'
 import type { SessionState } from './session-state.ts'
-import type { SessionCounts } from './sessions.ts'
 import { decodeState, encodeState, type SavedState } from './state.ts'
 import type { SessionStore } from './store.ts'
 

@@ -149,6 +149,26 @@ export interface Settings {
   readonly autoregressive: boolean
 }
 
+export interface ReloadOptions {
+  /** Its name. Default: `v2`, `v3`, and so on. */
+  name?: string
+  /** Its share of the requests, from 0 to 1; the others have the rest. Default 1, and the version before is kept. */
+  share?: number
+  /**
+   * What becomes of sessions whose state does not fit the new model: `'keep'` refuses such a model, `'reset'` lets them
+   * begin anew. A state that fits goes on. Default `'keep'`.
+   */
+  sessions?: 'keep' | 'reset'
+}
+
+export interface CloseOptions {
+  /**
+   * How long what waits may take, in ms; what is not done then is `ERR_TORCH_CLOSED`. Saving the sessions may take as long
+   * again, and at least 1000 ms. Default 5000.
+   */
+  drain?: number
+}
+
 const OWNER = 'serve'
 /** Of a sequence: each engine is warmed up with as many. */
 const MOST_STEPS = 1 << 24

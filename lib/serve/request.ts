@@ -1,7 +1,7 @@
 import { type ErrorCode, type TorchError, torchError } from '../errors.ts'
 import type { Sequence } from './engine.ts'
 import type { Tally } from './metrics.ts'
-import { onAbort } from './signal.ts'
+import { type HangUp, onAbort } from './signal.ts'
 
 /**
  * An error without a stack, for what happens to many requests at once: it tells about the server, not about the place of
@@ -25,7 +25,7 @@ export interface Queue {
 
 /** What something asked may take. */
 export interface Limits {
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | HangUp
   /** As of `Date.now()`. */
   readonly deadline?: number
 }
@@ -47,7 +47,7 @@ export class Waiting {
   queue: Queue | undefined
   settled = false
   readonly #tally: Tally
-  readonly #signal: AbortSignal | undefined
+  readonly #signal: AbortSignal | HangUp | undefined
   readonly #patience: number
   /** As of `performance.now()`: when it must have begun, and when it must have its answer. */
   #begin: number

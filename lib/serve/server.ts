@@ -10,64 +10,39 @@ import {
 } from '../check.ts'
 import { asyncDispose } from '../dispose.ts'
 import { messageOf, torchError } from '../errors.ts'
-import { type Form, formed, formOf, type Input, type Output, readInput, type Signature } from './input.ts'
-import { Counters, type Counts } from './metrics.ts'
+import type { Description, Metrics } from './description.ts'
+import { type Form, formed, formOf, type Input, type Output, readInput } from './input.ts'
+import { Counters } from './metrics.ts'
 import { type ModelSource, versionOf } from './model.ts'
-import { type PredictOptions, readOptions, readPredict, type ServeOptions, type Settings } from './options.ts'
+import {
+  type CloseOptions,
+  type PredictOptions,
+  type ReloadOptions,
+  readOptions,
+  readPredict,
+  type ServeOptions,
+  type Settings,
+} from './options.ts'
 import { Request, stackless } from './request.ts'
 import type { Session } from './session.ts'
-import { type SessionCounts, type SessionOptions, Sessions } from './sessions.ts'
-import type { Version } from './version.ts'
+import type { SessionOptions } from './session-options.ts'
+import { Sessions } from './sessions.ts'
+import type { HangUp } from './signal.ts'
+import { requireSame, type Version } from './version.ts'
 import { type Routes, requireName, type VersionInfo, Versions } from './versions.ts'
-
-export interface ReloadOptions {
-  /** Its name. Default: `v2`, `v3`, and so on. */
-  name?: string
-  /** Its share of the requests, from 0 to 1; the others have the rest. Default 1, and the version before is kept. */
-  share?: number
-  /**
-   * What becomes of sessions whose state does not fit the new model: `'keep'` refuses such a model, `'reset'` lets them
-   * begin anew. A state that fits goes on. Default `'keep'`.
-   */
-  sessions?: 'keep' | 'reset'
-}
-
-export interface CloseOptions {
-  /**
-   * How long what waits may take, in ms; what is not done then is `ERR_TORCH_CLOSED`. Saving the sessions may take as long
-   * again, and at least 1000 ms. Default 5000.
-   */
-  drain?: number
-}
-
-/** What a server has done since it began, and is doing: plain JSON. The counts are those of requests. */
-export interface Metrics extends Counts {
-  readonly state: 'open' | 'closing' | 'closed'
-  /** How often a batch had so many requests. */
-  readonly batchSizes: Readonly<Record<string, number>>
-  /** The most requests of a batch: `batch.max`, or less for `batch.latency`. */
-  readonly batchLimit: number
-  /** About how long a request would wait that came now, in ms. */
-  readonly backlog: number
-  /** Of the steps of sessions. */
-  readonly steps: Counts
-  readonly sessions: Readonly<SessionCounts>
-  readonly versions: readonly VersionInfo[]
-}
-
-/** What a server takes and gives. */
-export interface Description extends Signature {
-  readonly versions: readonly VersionInfo[]
-  /** The numbers of a session's state, or null if there are no sessions. */
-  readonly stateSize: number | null
-  /** Whether inputs and outputs are converted by a scaler. */
-  readonly scaled: boolean
-}
 
 /** A server that closes at once still saves its sessions, in ms. */
 const LEAST_TO_SAVE = 1000
 
 const CONSTRUCT = Symbol('construct')
+
+/** @internal {@link Server.predict} for a client that may hang up. Throws what is wrong with the request. */
+export let predictFor: (
+  server: Server,
+  x: Float32Array | Int32Array,
+  options: PredictOptions,
+  client: HangUp,
+) => Promise<Float32Array>
 
 /**
  * Computes requests in batches, and steps of sessions together, off the event loop. Made by {@link serve}.
@@ -83,6 +58,11 @@ export class Server {
   readonly #alive = new Set<Version>()
   /** What versions have to end. */
   readonly #pending = new Set<Promise<unknown>>()
+
+  static {
+    predictFor = (server, x, options, client) =>
+      server.#predict(x, 'typed', readPredict('predict', options), client) as Promise<Float32Array>
+  }
 
   /** @internal */
   static async [CONSTRUCT](source: ModelSource, options: ServeOptions): Promise<Server> {
@@ -118,7 +98,7 @@ export class Server {
     }
   }
 
-  #predict(x: Input, form: Form, options: PredictOptions): Promise<Output<Input>> {
+  #predict(x: Input, form: Form, options: PredictOptions, client?: HangUp): Promise<Output<Input>> {
     const { requests } = this.#counters
     const { queue } = this.#settings
     this.#requireOpen('predict')
@@ -132,6 +112,7 @@ export class Server {
     const { signal, group } = options
     requireSignal('predict', signal)
     if (signal?.aborted) return Promise.reject(signal.reason)
+    if (client?.aborted) return Promise.reject(client.reason)
     const version =
       options.version === undefined ? this.#versions.next() : this.#versions.get('predict', options.version)
     const { signature, units } = version
@@ -146,7 +127,8 @@ export class Server {
     } else if (group !== undefined) throw invalid('predict', 'group', 'left out: the model has no scaler', group)
     const now = performance.now()
     const order = now - (options.priority ?? 0) * queue.aging
-    const request = new Request(sequence, order, requests, options, queue.timeout, now)
+    const limits = client === undefined ? options : { ...options, signal: client }
+    const request = new Request(sequence, order, requests, limits, queue.timeout, now)
     version.requests += 1
     version.batcher.add(request, now)
     const { promise } = request
@@ -203,7 +185,7 @@ export class Server {
     try {
       this.#requireOpen(owner)
       if (name !== undefined) requireName(owner, this.#versions, name)
-      this.#requireSame(version, sessions)
+      requireSame(version, this.#versions.main, { count: this.#sessions.size, become: sessions })
     } catch (error) {
       await version.close()
       throw error
@@ -211,31 +193,6 @@ export class Server {
     this.#add(version, name, share)
     this.#moveSessions()
     return version.name
-  }
-
-  /** @throws {TorchError} unless a version can take the place of the present ones. */
-  #requireSame({ signature, stateKind, model }: Version, sessions: 'keep' | 'reset'): void {
-    const { main } = this.#versions
-    const [was, is] = [main.signature, signature].map(
-      ({ inputSize, numEmbeddings, outputShape, perStep }) =>
-        `${numEmbeddings === null ? `(steps, ${inputSize})` : `${numEmbeddings} tokens`} -> (${[...(perStep ? ['steps'] : []), ...outputShape].join(', ')})`,
-    )
-    if (was !== is) {
-      throw torchError('ERR_TORCH_SHAPE', `reload: the server computes ${was}, but this ${model} ${is}`, {
-        op: 'reload',
-      })
-    }
-    if (stateKind === main.stateKind || this.#sessions.size === 0) return
-    const wanted = `${this.#sessions.size} sessions have states of another kind, ${main.stateKind}`
-    if (stateKind === null) {
-      throw torchError('ERR_TORCH_VALUE', `reload: ${wanted}, but this ${model} cannot be stepped`, { op: 'reload' })
-    }
-    if (sessions === 'reset') return
-    throw torchError(
-      'ERR_TORCH_VALUE',
-      `reload: ${wanted}, from which this ${model}, ${stateKind}, cannot go on: with { sessions: 'reset' } they begin anew`,
-      { op: 'reload' },
-    )
   }
 
   /** The versions that get requests, and those that {@link rollback} would bring back. */

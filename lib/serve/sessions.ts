@@ -1,4 +1,4 @@
-import { checkOptions, invalid, LONGEST_DELAY, requirePositive, requireString } from '../check.ts'
+import { LONGEST_DELAY } from '../check.ts'
 import { messageOf, type TorchError, torchError } from '../errors.ts'
 import { Archive, bytesOf, storeError } from './archive.ts'
 import { inGroups } from './groups.ts'
@@ -7,41 +7,13 @@ import type { Tally } from './metrics.ts'
 import type { Settings } from './options.ts'
 import { Patience } from './patience.ts'
 import { type Limits, stackless } from './request.ts'
+import { Room } from './room.ts'
 import { type Session, sessionOf } from './session.ts'
+import { readSessionOptions, requireId, type SessionCounts, type SessionOptions } from './session-options.ts'
 import { SessionState } from './session-state.ts'
 import { decodeState, type SavedState } from './state.ts'
 import { Step } from './stepper.ts'
 import type { Version } from './version.ts'
-
-export interface SessionOptions {
-  /** After how many ms without a step it is dropped, or saved in the store. Default: the server's `sessions.idle`. */
-  idle?: number
-  /** The group of the series, if each has scales of its own. */
-  group?: string
-  /** Where it begins: what {@link Session.save} returned. Default: the state in the store, or zeros. */
-  state?: Uint8Array
-}
-
-/** What a server counts of its sessions. */
-export interface SessionCounts {
-  /** In memory. */
-  open: number
-  /** Of all that were opened. */
-  opened: number
-  /** Of those that got their state from the store. */
-  restored: number
-  /** How often a state was written into the store. */
-  saved: number
-  /** Dropped because they were idle, without a store. */
-  dropped: number
-  /** Refused because there were too many. */
-  refused: number
-  /** Failures of the store. */
-  storeErrors: number
-}
-
-/** The share of the sessions that leave the memory together when it is full: finding them takes a look at each. */
-const EVICTED = 0.01
 
 /** The sessions of a server. A new one belongs to the version that `versionOf` tells. */
 export class Sessions {
@@ -64,12 +36,11 @@ export class Sessions {
     () => this.#states.values(),
     (state) => this.#retire(state),
   )
+  readonly #room: Room
   #writer: NodeJS.Timeout | undefined
   /** Whether it takes no more steps, and whether all are closed. */
   #stopped = false
   #closed = false
-  /** Those that leave the memory to make room. */
-  #evicting: Promise<void> | undefined
 
   constructor(
     { sessions, queue }: Pick<Settings, 'sessions' | 'queue'>,
@@ -81,6 +52,7 @@ export class Sessions {
     this.#tally = tally
     this.#versionOf = versionOf
     this.#archive = new Archive(sessions.store, this.counts)
+    this.#room = new Room(this.#states, sessions.max, (state) => this.#retire(state))
     const { interval } = sessions
     if (interval < Number.POSITIVE_INFINITY) {
       this.#writer = setInterval(() => void this.#writeChanged(), Math.min(LONGEST_DELAY, Math.max(1, interval)))
@@ -97,10 +69,7 @@ export class Sessions {
     const owner = 'session'
     this.#requireOpen(owner)
     requireId(owner, id)
-    checkOptions(owner, options, ['idle', 'group', 'state'])
-    const { idle, group, state } = options
-    if (idle !== undefined) requirePositive(owner, 'idle', idle)
-    if (group !== undefined) requireString(owner, 'group', group)
+    const { idle, group, state } = readSessionOptions(owner, options)
     const known = this.#states.get(id)
     if (known !== undefined && known.closing === undefined) {
       if (state !== undefined || (group !== undefined && group !== known.group)) {
@@ -147,7 +116,7 @@ export class Sessions {
     state.session = sessionOf(this, state)
     this.#states.set(id, state)
     this.counts.opened += 1
-    const room = isFull ? this.#evict() : this.#evicting
+    const room = isFull ? this.#room.make() : this.#room.making
     // Without a store there is nothing to wait for.
     if (before === undefined && room === undefined && (saved !== undefined || !this.#archive.exists)) {
       this.#begin(state, saved)
@@ -331,27 +300,6 @@ export class Sessions {
     state.next()
   }
 
-  /** Makes room: the least recently used sessions leave the memory, as far as they are not busy. */
-  #evict(): Promise<void> {
-    this.#evicting ??= (async () => {
-      const { max } = this.#settings
-      try {
-        for (;;) {
-          const { size } = this.#states
-          const count = Math.ceil(max * EVICTED) + Math.max(0, size - max)
-          const free = [...this.#states.values()].filter(({ status, busy }) => status === 'ready' && !busy)
-          const oldest = free.sort((a, b) => a.used - b.used).slice(0, count)
-          await inGroups(oldest, (state) => this.#retire(state))
-          // More may have been opened meanwhile; or the store may fail.
-          if (this.#states.size <= max || this.#states.size >= size) return
-        }
-      } finally {
-        this.#evicting = undefined
-      }
-    })()
-    return this.#evicting
-  }
-
   /** Moves all sessions of a version, as long as it gets no more, to those that follow it. */
   async leave(version: Version): Promise<void> {
     while (version.successor !== undefined) {
@@ -406,8 +354,3 @@ export class Sessions {
 }
 
 const closedError = (id: string): TorchError => stackless('ERR_TORCH_CLOSED', `session: '${id}' was closed`)
-
-function requireId(owner: string, id: unknown): asserts id is string {
-  requireString(owner, 'id', id)
-  if (id === '' || id.length > 1024) throw invalid(owner, 'id', 'of 1 to 1024 letters', id, 'ERR_TORCH_VALUE')
-}

@@ -9,8 +9,31 @@ interface Abortable {
  */
 const waiting = new WeakMap<AbortSignal, Set<Abortable>>()
 
+/** A signal for one request, whose client may hang up. An AbortSignal takes longer to make than a small model to compute. */
+export class HangUp {
+  aborted = false
+  reason: unknown
+  #abortable: Abortable | undefined
+
+  abort(reason: unknown): void {
+    if (this.aborted) return
+    this.aborted = true
+    this.reason = reason
+    this.#abortable?.abort(reason)
+  }
+
+  /** Aborts this one, until the function is called that it returns. */
+  listen(abortable: Abortable): () => void {
+    this.#abortable = abortable
+    return () => {
+      this.#abortable = undefined
+    }
+  }
+}
+
 /** Calls `abort` when the signal, which is not aborted yet, is. Returns a function that ends this. */
-export function onAbort(signal: AbortSignal, abortable: Abortable): () => void {
+export function onAbort(signal: AbortSignal | HangUp, abortable: Abortable): () => void {
+  if (signal instanceof HangUp) return signal.listen(abortable)
   const known = waiting.get(signal)
   const all = known ?? new Set<Abortable>()
   all.add(abortable)

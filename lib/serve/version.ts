@@ -1,3 +1,4 @@
+import { torchError } from '../errors.ts'
 import type { Batcher } from './batcher.ts'
 import type { Engine } from './engine.ts'
 import type { Signature } from './input.ts'
@@ -39,4 +40,38 @@ export interface Version {
   successor: ((id: string) => Version) | undefined
   /** Waits for what runs, and frees the model. */
   close(): Promise<void>
+}
+
+/** What a version takes and gives, in words. */
+function shapesOf({ signature: { inputSize, numEmbeddings, outputShape, perStep } }: Version): string {
+  const input = numEmbeddings === null ? `(steps, ${inputSize})` : `${numEmbeddings} tokens`
+  return `${input} -> (${[...(perStep ? ['steps'] : []), ...outputShape].join(', ')})`
+}
+
+/**
+ * @param sessions how many there are, and what becomes of those whose state does not fit
+ * @throws {TorchError} unless a version can take the place of the present one.
+ */
+export function requireSame(
+  version: Version,
+  present: Version,
+  sessions: { readonly count: number; readonly become: 'keep' | 'reset' },
+): void {
+  const op = 'reload'
+  const { stateKind, model } = version
+  const [was, is] = [shapesOf(present), shapesOf(version)]
+  if (was !== is) {
+    throw torchError('ERR_TORCH_SHAPE', `reload: the server computes ${was}, but this ${model} ${is}`, { op })
+  }
+  if (stateKind === present.stateKind || sessions.count === 0) return
+  const wanted = `${sessions.count} sessions have states of another kind, ${present.stateKind}`
+  if (stateKind === null) {
+    throw torchError('ERR_TORCH_VALUE', `reload: ${wanted}, but this ${model} cannot be stepped`, { op })
+  }
+  if (sessions.become === 'reset') return
+  throw torchError(
+    'ERR_TORCH_VALUE',
+    `reload: ${wanted}, from which this ${model}, ${stateKind}, cannot go on: with { sessions: 'reset' } they begin anew`,
+    { op },
+  )
 }

@@ -6,6 +6,8 @@ import { getBytes } from '../tensor/memory.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 const PIECE = 1 << 22
+/** What takes a millisecond is done at once: another thread gets a copy, and the way there takes longer. */
+const SMALL = 1 << 20
 
 /** The SHA-256 of the SHA-256 of each 4 MiB: so that each is one piece of work for another thread. */
 class Checksum {
@@ -13,7 +15,6 @@ class Checksum {
   readonly #all = createHash('sha256')
   #used = 0
 
-  /** @param size how much is to be written */
   constructor(size: number) {
     this.#piece = Buffer.allocUnsafeSlow(Math.max(1, Math.min(size, PIECE)))
   }
@@ -35,9 +36,9 @@ class Checksum {
 
   *#flush(): Coroutine<void> {
     const piece = this.#piece.subarray(0, this.#used)
-    const digest = yield* perform(
-      () => createHash('sha256').update(piece).digest(),
-      async () => new Uint8Array(await webcrypto.subtle.digest('SHA-256', piece)),
+    const hash = (): Uint8Array => createHash('sha256').update(piece).digest()
+    const digest = yield* perform(hash, async () =>
+      piece.length <= SMALL ? hash() : new Uint8Array(await webcrypto.subtle.digest('SHA-256', piece)),
     )
     this.#all.update(digest)
     this.#used = 0
@@ -50,7 +51,7 @@ class Checksum {
 }
 
 /**
- * A checksum of a text, and of tensors: their names, dtypes, shapes and bytes. It is computed off the main thread.
+ * A checksum of a text, and of tensors: their names, dtypes, shapes and bytes. What is large is computed off the main thread.
  *
  * @throws {TorchError} (rejects) if a tensor is changed meanwhile.
  */

@@ -10,11 +10,11 @@ export type MakeGraphs = RunnerOptions['makeGraphs']
 /** Makes the CUDA graphs of a trainer, where they are wanted and available. */
 export class GraphMaker {
   readonly #parts: Pick<TrainerParts, 'model' | 'optimizer' | 'options'>
+  // Gives a graph to capture into; throws if CUDA graphs are not available.
   readonly #capture: (device: Device) => Graph
   readonly #warnings = new Set<string>()
   #fallback: string | null = null
 
-  /** @param capture a graph to capture into; it throws if CUDA graphs are not available */
   constructor(parts: Pick<TrainerParts, 'model' | 'optimizer' | 'options'>, capture: (device: Device) => Graph) {
     this.#parts = parts
     this.#capture = capture

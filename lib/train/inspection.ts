@@ -21,6 +21,7 @@ interface Suspect {
 /** Looks whether the losses of a pass are finite, and says where one that is not comes from. */
 export class Inspection {
   readonly #options: Pick<RunnerOptions, 'nonFinite' | 'cause'>
+  // The sum of the losses, on the device of the steps.
   readonly #total: Tensor
   // The number of steps of a pass until a non-finite loss, or until a non-finite sum of losses in JavaScript's
   // precision.
@@ -28,7 +29,6 @@ export class Inspection {
   readonly #seen: Float64Array | undefined
   #warned = false
 
-  /** @param total the sum of the losses, on the device of the steps */
   constructor(total: Tensor, options: Pick<RunnerOptions, 'device' | 'nonFinite' | 'exact' | 'cause'>) {
     const { device, nonFinite, exact } = options
     this.#options = options

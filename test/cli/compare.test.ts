@@ -122,6 +122,12 @@ describe('a comparison', () => {
       expect(forecasts).toHaveLength(test.shown.length)
       expect(forecasts[0]?.temp).toHaveLength(2)
     }
+    for (const { forecasts, interval } of models) {
+      expect(interval?.level).toBe(0.8)
+      const [lower, value, upper] = [interval?.lower, forecasts, interval?.upper].map((all) => all?.[3]?.temp?.[1] ?? 0)
+      expect((upper as number) - (value as number)).toBeCloseTo((value as number) - (lower as number), 4)
+      expect(upper).toBeGreaterThan(value as number)
+    }
     // A week before, as it is in the data.
     const weekly = naive.find(({ name }) => name === 'seasonalNaive')?.forecasts[4]?.temp?.[0] as number
     const at = test.shown[4]?.times[0] as string

@@ -90,6 +90,13 @@ beforeAll(() => {
   )
   const book = ['--task', 'text', '--hidden-size', '8', '--epochs', '1', '--batch-size', '4', '--quiet']
   expect(run(['train', 'book.txt', '--out', 'runs/book', ...book]).status).toBe(0)
+  const steps = Array.from({ length: 30 * 5 }, (_, i) => [Math.floor(i / 5), (i % 5) * (i % 10 < 5 ? 1 : -1)])
+  const kinds = steps.map(([id = 0, x]) => `${id},${x},${id % 2 === 0 ? 'up' : '<b>down'}`)
+  writeFiles(folder, { 'kinds.csv': ['id,x,kind', ...kinds].join('\n') })
+  const classes = ['--task', 'classify', '--sequence', 'id', '--label', 'kind', '--input', 'x', '--hidden-size', '4']
+  expect(run(['train', 'kinds.csv', '--out', 'runs/kinds', ...classes, '--epochs', '2', '--quiet']).status).toBe(0)
+  const linear = ['--target', 'temp', '--out', 'runs/linear', '--model', 'linear', '--past', '14', '--horizon', '3']
+  expect(run(['train', 'data.csv', ...linear, '--epochs', '2', ...data]).status).toBe(0)
   writeFiles(folder, { 'runs/compare/comparison.json': JSON.stringify(comparison(HOSTILE)) })
   ok(['report', 'runs/a'])
   ok(['report', 'runs/hostile'])
@@ -165,7 +172,8 @@ describe('the page of a forecast', () => {
     const page = pageOf('runs/unheld/report.html')
     expect(page).toContain('No part of the data was held out, so nothing can be said about its errors')
     for (const name of ['next-0-0', 'learning', 'gates']) expect(page).toContain(`data-chart="${name}"`)
-    expect(page).not.toMatch(/NaN|undefined|Infinity/)
+    // The help of --non-finite is about NaN.
+    expect(page.replace('is NaN or infinite', '')).not.toMatch(/NaN|undefined|Infinity/)
   })
 
   it('warns of data that have changed', () => {
@@ -176,6 +184,31 @@ describe('the page of a forecast', () => {
       'warning: changed.csv is not what the model was trained on: errors differ from those of the run',
     )
     expect(pageOf('changed.html')).toContain('The data have changed since the training')
+  })
+})
+
+describe('the page of a model that is not recurrent', () => {
+  it('has no gates', () => {
+    expect(run(['report', 'runs/linear', '--no-svg']).status).toBe(0)
+    const page = pageOf('runs/linear/report.html')
+    expect(page).toContain('by a linear model.')
+    expect(page).toContain('data-chart="inputs"')
+    expect(page).not.toContain('data-chart="gates"')
+  })
+})
+
+describe('the page of classes', () => {
+  it('has the scores of the training, and which class was taken for which', () => {
+    ok(['report', 'runs/kinds'])
+    const page = pageOf('runs/kinds/report.html')
+    const { errors, confusion } = JSON.parse(read('runs/kinds/result.json'))
+    expect(page).toContain(`>${Number.isInteger(errors.accuracy) ? errors.accuracy : errors.accuracy.toPrecision(4)}<`)
+    const right = confusion[0][0] + confusion[1][1]
+    expect(page).toContain(
+      `${right} of ${confusion.flat().reduce((a: number, b: number) => a + b)} are on the diagonal`,
+    )
+    expect(page).toContain('&lt;b&gt;down')
+    expect(read('runs/kinds/report.html').includes('<b>down')).toBe(false)
   })
 })
 

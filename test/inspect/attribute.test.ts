@@ -379,6 +379,7 @@ describe('refuses', () => {
       attributeSync(subject as GRUModel, input as Tensor, options as AttributeOptions<'integratedGradients'>)
   test.each([
     [refused({}, x, {} as nn.Module), 'ERR_TORCH_TYPE', /model must be a Module, got an object/],
+    [refused(null as never), 'ERR_TORCH_TYPE', /options must be an object, got null/],
     [refused({}, [1]), 'ERR_TORCH_TYPE', /input must be a Tensor, got \[/],
     [refused({ target: 0 }, torch.zeros([L, 0, I], f64)), 'ERR_TORCH_SHAPE', /input is empty, of shape \(6, 0, 2\)/],
     [refused({}), 'ERR_TORCH_VALUE', /is of shape \(3\): target must say which .* by an index; it was not given/],
@@ -451,6 +452,7 @@ describe('refuses', () => {
     )
     const packed = nn.utils.rnn.packSequence([draw(3, I), draw(2, I)])
     await expectRejection(attribute(new Last(), packed as never, {}), 'ERR_TORCH_TYPE', /with the option lengths, got/)
+    await expectRejection(attribute(model, x, null as never), 'ERR_TORCH_TYPE', /options must be an object, got null/)
     await expectRejection(attribute(model, x, { target: 9 }), 'ERR_TORCH_INDEX', /index 9 is out of range/)
     await expectRejection(attribute(model, draw(L, N, 9), { target: 0 }), 'ERR_TORCH_SHAPE', /Expected 2, got 9/)
   })

@@ -19,6 +19,7 @@ import {
   comparedNaive,
   forecastsOf,
   type Held,
+  intervalOf,
   latencyOf,
   lossesOf,
   meanOf,
@@ -151,7 +152,7 @@ async function network(
   const { by } = compare
   const counted = runs.filter(({ isCounted }) => isCounted)
   const [validation, tests]: [number[], Awaited<ReturnType<typeof measured>>['test'][]] = [[], []]
-  let first: Pick<ComparedModel, 'parameters' | 'latencyMs' | 'forecasts'> | undefined
+  let first: Pick<ComparedModel, 'parameters' | 'latencyMs' | 'forecasts' | 'interval'> | undefined
   for (const run of counted) {
     shared.signal.throwIfAborted()
     // The weights are gone behind each.
@@ -161,10 +162,14 @@ async function network(
       const { validation: error, test } = await measured(model, held, by)
       validation.push(error)
       tests.push(test)
-      first ??= {
+      if (first !== undefined) return
+      const { series } = shared.content
+      const interval = await intervalOf(model, series, held.test, indices)
+      first = {
         parameters: model.countParameters(),
         latencyMs: latencyOf(model, held.test, settings.device),
-        forecasts: await forecastsOf(model, shared.content.series, held.test, indices),
+        forecasts: await forecastsOf(model, series, held.test, indices),
+        ...(interval === undefined ? {} : { interval }),
       }
     })
   }

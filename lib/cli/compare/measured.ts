@@ -2,7 +2,16 @@
 import type { Series, WindowDataset } from '../../data/index.ts'
 import { type Backtest, backtest, type Forecaster, forecastWindows, type NaiveMethod } from '../../forecast/index.ts'
 import { torch } from '../../torch.ts'
-import type { ComparedError, ComparedNaive, Mean, StepErrors, TargetValues, TestSpan } from '../comparison.ts'
+import type {
+  ComparedError,
+  ComparedModel,
+  ComparedNaive,
+  Mean,
+  StepErrors,
+  TargetValues,
+  TestSpan,
+} from '../comparison.ts'
+import { boundsOf, forecastsIn } from '../forecasts.ts'
 import type { TrainedModel } from '../networks/load.ts'
 import { rounded } from '../rows.ts'
 import { timeTextOf } from '../series.ts'
@@ -109,6 +118,26 @@ export async function forecastsOf(
   const values = made.toArray() as number[][][]
   made.dispose()
   return values.map((steps) => byTarget(targets, steps))
+}
+
+/** The bounds of these forecasts, of the first level that the model has; undefined if it has none. */
+export async function intervalOf(
+  model: TrainedModel,
+  { targets }: Series,
+  test: WindowDataset,
+  indices: readonly number[],
+): Promise<ComparedModel['interval']> {
+  const { calibration } = model
+  const level = calibration?.levels[0]
+  if (calibration === null || level === undefined) return undefined
+  const [lower, upper]: [TargetValues[], TargetValues[]] = [[], []]
+  for await (const part of forecastsIn(model, test, indices)) {
+    const bounds = torch.tidy(() => boundsOf(test, part, calibration, level).map((bound) => bound.toArray()))
+    const [below, above] = bounds as [number[][][], number[][][]]
+    lower.push(...below.map((steps) => byTarget(targets, steps)))
+    upper.push(...above.map((steps) => byTarget(targets, steps)))
+  }
+  return { level, lower, upper }
 }
 
 const byTarget = (targets: readonly string[], steps: readonly (readonly number[])[]): TargetValues =>

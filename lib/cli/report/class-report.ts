@@ -94,7 +94,7 @@ function classesSection({ result }: RunFolder, own: string): Section {
                 classes.map(({ label }) => label),
                 confusion,
               ),
-              caption: html`<p>Rows are what the sequences are, columns what they were taken for. The darker, the larger a share of its class.</p>`,
+              caption: html`<p>Rows are what the sequences are, columns what they were taken for. The stronger the colour, the larger a share of its class.</p>`,
             },
             table(
               ['Class', 'Sequences', 'Precision', 'Recall', 'F1'],

@@ -3,10 +3,10 @@
 import type { WindowDataset } from '../../data/index.ts'
 import { type Calibration, type NaiveMethod, naiveForecast } from '../../forecast/index.ts'
 import { MAE } from '../../metrics/index.ts'
-import type { RecurrentModel } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { torch } from '../../torch.ts'
 import { boundsOf, type Forecasts, forecastsIn } from '../forecasts.ts'
+import type { TrainedModel } from '../networks/load.ts'
 import { type Cycle, cyclesFor } from './cycles.ts'
 
 /** Whose forecasts they are. */
@@ -69,7 +69,7 @@ class Meters {
 
 /** Measures a model on windows, beside naive forecasts. */
 export async function measure(
-  model: RecurrentModel,
+  model: TrainedModel,
   windows: WindowDataset,
   options: EvidenceOptions,
 ): Promise<TargetEvidence[]> {

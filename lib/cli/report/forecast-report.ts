@@ -1,3 +1,4 @@
+import { RecurrentModel } from '../../models/index.ts'
 import { footOf } from './foot.ts'
 import type { ForecastRun } from './forecast-run.ts'
 import type { Report } from './page.ts'
@@ -29,7 +30,7 @@ export async function forecastReport(run: ForecastRun): Promise<Report> {
       residualsSection(run),
       await worstSection(run),
       await attributionsSection(run),
-      await insideSection(run),
+      ...(run.model instanceof RecurrentModel ? [await insideSection(run)] : []),
       settingsSection(config.settings),
       repeatSection(run, run.data),
     ],

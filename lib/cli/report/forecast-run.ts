@@ -1,9 +1,9 @@
 import type { Series, WindowDataset } from '../../data/index.ts'
-import type { NaiveMethod } from '../../forecast/index.ts'
-import type { RecurrentModel } from '../../models/index.ts'
+import type { Calibration, NaiveMethod } from '../../forecast/index.ts'
 import { sha256Of } from '../checksum.ts'
 import { naiveTitle } from '../measure.ts'
-import { type ForecastMetadata, forecastMetadataOf } from '../metadata.ts'
+import { calibrationOf, type ForecastMetadata, forecastMetadataOf } from '../metadata.ts'
+import type { TrainedModel } from '../networks/load.ts'
 import type { Output } from '../output.ts'
 import { type Parts, readSeries, scalerOf, splitSeries, timeTextOf } from '../series.ts'
 import type { Settings } from '../settings.ts'
@@ -16,8 +16,10 @@ export interface ForecastRun extends RunFolder {
   readonly data: string
   /** Whether the data are still those of the training. */
   readonly isSame: boolean
-  readonly model: RecurrentModel
+  readonly model: TrainedModel
   readonly metadata: ForecastMetadata
+  /** What intervals come from, if there are some. */
+  readonly calibration: Calibration | undefined
   readonly settings: Settings
   readonly series: Series
   readonly parts: Parts
@@ -48,7 +50,7 @@ export const networkName = (model: string): string => NETWORKS[model] ?? model
 /** Reads the data of a run again, and measures its model on the part that is held out. */
 export async function forecastRun(
   run: RunFolder,
-  { data, model, path, output }: { data: string; model: RecurrentModel; path: string; output: Output },
+  { data, model, path, output }: { data: string; model: TrainedModel; path: string; output: Output },
 ): Promise<ForecastRun> {
   const metadata = forecastMetadataOf(model, path)
   const settings = metadata.training.settings as Settings
@@ -65,13 +67,14 @@ export async function forecastRun(
     'drift',
     'movingAverage',
   ]
-  const { calibration } = metadata
+  const calibration = calibrationOf(model, metadata)
   return {
     ...run,
     data,
     isSame: isSame !== false,
     model,
     metadata,
+    calibration,
     settings,
     series,
     parts,

@@ -1,10 +1,10 @@
 import type { WindowDataset } from '../../data/index.ts'
 import { pastValues } from '../../data/series/windows.ts'
 import { type Calibration, type NaiveMethod, naiveForecast } from '../../forecast/index.ts'
-import type { RecurrentModel } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { torch } from '../../torch.ts'
 import { boundsOf, forecastsIn } from '../forecasts.ts'
+import type { TrainedModel } from '../networks/load.ts'
 import type { Stretch } from './charts/timeline.ts'
 
 /** One window, with what is known of it, for one target: `values` has the forecasts by their names. */
@@ -31,7 +31,7 @@ export const shownLevel = ({ levels }: Calibration): number => Math.min(...level
 
 /** Forecasts of single windows, to be drawn. */
 export async function sample(
-  model: RecurrentModel,
+  model: TrainedModel,
   windows: WindowDataset,
   wanted: readonly number[],
   { target, own, method, naive, season, calibration }: SampleOptions,

@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify'
+import { HangUp } from '../signal.ts'
 import { hungUp } from './status.ts'
 
 /** A signal that is aborted when the connection closes before the answer is written. */
@@ -12,4 +13,16 @@ export function hangUpSignal(reply: FastifyReply): AbortSignal {
     })
   }
   return controller.signal
+}
+
+/** The same for a single request. */
+export function hangUpOf({ raw }: FastifyReply): HangUp {
+  const client = new HangUp()
+  if (raw.destroyed) client.abort(hungUp)
+  else {
+    raw.once('close', () => {
+      if (!raw.writableFinished) client.abort(hungUp)
+    })
+  }
+  return client
 }

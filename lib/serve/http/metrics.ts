@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Metric, Registry } from 'prom-client'
+import type { Metrics } from '../description.ts'
 import type { Histogram } from '../metrics.ts'
-import type { Metrics } from '../server.ts'
 import type { Connections } from './connections.ts'
 import type { ServedModels } from './model.ts'
 import type { HttpSettings } from './options.ts'

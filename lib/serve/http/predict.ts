@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Input } from '../input.ts'
 import { readInput } from '../input.ts'
+import { predictFor } from '../server.ts'
 import { acceptedOf, bytesOf, encodingOf, numbersToArrays, parseInput, parseNumbers, sendNumbers } from './body.ts'
-import { hangUpSignal } from './hang-up.ts'
+import { hangUpOf } from './hang-up.ts'
 import type { ServedModels } from './model.ts'
 import { predictSchema } from './openapi.ts'
 import type { HttpSettings } from './options.ts'
@@ -30,9 +31,7 @@ export function predictRoutes(
         ? parseNumbers('predict', bytes, signature)
         : readInput('predict', parseInput(bytes) as Input, signature).data
     const attributes = { model: model.name, steps: x.length / signature.inputSize }
-    const y = await tracer.span('predict', request, attributes, () =>
-      server.predict(x, { ...options, signal: hangUpSignal(reply) }),
-    )
+    const y = await tracer.span('predict', request, attributes, () => predictFor(server, x, options, hangUpOf(reply)))
     return sendNumbers(reply, y, accepted, (values) => numbersToArrays(values, signature))
   }
   for (const path of ['/predict', '/models/:model/predict']) {

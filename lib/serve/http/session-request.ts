@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { torchError } from '../../errors.ts'
 import type { Session } from '../session.ts'
-import type { SessionOptions } from '../sessions.ts'
+import type { SessionOptions } from '../session-options.ts'
 import { parseNumbers } from './body.ts'
 import type { ServedModel, ServedModels } from './model.ts'
 import { readQuery } from './query.ts'

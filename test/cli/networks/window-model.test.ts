@@ -5,6 +5,7 @@ import { loadTrained } from '../../../lib/cli/networks/load.ts'
 import { TransformerModel } from '../../../lib/cli/networks/transformer-model.ts'
 import { DESCRIPTION } from '../../../lib/cli/networks/window-model.ts'
 import { Series } from '../../../lib/data/index.ts'
+import type { Calibration } from '../../../lib/forecast/index.ts'
 import { torch } from '../../../lib/index.ts'
 import { saveModule } from '../../../lib/io/index.ts'
 import { GRUModel } from '../../../lib/models/index.ts'
@@ -94,11 +95,16 @@ describe('files', () => {
   ])('of a %s have all of it', async (_, model) => {
     const path = join(temporaryFolder(), 'model.safetensors')
     const scaler = await scalerOf()
-    await model.save(path, { scaler, metadata: { unit: 'm' }, calibration: null })
+    const calibration: Calibration = {
+      ...{ method: 'splitConformal', past: 5, steps: 2, targets: ['y'], windows: 9, levels: [0.5] },
+      radii: [[[1], [2]]],
+    }
+    await model.save(path, { scaler, metadata: { unit: 'm' }, calibration })
     const loaded = await loadTrained(path)
     expect(loaded.training).toBe(false)
     expect(loaded.config).toEqual(model.config)
     expect(loaded.metadata).toEqual({ unit: 'm' })
+    expect(loaded.calibration).toEqual(calibration)
     expect(loaded.scaler?.config).toEqual(scaler.config)
     const input = torch.randn([2, 5, 3])
     expect(loaded.forward(input).toArray()).toEqual(model.eval().forward(input).toArray())

@@ -3,8 +3,9 @@ const DAY = 86_400_000
 /** The length of the axis that is to be seen, in milliseconds: also after it was enlarged. */
 const SPAN = "(domain('x')[1] - domain('x')[0])"
 
-/** Whether a time is the first of its year that has a label: then it has the year. */
-const BEGINS = `datum.index === 0 || (datum.value - utc(utcyear(datum.value), 0, 1)) * max(2, floor(width / 90)) < ${SPAN}`
+/** Whether a label has the year, too: the first one, and the first of each further year. */
+const FIRST_OF_YEAR = `(datum.value - utc(utcyear(datum.value), 0, 1)) * max(2, floor(width / 90)) < ${SPAN}`
+const BEGINS = `datum.index === 0 || (utcyear(datum.value) > utcyear(domain('x')[0]) && ${FIRST_OF_YEAR})`
 
 /**
  * The label of a time: as fine as the part that is to be seen asks for, with the year at the first label and where a

@@ -25,11 +25,12 @@ export function learningChart(name: string, title: string, courses: readonly Cou
   )
   const finite = values.filter(({ loss }) => Number.isFinite(loss))
   const last = finite.reduce((most, { epoch }) => Math.max(most, epoch), 1)
+  const room = 0.015 * (Math.max(last, 2) - 1)
   const x = {
     field: 'epoch',
     type: 'quantitative',
-    // There is no epoch 0.
-    scale: { domain: [1, Math.max(last, 2)], nice: false, zero: false },
+    // There is no epoch 0; at both ends there is room for half a ring.
+    scale: { domain: [1 - room, Math.max(last, 2) + room], nice: false, zero: false },
     axis: countAxis('Epoch'),
   }
   const y = {

@@ -54,6 +54,9 @@ export interface SeriesOptions {
 /** A column in time, over the parts into which it is cut, with what is absent. */
 export function seriesChart(buckets: readonly Bucket[], options: SeriesOptions): Chart {
   const { name, title, quantity, summary, parts, gaps } = options
+  // No line goes over what is absent.
+  const rows = buckets.map((bucket) => ({ ...bucket, run: gaps.filter(({ from }) => from < bucket.t).length }))
+  const detail = { field: 'run', type: 'nominal' }
   const wide = buckets.some(({ low, high }) => high > low)
   const tooltip = [
     { field: 't', type: 'temporal', title: 'time', format: '%Y-%m-%d %H:%M' },
@@ -78,9 +81,9 @@ export function seriesChart(buckets: readonly Bucket[], options: SeriesOptions):
     spec: {
       layer: [
         {
-          data: { values: buckets },
+          data: { values: rows },
           mark: { type: 'area', opacity: wide ? 0.3 : 0, color: tone('truth'), clip: true },
-          encoding: { x: timeX, y: y('low'), y2: { field: 'high' } },
+          encoding: { x: timeX, y: y('low'), y2: { field: 'high' }, detail },
         },
         {
           data: { values: parts.map((part) => ({ ...part, opacity: shades[part.name] ?? 0.1 })) },
@@ -97,9 +100,9 @@ export function seriesChart(buckets: readonly Bucket[], options: SeriesOptions):
           encoding: { x: xOf('from'), x2, tooltip: [{ field: 'name', title: 'absent' }] },
         },
         {
-          data: { values: buckets },
+          data: { values: rows },
           mark: { type: 'line', strokeWidth: 1.3, color: tone('truth'), clip: true },
-          encoding: { x: timeX, y: y('mean') },
+          encoding: { x: timeX, y: y('mean'), detail },
         },
         {
           data: { values: parts },

@@ -80,8 +80,7 @@ async function figureOf(
   held: WindowDataset,
   { k, one, group, name, indices }: Drawing,
 ): Promise<Figure> {
-  const { model, metadata, season, own, timeText, result } = run
-  const { calibration } = metadata
+  const { model, calibration, season, own, timeText, result } = run
   const naive = naiveName(one)
   const windows = apart(held, indices)
   const drawn = await sample(model, held, windows, {

@@ -37,7 +37,7 @@ export function forecastHead(run: ForecastRun): Html {
   const inputs = [...series.inputs, ...series.calendar.map((name) => `the ${CYCLES[name] ?? name}`)]
   const seen = [...(settings.autoregressive ? [targets.length > 1 ? 'their past' : 'its past'] : []), ...inputs]
   const groups = series.groups.length > 0 ? ` of ${counted(series.groups.length, 'series')}` : ''
-  return html`<p class="lead">Forecast ${listed(targets.map((name) => html`<strong>${name}</strong>`))}${groups.replace('seriess', 'series')} for the next ${counted(metadata.horizon, 'step')} from ${counted(metadata.past, 'step')} of ${listed(seen)}, by a ${own} with ${counted(settings.hiddenSize, 'unit')}${settings.numLayers > 1 && ` in each of ${settings.numLayers} layers`}.</p>
+  return html`<p class="lead">Forecast ${listed(targets.map((name) => html`<strong>${name}</strong>`))}${groups.replace('seriess', 'series')} for the next ${counted(metadata.horizon, 'step')} from ${counted(metadata.past, 'step')} of ${listed(seen)}, by a ${own}${settings.model !== 'linear' && ` with ${counted(settings.hiddenSize, 'unit')}`}${settings.numLayers > 1 && ` in each of ${settings.numLayers} layers`}.</p>
 ${verdictOf(run)}
 ${cards(cardsOf(run))}
 ${!run.isSame && html`<p class="warning">The data have changed since the training: what is measured here differs from what the training printed.</p>`}`

@@ -33,7 +33,7 @@ export function learningSection({ history, result, config }: RunFolder, name: st
       html`<p>${counted(epochs, 'epoch')} in ${seconds.toFixed(1)} s${stopReason !== null && `; it ended because ${reason(stopReason)}`}. ${bestEpoch !== null && (isRestored ? `The model has the weights of epoch ${bestEpoch}, the best on the validation part.` : `Epoch ${bestEpoch} was the best; the model has the weights of the last.`)}</p>`,
       {
         chart,
-        caption: html`<p>The loss is that of scaled values. ${bestEpoch !== null && 'The ring is the best epoch.'} The training loss of an epoch is measured while the weights change, the validation loss after it.</p>`,
+        caption: html`<p>${(config.settings.task ?? 'forecast') === 'forecast' && 'The loss is that of scaled values. '}${bestEpoch !== null && 'The ring is the best epoch.'} The training loss of an epoch is measured while the weights change, the validation loss after it.</p>`,
         table: html`${table(
           columns,
           rows.map((row) =>

@@ -16,15 +16,15 @@ const BEFORE = { horizons: 6, steps: 30 }
 
 /** What comes after the data. */
 export async function nextSection(run: ForecastRun): Promise<Section> {
-  const { model, series, metadata, result } = run
-  const { calibration, past, horizon } = metadata
+  const { model, series, metadata, calibration, result } = run
+  const { past, horizon } = metadata
   let forecasts: Forecast[]
   try {
     forecasts = await forecast(model, series, {
       past,
       steps: horizon,
       scaler: scalerOf(model, result.model),
-      ...(calibration === undefined ? {} : { calibration }),
+      calibration: calibration ?? null,
     })
   } catch (error) {
     // The past may be too short behind the last gap: the rest of the report is worth reading nevertheless.

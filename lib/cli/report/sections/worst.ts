@@ -12,7 +12,7 @@ const BEFORE = 60
 
 /** Where the model was furthest off. */
 export async function worstSection(run: ForecastRun): Promise<Section> {
-  const { held, evidence, metadata } = run
+  const { held, evidence, calibration } = run
   const [first] = evidence
   const title = 'Worst cases'
   if (held === undefined || first === undefined) {
@@ -54,7 +54,7 @@ export async function worstSection(run: ForecastRun): Promise<Section> {
       method: one.bestNaive,
       naive,
       season: run.season,
-      calibration: metadata.calibration,
+      calibration,
     })) as [SampledWindow]
     figures.push(
       figureOf(run, {
@@ -92,11 +92,11 @@ interface Case {
 }
 
 function figureOf(run: ForecastRun, { i, k, drawn, naive, error, usual }: Case): Figure {
-  const { own, metadata, timeText, evidence } = run
+  const { own, calibration, timeText, evidence } = run
   const target = evidence[k]?.target ?? ''
   const before = drawn.past.times.length - Math.min(BEFORE, drawn.past.times.length)
   const from = timeText(new Date(drawn.times[0] as number))
-  const band = metadata.calibration === undefined ? undefined : percent(shownLevel(metadata.calibration), 0)
+  const band = calibration === undefined ? undefined : percent(shownLevel(calibration), 0)
   const where = drawn.group === null ? '' : `, ${drawn.group}`
   return {
     chart: timelineChart([drawn], {
