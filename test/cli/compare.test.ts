@@ -149,7 +149,7 @@ describe('a comparison', () => {
     expect(JSON.parse(evaluated.stdout).errors.mae).toBeCloseTo(one('linear').runs[0]?.errors?.mae as number, 5)
     expect(command(folder, ['inspect', `runs/a/${linear}`]).stdout).toMatch(/LinearModel/)
     expect(command(folder, ['predict', `runs/a/${linear}`]).stdout.split('\n').length).toBeGreaterThan(400)
-  })
+  }, 120_000)
 
   it('each run can be repeated to the digit by train', () => {
     const { folder: run, errors } = one('linear').runs[1] as ComparedModel['runs'][number]
@@ -176,7 +176,7 @@ describe('a comparison', () => {
     expect(printed.models[0]).not.toHaveProperty('forecasts')
     const times = one('gru-4').runs.map((run) => statSync(inFolder(`runs/a/${run.folder}/model.safetensors`)).mtimeMs)
     expect(times).toEqual(kept)
-  })
+  }, 120_000)
 })
 
 it('what was interrupted leaves whole files, and goes on', async () => {
