@@ -5,7 +5,7 @@ export type { Batch, BatchPair, BatchPart, NamedBatch } from './batch.ts'
 export { type CollateOptions, collate, type NamedSample, type Sample, type SamplePart } from './collate.ts'
 export type { SampleSource } from './collated.ts'
 export { type Dataset, SequenceDataset, type SequenceOptions, TensorDataset } from './dataset.ts'
-export { type BatchPlan, DataLoader, type DataLoaderOptions } from './loader.ts'
+export { type BatchPlan, type BatchPlans, DataLoader, type DataLoaderOptions } from './loader.ts'
 export {
   type LengthBucketOptions,
   LengthBucketSampler,

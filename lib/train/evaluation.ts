@@ -24,9 +24,12 @@ export type Measured = readonly (MetricName | Metric<unknown>)[]
  * and whether its result is a number, is not.
  */
 export type EvaluationOf<Metrics extends Measured> = Evaluation<NestedArray> &
-  (number extends Metrics['length'] ? unknown : Named<Extract<Metrics[number], MetricName>>)
+  (number extends Metrics['length'] ? unknown : ResultsByName<Extract<Metrics[number], MetricName>>)
 
-type Named<Names extends MetricName> = { [Name in Names]: Name extends 'confusionMatrix' ? number[][] : number }
+/** The results of metrics by their names. */
+export type ResultsByName<Names extends MetricName> = {
+  [Name in Names]: Name extends 'confusionMatrix' ? number[][] : number
+}
 
 export interface EvaluateOptions<Metrics extends Measured = Measured> {
   /** Stops between two steps. */
