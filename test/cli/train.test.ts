@@ -304,7 +304,11 @@ describe('a mistake is a sentence, without a trace', () => {
 
   it.each([
     ['years as numbers, twice', (line: number) => String(1900 + (line >> 1)), 'for years, --time-format %Y'],
-    ['dates as numbers', (line: number) => String(20240100 + (line % 28) + 1), '--time-format %Y%m%d'],
+    [
+      'dates as numbers',
+      (line: number) => new Date(Date.UTC(2024, 0, line)).toISOString().slice(0, 10).replaceAll('-', ''),
+      '--time-format %Y%m%d',
+    ],
     ['days before months', (line: number) => `${(line % 28) + 1}.12.2024 10:00`, '--time-format %d.%m.%Y %H:%M'],
   ])('%s are told with their format', (_, time, message) => {
     writeFiles(folder, { 'times.csv': weatherCsv(240, (line, cells) => [time(line), ...cells.slice(1)]) })

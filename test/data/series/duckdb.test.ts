@@ -194,7 +194,7 @@ describe('files', () => {
     [
       'American dates',
       'date,temp\n01/13/2024,1\n',
-      /line 2, column 'date': .*\nTimes that are not in ISO.*timeFormat: '%d/s,
+      /line 2, column 'date': .*\nTimes that are not in ISO.*timeFormat: '%m\/%d\/%Y'/s,
     ],
     [
       'German dates',
