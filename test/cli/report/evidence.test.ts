@@ -7,6 +7,7 @@ import { calibrate, evaluateNaive } from '../../../lib/forecast/index.ts'
 import { GRUModel } from '../../../lib/models/index.ts'
 import { torch } from '../../../lib/torch.ts'
 import { Trainer } from '../../../lib/train/index.ts'
+import { collectGarbage } from '../../support/garbage.ts'
 
 const DAY = 86_400_000
 
@@ -76,6 +77,8 @@ describe('measure', () => {
   it('leaves no tensor behind', async () => {
     const { test } = await weather()
     const gru = model()
+    // What tests before this one have left could be collected meanwhile.
+    await collectGarbage()
     const before = torch.memory().tensors
     await measure(gru, test, { methods: ['persistence'], season: undefined, calibration: undefined })
     expect(torch.memory().tensors).toBeLessThanOrEqual(before)
