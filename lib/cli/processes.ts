@@ -34,6 +34,8 @@ class Supervisor {
   readonly #end: (code: number) => void
   readonly #started = new Map<Worker, number>()
   readonly #ready = new Set<Worker>()
+  /** Those that load the file once more as soon as they are ready: it may have changed since they began to. */
+  readonly #late = new Set<Worker>()
   readonly #signals: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT']
   #isClosing = false
   #wasReady = false
@@ -62,6 +64,7 @@ class Supervisor {
     if (message.type === 'ready') {
       this.#ready.add(worker)
       this.#wasReady = true
+      if (this.#late.delete(worker)) worker.process.kill('SIGHUP')
     } else if (message.type === 'metrics') void this.#sendMetrics(worker, message.id)
   }
 
@@ -78,9 +81,12 @@ class Supervisor {
   #exited(worker: Worker, code: number | null, signal: string | null): void {
     const lived = performance.now() - (this.#started.get(worker) ?? 0)
     this.#started.delete(worker)
+    this.#late.delete(worker)
     const isReady = this.#ready.delete(worker)
     if (this.#isClosing) {
-      if (code !== 0) this.#code = 1
+      // One that was still starting had nothing to end in order.
+      const wasStarting = !isReady && signal === 'SIGTERM'
+      if (code !== 0 && !wasStarting) this.#code = 1
       if (this.#started.size === 0) this.#finish()
       return
     }
@@ -111,7 +117,11 @@ class Supervisor {
   }
 
   readonly #reload = (): void => {
-    for (const worker of this.#started.keys()) worker.process.kill('SIGHUP')
+    for (const worker of this.#started.keys()) {
+      if (this.#ready.has(worker)) worker.process.kill('SIGHUP')
+      // The signal would end a process that does not listen yet.
+      else this.#late.add(worker)
+    }
   }
 
   #finish(): void {

@@ -131,7 +131,14 @@ async function requirePackages({ websocket, metrics, openapi, tracing = false }:
   await requirePeers('serve', peers, (option) => (option === 'tracing' ? 'no --tracing' : `--no-${option}`))
 }
 
+/** Whether SIGHUP came while the model was being loaded. It would end a process that does not listen to it. */
+let isReloadAsked = false
+const askReload = (): void => {
+  isReloadAsked = true
+}
+
 async function start(file: string, options: ServeCommandOptions): Promise<void> {
+  process.on('SIGHUP', askReload)
   whole('--processes', options.processes)
   await requirePackages(options)
   if (options.processes > 1 && cluster.isPrimary) {
@@ -178,12 +185,16 @@ async function start(file: string, options: ServeCommandOptions): Promise<void> 
     signals: isOne ? ['SIGTERM', 'SIGINT'] : ['SIGTERM'],
   })
   if (!isOne) process.on('SIGINT', () => {})
-  process.on('SIGHUP', () => {
+  const reload = (): void => {
     server.reload(file).then(
       (version) => app.log.info({ version }, 'the model is loaded again'),
       (error: unknown) => app.log.error({ err: error }, 'the model could not be loaded again: the one before goes on'),
     )
-  })
+  }
+  process.on('SIGHUP', reload)
+  process.off('SIGHUP', askReload)
+  // The file may have changed since it was read.
+  if (isReloadAsked) reload()
   try {
     await app.listen({ port: options.port, host: options.host })
   } catch (error) {

@@ -1,7 +1,10 @@
 // `libtorch-rnn serve` as processes: what they answer, and how they end.
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { torch } from '../../lib/index.ts'
 import { GRUModel, LSTMModel } from '../../lib/models/index.ts'
@@ -75,6 +78,52 @@ test('loads its file again at SIGHUP, and keeps what it has if that fails', asyn
   expect(line).toMatchObject({ level: 50, err: { code: 'ERR_TORCH_SHAPE' } })
   expect(await ask(url)).toEqual(found)
   expect((await fetch(`${url}/metrics`)).status).toBe(404)
+})
+
+test('a SIGHUP while the model is being loaded is not lost, and ends nothing', async () => {
+  // Sends the signal as soon as the command listens to it.
+  const hook = join(temporaryFolder(), 'hang-up.mjs')
+  writeFileSync(
+    hook,
+    `const send = (name) => {
+      if (name !== 'SIGHUP') return
+      process.off('newListener', send)
+      setImmediate(() => process.kill(process.pid, 'SIGHUP'))
+    }
+    process.on('newListener', send)`,
+  )
+  const args = [file, '--port', '0', '--no-openapi', '--no-metrics']
+  const run = new ServeProcess(args, { NODE_OPTIONS: `--import=${pathToFileURL(hook).href}` })
+  const url = await run.url()
+  await run.logged(/^the model is loaded again$/)
+  expectWanted(await ask(url))
+  run.child.kill('SIGTERM')
+  expect(await run.ended()).toBe(0)
+})
+
+test('a SIGHUP while processes start reaches them when they are ready', async () => {
+  const run = new ServeProcess([file, '--port', '0', '--processes', '2', '--no-openapi', '--no-metrics'])
+  await run.logged(/^each process has sessions of its own/)
+  await sleep(50)
+  run.child.kill('SIGHUP')
+  expect(run.lines.length).toBe(1)
+  const again = await run.logged(/^the model is loaded again$/, 2)
+  expect(new Set(again.map(({ pid }) => pid)).size).toBe(2)
+  expect(run.lines.filter(({ msg }) => /^a process ended/.test(msg))).toEqual([])
+  run.child.kill('SIGTERM')
+  expect(await run.ended()).toBe(0)
+})
+
+test('a SIGTERM while a process is being started again is an end in order', async () => {
+  const run = new ServeProcess([file, '--port', '0', '--processes', '2', '--no-openapi', '--no-metrics'])
+  await run.url(2)
+  const [line] = await run.logged(/^Server listening at /)
+  process.kill((line as { pid: number }).pid, 'SIGKILL')
+  const [ended] = await run.logged(/^a process ended: another one starts$/)
+  await sleep((ended?.pause as number) + 50)
+  run.child.kill('SIGTERM')
+  expect(await run.ended()).toBe(0)
+  expect(run.lines.filter(({ msg }) => /^Server listening at /.test(msg)).length).toBe(2)
 })
 
 test('tells mistakes in one sentence', async () => {

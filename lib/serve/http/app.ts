@@ -4,6 +4,7 @@ import { checkOptions, LONGEST_DELAY, requireBoolean, requireInteger } from '../
 import { KEYS, readHttpOptions, type ServePluginOptions } from './options.ts'
 import { FASTIFY, requirePeers } from './peer.ts'
 import { pluginPeers, servePlugin } from './plugin.ts'
+import { HttpError } from './status.ts'
 
 /** Options of {@link serveApp}. */
 export interface ServeAppOptions extends ServePluginOptions {
@@ -64,12 +65,22 @@ export async function serveApp(options: ServeAppOptions): Promise<FastifyInstanc
     trustProxy,
     // Slow clients are looked for once in this time.
     http: { connectionsCheckingInterval: Math.min(1000, requestTimeout), headersTimeout: requestTimeout },
+    // The hook below has an answer of the form that all errors have.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 1024 },
     genReqId: ({ headers }) => {
       const given = headers['x-request-id']
       return typeof given === 'string' && ID.test(given) ? given : randomUUID()
     },
   }) as unknown as FastifyInstance
+  let isClosing = false
+  app.addHook('preClose', (done) => {
+    isClosing = true
+    done()
+  })
+  app.addHook('onRequest', (_request, _reply, done) => {
+    done(isClosing ? new HttpError(503, 'ERR_TORCH_CLOSED', 'the server is closing') : undefined)
+  })
   await app.register(servePlugin, pluginOptions)
   await app.ready()
   return app

@@ -2,7 +2,7 @@
 // the service goes on.
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
-import { connect } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
@@ -257,6 +257,33 @@ test('a request that came before the service closes ends its connection, too', a
   expect([response.status, response.headers.get('connection')]).toEqual([200, 'close'])
   expect(isNear(await numbersOf(response), wanted)).toBe(true)
   await closed
+})
+
+test('a request that ends when the service is closing is status 503, with a code and the time to wait', async () => {
+  const own = await service(model)
+  const { port } = own.app.server.address() as AddressInfo
+  const socket = connect(port, '127.0.0.1')
+  let answer = ''
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    answer += text
+  })
+  const arrived = once(own.app.server, 'connection')
+  socket.write('POST /predict HTTP/1.1\r\nhost: a\r\n')
+  await arrived
+  await sleep(50)
+  const closed = own.app.close()
+  await sleep(20)
+  socket.write('content-length: 0\r\n\r\n')
+  await Promise.all([once(socket, 'end'), closed])
+  const [head = '', body = ''] = answer.split('\r\n\r\n')
+  expect(head).toMatch(/^HTTP\/1.1 503 /)
+  expect(head).toMatch(/^retry-after: 1\r?$/im)
+  expect(head).toMatch(/^connection: close\r?$/im)
+  expect(JSON.parse(body)).toEqual({
+    error: 'Service Unavailable',
+    code: 'ERR_TORCH_CLOSED',
+    message: 'the server is closing',
+  })
 })
 
 test('SIGTERM under load: what has begun is answered, and the service says before that it is not ready', async () => {
