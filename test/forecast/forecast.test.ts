@@ -92,7 +92,7 @@ describe('a forecast', () => {
     const model = adder()
     const before = torch.memory().tensors
     const [one] = await forecast(model, series, { past: 2, scaler, steps: 2 })
-    expect(torch.memory().tensors).toBe(before)
+    expect(torch.memory().tensors).toBeLessThanOrEqual(before)
     expect(JSON.parse(JSON.stringify(one))).toEqual({
       group: null,
       times: ['1970-01-04T00:00:00.000Z', '1970-01-05T00:00:00.000Z'],
