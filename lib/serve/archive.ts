@@ -1,5 +1,7 @@
 import { isNativeError } from 'node:util/types'
 import { messageOf, TorchError, torchError } from '../errors.ts'
+import { inGroups } from './groups.ts'
+import type { Patience } from './patience.ts'
 import type { SessionCounts } from './session-options.ts'
 import type { SessionState } from './session-state.ts'
 import { decodeState, encodeState, type SavedState } from './state.ts'
@@ -11,6 +13,10 @@ export class Archive {
   readonly #counts: SessionCounts
   /** Those that are being deleted without being in memory. */
   readonly #deleting = new Map<string, Promise<boolean>>()
+  /** What the server had when it was closed and the store did not take. */
+  readonly #left = new Map<string, Uint8Array>()
+  #failed = Number.NEGATIVE_INFINITY
+  #fails = false
 
   constructor(store: SessionStore | undefined, counts: SessionCounts) {
     this.#store = store
@@ -20,6 +26,21 @@ export class Archive {
   /** Whether there is a store. */
   get exists(): boolean {
     return this.#store !== undefined
+  }
+
+  /** Whether the last state that it was to save could not be saved. */
+  get fails(): boolean {
+    return this.#fails
+  }
+
+  /** When a state could not be saved last, as of `performance.now()`. */
+  get failed(): number {
+    return this.#failed
+  }
+
+  /** How many states are {@link keep kept}. */
+  get left(): number {
+    return this.#left.size
   }
 
   /** The state of a session, or undefined if there is none. */
@@ -40,6 +61,28 @@ export class Archive {
     await this.#inOrder(state, 'save', (store) => store.save(state.id, bytes))
     state.saved = steps
     this.#counts.saved += 1
+  }
+
+  /** Keeps the bytes of a state that could not be written, for {@link writeLeft}. */
+  keep(state: SessionState): void {
+    this.#left.set(state.id, bytesOf(state))
+  }
+
+  /** Writes what was kept; what cannot be is kept on. The errors. */
+  async writeLeft(patient: Patience): Promise<unknown[]> {
+    const errors: unknown[] = []
+    await inGroups([...this.#left], async ([id, bytes]) => {
+      try {
+        await patient.wait(async () => {
+          await this.#ask('save', id, (store) => store.save(id, bytes))
+          this.#left.delete(id)
+          this.#counts.saved += 1
+        })
+      } catch (error) {
+        errors.push(error)
+      }
+    })
+    return errors
   }
 
   async delete(state: SessionState): Promise<void> {
@@ -81,8 +124,14 @@ export class Archive {
   ): Promise<T | undefined> {
     if (this.#store === undefined) return undefined
     try {
-      return await fn(this.#store)
+      const value = await fn(this.#store)
+      if (what === 'save') this.#fails = false
+      return value
     } catch (error) {
+      if (what === 'save') {
+        this.#fails = true
+        this.#failed = performance.now()
+      }
       this.#counts.storeErrors += 1
       throw storeError(what, id, error)
     }

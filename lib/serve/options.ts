@@ -268,6 +268,14 @@ function readInput(input: InputOptions): Settings['input'] {
     if (input[key] !== undefined)
       requireInteger(OWNER, `input.${key}`, input[key], 1, /steps/i.test(key) ? MOST_STEPS : MOST_VALUES)
   }
+  const { steps, maxSteps } = input
+  if (steps !== undefined && maxSteps !== undefined && steps > maxSteps) {
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `${OWNER}: input.steps is ${steps}, which is more than input.maxSteps, ${maxSteps}: no request would fit`,
+      { op: OWNER },
+    )
+  }
   return { ...input }
 }
 

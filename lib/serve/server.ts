@@ -301,15 +301,27 @@ export class Server {
    * Takes no more requests and steps, ends those that it has, saves the sessions in the store if there is one, and frees
    * the models.
    *
-   * @throws {TorchError} (rejects) if sessions could not be saved; the rest is done all the same.
+   * @throws {TorchError} (rejects) if sessions could not be saved; the rest is done all the same. Their states are kept,
+   *   and another call tries to save them again.
    */
   async close(options: CloseOptions = {}, ...none: undefined[]): Promise<void> {
     requireNone('close', none)
     checkOptions('close', options, ['drain'])
     const { drain = 5000 } = options
     requireNonNegative('close', 'drain', drain)
-    this.#closing ??= this.#close(drain)
+    this.#closing ??= this.#closeOrSave(drain)
     await this.#closing
+  }
+
+  /** Closes it; if it is closed, saves what could not be saved. */
+  async #closeOrSave(drain: number): Promise<void> {
+    try {
+      if (this.#state === 'closed') await this.#sessions.saveLeft(Math.max(LEAST_TO_SAVE, drain))
+      else await this.#close(drain)
+    } catch (error) {
+      if (this.#sessions.left > 0) this.#closing = undefined
+      throw error
+    }
   }
 
   async #close(drain: number): Promise<void> {

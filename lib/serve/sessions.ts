@@ -52,7 +52,7 @@ export class Sessions {
     this.#tally = tally
     this.#versionOf = versionOf
     this.#archive = new Archive(sessions.store, this.counts)
-    this.#room = new Room(this.#states, sessions.max, (state) => this.#retire(state))
+    this.#room = new Room(this.#states, sessions.max, this.#archive, (state) => this.#retire(state))
     const { interval } = sessions
     if (interval < Number.POSITIVE_INFINITY) {
       this.#writer = setInterval(() => void this.#writeChanged(), Math.min(LONGEST_DELAY, Math.max(1, interval)))
@@ -90,6 +90,7 @@ export class Sessions {
   stop(): void {
     this.#stopped = true
     this.#idle.stop()
+    this.#room.stop()
     clearInterval(this.#writer)
   }
 
@@ -109,7 +110,9 @@ export class Sessions {
     const isFull = this.#states.size >= max && !this.#states.has(id)
     if (isFull && (!this.#archive.exists || this.#states.size >= 2 * max)) {
       this.counts.refused += 1
-      throw stackless('ERR_TORCH_OVERLOADED', `session: ${max} sessions are open, which is the most (sessions.max)`)
+      // Nobody else may ask again after a burst, or after the store has failed.
+      void this.#room.make()
+      throw stackless('ERR_TORCH_OVERLOADED', this.#fullMessage())
     }
     const before = this.#states.get(id)?.closing ?? this.#archive.deleting(id)
     const state = new SessionState(id, group, idle, version, performance.now())
@@ -123,6 +126,16 @@ export class Sessions {
     } else void this.#load(state, saved, before, room)
     this.#idle.watch(state, idle)
     return state
+  }
+
+  #fullMessage(): string {
+    const { max } = this.#settings
+    const open = `session: ${this.#states.size} sessions are open`
+    if (!this.#archive.exists) return `${open}, which is the most (sessions.max)`
+    const why = this.#archive.fails
+      ? 'the store fails, so that idle ones stay in memory'
+      : 'idle ones go to the store: try again later'
+    return `${open}, twice as many as there should be in memory (sessions.max, ${max}), and ${why}`
   }
 
   /** Opens a slot for the state, or zeros. */
@@ -160,8 +173,9 @@ export class Sessions {
     const changed = [...this.#states.values()].filter((state) => isIn(state) && state.steps !== state.saved)
     await inGroups(changed, async (state) => {
       try {
-        await this.#after(state)
-        if (isIn(state)) await this.#archive.write(state)
+        await this.#after(state, async () => {
+          if (isIn(state)) await this.#archive.write(state)
+        })
       } catch {
         // It is counted, and tried again the next time.
       }
@@ -209,18 +223,24 @@ export class Sessions {
     return step.promise
   }
 
-  /** Resolves after what was asked of a session before. */
-  async #after(state: SessionState): Promise<void> {
-    if (state.status === 'ready' && !state.busy && state.pending.length === 0) return
-    await new Promise<void>((resolve, reject) => {
-      state.pending.push((error) => (error === undefined ? resolve() : reject(error)))
+  /** Calls `fn` after what was asked of a session before, at once: a moment later it may have left the memory. */
+  async #after<T>(state: SessionState, fn: () => T | Promise<T>): Promise<T> {
+    if (state.status === 'ready' && !state.busy && state.pending.length === 0) return await fn()
+    return await new Promise<T>((resolve, reject) => {
+      state.pending.push((error) => {
+        if (error !== undefined) return reject(error)
+        try {
+          resolve(fn())
+        } catch (failure) {
+          reject(failure)
+        }
+      })
     })
   }
 
   async save(state: SessionState): Promise<Uint8Array> {
     if (state.closing !== undefined) throw closedError(state.id)
-    await this.#after(state)
-    return bytesOf(state)
+    return await this.#after(state, () => bytesOf(state))
   }
 
   /** Ends a session that is in memory, or is on its way there. */
@@ -246,13 +266,16 @@ export class Sessions {
   }
 
   async #close(state: SessionState): Promise<void> {
+    const begin = (): void => {
+      state.status = 'closing'
+    }
     try {
       // A state that is being saved must not come into the store after it was deleted there.
-      await this.#after(state)
+      await this.#after(state, begin)
     } catch {
       // It could not be loaded: then there is nothing to wait for.
+      begin()
     }
-    state.status = 'closing'
     try {
       await this.#archive.delete(state)
     } finally {
@@ -322,7 +345,8 @@ export class Sessions {
    * Closes all sessions, of which no step waits or runs; with a store their states are saved, as far as that takes no
    * longer than `patience` ms.
    *
-   * @throws {TorchError} (rejects) if some could not be saved; all are closed.
+   * @throws {TorchError} (rejects) if some could not be saved; all are closed, and their states are kept for
+   *   {@link saveLeft}.
    */
   async end(patience = Number.POSITIVE_INFINITY): Promise<void> {
     this.stop()
@@ -337,20 +361,41 @@ export class Sessions {
           await patient.wait(() => this.#archive.write(state))
         } catch (error) {
           errors.push(error)
+          this.#archive.keep(state)
         }
       }
       this.#forget(state)
       state.leave(closed)
     })
     patient.end()
-    if (errors.length === 0) return
-    const [first] = errors
-    throw torchError(
-      'ERR_TORCH_RUNTIME',
-      `close: ${errors.length} of ${states.length} sessions could not be saved: ${messageOf(first)}`,
-      { cause: first },
-    )
+    requireSaved(errors, states.length)
   }
+
+  /** How many states {@link end} could not save. */
+  get left(): number {
+    return this.#archive.left
+  }
+
+  /**
+   * Saves the states that {@link end} could not save.
+   *
+   * @throws {TorchError} (rejects) if some could not be saved; they are kept.
+   */
+  async saveLeft(patience: number): Promise<void> {
+    const { left } = this
+    const patient = new Patience(patience)
+    const errors = await this.#archive.writeLeft(patient)
+    patient.end()
+    requireSaved(errors, left)
+  }
+}
+
+/** @throws {TorchError} if there are errors of saving `count` sessions. */
+function requireSaved(errors: readonly unknown[], count: number): void {
+  if (errors.length === 0) return
+  const [first] = errors
+  const message = `close: ${errors.length} of ${count} sessions could not be saved: ${messageOf(first)}`
+  throw torchError('ERR_TORCH_RUNTIME', message, { cause: first })
 }
 
 const closedError = (id: string): TorchError => stackless('ERR_TORCH_CLOSED', `session: '${id}' was closed`)

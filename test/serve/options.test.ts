@@ -84,6 +84,11 @@ test.each<[object, string, RegExp]>([
   [{ input: { features: 1 } }, 'ERR_TORCH_OPTION', /serve: input: unknown option 'features'/],
   [{ input: { size: 0 } }, 'ERR_TORCH_VALUE', /input.size must be a positive integer/],
   [{ input: { steps: 1e12 } }, 'ERR_TORCH_VALUE', /input.steps must be at most 16777216, got 1000000000000/],
+  [
+    { input: { steps: 2, maxSteps: 1 } },
+    'ERR_TORCH_VALUE',
+    /input.steps is 2, which is more than input.maxSteps, 1: no request would fit/,
+  ],
   [{ units: 'kelvin' }, 'ERR_TORCH_VALUE', /units must be 'data' or 'scaled'/],
   [{ head: 'gaussian' }, 'ERR_TORCH_VALUE', /head must be 'point' or 'quantiles'/],
   [{ autoregressive: 0 }, 'ERR_TORCH_TYPE', /autoregressive must be a boolean/],

@@ -6,7 +6,14 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, expectTypeOf, test, vi } from 'vitest'
 import { nn, type Tensor, torch } from '../../lib/index.ts'
 import { GRUModel, LSTMModel, RNNModel } from '../../lib/models/index.ts'
-import { type ModelSource, type OutputArray, type ServeOptions, type Server, serve } from '../../lib/serve/index.ts'
+import {
+  MemoryStore,
+  type ModelSource,
+  type OutputArray,
+  type ServeOptions,
+  type Server,
+  serve,
+} from '../../lib/serve/index.ts'
 import { expectError, expectRejection } from '../support/error.ts'
 import { formatsPath } from '../support/fixture.ts'
 import { temporaryFolder } from '../support/folder.ts'
@@ -259,6 +266,27 @@ describe.each(['native', 'tensor'] as const)('by the %s engine', (engine) => {
     await expectRejection(session.save(), 'ERR_TORCH_CLOSED', /^save: the server is closed$/)
     expectError(() => server.route({ v1: 1 }), 'ERR_TORCH_CLOSED', /route: the server is closed/)
     expectError(() => server.rollback(), 'ERR_TORCH_CLOSED', /closed/)
+  })
+
+  test('a closed server that could not save its sessions saves them when it is closed again', async () => {
+    const store = new MemoryStore()
+    const server = await started(last(), { sessions: { store } })
+    const x = new Float32Array(2)
+    await Promise.all(['a', 'b'].map((id) => server.session(id).step(x)))
+    const save = vi.spyOn(store, 'save').mockImplementation(() => {
+      throw new Error('no connection')
+    })
+    const message = /^close: 2 of 2 sessions could not be saved: .*: no connection$/
+    await expectRejection(server.close(), 'ERR_TORCH_RUNTIME', message)
+    expect(server.metrics().state).toBe('closed')
+    const both = await Promise.allSettled([server.close(), server.close()])
+    for (const one of both) expect(one).toMatchObject({ status: 'rejected', reason: { code: 'ERR_TORCH_RUNTIME' } })
+    expect(save).toHaveBeenCalledTimes(4)
+    save.mockRestore()
+    await server.close()
+    expect(store.size).toBe(2)
+    await server.close()
+    expect(server.metrics().sessions).toMatchObject({ saved: 2, open: 0 })
   })
 
   test('what is not done when the time to close is over is given up', async () => {

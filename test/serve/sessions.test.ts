@@ -469,8 +469,72 @@ describe('a store', () => {
     const store: SessionStore = { load: () => new Promise(() => {}), save: () => new Promise(() => {}), delete() {} }
     const { sessions } = setUp({ sessions: { max: 3, store } })
     for (let i = 0; i < 6; i++) sessions.open(`s${i}`)
-    expectError(() => sessions.open('s6'), 'ERR_TORCH_OVERLOADED', /3 sessions are open/)
+    expectError(() => sessions.open('s6'), 'ERR_TORCH_OVERLOADED', /6 sessions are open, twice .* \(sessions.max, 3\)/)
     expect(sessions.size).toBe(6)
+  })
+
+  test('has room again after a burst of twice as many as there may be, and more', async () => {
+    const store = new Store()
+    const { sessions, run, engine } = setUp({ sessions: { max: 20, store } })
+    const asked = Array.from({ length: 60 }, async (_, i) => await sessions.open(`s${i}`).step(i))
+    const settled = Promise.allSettled(asked)
+    await run()
+    const results = await settled
+    expect(results.filter(({ status }) => status === 'fulfilled').length).toBe(40)
+    expect(sessions.counts.refused).toBe(20)
+    // They leave the memory by themselves.
+    await vi.waitFor(() => expect(engine.slots.size).toBeLessThanOrEqual(20), { interval: 5 })
+    expect(store.size).toBeGreaterThanOrEqual(20)
+    const next = Array.from({ length: 60 }, (_, i) => i).filter((i) => i % 3 === 0)
+    for (const i of next) {
+      const step = sessions.open(`s${i}`).step(1000)
+      await run()
+      await vi.waitFor(() => expect(sessions.size).toBeLessThanOrEqual(20), { interval: 1 })
+      await run()
+      expect(await step).toEqual([i < 40 ? i + 1000 : 1000])
+    }
+    expect(sessions.counts.refused).toBe(20)
+  })
+
+  test('that fails while there is no room is tried again at intervals, and then there is', async () => {
+    const store = new Store()
+    const { sessions, run } = setUp({ sessions: { max: 20, store } })
+    store.fails = 'save'
+    const asked = Array.from({ length: 40 }, (_, i) => sessions.open(`s${i}`).step(i))
+    await run()
+    await Promise.all(asked)
+    const message = /40 sessions are open, .* \(sessions.max, 20\), and the store fails/
+    await vi.waitFor(() => expectError(() => sessions.open('new'), 'ERR_TORCH_OVERLOADED', message))
+    const { storeErrors } = sessions.counts
+    for (let i = 0; i < 50; i++) expectError(() => sessions.open('new'), 'ERR_TORCH_OVERLOADED', message)
+    await turns()
+    expect(sessions.counts.storeErrors).toBeLessThanOrEqual(storeErrors + 1)
+    store.fails = ''
+    await vi.waitFor(() => sessions.open('new'), { interval: 20 })
+    await vi.waitFor(() => expect(sessions.size).toBeLessThanOrEqual(20), { interval: 5 })
+    const steps = [sessions.open('new').step(5), sessions.open('s7').step(1)]
+    await pause(20)
+    await run()
+    expect(await Promise.all(steps)).toEqual([[5], [8]])
+  })
+
+  test('that could not save at the end gets what is left when it is asked again', async () => {
+    const store = new Store()
+    const { sessions, run, engine } = setUp({ sessions: { store } })
+    const asked = ['a', 'b'].map((id, i) => sessions.open(id).step(i + 1))
+    await run()
+    await Promise.all(asked)
+    store.fails = 'save'
+    await expectRejection(sessions.end(), 'ERR_TORCH_RUNTIME', /2 of 2 sessions could not be saved/)
+    expect([sessions.left, engine.slots.size]).toEqual([2, 0])
+    await expectRejection(sessions.saveLeft(1000), 'ERR_TORCH_RUNTIME', /close: 2 of 2 sessions could not be saved/)
+    store.fails = ''
+    await sessions.saveLeft(1000)
+    expect([sessions.left, store.size, sessions.counts.saved]).toEqual([0, 2, 2])
+    const next = setUp({ sessions: { store } })
+    const step = next.sessions.open('b').step(10)
+    await next.run()
+    expect(await step).toEqual([12])
   })
 
   test('is told of a closed session, also of one that is not in memory', async () => {
