@@ -83,7 +83,16 @@ export function requireInteger(
 ): asserts value is number {
   if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return
   const tooLarge = Number.isInteger(value) && (value as number) > most
-  throw invalid(owner, name, tooLarge ? `at most ${most}` : integers(least, most), value, codeOf(value))
+  const wanted = tooLarge ? `at most ${most}` : integers(least, most)
+  // 2 ** 60 is an integer, but 2 ** 60 + 1 is the same number.
+  const isInexact = Number.isInteger(value) && !Number.isSafeInteger(value) && !tooLarge
+  throw invalid(
+    owner,
+    name,
+    isInexact ? 'a safe integer, from -(2 ** 53 - 1) to 2 ** 53 - 1' : wanted,
+    value,
+    codeOf(value),
+  )
 }
 
 function integers(least: number, most: number): string {

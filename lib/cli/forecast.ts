@@ -4,8 +4,8 @@ import { type Forecast, type ForecastOptions, forecast as forecastSeries } from 
 import { calibrationOf, type ForecastMetadata, forecastMetadataOf } from './metadata.ts'
 import { loadTrained } from './networks/load.ts'
 import type { Output } from './output.ts'
-import { type Columns, partsOf, type Row, type RowsOptions, rounded, rowFormatOf, writeRows } from './rows.ts'
-import { readSeries, scalerOf, timeTextOf } from './series.ts'
+import { type Columns, partsOf, type Row, type RowsOptions, rowFormatOf, writeRows } from './rows.ts'
+import { readSeries, scalerOf, timeTextOf, writtenBy } from './series.ts'
 import { type Format, type Located, withData } from './source.ts'
 
 export interface ForecastCommandOptions extends RowsOptions {
@@ -27,6 +27,7 @@ export async function forecast(
   await withData(data, options.inputFormat ?? 'csv', async (file) => {
     const series = await readSeries(file, metadata.series, output)
     const { steps = metadata.horizon, future } = options
+    const scaler = scalerOf(model, path)
     const calibration = calibrationOf(model, metadata)
     const isCalibrated = calibration !== undefined && steps <= calibration.steps
     if (calibration !== undefined && !isCalibrated) {
@@ -35,13 +36,17 @@ export async function forecast(
     const found = await forecastSeries(model, series, {
       past: metadata.past,
       steps,
-      scaler: scalerOf(model, path),
+      scaler,
       calibration: isCalibrated ? calibration : null,
       ...(future === undefined ? {} : { futureInputs: await futureInputs(future, metadata, series) }),
     })
     if (output.json) return output.result({ model: path, data, forecasts: found }, () => '')
     const text = timeTextOf(series)
-    await writeRows(columnsOf(metadata, found), partsOf(found.flatMap((one) => rowsOf(metadata, one, text))), options)
+    await writeRows(
+      columnsOf(metadata, found),
+      partsOf(found.flatMap((one) => rowsOf(metadata, one, text, writtenBy(scaler, scaler.groups && one.group)))),
+      options,
+    )
   })
 }
 
@@ -64,17 +69,22 @@ function columnsOf({ series }: ForecastMetadata, [first]: readonly Forecast[]): 
   ]) as Columns
 }
 
-function rowsOf({ series }: ForecastMetadata, one: Forecast, text: (time: Date) => string): Row[] {
+function rowsOf(
+  { series }: ForecastMetadata,
+  one: Forecast,
+  text: (time: Date) => string,
+  written: ReturnType<typeof writtenBy>,
+): Row[] {
   return one.times.map(
     (time, i) =>
       Object.fromEntries([
         ...(one.group === null ? [] : [['group', one.group]]),
         [series.time, text(time)],
-        ...[series.targets].flat().flatMap((target) => [
-          [target, rounded(one.values[target]?.[i])],
+        ...[series.targets].flat().flatMap((target, k) => [
+          [target, written(one.values[target]?.[i], k)],
           ...one.intervals.flatMap(({ level, lower, upper }) => [
-            [boundOf(target, 'lower', level), rounded(lower[target]?.[i])],
-            [boundOf(target, 'upper', level), rounded(upper[target]?.[i])],
+            [boundOf(target, 'lower', level), written(lower[target]?.[i], k)],
+            [boundOf(target, 'upper', level), written(upper[target]?.[i], k)],
           ]),
         ]),
       ]) as Row,

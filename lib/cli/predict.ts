@@ -6,8 +6,8 @@ import { forecastsIn } from './forecasts.ts'
 import { type ForecastMetadata, forecastMetadataOf, isClassMetadata } from './metadata.ts'
 import { loadTrained, type TrainedModel } from './networks/load.ts'
 import type { Output } from './output.ts'
-import { type Columns, type Row, type RowsOptions, rounded, rowFormatOf, writeRows } from './rows.ts'
-import { timeTextOf } from './series.ts'
+import { type Columns, type Row, type RowsOptions, rowFormatOf, writeRows } from './rows.ts'
+import { timeTextOf, writtenBy } from './series.ts'
 import { type Format, type Located, withData } from './source.ts'
 
 export interface PredictCommandOptions extends RowsOptions {
@@ -59,19 +59,20 @@ async function* forecastsOf(
   for await (const { indices, forecast, actual } of forecastsIn(model, windows)) {
     const [values, came] = [forecast, actual].map((tensor) => tensor.toArray() as number[][][])
     const groups = windows.groups(indices)
-    yield indices.flatMap((index, n) =>
-      windows.times(index).map(
+    yield indices.flatMap((index, n) => {
+      const written = writtenBy(windows.scaler, groups?.[n])
+      return windows.times(index).map(
         (time, h) =>
           Object.fromEntries([
             ...(groups === undefined ? [] : [['group', groups[n]]]),
             [metadata.series.time, text(time)],
             ['step', h + 1],
             ...targets.flatMap((target, k) => [
-              [target, rounded(values?.[n]?.[h]?.[k])],
-              [`${target}_actual`, rounded(came?.[n]?.[h]?.[k])],
+              [target, written(values?.[n]?.[h]?.[k], k)],
+              [`${target}_actual`, written(came?.[n]?.[h]?.[k], k)],
             ]),
           ]) as Row,
-      ),
-    )
+      )
+    })
   }
 }

@@ -40,10 +40,21 @@ function lineOf(cells: readonly Cell[]): string {
   return `${cells.map((cell) => (cell === null ? '' : quoted(String(cell)))).join(',')}\n`
 }
 
-/** A number that was computed in float32, without the digits that it does not have; `null` for NaN. */
-export function rounded(value: number | undefined): number | null {
-  return value === undefined || Number.isNaN(value) ? null : Number(value.toPrecision(7))
+/**
+ * A number that was computed in float32, without the digits that it does not have; `null` for NaN.
+ *
+ * @param width how far such numbers are from each other, such as their standard deviation: of a number that is much larger
+ *   more digits are known, since it was computed relative to a mean. Default: that of the number.
+ */
+export function rounded(value: number | undefined, width?: number): number | null {
+  if (value === undefined || Number.isNaN(value)) return null
+  const ratio = width === undefined ? 1 : Math.abs(value) / width
+  const more = ratio > 10 && ratio < Infinity ? Math.floor(Math.log10(ratio)) - 1 : 0
+  return Number(value.toPrecision(Math.min(DIGITS.single + more, DIGITS.double)))
 }
+
+/** The decimal digits of float32 and float64. */
+const DIGITS = { single: 7, double: 15 } as const
 
 /** Writes rows as they come: never more than some of them are held. */
 export async function writeRows(

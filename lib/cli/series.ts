@@ -6,10 +6,12 @@ import {
   type SplitOptions,
   type WindowDataset,
 } from '../data/index.ts'
+import { COLUMNS_OF } from '../data/scaler/series-scaler.ts'
 import { contentsOf } from '../data/series/series.ts'
 import { torchError } from '../errors.ts'
 import type { TrainedModel } from './networks/load.ts'
 import type { Output } from './output.ts'
+import { rounded } from './rows.ts'
 import type { Settings } from './settings.ts'
 import { sourceOf } from './source.ts'
 
@@ -79,6 +81,21 @@ export function rowsByGroup(
 export function scalerOf({ scaler }: TrainedModel, path: string): SeriesScaler {
   if (scaler instanceof SeriesScaler) return scaler
   throw torchError('ERR_TORCH_FORMAT', `${path} has no scales of a series`)
+}
+
+/** A value of a target as it is written: with the digits that scaled values in float32 have. */
+export function writtenBy(
+  scaler: SeriesScaler,
+  group: string | null | undefined,
+): (value: number | undefined, target: number) => number | null {
+  const scalers = scaler[COLUMNS_OF]('forecast', group ?? undefined)
+  return (value, target) => {
+    const own = scalers[target]
+    const scale = own?.scales.scale[0]
+    // A logarithm has scales of ratios.
+    const width = own?.offset === undefined || scale === undefined ? scale : scale * Math.abs(value ?? 0)
+    return rounded(value, width)
+  }
 }
 
 /**

@@ -6,9 +6,9 @@ import { keeps } from '../inheritance.ts'
 import { opaque } from '../opaque.ts'
 import { isPromise } from '../tensor/context.ts'
 import { isGenerator, Generator as RandomGenerator } from '../tensor/generator.ts'
-import { type Batch, mapBatch, requireBatch, tensorsOf } from './batch.ts'
+import { type Batch, mapBatch, namedBatch, requireBatch, tensorsOf } from './batch.ts'
 import type { collate, Sample } from './collate.ts'
-import { datasetOf, type SampleSource } from './collated.ts'
+import { datasetOf, SAMPLES, type SampleSource } from './collated.ts'
 import { type Dataset, SequenceDataset, TensorDataset } from './dataset.ts'
 import { type BatchRequest, type Prefetcher, prefetcherOf } from './prefetch.ts'
 import { WindowDataset } from './series/windows.ts'
@@ -238,7 +238,7 @@ export class DataLoader<B extends Batch = Batch> implements Iterable<B>, AsyncIt
             const requested = start(plan)
             while (coming.length < depth && pull()) {}
             for (const next of coming) start(next)
-            return requested.take().then((batch) => this.#finish(batch))
+            return requested.take().then((batch) => this.#finish(batch, plan.indices.length))
           },
         }
       }
@@ -290,11 +290,14 @@ export class DataLoader<B extends Batch = Batch> implements Iterable<B>, AsyncIt
 
   #load(indices: readonly number[]): Batch | Promise<Batch> {
     const batch: unknown = this.#batches.batch(indices, this.batchFirst)
-    return isPromise(batch) ? Promise.resolve(batch).then((made) => this.#finish(made)) : this.#finish(batch)
+    const finish = (made: unknown): Batch => this.#finish(made, indices.length)
+    return isPromise(batch) ? Promise.resolve(batch).then(finish) : finish(batch)
   }
 
-  #finish(batch: unknown): Batch {
+  #finish(batch: unknown, samples: number): Batch {
     requireBatch(`DataLoader: the result of ${describe(this.#batches)}.batch`, batch)
+    // A collate of the user's may leave samples out, as in PyTorch.
+    if (!(SAMPLES in this.#batches)) requireCounted(describe(this.#batches), batch, samples, this.batchFirst)
     if (!this.pinMemory) return batch
     const pinned = mapBatch(batch, (tensor, name) => (name === 'lengths' ? tensor.clone() : tensor.pinMemory()))
     for (const tensor of tensorsOf(batch)) tensor.dispose()
@@ -310,6 +313,19 @@ function asyncOf(plans: BatchPlans): AsyncIterator<BatchPlan> {
       return { done: true, value: undefined }
     },
   }
+}
+
+/** @throws {TorchError} for a batch with another number of samples than there are indices. */
+function requireCounted(name: string, batch: Batch, samples: number, batchFirst: boolean): void {
+  const { input } = namedBatch(batch)
+  const dim = batchFirst || input.ndim < 3 ? 0 : 1
+  if (input.ndim === 0 || input.size(dim) === samples) return
+  const found = input.size(dim)
+  const where = dim === 0 ? 'first' : 'second, since batchFirst is false,'
+  throw torchError(
+    'ERR_TORCH_SHAPE',
+    `DataLoader: batch([…${samples} ${samples === 1 ? 'index' : 'indices'}]) of ${name} returned ${found} sample${found === 1 ? '' : 's'}, an input of shape (${input.shape.join(', ')}): samples are its ${where} dimension, one for each index`,
+  )
 }
 
 function lengthOf(sampler: object): number | undefined {

@@ -4,6 +4,7 @@ import { ahead, layout, WindowDataset } from '../data/series/windows.ts'
 import { Module } from '../nn/module.ts'
 import { inferenceMode, offload, tidy } from '../tensor/context.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { requireScales } from '../train/scales.ts'
 import type { TrainableModel } from '../train/step.ts'
 import { MANY } from './calibrate.ts'
 import { type Head, type Reading, readHead } from './head.ts'
@@ -58,6 +59,7 @@ function readForecaster(
     return async (indices) => naiveForecast(windows, indices, forecaster, season === undefined ? {} : { season })
   }
   if (season !== undefined) throw invalid(owner, 'season', 'omitted for a model', season)
+  requireScales(owner, forecaster, windows.scaler)
   const reading = readHead(owner, head ?? 'point', windows.scaler.targets.length)
   return (indices) => ofModel(owner, forecaster, windows, indices, reading)
 }
@@ -92,8 +94,8 @@ async function ofModel(
  * @example
  * const forecasts = await forecastWindows(model, test, [0, 1, 2])
  * console.log(test.times(0), forecasts.index(0).toArray())
- * @throws {TorchError} (rejects) for an index that does not exist, an unknown method, a model that does not fit, or an
- *   option that the forecaster does not have.
+ * @throws {TorchError} (rejects) for an index that does not exist, an unknown method, a model that does not fit or was
+ *   trained on windows with other scales, or an option that the forecaster does not have.
  */
 export async function forecastWindows(
   forecaster: Forecaster,
@@ -117,8 +119,8 @@ export async function forecastWindows(
  * const { mae, steps, absolute } = await backtest(model, test)
  * const naive = await backtest('seasonalNaive', test, { season: 7 })
  * console.log(mae, steps.mae, dieboldMariano(absolute, naive.absolute, { horizon: test.horizon }).pValue)
- * @throws {TorchError} (rejects) for an unknown method, a model that does not fit, or an option that the forecaster does
- *   not have.
+ * @throws {TorchError} (rejects) for an unknown method, a model that does not fit or was trained on windows with other
+ *   scales, or an option that the forecaster does not have.
  */
 export async function backtest(
   forecaster: Forecaster,

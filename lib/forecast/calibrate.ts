@@ -6,6 +6,7 @@ import { inferenceMode, offload, tidy } from '../tensor/context.ts'
 import { tensor } from '../tensor/creation.ts'
 import { functions } from '../tensor/methods.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { requireScales } from '../train/scales.ts'
 import type { TrainableModel } from '../train/step.ts'
 import type { Calibration } from './calibration.ts'
 import { type Head, type Reading, readHead, requireLevels } from './head.ts'
@@ -43,7 +44,8 @@ export function requireModel(owner: string, model: unknown): asserts model is Tr
  * const calibration = await calibrate(model, validation, { levels: [0.9] })
  * await model.save('model.safetensors', { scaler: windows.scaler, calibration })
  * await forecast(await loadModel('model.safetensors'), series)
- * @throws {TorchError} (rejects) if there are too few windows for a level, or the model does not fit.
+ * @throws {TorchError} (rejects) if there are too few windows for a level, or the model does not fit or was trained on windows
+ *   with other scales.
  * @see https://arxiv.org/abs/1604.04173
  */
 export async function calibrate(
@@ -60,6 +62,7 @@ export async function calibrate(
   requireInteger(OWNER, 'batchSize', batchSize, 1)
   const { past, horizon, scaler } = windows
   const reading = readHead(OWNER, head, scaler.targets.length)
+  requireScales(OWNER, model, scaler)
   return await tidy(async () => {
     const parts: Tensor[] = []
     for (let start = 0; start < windows.length; start += batchSize) {

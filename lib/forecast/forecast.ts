@@ -13,6 +13,7 @@ import { inferenceMode, offload, tidy } from '../tensor/context.ts'
 import { tensor } from '../tensor/creation.ts'
 import { functions } from '../tensor/methods.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { requireScales } from '../train/scales.ts'
 import type { TrainableModel } from '../train/step.ts'
 import { MANY, requireModel } from './calibrate.ts'
 import { type Calibration, isCalibration } from './calibration.ts'
@@ -37,7 +38,8 @@ export interface ForecastOptions {
    */
   calibration?: Calibration | null
   /**
-   * The levels of the intervals of the head. Default: for quantiles all that they give, for a normal distribution `[0.8,
+   * The levels of the intervals of the head. Default: for quantiles all that pairs of them around the
+   * median give, such as 0.1 and 0.9, for a normal distribution `[0.8,
    * 0.95]`. `[]`: none.
    */
   levels?: readonly number[]
@@ -85,7 +87,7 @@ const OPTIONS = ['past', 'steps', 'scaler', 'head', 'calibration', 'levels', 'fu
  * const [tomorrow] = await forecast(model, series, { past: 90 })
  * console.log(tomorrow.times, tomorrow.values.temp_max)
  * @throws {TorchError} (rejects) if a group has fewer than `past` steps since its last gap, the model, scaler or
- *   calibration does not fit, or inputs of future steps are missing; `ERR_TORCH_NON_FINITE` if a forecast is NaN or
+ *   calibration does not fit, the scaler is another than that of the training, or inputs of future steps are missing; `ERR_TORCH_NON_FINITE` if a forecast is NaN or
  *   infinite.
  */
 export async function forecast(
@@ -101,6 +103,10 @@ export async function forecast(
   const { head = 'point', levels, futureInputs, batchSize = MANY } = options
   requireInteger(OWNER, 'batchSize', batchSize, 1)
   const scaler = scalerOf(model, options.scaler)
+  requireScales(OWNER, model, scaler, {
+    what: 'the columns of scaler',
+    cure: 'give scaler: train.scaler of that split',
+  })
   const calibration = calibrationOf(model, options.calibration)
   if (calibration !== undefined) requireCalibration(calibration, options, series.targets)
   const past = options.past ?? calibration?.past

@@ -22,6 +22,8 @@ export type Head = 'point' | { quantiles: readonly number[] } | { gaussian: Gaus
 export interface Reading {
   /** Whether outputs are the values themselves. */
   readonly isPoint: boolean
+  /** The quantiles, if the outputs are such. */
+  readonly quantiles?: readonly number[]
   /** The levels of the intervals that it has, if these are few. */
   readonly levels: readonly number[] | undefined
   /** The values to forecast, (N, H, O): medians of quantiles, means of a normal distribution. */
@@ -83,6 +85,7 @@ function quantileHead(owner: string, { quantiles }: { quantiles?: unknown }, tar
   const levels = quantiles.flatMap((q) => (q < 0.5 && find(1 - q) >= 0 ? [1 - 2 * q] : []))
   return {
     isPoint: false,
+    quantiles,
     levels,
     point: (output) => of(output, 0.5),
     bounds: (output, level) => [of(output, (1 - level) / 2), of(output, (1 + level) / 2)],
@@ -126,8 +129,22 @@ export function requireLevels(owner: string, levels: unknown): asserts levels is
   throw invalid(owner, 'levels', 'an array of numbers between 0 and 1, such as [0.8]', levels, 'ERR_TORCH_VALUE')
 }
 
-/** The levels of the intervals of a head. @throws {TorchError} if it does not have one of the wanted. */
-export function levelsOf(owner: string, { levels, bounds }: Reading, wanted: readonly number[] | undefined): number[] {
+/**
+ * The levels of the intervals of a head.
+ * @throws {TorchError} if it does not have one of the wanted; if quantiles give none, and none were refused.
+ */
+export function levelsOf(
+  owner: string,
+  { levels, bounds, quantiles = [] }: Reading,
+  wanted: readonly number[] | undefined,
+): number[] {
+  if (wanted === undefined && levels?.length === 0 && quantiles.length > 1) {
+    throw torchError(
+      'ERR_TORCH_VALUE',
+      `${owner}: the quantiles ${quantiles.join(', ')} give no interval: it needs a pair around the median, such as 0.1 and 0.9; or say levels: [] for none`,
+      { op: owner },
+    )
+  }
   if (wanted === undefined) return [...(levels ?? [0.8, 0.95])]
   const missing = levels && wanted.find((level) => !levels.some((own) => isSame(own, level)))
   if (missing === undefined) return [...wanted]

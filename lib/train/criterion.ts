@@ -1,7 +1,7 @@
 import { invalid } from '../check.ts'
 import type { NamedBatch } from '../data/batch.ts'
 import { describe } from '../describe.ts'
-import { torchError } from '../errors.ts'
+import { TorchError, torchError } from '../errors.ts'
 import { CrossEntropyLoss, isElementwise, LOSSES, NLLLoss, termsOf } from '../nn/loss.ts'
 import { Module } from '../nn/module.ts'
 import { isPromise } from '../tensor/context.ts'
@@ -85,18 +85,28 @@ function requireThird(owner: Owner, loss: unknown): void {
   )
 }
 
+const WANTED = 'the loss function must return a Tensor of one element, from which gradients can be computed'
+const WITHOUT_READING = 'compute it with tensor operations, without reading values'
+
+/** Calls a loss, and says what to do about one that reads a value, which is not computed yet. */
+function withoutReading<T>(owner: Owner, call: () => T): T {
+  try {
+    return call()
+  } catch (cause) {
+    if (!(cause instanceof TorchError) || cause.code !== 'ERR_TORCH_PENDING') throw cause
+    throw torchError('ERR_TORCH_PENDING', `${owner}: ${WANTED}, but it reads a value: ${WITHOUT_READING}`, { cause })
+  }
+}
+
 function callOf(owner: Owner, module: { forward: Criterion } | Criterion): Criterion {
   const call: Criterion =
     typeof module === 'function' ? module : (output, target, batch) => module.forward(output, target, batch)
   return (output, target, batch) => {
-    const value: unknown = call(output, target, batch)
+    const value: unknown = withoutReading(owner, () => call(output, target, batch))
     if (isTensor(value)) return value
     if (isPromise(value)) value.then(undefined, () => {})
-    const hint = isPromise(value) ? 'it must not be async' : 'compute it with tensor operations, without reading values'
-    throw torchError(
-      'ERR_TORCH_TYPE',
-      `${owner}: the loss function must return a Tensor of one element, from which gradients can be computed, but it returned ${describe(value)}: ${hint}`,
-    )
+    const hint = isPromise(value) ? 'it must not be async' : WITHOUT_READING
+    throw torchError('ERR_TORCH_TYPE', `${owner}: ${WANTED}, but it returned ${describe(value)}: ${hint}`)
   }
 }
 

@@ -13,6 +13,7 @@ import { scheduledRates } from './rates.ts'
 import { Checkpoints } from './resume.ts'
 import { close, Run } from './run.ts'
 import type { Runners } from './runners.ts'
+import { learnScales } from './scales.ts'
 import type { Signals } from './signals.ts'
 import type { Source } from './source.ts'
 import { Step, type TrainableModel } from './step.ts'
@@ -90,6 +91,8 @@ export async function runFit(parts: TrainerParts, runners: Runners, graphs: Grap
     run.stop(`aborted: ${messageOf(signal.reason)}`)
   }
   try {
+    const resumed = resume === undefined ? undefined : await checkpoints.load(resume, run)
+    learnScales(model, source)
     await runEpochs({
       run,
       callbacks,
@@ -115,7 +118,7 @@ export async function runFit(parts: TrainerParts, runners: Runners, graphs: Grap
       check,
       ending,
       interruption,
-      resumed: resume === undefined ? undefined : await checkpoints.load(resume, run),
+      resumed,
     })
   } catch (error) {
     await callbacks.exception(run, error)

@@ -111,6 +111,7 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
   for (const name of ['lr', 'clipGradNorm', 'clipGradValue', 'maxSeconds'] as const) {
     if (options[name] !== undefined) requirePositive('Trainer', name, options[name])
   }
+  if (options.lr === Infinity) throw invalid('Trainer', 'lr', 'a finite number', options.lr, 'ERR_TORCH_VALUE')
   const { seed, nonFinite = 'throw', shuffle = true, progress = 'auto', optimizer = 'adam', loss = 'mse' } = options
   const { device, dtype, autocast, cudaGraph = 'auto', metricUnits = 'data', init } = options
   if (init !== undefined) requireInit('Trainer', init)
@@ -147,6 +148,10 @@ export function readOptions(options: TrainerOptions): ResolvedOptions {
     )
   }
   if (movingAverage !== undefined) requireProbability('Trainer', 'movingAverage', movingAverage)
+  // The averages would be the first weights for ever.
+  if (movingAverage === 1) {
+    throw invalid('Trainer', 'movingAverage', 'less than 1, such as 0.999', movingAverage, 'ERR_TORCH_VALUE')
+  }
   const watching = schedule === undefined ? undefined : scheduleOf(schedule)
   const monitor = readMonitor(options, watching, metrics)
   return {

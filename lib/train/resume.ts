@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import type { GradScaler } from '../amp/index.ts'
 import { messageOf, TorchError, torchError } from '../errors.ts'
+import { RecurrentModel } from '../models/model.ts'
 import type { Module } from '../nn/module.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { tidy } from '../tensor/context.ts'
@@ -117,6 +118,7 @@ export class Checkpoints {
         settings,
         scheduled: rates?.total,
         scaler: this.#scales,
+        config: this.#config,
         modules: modules.map((module) => module.stateDict()),
         frozen: this.#frozenParameters,
         optimizer: optimizer.stateDict(),
@@ -137,6 +139,18 @@ export class Checkpoints {
   get #frozenParameters(): string[] {
     const [model] = this.#saved.modules
     return [...(model?.namedParameters() ?? [])].flatMap(([name, { requiresGrad }]) => (requiresGrad ? [] : [name]))
+  }
+
+  /** What the model is, as plain JSON; undefined for one that has no config. */
+  get #config(): Settings | undefined {
+    const [model] = this.#saved.modules
+    if (!(model instanceof RecurrentModel)) return undefined
+    try {
+      return JSON.parse(JSON.stringify(model.config)) as Settings
+    } catch {
+      // A network or a head of one's own.
+      return undefined
+    }
   }
 
   /** The scales of the data that the model sees. */
@@ -207,6 +221,15 @@ export class Checkpoints {
     }
   }
 
+  /** @throws {Error} for a checkpoint of a model whose weights fit, but that computes something else. */
+  #requireSameModel(before: Settings | undefined): void {
+    const now = this.#config
+    const change = before === undefined || now === undefined ? undefined : changeOf(before, now, true)
+    if (change !== undefined) {
+      throw new Error(`of its model, ${change}: make the model as it was, or begin a new fit with its weights`)
+    }
+  }
+
   /** @throws {Error} if other parameters would be trained, after callbacks that freeze some have loaded their state. */
   #requireSameFrozen(before: readonly string[]): void {
     const now = this.#frozenParameters
@@ -222,6 +245,7 @@ export class Checkpoints {
     const { modules, optimizer, rates, scaler, carried, callbacks, history } = this.#saved
     const { random, progress, pass } = state
     for (const [i, module] of modules.entries()) module.loadStateDict(state.modules[i] ?? {})
+    this.#requireSameModel(state.config)
     optimizer.loadStateDict(state.optimizer as never)
     rates?.scheduler.loadStateDict(state.scheduler as never)
     scaler?.loadStateDict(state.gradScaler as never)

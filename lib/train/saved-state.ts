@@ -19,6 +19,8 @@ export interface SavedState {
   scheduled: number | undefined
   /** The scales of the data, if these have any. */
   scaler: State | undefined
+  /** The config of the model, if it has one. */
+  config: Settings | undefined
   modules: Record<string, Tensor>[]
   /** The names of the model's parameters that are not trained. */
   frozen: string[]
@@ -44,6 +46,7 @@ export function requireSavedState(state: { readonly [name: string]: State | unde
   for (const [name, value] of Object.entries({ scheduler, gradScaler })) {
     requireEntry(value === undefined || isPlain(value), name, 'an object', value)
   }
+  requireEntry(state.config === undefined || isPlain(state.config), 'config', 'an object', state.config)
   requireEntry(scheduled === undefined || isCount(scheduled), 'scheduled', 'a number of steps', scheduled)
   requireEntry(Array.isArray(modules), 'modules', 'a list', modules)
   for (const [i, module] of (modules as State[]).entries()) requireTensors(`modules.${i}`, module)

@@ -35,6 +35,7 @@ import { type PredictOptions, Predictor } from './predictor.ts'
 import { sourceFor } from './reader.ts'
 import { type ResolvedOptions, readOptions, resultNames } from './resolved-options.ts'
 import { Runners } from './runners.ts'
+import { requireSameScales, requireScales } from './scales.ts'
 import { Signals } from './signals.ts'
 import { type PredictionData, predictable, type Source, type TrainingData } from './source.ts'
 import { Step, type TrainableModel } from './step.ts'
@@ -123,7 +124,8 @@ export class Trainer {
    * callback, a limit, or a signal with `onAbort: 'resolve'`) resolves, too.
    *
    * @throws {TorchError} (rejects) `ERR_TORCH_NON_FINITE` for a NaN or infinite loss, see
-   *   {@link TrainerOptions.nonFinite}; `ERR_TORCH_SHAPE` for targets that the loss cannot compare with the output;
+   *   {@link TrainerOptions.nonFinite}; `ERR_TORCH_VALUE` for validation windows with other scales or columns;
+   *   `ERR_TORCH_SHAPE` for targets that the loss cannot compare with the output;
    *   `ERR_TORCH_FORMAT` for a damaged checkpoint, `ERR_TORCH_VALUE` for one of another model or with other settings, and
    *   for a `monitor` that no epoch will have; `ERR_TORCH_FILE` for a folder with checkpoints of another `fit`;
    *   `ERR_TORCH_RUNTIME` while another `fit` of this trainer, or one with the same metrics or stateful callbacks, is
@@ -136,6 +138,7 @@ export class Trainer {
     if (onAbort === 'reject') signal?.throwIfAborted()
     const source = this.#source(data, this.#options.shuffle)
     const held = validation === undefined ? undefined : this.#source(validation, false)
+    if (held !== undefined) requireSameScales('fit', source, held)
     this.#requireMonitors(held !== undefined)
     const ending = new Ending()
     const callbacks = new Callbacks(this.#options.callbacks, ending)
@@ -281,7 +284,8 @@ export class Trainer {
   /**
    * The mean loss over all targets, and the trainer's metrics, in evaluation mode.
    *
-   * @throws {TorchError} (rejects) for data that are none; whatever the model, the loss or a metric throws.
+   * @throws {TorchError} (rejects) for data that are none, or windows with other scales or columns than those that the
+   *   model was trained on; whatever the model, the loss or a metric throws.
    */
   evaluate(data: TrainingData, options?: EvaluateOptions & { metrics?: undefined }): Promise<Evaluation>
   /**
@@ -302,7 +306,13 @@ export class Trainer {
     checkOptions('evaluate', options, ['signal', 'metrics'])
     requireSignal('evaluate', options.signal)
     const runners = { runners: this.#runners, graphs: this.#graphs, place: () => this.#place() }
-    return await evaluate(this, this.#parts, runners, () => this.#source(data, false), options)
+    return await evaluate(
+      this,
+      this.#parts,
+      runners,
+      () => this.#scaled('evaluate', this.#source(data, false)),
+      options,
+    )
   }
 
   /**
@@ -329,7 +339,10 @@ export class Trainer {
       throw torchError('ERR_TORCH_OPTION', 'predict: cudaGraph is for a tensor of inputs: data are computed without')
     }
     return await this.#predictor.predictBatches(
-      this.#source(predictable(inputs, batchSize), false, batchSize ?? Math.max(this.#options.batchSize, MANY)),
+      this.#scaled(
+        'predict',
+        this.#source(predictable(inputs, batchSize), false, batchSize ?? Math.max(this.#options.batchSize, MANY)),
+      ),
     )
   }
 
@@ -364,6 +377,12 @@ export class Trainer {
     const target = place(this.#parts.modules, device)
     moveState(this.optimizer)
     return target
+  }
+
+  /** A source with the scales that the model knows. */
+  #scaled(owner: string, source: Source): Source {
+    requireScales(owner, this.model, source.windows?.dataset.scaler)
+    return source
   }
 
   #source(data: TrainingData, shuffle: boolean, batchSize = this.#options.batchSize): Source {

@@ -33,11 +33,14 @@ export function trainingOf({ dataset, batchFirst }: Windows): Windows {
   return { dataset: dataset[training], indices: undefined, batchFirst }
 }
 
-/** Outputs or targets of a batch in the units of the data. */
+/**
+ * Outputs or targets of a batch in the units of the data: in float64, since float32 has no room for small changes of large
+ * values, such as of 3 at 1e9, which scaled values have.
+ */
 export function inUnits(values: Tensor, { dataset, indices, batchFirst }: Windows, plan: BatchPlan): Tensor {
   const own = (plan.indices ?? []).map((index) => (indices === undefined ? index : (indices[index] as number)))
   const inverse = (scaled: Tensor): Tensor => dataset.inverseTransform(scaled, own, batchFirst || values.ndim < 3)
-  const wide = ['float16', 'bfloat16'].includes(values.dtype) ? values.float() : values
+  const wide = values.double()
   // Quantiles of one target have its units.
   const isOfOne = dataset.outputSize === 1 && values.size(-1) !== 1
   return isOfOne ? inverse(wide.unsqueeze(-1)).squeeze(-1) : inverse(wide)

@@ -184,7 +184,7 @@ test('steps leave no tensors behind', () => {
   step()
   const before = torch.memory().tensors
   for (let i = 0; i < 20; i++) step()
-  expect(torch.memory().tensors).toBe(before)
+  expect(torch.memory().tensors).toBeLessThanOrEqual(before)
 })
 
 describe('refuses', () => {

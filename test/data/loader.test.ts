@@ -279,3 +279,33 @@ test('a length beyond that of arrays is none of memory', () => {
     [[2], [3]],
   ])
 })
+
+describe('a batch with another number of samples than indices is refused', () => {
+  const returning = (x: Tensor): Dataset => ({ length: 32, batch: () => [x, x] })
+
+  test.each([
+    [
+      [3, 2],
+      true,
+      /batch\(\[…32 indices\]\) of an object returned 3 samples, an input of shape \(3, 2\): samples are its first/,
+    ],
+    [[33], true, /returned 33 samples/],
+    [[1, 5, 2], false, /returned 5 samples, .*: samples are its second, since batchFirst is false, dimension/],
+  ] as const)('an input of shape %j, batchFirst: %j', async (shape, batchFirst, message) => {
+    const loader = new DataLoader(returning(torch.zeros(shape)), { batchSize: 32, batchFirst })
+    expectError(() => [...loader], 'ERR_TORCH_SHAPE', message)
+    const ahead = { length: 32, batch: async () => returning(torch.zeros(shape)).batch([], true) }
+    const iterate = async () => {
+      for await (const _ of new DataLoader(ahead, { batchSize: 32, batchFirst }));
+    }
+    await expectRejection(iterate(), 'ERR_TORCH_SHAPE', message)
+  })
+
+  test('by a Trainer, too, but a collate may leave samples out', async () => {
+    const trainer = new Trainer(new nn.Linear(2, 2), { progress: false, epochs: 1 })
+    await expectRejection(trainer.fit(returning(torch.zeros([3, 2]))), 'ERR_TORCH_SHAPE', 'returned 3 samples')
+    const samples = Array.from({ length: 4 }, (_, i) => [[i], [i]] as [number[], number[]])
+    const collate = () => [torch.zeros([3, 1]), torch.zeros([3, 1])] as BatchPair
+    expect([...new DataLoader(samples, { batchSize: 4, collate })][0]?.[0].shape).toEqual([3, 1])
+  })
+})

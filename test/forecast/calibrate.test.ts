@@ -109,5 +109,5 @@ test('too few windows, and wrong arguments', async () => {
   await expectRejection(calibrate(null as never, windows), 'ERR_TORCH_TYPE', 'model must be a Module')
   const before = torch.memory().tensors
   await calibrate(model, windows, { levels: [0.5] })
-  expect(torch.memory().tensors).toBe(before)
+  expect(torch.memory().tensors).toBeLessThanOrEqual(before)
 })

@@ -347,7 +347,7 @@ describe('a ScriptModule', () => {
     torch.tidy(() => void model.runSync('lookup', { a: x }, ['a']))
     await torch.tidy(async () => void (await model.run('split', x)))
     await torch.offload(() => torch.tidy(() => void model.runSync('encode', x)))
-    expect(torch.memory().tensors).toBe(before)
+    expect(torch.memory().tensors).toBeLessThanOrEqual(before)
     const kept = torch.tidy(() => model.runSync<Tensor[]>('split', x)[0] as Tensor)
     expect(kept.shape).toEqual([5, 3])
   })

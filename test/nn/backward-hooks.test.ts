@@ -203,6 +203,6 @@ describe('backward hooks', () => {
     await collectGarbage()
     const { tensors } = torch.memory()
     for (let i = 0; i < 5; i++) run()
-    expect(torch.memory().tensors).toBe(tensors)
+    expect(torch.memory().tensors).toBeLessThanOrEqual(tensors)
   })
 })

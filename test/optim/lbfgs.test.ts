@@ -151,7 +151,7 @@ test('steps keep no more than the history', () => {
   for (let i = 0; i < 3; i++) step()
   const before = torch.memory().tensors
   for (let i = 0; i < 5; i++) step()
-  expect(torch.memory().tensors).toBe(before)
+  expect(torch.memory().tensors).toBeLessThanOrEqual(before)
 })
 
 test('prints as in Python', () => {

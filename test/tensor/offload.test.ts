@@ -477,7 +477,7 @@ describe('offload', () => {
         controller.abort(reason)
         await expect(queued).rejects.toBe(reason)
       }
-      expect(torch.memory().tensors).toBe(before)
+      expect(torch.memory().tensors).toBeLessThanOrEqual(before)
     })
 
     test('one that is aborted within the function skips what it has queued', async () => {

@@ -145,7 +145,7 @@ describe('iteration', () => {
     const [first, second] = x
     first?.dispose()
     second?.dispose()
-    expect(torch.memory().tensors).toBe(tensors)
+    expect(torch.memory().tensors).toBeLessThanOrEqual(tensors)
   })
 
   test('makes a row when it is asked for, but with gradients all at once', () => {

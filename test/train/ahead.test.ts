@@ -122,6 +122,6 @@ describe('steps that are queued before others have run', () => {
     const { tensors } = torch.memory()
     for (let i = 0; i < 3; i++) await trainer.fit(all)
     await collectGarbage()
-    expect(torch.memory().tensors).toBe(tensors)
+    expect(torch.memory().tensors).toBeLessThanOrEqual(tensors)
   })
 })

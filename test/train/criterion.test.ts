@@ -188,6 +188,16 @@ describe('a loss function that gives', () => {
     expectError(() => step.run(...data), 'ERR_TORCH_TYPE', `${start.replace('Trainer', 'TrainingStep')} ${found}`)
   })
 
+  test('what it reads', async () => {
+    const loss = (output: Tensor, target: Tensor): Tensor => output.mul(output.sub(target).abs().mean().item()).mean()
+    const message = start.replace(
+      'it returned',
+      'it reads a value: compute it with tensor operations, without reading values',
+    )
+    await expectRejection(fitWith(loss), 'ERR_TORCH_PENDING', message)
+    await expectRejection(evaluateWith({ forward: loss }), 'ERR_TORCH_PENDING', message)
+  })
+
   test('more than one number', async () => {
     const loss = (output: Tensor, target: Tensor): Tensor => output.sub(target).square()
     const hint = 'The loss function must return a Tensor of one element: end it with mean() or sum()'

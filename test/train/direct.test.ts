@@ -157,7 +157,7 @@ describe('the gradients of a model without a graph', () => {
     await collectGarbage()
     const { tensors } = torch.memory()
     for (let i = 0; i < 20; i++) (await step()).dispose()
-    expect(torch.memory().tensors).toBe(tensors)
+    expect(torch.memory().tensors).toBeLessThanOrEqual(tensors)
   })
 
   it('are only for what is nothing else', () => {

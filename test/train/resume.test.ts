@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { DataLoader, Series, TensorDataset } from '../../lib/data/index.ts'
 import { nn, optim, type Tensor, type TorchError, torch } from '../../lib/index.ts'
 import { loadFile, readHeader, saveFile } from '../../lib/io/index.ts'
-import { LSTMModel } from '../../lib/models/index.ts'
+import { LSTMModel, type LSTMModelOptions } from '../../lib/models/index.ts'
 import { PACKAGE } from '../../lib/native/package.ts'
 import { loadCheckpoint, type State, saveCheckpoint } from '../../lib/train/checkpoint.ts'
 import { checksumOf } from '../../lib/train/checksum.ts'
@@ -539,6 +539,26 @@ describe('checkpoints', () => {
     const { epochs } = await trainer({ epochs: 2, schedule: 'plateau' }).fit(data, { resume: plateau })
     expect(epochs).toHaveLength(2)
   })
+
+  test.each([
+    [{ output: 'last' }, {}, "of its model, its output was 'last', and is 'sequence' now"],
+    [{}, { outputDropout: 0.1 }, 'of its model, its outputDropout was 0, and is 0.1 now'],
+  ] as [LSTMModelOptions, LSTMModelOptions, string][])(
+    'of a model with %j instead of %j say so',
+    async (old, own, change) => {
+      const folder = temporaryFolder()
+      const make = (options: LSTMModelOptions, more: TrainerOptions = {}) =>
+        new Trainer(new LSTMModel(2, 4, 1, { batchFirst: true, ...options }), { progress: false, epochs: 2, ...more })
+      const [x, y] = data
+      const targets = old.output === 'last' ? y.select(1, -1) : y
+      await make(old, { checkpoint: folder, epochs: 1 }).fit([x, targets])
+      const other = make(own)
+      const before = weights(other)
+      await expectRejection(other.fit(data, { resume: folder }), 'ERR_TORCH_VALUE', change)
+      expect(weights(other)).toEqual(before)
+      expect((await make(old).fit([x, targets], { resume: folder })).epochs).toHaveLength(2)
+    },
+  )
 
   test('know the scales of the data', async () => {
     const folder = temporaryFolder()

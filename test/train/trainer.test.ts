@@ -351,6 +351,13 @@ describe('refuses', () => {
     [{ epochs: 0 }, 'ERR_TORCH_VALUE', /epochs must be a positive integer, got 0/],
     [{ batchSize: 2.5 }, 'ERR_TORCH_VALUE', /batchSize must be a positive integer/],
     [{ sequenceLength: Number.NaN }, 'ERR_TORCH_VALUE', /sequenceLength must be a positive integer, got NaN/],
+    [{ lr: Infinity }, 'ERR_TORCH_VALUE', /lr must be a finite number, got Infinity/],
+    [
+      { seed: 2 ** 60 },
+      'ERR_TORCH_VALUE',
+      /seed must be a safe integer, from -\(2 \*\* 53 - 1\) to 2 \*\* 53 - 1, got 1152921504606847000/,
+    ],
+    [{ movingAverage: 1 }, 'ERR_TORCH_VALUE', /movingAverage must be less than 1, such as 0.999, got 1/],
     [{ lr: -1 }, 'ERR_TORCH_VALUE', /lr must be a positive number, got -1/],
     [{ clipGradNorm: '1' }, 'ERR_TORCH_TYPE', /clipGradNorm must be a positive number, got '1'/],
     [

@@ -70,6 +70,21 @@ async function single(x: readonly (number | null)[], more: Partial<SeriesOptions
 }
 
 describe('metrics of windows are in the units of the data', () => {
+  test('also where these are so large that float32 has no room for their errors', async () => {
+    const y = Array.from({ length: 60 }, (_, i) => 10 + 5 * Math.sin((2 * Math.PI * i) / 7) + ((i * 37) % 11) / 10)
+    const measure = async (offset: number): Promise<Record<string, unknown>> => {
+      const windows = await single(y.map((value) => value + offset))
+      return await new Trainer(new Naive(1, true), { ...quiet, metrics: ['mae', 'rmse', 'r2'] }).evaluate(windows)
+    }
+    const [small, large] = [await measure(0), await measure(1e9)]
+    for (const name of ['mae', 'rmse', 'r2']) {
+      expect(Math.abs((large[name] as number) / (small[name] as number) - 1)).toBeLessThan(1e-3)
+    }
+    const steps = y.slice(2).map((value, i) => Math.abs(value - (y[i + 1] as number)))
+    expect(large.mae).toBeCloseTo(mean(steps), 3)
+    expect(large.rmse).toBeGreaterThan(large.mae as number)
+  })
+
   test.each([true, false])('by the scales of each group, in any order (batchFirst %s)', async (batchFirst) => {
     const windows = await groupsOf(2)
     const all = [...errors('a', 2, 2), ...errors('b', 2, 2)]

@@ -13,8 +13,7 @@ import type {
 } from '../comparison.ts'
 import { boundsOf, forecastsIn } from '../forecasts.ts'
 import type { TrainedModel } from '../networks/load.ts'
-import { rounded } from '../rows.ts'
-import { timeTextOf } from '../series.ts'
+import { timeTextOf, writtenBy } from '../series.ts'
 
 /** The most steps of the test part that are written down. */
 const MOST_SHOWN = 2000
@@ -102,7 +101,7 @@ export function shownOf(series: Series, test: WindowDataset, indices: readonly n
   return indices.map((index, n) => ({
     group: groups?.[n] ?? null,
     times: test.times(index).map(text),
-    actual: byTarget(series.targets, actual[n] as number[][]),
+    actual: byTarget(series.targets, actual[n] as number[][], writtenBy(test.scaler, groups?.[n])),
   }))
 }
 
@@ -117,7 +116,8 @@ export async function forecastsOf(
   const made = await forecastWindows(forecaster, test, indices, season === undefined ? {} : { season })
   const values = made.toArray() as number[][][]
   made.dispose()
-  return values.map((steps) => byTarget(targets, steps))
+  const groups = test.groups(indices)
+  return values.map((steps, n) => byTarget(targets, steps, writtenBy(test.scaler, groups?.[n])))
 }
 
 /** The bounds of these forecasts, of the first level that the model has; undefined if it has none. */
@@ -134,14 +134,20 @@ export async function intervalOf(
   for await (const part of forecastsIn(model, test, indices)) {
     const bounds = torch.tidy(() => boundsOf(test, part, calibration, level).map((bound) => bound.toArray()))
     const [below, above] = bounds as [number[][][], number[][][]]
-    lower.push(...below.map((steps) => byTarget(targets, steps)))
-    upper.push(...above.map((steps) => byTarget(targets, steps)))
+    const groups = test.groups(part.indices)
+    const all = (bound: number[][][]): TargetValues[] =>
+      bound.map((steps, n) => byTarget(targets, steps, writtenBy(test.scaler, groups?.[n])))
+    lower.push(...all(below))
+    upper.push(...all(above))
   }
   return { level, lower, upper }
 }
 
-const byTarget = (targets: readonly string[], steps: readonly (readonly number[])[]): TargetValues =>
-  Object.fromEntries(targets.map((target, k) => [target, steps.map((row) => rounded(row[k]))]))
+const byTarget = (
+  targets: readonly string[],
+  steps: readonly (readonly number[])[],
+  written: ReturnType<typeof writtenBy>,
+): TargetValues => Object.fromEntries(targets.map((target, k) => [target, steps.map((row) => written(row[k], k))]))
 
 /** The median time of one forecast, alone, in milliseconds. */
 export function latencyOf(model: TrainedModel, test: WindowDataset, device: string): number {

@@ -22,15 +22,44 @@ export function placeOf(title: string, row: number): string {
   return CSV.test(title) && !/[*?[]/.test(title) ? `${title}, line ${row + 1}` : `${title}, row ${row}`
 }
 
-/** @throws {TorchError} that names the first row in which a column is empty. */
-async function requireFilled({ session, title, table, values }: Source, name: string, why: string): Promise<never> {
+/** What is wrong with a cell of a column. */
+interface Fault {
+  readonly name: string
+  /** The SQL that is true of such cells. */
+  readonly condition: string
+  /** What is said of the cell with this text. */
+  readonly problem: (cell: string) => string
+}
+
+const emptyCell = (name: string, why: string): Fault => ({
+  name,
+  condition: `${quoted(name)} IS NULL`,
+  problem: () => `is empty: ${why}`,
+})
+
+/** Greater numbers are infinite in float32: the middle between its largest number and the next power of 2. */
+const BEYOND = 2 ** 128 - 2 ** 103
+
+function tooLarge(name: string): Fault {
+  const number = `TRY_CAST(${quoted(name)} AS DOUBLE)`
+  return {
+    name,
+    // In DuckDB NaN is greater than all numbers.
+    condition: `NOT isnan(${number}) AND abs(${number}) >= ${BEYOND}::DOUBLE`,
+    problem: (cell) => `has infinite values: ${cell} is beyond float32, which tensors have, and which ends at 3.4e38`,
+  }
+}
+
+/** @throws {TorchError} that names the first row with the fault. */
+async function refuse({ session, title, table, values }: Source, { name, condition, problem }: Fault): Promise<never> {
   const found = await session.rows(
-    `SELECT row FROM (SELECT row_number() OVER () AS row, ${quoted(name)} FROM ${table} AS source) AS numbered WHERE ${quoted(name)} IS NULL LIMIT 1`,
+    `SELECT row, cell FROM (SELECT row_number() OVER () AS row, CAST(${quoted(name)} AS VARCHAR) AS cell, ${condition} AS wrong FROM ${table} AS source) AS numbered WHERE wrong LIMIT 1`,
     values,
   )
+  const [row, cell] = found[0] ?? []
   throw torchError(
     'ERR_TORCH_FORMAT',
-    `${OWNER}: ${placeOf(title, Number(found[0]?.[0]))}, column '${name}' is empty: ${why}`,
+    `${OWNER}: ${placeOf(title, Number(row))}, column '${name}' ${problem(String(cell))}`,
     { op: OWNER },
   )
 }
@@ -48,20 +77,21 @@ export async function collect(
   const numeric = [time, ...values, ...(numbered ? ['row'] : [])]
   const positions = numeric.map((_, i) => (i <= values.length ? i : i + groups.length))
   const sinks: Sink<Float64Array, Float64Array>[] = []
-  let empty: [name: string, why: string] | undefined
+  let fault: Fault | undefined
   try {
     for (const _ of [...numeric, ...groups.slice(0, 1)]) sinks.push(storage.column())
     for await (const chunk of session.chunks(result)) {
       // To the end, so that the connection is free to look for the row.
-      if (empty !== undefined) continue
+      if (fault !== undefined) continue
       for (const [i, name] of numeric.entries()) {
         const { items, validity } = chunk.getColumnVector(positions[i] as number) as NumberVector
         const copy = items.slice(0, chunk.rowCount)
         for (let row = 0; row < copy.length; row++) {
           if (!validity.itemValid(row)) copy[row] = Number.NaN
-          else if (Math.abs(copy[row] as number) === Number.POSITIVE_INFINITY) throw infinite(source.title, name)
+          // What is wrong with a time is told when rows are sorted.
+          else if (i > 0 && Math.abs(copy[row] as number) >= BEYOND) fault ??= tooLarge(name)
         }
-        if (i === 0 && copy.some(Number.isNaN)) empty ??= [name, 'each row needs a time']
+        if (i === 0 && copy.some(Number.isNaN)) fault ??= emptyCell(name, 'each row needs a time')
         await run((sinks[i] as (typeof sinks)[number]).append(copy))
       }
       if (groups.length === 0) continue
@@ -69,14 +99,14 @@ export async function collect(
       const ids = Float64Array.from({ length: chunk.rowCount }, (_, row) => {
         const cells = texts.map((column, i) => {
           if (typeof column[row] === 'string') return column[row]
-          empty ??= [groups[i] as string, 'each row needs a value there']
+          fault ??= emptyCell(groups[i] as string, 'each row needs a value there')
           return ''
         })
         return groupNumbers.numberOf(groupName(cells))
       })
       await run((sinks[numeric.length] as (typeof sinks)[number]).append(ids))
     }
-    if (empty !== undefined) await requireFilled(source, ...empty)
+    if (fault !== undefined) await refuse(source, fault)
     const columns: Float64Array[] = []
     for (const sink of sinks) columns.push(await run(sink.finish()))
     return {
@@ -90,8 +120,4 @@ export async function collect(
     for (const sink of sinks) sink.abort()
     throw error
   }
-}
-
-function infinite(title: string, name: string): Error {
-  return torchError('ERR_TORCH_FORMAT', `${OWNER}: ${title}: column '${name}' has infinite values`, { op: OWNER })
 }

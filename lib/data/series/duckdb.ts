@@ -5,6 +5,7 @@ import { invalid } from '../../check.ts'
 import { torchError } from '../../errors.ts'
 import { pathOf } from '../../io/file.ts'
 import { CSV, collect, placeOf, type Source } from './collect.ts'
+import { requireOnce } from './header.ts'
 import { quoted, type SeriesConnection, Session, text, withDatabase } from './session.ts'
 import type { Storage } from './storage.ts'
 import { disorder, type FileNames, groupName, inGroup, OWNER, otherColumns, type RawTable } from './table.ts'
@@ -75,18 +76,22 @@ export async function readFile(path: string, names: FileNames, storage: Storage)
   })
 }
 
-/** @throws {TorchError} for a folder; for a text file in UTF-16, which DuckDB takes for UTF-8 with one strange column. */
+/** @throws {TorchError} for a folder; for a file without anything; for a text file in UTF-16, which DuckDB takes for UTF-8 with one strange column. */
 async function requireText(path: string): Promise<void> {
   // A pattern, or an error that DuckDB tells better.
   const file = await open(path).catch(() => undefined)
   if (file === undefined) return
   try {
-    if ((await file.stat()).isDirectory()) {
+    const about = await file.stat()
+    if (about.isDirectory()) {
       throw torchError(
         'ERR_TORCH_FILE',
         `${OWNER}: ${path} is a folder: name a file, or several by a pattern, such as ${JSON.stringify(join(path, '*.csv'))}`,
         { op: OWNER },
       )
+    }
+    if (about.isFile() && about.size === 0) {
+      throw torchError('ERR_TORCH_VALUE', `${OWNER}: ${path} is empty`, { op: OWNER })
     }
     const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0)
     const mark = bytesRead === 2 ? buffer.readUInt16LE() : 0
@@ -118,6 +123,8 @@ async function readCsv(session: Session, path: string, names: FileNames, storage
   }
   const sniffed = await session.typesOf(tableWith({}))
   requireColumns(path, sniffed, names)
+  const used = [names.time ?? [], names.values, names.groups].flat()
+  await requireOnce(session, path, new Set(sniffed.keys()), used)
   const types: Record<string, string> = {}
   for (const name of names.values) if (sniffed.get(name) !== 'BOOLEAN') types[name] = 'DOUBLE'
   for (const name of names.groups) types[name] = 'VARCHAR'

@@ -25,6 +25,19 @@ test('errors by step are means over runs', () => {
   expect(stepErrorsOf([run([1, 3]), run([2, 5])])).toEqual({ mae: [1.5, 4], rmse: [1.5, 4] })
 })
 
+test.each(['standard', 'log'] as const)(
+  'of large values that change little the digits of their changes are written (%s)',
+  async (scaler) => {
+    const y = Array.from({ length: 40 }, (_, i) => 1e9 + 10 + 5 * Math.sin(i))
+    const series = await Series.from({ day: y.map((_, i) => i * DAY), y }, { time: 'day', targets: 'y' })
+    const { test: part } = await series.split({ test: 0.5, past: 4, horizon: 2, scaler })
+    const [first] = shownOf(series, part, [0])
+    const found = first?.actual.y as number[]
+    expect(found).toHaveLength(2)
+    for (const [h, value] of found.entries()) expect(value).toBeCloseTo(y[20 + h] as number, 2)
+  },
+)
+
 describe('the windows that draw the test part', () => {
   test('do not overlap, and end with the data', async () => {
     const y = Array.from({ length: 40 }, (_, i) => i)

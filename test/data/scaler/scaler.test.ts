@@ -148,7 +148,7 @@ describe.each(Object.entries(MAKERS))('%s', (type, make) => {
     scaler.transform(DATA).dispose()
     scaler.inverseTransform(DATA).dispose()
     scaler.fit(DATA)
-    expect(torch.memory().tensors).toBe(before)
+    expect(torch.memory().tensors).toBeLessThanOrEqual(before)
   })
 
   test('refuses what it cannot scale', () => {

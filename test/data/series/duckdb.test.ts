@@ -278,9 +278,19 @@ describe('files', () => {
       "has no column 'date': its columns are temp, wind (those of the first line)",
     ],
     ['date,temp\n2024-01-01,1\n,2\n', 'ERR_TORCH_FORMAT', "line 3, column 'date' is empty"],
-    ['date,temp\n2024-01-01,inf\n', 'ERR_TORCH_FORMAT', "column 'temp' has infinite values"],
+    ['date,temp\n2024-01-01,inf\n', 'ERR_TORCH_FORMAT', "a.csv, line 2, column 'temp' has infinite values: inf"],
+    [
+      'date,temp\n2024-01-01,nan\n2024-01-02,3e38\n2024-01-03,-1e39\n',
+      'ERR_TORCH_FORMAT',
+      "a.csv, line 4, column 'temp' has infinite values: -1e+39 is beyond float32",
+    ],
+    [
+      'date,temp,temp\n2024-01-01,1,2\n',
+      'ERR_TORCH_VALUE',
+      "a.csv has several columns 'temp' in its first line: give each a name of its own",
+    ],
     ['date,temp\n', 'ERR_TORCH_VALUE', 'the source has no rows'],
-    ['', 'ERR_TORCH_VALUE', "has no column 'date'"],
+    ['', 'ERR_TORCH_VALUE', 'a.csv is empty'],
     [
       'dates,temp,wind\n',
       'ERR_TORCH_VALUE',
@@ -289,6 +299,11 @@ describe('files', () => {
   ] as const)('%j is refused', async (content, code, message) => {
     const { message: text } = await expectRejection(read(file('a.csv', content)), code, '')
     expect(text).toContain(message)
+  })
+
+  test('a column may have the name that DuckDB gives to a second one', async () => {
+    const path = file('a.csv', 'date,temp,temp_1\n2024-01-01,1,2\n2024-01-02,3,4\n')
+    expect([...(await read(path)).column('temp')]).toEqual([1, 3])
   })
 
   test('a file that does not exist, and one of another kind', async () => {
