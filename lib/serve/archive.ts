@@ -61,6 +61,8 @@ export class Archive {
     await this.#inOrder(state, 'save', (store) => store.save(state.id, bytes))
     state.saved = steps
     this.#counts.saved += 1
+    // It took longer than the server waited when it was closed.
+    this.#left.delete(state.id)
   }
 
   /** Keeps the bytes of a state that could not be written, for {@link writeLeft}. */
