@@ -154,10 +154,10 @@ export async function windowsFrom(
 /** @throws {TorchError} if all rows are before the point. */
 function requireRowsFrom(series: Series, from: string | number): void {
   if (typeof from === 'number') return
-  const last = series.times.reduce((latest, time) => (time > latest ? time : latest))
-  if (!(timeOf(from) > last.getTime())) return
+  const last = series.times.reduce((latest, time) => Math.max(latest, time.getTime()), -Infinity)
+  if (!(timeOf(from) > last)) return
   throw torchError(
     'ERR_TORCH_VALUE',
-    `--from ${from} is after the last row, of ${timeText(last)}: choose an earlier one`,
+    `--from ${from} is after the last row, of ${timeText(new Date(last))}: choose an earlier one`,
   )
 }
