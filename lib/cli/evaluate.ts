@@ -1,4 +1,6 @@
 import { type Series, TextDataset, type Vocabulary, type WindowDataset } from '../data/index.ts'
+import { timeOf } from '../data/series/time.ts'
+import { torchError } from '../errors.ts'
 import type { MetricName } from '../metrics/index.ts'
 import type { RecurrentModel } from '../models/index.ts'
 import { Trainer } from '../train/index.ts'
@@ -17,7 +19,7 @@ import {
 import { loadTrained, type TrainedModel } from './networks/load.ts'
 import type { Output } from './output.ts'
 import { UsageError } from './problem.ts'
-import { readSeries, scalerOf, timeTextOf } from './series.ts'
+import { readSeries, scalerOf, timeText, timeTextOf } from './series.ts'
 import { flagOf, type Settings } from './settings.ts'
 import { type Format, type Located, readText, withData } from './source.ts'
 
@@ -145,5 +147,17 @@ export async function windowsFrom(
   const series = await readSeries(file, metadata.series, output)
   const size = { past, horizon, scaler: scalerOf(model, path) }
   if (from === undefined || from === 'none') return { series, windows: (await series.split(size)).train }
+  requireRowsFrom(series, from)
   return { series, windows: (await series.split({ ...size, test: from })).test }
+}
+
+/** @throws {TorchError} if all rows are before the point. */
+function requireRowsFrom(series: Series, from: string | number): void {
+  if (typeof from === 'number') return
+  const last = series.times.reduce((latest, time) => Math.max(latest, time.getTime()), -Infinity)
+  if (!(timeOf(from) > last)) return
+  throw torchError(
+    'ERR_TORCH_VALUE',
+    `--from ${from} is after the last row, of ${timeText(new Date(last))}: choose an earlier one`,
+  )
 }

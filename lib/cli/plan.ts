@@ -93,6 +93,9 @@ function find(given: Given, data: string | undefined, { config, out, resume = fa
   if (folder === undefined) throw new UsageError('name the file with the data: npx libtorch-rnn train data.csv …')
   const path = join(folder, FILES.config)
   if (!existsSync(path)) {
+    if (own.data !== undefined && resume) {
+      throw new UsageError(`${folder} has no run to go on with: leave --resume out for a new one`)
+    }
     if (own.data !== undefined) {
       return { data: own.data, given: own.settings, about: own.about, folder, resumes: false }
     }

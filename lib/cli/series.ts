@@ -100,9 +100,12 @@ export function writtenBy(
 
 /**
  * Says what is wrong with the data of a training.
- * @throws {TorchError} if there is nothing to learn, or the times are none.
+ * @throws {TorchError} if there is nothing to learn, there is a single row, or the times are none.
  */
 export function requireUsable(series: Series, horizon: number, data: string, output: Output): void {
+  if (series.length === 1) {
+    throw torchError('ERR_TORCH_VALUE', `${data} has a single row: a model needs more rows than it reads and forecasts`)
+  }
   for (const { kind, column, group, message } of examine(series, { horizon })) {
     if (kind === 'time') throw torchError('ERR_TORCH_VALUE', `${data}: ${message}`)
     const isTarget = series.targets.includes(column)

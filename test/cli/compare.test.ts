@@ -258,6 +258,12 @@ describe('a mistake is a sentence, without a trace', () => {
       'on a linear',
     ],
     ['a flag of train', ['data.csv', ...COLUMNS, '--hidden-size', '8'], 2, '(Did you mean --hidden-sizes?)'],
+    [
+      'nothing to resume, of data',
+      ['data.csv', ...COLUMNS, '--out', 'runs/bad', '--resume'],
+      2,
+      'runs/bad has no comparison to go on with: leave --resume out',
+    ],
     ['nothing to resume', ['--out', 'runs/bad', '--resume'], 2, 'runs/bad has no comparison to go on with'],
     ['no file', ['none.csv', ...COLUMNS], 1, 'none.csv cannot be read'],
     ['a missing column', ['data.csv', '--time', 'date', '--target', 'tmp'], 1, "did you mean 'temp'?"],

@@ -37,6 +37,29 @@ beforeAll(() => {
 }, 60_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
+it('values that are large beside their changes have the same errors, and forecasts with the digits of these', () => {
+  const numbers: Record<string, { mae: number; rmse: number; naive: number; forecast: number }> = {}
+  for (const offset of [0, 1e9]) {
+    const csv = weatherCsv(240, (_, [date = '', temp = '', wind = '']) => [
+      date,
+      String(Math.round(100 * (Number(temp) + offset)) / 100),
+      wind,
+    ])
+    const [data, out] = [`offset-${offset}.csv`, `runs/offset-${offset}`]
+    writeFiles(folder, { [data]: csv })
+    ok(['train', data, '--config', 'settings.json', '--epochs', '1', '--out', out, '--quiet'])
+    const { errors, naive } = JSON.parse(ok(['evaluate', out, '--json']))
+    const [header, first] = table(ok(['predict', out]))
+    const forecast = Number(first?.[(header as string[]).indexOf('temp')])
+    numbers[offset] = { mae: errors.mae, rmse: errors.rmse, naive: naive.persistence.mae, forecast: forecast - offset }
+  }
+  const [small, large] = [numbers[0], numbers[1e9]]
+  for (const name of ['mae', 'rmse', 'naive', 'forecast'] as const) {
+    expect(Math.abs((large?.[name] as number) / (small?.[name] as number) - 1)).toBeLessThan(1e-3)
+  }
+  expect(large?.rmse).toBeGreaterThanOrEqual(large?.mae as number)
+}, 60_000)
+
 describe('evaluate', () => {
   it('measures the test part of the run, as the run did', () => {
     const result = JSON.parse(ok(['evaluate', 'runs/a', '--json']))
@@ -217,7 +240,13 @@ describe('a mistake is a sentence, without a trace', () => {
     ['Parquet on a pipe', ['predict', 'runs/a', '--format', 'parquet'], 2, '--format parquet needs --out'],
     ['a file of another kind', ['predict', 'runs/a', '--out', 'a.xlsx'], 2, 'must end in .csv, .jsonl or .parquet'],
     ['a folder that is not there', ['predict', 'runs/a', '--out', 'none/a.csv'], 1, 'none/a.csv cannot be written'],
-    ['a part without windows', ['evaluate', 'runs/a', '--from', '2030'], 1, 'the test part has no window'],
+    [
+      'a time after the data',
+      ['evaluate', 'runs/a', '--from', '2030'],
+      1,
+      '--from 2030 is after the last row, of 2024-08-27',
+    ],
+    ['a part without windows', ['evaluate', 'runs/a', '--from', '2024-08-27'], 1, 'the test part has no window'],
     ['no number', ['forecast', 'runs/a', '--steps', 'x'], 2, 'It must be a positive integer.'],
     ['no file', ['inspect', 'none.safetensors'], 2, 'there is no model or run none.safetensors'],
   ])('%s', (_, args, wanted, message, input) => {

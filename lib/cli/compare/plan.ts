@@ -124,6 +124,9 @@ function find(given: Values, data: string | undefined, { config, out, resume = f
   const path = join(folder, COMPARE_FILE)
   if (!existsSync(path)) {
     if (existsSync(join(folder, 'run.json'))) throw new UsageError(`${folder} has a run: name another folder (--out)`)
+    if (own.data !== undefined && resume) {
+      throw new UsageError(`${folder} has no comparison to go on with: leave --resume out for a new one`)
+    }
     if (own.data !== undefined) return { data: own.data, given: own.given, about: own.about, folder, resumes: false }
     throw new UsageError(
       resume

@@ -94,6 +94,13 @@ function boundsOf({ table }: Contents, options: SplitOptions): Bounds {
   const test = resolve('test', Number.POSITIVE_INFINITY)
   const validation = resolve('validation', test ?? Number.POSITIVE_INFINITY)
   if (validation !== undefined && test !== undefined && validation >= test) {
+    if (typeof options.validation === 'number' && typeof options.test === 'number') {
+      throw torchError(
+        'ERR_TORCH_VALUE',
+        `${OWNER}: ${length} rows are too few for three parts: validation: ${options.validation} and test: ${options.test} both start at ${timeText(test)}`,
+        { op: OWNER },
+      )
+    }
     throw torchError(
       'ERR_TORCH_VALUE',
       `${OWNER}: validation must start before test, but starts at ${timeText(validation)}, and test at ${timeText(test)}`,

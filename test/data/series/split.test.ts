@@ -255,6 +255,11 @@ describe('parts', () => {
       'the train part has no window of 20 past and 1 future steps.*the longest run of steps is 20',
     ],
     [{ validation: '2014-01-10', test: '2014-01-10', past: 2 }, 'ERR_TORCH_VALUE', 'validation must start before test'],
+    [
+      { validation: 0.001, test: 0.001, past: 2 },
+      'ERR_TORCH_VALUE',
+      'rows are too few for three parts: validation: 0.001 and test: 0.001 both start at',
+    ],
     [{ validation: 0.6, test: 0.5, past: 2 }, 'ERR_TORCH_VALUE', 'with validation: 0.6 no rows are left to train on'],
     [{ validation: 1.5, past: 2 }, 'ERR_TORCH_VALUE', "validation must be a time such as '2014'"],
     [{ test: 'soon', past: 2 }, 'ERR_TORCH_VALUE', "test must be a time such as '2014'.*got 'soon'"],
