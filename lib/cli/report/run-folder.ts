@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, torchError } from '../../errors.ts'
 import { type Config, readConfig } from '../config.ts'
-import type { Errors } from '../measure.ts'
 import { FILES } from '../plan.ts'
+import type { Result } from '../train.ts'
 
 /** What a run has left in its folder, beside its model. */
 export interface RunFolder {
@@ -16,16 +16,7 @@ export interface RunFolder {
 }
 
 /** What `train` printed. */
-export interface RunResult {
-  readonly model: string
-  readonly epochs: number
-  readonly bestEpoch: number | null
-  readonly stopReason: string | null
-  readonly seconds: number
-  readonly parameters: number
-  readonly part: 'test' | 'validation' | null
-  readonly errors: Errors | null
-  readonly naive: Readonly<Record<string, Errors>>
+export interface RunResult extends Result {
   /** Of a model of classes: their scores, and how often each (the rows) was taken for each (the columns). */
   readonly classes?: readonly ClassResult[]
   readonly confusion?: readonly (readonly number[])[]

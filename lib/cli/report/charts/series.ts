@@ -1,6 +1,7 @@
 import type { Chart } from '../chart.ts'
 import { tone } from '../palette.ts'
 import { fits, timeX, valueY } from './axes.ts'
+import { pointerRule } from './pointer-rule.ts'
 
 /** A part of the data in time. */
 export interface Span {
@@ -120,18 +121,7 @@ export function seriesChart(buckets: readonly Bucket[], options: SeriesOptions):
         },
         {
           data: { values: buckets },
-          mark: { type: 'rule', color: tone('soft'), clip: true },
-          encoding: {
-            x: timeX,
-            opacity: { condition: { param: 'near', empty: false, value: 0.6 }, value: 0 },
-            tooltip,
-          },
-          params: [
-            {
-              name: 'near',
-              select: { type: 'point', fields: ['t'], nearest: true, on: 'pointerover', clear: 'pointerout' },
-            },
-          ],
+          ...pointerRule(timeX, tooltip),
         },
       ],
     },

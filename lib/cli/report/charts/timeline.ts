@@ -1,6 +1,7 @@
 import type { Chart } from '../chart.ts'
 import { lineTones, tone } from '../palette.ts'
 import { legend, timeX, valueY } from './axes.ts'
+import { pointerRule } from './pointer-rule.ts'
 
 /** Forecasts from one place, and what came: by step of the horizon. */
 export interface Stretch {
@@ -120,18 +121,7 @@ export function timelineChart(stretches: readonly Stretch[], options: TimelineOp
           encoding: { x: timeX, y: y(`f${i}`), color: color(line.name), detail },
         })),
         {
-          mark: { type: 'rule', color: tone('soft'), strokeWidth: 1, clip: true },
-          encoding: {
-            x: timeX,
-            opacity: { condition: { param: 'near', empty: false, value: 0.6 }, value: 0 },
-            tooltip,
-          },
-          params: [
-            {
-              name: 'near',
-              select: { type: 'point', fields: ['t'], nearest: true, on: 'pointerover', clear: 'pointerout' },
-            },
-          ],
+          ...pointerRule(timeX, tooltip),
         },
       ],
     },
