@@ -72,7 +72,7 @@ describe('a dataset of one’s own', () => {
   })
 
   test('keeps tensors that it made before', async () => {
-    const batch: Batch = [torch.randn([2, 5, 1]), torch.randn([2, 5, 1])]
+    const batch: Batch = [torch.randn([3, 5, 1]), torch.randn([3, 5, 1])]
     const data: Dataset = { length: 6, batch: () => batch }
     await new Trainer(new GRUModel(1, 4, 1, { batchFirst: true }), options).fit(data)
     expect(batch.map((tensor) => tensor.disposed)).toEqual([false, false])
