@@ -1,5 +1,5 @@
 import { nearestName } from '../check.ts'
-import { type Series, Subset, type WindowDataset } from '../data/index.ts'
+import { type Series, Subset } from '../data/index.ts'
 import { type AttributionMethod, attribute as attributeTo, permutationImportance } from '../inspect/index.ts'
 import { loadModel } from '../models/index.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -9,7 +9,7 @@ import { metricsFor } from './measure.ts'
 import { type ForecastMetadata, forecastMetadataOf } from './metadata.ts'
 import { numberText, type Output, tableText } from './output.ts'
 import { UsageError } from './problem.ts'
-import { timeTextOf } from './series.ts'
+import { forecastTimes } from './series.ts'
 import { type Format, type Located, withData } from './source.ts'
 
 export interface AttributeCommandOptions {
@@ -104,13 +104,11 @@ export async function attribute(
             repeats,
             features: inputs.map(({ features }) => features),
           })
-    const [first, last] = timesOf(series, windows)
     const result: Result = {
       model: path,
       data,
       windows: indices.length,
-      from: first,
-      to: last,
+      ...forecastTimes(series, windows),
       method,
       target: [metadata.series.targets].flat()[column] as string,
       step: step ?? null,
@@ -177,11 +175,6 @@ const sumOf = (list: readonly number[]): number => list.reduce((sum, value) => s
 function shareOf(sizes: readonly number[][], own: (row: number[]) => number): number {
   const all = sumOf(sizes.map(sumOf))
   return all === 0 ? 0 : sumOf(sizes.map(own)) / all
-}
-
-function timesOf(series: Series, windows: WindowDataset): [from: string, to: string] {
-  const text = timeTextOf(series)
-  return [text(windows.times(0)[0] as Date), text(windows.times(windows.length - 1).at(-1) as Date)]
 }
 
 const percentText = (share: number): string => `${(100 * share).toFixed(1)} %`

@@ -19,7 +19,7 @@ import {
 import { loadTrained, type TrainedModel } from './networks/load.ts'
 import type { Output } from './output.ts'
 import { UsageError } from './problem.ts'
-import { readSeries, scalerOf, timeText, timeTextOf } from './series.ts'
+import { forecastTimes, readSeries, scalerOf, timeText } from './series.ts'
 import { flagOf, type Settings } from './settings.ts'
 import { type Format, type Located, readText, withData } from './source.ts'
 
@@ -62,17 +62,11 @@ export async function evaluate(
     const errors = await trainer.evaluate(windows)
     const naive = await naiveErrors(windows, measures)
     const steps = await errorsByStep(trainer, windows, measures, Object.keys(naive))
-    const [text, times] = [
-      timeTextOf(series),
-      [windows.times(0)[0], windows.times(windows.length - 1).at(-1)] as Date[],
-    ]
-    const [first, last] = times.map(text) as [string, string]
     const result: Result = {
       model: path,
       data,
       windows: windows.length,
-      from: first,
-      to: last,
+      ...forecastTimes(series, windows),
       errors,
       naive,
       steps,

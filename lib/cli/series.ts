@@ -70,6 +70,12 @@ export function timeTextOf({ frequency, times: [first] }: Series): (time: Date) 
   return (time) => (isDaily ? time.toISOString().slice(0, 10) : time.toISOString().replace('.000Z', 'Z'))
 }
 
+/** The first and the last time that windows of a series forecast. */
+export function forecastTimes(series: Series, windows: WindowDataset): { readonly from: string; readonly to: string } {
+  const text = timeTextOf(series)
+  return { from: text(windows.times(0)[0] as Date), to: text(windows.times(windows.length - 1).at(-1) as Date) }
+}
+
 /** The rows of each of several series, which are one behind the other; all rows without groups. */
 export function rowsByGroup(
   series: Series,

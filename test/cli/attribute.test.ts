@@ -8,7 +8,7 @@ import { Series } from '../../lib/data/index.ts'
 import { attribute } from '../../lib/inspect/index.ts'
 import { loadModel } from '../../lib/models/index.ts'
 import type { Tensor } from '../../lib/tensor/tensor.ts'
-import { command, type Ended, weatherCsv } from '../support/command.ts'
+import { command, type Ended, succeed, weatherCsv } from '../support/command.ts'
 import { writeFiles } from '../support/folder.ts'
 
 interface Result {
@@ -28,11 +28,7 @@ interface Result {
 
 let folder: string
 const run = (args: string[], input?: string): Ended => command(folder, args, input === undefined ? {} : { input })
-const ok = (args: string[], input?: string): string => {
-  const { status, stdout, stderr } = run(args, input)
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-  return stdout
-}
+const ok = (args: string[], input?: string): string => succeed(folder, args, input)
 
 beforeAll(() => {
   folder = mkdtempSync(join(realpathSync(tmpdir()), 'libtorch-rnn-'))

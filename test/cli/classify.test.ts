@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadModel } from '../../lib/models/index.ts'
 import { torch } from '../../lib/torch.ts'
-import { command, type Ended } from '../support/command.ts'
+import { cellsOf, command, type Ended, succeed } from '../support/command.ts'
 import { writeFiles } from '../support/folder.ts'
 
 /** Sequences of unequal lengths that rise, fall or stay, each around a level that says nothing. */
@@ -41,21 +41,12 @@ const NETWORK = ['--hidden-size', '8', '--lr', '0.03', '--epochs', '30', '--test
 
 let folder: string
 const run = (args: string[], input = ''): Ended => command(folder, args, { input })
-const ok = (args: string[], input?: string): string => {
-  const { status, stdout, stderr } = run(args, input)
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-  return stdout
-}
+const ok = (args: string[], input?: string): string => succeed(folder, args, input)
 const read = (path: string): string => readFileSync(join(folder, path), 'utf8')
 const checksum = (path: string): string =>
   createHash('sha256')
     .update(readFileSync(join(folder, path)))
     .digest('hex')
-const table = (csv: string): string[][] =>
-  csv
-    .trimEnd()
-    .split('\n')
-    .map((line) => line.split(','))
 
 beforeAll(() => {
   folder = mkdtempSync(join(realpathSync(tmpdir()), 'libtorch-rnn-'))
@@ -136,7 +127,7 @@ describe('evaluate', () => {
 })
 
 it('predict writes the class and the probabilities of each sequence, also without labels', () => {
-  const [header, ...rows] = table(ok(['predict', 'runs/long', 'long.csv']))
+  const [header, ...rows] = cellsOf(ok(['predict', 'runs/long', 'long.csv']))
   const probabilities = KINDS.map((kind) => `probability_${kind}`)
   expect(header).toEqual(['id', 'kind', 'kind_actual', ...probabilities])
   expect(rows).toHaveLength(60)

@@ -4,18 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { generate, loadModel } from '../../lib/models/index.ts'
-import { command, type Ended } from '../support/command.ts'
+import { command, type Ended, succeed } from '../support/command.ts'
 import { writeFiles } from '../support/folder.ts'
 
 const TEXT = 'to be, or not to be. '.repeat(150)
 
 let folder: string
 const run = (args: string[], input = ''): Ended => command(folder, args, { input })
-const ok = (args: string[], input?: string): string => {
-  const { status, stdout, stderr } = run(args, input)
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-  return stdout
-}
+const ok = (args: string[], input?: string): string => succeed(folder, args, input)
 
 beforeAll(() => {
   folder = mkdtempSync(join(realpathSync(tmpdir()), 'libtorch-rnn-'))

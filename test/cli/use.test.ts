@@ -8,22 +8,13 @@ import { type Calibration, forecast } from '../../lib/forecast/index.ts'
 import { saveFileSync } from '../../lib/io/index.ts'
 import { loadModel, type ModelSaveOptions } from '../../lib/models/index.ts'
 import { torch } from '../../lib/torch.ts'
-import { command, type Ended, weatherCsv } from '../support/command.ts'
+import { cellsOf, command, type Ended, succeed, weatherCsv } from '../support/command.ts'
 import { writeFiles } from '../support/folder.ts'
 
 let folder: string
 const run = (args: string[], input?: string): Ended => command(folder, args, input === undefined ? {} : { input })
 const inFolder = (path: string): string => join(folder, path)
-const ok = (args: string[], input?: string): string => {
-  const { status, stdout, stderr } = run(args, input)
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-  return stdout
-}
-const table = (csv: string): string[][] =>
-  csv
-    .trimEnd()
-    .split('\n')
-    .map((line) => line.split(','))
+const ok = (args: string[], input?: string): string => succeed(folder, args, input)
 
 beforeAll(() => {
   folder = mkdtempSync(join(realpathSync(tmpdir()), 'libtorch-rnn-'))
@@ -49,7 +40,7 @@ it('values that are large beside their changes have the same errors, and forecas
     writeFiles(folder, { [data]: csv })
     ok(['train', data, '--config', 'settings.json', '--epochs', '1', '--out', out, '--quiet'])
     const { errors, naive } = JSON.parse(ok(['evaluate', out, '--json']))
-    const [header, first] = table(ok(['predict', out]))
+    const [header, first] = cellsOf(ok(['predict', out]))
     const forecast = Number(first?.[(header as string[]).indexOf('temp')])
     numbers[offset] = { mae: errors.mae, rmse: errors.rmse, naive: naive.persistence.mae, forecast: forecast - offset }
   }
@@ -99,7 +90,7 @@ describe('evaluate', () => {
 
 describe('forecast', () => {
   it('writes what the library forecasts, with intervals', async () => {
-    const [header, ...rows] = table(ok(['forecast', 'runs/a']))
+    const [header, ...rows] = cellsOf(ok(['forecast', 'runs/a']))
     expect(header).toEqual([
       'date',
       'temp',
@@ -111,7 +102,7 @@ describe('forecast', () => {
     // Files of earlier versions have it in their metadata.
     const old = { metadata: { ...model.metadata, calibration: { ...calibration } }, calibration: null }
     await model.save(inFolder('old.safetensors'), old as ModelSaveOptions)
-    expect(table(ok(['forecast', 'old.safetensors', 'data.csv']))).toEqual([header, ...rows])
+    expect(cellsOf(ok(['forecast', 'old.safetensors', 'data.csv']))).toEqual([header, ...rows])
     const [{ values, intervals }] = await forecast(model, series, { calibration })
     expect(rows.map(([date]) => date)).toEqual(['2024-08-28', '2024-08-29'])
     for (const [i, [, value, lower, upper]] of rows.entries()) {
@@ -122,7 +113,7 @@ describe('forecast', () => {
   })
 
   it('goes from pipe to pipe, as JSON lines', () => {
-    const rows = table(readFileSync(inFolder('newer.csv'), 'utf8')).slice(1)
+    const rows = cellsOf(readFileSync(inFolder('newer.csv'), 'utf8')).slice(1)
     const input = rows.map(([date, temp, wind]) => JSON.stringify({ date, temp: Number(temp), wind: Number(wind) }))
     const args = ['forecast', 'runs/a', '-', '--input-format', 'jsonl', '--format', 'jsonl']
     const lines = ok(args, `${input.join('\n')}\n`)
@@ -140,7 +131,7 @@ describe('forecast', () => {
     expect(without.stderr).toContain('give them for 2 steps after the data in the file of --future')
     const { status, stdout } = run(['forecast', 'runs/a', '--steps', '4', '--future', 'future.csv'])
     expect(status).toBe(0)
-    expect(table(stdout).map(([date]) => date)).toEqual([
+    expect(cellsOf(stdout).map(([date]) => date)).toEqual([
       'date',
       '2024-08-28',
       '2024-08-29',
@@ -163,11 +154,11 @@ it('data can be a query in a file', () => {
 
 describe('predict', () => {
   it('writes a row for each step of each window, beside what came', () => {
-    const [header, ...rows] = table(ok(['predict', 'runs/a', '--from', '2024-08-01']))
+    const [header, ...rows] = cellsOf(ok(['predict', 'runs/a', '--from', '2024-08-01']))
     expect(header).toEqual(['date', 'step', 'temp', 'temp_actual'])
     expect(rows).toHaveLength(26 * 2)
     const actual = new Map(
-      table(readFileSync(inFolder('data.csv'), 'utf8')).map(([date, temp]) => [date, Number(temp)]),
+      cellsOf(readFileSync(inFolder('data.csv'), 'utf8')).map(([date, temp]) => [date, Number(temp)]),
     )
     for (const [date, , , value] of rows) expect(Number(value)).toBe(actual.get(date))
     expect(rows.slice(0, 3).map(([date, step]) => `${date} ${step}`)).toEqual([

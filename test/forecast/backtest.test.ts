@@ -1,22 +1,11 @@
 import { expect, test } from 'vitest'
-import { Series, type SeriesOptions, type WindowDataset } from '../../lib/data/index.ts'
+import { Series, type WindowDataset } from '../../lib/data/index.ts'
 import { backtest, evaluateNaive, forecastWindows, naiveForecast } from '../../lib/forecast/index.ts'
 import { torch } from '../../lib/index.ts'
 import { GRUModel } from '../../lib/models/index.ts'
 import { Trainer } from '../../lib/train/index.ts'
 import { expectRejection } from '../support/error.ts'
-
-const DAY = 86_400_000
-
-async function windowsOf(
-  values: readonly (number | null)[],
-  size: { past: number; horizon: number },
-  options: Partial<SeriesOptions> = {},
-): Promise<WindowDataset> {
-  const source = { day: values.map((_, i) => i * DAY), y: values }
-  const series = await Series.from(source, { time: 'day', targets: 'y', ...options })
-  return (await series.split(size)).train
-}
+import { DAY, windowsOf } from '../support/series.ts'
 
 function modelOf(windows: WindowDataset, horizon: number): GRUModel {
   torch.manualSeed(0)

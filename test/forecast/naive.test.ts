@@ -1,23 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { Series, type SeriesOptions, type WindowDataset } from '../../lib/data/index.ts'
+import { Series } from '../../lib/data/index.ts'
 import { evaluateNaive, type NaiveMethod, naiveForecast } from '../../lib/forecast/index.ts'
 import { MASE } from '../../lib/metrics/index.ts'
 import { GRUModel } from '../../lib/models/index.ts'
 import { Trainer } from '../../lib/train/index.ts'
 import { expectError, expectRejection } from '../support/error.ts'
-
-const DAY = 86_400_000
-
-/** The windows of a series of one value per day. */
-async function windowsOf(
-  values: readonly (number | null)[],
-  size: { past: number; horizon: number },
-  options: Partial<SeriesOptions> = {},
-): Promise<WindowDataset> {
-  const source = { day: values.map((_, i) => i * DAY), y: values }
-  const series = await Series.from(source, { time: 'day', targets: 'y', ...options })
-  return (await series.split(size)).train
-}
+import { DAY, windowsOf } from '../support/series.ts'
 
 // Past 1, 5, 2, 8, and three steps to forecast.
 const VALUES = [1, 5, 2, 8, 3, 4, 9]

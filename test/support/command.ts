@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
 
 export const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
@@ -22,6 +23,21 @@ export function command(
     env: { ...process.env, NODE_OPTIONS: '', ...env },
   })
   return { status, stdout, stderr }
+}
+
+/** The same, which must succeed without a word on standard error; what it prints. */
+export function succeed(folder: string, args: readonly string[], input = ''): string {
+  const { status, stdout, stderr } = command(folder, args, { input })
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  return stdout
+}
+
+/** The cells of a CSV file without quotes. */
+export function cellsOf(csv: string): string[][] {
+  return csv
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(','))
 }
 
 /** Days of a wave with the length of a week, and what else there may be in a file. */
